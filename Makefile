@@ -1,0 +1,52 @@
+# What can a person do here? `make help` lists it. Nothing needs root, an account or a board.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+PYTEST ?= $(BIN)/pytest
+
+.PHONY: help setup demo test lint format lock clean package toolchain
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: toolchain ## Install everything into .venv and .cache (the first run downloads)
+
+demo: toolchain ## Three clouds and a board on this machine: watch reports arrive
+	@$(BIN)/signet demo
+
+test: setup lint ## Lint, then every test on every interpreter
+	@$(PYTEST)
+
+lint: .venv/.installed ## Check format, lint and types
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+format: .venv/.installed ## Format and mend what can be mended by machine
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+package: .venv/.installed ## Write package.json, the list of files that mip installs
+	@$(BIN)/signet size --write-package
+
+lock: .venv/.installed ## Pin the newest Python packages by hash (for maintainers)
+	@$(BIN)/python -m tools.toolchain.lock
+
+clean: ## Remove everything installed, built or downloaded
+	rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+toolchain: .venv/.installed
+	@$(BIN)/python -m tools.toolchain
+
+.venv/.installed: requirements.lock pyproject.toml tools/toolchain/venv.py
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    exec $$python tools/toolchain/venv.py; \
+	  fi; \
+	done; \
+	echo "signet: no Python 3.11 or newer on PATH; install one (Debian, Ubuntu: apt install python3)" >&2; \
+	exit 2

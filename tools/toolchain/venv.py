@@ -1,0 +1,172 @@
+"""How does `.venv` come to be on a machine that has nothing but Python 3.11 or newer?
+
+Runs before any package is installed, so it uses the standard library only and may be called with
+any Python: `python3 tools/toolchain/venv.py`. Every package comes by its hash from
+`requirements.lock`, through the user's own pip configuration (index, proxy, certificates).
+
+Debian and Ubuntu take `ensurepip` out of Python and put it into `python3-venv`, which a user
+without root cannot install. Then pip comes as a wheel from the package `python3-pip-whl`, fetched
+and verified by apt, unpacked into `.cache`, and run from there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOCK = ROOT / "requirements.lock"
+_STAMP = ".installed"
+_WHEELS = "usr/share/python-wheels"
+
+
+class SetupError(Exception):
+    """What was wrong and what to do, for the user."""
+
+
+def _run(command: list[str], what: str, cwd: Path = ROOT) -> None:
+    """Run quietly; on failure show the last lines of the output under the sentence `what`."""
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=cwd
+    )
+    if done.returncode:
+        raise SetupError(what + _indented(done.stdout.splitlines()[-5:]))
+
+
+def _indented(lines: list[str]) -> str:
+    return "".join("\n    " + line for line in lines)
+
+
+def has_ensurepip() -> bool:
+    """Can this Python put pip into a new environment by itself?"""
+    return importlib.util.find_spec("ensurepip") is not None
+
+
+def debian_pip_wheel(cache: Path) -> Path:
+    """Find or fetch the pip wheel of Debian's package python3-pip-whl.
+
+    cache: folder that receives the unpacked package.
+    returns: path of a `pip-*.whl`, which `python pip.whl/pip` runs.
+    raises: SetupError when the machine has no apt or the package cannot be fetched.
+    """
+    target = cache / "python3-pip-whl"
+    for folder in (Path("/", _WHEELS), target / _WHEELS):
+        for wheel in sorted(folder.glob("pip-*.whl")):
+            return wheel
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise SetupError(
+            f"{sys.executable} has no ensurepip and there is no apt to take pip from; "
+            "install your system's package for Python's venv module, then run make again"
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        _apt_download("python3-pip-whl", Path(scratch))
+        unpacked = Path(scratch, "root")
+        _run(
+            ["dpkg-deb", "-x", str(next(Path(scratch).glob("*.deb"))), str(unpacked)],
+            "dpkg-deb cannot unpack python3-pip-whl:",
+        )
+        shutil.rmtree(target, ignore_errors=True)
+        unpacked.rename(target)
+    return next((target / _WHEELS).glob("pip-*.whl"))
+
+
+def _apt_download(package: str, folder: Path) -> None:
+    """Fetch one package of the machine's own release, verified by apt with the machine's keys."""
+    download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=", "download", package]
+    if not subprocess.run(download, cwd=folder, capture_output=True, check=False).returncode:
+        return
+    # A fresh container has no package lists, and without root they cannot be written in place.
+    state = folder / "apt"
+    (state / "lists/partial").mkdir(parents=True)
+    private = ["-o", f"Dir::State::Lists={state}/lists", "-o", f"Dir::Cache={state}"]
+    sentence = (
+        f"this Python has no ensurepip, and apt cannot fetch {package} instead; check the "
+        "network, or have an administrator run `apt install python3-venv`. apt said:"
+    )
+    _run(["apt-get", "-qq", "-o", "APT::Sandbox::User=", *private, "update"], sentence)
+    _run([*download[:-2], *private, *download[-2:]], sentence, cwd=folder)
+
+
+def create(folder: Path, cache: Path) -> list[str]:
+    """Make an empty virtual environment, replacing what is there.
+
+    folder: where it goes. cache: where a fetched pip may stay.
+    returns: the command that runs pip for this environment.
+    raises: SetupError.
+    """
+    python = str(folder / "bin" / "python")
+    make = [sys.executable, "-m", "venv", "--clear"]
+    if has_ensurepip():
+        _run([*make, str(folder)], f"{sys.executable} cannot make {folder}:")
+        return [python, "-m", "pip"]
+    wheel = debian_pip_wheel(cache)
+    _run([*make, "--without-pip", str(folder)], f"{sys.executable} cannot make {folder}:")
+    return [python, f"{wheel}/pip"]
+
+
+def install(pip: list[str], lock: Path, total: int) -> None:
+    """Install every package of a lock file by its hash, with one line of progress.
+
+    pip: command from `create`. lock: file with hashes. total: how many packages it pins.
+    raises: SetupError with pip's own last errors.
+    """
+    command = [*pip, "install", "--require-hashes", "--no-input", "-r", str(lock)]
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    last: deque[str] = deque(maxlen=200)
+    seen = 0
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last.append(line.rstrip())
+            if line.startswith("Collecting "):
+                seen += 1
+                _progress(f"Python packages {seen}/{total}: {line.split()[1].partition('=')[0]}")
+            elif line.startswith("Installing collected"):
+                _progress(f"Python packages: installing {seen}")
+    _progress("")
+    if process.returncode:
+        errors = [line for line in last if line.startswith("ERROR")] or list(last)[-3:]
+        raise SetupError(
+            f"pip cannot install what {lock.name} names; check the network and pip's "
+            "configuration (`pip config list`), then run make again. pip said:"
+            + _indented(errors[-3:])
+        )
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Build `.venv` beside the Makefile; a stamp inside it says that it is finished."""
+    folder, cache = ROOT / ".venv", ROOT / ".cache"
+    stamp = folder / _STAMP
+    try:
+        if stamp.exists() and (folder / "bin" / "pip").exists():
+            pip = [str(folder / "bin" / "python"), "-m", "pip"]  # only the lock has changed
+        else:
+            print("signet: installing Python packages into .venv", file=sys.stderr)
+            pip = create(folder, cache)
+        stamp.unlink(missing_ok=True)
+        install(pip, LOCK, LOCK.read_text().count(" \\\n    --hash="))
+        _run(
+            [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+            "pip cannot install the project itself:",
+        )
+    except SetupError as error:
+        sys.exit(f"signet: {error}")
+    stamp.touch()
+
+
+if __name__ == "__main__":
+    main()
