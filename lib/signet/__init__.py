@@ -1,0 +1,48 @@
+"""Where does a device program start?  `signet.open("device.json")` gives a Link.
+
+Importing this package loads the error classes only: no cloud, no client and no TLS.
+A session module is imported when device.json names it.
+"""
+
+from signet.errors import (
+    ConfigError,
+    Lost,
+    ProtocolError,
+    Refused,
+    Rejected,
+    SignetError,
+    Throttled,
+    TimedOut,
+    Untrusted,
+)
+
+__version__ = "0.1.0"
+
+__all__ = (
+    "ConfigError",
+    "Lost",
+    "ProtocolError",
+    "Refused",
+    "Rejected",
+    "SignetError",
+    "Throttled",
+    "TimedOut",
+    "Untrusted",
+    "open",
+)
+
+
+def open(path="device.json", log=print):
+    """Reads the device's configuration and returns its Link; opens no connection yet.
+
+    Args:
+        path: str, the configuration file on the board's flash.
+        log: function of one str that shows a line to a person.
+    Returns:
+        signet.link.Link
+    Raises:
+        ConfigError: the file is missing, is not JSON, or a value breaks its rule.
+    """
+    from signet import config, link
+
+    return link.Link(*config.session(config.load(path), log))

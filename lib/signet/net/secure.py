@@ -1,0 +1,129 @@
+"""How does a TCP channel become a verified TLS channel?
+
+`tls`, not `ssl`: micropython-lib's `ssl` silently switches verification off.  The certificate
+is always verified against the CA from flash, its name against `host`, which also goes out as
+SNI.  TLS reads and writes through `_Feed`, a stream of ours, for two reasons: `wrap_socket`
+has no timeout of its own, and a socket timeout inside Mbed TLS poisons the session for good
+(`last_error` in MicroPython's extmod/modtls_mbedtls.c), while None from `readinto` does not.
+"""
+
+import io
+
+import tls
+from micropython import const
+
+from signet.errors import ConfigError, Lost, Untrusted
+
+_POLL = const(3)  # MP_STREAM_POLL
+_POLLIN = const(1)
+
+# What Mbed TLS and OpenSSL say of a certificate, and what a person can do about it.
+_CURES = (
+    ("Common Name", "the certificate is for another name; check `host`"),
+    ("ostname mismatch", "the certificate is for another name; check `host`"),
+    ("mismatch", "the certificate is for another name; check `host`"),
+    ("expired", "the certificate has expired, or the board's clock is wrong"),
+    ("future", "the certificate is not valid yet, or the board's clock is wrong"),
+    ("not yet valid", "the certificate is not valid yet, or the board's clock is wrong"),
+    ("not correctly signed", "the certificate is not signed by the CA in `ca`"),
+    ("self-signed", "the certificate is not signed by the CA in `ca`"),
+    ("local issuer", "the certificate is not signed by the CA in `ca`"),
+    ("VERIFY", "the certificate could not be verified; check `ca`, `host` and the clock"),
+)
+
+
+class _Feed(io.IOBase):
+    """The stream below TLS: waits during the handshake only, and never beyond its deadline."""
+
+    def __init__(self, channel, deadline):
+        self._channel = channel
+        self.deadline = deadline
+        self.error = None
+
+    def readinto(self, buffer):
+        try:
+            count = self._channel.readinto(buffer)
+            if count is None and self.deadline is not None:
+                if self._channel.wait(_POLLIN, self.deadline):
+                    return self._channel.readinto(buffer)
+                self.error = Lost("no answer in time")
+                return 0
+            return count
+        except Lost as error:  # must not unwind through Mbed TLS
+            self.error = error
+            return 0
+
+    def write(self, buffer):
+        try:
+            return self._channel.write(buffer)
+        except Lost as error:
+            self.error = error
+            return -32  # EPIPE
+
+    def ioctl(self, request, argument):
+        return argument if request == _POLL else 0
+
+
+class TlsChannel:
+    """TLS over a channel, verified; the handshake is done when this returns.
+
+    Args:
+        channel: net.stream.TcpChannel; it belongs to this object from now on.
+        host: str, the name that the certificate must carry; sent as SNI.
+        ca: bytes, one or more CA certificates, PEM or DER.
+        deadline: clock.Deadline of the handshake.
+    Raises:
+        ConfigError: `ca` holds no certificate.
+        Untrusted: the server's certificate is not the right one; says why.
+        Lost: the handshake failed or took too long.
+    """
+
+    def __init__(self, channel, host, ca, deadline):
+        self._channel = channel
+        self.wait = channel.wait
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.verify_mode = tls.CERT_REQUIRED
+        try:
+            context.load_verify_locations(ca)
+        except (ValueError, OSError) as error:
+            channel.close()
+            raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
+        self._feed = feed = _Feed(channel, deadline)
+        try:
+            self._tls = context.wrap_socket(feed, server_hostname=host)
+        except (ValueError, OSError) as error:
+            channel.close()
+            raise _explain(error, host, feed)
+        feed.deadline = None
+
+    def readinto(self, buffer):
+        """Reads what is there now: bytes read, None if nothing, 0 at the end."""
+        try:
+            return self._tls.readinto(buffer)
+        except OSError as error:
+            raise self._feed.error or Lost("TLS: {}".format(error))
+
+    def write(self, buffer):
+        """Writes what fits now: bytes written, or None if nothing fits."""
+        try:
+            return self._tls.write(buffer)
+        except OSError as error:
+            raise self._feed.error or Lost("TLS: {}".format(error))
+
+    def close(self):
+        """Sends close_notify where the port does, and closes the connection."""
+        try:
+            self._tls.close()
+        except (OSError, Lost):
+            pass
+        self._channel.close()
+
+
+def _explain(error, host, feed):
+    if feed.error:
+        return Lost("TLS handshake with {}: {}".format(host, feed.error))
+    text = str(error)
+    for sign, cure in _CURES:
+        if sign in text:
+            return Untrusted("TLS: {}: {}".format(host, cure))
+    return Lost("TLS handshake with {} failed: {}".format(host, text))

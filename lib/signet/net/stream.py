@@ -1,0 +1,230 @@
+"""How do bytes go over TCP so that no wait is endless and no end is silent?
+
+Two layers.  A *channel* (`TcpChannel` here, `TlsChannel` in secure.py) never waits by itself:
+`readinto` and `write` do what can be done now, `wait` waits.  `Stream` puts a deadline on
+every wait and speaks the dialect that umqtt expects of a socket: `read`, `write`,
+`setblocking`, `close`.
+
+Names and return values follow MicroPython's stream protocol: None means "nothing now",
+0 means "closed by the peer" (docs/library/io.rst).
+"""
+
+import select
+import socket
+
+from micropython import const
+
+from signet import clock
+from signet.errors import Lost, TimedOut
+
+_POLLIN = const(1)
+_POLLOUT = const(4)
+_POLLERR_POLLHUP = const(24)
+_TCP = const(6)  # IPPROTO_TCP; ports do not name it
+_NODELAY = const(1)
+
+# errno differs by port: Linux, lwIP on ESP32, macOS.
+_IN_PROGRESS = (115, 119, 36, 114, 11, 35, 10035)
+_NOT_NOW = (11, 35, 115, 119)
+_CAUSES = {
+    111: "connection refused; is the port right and the server up?",
+    61: "connection refused; is the port right and the server up?",
+    113: "no route to the host; is the network up?",
+    118: "no route to the host; is the network up?",
+    101: "network unreachable; is the network up?",
+    104: "reset by the peer",
+    54: "reset by the peer",
+    32: "closed by the peer",
+}
+
+
+def reason(error):
+    """Says in words what an OSError of any port means."""
+    code = error.args[0] if error.args else None
+    return _CAUSES.get(code) or str(error)
+
+
+class TcpChannel:
+    """One TCP connection that never waits unless told to.
+
+    Args:
+        host: str, a name or an address to connect to.
+        port: int, 1 to 65535.
+        deadline: clock.Deadline of the whole connect, name lookup excepted (it cannot be bounded).
+    Raises:
+        Lost: the name is unknown, or nobody answered in time.
+    """
+
+    def __init__(self, host, port, deadline):
+        try:
+            addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+        except OSError as error:
+            raise Lost(
+                "cannot find {}: {}; check the name and the network".format(host, reason(error))
+            )
+        failure = "no address"
+        for info in addresses:
+            try:
+                self._open(info, deadline)
+                return
+            except OSError as error:
+                self.close()
+                failure = reason(error)
+        raise Lost("cannot reach {}:{}: {}".format(host, port, failure))
+
+    def _open(self, info, deadline):
+        self._sock = sock = socket.socket(info[0], info[1])
+        sock.setblocking(False)
+        self._poll = select.poll()
+        try:
+            sock.setsockopt(_TCP, _NODELAY, 1)
+        except (OSError, AttributeError):
+            pass  # a port without it is slower, not wrong
+        try:
+            sock.connect(info[-1])
+        except OSError as error:
+            if error.args[0] not in _IN_PROGRESS:
+                raise
+        self._poll.register(sock, _POLLOUT)
+        if not hasattr(sock, "readinto"):  # CPython names them otherwise
+            self._receive, self._send = sock.recv_into, sock.send
+        else:
+            self._receive, self._send = sock.readinto, sock.write
+        events = self.wait(_POLLOUT, deadline)
+        if not events:
+            raise OSError("no answer in time")
+        if events & _POLLERR_POLLHUP:
+            sock.connect(info[-1])  # asks for the pending error
+            raise OSError("refused")
+
+    def wait(self, events, deadline):
+        """Waits until the socket is ready or the deadline has passed.
+
+        Args:
+            events: int, 1 to read, 4 to write (select.POLLIN, POLLOUT).
+            deadline: clock.Deadline.
+        Returns:
+            int, the events that came, 0 if the deadline passed first.
+        """
+        self._poll.modify(self._sock, events)
+        while True:
+            left = deadline.remaining_ms()
+            ready = self._poll.poll(min(left, clock.WAIT_SLICE_MS))
+            if ready:
+                return ready[0][1]
+            if left <= clock.WAIT_SLICE_MS:
+                return 0
+            clock.waited()
+
+    def readinto(self, buffer):
+        """Reads what is there now into `buffer`: bytes read, None if nothing, 0 at the end."""
+        try:
+            return self._receive(buffer)
+        except OSError as error:
+            if error.args[0] in _NOT_NOW:
+                return None
+            raise Lost(reason(error))
+
+    def write(self, buffer):
+        """Writes what fits now of `buffer`: bytes written, or None if nothing fits."""
+        try:
+            return self._send(buffer)
+        except OSError as error:
+            if error.args[0] in _NOT_NOW:
+                return None
+            raise Lost(reason(error))
+
+    def close(self):
+        """Closes the connection; harmless when it is closed already."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+
+class Stream:
+    """A channel with a deadline on every wait, in the dialect umqtt expects of a socket.
+
+    Args:
+        channel: TcpChannel or TlsChannel.
+        timeout_ms: int, how long one read or write may take when no deadline is set.
+    """
+
+    def __init__(self, channel, timeout_ms=10_000):
+        self._channel = channel
+        self._timeout_ms = timeout_ms
+        self._deadline = None
+        self._blocking = True
+        self._held = b""  # what a read that timed out had already received
+
+    def set_deadline(self, deadline):
+        """Bounds all further waits by one clock.Deadline; None returns to the timeout per call."""
+        self._deadline = deadline
+
+    def setblocking(self, flag):
+        """False: `read` returns None instead of waiting. Writes always wait for their deadline."""
+        self._blocking = flag
+
+    def _until(self):
+        return self._deadline or clock.Deadline(self._timeout_ms)
+
+    def wait(self, deadline):
+        """Returns True once there is something to read, False when the deadline passed first."""
+        return self._channel.wait(_POLLIN, deadline) != 0
+
+    def read(self, size):
+        """Reads exactly `size` bytes.
+
+        Args:
+            size: int, 0 or more.
+        Returns:
+            bytes; or None when not blocking and not all has come yet.
+        Raises:
+            TimedOut: the deadline passed; what had come is kept for the next read.
+            Lost: the peer closed the connection, or it failed.
+        """
+        data = bytearray(size)
+        view = memoryview(data)
+        got = min(len(self._held), size)
+        view[:got] = self._held[:got]
+        self._held = self._held[got:]
+        deadline = None
+        while got < size:
+            count = self._channel.readinto(view[got:])
+            if count:
+                got += count
+                continue
+            if count == 0:
+                raise Lost("closed by the peer")
+            if self._blocking:
+                deadline = deadline or self._until()
+                if self._channel.wait(_POLLIN, deadline):
+                    continue
+            self._held = bytes(view[:got])
+            if self._blocking:
+                raise TimedOut("nothing received in time")
+            return None
+        return bytes(data)
+
+    def write(self, data, size=None):
+        """Writes all of `data`, or its first `size` bytes.
+
+        Raises:
+            Lost: the peer did not take it in time, or the connection failed. The stream must
+                then be closed, because a part may have been sent.
+        """
+        view = memoryview(data)
+        if size is not None:
+            view = view[:size]
+        deadline = None
+        while len(view):
+            count = self._channel.write(view)
+            if count:
+                view = view[count:]
+                continue
+            deadline = deadline or self._until()
+            if not self._channel.wait(_POLLOUT, deadline):
+                raise Lost("the peer takes no data")
+
+    def close(self):
+        """Closes the connection; harmless when it is closed already."""
+        self._channel.close()
