@@ -32,11 +32,12 @@ __all__ = (
 )
 
 
-def open(path="device.json", log=print):
+def open(path="device.json", board=None, log=print):
     """Reads the device's configuration and returns its Link; opens no connection yet.
 
     Args:
         path: str, the configuration file on the board's flash.
+        board: object with network_up and set_clock, see link.Link; None where the network is up.
         log: function of one str that shows a line to a person.
     Returns:
         signet.link.Link
@@ -45,4 +46,5 @@ def open(path="device.json", log=print):
     """
     from signet import config, link
 
-    return link.Link(*config.session(config.load(path), log))
+    values = config.load(path, log)
+    return link.Link(config.session(values, log), values, board, log)

@@ -58,6 +58,15 @@ class Deadline:
         return ticks_diff(self._end, ticks_ms()) <= 0
 
 
+if hasattr(time, "sleep_ms"):
+    sleep_ms = time.sleep_ms
+else:  # CPython
+
+    def sleep_ms(ms):
+        """Sleeps for `ms` milliseconds."""
+        time.sleep(ms / 1000)
+
+
 def waited():
     """Tells the board that signet is alive but waiting."""
     if while_waiting is not None:

@@ -17,7 +17,9 @@ from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled, 
 try:
     from umqtt import simple
 except ImportError:
-    raise ConfigError("way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple")
+    raise ConfigError(
+        "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
+    )
 
 _PUBLISH = const(3)
 _PUBACK = const(4)
@@ -27,6 +29,7 @@ _RETAIN = const(1)
 _QOS = const(6)  # mask over the two QoS bits of a PUBLISH
 _QOS_1 = const(2)
 _DUP = const(8)
+_MAX_WAITING = const(16)  # messages that may come before a SUBACK
 _MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
 
 # 3.2.2.3: what each return code of CONNACK means; 3 passes by itself, so it is Throttled.
@@ -121,9 +124,16 @@ class MQTTClient(simple.MQTTClient):
         self._subscriptions = []  # (topic, qos)
         self._suback = None
         self._message = None
+        self._restart_reader()
         self.set_callback(self._keep_message)
 
     # Connecting
+
+    def set_login(self, client_id, user, password):
+        """Changes who logs in with the next `connect`; arguments as in the constructor."""
+        self.client_id = _to_bytes(client_id)
+        self.user = None if user is None else _to_bytes(user)
+        self.pswd = None if password is None else _to_bytes(password)
 
     def connect(self, stream):
         """Logs in, subscribes again and sends again what was not acknowledged.
@@ -181,7 +191,9 @@ class MQTTClient(simple.MQTTClient):
         except TimedOut:
             raise Lost("the broker does not answer CONNECT")
         except Lost as error:
-            raise Lost("the broker closed the connection instead of answering CONNECT: " + str(error))
+            raise Lost(
+                "the broker closed the connection instead of answering CONNECT: " + str(error)
+            )
         if answer[:2] != b"\x20\2" or answer[2] > 1:
             raise ProtocolError("the answer to CONNECT is not a CONNACK; is this an MQTT port?")
         code = answer[3]
@@ -233,7 +245,8 @@ class MQTTClient(simple.MQTTClient):
             int, the packet id that `poll` will name in ("acked", id); None for QoS 0.
         Raises:
             Throttled: `window` messages await their acknowledgement already.
-            Lost: the connection failed. A QoS 1 message is kept and sent again on `connect`.
+            Lost: the connection failed; the message was not taken. One that was taken is kept
+                until its acknowledgement, and sent again on `connect`.
             ValueError: the topic or the qos is not allowed.
         """
         topic = _to_bytes(topic)
@@ -250,9 +263,13 @@ class MQTTClient(simple.MQTTClient):
         packet_id = self._new_packet_id()
         wire_id = bytes((packet_id >> 8, packet_id & 255))
         packet = _packet(first_byte | _QOS_1, _field(topic), wire_id, _to_bytes(msg))
-        self._unacked.append((packet_id, packet, clock.ticks_ms()))
         self._write(packet)
+        self._unacked.append((packet_id, packet, self._sent_at))
         return packet_id
+
+    def forget(self, packet_id):
+        """Stops waiting for the acknowledgement of one message, and never sends it again."""
+        self._unacked = [entry for entry in self._unacked if entry[0] != packet_id]
 
     def unacked(self):
         """Returns how many QoS 1 messages await their acknowledgement."""
@@ -291,11 +308,13 @@ class MQTTClient(simple.MQTTClient):
             elif deadline.expired():
                 self.close()
                 raise Lost("the broker does not answer SUBSCRIBE")
-            if len(waiting) > 4 * self.window:
+            if len(waiting) > _MAX_WAITING:
+                self.close()
                 raise ProtocolError("messages without end, but no SUBACK")
         self._waiting += waiting
         codes = self._suback[2:]
         if len(codes) != len(wanted):
+            self.close()
             raise self._malformed("SUBACK of {} codes".format(len(codes)))
         for (name, _), code in zip(wanted, codes):
             if code == 0x80:
@@ -408,7 +427,9 @@ class MQTTClient(simple.MQTTClient):
                 raise self._malformed("PUBLISH above the QoS that was asked for")
         elif kind not in (_PUBACK, _SUBACK, _PINGRESP) or flags:
             raise self._malformed("packet type {} flags {}".format(kind, flags))
-        elif length != _FIXED_LENGTH.get(kind, length) or kind == _SUBACK and not 3 <= length <= 66:
+        elif length != _FIXED_LENGTH.get(kind, length) or (
+            kind == _SUBACK and not 3 <= length <= 66
+        ):
             raise self._malformed("packet type {} of {} bytes".format(kind, length))
 
     def _handle(self, body):
@@ -474,9 +495,7 @@ class MQTTClient(simple.MQTTClient):
             if clock.ticks_diff(now, self._pinged_at) > self._timeout_ms:
                 raise Lost("the broker does not answer pings")
             return 250
-        idle_ms = max(
-            clock.ticks_diff(now, self._sent_at), clock.ticks_diff(now, self._heard_at)
-        )
+        idle_ms = max(clock.ticks_diff(now, self._sent_at), clock.ticks_diff(now, self._heard_at))
         due_ms = self.keepalive * 750 - idle_ms  # three quarters of the keepalive
         if due_ms <= 0:
             self.ping()

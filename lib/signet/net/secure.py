@@ -85,7 +85,7 @@ class TlsChannel:
         context.verify_mode = tls.CERT_REQUIRED
         try:
             context.load_verify_locations(ca)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError):
             channel.close()
             raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
         self._feed = feed = _Feed(channel, deadline)

@@ -1,0 +1,1 @@
+"""EnOS (Envision): identity.py says who we are, the other files are its ways in."""

@@ -1,0 +1,70 @@
+"""Who is a device to Alibaba Cloud IoT Platform over MQTT?
+
+Client id `{id}|securemode={2 over TLS, 3 plain},signmethod={m}[,timestamp={ms}]|`, user
+`{deviceName}&{productKey}`, password = hex of the HMAC, keyed with the secret, over the sorted
+content.  The signing method is always sent, because sources differ on the default.
+
+Source: Alibaba "Establish MQTT connections over TCP"; Link SDK for C and Python.
+"""
+
+from signet.sign import content
+from signet.sign.hmac import Signer
+
+TLS_BY_DEFAULT = True
+PORTS = {False: 1883, True: 8883}
+
+_NOT_IN_KEYS = " \t\r\n/+#&|,"
+
+FIELDS = (
+    ("product_key", "text", ..., (64, _NOT_IN_KEYS), "a1B2c3D4e5F"),
+    ("device_name", "text", ..., (64, _NOT_IN_KEYS), "meter-7"),
+    ("device_secret", "secret", ..., (256, None), "the DeviceSecret from the console"),
+    ("client_id", "text", None, (64, "|"), "meter-7"),
+    ("sign_method", "choice", "hmacsha256", ("hmacsha256", "hmacsha1", "hmacmd5"), "hmacsha256"),
+    ("timestamp", "flag", False, None, "false"),
+    ("keepalive_s", "int", 60, (30, 1200), 60),
+)
+
+
+def check(config):
+    """Completes the configuration.
+
+    Args:
+        config: dict, checked by FIELDS; `client_id` gets its default.
+    Returns:
+        list of str, warnings.
+    """
+    if config["client_id"] is None:
+        config["client_id"] = (config["product_key"] + "." + config["device_name"])[:64]
+    if config["tls"]:
+        return []
+    return ["port {} is not encrypted: who listens can read every report".format(config["port"])]
+
+
+def login(config, unix_ms):
+    """Builds what CONNECT carries.
+
+    Args:
+        config: dict, checked.
+        unix_ms: int, sent and signed when `timestamp` is true; it is not held against a clock.
+    Returns:
+        (client id, user, password), three str.
+    Raises:
+        ConfigError: this board lacks the hash of `sign_method`.
+    """
+    method = config["sign_method"]
+    fields = {
+        "clientId": config["client_id"],
+        "deviceName": config["device_name"],
+        "productKey": config["product_key"],
+    }
+    options = "securemode={},signmethod={}".format(2 if config["tls"] else 3, method)
+    if config["timestamp"]:
+        fields["timestamp"] = str(unix_ms)
+        options += ",timestamp=" + fields["timestamp"]
+    signer = Signer(config["device_secret"].encode(), method[4:])
+    return (
+        "{}|{}|".format(config["client_id"], options),
+        config["device_name"] + "&" + config["product_key"],
+        signer.hexdigest(content.build(fields)),
+    )

@@ -1,0 +1,75 @@
+"""How does a device report to EnOS over MQTT?
+
+Measurepoints go to `thing/measurepoint/post`, those older than a minute to `.../resume`, which
+EnOS does not treat as live; events to `thing/event/{id}/post`.  Each is answered on its topic +
+"_reply".  Down come services and `measurepoint/set`, answered in the same way.
+
+Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream messages".
+"""
+
+from micropython import const
+
+from signet import clock
+from signet.cloud import mqtt, thing
+from signet.cloud.enos import identity
+
+_LATE_MS = const(60_000)
+
+
+class _Dialect:
+    max_payload_bytes = 524_288
+    refusals = {
+        2: "check client_id",
+        4: "check device_secret and sign_method",
+        5: "check product_key and device_key, and that the device is enabled",
+    }
+
+    def __init__(self, config):
+        self._config = config
+        self._prefix = prefix = "/sys/{}/{}/thing/".format(
+            config["product_key"], config["device_key"]
+        )
+        self.subscriptions = [
+            (prefix + "measurepoint/+", 1),
+            (prefix + "event/+/post_reply", 1),
+            (prefix + "service/+", 1),
+            (prefix + "service/measurepoint/set", 1),
+        ]
+
+    def login(self, unix_ms):
+        return identity.login(self._config, unix_ms)
+
+    def check_topic(self, topic):
+        pass
+
+    def encode(self, report, message_id):
+        where, key = "measurepoint/post", "measurepoints"
+        if report.event is not None:
+            where, key = "event/{}/post".format(report.event), "events"
+        elif report.time_ms is not None and clock.unix_ms() - report.time_ms > _LATE_MS:
+            where = "measurepoint/resume"
+        params = '{"' + key + '":' + thing.dumps(report.values)
+        if report.time_ms is not None:
+            params += ',"time":' + str(report.time_ms)
+        method = "thing." + where.replace("/", ".")
+        return self._prefix + where, thing.request(message_id, method, params + "}"), True
+
+    def decode(self, topic, payload):
+        if not topic.startswith(self._prefix):
+            return None
+        where = topic[len(self._prefix) :]
+        if where.endswith("_reply"):
+            return thing.answer(topic, thing.parse(topic, payload))
+        if where == "service/measurepoint/set":
+            return thing.command("set", topic, thing.parse(topic, payload))
+        if where.startswith("service/"):
+            return thing.command(where[8:], topic, thing.parse(topic, payload))
+        return None
+
+    def result(self, command, value):
+        return thing.result(command, value)
+
+
+def session(config, log):
+    """Returns the Session for a checked configuration; arguments as in config.session."""
+    return mqtt.MqttSession(config, _Dialect(config), log)

@@ -1,0 +1,35 @@
+"""What do a Link and a Session hand each other?  Reports up, commands down."""
+
+
+class Report:
+    """Values that a board has taken, waiting to be handed over.
+
+    Args:
+        values: dict of str to int, float, bool, str, None, list or dict; or bytes with a `topic`.
+        time_ms: int, Unix ms when they were taken; None when the clock was not set.
+        topic: str, publish `values` as they are to this topic; None for the cloud's own form.
+        event: str, the event's name in the cloud; None for the cloud's plain report.
+    """
+
+    def __init__(self, values, time_ms=None, topic=None, event=None):
+        self.values = values
+        self.time_ms = time_ms
+        self.topic = topic
+        self.event = event
+
+
+class Command:
+    """What the cloud asks the board to do.
+
+    Attributes:
+        name: str, the service or command; "set" when the cloud sets properties or measurepoints.
+        data: dict, list or other JSON value, or bytes where the format is not JSON.
+        topic: str, where it came from.
+        id: str, the cloud's own id of it; None where the cloud wants no answer.
+    """
+
+    def __init__(self, name, data, topic, id=None):
+        self.name = name
+        self.data = data
+        self.topic = topic
+        self.id = id

@@ -1,0 +1,230 @@
+"""How does a Session run over MQTT?  The same for every cloud; a dialect knows the words.
+
+A dialect is a small object that does no I/O:
+
+    login(unix_ms)            (client id, user or None, password or None)
+    subscriptions             [(topic, qos)]
+    max_payload_bytes         int
+    refusals                  {CONNACK code: what to check}
+    encode(report, id)        (topic, payload bytes, True when a reply with `id` will come)
+    decode(topic, payload)    ("reply", id, error or None), ("command", Command), or None
+    check_topic(topic)        raises Rejected for a raw topic that the cloud would punish
+    result(command, value)    (topic, payload) or None
+
+A report counts as handed over when the broker acknowledged it (PUBACK), or, where the cloud
+replies, when the cloud's own reply says so: a PUBACK alone proves that a broker had it.
+"""
+
+import os
+
+from micropython import const
+
+from signet import clock
+from signet.client.mqtt import MQTTClient
+from signet.errors import ConfigError, Lost, ProtocolError, Refused, Rejected
+from signet.net.stream import Stream, TcpChannel
+
+_REPLY_TIMEOUT_MS = const(10_000)
+_LOOK_MS = const(1000)  # how often to look for replies that are overdue
+_ANSWERS = const(2)  # answers to commands that may be in flight beside the reports
+
+
+class _InFlight:
+    """One report on its way. `packet_id` is None once the broker has acknowledged it."""
+
+    def __init__(self, key, report, message_id):
+        self.key = key
+        self.report = report
+        self.message_id = message_id
+        self.packet_id = None
+        self.wants_reply = False
+        self.sent_at = 0
+        self.resent = False
+
+
+class MqttSession:
+    """The Session contract of DESIGN over MQTT.
+
+    Args:
+        config: dict from config.load.
+        dialect: see above.
+        log: function of one str.
+    """
+
+    def __init__(self, config, dialect, log):
+        self.window = config["window"]
+        self._config = config
+        self._dialect = dialect
+        self._log = log
+        self._flight = []
+        self._next_id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat ids
+        self._client = client = MQTTClient(
+            "",
+            keepalive_s=config["keepalive_s"],
+            clean_session=config["clean_session"],
+            window=self.window + _ANSWERS,
+        )
+        if dialect.subscriptions:
+            client.subscribe(dialect.subscriptions)
+
+    def open(self, deadline):
+        """Connects, logs in, subscribes, and sends again what was not acknowledged.
+
+        Args:
+            deadline: clock.Deadline of connect and TLS; MQTT's own answers have 10 s each.
+        Raises:
+            Refused, Untrusted: identity or certificate; says what to check.
+            Throttled, Lost, ProtocolError: see errors.
+            ConfigError: the CA file is missing or holds no certificate.
+        """
+        config, client = self._config, self._client
+        client.set_login(*self._dialect.login(clock.unix_ms()))
+        channel = TcpChannel(config["address"] or config["host"], config["port"], deadline)
+        if config["tls"]:
+            channel = self._secure(channel, deadline)
+        try:
+            client.connect(Stream(channel))
+            for entry in self._flight:
+                if entry.packet_id is None:  # the broker had it, but the cloud's reply is lost
+                    self._send(entry)
+                entry.sent_at = clock.ticks_ms()
+        except Refused as error:
+            hint = self._dialect.refusals.get(error.code)
+            if hint is None:
+                raise
+            raise Refused("{}; {}".format(error, hint), error.code)
+
+    def _secure(self, channel, deadline):
+        from signet.net.secure import TlsChannel
+
+        try:
+            with open(self._config["ca"], "rb") as file:
+                ca = file.read()
+        except OSError:
+            channel.close()
+            raise ConfigError("ca", "there is no such file on the board", "ca.pem")
+        return TlsChannel(channel, self._config["host"], ca, deadline)
+
+    def submit(self, key, report):
+        """Hands one report to the wire.
+
+        Args:
+            key: int, the caller's name for it; a key in flight already is not sent twice.
+            report: messages.Report.
+        Returns:
+            bool, False while the window is full.
+        Raises:
+            Rejected: this report can never be sent; says why.
+            Lost: the connection failed; the report was not taken.
+        """
+        for entry in self._flight:
+            if entry.key == key:
+                return True
+        if len(self._flight) >= self.window:
+            return False
+        self._next_id = (self._next_id + 1) & 0xFFFFFFFF
+        entry = _InFlight(key, report, str(self._next_id))
+        self._send(entry)
+        self._flight.append(entry)
+        return True
+
+    def _send(self, entry):
+        report = entry.report
+        if report.topic is None:
+            topic, payload, wants_reply = self._dialect.encode(report, entry.message_id)
+        else:
+            self._dialect.check_topic(report.topic)
+            topic, payload, wants_reply = report.topic, report.values, False
+        if len(payload) > self._dialect.max_payload_bytes:
+            raise Rejected("{} bytes are more than this cloud takes".format(len(payload)))
+        try:
+            entry.packet_id = self._client.publish(topic, payload, qos=1)
+        except ValueError as error:
+            raise Rejected("{}: {}".format(topic, error))
+        entry.wants_reply = wants_reply
+        entry.sent_at = clock.ticks_ms()
+
+    def poll(self, timeout_ms):
+        """Waits for one event.
+
+        Args:
+            timeout_ms: int, 0 to only look.
+        Returns:
+            ("acked", key), ("failed", key, error), ("command", Command), ("lost", error) or None.
+        """
+        deadline = clock.Deadline(timeout_ms)
+        try:
+            while True:
+                event = self._client.poll(min(deadline.remaining_ms(), _LOOK_MS))
+                if event is None:
+                    self._ask_again()
+                    if deadline.expired():
+                        return None
+                    continue
+                event = self._meaning(event)
+                if event is not None:
+                    return event
+        except (Lost, ProtocolError) as error:
+            self._client.close()
+            return ("lost", error)
+
+    def _meaning(self, event):
+        if event[0] == "acked":
+            for entry in self._flight:
+                if entry.packet_id == event[1]:
+                    entry.packet_id = None
+                    return None if entry.wants_reply else self._done(entry)
+            return None
+        if event[0] == "dropped":
+            self._log("dropped a message: {} is more than this board takes".format(event[1]))
+            return None
+        try:
+            meaning = self._dialect.decode(event[1].decode(), event[2])
+        except (ProtocolError, UnicodeError) as error:
+            self._log("dropped a message: {}".format(error))
+            return None
+        if meaning is not None and meaning[0] == "reply":
+            for entry in self._flight:
+                if entry.message_id == meaning[1] and entry.wants_reply:
+                    return self._done(entry, meaning[2])
+            return None  # answered twice, after a resend
+        return meaning
+
+    def _done(self, entry, error=None):
+        self._flight.remove(entry)
+        if entry.packet_id is not None:
+            self._client.forget(entry.packet_id)
+        if error is not None:
+            return ("failed", entry.key, error)
+        return ("acked", entry.key)
+
+    def _ask_again(self):
+        """Sends a report again, once, when the cloud's reply to it does not come."""
+        for entry in self._flight:
+            if (
+                entry.packet_id is None
+                and clock.ticks_diff(clock.ticks_ms(), entry.sent_at) > _REPLY_TIMEOUT_MS
+            ):
+                if entry.resent:
+                    entry.resent = False
+                    raise Lost("the broker is there, but the cloud does not reply")
+                self._log("no reply to report {}: sent again".format(entry.key))
+                self._send(entry)
+                entry.resent = True
+
+    def reply(self, command, value):
+        """Answers a command, where the cloud wants an answer.
+
+        Args:
+            command: messages.Command from `poll`.
+            value: dict, None, or the exception that the board's handler raised.
+        Raises:
+            Lost, Throttled, Rejected: the answer could not be sent.
+        """
+        message = self._dialect.result(command, value)
+        if message is not None:
+            self._client.publish(message[0], message[1], qos=1)
+
+    def close(self):
+        """Says goodbye and closes; what is in flight stays in the caller's hands."""
+        self._client.disconnect()

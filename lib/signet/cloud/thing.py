@@ -1,0 +1,124 @@
+"""Which envelope do thing models travel in?  EnOS and Alibaba share it, down to the reply.
+
+Up:    {"id":"1","version":"1.0","method":"thing...post","params":{...}}, answered on its topic
+       + "_reply" with {"id":"1","code":200,...}; only that answer says that the cloud has it.
+Down:  the same shape, answered by the device on topic + "_reply".
+
+Sources: Alink protocol (Alibaba, "Device properties, events, and services"); EnOS "MQTT:
+upstream / downstream messages".
+"""
+
+import json
+
+from signet.cloud.messages import Command
+from signet.errors import ProtocolError, Rejected
+
+_OK = 200
+_HANDLER_FAILED = 500
+
+
+def dumps(values):
+    """Writes values as JSON, exactly or not at all: MicroPython would write nan and bytes too.
+
+    Raises:
+        Rejected: a value has no form in JSON; names the key.
+    """
+    check(values)
+    return json.dumps(values)
+
+
+def check(value, where="report"):
+    """Raises Rejected when a value has no form in JSON; see `dumps`."""
+    if value is None or isinstance(value, (int, str)):
+        return
+    if isinstance(value, float):
+        if value - value == 0:  # false for nan and infinities
+            return
+    elif isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or not key:
+                raise Rejected("{}: key {!r} is not text".format(where, key))
+            check(value[key], key)
+        return
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check(item, where)
+        return
+    raise Rejected("{}: {!r} has no form in JSON".format(where, value))
+
+
+def request(message_id, method, params):
+    """Builds the body of a request.
+
+    Args:
+        message_id: str of digits.
+        method: str, for example "thing.event.property.post".
+        params: str, JSON.
+    Returns:
+        bytes
+    """
+    return (
+        '{"id":"'
+        + message_id
+        + '","version":"1.0","method":"'
+        + method
+        + '","params":'
+        + params
+        + "}"
+    ).encode()
+
+
+def parse(topic, payload):
+    """Reads the envelope of what came down.
+
+    Returns:
+        dict
+    Raises:
+        ProtocolError: it is no JSON object.
+    """
+    try:
+        body = json.loads(payload)
+    except (ValueError, UnicodeError):
+        body = None
+    if not isinstance(body, dict):
+        raise ProtocolError("no JSON object on {}".format(topic))
+    return body
+
+
+def answer(topic, body):
+    """Says what the cloud's answer to a post means.
+
+    Args:
+        topic: str, ends with _reply.
+        body: dict from `parse`.
+    Returns:
+        ("reply", id str, None) when the cloud has it, else ("reply", id str, Rejected).
+    """
+    code = body.get("code")
+    error = None
+    if code != _OK:
+        error = Rejected("{}: code {}: {}".format(topic, code, body.get("message")), code)
+    return ("reply", str(body.get("id")), error)
+
+
+def command(name, topic, body):
+    """Returns ("command", Command) for a request that came down."""
+    return ("command", Command(name, body.get("params"), topic, str(body.get("id"))))
+
+
+def result(command, value):
+    """Builds the answer to a command.
+
+    Args:
+        command: Command.
+        value: dict that the board returns, None for an empty one, or the exception it raised.
+    Returns:
+        (topic str, payload bytes)
+    """
+    body = {"id": command.id, "version": "1.0", "code": _OK, "data": {}, "message": "success"}
+    if isinstance(value, Exception):
+        body["code"] = _HANDLER_FAILED
+        body["message"] = "{}: {}".format(type(value).__name__, value)
+    elif value is not None:
+        body["data"] = value
+    return command.topic + "_reply", dumps(body).encode()

@@ -1,0 +1,74 @@
+"""Who is a device to Watson IoT Platform?
+
+Client id `d:{org}:{type}:{id}`, user `use-token-auth` (never asked of anyone), password = the
+token.  The org `quickstart` has no login at all.
+
+Source: Watson IoT "Connecting applications, devices, and gateways"; organisation ids have six
+characters there, but any length on Maximo Application Suite.
+"""
+
+from signet.errors import ConfigError
+
+TLS_BY_DEFAULT = True
+PORTS = {False: 1883, True: 8883}
+QUICKSTART = "quickstart"
+
+_NAME = (36, "-_.")
+
+FIELDS = (
+    ("org_id", "word", ..., _NAME, "myorg1"),
+    ("type_id", "word", ..., _NAME, "meter"),
+    ("device_id", "word", ..., _NAME, "meter-7"),
+    ("token", "secret", None, (256, None), "the device's authentication token"),
+    ("event", "text", "status", (64, " \t\r\n/+#"), "status"),
+    ("keepalive_s", "int", 60, (1, 65_535), 60),
+)
+
+
+def check(config):
+    """Checks what concerns more than one key.
+
+    Args:
+        config: dict, checked by FIELDS.
+    Returns:
+        list of str, warnings.
+    Raises:
+        ConfigError: the token is missing, or would go out in clear.
+    """
+    warnings = []
+    org = config["org_id"]
+    if org == QUICKSTART:
+        if config["tls"]:
+            raise ConfigError("tls", "quickstart has no TLS", "false")
+        config["clean_session"] = True
+    elif config["token"] is None:
+        raise ConfigError("token", "is missing", '"the device\'s authentication token"')
+    elif not config["tls"]:
+        if not config["insecure"]:
+            raise ConfigError(
+                "insecure",
+                "port {} would carry the token in clear; use TLS, or accept it".format(
+                    config["port"]
+                ),
+                "true",
+            )
+        warnings.append(
+            "port {} is not encrypted: who listens has the token".format(config["port"])
+        )
+    if len(org) != 6 and org != QUICKSTART:
+        warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
+    return warnings
+
+
+def login(config):
+    """Builds what CONNECT carries.
+
+    Args:
+        config: dict, checked.
+    Returns:
+        (client id str, user str or None, password str or None)
+    """
+    client_id = "d:{}:{}:{}".format(config["org_id"], config["type_id"], config["device_id"])
+    if config["org_id"] == QUICKSTART:
+        return client_id, None, None
+    return client_id, "use-token-auth", config["token"]

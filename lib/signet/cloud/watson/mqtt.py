@@ -1,0 +1,70 @@
+"""How does a device report to Watson IoT Platform over MQTT?
+
+Events go to `iot-2/evt/{event}/fmt/json` as {"d": values, "ts": time}, commands come from
+`iot-2/cmd/{command}/fmt/{format}`.  There is no reply: PUBACK is the acknowledgement.  Watson
+closes the connection of a device that uses any other topic, so those are refused here.
+
+Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
+"""
+
+import json
+
+from signet import clock
+from signet.cloud import mqtt, thing
+from signet.cloud.messages import Command
+from signet.cloud.watson import identity
+from signet.errors import ProtocolError, Rejected
+
+
+class _Dialect:
+    max_payload_bytes = 131_072
+    refusals = {
+        2: "check org_id, type_id and device_id",
+        4: "check token",
+        5: "check token, org_id, type_id and device_id",
+    }
+
+    def __init__(self, config):
+        self._config = config
+        self._quickstart = config["org_id"] == identity.QUICKSTART
+        self.subscriptions = [] if self._quickstart else [("iot-2/cmd/+/fmt/+", 1)]
+
+    def login(self, unix_ms):
+        return identity.login(self._config)
+
+    def check_topic(self, topic):
+        levels = topic.split("/")
+        if (
+            len(levels) != 5
+            or levels[:2] != ["iot-2", "evt"]
+            or levels[3] != "fmt"
+            or not (levels[2] and levels[4])
+        ):
+            raise Rejected("a device may publish to iot-2/evt/EVENT/fmt/FORMAT only, not " + topic)
+
+    def encode(self, report, message_id):
+        topic = "iot-2/evt/{}/fmt/json".format(report.event or self._config["event"])
+        self.check_topic(topic)
+        payload = '{"d":' + thing.dumps(report.values)
+        if report.time_ms is not None:
+            payload += ',"ts":"' + clock.iso8601(report.time_ms) + '"'
+        return topic, (payload + "}").encode(), False
+
+    def decode(self, topic, payload):
+        levels = topic.split("/")
+        if len(levels) != 5 or levels[:2] != ["iot-2", "cmd"] or levels[3] != "fmt":
+            return None
+        if levels[4] == "json":
+            try:
+                payload = json.loads(payload)
+            except (ValueError, UnicodeError):
+                raise ProtocolError("no JSON on " + topic)
+        return ("command", Command(levels[2], payload, topic))
+
+    def result(self, command, value):
+        return None
+
+
+def session(config, log):
+    """Returns the Session for a checked configuration; arguments as in config.session."""
+    return mqtt.MqttSession(config, _Dialect(config), log)

@@ -1,0 +1,212 @@
+"""What does device.json say, is it right, and how is it mended?
+
+Keys that every cloud has are below; a cloud's own keys are in its identity.py, in the same form:
+
+    (key, kind, default, rule, example)
+
+default is `...` where the key is required.  The kind says what the rule means:
+
+    text    (longest, characters that are not allowed)
+    word    (longest, characters allowed beside letters and digits)
+    secret  (longest,); never shown
+    int     (lowest, highest)
+    choice  the allowed values
+    flag, any   no rule
+"""
+
+import json
+import os
+
+from signet.errors import ConfigError
+
+_NOT_IN_NAMES = " \t\r\n/"
+
+_COMMON = (
+    ("cloud", "choice", ..., ("alibaba", "enos", "watson"), "enos"),
+    ("way", "choice", "mqtt", ("mqtt",), "mqtt"),
+    ("host", "text", ..., (253, _NOT_IN_NAMES + ":"), "mqtt.example.com"),
+    ("address", "text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
+    ("port", "int", None, (1, 65_535), 8883),
+    ("tls", "flag", None, None, "true"),
+    ("insecure", "flag", False, None, "false"),
+    ("ca", "text", "ca.pem", (255, ""), "ca.pem"),
+    ("clean_session", "flag", True, None, "true"),
+    ("window", "int", 4, (1, 32), 4),
+    ("report_interval_s", "int", 60, (1, 86_400), 60),
+    ("retry_s", "int", 8, (1, 3600), 8),
+    ("outbox_limit", "int", 32, (1, 1000), 32),
+    ("drop", "choice", "oldest", ("oldest", "newest"), "oldest"),
+    ("app", "any", None, None, "{}"),
+)
+
+
+def load(path, log=print):
+    """Reads and checks a device's configuration.
+
+    Args:
+        path: str, a JSON file.
+        log: function of one str, for warnings.
+    Returns:
+        dict with every key of the chosen cloud; what was left out has its default.
+    Raises:
+        ConfigError: names the key, the rule it breaks and an example.
+    """
+    try:
+        with open(path) as file:
+            text = file.read()
+    except OSError:
+        raise ConfigError(path, "there is no such file on the board", "signet board deploy")
+    try:
+        values = json.loads(text)
+    except ValueError:
+        raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
+    return check(values, log)
+
+
+def check(values, log=print):
+    """Checks what device.json holds; arguments, result and errors as in `load`."""
+    if not isinstance(values, dict):
+        raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
+    cloud = _value(values, _COMMON[0])
+    identity = _module(cloud, "identity")
+    fields = _COMMON + identity.FIELDS
+    known = [field[0] for field in fields]
+    for key in sorted(values):
+        if key not in known:
+            near = [name for name in known if _near(key, name)]
+            raise ConfigError(
+                key,
+                "there is no such key for cloud {}; {}".format(
+                    cloud, "did you mean `{}`?".format(near[0]) if near else "remove it"
+                ),
+            )
+    config = {}
+    for field in fields:
+        config[field[0]] = _value(values, field)
+    if config["tls"] is None:
+        config["tls"] = identity.TLS_BY_DEFAULT
+    if config["port"] is None:
+        config["port"] = identity.PORTS[config["tls"]]
+    if config["tls"]:
+        _check_file(config["ca"])
+    for warning in identity.check(config):
+        log("warning: " + warning)
+    return config
+
+
+def session(config, log=print):
+    """Makes the Session that the configuration names; loads its modules only now.
+
+    Args:
+        config: dict from `load`.
+        log: function of one str.
+    """
+    return _module(config["cloud"], config["way"]).session(config, log)
+
+
+def _module(cloud, name):
+    return __import__("signet.cloud.{}.{}".format(cloud, name), None, None, ("*",))
+
+
+def _check_file(path):
+    try:
+        os.stat(path)
+    except OSError:
+        raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
+
+
+def _value(values, field):
+    key, kind, default, rule, example = field
+    value = values.get(key)
+    if value is None:
+        if default is ...:
+            raise ConfigError(key, "is missing", _quoted(example))
+        return default
+    wrong = _KINDS[kind](value, rule)
+    if wrong:
+        shown = "" if kind == "secret" else "; it is {!r}".format(value)
+        raise ConfigError(key, wrong + shown[:60], _quoted(example))
+    return value
+
+
+def _quoted(example):
+    """Shows an example as it stands in JSON."""
+    return '"{}"'.format(example) if isinstance(example, str) and example not in _BARE else example
+
+
+_BARE = ("true", "false", "{}")
+
+
+def _text(value, rule):
+    longest, forbidden = rule
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        return "must be text of 1 to {} characters".format(longest)
+    for character in value:
+        if character in forbidden or ord(character) < 32:
+            return "must not hold the character {!r}".format(character)
+    return None
+
+
+def _word(value, rule):
+    longest, allowed = rule
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        return "must be text of 1 to {} characters".format(longest)
+    for character in value:
+        plain = ord(character) < 128 and (character.isalpha() or character.isdigit())
+        if not plain and character not in allowed:
+            return "may hold letters, digits and {} only, not {!r}".format(allowed, character)
+    return None
+
+
+def _secret(value, rule):
+    if not isinstance(value, str) or not 1 <= len(value) <= rule[0]:
+        return "must be text of 1 to {} characters".format(rule[0])
+    if value != value.strip() or "\n" in value:
+        return "has blanks around it, perhaps from copying"
+    return None
+
+
+def _int(value, rule):
+    if isinstance(value, bool) or not isinstance(value, int) or not rule[0] <= value <= rule[1]:
+        return "must be a whole number from {} to {}".format(rule[0], rule[1])
+    return None
+
+
+def _flag(value, rule):
+    return None if isinstance(value, bool) else "must be true or false, without quotes"
+
+
+def _choice(value, rule):
+    return None if value in rule else "must be one of " + ", ".join(rule)
+
+
+def _any(value, rule):
+    return None
+
+
+_KINDS = {
+    "text": _text,
+    "word": _word,
+    "secret": _secret,
+    "int": _int,
+    "flag": _flag,
+    "choice": _choice,
+    "any": _any,
+}
+
+
+def _near(key, name):
+    """Is `key` a slip for `name`?  Case and separators aside, at most one edit apart."""
+    a = key.lower().replace("_", "").replace("-", "")
+    b = name.replace("_", "")
+    if len(a) > len(b):
+        a, b = b, a
+    start = 0
+    while start < len(a) and a[start] == b[start]:
+        start += 1
+    if a[start:] == b[start:]:
+        return True
+    if len(a) == len(b):
+        swapped = a[start + 1 : start + 2] + a[start : start + 1]
+        return a[start + 1 :] == b[start + 1 :] or swapped + a[start + 2 :] == b[start:]
+    return len(b) - len(a) == 1 and a[start:] == b[start + 1 :]

@@ -1,0 +1,204 @@
+"""How do reports reach the cloud whatever happens to the network, and commands the board?
+
+One Link owns one Session.  `poll` does everything: connects, hands over what the outbox holds,
+hears commands, notices a dead link, backs off and tries again.  It never raises for what the
+network or the cloud does; it says so in one line of the log and goes on.
+
+Back-off: EnOS blocks a device for five minutes after four connects in two minutes, and two boards
+with one client id throw each other out for ever.  So the wait begins at `retry_s` (8 s), grows
+twofold up to sixteen times that, with jitter, and begins anew only after a connection has lasted.
+"""
+
+import os
+
+from micropython import const
+
+from signet import clock
+from signet.cloud.messages import Report
+from signet.errors import ConfigError, Lost, Refused, SignetError, Throttled
+from signet.outbox import Outbox
+
+_OPEN_MS = const(30_000)  # network, name, TCP and TLS together
+_LASTED_MS = const(120_000)  # a connection that lasted so long was a good one
+_STOLEN_MS = const(10_000)  # closed so soon after login, twice running: somebody else's login?
+_DOUBLINGS = const(4)  # of the wait after Lost
+_REFUSED_DOUBLINGS = const(7)  # Refused begins where Lost ends, and grows on
+
+
+class Link:
+    """Hands over reports and hears commands, through any Session.
+
+    Args:
+        session: the Session contract of DESIGN.
+        config: dict from config.load.
+        board: object with network_up(timeout_ms) -> bool and set_clock() -> bool, asked before
+            each connection; None where the network is somebody else's business.
+        log: function of one str.
+    Attributes:
+        on_command: function of one messages.Command; returns a dict or None for the answer.
+        connected: bool.
+        handed_over: int, reports that the cloud has acknowledged since the board started.
+        outbox: what waits, was dropped, was set aside.
+    """
+
+    def __init__(self, session, config, board=None, log=print):
+        self._session = session
+        self._board = board
+        self._log = log
+        self._retry_ms = config["retry_s"] * 1000
+        self.report_interval_ms = config["report_interval_s"] * 1000
+        self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
+        self.on_command = None
+        self.connected = False
+        self.handed_over = 0
+        self._submitted = 0  # the greatest key that the session has taken
+        self._failures = 0
+        self._short_lives = 0
+        self._opened_at = 0
+        self._next_try = clock.Deadline(0)
+
+    def report(self, values, topic=None, event=None):
+        """Takes a report; `poll` hands it over. Never waits.
+
+        Args:
+            values: dict of name to value, stamped with the time of this call; or bytes.
+            topic: str, to publish `values` as they are.
+            event: str, the name of an event in the cloud, instead of a plain report.
+        Returns:
+            int, the report's key in the log; None when the outbox is full and keeps the old ones.
+        """
+        if topic is None and not isinstance(values, dict):
+            raise ValueError("a report is a dict of values, or bytes with a topic")
+        dropped = self.outbox.dropped
+        key = self.outbox.put(
+            Report(values, clock.unix_ms() if clock.is_set() else None, topic, event)
+        )
+        if self.outbox.dropped != dropped:
+            self._log(
+                "outbox full: dropped the {} report".format("newest" if key is None else "oldest")
+            )
+        return key
+
+    def poll(self, timeout_ms=0):
+        """Works on the link for `timeout_ms`; 0 does only what can be done at once.
+
+        While not connected this may take up to 30 s longer, for one attempt to connect.
+        """
+        deadline = clock.Deadline(timeout_ms)
+        while True:
+            clock.waited()
+            if self.connected:
+                self._work(deadline.remaining_ms())
+            elif self._next_try.expired():
+                self._connect()
+            else:
+                clock.sleep_ms(min(deadline.remaining_ms(), self._next_try.remaining_ms(), 500))
+            if deadline.expired():
+                return
+
+    def flush(self, timeout_ms):
+        """Works until the cloud has every report. Returns False when the time was too short."""
+        deadline = clock.Deadline(timeout_ms)
+        while len(self.outbox) and not deadline.expired():
+            self.poll(min(deadline.remaining_ms(), 100))
+        return not len(self.outbox)
+
+    def close(self):
+        """Says goodbye to the cloud. A later `poll` would connect again."""
+        if self.connected:
+            self._session.close()
+            self.connected = False
+
+    def _connect(self):
+        try:
+            if self._board is not None:
+                if not self._board.network_up(_OPEN_MS):
+                    raise Lost("no network")
+                if not clock.is_set() and not self._board.set_clock():
+                    self._log("the clock is not set; reports go without their time")
+            self._session.open(clock.Deadline(_OPEN_MS))
+        except SignetError as error:
+            self._back_off("not connected", error)
+            return
+        self._log("connected")
+        self.connected = True
+        self._opened_at = clock.ticks_ms()
+        self._submitted = 0  # the session knows which of them it has in flight already
+
+    def _work(self, timeout_ms):
+        try:
+            while True:
+                entry = self.outbox.after(self._submitted)
+                if entry is None or not self._submit(entry):
+                    break
+                self._submitted = entry[0]
+            event = self._session.poll(timeout_ms)
+        except SignetError as error:
+            event = ("lost", error)
+        if event is None:
+            return
+        if event[0] == "acked":
+            if self.outbox.remove(event[1]):
+                self.handed_over += 1
+                self._log("report {} stored".format(event[1]))
+        elif event[0] == "failed":
+            self._set_aside(event[1], event[2])
+        elif event[0] == "command":
+            self._obey(event[1])
+        else:
+            self._lost(event[1])
+
+    def _submit(self, entry):
+        try:
+            return self._session.submit(*entry)
+        except (Lost, Throttled):
+            raise
+        except SignetError as error:
+            self._set_aside(entry[0], error)
+            return True
+
+    def _set_aside(self, key, error):
+        self.outbox.set_aside(key, error)
+        self._log("report {} set aside: {}".format(key, error))
+
+    def _obey(self, command):
+        self._log("command {}".format(command.name))
+        if self.on_command is None:
+            result = NotImplementedError("this board takes no commands")
+        else:
+            try:
+                result = self.on_command(command)
+            except Exception as error:  # the device program's own: the link must go on
+                self._log(
+                    "command {} failed: {}: {}".format(command.name, type(error).__name__, error)
+                )
+                result = error
+        try:
+            self._session.reply(command, result)
+        except SignetError as error:
+            self._log("command {}: answer not sent: {}".format(command.name, error))
+
+    def _lost(self, error):
+        self._session.close()
+        self.connected = False
+        lived_ms = clock.ticks_diff(clock.ticks_ms(), self._opened_at)
+        if lived_ms > _LASTED_MS:
+            self._failures = 0
+        self._short_lives = self._short_lives + 1 if lived_ms < _STOLEN_MS else 0
+        if self._short_lives > 1:
+            error = "{}; is another device using this identity?".format(error)
+        self._back_off("connection lost", error)
+
+    def _back_off(self, what, error):
+        if isinstance(error, (Refused, ConfigError)):
+            self._failures = max(self._failures, _DOUBLINGS)
+        wait_ms = self._retry_ms << self._failures
+        if isinstance(error, Throttled) and error.retry_after_ms:
+            wait_ms = error.retry_after_ms
+        limit = _REFUSED_DOUBLINGS if isinstance(error, (Refused, ConfigError)) else _DOUBLINGS
+        self._failures = min(self._failures + 1, limit)
+        wait_ms += (
+            wait_ms // 2 * os.urandom(1)[0] // 255
+        )  # jitter: a fleet must not come back at once
+        self._next_try = clock.Deadline(wait_ms)
+        self._log("{}: {}; next try in {} s".format(what, error, wait_ms // 1000))
