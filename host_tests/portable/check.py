@@ -1,0 +1,136 @@
+"""What may a portable test use?  Plain `assert`, and these few helpers, on every interpreter.
+
+A portable test is a file `test_*.py` beside this one. It runs as it stands on CPython, on 64-bit
+and on i386 MicroPython (heap 110 KiB, everything compiled to .mpy); pytest shows one result per
+test function and interpreter. Only module-level functions `test_*()` without arguments are tests.
+
+    pytest host_tests/portable/test_hmac.py                       every interpreter
+    pytest host_tests/portable/test_hmac.py --interpreter i386    one interpreter (or -k i386)
+    pytest "host_tests/portable/test_hmac.py::test_name[i386]"    one test on one interpreter
+
+Three names may be set at the top of the file; the host reads them without importing it, so they
+must be literals:
+
+    INTERPRETERS = ("cpython",)       only on these: cpython, 64bit, i386
+    TIMEOUT_S = 60                    for one test; default 30
+    SERVERS = {                       started on loopback before the file runs, ended after it
+        "broker": ("mosquitto",),                   plain mosquitto, user "user", password "pass"
+        "echo": ("tcp", "echo"),                    a named behaviour, see host/behaviours.py
+        "good": ("tls", "good", "echo"),            a certificate, see host/certificates.py
+        "odd": ("tcp", [("packet",), ("send", "20020000"), ("packet",), ("close",)]),
+    }
+
+Behaviours: echo, black_hole, close_at_once, reset_at_once, refused, trickle, junk, mqtt (a polite
+broker). Or a list of steps, run for each connection: ("packet",) reads one whole MQTT packet,
+("expect", n) reads n bytes, ("send", hex), ("answer",) reads one packet and answers it as a polite
+broker does, ("wait", ms), ("close",), ("reset",); after the last step the server only reads on.
+Several lists, ("tcp", [...], [...]), serve the first connection, the second, and so on.
+Certificates: good, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
+
+    check.server("good")              {"host", "port"} and for tls {"name", "ca"} (path of a PEM
+                                      file), for mosquitto {"user", "password"}
+    check.connections("odd", 14)      what the server has received: a list of bytes, one for each
+                                      connection; waits until there are at least 14 in all
+"""
+
+import json
+import sys
+
+import micropython
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+_context = {}
+
+
+class Skip(Exception):  # noqa: N818
+    """Ends a test that has nothing to prove on this interpreter."""
+
+
+def load_context(path):
+    """Reads what the host side has prepared; called by runner.py."""
+    with open(path) as file:
+        _context.update(json.load(file))
+
+
+def server(name):
+    """Returns the endpoint of a server in SERVERS, a dict."""
+    return _context["servers"][name]
+
+
+def connections(name, at_least_bytes=0):
+    """Returns what the server `name` received, a list of bytes: one for each connection.
+
+    Waits, at most 5 s, until it has received `at_least_bytes` in all.
+    """
+    import socket
+    from binascii import unhexlify
+
+    host, port = _context["control"]
+    control = socket.socket()
+    try:
+        control.connect(socket.getaddrinfo(host, port)[0][-1])
+        control.send("{} {}\n".format(name, at_least_bytes).encode())
+        answer = b""
+        while True:
+            part = control.recv(512)
+            if not part:
+                break
+            answer += part
+    finally:
+        control.close()
+    return [unhexlify(line) for line in json.loads(answer)]
+
+
+def vectors(name):
+    """Returns the content of host_tests/vectors/`name`.json, or of a generated file."""
+    for folder in _context["vectors"]:
+        try:
+            file = open("{}/{}.json".format(folder, name))  # noqa: SIM115
+        except OSError:
+            continue
+        with file:
+            return json.load(file)
+    raise OSError("no vectors " + name)
+
+
+def raises(error_class, function, *args, **kwargs):
+    """Calls the function and returns the error it raises; fails if it raises none, or another."""
+    try:
+        result = function(*args, **kwargs)
+    except error_class as error:
+        return error
+    raise AssertionError(
+        "{} not raised, got {!r}".format(getattr(error_class, "__name__", error_class), result)
+    )
+
+
+def equal(got, expected, what=""):
+    """Fails with both values when they differ."""
+    if got != expected:
+        raise AssertionError("{} got {!r}, expected {!r}".format(what, got, expected))
+
+
+def no_heap(function, *args):
+    """Calls the function with the heap locked: on MicroPython any allocation is a MemoryError.
+
+    args: at most three. Spelt out, because a call with *args allocates.
+    """
+    a, b, c = args + (None,) * (3 - len(args))
+    count = len(args)
+    micropython.heap_lock()
+    try:
+        if count == 0:
+            return function()
+        if count == 1:
+            return function(a)
+        if count == 2:
+            return function(a, b)
+        return function(a, b, c)
+    finally:
+        micropython.heap_unlock()
+
+
+def skip(reason):
+    """Ends this test; it is reported as skipped."""
+    raise Skip(reason)

@@ -1,0 +1,72 @@
+"""How does a plain mosquitto run beside a test?  One process, one port, one password file."""
+
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from host_tests.portable.host import toolchain
+from host_tests.portable.host.interpreters import TIED
+
+USER = "user"
+PASSWORD = "pass"
+
+_CONFIG = """\
+listener {port} 127.0.0.1
+allow_anonymous false
+password_file {folder}/passwords
+user root
+"""
+
+
+class Broker:
+    """A mosquitto that accepts user `USER` with `PASSWORD`; ready when this returns."""
+
+    def __init__(self, folder: Path):
+        passwords = folder / "passwords"
+        if not passwords.exists():
+            command = [
+                toolchain.mosquitto("mosquitto_passwd"),
+                "-b",
+                "-c",
+                passwords,
+                USER,
+                PASSWORD,
+            ]
+            subprocess.run(command, check=True, capture_output=True)
+        self.port = _free_port()
+        config = folder / f"mosquitto-{self.port}.conf"
+        config.write_text(_CONFIG.format(port=self.port, folder=folder))
+        self._log = (folder / f"mosquitto-{self.port}.log").open("w+")
+        self._process = subprocess.Popen(
+            [*TIED, toolchain.mosquitto(), "-c", config],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait_ready()
+
+    def _wait_ready(self):
+        give_up = time.monotonic() + 10
+        while time.monotonic() < give_up and self._process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+        self._log.seek(0)
+        log = self._log.read()
+        self.close()
+        raise RuntimeError(f"mosquitto did not start:\n{log}")
+
+    def close(self):
+        """Ends the broker."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

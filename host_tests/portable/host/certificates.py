@@ -1,0 +1,95 @@
+"""Which certificates do the test servers show?  Made afresh for each run, ECDSA P-256.
+
+good            for good.test, signed by the CA that tests are given
+wrong_name      for other.test, signed by that CA
+wrong_ca        for good.test, signed by another CA
+self_signed     for good.test, signed by itself
+expired         for good.test, valid until last year
+not_yet_valid   for good.test, valid from next year
+"""
+
+import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+NAME = "good.test"
+_YEAR = datetime.timedelta(days=365)
+
+
+class Certificates:
+    """Writes `ca.pem`, `ca.der` and, when asked for, `KIND.pem` with certificate and key."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._now = datetime.datetime.now(datetime.UTC)
+        self._ca = self._authority("signet test CA")
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(_pem(self._ca[0]))
+        self.ca_der = folder / "ca.der"
+        self.ca_der.write_bytes(self._ca[0].public_bytes(serialization.Encoding.DER))
+
+    def chain(self, kind: str) -> Path:
+        """Returns the path of a PEM file with the certificate `kind` and its key."""
+        path = self._folder / f"{kind}.pem"
+        if not path.exists():
+            path.write_bytes(self._make(kind))
+        return path
+
+    def _make(self, kind: str) -> bytes:
+        year = _YEAR
+        kinds = {
+            "good": (NAME, self._ca, -year, year),
+            "wrong_name": ("other.test", self._ca, -year, year),
+            "wrong_ca": (NAME, None, -year, year),
+            "self_signed": (NAME, "self", -year, year),
+            "expired": (NAME, self._ca, -2 * year, -year),
+            "not_yet_valid": (NAME, self._ca, year, 2 * year),
+        }
+        name, authority, begin, end = kinds[kind]
+        if authority is None:
+            authority = self._authority("another CA")
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer, signer = (
+            (subject, key) if authority == "self" else (authority[0].subject, authority[1])
+        )
+        certificate = (
+            self._builder(subject, issuer, key, begin, end)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .sign(signer, hashes.SHA256())
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return _pem(certificate) + private
+
+    def _authority(self, name):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        certificate = (
+            self._builder(subject, subject, key, -2 * _YEAR, 2 * _YEAR)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return certificate, key
+
+    def _builder(self, subject, issuer, key, begin, end):
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(self._now + begin)
+            .not_valid_after(self._now + end)
+        )
+
+
+def _pem(certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)

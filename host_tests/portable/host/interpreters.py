@@ -1,0 +1,93 @@
+"""How is each interpreter started, and what lies on its path?"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from host_tests.portable.host import generated, toolchain
+from tools.paths import CACHE, LIB, ROOT
+
+INTERPRETERS = ("cpython", "64bit", "i386")
+HEAP = "110k"  # what an ESP32 without PSRAM leaves to a program once the network is up
+
+_HERE = Path(__file__).resolve().parent.parent
+_SHIMS = _HERE.parent / "shims"
+_VECTORS = _HERE.parent / "vectors"
+_BITS = {"64bit": 64, "i386": 32}
+
+
+class Interpreters:
+    """Compiles lib and tests once, then starts one process per file."""
+
+    def __init__(self):
+        self._folder = Path(tempfile.mkdtemp(prefix="signet-portable-"))
+        self._built = False
+        generated.write(self._folder)
+
+    def start(self, interpreter, path, context, names):
+        """Starts `runner.py` on one file.
+
+        interpreter: one of INTERPRETERS.
+        path: the test file.
+        context: dict, what check.py will read: servers and control.
+        names: the test functions to run, in order.
+        """
+        context = {**context, "vectors": [str(_VECTORS), str(self._folder)]}
+        file = self._folder / "context.json"
+        file.write_text(json.dumps(context))
+        command, environment = (
+            self._cpython() if interpreter == "cpython" else self._micropython(interpreter)
+        )
+        return subprocess.Popen(
+            [*TIED, *command, path.stem, str(file), *names],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def _cpython(self):
+        path = (_HERE, _SHIMS, LIB, toolchain.umqtt())
+        return (
+            [sys.executable, "-u", "-X", "utf8", str(_HERE / "runner.py")],
+            {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+
+    def _micropython(self, interpreter):
+        built = CACHE / "portable"
+        if not self._built:
+            tests = self._folder / "tests"
+            tests.mkdir()
+            for file in (*_HERE.glob("test_*.py"), _HERE / "check.py", _HERE / "runner.py"):
+                shutil.copy2(file, tests)
+            for source, name in ((LIB, "lib"), (toolchain.umqtt(), "umqtt"), (tests, "tests")):
+                toolchain.compile_tree(source, built / name)
+            self._built = True
+        path = [str(built / name) for name in ("tests", "lib", "umqtt")] + [".frozen"]
+        return (
+            [
+                str(toolchain.micropython(_BITS[interpreter])),
+                "-X",
+                f"heapsize={HEAP}",
+                "-m",
+                "runner",
+            ],
+            {"MICROPYPATH": ":".join(path)},
+        )
+
+    def close(self):
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _tied():
+    """Linux ends the child when pytest dies, however pytest dies."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+TIED = _tied()

@@ -1,0 +1,82 @@
+"""Does the host's `tls` behave as MicroPython's does?  The same questions to both."""
+
+import check
+from signet import clock
+from signet.errors import ConfigError, Lost, Untrusted
+from signet.net.secure import TlsChannel
+from signet.net.stream import Stream, TcpChannel
+
+SERVERS = {
+    "good": ("tls", "good", "echo"),
+    "wrong_name": ("tls", "wrong_name", "echo"),
+    "wrong_ca": ("tls", "wrong_ca", "echo"),
+    "self_signed": ("tls", "self_signed", "echo"),
+    "expired": ("tls", "expired", "echo"),
+    "not_yet_valid": ("tls", "not_yet_valid", "echo"),
+    "closes": ("tls", "good", "close_at_once"),
+    "resets": ("tls", "good", "reset_at_once"),
+    "hole": ("tcp", "black_hole"),
+    "junk": ("tcp", "junk"),
+}
+
+
+def _open(name, ca=None, timeout_ms=3000):
+    end = check.server(name)
+    if ca is None:
+        with open(check.server("good")["ca"], "rb") as file:
+            ca = file.read()
+    deadline = clock.Deadline(timeout_ms)
+    channel = TcpChannel(end["host"], end["port"], deadline)
+    return TlsChannel(channel, "good.test", ca, deadline)
+
+
+def test_bytes_go_and_come_through_tls():
+    stream = Stream(_open("good"), 3000)
+    stream.write(b"hello" * 500)
+    assert stream.read(2500) == b"hello" * 500
+    stream.close()
+
+
+def test_der_is_read_as_well_as_pem():
+    with open(check.server("good")["ca_der"], "rb") as file:
+        _open("good", file.read()).close()
+
+
+def test_nothing_to_read_is_none():
+    channel = _open("good")
+    buffer = bytearray(10)
+    assert channel.readinto(buffer) is None
+    channel.close()
+
+
+def test_a_wrong_certificate_is_untrusted_and_says_why():
+    for name, sign in (
+        ("wrong_name", "another name"),
+        ("wrong_ca", "not signed by the CA"),
+        ("self_signed", "not signed by the CA"),
+        ("expired", "expired"),
+        ("not_yet_valid", "not valid yet"),
+    ):
+        error = check.raises(Untrusted, _open, name)
+        assert sign in str(error), (name, str(error))
+
+
+def test_a_ca_that_is_no_certificate_is_a_config_error():
+    for junk in (b"junk", b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+        check.raises(ConfigError, _open, "good", junk)
+
+
+def test_a_handshake_that_nobody_answers_is_lost_in_time():
+    check.raises(Lost, _open, "hole", None, 200)
+
+
+def test_a_handshake_with_junk_is_lost():
+    error = check.raises(Lost, _open, "junk")
+    assert not isinstance(error, Untrusted)
+
+
+def test_the_end_of_a_session_is_lost():
+    for name in ("closes", "resets"):
+        stream = Stream(_open(name), 3000)
+        check.raises(Lost, stream.read, 1)
+        stream.close()

@@ -1,0 +1,3 @@
+"""umqtt.simple asks for `usocket`; a board has both names."""
+
+from socket import *  # noqa: F403

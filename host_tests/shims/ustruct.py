@@ -1,0 +1,3 @@
+"""umqtt.simple asks for `ustruct`; a board has both names."""
+
+from struct import *  # noqa: F403
