@@ -92,12 +92,12 @@ class PortableTest(pytest.Item):
     def __init__(self, *, group, function, line, **kwargs):
         super().__init__(**kwargs)
         self.group = group
-        self.function = function
+        self.test_name = function
         self.line = line
 
     def runtest(self):
         try:
-            result = self.group.result(self.function, self.config)
+            result = self.group.result(self.test_name, self.config)
         except BaseException:  # the time limit of pytest, or Ctrl-C: nothing may stay behind
             self.group.close(self.config)
             raise
@@ -110,7 +110,7 @@ class PortableTest(pytest.Item):
             raise Failed(result.trace)
 
     def teardown(self):
-        self.group.done(self.function, self.config)
+        self.group.done(self.test_name, self.config)
 
     def repr_failure(self, excinfo, style=None):
         if isinstance(excinfo.value, Failed):
@@ -155,7 +155,7 @@ def pytest_collection_finish(session):
     groups = defaultdict(list)
     for item in session.items:
         if isinstance(item, PortableTest):
-            groups[item.group].append(item.function)
+            groups[item.group].append(item.test_name)
     for group, names in groups.items():
         group.waiting = names
 
