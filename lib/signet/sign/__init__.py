@@ -1,0 +1,1 @@
+"""What proves who sent a message?  Pure functions: no socket, no clock, no cloud."""
