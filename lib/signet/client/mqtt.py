@@ -29,6 +29,7 @@ _RETAIN = const(1)
 _QOS = const(6)  # mask over the two QoS bits of a PUBLISH
 _QOS_1 = const(2)
 _DUP = const(8)
+_SMALL = const(256)  # bytes that a board can always find for one packet
 _MAX_WAITING = const(16)  # messages that may come before a SUBACK
 _MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
 
@@ -54,9 +55,8 @@ def _field(data):
     return bytes((len(data) >> 8, len(data) & 255)) + data
 
 
-def _packet(first_byte, *parts):
-    """Joins the parts of a packet behind its fixed header (2.2)."""
-    length = sum(len(part) for part in parts)
+def _fixed_header(first_byte, length):
+    """Packet type, flags and remaining length (2.2)."""
     if length > _MAX_LENGTH:
         raise ValueError("packet longer than MQTT allows")
     header = bytearray((first_byte,))
@@ -64,21 +64,29 @@ def _packet(first_byte, *parts):
         header.append(length & 127 | (128 if length > 127 else 0))
         length >>= 7
         if not length:
-            break
-    return header + b"".join(parts)
+            return header
+
+
+def _packet(first_byte, *parts):
+    """Joins the parts of a packet behind its fixed header."""
+    return b"".join((_fixed_header(first_byte, sum(len(part) for part in parts)),) + parts)
 
 
 class _WholePacket:
-    """Shows umqtt one complete packet as if it were its socket."""
+    """Shows umqtt one complete packet as if it were its socket; copies nothing."""
 
-    def __init__(self, stream, packet):
+    def __init__(self, stream, first_byte, body):
         self.write = stream.write
-        self._packet = packet
+        self._header = bytes(_fixed_header(first_byte, len(body)))
+        self._body = body
         self._at = 0
 
     def read(self, size):
+        if self._header:  # umqtt reads it byte by byte
+            byte, self._header = self._header[:1], self._header[1:]
+            return byte
         self._at += size
-        return self._packet[self._at - size : self._at]
+        return self._body[self._at - size : self._at]
 
     def setblocking(self, flag):
         pass
@@ -162,8 +170,8 @@ class MQTTClient(simple.MQTTClient):
             if self._subscriptions:
                 self._subscribe(self._subscriptions)
             for index, (packet_id, packet, _) in enumerate(self._unacked):
-                packet[0] |= _DUP
-                self._write(packet)
+                self._write(bytes((packet[0] | _DUP,)))
+                self._write(memoryview(packet)[1:])
                 self._unacked[index] = (packet_id, packet, self._sent_at)
         except Exception:
             self.close()
@@ -409,7 +417,10 @@ class MQTTClient(simple.MQTTClient):
                 self._check_header(self._header[0], self._length)
             elif len(self._header) == 5:
                 raise self._malformed("remaining length of more than four bytes")
-        body = stream.read(min(self._length, self._max_packet_bytes))
+        try:
+            body = stream.read(min(self._length, self._max_packet_bytes))
+        except MemoryError:  # then it is too large to keep, whatever the limit says
+            body = stream.read(min(self._length, _SMALL))
         if body is None:
             return self._still_coming()
         self._heard_at = clock.ticks_ms()
@@ -433,7 +444,7 @@ class MQTTClient(simple.MQTTClient):
             raise self._malformed("packet type {} of {} bytes".format(kind, length))
 
     def _handle(self, body):
-        first_byte, length, header = self._header[0], self._length, bytes(self._header)
+        first_byte, length = self._header[0], self._length
         oversize = length - len(body)
         if not oversize:
             self._header, self._length, self._packet_deadline = bytearray(), None, None
@@ -450,9 +461,7 @@ class MQTTClient(simple.MQTTClient):
             if oversize:
                 self._skip(oversize)
             stream = self.sock
-            self.sock = _WholePacket(stream, header + body)
-            if oversize:  # umqtt takes the length from the header; the rest is gone
-                self.sock = _WholePacket(stream, bytes(_packet(first_byte, body)))
+            self.sock = _WholePacket(stream, first_byte, body)
             try:
                 self.wait_msg()  # umqtt: parse, hand over, acknowledge QoS 1
             finally:
@@ -469,7 +478,7 @@ class MQTTClient(simple.MQTTClient):
         self.sock.setblocking(True)
         self.sock.set_deadline(self._packet_deadline)
         while size:
-            size -= len(self.sock.read(min(size, 256)))
+            size -= len(self.sock.read(min(size, _SMALL)))
         self.sock.set_deadline(None)
         self._header, self._length, self._packet_deadline = bytearray(), None, None
 

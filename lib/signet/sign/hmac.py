@@ -23,7 +23,9 @@ def _hash(name):
         raise ConfigError("sign_method", "no hash named {!r} here".format(name), "sha256")
     constructor = getattr(hashlib, name, None)
     if constructor is None:
-        raise ConfigError("sign_method", "this board's firmware has no {}; use sha256".format(name))
+        raise ConfigError(
+            "sign_method", "this board's firmware has no {}; use sha256".format(name)
+        )
     return constructor
 
 

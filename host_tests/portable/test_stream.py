@@ -1,0 +1,195 @@
+"""Do TCP and TLS streams keep net/stream.py's and net/secure.py's promises?"""
+
+import check
+from signet import clock
+from signet.errors import ConfigError, Lost, TimedOut, Untrusted
+from signet.net.stream import Stream, TcpChannel
+
+SERVERS = {
+    "echo": ("tcp", "echo"),
+    "silent": ("tcp", "black_hole"),
+    "closing": ("tcp", "close_at_once"),
+    "resetting": ("tcp", "reset_at_once"),
+    "refused": ("tcp", "refused"),
+    "trickle": ("tcp", "trickle"),
+    "late": ("tcp", [("send", "6162"), ("wait", 400), ("send", "6364")]),
+    "good": ("tls", "good", "echo"),
+    "tls_late": ("tls", "good", [("send", "6162"), ("wait", 400), ("send", "6364")]),
+    "tls_closing": ("tls", "good", [("send", "6162"), ("close",)]),
+    "wrong_name": ("tls", "wrong_name", "echo"),
+    "wrong_ca": ("tls", "wrong_ca", "echo"),
+    "self_signed": ("tls", "self_signed", "echo"),
+    "expired": ("tls", "expired", "echo"),
+    "not_yet_valid": ("tls", "not_yet_valid", "echo"),
+    "junk": ("tcp", "junk"),
+}
+
+
+def _channel(name):
+    end = check.server(name)
+    return TcpChannel(end["host"], end["port"], clock.Deadline(3000))
+
+
+def _stream(name, timeout_ms=2000):
+    return Stream(_channel(name), timeout_ms)
+
+
+def _ca(name="good"):
+    with open(check.server(name)["ca"], "rb") as file:
+        return file.read()
+
+
+def _secure(name, host=None, ca=None, timeout_ms=5000):
+    from signet.net.secure import TlsChannel
+
+    end = check.server(name)
+    deadline = clock.Deadline(timeout_ms)
+    return TlsChannel(_channel(name), host or end.get("name", "x"), ca or _ca(), deadline)
+
+
+def test_what_is_written_comes_back_whole():
+    stream = _stream("echo")
+    sent = bytes(range(256)) * 40
+    stream.write(sent)
+    assert stream.read(len(sent)) == sent
+    stream.close()
+
+
+def test_a_write_may_be_cut_as_umqtt_does():
+    stream = _stream("echo")
+    stream.write(b"abcdef", 3)
+    stream.write(b"XYZ")
+    assert stream.read(6) == b"abcXYZ"
+    stream.close()
+
+
+def test_bytes_that_trickle_in_are_collected():
+    stream = _stream("trickle")
+    stream.write(b"0123456789")
+    assert stream.read(10) == b"0123456789"
+    stream.close()
+
+
+def test_a_read_that_times_out_leaves_the_stream_usable():
+    stream = _stream("late", 100)
+    check.raises(TimedOut, stream.read, 4)
+    stream.set_deadline(clock.Deadline(3000))
+    assert stream.read(4) == b"abcd"
+    stream.close()
+
+
+def test_a_read_that_does_not_block_gives_none_until_all_is_there():
+    stream = _stream("late")
+    stream.setblocking(False)
+    deadline = clock.Deadline(3000)
+    nones = 0
+    while True:
+        data = stream.read(4)
+        if data is not None:
+            break
+        nones += 1
+        assert stream.wait(deadline)
+    assert data == b"abcd" and nones
+    stream.close()
+
+
+def test_the_end_is_lost_never_empty_bytes():
+    for name in ("closing", "resetting"):
+        stream = _stream(name)
+        check.raises(Lost, stream.read, 1)
+        stream.close()
+
+
+def test_silence_ends_with_the_deadline():
+    stream = _stream("silent")
+    stream.set_deadline(clock.Deadline(50))
+    check.raises(TimedOut, stream.read, 1)
+    stream.close()
+
+
+def test_a_peer_that_takes_no_data_is_lost():
+    stream = _stream("late", 300)
+    stream._channel.write = lambda data: None
+    stream._channel.wait = lambda events, deadline: 0
+    check.raises(Lost, stream.write, b"x")
+
+
+def test_a_refused_port_says_so():
+    error = check.raises(Lost, _stream, "refused")
+    assert "refused" in str(error) and str(check.server("refused")["port"]) in str(error)
+
+
+def test_an_unknown_name_says_so():
+    name = "n" * 64 + ".invalid"  # a label too long for DNS: fails without asking anybody
+    error = check.raises(Lost, TcpChannel, name, 1, clock.Deadline(2000))
+    assert name in str(error) and "check the name" in str(error)
+
+
+def test_the_board_is_told_while_signet_waits():
+    told = []
+    clock.while_waiting = lambda: told.append(1)
+    try:
+        stream = _stream("silent", 1200)
+        check.raises(TimedOut, stream.read, 1)
+        stream.close()
+    finally:
+        clock.while_waiting = None
+    assert 2 <= len(told) <= 4
+
+
+def test_tls_carries_bytes_both_ways():
+    stream = Stream(_secure("good"), 3000)
+    sent = bytes(range(256)) * 20
+    stream.write(sent)
+    assert stream.read(len(sent)) == sent
+    stream.close()
+
+
+def test_a_tls_read_that_times_out_leaves_the_stream_usable():
+    stream = Stream(_secure("tls_late"), 100)
+    check.raises(TimedOut, stream.read, 4)
+    stream.set_deadline(clock.Deadline(3000))
+    assert stream.read(4) == b"abcd"
+    stream.write(b"still good")
+    stream.close()
+
+
+def test_the_end_of_tls_is_lost():
+    stream = Stream(_secure("tls_closing"), 3000)
+    assert stream.read(2) == b"ab"
+    check.raises(Lost, stream.read, 1)
+    stream.close()
+
+
+def test_a_certificate_for_another_name_is_refused():
+    error = check.raises(Untrusted, _secure, "wrong_name")
+    assert "check `host`" in str(error), error
+    error = check.raises(Untrusted, _secure, "good", "other.test")
+    assert "check `host`" in str(error), error
+
+
+def test_a_certificate_of_another_ca_is_refused():
+    for name in ("wrong_ca", "self_signed"):
+        error = check.raises(Untrusted, _secure, name)
+        assert "`ca`" in str(error), error
+
+
+def test_a_certificate_out_of_its_time_is_refused_and_the_clock_named():
+    for name in ("expired", "not_yet_valid"):
+        error = check.raises(Untrusted, _secure, name)
+        assert "clock" in str(error), error
+
+
+def test_a_file_that_is_no_certificate_is_a_config_error():
+    error = check.raises(ConfigError, _secure, "good", None, b"not a certificate")
+    assert "ca" in str(error)
+
+
+def test_a_handshake_with_something_else_is_lost():
+    check.raises(Lost, _secure, "junk")
+    check.raises(Lost, _secure, "closing")
+
+
+def test_a_handshake_that_never_ends_ends_with_its_deadline():
+    error = check.raises(Lost, _secure, "silent", None, None, 300)
+    assert "in time" in str(error), error
