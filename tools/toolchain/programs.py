@@ -1,0 +1,147 @@
+"""Which programs will do, where are they, and how are they started from `.cache/bin`?"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.toolchain.run import RunError, run
+
+MICROPYTHON_AT_LEAST = (1, 25)
+MOSQUITTO_AT_LEAST = (2, 0)
+MOSQUITTO_TOOLS = ("mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub")
+
+# What the board's code and the virtual board need; prints version and word size.
+_CHECK = """
+import sys, tls, asyncio, vfs, select, hashlib
+vfs.VfsLfs2, hashlib.md5, hashlib.sha1, hashlib.sha256
+v = sys.implementation[1]
+print("runs", v[0], v[1], 64 if sys.maxsize > 1 << 32 else 32)
+"""
+
+
+def refuse_micropython(program: Path, bits: int) -> str | None:
+    """Say why a program is not the MicroPython that is wanted; None when it is.
+
+    program: path of an executable. bits: word size, 32 or 64.
+    """
+    try:
+        said = run([program, "-c", _CHECK])
+    except RunError as failure:
+        if "ImportError" in str(failure) or "AttributeError" in str(failure):
+            return f"lacks a module that is needed ({failure})"
+        return f"does not run here ({failure})"
+    found = re.match(r"runs (\d+) (\d+) (\d+)$", said[-1] if said else "")
+    if not found:
+        return "is not MicroPython"
+    major, minor, wide = map(int, found.groups())
+    if (major, minor) < MICROPYTHON_AT_LEAST:
+        return f"is {major}.{minor}, older than {_dotted(MICROPYTHON_AT_LEAST)}"
+    return None if wide == bits else f"is a {wide}-bit build, not a {bits}-bit one"
+
+
+def refuse_mosquitto(program: Path) -> str | None:
+    """Say why a program is not a mosquitto new enough; None when it is."""
+    try:
+        done = subprocess.run(
+            [program, "-h"], capture_output=True, text=True, check=False, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "does not run here"
+    found = re.search(r"^mosquitto version (\d+)\.(\d+)", done.stdout, re.MULTILINE)
+    if not found:
+        return "is not mosquitto or does not run here"
+    version = (int(found[1]), int(found[2]))
+    if version < MOSQUITTO_AT_LEAST:
+        return f"is {_dotted(version)}, older than {_dotted(MOSQUITTO_AT_LEAST)}"
+    return None
+
+
+def micropython_on_path(bits: int, own: Path) -> tuple[Path | None, list[str]]:
+    """Find a MicroPython that passes on PATH.
+
+    bits: word size. own: folder to pass over, `.cache/bin`.
+    returns: the program or None, and why each of the others was refused.
+    """
+    refused: list[str] = []
+    for folder in _path(own):
+        for name in ("micropython", f"micropython-{bits}"):
+            program = folder / name
+            if not os.access(program, os.X_OK):
+                continue
+            reason = refuse_micropython(program, bits)
+            if reason is None:
+                return program, refused
+            refused.append(f"{program} {reason}")
+    return None, refused
+
+
+def mosquitto_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
+    """Find mosquitto with its tools on PATH (and in sbin, where Debian keeps it).
+
+    own: folder to pass over.
+    returns: path by name, empty when none passes; and why each was refused.
+    """
+    folders = list(_path(own))
+    refused: list[str] = []
+    found = {
+        name: next((f / name for f in folders if os.access(f / name, os.X_OK)), None)
+        for name in MOSQUITTO_TOOLS
+    }
+    broker = found["mosquitto"]
+    if broker is None:
+        return {}, refused
+    missing = [name for name, program in found.items() if program is None]
+    reason = f"comes without {', '.join(missing)}" if missing else refuse_mosquitto(broker)
+    if reason:
+        refused.append(f"{broker} {reason}")
+        return {}, refused
+    return {name: program for name, program in found.items() if program}, refused
+
+
+def _path(own: Path) -> Iterator[Path]:
+    for name in dict.fromkeys(
+        [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/sbin", "/usr/sbin"]
+    ):
+        folder = Path(name)
+        if name and folder.is_absolute() and folder.resolve() != own.resolve():
+            yield folder
+
+
+def wrap(wrapper: Path, program: Path) -> None:
+    """Write, in one step, a script that starts a program of the machine."""
+    _write(wrapper, f'exec "{program}" "$@"')
+
+
+def wrap_loader(wrapper: Path, root: Path, name: str) -> None:
+    """Write, in one step, a script that starts a program of a Debian root.
+
+    root: folder that `debian.fetch` filled. name: of a program in its bin or sbin.
+    raises: FileNotFoundError when the root lacks the program, its C library or the loader.
+    """
+    program = _one(root, f"usr/bin/{name}", f"usr/sbin/{name}")
+    libraries = _one(root, "usr/lib/*/libc.so.6", "lib/*/libc.so.6").parent
+    loader = _one(libraries, "ld-linux*.so.*", "ld64.so.*")
+    _write(wrapper, f'exec "{loader}" --library-path "{libraries}" "{program}" "$@"')
+
+
+def _one(folder: Path, *patterns: str) -> Path:
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern)):
+            return path
+    raise FileNotFoundError(f"{folder} has no {' or '.join(patterns)}")
+
+
+def _write(wrapper: Path, line: str) -> None:
+    wrapper.parent.mkdir(parents=True, exist_ok=True)
+    fresh = wrapper.with_name(f".{wrapper.name}.{os.getpid()}")
+    fresh.write_text(f"#!/bin/sh\n{line}\n")
+    fresh.chmod(0o755)
+    fresh.replace(wrapper)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
