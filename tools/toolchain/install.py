@@ -28,7 +28,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools.paths import CACHE
 from tools.toolchain import BIN, archive, debian, programs, sdks, stamp
-from tools.toolchain.run import Report, stop_all
+from tools.toolchain.run import Report, RunError, stop_all
 from tools.ui import UserError, errors
 
 _OPT = CACHE / "opt"
@@ -94,7 +94,7 @@ def _only_one() -> Iterator[None]:
 def _install() -> None:
     _OPT.mkdir(exist_ok=True)
     for left in _OPT.glob(".new-*"):
-        shutil.rmtree(left)
+        shutil.rmtree(left, ignore_errors=True)
     plan = _plan()
     pip = sdks.pip_command(CACHE)
     environment = _folder("sdks", sdks.LOCK.read_text(), sys.version, sys.base_prefix)
@@ -223,6 +223,9 @@ def _side_by_side(parts: list[_Part]) -> None:
             except UserError as error:
                 report("failed", 0.0)
                 troubles.append(str(error))
+            except RunError as error:
+                report("failed", 0.0)
+                troubles.append(f"{part.title}: {error}")
             else:
                 report("ready", 1.0)
                 progress.stop_task(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,7 +114,7 @@ def _path(own: Path) -> Iterator[Path]:
 
 def wrap(wrapper: Path, program: Path) -> None:
     """Write, in one step, a script that starts a program of the machine."""
-    _write(wrapper, f'exec "{program}" "$@"')
+    _write(wrapper, program)
 
 
 def wrap_loader(wrapper: Path, root: Path, name: str) -> None:
@@ -125,7 +126,7 @@ def wrap_loader(wrapper: Path, root: Path, name: str) -> None:
     program = _one(root, f"usr/bin/{name}", f"usr/sbin/{name}")
     libraries = _one(root, "usr/lib/*/libc.so.6", "lib/*/libc.so.6").parent
     loader = _one(libraries, "ld-linux*.so.*", "ld64.so.*")
-    _write(wrapper, f'exec "{loader}" --library-path "{libraries}" "{program}" "$@"')
+    _write(wrapper, loader, "--library-path", libraries, program)
 
 
 def _one(folder: Path, *patterns: str) -> Path:
@@ -135,10 +136,10 @@ def _one(folder: Path, *patterns: str) -> Path:
     raise FileNotFoundError(f"{folder} has no {' or '.join(patterns)}")
 
 
-def _write(wrapper: Path, line: str) -> None:
+def _write(wrapper: Path, *command: str | Path) -> None:
     wrapper.parent.mkdir(parents=True, exist_ok=True)
     fresh = wrapper.with_name(f".{wrapper.name}.{os.getpid()}")
-    fresh.write_text(f"#!/bin/sh\n{line}\n")
+    fresh.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
     fresh.chmod(0o755)
     fresh.replace(wrapper)
 
