@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import pytest
 
-from host_tests.portable.host.interpreters import INTERPRETERS, Interpreters
+from host_tests.portable.host.interpreters import INTERPRETERS, Interpreters, missing
 from host_tests.portable.host.process import Failed, Process, Skipped
 from host_tests.portable.host.servers import Servers
 
@@ -46,10 +46,14 @@ class PortableFile(pytest.File):
         for interpreter in declared.get("INTERPRETERS", INTERPRETERS):
             if wanted in (None, interpreter):
                 group = Group(self.path, interpreter, declared)
+                reason = missing(interpreter)
                 for name, line in functions:
-                    yield PortableTest.from_parent(
+                    test = PortableTest.from_parent(
                         self, name=f"{name}[{interpreter}]", group=group, function=name, line=line
                     )
+                    if reason:
+                        test.add_marker(pytest.mark.skip(reason=reason))
+                    yield test
 
 
 class Group:

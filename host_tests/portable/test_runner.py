@@ -61,9 +61,3 @@ def test_vectors_are_found():
 
 def test_raises_fails_when_nothing_is_raised():
     check.raises(AssertionError, check.raises, ValueError, int, "1")
-
-
-def test_a_test_can_be_skipped_where_it_proves_nothing():
-    if not check.MICROPYTHON:
-        check.skip("only to see that it works")
-    raise check.Skip("here too")

@@ -5,8 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from host_tests.portable.host import toolchain
 from host_tests.portable.host.interpreters import TIED
+from tools import toolchain
 
 USER = "user"
 PASSWORD = "pass"

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from host_tests.portable.host import generated, toolchain
+from host_tests.portable.host import generated
+from tools import toolchain
 from tools.paths import CACHE, LIB, ROOT
 
 INTERPRETERS = ("cpython", "64bit", "i386")
@@ -18,6 +19,14 @@ _HERE = Path(__file__).resolve().parent.parent
 _SHIMS = _HERE.parent / "shims"
 _VECTORS = _HERE.parent / "vectors"
 _BITS = {"64bit": 64, "i386": 32}
+
+
+def missing(interpreter):
+    """Says why this machine cannot run an interpreter that others can, or None."""
+    bits = _BITS.get(interpreter)
+    if bits is None or bits in toolchain.word_sizes() or not toolchain.word_sizes():
+        return None
+    return f"no {bits}-bit MicroPython for this machine"
 
 
 class Interpreters:
@@ -40,7 +49,9 @@ class Interpreters:
         file = self._folder / "context.json"
         file.write_text(json.dumps(context))
         command, environment = (
-            self._cpython() if interpreter == "cpython" else self._micropython(interpreter)
+            self._cpython(path)
+            if interpreter == "cpython"
+            else self._micropython(interpreter, path)
         )
         return subprocess.Popen(
             [*TIED, *command, path.stem, str(file), *names],
@@ -51,24 +62,27 @@ class Interpreters:
             stderr=subprocess.STDOUT,
         )
 
-    def _cpython(self):
-        path = (_HERE, _SHIMS, LIB, toolchain.umqtt())
+    def _cpython(self, file):
+        path = (file.parent, _HERE, _SHIMS, LIB, toolchain.umqtt())
         return (
             [sys.executable, "-u", "-X", "utf8", str(_HERE / "runner.py")],
             {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1"},
         )
 
-    def _micropython(self, interpreter):
+    def _micropython(self, interpreter, file):
         built = CACHE / "portable"
         if not self._built:
-            tests = self._folder / "tests"
-            tests.mkdir()
-            for file in (*_HERE.glob("test_*.py"), _HERE / "check.py", _HERE / "runner.py"):
-                shutil.copy2(file, tests)
-            for source, name in ((LIB, "lib"), (toolchain.umqtt(), "umqtt"), (tests, "tests")):
+            for source, name in ((LIB, "lib"), (toolchain.umqtt(), "umqtt")):
                 toolchain.compile_tree(source, built / name)
             self._built = True
-        path = [str(built / name) for name in ("tests", "lib", "umqtt")] + [".frozen"]
+        tests = self._folder / "tests"  # one file at a time: the others may not even compile
+        shutil.rmtree(tests, ignore_errors=True)
+        tests.mkdir()
+        for each in (file, _HERE / "check.py", _HERE / "runner.py"):
+            shutil.copy2(each, tests)
+        compiled = self._folder / "compiled"
+        toolchain.compile_tree(tests, compiled)
+        path = [*map(str, (compiled, built / "lib", built / "umqtt")), ".frozen"]
         return (
             [
                 str(toolchain.micropython(_BITS[interpreter])),
