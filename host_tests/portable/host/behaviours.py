@@ -69,6 +69,12 @@ async def _close_at_once(reader, writer):
 
 
 async def _reset_at_once(reader, writer):
+    """Sooner, and a client may see its connect fail instead."""
+    await asyncio.sleep(0.05)
+    reset(writer)
+
+
+async def _reset(reader, writer):
     reset(writer)
 
 
@@ -154,7 +160,7 @@ _STEPS = {
     "answer": _answer,
     "wait": _wait,
     "close": _close_at_once,
-    "reset": _reset_at_once,
+    "reset": _reset,
 }
 
 
