@@ -53,12 +53,16 @@ def load(path, log=print):
     """
     try:
         with open(path) as file:
-            text = file.read()
+            text = file.read().strip()
+    except UnicodeError:
+        text = ""
     except OSError:
         raise ConfigError(path, "there is no such file on the board", "signet board deploy")
     try:
-        values = json.loads(text)
+        values = json.loads(text) if text.endswith("}") else None
     except ValueError:
+        values = None
+    if values is None:
         raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
     return check(values, log)
 

@@ -13,6 +13,7 @@ import json
 from signet.cloud.messages import Command
 from signet.errors import ProtocolError, Rejected
 
+_CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
 _OK = 200
 _HANDLER_FAILED = 500
 
@@ -47,6 +48,24 @@ def check(value, where="report"):
     raise Rejected("{}: {!r} has no form in JSON".format(where, value))
 
 
+def loads(payload, topic):
+    """Reads JSON; MicroPython's own parser would take `{"a":1` for whole.
+
+    Args:
+        payload: bytes.
+        topic: str, for the error.
+    Raises:
+        ProtocolError: it is no JSON, or cut off.
+    """
+    try:
+        text = payload.decode().strip()
+        if text[:1] not in _CLOSED_BY or text.endswith(_CLOSED_BY[text[:1]]):
+            return json.loads(text)
+    except (ValueError, UnicodeError):
+        pass
+    raise ProtocolError("no JSON on " + topic)
+
+
 def request(message_id, method, params):
     """Builds the body of a request.
 
@@ -76,10 +95,7 @@ def parse(topic, payload):
     Raises:
         ProtocolError: it is no JSON object.
     """
-    try:
-        body = json.loads(payload)
-    except (ValueError, UnicodeError):
-        body = None
+    body = loads(payload, topic)
     if not isinstance(body, dict):
         raise ProtocolError("no JSON object on {}".format(topic))
     return body

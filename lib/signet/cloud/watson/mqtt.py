@@ -7,13 +7,11 @@ closes the connection of a device that uses any other topic, so those are refuse
 Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
 """
 
-import json
-
 from signet import clock
 from signet.cloud import mqtt, thing
 from signet.cloud.messages import Command
 from signet.cloud.watson import identity
-from signet.errors import ProtocolError, Rejected
+from signet.errors import Rejected
 
 
 class _Dialect:
@@ -55,10 +53,7 @@ class _Dialect:
         if len(levels) != 5 or levels[:2] != ["iot-2", "cmd"] or levels[3] != "fmt":
             return None
         if levels[4] == "json":
-            try:
-                payload = json.loads(payload)
-            except (ValueError, UnicodeError):
-                raise ProtocolError("no JSON on " + topic)
+            payload = thing.loads(payload, topic)
         return ("command", Command(levels[2], payload, topic))
 
     def result(self, command, value):

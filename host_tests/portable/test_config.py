@@ -1,0 +1,156 @@
+"""Does config.py say what is wrong with a device.json, and how to mend it?"""
+
+import check
+from signet import config
+from signet.errors import ConfigError
+
+_SECRET = "s3cr3t-that-nobody-may-see"
+
+_ENOS = {
+    "cloud": "enos",
+    "host": "mqtt.example.com",
+    "product_key": "pk",
+    "device_key": "dk",
+    "device_secret": _SECRET,
+}
+_ALIBABA = {
+    "cloud": "alibaba",
+    "host": "mqtt.example.com",
+    "product_key": "pk",
+    "device_name": "dn",
+    "device_secret": _SECRET,
+    "tls": False,
+}
+_WATSON = {
+    "cloud": "watson",
+    "host": "mqtt.example.com",
+    "org_id": "myorg1",
+    "type_id": "meter",
+    "device_id": "m-7",
+    "token": _SECRET,
+    "tls": False,
+    "insecure": True,
+}
+
+
+def _with(base, **changes):
+    values = base.copy()
+    values.update(changes)
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _checked(values):
+    warnings = []
+    return config.check(values, warnings.append), warnings
+
+
+def _error(base, **changes):
+    error = check.raises(ConfigError, config.check, _with(base, **changes), lambda line: None)
+    assert _SECRET not in str(error) and _SECRET not in repr(error)
+    return error
+
+
+def test_what_is_left_out_has_its_default():
+    values, _ = _checked(_ENOS)
+    assert values["port"] == 11883 and values["tls"] is False
+    assert values["client_id"] == "dk" and values["sign_method"] == "sha256"
+    assert values["window"] == 4 and values["retry_s"] == 8 and values["drop"] == "oldest"
+    values, _ = _checked(_ALIBABA)
+    assert values["port"] == 1883 and values["client_id"] == "pk.dn"
+    values, _ = _checked(_WATSON)
+    assert values["port"] == 1883 and values["event"] == "status"
+
+
+def test_plain_ports_are_warned_of_at_each_load():
+    for base in (_ENOS, _ALIBABA, _WATSON):
+        _, warnings = _checked(base)
+        assert any("not encrypted" in warning for warning in warnings)
+
+
+def test_a_token_goes_over_a_plain_port_only_when_that_was_asked_for():
+    error = _error(_WATSON, insecure=None)
+    assert error.key == "insecure" and "1883" in str(error) and "true" in str(error)
+
+
+def test_tls_wants_a_ca_file_that_is_there():
+    error = _error(_WATSON, tls=None, ca="no-such.pem")
+    assert error.key == "ca" and "no-such.pem" in str(error)
+
+
+def test_a_missing_key_is_named_with_an_example():
+    for base, key in ((_ENOS, "device_secret"), (_ALIBABA, "device_name"), (_WATSON, "org_id")):
+        error = _error(base, **{key: None})
+        assert error.key == key and "is missing" in str(error) and "for example" in str(error)
+    assert "is missing" in str(_error(_WATSON, token=None))
+
+
+def test_a_slip_in_a_key_is_recognised():
+    for slip, name in (
+        ("devicesecret", "device_secret"),
+        ("deviceSecret", "device_secret"),
+        ("device_secert", "device_secret"),
+        ("device-key", "device_key"),
+        ("prodct_key", "product_key"),
+        ("hosst", "host"),
+    ):
+        error = _error(_ENOS, **{slip: "x"})
+        assert error.key == slip and "did you mean `{}`".format(name) in str(error), error
+
+
+def test_a_key_of_another_cloud_is_refused():
+    assert "no such key for cloud enos" in str(_error(_ENOS, token="x"))
+
+
+def test_the_key_app_is_the_device_program_s_own():
+    assert _checked(_with(_ENOS, app={"led": 2}))[0]["app"] == {"led": 2}
+
+
+def test_values_are_held_against_their_rule():
+    for base, key, value, rule in (
+        (_ENOS, "cloud", "aws", "must be one of alibaba, enos, watson"),
+        (_ENOS, "port", 0, "from 1 to 65535"),
+        (_ENOS, "port", "1883", "whole number"),
+        (_ENOS, "port", True, "whole number"),
+        (_ENOS, "tls", "yes", "true or false"),
+        (_ENOS, "host", "tcp://mqtt.example.com", "must not hold the character"),
+        (_ENOS, "host", "", "1 to 253"),
+        (_ENOS, "keepalive_s", 30, "from 60 to 300"),
+        (_ALIBABA, "keepalive_s", 20, "from 30 to 1200"),
+        (_ENOS, "device_key", "a/b", "must not hold the character '/'"),
+        (_ENOS, "client_id", "x" * 65, "1 to 64"),
+        (_ENOS, "client_id", "a|b", "must not hold the character '|'"),
+        (_ENOS, "sign_method", "md5", "must be one of sha256, hmacsha1"),
+        (_ALIBABA, "sign_method", "sha1", "must be one of hmacsha256, hmacsha1, hmacmd5"),
+        (_WATSON, "type_id", "a:b", "letters, digits and -_. only"),
+        (_WATSON, "device_id", "m\xfcter", "letters, digits and -_. only"),
+        (_WATSON, "device_id", "x" * 37, "1 to 36"),
+        (_ENOS, "device_secret", _SECRET + "\n", "blanks around it"),
+        (_ENOS, "device_secret", 12345678, "must be text"),
+        (_ENOS, "window", 33, "from 1 to 32"),
+        (_ENOS, "drop", "some", "must be one of oldest, newest"),
+    ):
+        error = _error(base, **{key: value})
+        assert error.key == key and rule in str(error), error
+        assert "for example" in str(error)
+
+
+def test_an_org_that_has_not_six_characters_is_only_a_warning():
+    _, warnings = _checked(_with(_WATSON, org_id="workspace"))
+    assert any("six characters" in warning for warning in warnings)
+    _, warnings = _checked(_WATSON)
+    assert not any("six characters" in warning for warning in warnings)
+
+
+def test_quickstart_needs_no_token_and_has_no_tls():
+    values, warnings = _checked(_with(_WATSON, org_id="quickstart", token=None, insecure=None))
+    assert values["token"] is None and not warnings
+    error = _error(_WATSON, org_id="quickstart", tls=True, ca=__file__)
+    assert error.key == "tls"
+
+
+def test_a_file_that_is_not_there_or_no_json_is_explained():
+    error = check.raises(ConfigError, config.load, "no-such.json")
+    assert "no-such.json" in str(error) and "no such file" in str(error)
+    error = check.raises(ConfigError, config.load, __file__)
+    assert "is not JSON" in str(error)
+    check.raises(ConfigError, config.check, ["enos"])

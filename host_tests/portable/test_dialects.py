@@ -1,0 +1,200 @@
+"""Does each cloud's dialect write and read what its documents print?"""
+
+import json
+
+import check
+from signet import clock
+from signet.cloud.messages import Report
+from signet.errors import ProtocolError, Rejected
+
+_ALIBABA = {"product_key": "pk", "device_name": "dn"}
+_ENOS = {"product_key": "pk", "device_key": "dk"}
+_WATSON = {"org_id": "myorg1", "event": "status"}
+
+
+def _dialect(cloud, config):
+    module = __import__("signet.cloud." + cloud + ".mqtt", None, None, ("*",))
+    return module._Dialect(config)
+
+
+def _encoded(cloud, config, report):
+    topic, payload, wants_reply = _dialect(cloud, config).encode(report, "7")
+    return topic, json.loads(payload), wants_reply
+
+
+def test_alibaba_property_post():
+    topic, body, wants_reply = _encoded(
+        "alibaba", _ALIBABA, Report({"temperature": 21.5, "count": 3}, 1524448722000)
+    )
+    assert topic == "/sys/pk/dn/thing/event/property/post" and wants_reply
+    assert body == {
+        "id": "7",
+        "version": "1.0",
+        "method": "thing.event.property.post",
+        "params": {
+            "temperature": {"value": 21.5, "time": 1524448722000},
+            "count": {"value": 3, "time": 1524448722000},
+        },
+    }
+
+
+def test_alibaba_floats_keep_their_decimal_point():
+    _, payload, _ = _dialect("alibaba", _ALIBABA).encode(Report({"t": 10.0}), "7")
+    assert b'"t":{"value":10.0}' in payload.replace(b" ", b"")
+
+
+def test_alibaba_event_post():
+    topic, body, _ = _encoded("alibaba", _ALIBABA, Report({"code": 1}, 5, event="alarm"))
+    assert topic == "/sys/pk/dn/thing/event/alarm/post"
+    assert body["method"] == "thing.event.alarm.post"
+    assert body["params"] == {"value": {"code": 1}, "time": 5}
+
+
+def test_enos_measurepoint_post():
+    now = clock.unix_ms()
+    topic, body, wants_reply = _encoded("enos", _ENOS, Report({"temp": 21}, now))
+    assert topic == "/sys/pk/dk/thing/measurepoint/post" and wants_reply
+    assert body == {
+        "id": "7",
+        "version": "1.0",
+        "method": "thing.measurepoint.post",
+        "params": {"measurepoints": {"temp": 21}, "time": now},
+    }
+
+
+def test_enos_late_reports_go_to_resume():
+    topic, body, _ = _encoded("enos", _ENOS, Report({"temp": 21}, clock.unix_ms() - 61_000))
+    assert topic == "/sys/pk/dk/thing/measurepoint/resume"
+    assert body["method"] == "thing.measurepoint.resume"
+
+
+def test_a_report_without_a_time_is_sent_without_one():
+    assert "time" not in _encoded("enos", _ENOS, Report({"temp": 21}))[1]["params"]
+    assert "ts" not in _encoded("watson", _WATSON, Report({"temp": 21}))[1]
+
+
+def test_watson_event():
+    topic, body, wants_reply = _encoded(
+        "watson", _WATSON, Report({"temp": 21}, 1524448722250, event="alarm")
+    )
+    assert topic == "iot-2/evt/alarm/fmt/json" and not wants_reply
+    assert body == {"d": {"temp": 21}, "ts": "2018-04-23T01:58:42.250Z"}
+
+
+def test_watson_refuses_the_topics_for_which_the_cloud_would_hang_up():
+    dialect = _dialect("watson", _WATSON)
+    dialect.check_topic("iot-2/evt/abc/fmt/json")
+    # rules of eclipse/amlen server_proxy/test/proxy_test.c, device publish
+    for topic in (
+        "iot-2/evt/abc/fmt/json/more",
+        "iot-2/evt/abc/fmt",
+        "iot-2/evt/abc/fmt/",
+        "iot-2/evt//fmt/json",
+        "iot-2/cmd/abc/fmt/json",
+        "iot-2/frd//fmt/json",
+    ):
+        check.raises(Rejected, dialect.check_topic, topic)
+
+
+def test_values_that_json_cannot_hold_are_rejected_by_name():
+    for values in (
+        {"t": float("nan")},
+        {"t": float("inf")},
+        {"t": b"bytes"},
+        {"t": {"u": object}},
+        {1: 2},
+        {"t": [1, float("-inf")]},
+    ):
+        for cloud, config in (("alibaba", _ALIBABA), ("enos", _ENOS), ("watson", _WATSON)):
+            check.raises(Rejected, _dialect(cloud, config).encode, Report(values, 1), "7")
+
+
+def test_a_reply_is_matched_by_id_and_code():
+    alibaba, enos = _dialect("alibaba", _ALIBABA), _dialect("enos", _ENOS)
+    topic = "/sys/pk/dn/thing/event/property/post_reply"
+    assert alibaba.decode(topic, b'{"code":200,"data":{},"id":"7","message":"success"}') == (
+        "reply",
+        "7",
+        None,
+    )
+    kind, key, error = alibaba.decode(
+        topic, b'{"code":460,"id":7,"message":"request parameter error"}'
+    )
+    assert (kind, key, error.code) == ("reply", "7", 460) and "parameter" in str(error)
+    topic = "/sys/pk/dk/thing/measurepoint/post_reply"
+    assert enos.decode(topic, b'{"id":"7","code":200}') == ("reply", "7", None)
+
+
+def test_commands_of_every_cloud_have_a_name_and_data():
+    for cloud, config, topic, payload, name, data in (
+        (
+            "alibaba",
+            _ALIBABA,
+            "/sys/pk/dn/thing/service/property/set",
+            b'{"id":"1","params":{"led":1}}',
+            "set",
+            {"led": 1},
+        ),
+        (
+            "alibaba",
+            _ALIBABA,
+            "/sys/pk/dn/thing/service/reboot",
+            b'{"id":"1","params":{}}',
+            "reboot",
+            {},
+        ),
+        (
+            "enos",
+            _ENOS,
+            "/sys/pk/dk/thing/service/measurepoint/set",
+            b'{"id":"1","params":{"led":1}}',
+            "set",
+            {"led": 1},
+        ),
+        (
+            "enos",
+            _ENOS,
+            "/sys/pk/dk/thing/service/reboot",
+            b'{"id":"1","params":{}}',
+            "reboot",
+            {},
+        ),
+        ("watson", _WATSON, "iot-2/cmd/set/fmt/json", b'{"led":1}', "set", {"led": 1}),
+        ("watson", _WATSON, "iot-2/cmd/blink/fmt/text", b"fast", "blink", b"fast"),
+    ):
+        kind, command = _dialect(cloud, config).decode(topic, payload)
+        assert kind == "command" and command.name == name and command.data == data
+
+
+def test_a_command_is_answered_on_its_topic_with_its_id():
+    dialect = _dialect("alibaba", _ALIBABA)
+    topic = "/sys/pk/dn/thing/service/property/set"
+    _, command = dialect.decode(topic, b'{"id":"99","params":{"led":1}}')
+    reply_topic, payload = dialect.result(command, {"led": 1})
+    body = json.loads(payload)
+    assert reply_topic == topic + "_reply"
+    assert body["id"] == "99" and body["code"] == 200 and body["data"] == {"led": 1}
+    body = json.loads(dialect.result(command, ValueError("no such led"))[1])
+    assert body["code"] == 500 and "no such led" in body["message"]
+    assert json.loads(dialect.result(command, None)[1])["data"] == {}
+    assert _dialect("watson", _WATSON).result(command, {}) is None
+
+
+def test_what_is_no_json_is_a_protocol_error():
+    for cloud, config, topic in (
+        ("alibaba", _ALIBABA, "/sys/pk/dn/thing/service/property/set"),
+        ("enos", _ENOS, "/sys/pk/dk/thing/measurepoint/post_reply"),
+        ("watson", _WATSON, "iot-2/cmd/set/fmt/json"),
+    ):
+        for payload in (b"", b"{", b"\xff\xfe", b"nonsense", b'{"id":'):
+            check.raises(ProtocolError, _dialect(cloud, config).decode, topic, payload)
+    for payload in (b"[]", b"3", b"null", b'"text"'):
+        check.raises(
+            ProtocolError, _dialect("enos", _ENOS).decode, "/sys/pk/dk/thing/service/x", payload
+        )
+
+
+def test_other_topics_are_left_alone():
+    assert _dialect("alibaba", _ALIBABA).decode("/pk/dn/user/get", b"x") is None
+    assert _dialect("alibaba", _ALIBABA).decode("/sys/pk/dn/thing/service/x_reply", b"{}") is None
+    assert _dialect("watson", _WATSON).decode("iot-2/mon", b"x") is None
