@@ -1,0 +1,263 @@
+"""Does a Link hand over every report, whatever its Session and its cloud do?
+
+The session here is scripted: it plays the cloud's part of the contract in DESIGN, step by step.
+"""
+
+import check
+from signet import clock
+from signet.cloud.messages import Command
+from signet.errors import ConfigError, Lost, ProtocolError, Refused, Rejected, Throttled
+from signet.link import Link
+
+_CONFIG = {"retry_s": 8, "report_interval_s": 60, "outbox_limit": 4, "drop": "oldest"}
+
+
+class _Session:
+    """Plays `opens` (an error or None for each open) and `events` (for each poll)."""
+
+    window = 2
+
+    def __init__(self, opens=(), events=()):
+        self.opens = list(opens)
+        self.events = list(events)
+        self.sent = []
+        self.replies = []
+        self.in_flight = []
+        self.opened = self.closed = 0
+        self.refuse = {}
+
+    def open(self, deadline):
+        self.opened += 1
+        error = self.opens.pop(0) if self.opens else None
+        if error is not None:
+            raise error
+
+    def submit(self, key, report):
+        if key in self.refuse:
+            raise self.refuse[key]
+        if key in self.in_flight:
+            return True
+        if len(self.in_flight) >= self.window:
+            return False
+        self.in_flight.append(key)
+        self.sent.append((key, report.values))
+        return True
+
+    def poll(self, timeout_ms):
+        event = self.events.pop(0) if self.events else None
+        if event is not None and event[0] in ("acked", "failed"):
+            self.in_flight.remove(event[1])
+        return event
+
+    def reply(self, command, value):
+        self.replies.append((command.name, value))
+
+    def close(self):
+        self.closed += 1
+
+
+def _link(session, board=None, **changes):
+    config = _CONFIG.copy()
+    config.update(changes)
+    lines = []
+    link = Link(session, config, board, lines.append)
+    link.lines = lines
+    return link
+
+
+def _due(link):
+    """Lets the back-off pass at once; returns how long it would have been, in ms."""
+    waited = link._next_try.remaining_ms()
+    link._next_try = clock.Deadline(0)
+    return waited
+
+
+def test_a_report_stays_until_it_is_acknowledged():
+    session = _Session(events=[None, ("acked", 1)])
+    link = _link(session)
+    assert link.report({"t": 1}) == 1
+    link.poll()
+    assert session.opened == 1 and link.connected
+    link.poll()
+    assert session.sent == [(1, {"t": 1})] and len(link.outbox) == 1
+    link.poll()
+    assert len(link.outbox) == 0 and link.handed_over == 1
+    assert "report 1 stored" in link.lines
+
+
+def test_the_session_s_window_is_kept_and_acknowledgements_may_come_in_any_order():
+    session = _Session(events=[None, ("acked", 2), ("acked", 1), ("acked", 3)])
+    link = _link(session)
+    for value in range(3):
+        link.report({"t": value})
+    link.poll()
+    link.poll()
+    assert [key for key, _ in session.sent] == [1, 2]
+    assert link.flush(1000)
+    assert [key for key, _ in session.sent] == [1, 2, 3] and link.handed_over == 3
+
+
+def test_after_a_loss_what_was_not_acknowledged_is_submitted_again():
+    session = _Session(events=[None, ("acked", 1), ("lost", Lost("reset by the peer"))])
+    link = _link(session)
+    link.report({"t": 1})
+    link.report({"t": 2})
+    for _ in range(4):
+        link.poll()
+    assert not link.connected and len(link.outbox) == 1
+    session.in_flight = []
+    _due(link)
+    session.events = [("acked", 2)]
+    link.poll()
+    link.poll()
+    assert session.sent == [(1, {"t": 1}), (2, {"t": 2}), (2, {"t": 2})]
+    assert len(link.outbox) == 0
+    assert any("connection lost: reset by the peer; next try in" in line for line in link.lines)
+
+
+def test_poll_never_raises_what_network_or_cloud_do():
+    for error in (
+        Lost("x"),
+        Refused("x", 5),
+        Throttled("x"),
+        ProtocolError("x"),
+        ConfigError("ca", "x"),
+    ):
+        session = _Session(opens=[error])
+        link = _link(session)
+        link.poll()
+        assert not link.connected and len(link.lines) == 1
+        session = _Session(events=[("lost", error)])
+        link = _link(session)
+        link.poll()
+        link.poll()
+        assert not link.connected
+
+
+def test_the_wait_begins_at_8_s_doubles_to_128_s_and_has_jitter():
+    session = _Session(opens=[Lost("x")] * 9)
+    link = _link(session)
+    for seconds in (8, 16, 32, 64, 128, 128, 128):
+        link.poll()
+        waited = _due(link)
+        assert seconds * 1000 - 500 <= waited <= seconds * 1500, (seconds, waited)
+
+
+def test_a_refusal_is_not_hammered():
+    session = _Session(opens=[Refused("bad user name or password", 4)] * 9)
+    link = _link(session)
+    for seconds in (128, 256, 512, 1024, 1024):
+        link.poll()
+        waited = _due(link)
+        assert seconds * 1000 - 500 <= waited <= seconds * 1500, (seconds, waited)
+
+
+def test_a_cloud_that_asks_to_wait_is_waited_for():
+    link = _link(_Session(opens=[Throttled("busy", 300_000)]))
+    link.poll()
+    assert 299_000 <= _due(link) <= 450_000
+
+
+def test_a_connection_that_does_not_last_does_not_reset_the_wait():
+    session = _Session()
+    link = _link(session)
+    waits = []
+    for _ in range(3):
+        session.events = [("lost", Lost("closed by the peer"))]
+        link.poll()
+        link.poll()
+        waits.append(_due(link))
+    assert waits[1] > 15_000 and waits[2] > 31_000
+    assert "another device using this identity?" in link.lines[-1]
+    assert "another device" not in link.lines[1]
+
+
+def test_a_rejected_report_is_set_aside_and_the_next_one_sent():
+    session = _Session(events=[("failed", 1, Rejected("code 460", 460)), ("acked", 2)])
+    link = _link(session)
+    link.report({"t": 1})
+    link.report({"t": 2})
+    assert link.flush(1000)
+    assert [key for key, _ in link.outbox.dead] == [1] and link.handed_over == 1
+    assert any("report 1 set aside: code 460" in line for line in link.lines)
+
+
+def test_a_report_that_cannot_be_sent_at_all_is_set_aside():
+    session = _Session(events=[None, ("acked", 2)])
+    session.refuse = {1: Rejected("nan has no form in JSON")}
+    link = _link(session)
+    link.report({"t": float("nan")})
+    link.report({"t": 2})
+    assert link.flush(1000)
+    assert session.sent == [(2, {"t": 2})] and len(link.outbox.dead) == 1
+
+
+def test_a_full_outbox_drops_the_oldest_or_the_newest_and_counts():
+    link = _link(_Session(opens=[Lost("x")] * 9))
+    keys = [link.report({"t": value}) for value in range(6)]
+    assert keys == [1, 2, 3, 4, 5, 6] and link.outbox.dropped == 2
+    assert link.outbox.after(0)[0] == 3
+    assert "outbox full: dropped the oldest report" in link.lines
+    link = _link(_Session(opens=[Lost("x")] * 9), drop="newest")
+    keys = [link.report({"t": value}) for value in range(6)]
+    assert keys == [1, 2, 3, 4, None, None] and link.outbox.dropped == 2
+    assert link.outbox.after(0)[0] == 1
+
+
+def test_a_command_is_obeyed_and_answered():
+    session = _Session(events=[("command", Command("set", {"led": 1}, "t", "9"))])
+    link = _link(session)
+    link.on_command = lambda command: {"led": command.data["led"]}
+    link.poll()
+    link.poll()
+    assert session.replies == [("set", {"led": 1})]
+    assert "command set" in link.lines
+
+
+def test_a_handler_that_fails_is_answered_and_the_link_goes_on():
+    session = _Session(events=[("command", Command("set", {}, "t", "9"))] * 2)
+    link = _link(session)
+    link.on_command = lambda command: command.data["led"]
+    link.poll()
+    link.poll()
+    assert isinstance(session.replies[0][1], KeyError) and link.connected
+    link.on_command = None
+    link.poll()
+    assert isinstance(session.replies[1][1], NotImplementedError)
+
+
+class _Board:
+    def __init__(self, up=True, set_clock=True):
+        self.up = up
+        self.asked = []
+
+    def network_up(self, timeout_ms):
+        self.asked.append(timeout_ms)
+        return self.up
+
+    def set_clock(self):
+        return True
+
+
+def test_the_board_brings_up_its_network_before_each_connection():
+    board, session = _Board(up=False), _Session()
+    link = _link(session, board)
+    link.poll()
+    assert session.opened == 0 and "no network" in link.lines[-1]
+    board.up = True
+    _due(link)
+    link.poll()
+    assert session.opened == 1 and len(board.asked) == 2
+
+
+def test_reports_are_stamped_when_they_are_taken():
+    link = _link(_Session(opens=[Lost("x")]))
+    before = clock.unix_ms()
+    link.report({"t": 1})
+    assert before <= link.outbox.after(0)[1].time_ms <= clock.unix_ms()
+
+
+def test_bytes_need_a_topic():
+    link = _link(_Session(opens=[Lost("x")]))
+    check.raises(ValueError, link.report, b"raw")
+    assert link.report(b"raw", topic="a/b") == 1

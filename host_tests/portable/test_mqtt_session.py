@@ -1,0 +1,192 @@
+"""Does the MQTT Session keep the contract: what is acked, sent again, failed, lost?
+
+The client here is scripted, so that a reply can be late by more than a test may wait.
+"""
+
+import json
+
+import check
+from signet import clock
+from signet.cloud import mqtt
+from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
+from signet.cloud.messages import Report
+from signet.cloud.watson.mqtt import _Dialect as Watson
+from signet.errors import Lost, ProtocolError, Rejected
+
+_POST_REPLY = b"/sys/pk/dn/thing/event/property/post_reply"
+
+
+class _Client:
+    def __init__(self):
+        self.events = []
+        self.published = []
+        self.forgotten = []
+        self.failing = False
+
+    def poll(self, timeout_ms):
+        event = self.events.pop(0) if self.events else None
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+    def publish(self, topic, payload, qos=0):
+        if self.failing:
+            raise Lost("reset by the peer")
+        self.published.append((topic, payload))
+        return len(self.published)
+
+    def forget(self, packet_id):
+        self.forgotten.append(packet_id)
+
+    def close(self):
+        pass
+
+    disconnect = close
+
+
+def _session(dialect=None):
+    lines = []
+    config = {"window": 2, "keepalive_s": 60, "clean_session": True}
+    dialect = dialect or Alibaba({"product_key": "pk", "device_name": "dn"})
+    session = mqtt.MqttSession(config, dialect, lines.append)
+    session._client = client = _Client()
+    return session, client, lines
+
+
+def _watson():
+    return Watson({"org_id": "myorg1", "event": "status"})
+
+
+def _reply(client, index, code=200):
+    message_id = json.loads(client.published[index][1])["id"]
+    body = {"id": message_id, "code": code, "message": "m"}
+    return ("message", _POST_REPLY, json.dumps(body).encode(), False)
+
+
+def _late(session):
+    """Moves what is in flight into the past, by more than a reply may take."""
+    for entry in session._flight:
+        entry.sent_at = clock.ticks_add(clock.ticks_ms(), -10_500)
+
+
+def test_where_the_cloud_replies_only_its_reply_acknowledges():
+    session, client, _ = _session()
+    assert session.submit(5, Report({"t": 1}))
+    client.events = [("acked", 1)]
+    assert session.poll(0) is None
+    client.events = [_reply(client, 0)]
+    assert session.poll(0) == ("acked", 5)
+    client.events = [_reply(client, 0)]
+    assert session.poll(0) is None, "a second reply"
+
+
+def test_where_the_cloud_does_not_reply_the_broker_acknowledges():
+    session, client, _ = _session(_watson())
+    session.submit(5, Report({"t": 1}))
+    client.events = [("acked", 1)]
+    assert session.poll(0) == ("acked", 5)
+
+
+def test_a_reply_before_the_puback_is_enough_and_nothing_is_sent_again():
+    session, client, _ = _session()
+    session.submit(5, Report({"t": 1}))
+    client.events = [_reply(client, 0)]
+    assert session.poll(0) == ("acked", 5)
+    assert client.forgotten == [1]
+
+
+def test_a_bad_code_fails_the_report_that_it_is_about():
+    session, client, _ = _session()
+    session.submit(5, Report({"t": 1}))
+    session.submit(6, Report({"t": 2}))
+    client.events = [_reply(client, 1, 460), _reply(client, 0)]
+    kind, key, error = session.poll(0)
+    assert (kind, key, error.code) == ("failed", 6, 460)
+    assert session.poll(0) == ("acked", 5)
+
+
+def test_the_window_is_kept_and_a_key_in_flight_is_not_sent_twice():
+    session, client, _ = _session()
+    assert session.submit(1, Report({"t": 1})) and session.submit(2, Report({"t": 2}))
+    assert session.submit(1, Report({"t": 1})) and len(client.published) == 2
+    assert not session.submit(3, Report({"t": 3}))
+
+
+def test_a_lost_reply_is_asked_for_again_once_with_the_same_id_then_the_link_is_lost():
+    session, client, lines = _session()
+    session.submit(5, Report({"t": 1}))
+    client.events = [("acked", 1)]
+    session.poll(0)
+    _late(session)
+    assert session.poll(0) is None
+    assert client.published[0] == client.published[1] and "no reply to report 5" in lines[0]
+    client.events = [("acked", 2)]
+    session.poll(0)
+    _late(session)
+    kind, error = session.poll(0)
+    assert kind == "lost" and isinstance(error, Lost)
+
+
+def test_a_reply_to_the_second_sending_acknowledges():
+    session, client, _ = _session()
+    session.submit(5, Report({"t": 1}))
+    client.events = [("acked", 1)]
+    session.poll(0)
+    _late(session)
+    session.poll(0)
+    client.events = [_reply(client, 1)]
+    assert session.poll(0) == ("acked", 5)
+
+
+def test_message_ids_do_not_repeat():
+    session, client, _ = _session()
+    session.submit(1, Report({"t": 1}))
+    session.submit(2, Report({"t": 1}))
+    first, second = [json.loads(payload)["id"] for _, payload in client.published]
+    assert first != second and 0 <= int(first) < 1 << 32
+    other, other_client, _ = _session()
+    other.submit(1, Report({"t": 1}))
+    assert json.loads(other_client.published[0][1])["id"] != first, "after a reboot"
+
+
+def test_a_report_is_not_taken_when_the_connection_fails():
+    session, client, _ = _session()
+    client.failing = True
+    check.raises(Lost, session.submit, 5, Report({"t": 1}))
+    client.failing = False
+    assert session.submit(5, Report({"t": 1})) and len(client.published) == 1
+
+
+def test_a_lost_connection_and_a_broken_packet_are_events():
+    session, client, _ = _session()
+    for error in (Lost("x"), ProtocolError("y")):
+        client.events = [error]
+        assert session.poll(0) == ("lost", error)
+
+
+def test_a_message_that_breaks_the_format_is_dropped_and_named():
+    session, client, lines = _session()
+    client.events = [
+        ("message", b"/sys/pk/dn/thing/service/x", b"{", False),
+        ("message", b"/sys/pk/dn/thing/service/\xff", b"{}", False),
+        ("dropped", "9000 bytes on a/b"),
+    ]
+    assert session.poll(0) is None and len(lines) == 3
+    assert "thing/service/x" in lines[0] and "9000 bytes" in lines[2]
+
+
+def test_a_raw_report_goes_out_as_it_is():
+    session, client, _ = _session()
+    session.submit(5, Report(b"\x00\x01", topic="/pk/dn/user/update"))
+    assert client.published == [("/pk/dn/user/update", b"\x00\x01")]
+    client.events = [("acked", 1)]
+    assert session.poll(0) == ("acked", 5)
+
+
+def test_what_the_cloud_would_punish_is_rejected_before_it_is_sent():
+    session, client, _ = _session(_watson())
+    check.raises(Rejected, session.submit, 1, Report(b"x", topic="iot-2/cmd/a/fmt/json"))
+    session._dialect.max_payload_bytes = 10
+    error = check.raises(Rejected, session.submit, 3, Report({"t": "x" * 20}))
+    assert "more than this cloud takes" in str(error)
+    assert client.published == []
