@@ -1,7 +1,7 @@
 """What do the bytes of an MQTT 3.1 / 3.1.1 control packet mean, and which bytes say it?
 
 Sans-I/O: bytes in, values out; no socket, no clock. Section numbers are those of MQTT 3.1.1
-(OASIS, 2014). Everything a peer can get wrong raises `Malformed`, never anything else.
+(OASIS, 2014). Everything a peer can get wrong raises `MalformedError`, never anything else.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ FROM_CLIENT: dict[int, tuple[int | None, int | None]] = {
 REFUSED_FILTER = 0x80  # Section 3.9.3: the return code "Failure" of a SUBACK
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """The peer broke the format; the text says where."""
 
 
-class UnsupportedLevel(Exception):
+class UnsupportedLevelError(Exception):
     """The peer speaks a protocol level that this codec does not (CONNACK 1, section 3.1.2.2)."""
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A packet longer than the reader may take; `size` is its remaining length in bytes."""
 
     def __init__(self, size: int) -> None:
@@ -76,7 +76,7 @@ class Decoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[Packet]:
-        """Packets completed by `data`. Raises Malformed, or TooLarge before the body arrived."""
+        """Packets completed by `data`. Raises MalformedError; before the body, TooLargeError."""
         buffer = self._buffer
         buffer += data
         packets: list[Packet] = []
@@ -87,7 +87,7 @@ class Decoder:
                 break
             body_at, length = header
             if length > self.limit:
-                raise TooLarge(length)
+                raise TooLargeError(length)
             if len(buffer) < body_at + length:
                 break
             first = buffer[start]
@@ -108,7 +108,7 @@ def _header(buffer: bytearray, start: int) -> tuple[int, int] | None:
         length |= (buffer[at] & 0x7F) << (7 * index)
         if buffer[at] < 0x80:
             return at + 1, length
-    raise Malformed("remaining length is longer than four bytes")
+    raise MalformedError("remaining length is longer than four bytes")
 
 
 class _Body:
@@ -121,7 +121,7 @@ class _Body:
     def take(self, count: int, what: str) -> bytes:
         end = self.at + count
         if end > len(self.body):
-            raise Malformed(f"packet ends inside {what}")
+            raise MalformedError(f"packet ends inside {what}")
         piece = self.body[self.at : end]
         self.at = end
         return piece
@@ -136,15 +136,15 @@ class _Body:
         try:
             text = self.data(what).decode()
         except UnicodeDecodeError:
-            raise Malformed(f"{what} is not UTF-8") from None
+            raise MalformedError(f"{what} is not UTF-8") from None
         if "\0" in text:
-            raise Malformed(f"{what} contains U+0000")  # section 1.5.3
+            raise MalformedError(f"{what} contains U+0000")  # section 1.5.3
         return text
 
     def packet_id(self) -> int:
         value = self.number(2, "the packet id")
         if value == 0:
-            raise Malformed("packet id 0")  # section 2.3.1
+            raise MalformedError("packet id 0")  # section 2.3.1
         return value
 
     @property
@@ -176,23 +176,23 @@ class Connect:
 
     @classmethod
     def parse(cls, body: bytes) -> Connect:
-        """Reads the body of a CONNECT. Raises Malformed or UnsupportedLevel."""
+        """Reads the body of a CONNECT. Raises MalformedError or UnsupportedLevelError."""
         fields = _Body(body)
         name = fields.text("the protocol name")
         level = fields.number(1, "the protocol level")
         if name not in LEVELS.values():
-            raise Malformed("protocol name is neither MQTT nor MQIsdp")
+            raise MalformedError("protocol name is neither MQTT nor MQIsdp")
         if LEVELS.get(level) != name:
-            raise UnsupportedLevel(f"{name} level {level}")
+            raise UnsupportedLevelError(f"{name} level {level}")
         flags = fields.number(1, "the connect flags")
         keepalive_s = fields.number(2, "the keep alive")
         will_qos = flags >> 3 & 3
         if flags & 1:
-            raise Malformed("reserved connect flag is set")
+            raise MalformedError("reserved connect flag is set")
         if will_qos == 3 or (not flags & 4 and flags & 0x38):
-            raise Malformed("will flags contradict each other")
+            raise MalformedError("will flags contradict each other")
         if flags & 0x40 and not flags & 0x80:
-            raise Malformed("password without user name")
+            raise MalformedError("password without user name")
         client_id = fields.text("the client id")
         will = None
         if flags & 4:
@@ -201,7 +201,7 @@ class Connect:
         user = fields.text("the user name") if flags & 0x80 else None
         password = fields.data("the password") if flags & 0x40 else None
         if not fields.finished:
-            raise Malformed("bytes after the last field of CONNECT")
+            raise MalformedError("bytes after the last field of CONNECT")
         return cls(level, client_id, bool(flags & 2), keepalive_s, will, user, password)
 
     def encode(self) -> bytes:
@@ -234,17 +234,17 @@ class Publish:
 
     @classmethod
     def parse(cls, packet: Packet) -> Publish:
-        """Reads a PUBLISH. Raises Malformed."""
+        """Reads a PUBLISH. Raises MalformedError."""
         qos = packet.flags >> 1 & 3
         dup = bool(packet.flags & 8)
         if qos == 3:
-            raise Malformed("QoS 3")
+            raise MalformedError("QoS 3")
         if dup and not qos:
-            raise Malformed("DUP with QoS 0")
+            raise MalformedError("DUP with QoS 0")
         fields = _Body(packet.body)
         topic = fields.text("the topic")
-        if not topic:
-            raise Malformed("empty topic")
+        if not topic or "+" in topic or "#" in topic:
+            raise MalformedError("topic that is empty or holds a wildcard")  # section 3.3.2.1
         packet_id = fields.packet_id() if qos else 0
         return cls(topic, fields.body[fields.at :], qos, bool(packet.flags & 1), dup, packet_id)
 
@@ -258,7 +258,7 @@ class Publish:
 
 
 def parse_subscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
-    """Packet id and the (filter, QoS) pairs of a SUBSCRIBE (section 3.8). Raises Malformed."""
+    """Packet id and (filter, QoS) pairs of a SUBSCRIBE (section 3.8). Raises MalformedError."""
     fields = _Body(body)
     packet_id = fields.packet_id()
     filters: list[tuple[str, int]] = []
@@ -266,22 +266,22 @@ def parse_subscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
         name = fields.text("a topic filter")
         qos = fields.number(1, "a requested QoS")
         if qos > 2:
-            raise Malformed("requested QoS above 2")
+            raise MalformedError("requested QoS above 2")
         filters.append((_well_formed(name), qos))
     if not filters:
-        raise Malformed("SUBSCRIBE without a topic filter")
+        raise MalformedError("SUBSCRIBE without a topic filter")
     return packet_id, filters
 
 
 def parse_unsubscribe(body: bytes) -> tuple[int, list[str]]:
-    """Packet id and the filters of an UNSUBSCRIBE (section 3.10). Raises Malformed."""
+    """Packet id and the filters of an UNSUBSCRIBE (section 3.10). Raises MalformedError."""
     fields = _Body(body)
     packet_id = fields.packet_id()
     filters = []
     while not fields.finished:
         filters.append(_well_formed(fields.text("a topic filter")))
     if not filters:
-        raise Malformed("UNSUBSCRIBE without a topic filter")
+        raise MalformedError("UNSUBSCRIBE without a topic filter")
     return packet_id, filters
 
 
@@ -290,24 +290,24 @@ def _well_formed(name: str) -> str:
     levels = name.split("/")
     for index, level in enumerate(levels):
         if "#" in level and (level != "#" or index != len(levels) - 1):
-            raise Malformed("topic filter with '#' that is not its last level")
+            raise MalformedError("topic filter with '#' that is not its last level")
         if "+" in level and level != "+":
-            raise Malformed("topic filter with '+' that is not a whole level")
+            raise MalformedError("topic filter with '+' that is not a whole level")
     if not name:
-        raise Malformed("empty topic filter")
+        raise MalformedError("empty topic filter")
     return name
 
 
 def check_from_client(packet: Packet) -> None:
-    """Raises Malformed unless a client may send a packet with this type, flags and length."""
+    """Raises MalformedError unless a client may send a packet with this type, flags and length."""
     try:
         flags, length = FROM_CLIENT[packet.kind]
     except KeyError:
-        raise Malformed(f"packet type {packet.kind} from a client") from None
+        raise MalformedError(f"packet type {packet.kind} from a client") from None
     if flags is not None and packet.flags != flags:
-        raise Malformed(f"packet type {packet.kind} with flags {packet.flags}")
+        raise MalformedError(f"packet type {packet.kind} with flags {packet.flags}")
     if length is not None and len(packet.body) != length:
-        raise Malformed(f"packet type {packet.kind} with {len(packet.body)} bytes")
+        raise MalformedError(f"packet type {packet.kind} with {len(packet.body)} bytes")
 
 
 def encode(kind: int, flags: int, body: bytes) -> bytes:

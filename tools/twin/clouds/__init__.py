@@ -1,0 +1,7 @@
+"""Which clouds does the twin know?"""
+
+from tools.twin.clouds.alibaba import Alibaba
+from tools.twin.clouds.enos import EnOS
+from tools.twin.clouds.watson import Watson
+
+CLOUDS = {"enos": EnOS, "alibaba": Alibaba, "watson": Watson}

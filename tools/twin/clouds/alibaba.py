@@ -1,0 +1,209 @@
+"""How does Alibaba Cloud IoT Platform treat an MQTT device: its login, its topics, its answers?
+
+Sources: help.aliyun.com documents 73742 (login), 89301 (Alink); alibabacloud.com doc-detail 30540
+(what of MQTT it has); the C SDK's headers (keepalive, packet size).
+"""
+
+import time
+from typing import Any, ClassVar
+
+from tools import signing
+from tools.twin import topics
+from tools.twin.clouds.base import (
+    BadCommandError,
+    Client,
+    Cloud,
+    Order,
+    RefusedError,
+    Rules,
+    Verdict,
+    Way,
+    decode,
+    encode,
+    parameters,
+)
+from tools.twin.packets import Connect, Publish
+from tools.twin.store import Device
+
+_SYS = "/sys/{product_key}/{device_name}/"
+_DAY_MS = 24 * 60 * 60 * 1000
+
+# doc-detail 30540: a device may publish and subscribe everything below its own
+# `/sys/../thing/`, `/sys/../rrpc/`, and its product's and its own custom topics.
+_OWN = (
+    _SYS + "thing/*",
+    _SYS + "rrpc/*",
+    "/{product_key}/{device_name}/*",
+    "/broadcast/{product_key}/*",
+    "/ext/ntp/{product_key}/{device_name}/~",
+    "/ext/rrpc/*",
+    "/ota/device/~/{product_key}/{device_name}",
+    "/shadow/~/{product_key}/{device_name}",
+)
+
+# Alink requests of a device; the reply goes to the same topic + `_reply`.
+_REQUESTS = (
+    _SYS + "thing/event/property/post",
+    _SYS + "thing/event/property/batch/post",
+    _SYS + "thing/event/~/post",
+    _SYS + "thing/deviceinfo/update",
+    _SYS + "thing/deviceinfo/delete",
+    _SYS + "thing/property/desired/get",
+    _SYS + "thing/property/desired/delete",
+    _SYS + "thing/config/get",
+)
+
+
+class Alibaba(Cloud):
+    """The rules of Alibaba Cloud; CONNACK codes are in tools.twin.clouds.connack."""
+
+    name = "alibaba"
+    max_payload = 256 * 1024  # the C SDK caps packets at 256 KB
+    max_qos = 1  # doc-detail 30540: no QoS 2, no will, no retained messages
+    takes_wills = False
+    publish_rules: ClassVar[Rules] = {"device": _OWN}
+    subscribe_rules: ClassVar[Rules] = {"device": _OWN}
+
+    def login(self, connect: Connect, way: Way) -> Client:
+        """Check client id, user name and password as document 73742 has them."""
+        try:
+            client_id, options = parameters(connect.client_id)
+        except ValueError as error:
+            raise RefusedError(self.name, "form", str(error)) from None
+        method = options.get("signmethod", "hmacmd5")
+        if method not in signing.ALIBABA_METHODS:
+            known = ", ".join(signing.ALIBABA_METHODS)
+            reason = f"signmethod {method!r} is unknown; use one of: {known}"
+            raise RefusedError(self.name, "form", reason)
+        mode = "2" if way.tls else "3"
+        if options.get("securemode") != mode:
+            port = "the TLS port" if way.tls else "the plain port"
+            reason = f"securemode is {options.get('securemode')}, but {port} takes {mode}"
+            raise RefusedError(self.name, "mode", reason)
+        # The C SDK's header: below 30 s refused, above 1200 s taken as 1200 s.
+        if connect.keepalive_s < 30:
+            reason = f"keepalive of {connect.keepalive_s} s is below 30 s"
+            raise RefusedError(self.name, "keepalive", reason)
+        device = self._device(connect)
+        fields = {
+            "clientId": client_id,
+            "deviceName": device.name,
+            "productKey": device.product,
+        }
+        if "timestamp" in options:
+            fields["timestamp"] = options["timestamp"]
+        self._check_signature(connect, device, fields, method)
+        names = {"product_key": device.product, "device_name": device.name}
+        # `_ss=1` in the client id: the platform subscribes the device to its own topics.
+        pushed = (f"/sys/{device.product}/{device.name}/thing/#",)
+        return Client(
+            device,
+            self.session_of(device),
+            names=names,
+            pushed=pushed if options.get("_ss") == "1" else (),
+            keepalive_s=min(connect.keepalive_s, 1200),
+        )
+
+    def _device(self, connect: Connect) -> Device:
+        name, ampersand, product = (connect.user or "").partition("&")
+        if not ampersand or connect.password is None:
+            reason = "user name is not `deviceName&productKey`, or there is no password"
+            raise RefusedError(self.name, "login", reason)
+        device = self.store.device(self.name, "device", product, name)
+        if device is None:
+            hint = ""
+            if self.store.device(self.name, "device", name, product):
+                hint = "; the order is `deviceName&productKey`"
+            reason = f"no device {name!r} in product {product!r}{hint}"
+            raise RefusedError(self.name, "unknown", reason)
+        if not device.enabled:
+            raise RefusedError(self.name, "disabled", f"device {name!r} is disabled")
+        return device
+
+    def _check_signature(
+        self, connect: Connect, device: Device, fields: dict[str, str], method: str
+    ) -> None:
+        """Document 73742: clientId and timestamp may be left out of the signed content."""
+        received = (connect.password or b"").decode("ascii", "replace")
+        for absent in ((), ("timestamp",), ("clientId",), ("clientId", "timestamp")):
+            signed_fields = {name: fields[name] for name in fields if name not in absent}
+            signed = signing.alibaba(signed_fields, device.secret, method)
+            if signing.same(signed.signature, received):
+                return
+        signed = signing.alibaba(fields, device.secret, method)
+        reason = (
+            f"signature differs: expected {signed.algorithm}, in hexadecimal;"
+            f" the content is `{signed.content}`"
+        )
+        raise RefusedError(self.name, "signature", reason)
+
+    def judge(self, client: Client, publish: Publish) -> Verdict:
+        """Answer an Alink request on its `_reply` topic."""
+        if not topics.allowed(publish.topic, _REQUESTS, client.names):
+            return Verdict()
+        method = ".".join(publish.topic.split("/")[4:])
+        code, message, message_id, wanted = _check(publish.payload, method)
+        body = {
+            "code": code,
+            "data": {},
+            "id": message_id,
+            "message": message,
+            "method": method,
+            "version": "1.0",
+        }
+        reply = Publish(publish.topic + "_reply", encode(body)) if wanted else None
+        if code == 200:
+            return Verdict(reply=reply)
+        return Verdict("rejected", f"code {code}: {message}", reply)
+
+    def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
+        """`set` and `get` act on properties, any other name calls that service."""
+        service = {"set": "property.set", "get": "property.get"}.get(name, name)
+        if not service or any(c in service for c in "/+#") or ".." in f".{service}.":
+            raise BadCommandError(f"{name!r} is no service identifier")
+        topic = f"/sys/{device.product}/{device.name}/thing/service/{service.replace('.', '/')}"
+        body = {
+            "method": f"thing.service.{service}",
+            "id": message_id,
+            "params": data,
+            "version": "1.0.0",
+        }
+        return Order(topic, encode(body), topic + "_reply", message_id)
+
+
+def _check(payload: bytes, method: str) -> tuple[int, str, str, bool]:
+    """Code, message and id of the reply, and whether one is wanted (document 89301)."""
+    try:
+        request = decode(payload)
+    except ValueError:
+        return 460, "request parameter error: payload is not JSON", "", True
+    if not isinstance(request, dict):
+        return 460, "request parameter error: payload is not a JSON object", "", True
+    system = request.get("sys")
+    wanted = not isinstance(system, dict) or system.get("ack") != 0
+    message_id = request.get("id")
+    if not isinstance(message_id, str) or not message_id:
+        return 460, "request parameter error: id is not a text", "", wanted
+    if request.get("method", method) != method:
+        return 460, f"request parameter error: method is not {method}", message_id, wanted
+    problem = _params(request.get("params"))
+    if problem:
+        return 460, f"request parameter error: {problem}", message_id, wanted
+    return 200, "success", message_id, wanted
+
+
+def _params(params: Any) -> str | None:
+    """What is wrong with Alink params, if anything: an object; times at most a day ahead."""
+    if isinstance(params, list):
+        return None  # tags: thing.deviceinfo.update
+    if not isinstance(params, dict):
+        return "params is not an object"
+    latest_ms = time.time_ns() // 1_000_000 + _DAY_MS
+    for name, value in params.items():
+        if isinstance(value, dict) and "value" in value and "time" in value:
+            time_ms = value["time"]
+            if not isinstance(time_ms, int) or isinstance(time_ms, bool):
+                return f"time of {name} is not an integer of milliseconds"
+            if time_ms > latest_ms:
+                return f"time of {name} is more than 24 hours ahead"
+    return None

@@ -1,0 +1,178 @@
+"""What does the gate ask a cloud, and in which words does the cloud answer?
+
+The gate speaks MQTT and knows no cloud; a cloud knows names, signatures and topics and opens no
+socket. Everything a cloud decides about one connection is one call below.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from tools.twin import topics
+from tools.twin.clouds.connack import CONNACK
+from tools.twin.packets import Connect, Publish
+from tools.twin.store import Device, Store
+
+Rules = Mapping[str, tuple[str, ...]]
+
+
+class RefusedError(Exception):
+    """The cloud does not let this client in.
+
+    code: the CONNACK code, or None to close without one. The text says what a firmware engineer
+    should mend; it never holds a secret.
+    """
+
+    def __init__(self, cloud: str, mistake: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = CONNACK[cloud][mistake]
+
+
+class BadCommandError(Exception):
+    """The command cannot be built; the text says why."""
+
+
+@dataclass(slots=True)
+class Way:
+    """How the client came in: over TLS or not, under which server name (SNI), on which port."""
+
+    tls: bool
+    port: int
+    server_name: str | None = None
+    peer: str = ""
+
+
+@dataclass(slots=True)
+class Client:
+    """A client that the cloud has let in.
+
+    session: the broker's client id and the key of eviction: one live connection each.
+    kind: which row of the cloud's rule tables holds for it. names: what fills `{name}` in rules.
+    pushed: filters that the cloud subscribes for the device by itself.
+    closes: whether a wrong topic closes the connection.
+    """
+
+    device: Device
+    session: str
+    kind: str = "device"
+    names: Mapping[str, str] = field(default_factory=dict)
+    pushed: tuple[str, ...] = ()
+    closes: bool = False
+    client_id: str = ""
+    keepalive_s: int = 0
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the cloud makes of a report: how it is filed, and what it answers, if anything."""
+
+    status: str = "stored"
+    reason: str = ""
+    reply: Publish | None = None
+
+
+@dataclass(slots=True)
+class Order:
+    """A command on its way: the topic as the device sees it, and where its reply will come."""
+
+    topic: str
+    payload: bytes
+    reply_topic: str | None = None
+    message_id: str | None = None
+
+
+class Cloud:
+    """One cloud's rules. The class attributes are its limits; see each cloud for their source."""
+
+    name: ClassVar[str]
+    max_payload: ClassVar[int]
+    max_qos: ClassVar[int] = 1
+    takes_wills: ClassVar[bool] = True
+    # Rule tables by kind of client, in the notation of tools.twin.topics.
+    publish_rules: ClassVar[Rules]
+    subscribe_rules: ClassVar[Rules]
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def login(self, connect: Connect, way: Way) -> Client:
+        """Check a CONNECT by the cloud's own rules. raises: RefusedError."""
+        raise NotImplementedError
+
+    def session_of(self, device: Device) -> str:
+        """The session key of a registered device."""
+        return f"{self.name}:{device.product}:{device.name}"
+
+    def up(self, client: Client, topic: str) -> str | None:
+        """The broker's topic for one that the client publishes; None if it must not."""
+        if not topics.allowed(topic, self.publish_rules[client.kind], client.names):
+            return None
+        return self.broker_up(client, topic)
+
+    def down(self, client: Client, topic_filter: str) -> str | None:
+        """The broker's filter for one that the client subscribes; None if it must not."""
+        if not topics.allowed(topic_filter, self.subscribe_rules[client.kind], client.names):
+            return None
+        return self.broker_down(client, topic_filter)
+
+    # Up and down are apart: what a device publishes reaches the platform, never a device.
+    def broker_up(self, client: Client, topic: str) -> str:
+        """Where in the broker the client's `topic` lies when it publishes."""
+        return f"{self.name}/up/{topic}"
+
+    def broker_down(self, client: Client, topic: str) -> str:
+        """Where in the broker the client's `topic` lies when it listens."""
+        return f"{self.name}/down/{topic}"
+
+    def broker_order(self, device: Device, topic: str) -> str:
+        """Where in the broker a command for `device` goes."""
+        return f"{self.name}/down/{topic}"
+
+    def local(self, client: Client, broker_topic: str) -> str:
+        """The topic as the client knows it."""
+        return broker_topic.removeprefix(f"{self.name}/down/")
+
+    def judge(self, client: Client, publish: Publish) -> Verdict:
+        """What the platform makes of a message on a permitted topic."""
+        return Verdict()
+
+    def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
+        """The command `name` with `data` for a device. raises: BadCommandError."""
+        raise NotImplementedError
+
+    def presence(
+        self, client: Client, way: Way, action: str, code: int, reason: str
+    ) -> Publish | None:
+        """What the cloud tells applications when a client comes or goes; topic is the broker's."""
+        return None
+
+    def notice(self, client: Client, publish: Publish) -> Publish | None:
+        """What the cloud tells a client whose wrong topic does not close the connection."""
+        return None
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """JSON as the platforms send it: no spaces, UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode(payload: bytes) -> Any:
+    """The JSON value of a payload. raises: ValueError."""
+    return json.loads(payload.decode())
+
+
+def parameters(client_id: str) -> tuple[str, dict[str, str]]:
+    """Split `id|name=value,...|` (EnOS, Alibaba). raises: ValueError, whose text says why."""
+    name, bar, rest = client_id.partition("|")
+    if not bar or not rest.endswith("|"):
+        raise ValueError("client id is not of the form `id|name=value,...|`")
+    if not 1 <= len(name) <= 64:
+        raise ValueError("client id has not 1 to 64 characters before the first `|`")
+    options: dict[str, str] = {}
+    for item in rest[:-1].split(","):
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise ValueError(f"client id holds {item!r} where `name=value` belongs")
+        options[key] = value
+    return name, options

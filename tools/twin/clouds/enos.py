@@ -1,0 +1,217 @@
+"""How does EnOS treat an MQTT device: its login, its topics, its answers?
+
+Sources: "Establishing Connection with EnOS Cloud using the MQTT Protocol"; docs
+`reference/mqtt/nonsdk_login`, `common_param`, `limitations`; the vendor's SDKs for topics.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from tools import signing
+from tools.twin import topics
+from tools.twin.clouds.base import (
+    BadCommandError,
+    Client,
+    Cloud,
+    Order,
+    RefusedError,
+    Rules,
+    Verdict,
+    Way,
+    decode,
+    encode,
+    parameters,
+)
+from tools.twin.packets import Connect, Publish
+from tools.twin.store import Device
+
+_SYS = "/sys/{product_key}/{device_key}/"
+_EXT = "/ext/session/{product_key}/{device_key}/"
+
+
+def _measurepoints(params: Any) -> str | None:
+    """What is wrong with the params of one measurepoint post, if anything."""
+    if not isinstance(params, dict):
+        return "params is not an object"
+    points = params.get("measurepoints")
+    if not isinstance(points, dict) or not points:
+        return "params.measurepoints is not an object with at least one point"
+    time_ms = params.get("time")
+    if time_ms is not None and (not isinstance(time_ms, int) or isinstance(time_ms, bool)):
+        return "params.time is not an integer of milliseconds"
+    return None
+
+
+def _batch(params: Any) -> str | None:
+    if not isinstance(params, list) or not params:
+        return "params is not a list with at least one post"
+    return next((problem for entry in params if (problem := _measurepoints(entry))), None)
+
+
+def _anything(params: Any) -> str | None:
+    return None if isinstance(params, dict | list) else "params is not an object"
+
+
+# Requests of a device: topic after the prefix, and the check of their params. The reply goes to
+# the same topic + `_reply`.
+_REQUESTS: dict[str, Callable[[Any], str | None]] = {
+    _SYS + "thing/measurepoint/post": _measurepoints,
+    _SYS + "thing/measurepoint/resume": _measurepoints,
+    _SYS + "thing/measurepoint/post/batch": _batch,
+    _SYS + "thing/measurepoint/resume/batch": _batch,
+    _SYS + "thing/event/~/post": _anything,
+    _SYS + "thing/attribute/~": _anything,
+    _SYS + "thing/tag/~": _anything,
+    _SYS + "thing/tsltemplate/get": _anything,
+    _SYS + "ota/device/inform": _anything,
+    _SYS + "ota/device/progress": _anything,
+    _SYS + "ota/device/request": _anything,
+    _SYS + "ota/device/getversion": _anything,
+}
+
+# Only these are held to `method` = topic with dots: SDKs disagree with the documents on others.
+_METHOD_HELD = _SYS + "thing/measurepoint/*"
+
+_ANSWERS = (
+    _SYS + "thing/service/measurepoint/~_reply",
+    _SYS + "thing/service/~_reply",
+    _SYS + "thing/model/down_raw_reply",
+    _SYS + "thing/enable_reply",
+    _SYS + "thing/disable_reply",
+    _SYS + "thing/delete_reply",
+    _SYS + "ota/device/upgrade_reply",
+    _SYS + "rrpc/response/~",
+    _EXT + "thing/activate/info_reply",
+)
+
+
+class EnOS(Cloud):
+    """The rules of EnOS; CONNACK codes are in tools.twin.clouds.connack."""
+
+    name = "enos"
+    max_payload = 512 * 1024  # docs, limitations: publish <= 512 KB
+    max_qos = 1  # docs: QoS 0 and 1
+    publish_rules: ClassVar[Rules] = {
+        "device": (*_REQUESTS, *_ANSWERS, _SYS + "thing/model/up_raw")
+    }
+    subscribe_rules: ClassVar[Rules] = {
+        "device": (
+            *(rule + "_reply" for rule in _REQUESTS if not rule.endswith("~")),
+            _SYS + "thing/attribute/~_reply",
+            _SYS + "thing/tag/~_reply",
+            _SYS + "thing/event/+/post_reply",
+            _SYS + "thing/model/up_raw_reply",
+            _SYS + "thing/model/down_raw",
+            _SYS + "thing/service/*",
+            _SYS + "thing/enable",
+            _SYS + "thing/disable",
+            _SYS + "thing/delete",
+            _SYS + "ota/device/upgrade",
+            _SYS + "rrpc/request/+",
+            _EXT + "thing/activate/info",
+        )
+    }
+
+    def login(self, connect: Connect, way: Way) -> Client:
+        """Check client id, user name and password as `nonsdk_login` has them."""
+        try:
+            client_id, options = parameters(connect.client_id)
+        except ValueError as error:
+            raise RefusedError(self.name, "form", str(error)) from None
+        method = options.get("signmethod", "")
+        if method not in signing.ENOS_METHODS:
+            known = ", ".join(name for name in signing.ENOS_METHODS if name)
+            reason = f"signmethod {method!r} is unknown; use one of: {known}"
+            raise RefusedError(self.name, "form", reason)
+        mode = options.get("securemode", "2")
+        if mode != "2":
+            reason = f"securemode {mode} is not in this twin; use securemode=2 (device secret)"
+            raise RefusedError(self.name, "mode", reason)
+        device = self._device(connect)
+        fields = {
+            "clientId": client_id,
+            "deviceKey": device.name,
+            "productKey": device.product,
+        }
+        if "timestamp" in options:
+            fields["timestamp"] = options["timestamp"]
+        signed = signing.enos(fields, device.secret, method)
+        received = (connect.password or b"").decode("ascii", "replace")
+        if not signing.same(signed.signature, received):
+            reason = (
+                f"signature differs: expected {signed.algorithm}, in hexadecimal;"
+                f" the content is `{signed.content}`"
+            )
+            raise RefusedError(self.name, "signature", reason)
+        names = {"product_key": device.product, "device_key": device.name}
+        # The SDKs never subscribe to commands: the platform pushes them to a device unasked.
+        pushed = (f"/sys/{device.product}/{device.name}/thing/service/#",)
+        return Client(device, self.session_of(device), names=names, pushed=pushed)
+
+    def _device(self, connect: Connect) -> Device:
+        key, ampersand, product = (connect.user or "").partition("&")
+        if not ampersand or connect.password is None:
+            reason = "user name is not `deviceKey&productKey`, or there is no password"
+            raise RefusedError(self.name, "login", reason)
+        device = self.store.device(self.name, "device", product, key)
+        if device is None:
+            hint = ""
+            if self.store.device(self.name, "device", key, product):
+                hint = "; the order is `deviceKey&productKey`"
+            reason = f"no device {key!r} in product {product!r}{hint}"
+            raise RefusedError(self.name, "unknown", reason)
+        if not device.enabled:
+            raise RefusedError(self.name, "disabled", f"device {key!r} is disabled")
+        return device
+
+    def judge(self, client: Client, publish: Publish) -> Verdict:
+        """Answer a request on its `_reply` topic with the documented code."""
+        rule = next(
+            (r for r in _REQUESTS if topics.allowed(publish.topic, (r,), client.names)), ""
+        )
+        if not rule:
+            return Verdict()  # an answer to a command, or raw bytes
+        code, message, message_id = self._check(client, publish, _REQUESTS[rule])
+        body = {"id": message_id, "code": code, "data": {}, "message": message}
+        reply = Publish(publish.topic + "_reply", encode(body))
+        if code == 200:
+            return Verdict(reply=reply)
+        return Verdict("rejected", f"code {code}: {message}", reply)
+
+    def _check(
+        self, client: Client, publish: Publish, check: Callable[[Any], str | None]
+    ) -> tuple[int, str, str]:
+        """Code, message and id of the reply. Codes: docs `common_param` and the SDKs' tables."""
+        if not publish.payload:
+            return 1251, "payload is empty", ""
+        try:
+            request = decode(publish.payload)
+        except ValueError:
+            return 1220, "payload is not JSON", ""
+        if not isinstance(request, dict):
+            return 1220, "payload is not a JSON object", ""
+        message_id = request.get("id")
+        if not isinstance(message_id, str) or not message_id:
+            return 460, "id is not a text", ""
+        if not isinstance(request.get("version"), str):
+            return 460, "version is missing", message_id
+        if topics.allowed(publish.topic, (_METHOD_HELD,), client.names):
+            method = ".".join(publish.topic.split("/")[4:])
+            if request.get("method") != method:
+                return 1260, f"method is not {method}", message_id
+        problem = check(request.get("params"))
+        return (460, problem, message_id) if problem else (200, "", message_id)
+
+    def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
+        """`set` and `get` act on measurepoints, any other name calls that service."""
+        service = {"set": "measurepoint.set", "get": "measurepoint.get"}.get(name, name)
+        if not service or any(c in service for c in "/+#") or ".." in f".{service}.":
+            raise BadCommandError(f"{name!r} is no service identifier")
+        topic = f"/sys/{device.product}/{device.name}/thing/service/{service.replace('.', '/')}"
+        body = {
+            "id": message_id,
+            "version": "1.0",
+            "method": f"thing.service.{service}",
+            "params": data,
+        }
+        return Order(topic, encode(body), topic + "_reply", message_id)

@@ -1,0 +1,256 @@
+"""How does IBM Watson IoT Platform treat an MQTT client: its login, its topics, its presence?
+
+Sources: "Connecting applications, devices, and gateways using the API"; the platform's docs
+(`devices/mqtt.md`, `applications/mqtt.md`, `gateways/mqtt.md`); for the server's own conduct its
+opened proxy, eclipse/amlen `server_proxy` (`topicrule.c`, `pxmqtt.c`). Facts only, no code.
+"""
+
+import datetime
+import hmac
+import itertools
+import re
+from typing import Any, ClassVar
+
+from tools.twin.clouds.base import (
+    BadCommandError,
+    Client,
+    Cloud,
+    Order,
+    RefusedError,
+    Rules,
+    Way,
+    encode,
+)
+from tools.twin.packets import Connect, Publish
+from tools.twin.store import Device
+
+QUICKSTART = "quickstart"
+
+# How many parts each class of client id has, the class letter included.
+_PARTS = {"d": (4,), "g": (4,), "a": (3,), "A": (3, 4)}
+_CHARACTERS = re.compile(r"[A-Za-z0-9._:-]+")
+_PART = re.compile(r"[A-Za-z0-9._-]{1,36}")
+
+# topicrule.c, "iot2" rules.
+_PUBLISH = {
+    "d": (
+        "iot-2/evt/~/fmt/~",
+        "iotdevice-1/response",
+        "iotdevice-1/notify",
+        "iotdevice-1/device/update/~",
+        "iotdevice-1/add/~/~",
+        "iotdevice-1/clear/~/~",
+        "iotdevice-1/mgmt/~",
+    ),
+    "g": (
+        "iot-2/type/~/id/~/evt/~/fmt/~",
+        "iotdevice-1/type/~/id/~/response",
+        "iotdevice-1/type/~/id/~/notify",
+        "iotdevice-1/type/~/id/~/device/update/~",
+        "iotdevice-1/type/~/id/~/add/~/~",
+        "iotdevice-1/type/~/id/~/clear/~/~",
+        "iotdevice-1/type/~/id/~/mgmt/~",
+    ),
+    "a": ("iot-2/type/~/id/~/evt/~/fmt/~", "iot-2/type/~/id/~/cmd/~/fmt/~"),
+    "qd": ("iot-2/evt/~/fmt/json",),
+    "qa": ("iot-2/type/~/id/~/evt/~/fmt/~",),
+}
+_SUBSCRIBE = {
+    "d": ("iot-2/cmd/+/fmt/+", "iotdm-1/*", "iot-2/mon", "iot-2/notify"),
+    "g": (
+        "iot-2/type/+/id/+/cmd/+/fmt/+",
+        "iot-2/type/+/id/+/response",
+        "iot-2/type/+/id/+/notify",
+        "iotdm-1/*",
+        "iot-2/mon",
+    ),
+    "a": (
+        "iot-2/type/+/id/+/evt/+/fmt/+",
+        "iot-2/type/+/id/+/cmd/+/fmt/+",
+        "iot-2/type/+/id/+/mon",
+        "iot-2/app/+/mon",
+    ),
+    "qd": (),
+    "qa": ("iot-2/type/+/id/~/evt/+/fmt/+", "iot-2/type/+/id/~/mon", "iot-2/app/~/mon"),
+}
+
+
+class Watson(Cloud):
+    """The rules of Watson IoT; CONNACK codes are in tools.twin.clouds.connack."""
+
+    name = "watson"
+    max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed (287)
+    max_qos = 2
+    publish_rules: ClassVar[Rules] = {**_PUBLISH, "A": _PUBLISH["a"]}
+    subscribe_rules: ClassVar[Rules] = {**_SUBSCRIBE, "A": _SUBSCRIBE["a"]}
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self._instances = itertools.count(1)
+
+    def login(self, connect: Connect, way: Way) -> Client:
+        """Check client id, org, server name, token, as `pxmqtt.c` does."""
+        kind, org, parts = _split(connect.client_id)
+        self._check_server_name(way, org)
+        if org == QUICKSTART:
+            return self._quickstart(connect, kind, parts, way)
+        if all(
+            org not in (d.product, d.product.split("/")[0]) for d in self.store.devices("watson")
+        ):
+            raise RefusedError(self.name, "form", f"org {org!r} is unknown")
+        if kind in "dg":
+            return self._device(connect, kind, org, parts)
+        return self._application(connect, kind, org, parts)
+
+    def _check_server_name(self, way: Way, org: str) -> None:
+        host, dot, domain = (way.server_name or "").partition(".")
+        if dot and domain.startswith("messaging.") and host.lower() != org.lower():
+            reason = f"server name (SNI) is of org {host!r}, client id of org {org!r}"
+            raise RefusedError(self.name, "server name", reason)
+
+    def _quickstart(self, connect: Connect, kind: str, parts: list[str], way: Way) -> Client:
+        if kind not in "da" or way.tls:
+            reason = "quickstart takes `d:` and `a:` client ids, on the plain port only"
+            raise RefusedError(self.name, "form", reason)
+        if not connect.clean_session:
+            raise RefusedError(self.name, "form", "quickstart has no durable sessions")
+        product = f"{QUICKSTART}/{parts[0]}" if kind == "d" else QUICKSTART
+        kinds = {"d": "device", "a": "application"}
+        device = Device(self.name, kinds[kind], product, parts[-1], "")
+        return self._client(connect, device, "q" + kind, f"{self.name}:{connect.client_id}")
+
+    def _device(self, connect: Connect, kind: str, org: str, parts: list[str]) -> Client:
+        device = self.store.device(self.name, "device", f"{org}/{parts[0]}", parts[1])
+        if device is None:
+            reason = f"org {org!r} has no device {parts[1]!r} of type {parts[0]!r}"
+            raise RefusedError(self.name, "unknown", reason)
+        if not device.enabled:
+            raise RefusedError(self.name, "disabled", f"device {parts[1]!r} is disabled")
+        if device.policy == "certificate":
+            reason = "its policy asks for a client certificate; none was shown"
+            raise RefusedError(self.name, "certificate", reason)
+        # connect_devices_apps_gw.md: the one user name of a device or gateway with a token.
+        if connect.user != "use-token-auth":
+            raise RefusedError(self.name, "login", "user name is not `use-token-auth`")
+        self._check_token(connect, device)
+        return self._client(connect, device, kind, f"{self.name}:{connect.client_id}")
+
+    def _application(self, connect: Connect, kind: str, org: str, parts: list[str]) -> Client:
+        device = self.store.device(self.name, "application", org, connect.user or "")
+        if device is None or not device.enabled:
+            reason = f"user name is no API key of org {org!r} (API keys look like a-{org}-...)"
+            raise RefusedError(self.name, "login", reason)
+        self._check_token(connect, device)
+        session = f"{self.name}:{connect.client_id}"
+        if kind == "A" and len(parts) == 1:
+            if not connect.clean_session:
+                reason = "client id `A:org:app` without an instance needs clean session = 1"
+                raise RefusedError(self.name, "form", reason)
+            session += f":{next(self._instances)}"  # all instances share one id
+        client = self._client(connect, device, kind, session)
+        client.names = {**client.names, "app": parts[0]}
+        return client
+
+    def _check_token(self, connect: Connect, device: Device) -> None:
+        if not hmac.compare_digest(connect.password or b"", device.secret.encode()):
+            raise RefusedError(self.name, "login", "token (the password) is wrong or missing")
+
+    def _client(self, connect: Connect, device: Device, kind: str, session: str) -> Client:
+        org, _, type_id = device.product.partition("/")
+        names = {"org": org, "type": type_id, "id": device.name, "app": device.name}
+        return Client(device, session, kind, names, closes=kind != "g")
+
+    def session_of(self, device: Device) -> str:
+        """The client id of a device that is no gateway."""
+        org, _, type_id = device.product.partition("/")
+        return f"{self.name}:d:{org}:{type_id}:{device.name}"
+
+    def broker_up(self, client: Client, topic: str) -> str:
+        """A device's short topic grows its type and id, as applications see it."""
+        head, _, rest = topic.partition("/")
+        names = client.names
+        if client.kind in ("d", "qd") or (client.kind == "g" and not rest.startswith("type/")):
+            return (
+                f"{self.name}/{names['org']}/{head}/type/{names['type']}/id/{names['id']}/{rest}"
+            )
+        return f"{self.name}/{names['org']}/{topic}"
+
+    def broker_down(self, client: Client, topic: str) -> str:
+        """As up; instances of a scalable application share one subscription."""
+        mapped = self.broker_up(client, topic)
+        if client.kind == "A":
+            return f"$share/{client.names['org']}-{client.names['app']}/{mapped}"
+        return mapped
+
+    def broker_order(self, device: Device, topic: str) -> str:
+        """Where a command lies for applications that listen for commands."""
+        org, _, type_id = device.product.partition("/")
+        head, _, rest = topic.partition("/")
+        return f"{self.name}/{org}/{head}/type/{type_id}/id/{device.name}/{rest}"
+
+    def local(self, client: Client, broker_topic: str) -> str:
+        """A device's own topics lose its type and id again."""
+        topic = broker_topic.split("/", 2)[2]
+        if client.kind not in ("d", "qd"):
+            return topic
+        head, _, rest = topic.partition("/")
+        return f"{head}/{rest.split('/', 4)[4]}"
+
+    def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
+        """A command in JSON; Watson has no reply to one."""
+        if not name or any(character in name for character in "/+#"):
+            raise BadCommandError(f"{name!r} is no command id")
+        return Order(f"iot-2/cmd/{name}/fmt/json", encode(data))
+
+    def presence(
+        self, client: Client, way: Way, action: str, code: int, reason: str
+    ) -> Publish | None:
+        """The retained `/mon` message (applications/mqtt.md, "Monitoring")."""
+        names = client.names
+        topic = f"{self.name}/{names['org']}/iot-2/"
+        if client.device.kind == "device":
+            topic += f"type/{names['type']}/id/{names['id']}/mon"
+        else:
+            topic += f"app/{names['app']}/mon"
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        body: dict[str, Any] = {
+            "Action": action,
+            "Time": now.replace("+00:00", "Z"),
+            "ClientAddr": way.peer,
+            "ClientID": client.client_id,
+            "Port": way.port,
+            "Secure": way.tls,
+            "Protocol": "mqtt4",
+        }
+        if action == "Disconnect":
+            body |= {"CloseCode": code, "Reason": reason}
+        return Publish(topic, encode(body), qos=1, retain=True)
+
+    def notice(self, client: Client, publish: Publish) -> Publish | None:
+        """gateways/mqtt.md: a gateway is told on its notify topic and stays connected."""
+        names = client.names
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        body = {
+            "Request": "Publish",
+            "Time": now.replace("+00:00", "Z"),
+            "Topic": publish.topic,
+            "Client": client.client_id,
+            "RC": 276,
+            "Message": "The topic is not valid",
+        }
+        topic = f"{self.name}/{names['org']}/iot-2/type/{names['type']}/id/{names['id']}/notify"
+        return Publish(topic, encode(body))
+
+
+def _split(client_id: str) -> tuple[str, str, list[str]]:
+    """Class letter, org and the remaining parts of a client id. raises: RefusedError."""
+    if not _CHARACTERS.fullmatch(client_id):
+        reason = "client id holds characters other than `A-Z a-z 0-9 - _ . :`, or is empty"
+        raise RefusedError("watson", "characters", reason)
+    kind, *parts = client_id.split(":")
+    shape = "client id is none of d:org:type:id, g:org:type:id, a:org:app, A:org:app[:instance]"
+    if kind not in _PARTS or len(parts) + 1 not in _PARTS[kind] or "" in parts:
+        raise RefusedError("watson", "form", shape)
+    if not all(map(_PART.fullmatch, parts[1:])):
+        raise RefusedError("watson", "characters", "a part of the client id is longer than 36")
+    return kind, parts[0], parts[1:]

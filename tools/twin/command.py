@@ -1,0 +1,247 @@
+"""What does `signet twin` offer on the command line?"""
+
+import asyncio
+import contextlib
+import datetime
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from tools.paths import CACHE
+from tools.twin import control
+from tools.twin.clouds import CLOUDS
+from tools.twin.store import Device, Store
+from tools.twin.twin import RUNNING, Options, Twin, identity, open_store
+from tools.ui import UserError, console
+
+app = typer.Typer(no_args_is_help=False, add_completion=False)
+device_app = typer.Typer(no_args_is_help=True, help="The registry: list, add, disable, enable.")
+app.add_typer(device_app, name="device")
+
+_DEFAULT_STATE = CACHE / "twin"
+
+State = Annotated[
+    Path, typer.Option("--state", help="Folder of the CA, the registry and the messages.")
+]
+_PORT_HELP = "Port; 0 takes a free one. Default: {}, or a free one when that is taken."
+
+_STYLES = {
+    "connected": "green",
+    "left": "green",
+    "report": "cyan",
+    "refused": "red",
+    "rejected": "red",
+    "closed": "yellow",
+    "fault": "magenta",
+}
+
+
+@app.callback(invoke_without_command=True)
+def twin(  # noqa: PLR0917 - typer takes options as arguments
+    context: typer.Context,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write endpoints, CA and one device per cloud here, as JSON, when ready."
+        ),
+    ] = None,
+    state: State = _DEFAULT_STATE,
+    enos_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(11883))] = None,
+    alibaba_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(1883))] = None,
+    alibaba_tls_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(8883))] = None,
+    watson_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(1883))] = None,
+    watson_tls_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(8883))] = None,
+) -> None:
+    """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    wanted = {
+        "enos-mqtt": enos_port,
+        "alibaba-mqtt": alibaba_port,
+        "alibaba-mqtts": alibaba_tls_port,
+        "watson-mqtt": watson_port,
+        "watson-mqtts": watson_tls_port,
+    }
+    ports = {key: port for key, port in wanted.items() if port is not None}
+    if ready_file is not None and not ready_file.absolute().parent.is_dir():
+        raise UserError(f"there is no folder {ready_file.absolute().parent} for the ready file")
+    options = Options(state, ready_file, ports)
+    asyncio.run(Twin(options, _print_event).run(_print_ready))
+
+
+def _print_event(cloud: str, device: str, kind: str, text: str) -> None:
+    """One line per event."""
+    now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
+    if not console.is_terminal:  # rich costs more than the whole gate when nobody looks
+        print(f"{now} {cloud:<7} {device} {kind}: {text}", flush=True)
+        return
+    line = Text(f"{now} {cloud:<7} {device} ")
+    line.append(kind, _STYLES.get(kind, ""))
+    line.append(f": {text}")
+    console.print(line, soft_wrap=True)
+
+
+def _print_ready(ready: dict[str, Any]) -> None:
+    table = Table("cloud", "way in", "address", "server name", "device")
+    for cloud, entry in ready["clouds"].items():
+        device = " ".join(f"{k}={v}" for k, v in entry["device"].items() if k not in _SECRETS)
+        for name, way in entry["ways"].items():
+            table.add_row(cloud, name, f"{way['address']}:{way['port']}", way["host"], device)
+            device = ""
+    console.print(table)
+    console.print(
+        f"CA for the TLS ports: {ready['ca_file']}",
+        "Secrets of these devices are in the ready file (--ready-file), readable by you alone.",
+        "In another terminal: signet twin messages",
+        """                     signet twin command enos set '{"setpoint": 21}'""",
+        "Ctrl-C ends it.",
+        sep="\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    sys.stdout.flush()
+
+
+_SECRETS = frozenset({"device_secret", "token"})
+
+
+def _running(state: Path) -> dict[str, Any]:
+    try:
+        ready: dict[str, Any] = json.loads((state / RUNNING).read_text())
+    except (OSError, ValueError):
+        raise UserError(f"no twin runs in {state}; start one with `signet twin`") from None
+    return ready
+
+
+@app.command()
+def command(
+    cloud: Annotated[str, typer.Argument(help="enos, alibaba or watson.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="`set` sets measurepoints (EnOS) or properties (Alibaba); any other name is a"
+            " service, on Watson a command id."
+        ),
+    ],
+    data: Annotated[str, typer.Argument(help="Its parameters: a JSON object.")] = "{}",
+    device: Annotated[str | None, typer.Option(help="Default: the device on line.")] = None,
+    state: State = _DEFAULT_STATE,
+) -> None:
+    """Send a command to a device and print what the device replied."""
+    try:
+        values = json.loads(data)
+    except ValueError as error:
+        raise UserError(f"the parameters are not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError("""the parameters must be a JSON object, such as '{"setpoint": 21}'""")
+    request = {"do": "command", "cloud": cloud, "name": name, "data": values, "device": device}
+    answer = control.ask(Path(_running(state)["control"]), request)
+    console.print_json(data=answer)
+
+
+@app.command()
+def messages(
+    cloud: Annotated[str | None, typer.Argument(help="Only of this cloud.")] = None,
+    after: Annotated[int, typer.Option(help="Only with an id above this.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    state: State = _DEFAULT_STATE,
+) -> None:
+    """Print the messages as the clouds stored them."""
+    with _store(state) as store:
+        found = store.messages(cloud, after)
+    if as_json:
+        for message in found:
+            print(json.dumps(message))
+        return
+    table = Table("id", "time", "cloud", "device", "", "topic", "payload", "QoS", "status")
+    for message in found:
+        moment = datetime.datetime.fromtimestamp(message["received_ms"] / 1000).astimezone()
+        table.add_row(
+            str(message["id"]),
+            moment.strftime("%H:%M:%S"),
+            message["cloud"],
+            message["device"],
+            message["direction"],
+            Text(message["topic"]),
+            Text(str(message["payload"])),
+            str(message["qos"]),
+            Text(f"{message['status']} {message['reason']}".strip()),
+        )
+    console.print(table)
+
+
+@contextlib.contextmanager
+def _store(state: Path) -> Any:
+    if not (state / "twin.db").exists():
+        raise UserError(f"there is no registry in {state}; `signet twin` makes one")
+    with contextlib.closing(open_store(state)) as store:
+        yield store
+
+
+def _find(store: Store, cloud: str, product: str, name: str) -> Device:
+    for kind in ("device", "application"):
+        if found := store.device(cloud, kind, product, name):
+            return found
+    raise UserError(f"{cloud} has no {name!r} in {product!r}; see `signet twin device list`")
+
+
+@device_app.command("list")
+def list_devices(state: State = _DEFAULT_STATE) -> None:
+    """List products and devices; secrets are never shown."""
+    table = Table("cloud", "kind", "product", "name", "enabled", "policy")
+    with _store(state) as store:
+        for entry in store.devices():
+            enabled = "yes" if entry.enabled else "no"
+            table.add_row(
+                entry.cloud, entry.kind, entry.product, entry.name, enabled, entry.policy
+            )
+    console.print(table)
+
+
+_Cloud = Annotated[str, typer.Argument(help="enos, alibaba or watson.")]
+_Product = Annotated[str, typer.Argument(help="Product key; Watson: org/type.")]
+_Name = Annotated[str, typer.Argument(help="Device key, device name or device id.")]
+
+
+@device_app.command("add")
+def add_device(
+    cloud: _Cloud,
+    product: _Product,
+    name: _Name,
+    policy: Annotated[str, typer.Option(help="Watson: token or certificate.")] = "token",
+    state: State = _DEFAULT_STATE,
+) -> None:
+    """Add a device and show its secret, this once."""
+    if cloud not in CLOUDS:
+        raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
+    if policy not in ("token", "certificate"):
+        raise UserError(f"there is no policy {policy!r}; use token or certificate")
+    if cloud == "watson" and len(product.split("/")) != 2:
+        raise UserError(f"{product!r} is not of the form org/type")
+    with _store(state) as store:
+        if store.device(cloud, "device", product, name):
+            raise UserError(f"{cloud} has a device {name!r} in {product!r} already")
+        console.print_json(data=identity(store.add(cloud, "device", product, name, policy=policy)))
+
+
+@device_app.command("disable")
+def disable_device(
+    cloud: _Cloud, product: _Product, name: _Name, state: State = _DEFAULT_STATE
+) -> None:
+    """Refuse the device's next login."""
+    with _store(state) as store:
+        store.enable(_find(store, cloud, product, name), False)
+
+
+@device_app.command("enable")
+def enable_device(
+    cloud: _Cloud, product: _Product, name: _Name, state: State = _DEFAULT_STATE
+) -> None:
+    """Let the device log in again."""
+    with _store(state) as store:
+        store.enable(_find(store, cloud, product, name), True)

@@ -1,0 +1,87 @@
+"""How does another process speak to a running twin?
+
+Over a Unix socket that only its owner can reach: one JSON object a line in, one out. Errors come
+back as {"error": text}.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.twin.hub import Hub, NotDeliveredError
+from tools.ui import UserError
+
+Fault = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""Breaks something on demand; takes the request."""
+
+_LINE_LIMIT = 1 << 20
+_REPLY_TIMEOUT_S = 10.0
+
+
+async def serve(hub: Hub, path: Path, faults: Mapping[str, Fault]) -> asyncio.Server:
+    """Answer requests on the socket `path`, whose folder must be private."""
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                answer = await _answer(hub, faults, line)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError, asyncio.CancelledError):
+            pass  # left, or sent more than a line may hold, or the twin stops
+        finally:
+            writer.close()
+
+    return await asyncio.start_unix_server(accept, path, limit=_LINE_LIMIT)
+
+
+async def _answer(hub: Hub, faults: Mapping[str, Fault], line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+        what = request["do"]
+        if what == "command":
+            return await hub.command(
+                request["cloud"],
+                request["name"],
+                request.get("data") or {},
+                request.get("device"),
+                float(request.get("timeout_s", _REPLY_TIMEOUT_S)),
+            )
+        if what == "messages":
+            after = int(request.get("after", 0))
+            return {"messages": hub.store.messages(request.get("cloud"), after)}
+        if what == "fault":
+            await faults[request["fault"]](request)
+            return {"done": True}
+    except (NotDeliveredError, UserError) as error:
+        return {"error": str(error)}
+    except KeyError as error:
+        return {"error": f"no {error} here"}
+    except (ValueError, TypeError) as error:
+        return {"error": f"bad request: {error}"}
+    return {"error": f"unknown request {what!r}"}
+
+
+def ask(path: Path, request: Mapping[str, Any], timeout_s: float = 30.0) -> dict[str, Any]:
+    """Send one request to a running twin and return its answer, from any process.
+
+    raises: UserError when no twin answers there, or it answers with an error.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(timeout_s)
+            connection.connect(str(path))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as lines:
+                line = lines.readline()
+    except OSError as error:
+        raise UserError(f"no twin answers on its control socket: {error}") from None
+    if not line:
+        raise UserError("the twin ended before it answered")
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise UserError(f"twin: {answer['error']}")
+    return answer

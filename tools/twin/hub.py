@@ -1,0 +1,172 @@
+"""What do all connections of a twin share: sessions, commands that wait, faults?"""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tools.twin import topics
+from tools.twin.broker import Broker
+from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.base import BadCommandError, Client, Cloud
+from tools.twin.packets import Publish
+from tools.twin.platform import Platform
+from tools.twin.store import Device, Store
+
+if TYPE_CHECKING:
+    from tools.twin.gate import Connection
+
+Report = Callable[[str, str, str, str], None]
+"""Takes (cloud, device, kind, text) of one event, for a person to read."""
+
+
+class NotDeliveredError(Exception):
+    """A command did not reach its device; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What the gate knows of one broker session.
+
+    durable: it outlives its connection. filters: the broker's filters it is subscribed to.
+    """
+
+    connection: "Connection | None" = None
+    durable: bool = False
+    filters: set[str] = field(default_factory=set)
+
+
+class Hub:
+    """Sessions, waiting commands, faults; one for all clouds of a twin."""
+
+    def __init__(self, store: Store, broker: Broker, report: Report) -> None:
+        self.store = store
+        self.broker = broker
+        self.platform = Platform(broker)
+        self.report = report
+        self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
+        self.sessions: dict[str, Session] = {}
+        self.swallow = {"replies": 0, "pubacks": 0}
+        self.connections: set[Connection] = set()
+        self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
+        # Rises over restarts: a device may remember the ids it has served.
+        self._message_ids = itertools.count(int(time.time()))
+
+    async def admit(self, connection: "Connection", client: Client, clean: bool) -> Session:
+        """Make `connection` the live one of its session; an older one is closed first."""
+        session = self.sessions.setdefault(client.session, Session())
+        while session.connection is not None:
+            await session.connection.end("another connection took its place", 288)
+        session.connection = connection
+        session.durable = not clean
+        if clean:
+            session.filters.clear()
+        return session
+
+    def leave(self, client: Client, session: Session) -> None:
+        """The connection of a session is gone."""
+        session.connection = None
+        if not session.durable:
+            self.sessions.pop(client.session, None)
+
+    def forget_offline(self) -> None:
+        """The broker lost every session."""
+        for key, session in list(self.sessions.items()):
+            session.filters.clear()
+            if session.connection is None:
+                del self.sessions[key]
+
+    def swallowed(self, what: str) -> bool:
+        """Whether a fault eats this reply or PUBACK; counts down."""
+        if self.swallow[what] == 0:
+            return False
+        self.swallow[what] -= 1
+        return True
+
+    def answered(self, publish: Publish) -> None:
+        """Hand a device's answer to the command that waits for it."""
+        if not self._waiting:
+            return
+        try:
+            body = json.loads(publish.payload)
+            key = (publish.topic, str(body["id"]))
+        except (ValueError, KeyError, TypeError):
+            return
+        future = self._waiting.get(key)
+        if future is not None and not future.done():
+            future.set_result(body)
+
+    def find(self, cloud: str, name: str | None) -> Device:
+        """A registered device by name or label; without a name the one on line, or the first.
+
+        raises: NotDeliveredError.
+        """
+        if cloud not in self.clouds:
+            known = ", ".join(self.clouds)
+            raise NotDeliveredError(f"there is no cloud {cloud!r}; use one of: {known}")
+        devices = [d for d in self.store.devices(cloud) if d.kind == "device"]
+        if name:
+            found = [d for d in devices if name in (d.name, d.label)]
+        else:
+            session_of = self.clouds[cloud].session_of
+            online = [d for d in devices if self._online(session_of(d))]
+            found = online[:1] or devices[:1]
+        if len(found) != 1:
+            count = "several devices" if found else "no device"
+            raise NotDeliveredError(
+                f"{cloud} has {count} named {name!r}; see `signet twin device list`"
+            )
+        return found[0]
+
+    def _online(self, key: str) -> bool:
+        session = self.sessions.get(key)
+        return session is not None and session.connection is not None
+
+    async def command(
+        self, cloud: str, name: str, data: dict[str, Any], device: str | None, timeout_s: float
+    ) -> dict[str, Any]:
+        """Send a command and wait for the device's reply where the cloud has one.
+
+        returns: {"sent": True, "topic", "device"} and "reply" (the reply's JSON) where there is
+        one, or "queued": True when a durable session gets it later.
+        raises: NotDeliveredError.
+        """
+        target = self.find(cloud, device)
+        rules = self.clouds[cloud]
+        try:
+            order = rules.order(target, name, data, str(next(self._message_ids)))
+        except BadCommandError as error:
+            raise NotDeliveredError(str(error)) from None
+        topic = rules.broker_order(target, order.topic)
+        session = self.sessions.get(rules.session_of(target))
+        self._check_listening(target, session, topic, order.topic)
+        answer: dict[str, Any] = {"sent": True, "topic": order.topic, "device": target.label}
+        waiting = (order.reply_topic or "", order.message_id or "")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[waiting] = future
+        try:
+            if not self.platform.publish(Publish(topic, order.payload, qos=1)):
+                raise NotDeliveredError("the broker is down (fault kill_broker?)")
+            if session is None or session.connection is None:
+                return answer | {"queued": True}
+            if order.reply_topic is None:
+                return answer
+            async with asyncio.timeout(timeout_s):
+                return answer | {"reply": await future}
+        except TimeoutError:
+            raise NotDeliveredError(
+                f"{target.label} did not reply within {timeout_s:g} s on {order.reply_topic}"
+            ) from None
+        finally:
+            del self._waiting[waiting]
+
+    def _check_listening(
+        self, target: Device, session: Session | None, broker_topic: str, topic: str
+    ) -> None:
+        if session is None:
+            raise NotDeliveredError(f"{target.label} is not connected")
+        if not any(topics.matches(f, broker_topic) for f in session.filters):
+            raise NotDeliveredError(f"{target.label} has not subscribed to {topic}")

@@ -1,0 +1,157 @@
+"""On which addresses and ports do the clouds listen, and how does a connection get in?
+
+Each cloud has its own loopback address, so that all may use the real port numbers at once. A port
+that is taken is replaced by a free one.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.pki.authority import Authority
+from tools.twin.clouds.base import Way
+from tools.twin.gate import Connection
+from tools.twin.hub import Hub
+from tools.ui import UserError
+
+_HANDSHAKE_TIMEOUT_S = 15.0
+_BACKLOG = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One listener as documented. host: the name a device expects in the certificate (and SNI)."""
+
+    cloud: str
+    way: str
+    address: str
+    port: int
+    tls: bool
+    host: str
+
+    @property
+    def key(self) -> str:
+        """How options name it."""
+        return f"{self.cloud}-{self.way}"
+
+
+DOORS = (
+    Door("enos", "mqtt", "127.0.0.1", 11883, False, "mqtt.enos.test"),
+    Door("alibaba", "mqtt", "127.0.0.2", 1883, False, "{product}.iot-as-mqtt.{region}"),
+    Door("alibaba", "mqtts", "127.0.0.2", 8883, True, "{product}.iot-as-mqtt.{region}"),
+    Door("watson", "mqtt", "127.0.0.3", 1883, False, "{product}.messaging.{domain}"),
+    Door("watson", "mqtts", "127.0.0.3", 8883, True, "{product}.messaging.{domain}"),
+)
+_REGION = "cn-shanghai.aliyuncs.com"
+_DOMAIN = "internetofthings.ibmcloud.com"
+
+# What every server certificate of the twin may be called, beside the ready devices' hosts.
+_NAMES = (
+    "localhost",
+    "mqtt.enos.test",
+    f"*.iot-as-mqtt.{_REGION}",
+    "*.mqtt.iothub.aliyuncs.com",
+    f"*.messaging.{_DOMAIN}",
+    "127.0.0.1",
+    "127.0.0.2",
+    "127.0.0.3",
+)
+
+
+def host(door: Door, product: str) -> str:
+    """The host name of a door for a product key (Alibaba) or an org (Watson)."""
+    return door.host.format(product=product, region=_REGION, domain=_DOMAIN)
+
+
+def server_context(authority: Authority, hosts: list[str], folder: Path) -> ssl.SSLContext:
+    """TLS 1.2 and up, with a certificate made for this run."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    names = list(dict.fromkeys([*hosts, *_NAMES]))
+    context.load_cert_chain(authority.server(names, folder / "server.pem"))
+
+    def remember(secured: Any, server_name: str | None, _context: ssl.SSLContext) -> None:
+        secured.signet_server_name = server_name  # the ssl module itself forgets it
+
+    context.sni_callback = remember
+    return context
+
+
+def listen(door: Door, wanted: int | None) -> socket.socket:
+    """A listening socket. wanted: a port, 0 for a free one, None for the real one or a free one.
+
+    raises: UserError when a port that was asked for is taken.
+    """
+    for address in (door.address, "127.0.0.1"):  # macOS has only the latter without root
+        try:
+            return _bind(address, door.port if wanted is None else wanted)
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                continue
+            if wanted is None:
+                return _bind(address, 0)
+            reason = error.strerror or str(error)
+            raise UserError(
+                f"cannot listen on {address}:{wanted} for {door.key}: {reason};"
+                " choose another port, or 0 for a free one"
+            ) from None
+    raise UserError(f"this machine has no loopback address {door.address} for {door.key}")
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(
+    hub: Hub, door: Door, listener: socket.socket, context: ssl.SSLContext | None
+) -> asyncio.Server:
+    """Accept connections on a listening socket; `context` makes it a TLS door."""
+    port = listener.getsockname()[1]
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        way = Way(door.tls, port, peer="{}:{}".format(*writer.get_extra_info("peername")))
+        if context is not None:
+            # Before any other wait, so that no byte of the handshake is read as MQTT. Not left to
+            # `start_server(ssl=...)`, which keeps the reason of a failed handshake to itself.
+            try:
+                await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
+            except OSError as error:
+                hub.report(door.cloud, way.peer, "refused", f"TLS: {_explain(error)}")
+                return
+            secured = writer.get_extra_info("ssl_object")
+            way.server_name = getattr(secured, "signet_server_name", None)
+        with contextlib.suppress(asyncio.CancelledError):  # told to end: the twin stops
+            await Connection(hub, hub.clouds[door.cloud], way, reader, writer).run()
+
+    return await asyncio.start_server(accept, sock=listener, limit=1 << 20)
+
+
+# What OpenSSL says, and what it means for the device.
+_HINTS = {
+    "UNKNOWN_CA": "the device does not trust the twin's CA: give it the twin's ca.pem",
+    "BAD_CERTIFICATE": "the device refuses the certificate: does its server name fit?",
+    "CERTIFICATE_UNKNOWN": "the device refuses the certificate: does its server name fit?",
+    "CERTIFICATE_EXPIRED": "the device believes the certificate expired: is its clock set?",
+    "WRONG_VERSION_NUMBER": "no TLS: the device speaks plain MQTT to a TLS port",
+    "HTTP_REQUEST": "no TLS: the device speaks HTTP to an MQTT port",
+    "UNSUPPORTED_PROTOCOL": "the device's TLS is older than 1.2",
+    "NO_SHARED_CIPHER": "no cipher suite in common (the twin has ECDSA P-256)",
+}
+
+
+def _explain(error: OSError) -> str:
+    text = getattr(error, "reason", None) or str(error) or "connection lost in the handshake"
+    hint = next((hint for word, hint in _HINTS.items() if word in text), "")
+    return f"{text}: {hint}" if hint else text

@@ -1,0 +1,221 @@
+"""How do the parts become three clouds: start in order, say what is ready, end in order?"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.pki.authority import Authority
+from tools.twin import control, listeners
+from tools.twin.broker import Broker
+from tools.twin.hub import Hub, Report
+from tools.twin.store import Device, Store
+from tools.ui import UserError
+
+RUNNING = "running.json"
+"""In the state folder while a twin runs: the ready file's contents."""
+
+_SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
+
+# One device per cloud is there from the start; an application's API key for Watson.
+_READY = (
+    ("enos", "device", "signetEnOS", "board-1"),
+    ("alibaba", "device", "a1SignetPk", "board-1"),
+    ("watson", "device", "signet/esp32", "board-1"),
+    ("watson", "application", "signet", "a-signet-dashboard1"),
+)
+
+
+@dataclass(slots=True)
+class Options:
+    """How to start a twin.
+
+    state: folder of CA, registry and messages. ready_file: written once every listener accepts.
+    ports: by `Door.key`; 0 is a free port, an absent key the real port or a free one.
+    """
+
+    state: Path
+    ready_file: Path | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+
+class Twin:
+    """Three clouds on loopback."""
+
+    def __init__(self, options: Options, report: Report) -> None:
+        self._options = options
+        self._report = report
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, on_ready: Callable[[dict[str, Any]], None]) -> None:
+        """Serve until SIGINT or SIGTERM. on_ready: gets the contents of the ready file.
+
+        raises: UserError when a port is taken, mosquitto is missing, or the folder is in use.
+        """
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with contextlib.AsyncExitStack() as stack:
+            ready = await self._start(stack)
+            text = json.dumps(ready, indent=2) + "\n"
+            for file in (self._options.state / RUNNING, self._options.ready_file):
+                if file is not None:
+                    write_private(file, text)
+                    stack.callback(file.unlink, missing_ok=True)
+            on_ready(ready)
+            await stop.wait()
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> dict[str, Any]:
+        state = self._options.state
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stack.enter_context(_only_one(state))
+        folder = _run_folder(state)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        store = open_store(state)
+        stack.callback(store.close)
+        devices = [ready_device(store, *entry) for entry in _READY]
+        authority = Authority(state)
+
+        broker = Broker(folder, self._broker_died)
+        self._hub = hub = Hub(store, broker, self._report)
+        stack.push_async_callback(broker.stop)
+        stack.push_async_callback(hub.platform.stop)
+        await broker.start()
+        await hub.platform.start()
+
+        products = {d.cloud: d.product.split("/")[0] for d in devices}
+        hosts = [listeners.host(door, products[door.cloud]) for door in listeners.DOORS]
+        context = listeners.server_context(authority, hosts, folder)
+        clouds: dict[str, Any] = {}
+        for door, host in zip(listeners.DOORS, hosts, strict=True):
+            listener = listeners.listen(door, self._options.ports.get(door.key))
+            server = await listeners.serve(hub, door, listener, context if door.tls else None)
+            stack.callback(server.close)
+            address, port = listener.getsockname()
+            way = {"address": address, "port": port, "tls": door.tls, "host": host}
+            clouds.setdefault(door.cloud, {"ways": {}})["ways"][door.way] = way
+        stack.push_async_callback(self._end_connections, "the twin stops")
+        for device in devices:
+            clouds[device.cloud][device.kind] = identity(device)
+        path = folder / "control.sock"
+        server = await control.serve(hub, path, self._faults())
+        stack.callback(server.close)
+        return {
+            "pid": os.getpid(),
+            "ca_file": str(authority.certificate_file.resolve()),
+            "control": str(path.resolve()),
+            "database": str(store.path.resolve()),
+            "clouds": clouds,
+        }
+
+    async def _end_connections(self, reason: str, cloud: str | None = None) -> None:
+        ending = [c for c in self._hub.connections if cloud in (None, c.cloud_name)]
+        await asyncio.gather(*(connection.end(reason, 92) for connection in ending))
+
+    def _broker_died(self) -> None:
+        self._report("twin", "mosquitto", "fault", "ended by itself; starting it again")
+        task = asyncio.create_task(self._start_broker({}))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _faults(self) -> Mapping[str, control.Fault]:
+        return {
+            "kill_broker": self._kill_broker,
+            "start_broker": self._start_broker,
+            "drop_connections": self._drop_connections,
+            "swallow_replies": self._swallow("replies"),
+            "swallow_pubacks": self._swallow("pubacks"),
+        }
+
+    async def _kill_broker(self, _request: Mapping[str, Any]) -> None:
+        await self._hub.broker.kill()
+        await self._end_connections("the broker is gone")
+        self._hub.forget_offline()
+
+    async def _start_broker(self, _request: Mapping[str, Any]) -> None:
+        self._hub.forget_offline()
+        await self._hub.broker.start()
+        await self._hub.platform.start()
+
+    async def _drop_connections(self, request: Mapping[str, Any]) -> None:
+        await self._end_connections("dropped on demand", request.get("cloud"))
+
+    def _swallow(self, what: str) -> control.Fault:
+        async def set_count(request: Mapping[str, Any]) -> None:
+            self._hub.swallow[what] = int(request.get("n", 1))
+
+        return set_count
+
+
+def open_store(state: Path) -> Store:
+    """The registry and messages of a state folder."""
+    return Store(state / "twin.db")
+
+
+def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -> Device:
+    """The device of that name, made with a new secret where it is not there yet."""
+    found = store.device(cloud, kind, product, name)
+    return found or store.add(cloud, kind, product, name)
+
+
+def identity(device: Device) -> dict[str, str]:
+    """What its owner configures, in the cloud's own words, secret included."""
+    if device.cloud == "enos":
+        names = ("product_key", "device_key", "device_secret")
+        return dict(zip(names, (device.product, device.name, device.secret), strict=True))
+    if device.cloud == "alibaba":
+        names = ("product_key", "device_name", "device_secret")
+        return dict(zip(names, (device.product, device.name, device.secret), strict=True))
+    org, _, type_id = device.product.partition("/")
+    if device.kind == "application":
+        return {
+            "org_id": org,
+            "app_id": "dashboard",
+            "api_key": device.name,
+            "token": device.secret,
+        }
+    return {"org_id": org, "type_id": type_id, "device_id": device.name, "token": device.secret}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600, whole or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _only_one(state: Path) -> Any:
+    """Hold the state folder's lock. raises: UserError while another twin has it."""
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"another twin runs in {state}; end it, or choose another folder with --state"
+            ) from None
+        yield
+
+
+def _run_folder(state: Path) -> Path:
+    """Where sockets of this run lie: in the state folder, unless its path is too long."""
+    folder = state / "run"
+    if len(os.fsencode(folder.resolve())) + len("/mosquitto.sock") > _SOCKET_PATH_BYTES:
+        return Path(tempfile.mkdtemp(prefix="signet-"))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder.resolve()
