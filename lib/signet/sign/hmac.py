@@ -1,9 +1,9 @@
 """How is a message signed with a secret key?  HMAC, RFC 2104, over MD5, SHA-1 and SHA-256.
 
-Two thirds of an HMAC on a board is preparing the key, so `Signer` does that once and keeps the two
-padded blocks; a signature is then two hash objects and nothing else.  Each is given its padded
-block and then the message: joining both first costs 20 to 30 % more time and twice the heap
-(`signet bench hmac`).  MicroPython's hash objects cannot be copied, `digest()` works once.
+Most of an HMAC on a board is preparing the key, so `Signer` does that once and keeps the two padded
+blocks; a signature is then two hash objects and nothing else (`signet bench hmac`).  Each is given
+its block and then the message: joining them first took 20 to 40 % more time and twice the heap.
+MicroPython's hash objects cannot be copied, and their `digest()` works once.
 """
 
 import hashlib
@@ -29,10 +29,6 @@ def _hash(name):
     return constructor
 
 
-def _bytes(text):
-    return text.encode() if isinstance(text, str) else text
-
-
 class Signer:
     """Signs any number of messages with one key.
 
@@ -45,7 +41,8 @@ class Signer:
 
     def __init__(self, key, hash_name):
         self._hash = _hash(hash_name)
-        key = _bytes(key)
+        if isinstance(key, str):
+            key = key.encode()
         if len(key) > _BLOCK:
             key = self._hash(key).digest()
         key = bytes(key) + bytes(_BLOCK - len(key))
@@ -68,12 +65,10 @@ class Signer:
 class HMAC:
     """One signature of a message that comes in parts; `new` makes it."""
 
-    def __init__(self, signer, message):
+    def __init__(self, signer):
         self._signer = signer
         self._digest = None
         self._message = signer._hash(signer._inner)
-        if message is not None:
-            self._message.update(message)
 
     def update(self, message):
         """Appends to the message (bytes). ValueError after `digest`: a hash ends only once."""
@@ -107,12 +102,15 @@ def new(key, msg=None, digestmod=None):
     for name in _NAMES:
         if digestmod is not None and digestmod is getattr(hashlib, name, None):
             digestmod = name
-    return HMAC(Signer(key, digestmod), msg)
+    mac = HMAC(Signer(key, digestmod))
+    mac.update(msg or b"")
+    return mac
 
 
 def compare_digest(a, b):
-    """Compares two digests (bytes or str) in a time that does not tell where they differ."""
-    a, b = _bytes(a), _bytes(b)
+    """Compares two digests (both bytes or both str) in a time that does not tell where they differ."""
+    if isinstance(a, str):
+        a, b = a.encode(), b.encode()
     if len(a) != len(b):
         return False
     difference = 0

@@ -1,0 +1,1 @@
+"""How fast and how large is signet, measured against peers in one run?"""
