@@ -392,6 +392,9 @@ class MQTTClient(simple.MQTTClient):
         except (Lost, ProtocolError):
             self.close()
             raise
+        except MemoryError:
+            self.close()
+            raise Lost("no memory for what the broker sends")
 
     def _restart_reader(self):
         self._header = bytearray()

@@ -61,7 +61,7 @@ def loads(payload, topic):
         text = payload.decode().strip()
         if text[:1] not in _CLOSED_BY or text.endswith(_CLOSED_BY[text[:1]]):
             return json.loads(text)
-    except (ValueError, UnicodeError):
+    except (ValueError, UnicodeError, MemoryError, RuntimeError):  # the last two: nested too deep
         pass
     raise ProtocolError("no JSON on " + topic)
 

@@ -1,8 +1,8 @@
 """How is a message signed with a secret key?  HMAC, RFC 2104, over MD5, SHA-1 and SHA-256.
 
-Most of an HMAC on a board is preparing the key, so `Signer` does that once and keeps the two padded
-blocks; a signature is then two hash objects and nothing else (`signet bench hmac`).  Each is given
-its block and then the message: joining them first took 20 to 40 % more time and twice the heap.
+Most of an HMAC on a board is preparing the key: `Signer` does that once and keeps the two padded
+blocks, so that a signature is two hash objects and nothing else (`signet bench hmac`).  Each gets
+its block, then the message: joining them first took 20 to 40 % more time and twice the heap.
 MicroPython's hash objects cannot be copied, and their `digest()` works once.
 """
 
@@ -18,7 +18,6 @@ _NAMES = ("md5", "sha1", "sha256")
 
 
 def _hash(name):
-    """Returns the constructor of a hash; a firmware may lack md5 or sha1."""
     if name not in _NAMES:
         raise ConfigError("sign_method", "no hash named {!r} here".format(name), "sha256")
     constructor = getattr(hashlib, name, None)
@@ -85,12 +84,12 @@ class HMAC:
         return self._digest
 
     def hexdigest(self):
-        """Returns the signature in lower case hexadecimal, a str."""
+        """Returns the same in lower case hexadecimal, a str."""
         return hexlify(self.digest()).decode()
 
 
 def new(key, msg=None, digestmod=None):
-    """Starts a signature, with the arguments of CPython's and micropython-lib's `hmac.new`.
+    """Starts a signature, as `hmac.new` of CPython and of micropython-lib do.
 
     Args:
         key: bytes or str, any length.
@@ -108,7 +107,7 @@ def new(key, msg=None, digestmod=None):
 
 
 def compare_digest(a, b):
-    """Compares two digests (both bytes or both str) in a time that does not tell where they differ."""
+    """Compares two digests, both bytes or both str; the time does not tell where they differ."""
     if isinstance(a, str):
         a, b = a.encode(), b.encode()
     if len(a) != len(b):
