@@ -111,7 +111,7 @@ def test_a_firmware_without_md5_gives_a_config_error_when_the_signer_is_made():
     hmac.hashlib = Sha256Only
     try:
         error = check.raises(ConfigError, hmac.Signer, b"key", "md5")
-        assert "firmware has no md5" in str(error), str(error)
+        assert "firmware has no md5; for example sha256" in str(error), str(error)
         check.raises(ConfigError, hmac.hash_hex, "sha1", b"data")
         hmac.Signer(b"key", "sha256").digest(b"message")
         hmac.new(b"key", b"message", hashlib.sha256)

@@ -168,6 +168,6 @@ def explanation(rounds: int, key_bytes: int, message_bytes: int) -> str:
         "bare: two hash objects over joined input, the least that HMAC can do.\n"
         "peer: the algorithm of micropython-lib's hmac 3.4, written anew.\n"
         f"Goals: Signer to bare at most {GOAL_OVER_BARE:.2f} x, Signer to peer at most "
-        f"1/{GOAL_UNDER_PEER:.0f}. Where bare alone\n"
-        "is above that share of the peer, in brackets, no HMAC can reach it."
+        f"1/{GOAL_UNDER_PEER:.0f}.\n"
+        "Where bare alone is above that share of the peer (in brackets) none can reach it."
     )

@@ -18,12 +18,10 @@ _NAMES = ("md5", "sha1", "sha256")
 
 
 def _hash(name):
-    if name not in _NAMES:
-        raise ConfigError("sign_method", "no hash named {!r} here".format(name), "sha256")
-    constructor = getattr(hashlib, name, None)
+    constructor = getattr(hashlib, name, None) if name in _NAMES else None
     if constructor is None:
         raise ConfigError(
-            "sign_method", "this board's firmware has no {}; use sha256".format(name)
+            "sign_method", "signet on this firmware has no {}".format(name), "sha256"
         )
     return constructor
 
