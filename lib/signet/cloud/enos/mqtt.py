@@ -30,7 +30,8 @@ class _Dialect:
             config["product_key"], config["device_key"]
         )
         self.subscriptions = [
-            (prefix + "measurepoint/+", 1),
+            (prefix + "measurepoint/post_reply", 1),
+            (prefix + "measurepoint/resume_reply", 1),
             (prefix + "event/+/post_reply", 1),
             (prefix + "service/+", 1),
             (prefix + "service/measurepoint/set", 1),
