@@ -20,9 +20,7 @@ _NAMES = ("md5", "sha1", "sha256")
 def _hash(name):
     constructor = getattr(hashlib, name, None) if name in _NAMES else None
     if constructor is None:
-        raise ConfigError(
-            "sign_method", "signet on this firmware has no {}".format(name), "sha256"
-        )
+        raise ConfigError("sign_method", "this firmware has no {}".format(name), "sha256")
     return constructor
 
 

@@ -1,0 +1,177 @@
+"""What does a cloud expect a device to sign?  `signet sign` shows it, to compare with a console.
+
+Computed with the standard library alone (tools/signing.py), never with what runs on a board.
+"""
+
+import getpass
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools import signing
+from tools.ui import UserError, console, errors
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Show content, algorithm and signature of given values. The secret comes from "
+    "--secret-file, from the environment as SIGNET_SECRET, or from a hidden prompt.",
+)
+
+_VARIABLE = "SIGNET_SECRET"
+
+# What `signet sign content --algorithm` takes -> how tools/signing.py calls it.
+_ALGORITHMS = {
+    "hmac-md5": (signing.alibaba, "hmacmd5"),
+    "hmac-sha1": (signing.alibaba, "hmacsha1"),
+    "hmac-sha256": (signing.alibaba, "hmacsha256"),
+    "sha1": (signing.enos, "sha1"),
+    "sha256": (signing.enos, "sha256"),
+}
+
+_SecretFile = Annotated[
+    Path | None, typer.Option(help="File that holds the secret and nothing else.")
+]
+_ProductKey = Annotated[str, typer.Option(help="As the console shows it.")]
+
+
+@app.command()
+def enos(
+    *,
+    product_key: _ProductKey,
+    device_key: Annotated[str, typer.Option(help="As the console shows it.")],
+    client_id: Annotated[str, typer.Option(help="The device key by default.")] = "",
+    timestamp: Annotated[str, typer.Option(help="Unix milliseconds; now by default.")] = "",
+    method: Annotated[str, typer.Option(help="sha256 or hmacsha1.")] = "sha256",
+    secret_file: _SecretFile = None,
+) -> None:
+    """EnOS over MQTT: a plain hash of the content followed by the device secret."""
+    client_id = client_id or device_key
+    timestamp = _unix_ms(timestamp or str(time.time_ns() // 1_000_000))
+    fields = {
+        "clientId": client_id,
+        "deviceKey": device_key,
+        "productKey": product_key,
+        "timestamp": timestamp,
+    }
+    signing.enos(fields, "", method)  # refuses an unknown method before a secret is asked for
+    signed = signing.enos(fields, _secret(secret_file), method)
+    _show(
+        signed,
+        {
+            "client id": f"{client_id}|securemode=2,signmethod={method},timestamp={timestamp}|",
+            "user name": f"{device_key}&{product_key}",
+        },
+    )
+
+
+@app.command()
+def alibaba(
+    *,
+    product_key: _ProductKey,
+    device_name: Annotated[str, typer.Option(help="As the console shows it.")],
+    client_id: Annotated[str, typer.Option(help="PRODUCT_KEY.DEVICE_NAME by default.")] = "",
+    timestamp: Annotated[str, typer.Option(help="Unix milliseconds; none by default.")] = "",
+    method: Annotated[str, typer.Option(help="hmacsha256, hmacsha1, hmacmd5.")] = "hmacsha256",
+    plain: Annotated[bool, typer.Option("--plain", help="MQTT without TLS.")] = False,
+    secret_file: _SecretFile = None,
+) -> None:
+    """Alibaba Cloud over MQTT: an HMAC of the content, keyed with the device secret."""
+    client_id = client_id or f"{product_key}.{device_name}"
+    fields = {"clientId": client_id, "deviceName": device_name, "productKey": product_key}
+    options = f"securemode={3 if plain else 2},signmethod={method}"
+    if timestamp:
+        fields["timestamp"] = _unix_ms(timestamp)
+        options += f",timestamp={timestamp}"
+    signing.alibaba(fields, "", method)  # refuses an unknown method before a secret is asked for
+    signed = signing.alibaba(fields, _secret(secret_file), method)
+    _show(
+        signed,
+        {"client id": f"{client_id}|{options}|", "user name": f"{device_name}&{product_key}"},
+    )
+
+
+@app.command()
+def content(
+    fields: Annotated[list[str], typer.Argument(help="NAME=VALUE ...", metavar="NAME=VALUE...")],
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            help=f"Sign it too: {', '.join(_ALGORITHMS)}. hmac-*: keyed with the "
+            "secret; the others: hash of content and secret."
+        ),
+    ] = "",
+    secret_file: _SecretFile = None,
+) -> None:
+    """Any fields, for example an HTTP or CoAP login: sorted names, each followed by its value.
+
+    Left out, as the clouds do: version, sign, resources, signmethod.
+    """
+    values = _fields(fields)
+    if not algorithm:
+        console.print(_line("content", signing.content(values)), markup=False, soft_wrap=True)
+        return
+    if algorithm not in _ALGORITHMS:
+        raise UserError(f"no algorithm {algorithm!r}; use one of: {', '.join(_ALGORITHMS)}")
+    sign, method = _ALGORITHMS[algorithm]
+    _show(sign(values, _secret(secret_file), method), {})
+
+
+def _fields(pairs: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UserError(f"{pair!r} is not NAME=VALUE, such as clientId=123")
+        if name in values:
+            raise UserError(f"{name} is given twice")
+        values[name] = value
+    return values
+
+
+def _unix_ms(text: str) -> str:
+    if not (text.isascii() and text.isdigit()):
+        raise UserError(f"--timestamp: {text!r} is not Unix milliseconds, such as 1524448722000")
+    return text
+
+
+def _secret(file: Path | None) -> str:
+    if file is not None:
+        try:
+            secret = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise UserError(f"--secret-file {file}: {reason}") from None
+    elif _VARIABLE in os.environ:
+        secret = os.environ[_VARIABLE]
+    elif _on_terminal():
+        secret = getpass.getpass("Secret (not shown): ")
+    else:
+        raise UserError(f"no secret: set {_VARIABLE}, or name a file with --secret-file")
+    if not secret:
+        raise UserError("the secret is empty")
+    if secret != secret.strip():
+        errors.print("signet: note: the secret begins or ends with white space", markup=False)
+    return secret
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _show(signed: signing.Signed, more: dict[str, str]) -> None:
+    lines = {
+        "content": signed.content,
+        "algorithm": signed.algorithm,
+        "signature": signed.signature,
+        **more,
+    }
+    for name, value in lines.items():
+        console.print(_line(name, value), markup=False, soft_wrap=True)
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name:<10} {value}"
