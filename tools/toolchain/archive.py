@@ -88,7 +88,7 @@ def _local(folder: str, pin: Pin) -> Iterator[Path]:
 
 def _from_index(pin: Pin, configuration: dict[str, str], scratch: Path, report: Report) -> bytes:
     import requests
-    from pypi_simple import PyPISimple
+    from pypi_simple import NoSuchProjectError, PyPISimple
 
     session = requests.Session()
     # requests reads the proxy variables and .netrc itself.
@@ -111,7 +111,7 @@ def _from_index(pin: Pin, configuration: dict[str, str], scratch: Path, report: 
                 client.download_package(
                     package, target, verify=False, timeout=timeout, progress=_tracker(pin, report)
                 )
-        except StopIteration:
+        except (NoSuchProjectError, StopIteration):
             troubles.append(f"no {pin.version} there")
         except (requests.RequestException, ValueError, RuntimeError, OSError) as error:
             # Only the kind of error: its text would repeat an index's address, maybe a password.

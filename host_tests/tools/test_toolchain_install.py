@@ -1,0 +1,255 @@
+"""Does `make toolchain` install safely, say what is wrong in a sentence, and leave no halves?
+
+No network: what stands in for apt, pip and programs on PATH are small scripts.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.paths import ROOT
+
+_QUIET_PIP = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+
+
+def script(folder, name, body):
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{body}\n")
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start `python -m tools.toolchain` over an empty cache with only given programs on PATH."""
+    started = []
+
+    def start(programs):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        for name, body in programs.items():
+            script(folder, name, body)
+        environment = {
+            "PATH": str(folder),
+            "SIGNET_CACHE": str(tmp_path / "cache"),
+            "HOME": str(tmp_path),
+            **_QUIET_PIP,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tools.toolchain"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def complaints(text):
+    """The sentences meant for the user; progress and everything else is left out."""
+    return [line for line in text.splitlines() if line.startswith("signet: ")]
+
+
+def left_over(cache):
+    return [path.name for path in (cache / "opt").iterdir()]
+
+
+_BROKEN_APT = {
+    "apt-get": "echo 'E: Failed to fetch the list' >&2; exit 100",
+    "dpkg": "echo amd64",
+    "dpkg-deb": "exit 2",
+}
+
+
+def test_without_apt_one_sentence_says_what_to_install_by_hand(start, tmp_path):
+    process = start({})
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert out == ""
+    assert "Traceback" not in err
+    (line,) = err.splitlines()
+    assert "MicroPython 1.25 or newer" in line
+    assert "mosquitto 2.0 or newer" in line
+    assert "on PATH" in line
+    assert not (tmp_path / "cache" / "toolchain.json").exists()
+
+
+def test_a_program_on_path_that_is_too_old_is_named_in_the_sentence(start, tmp_path):
+    process = start({"micropython": "echo runs 1 22 64"})
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"{tmp_path}/bin/micropython is 1.22, older than 1.25" in err
+
+
+def test_each_part_that_cannot_be_fetched_is_one_sentence_and_leaves_nothing(start, tmp_path):
+    process = start(_BROKEN_APT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in err
+    said = complaints(err)
+    assert sum("apt cannot fetch" in line for line in said) == 2
+    assert sum("umqtt.simple 1.3.4 cannot be fetched" in line for line in said) == 1
+    assert sum("pip cannot install the clouds' SDKs" in line for line in said) == 1
+    assert all("check the network" in line or "pip config" in line for line in said)
+    assert left_over(tmp_path / "cache") == []
+    assert not (tmp_path / "cache" / "toolchain.json").exists()
+
+
+def test_an_interrupted_run_ends_its_programs_and_leaves_no_half(start, tmp_path):
+    asleep = tmp_path / "asleep"
+    os.mkfifo(asleep)
+    fetching = f'case "$*" in *print-uris*) ;; *) echo $$ > {asleep}; exec /bin/sleep 600;; esac'
+    process = start({**_BROKEN_APT, "apt-get": fetching})
+    with asleep.open() as fifo:  # opens when the first apt has reached its sleep
+        child = int(fifo.readline())
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in complaints(err)[-1]
+    assert left_over(tmp_path / "cache") == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_second_run_waits_for_the_first(start, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = start({})
+        assert "another `make setup` is at work here" in process.stderr.readline()
+        assert process.poll() is None
+    process.communicate(timeout=60)
+    assert process.returncode == 2  # its turn came: there is no apt
+
+
+def test_when_all_is_there_nothing_heavy_is_imported():
+    program = """
+import sys
+from tools.toolchain import __main__, stamp
+__main__.is_current = lambda: True
+assert __main__.main() == 0
+print(sorted({"rich", "typer", "requests", "pypi_simple", "subprocess"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_the_stamp_is_void_when_an_installed_file_is_gone_or_the_pins_change(
+    tmp_path, monkeypatch
+):
+    from tools.toolchain import stamp
+
+    monkeypatch.setattr(stamp, "STAMP", tmp_path / "toolchain.json")
+    program = tmp_path / "program"
+    program.touch()
+    assert not stamp.is_current()
+    stamp.write([program])
+    assert stamp.is_current()
+    with monkeypatch.context() as changed:
+        changed.setattr(stamp, "fingerprint", lambda: "of another toolchain")
+        assert not stamp.is_current()
+    program.unlink()
+    assert not stamp.is_current()
+    (tmp_path / "toolchain.json").write_text("{")
+    assert not stamp.is_current()
+
+
+def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
+    from tools import toolchain
+    from tools.toolchain import install, programs
+
+    path = tmp_path / "path"
+    script(path, "micropython", f'exec {toolchain.micropython(64)} "$@"')
+    for tool in programs.MOSQUITTO_TOOLS:
+        script(path, tool, f'exec {toolchain.mosquitto(tool)} "$@"')
+    monkeypatch.setenv("PATH", str(path))
+    monkeypatch.setattr(install.debian, "available", lambda: False)
+    monkeypatch.setattr(install, "BIN", tmp_path / "cache" / "bin")
+    plan = install._plan()
+    assert plan.found["micropython-64"] == path / "micropython"
+    assert plan.found["mosquitto"] == path / "mosquitto"
+    assert plan.wanted == {}
+    files = install._publish(plan, {})
+    assert path / "mosquitto" in files
+    done = subprocess.run(
+        [tmp_path / "cache" / "bin" / "micropython-64", "-c", "print('a b', end='')"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "a b"
+
+
+def test_a_machine_without_32_bit_programs_is_told_when_one_is_asked_for(tmp_path, monkeypatch):
+    from tools import toolchain
+    from tools.toolchain import install
+    from tools.ui import UserError
+
+    monkeypatch.setattr(install, "BIN", tmp_path)
+    monkeypatch.setattr(toolchain, "BIN", tmp_path)
+    reason = install._no_narrow("no 32-bit MicroPython is on PATH")
+    install._publish(install._Plan({}, {}, {}, {"micropython": reason}), {})
+    with pytest.raises(UserError, match="no 32-bit MicroPython"):
+        toolchain.micropython()
+    assert toolchain.word_sizes() == []
+
+
+def test_what_is_not_installed_is_answered_with_make_setup(tmp_path, monkeypatch):
+    from tools import toolchain
+    from tools.ui import UserError
+
+    monkeypatch.setattr(toolchain, "BIN", tmp_path)
+    monkeypatch.setattr(toolchain, "CACHE", tmp_path)
+    for ask in (
+        toolchain.micropython,
+        toolchain.mosquitto,
+        toolchain.umqtt,
+        toolchain.vendor_sdks,
+    ):
+        with pytest.raises(UserError, match="make setup"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        ("mosquitto version 1.6.9", "is 1.6, older than 2.0"),
+        ("something else", "is not mosquitto"),
+        ("mosquitto version 2.0.11", None),
+    ],
+)
+def test_mosquitto_must_be_2(tmp_path, says, reason):
+    from tools.toolchain.programs import refuse_mosquitto
+
+    script(tmp_path, "mosquitto", f"echo {says}; exit 3")
+    answer = refuse_mosquitto(tmp_path / "mosquitto")
+    assert (reason in answer) if reason else answer is None
+
+
+def test_micropython_is_refused_for_its_word_size_or_a_missing_module(tmp_path):
+    from tools import toolchain
+    from tools.toolchain.programs import refuse_micropython
+
+    assert refuse_micropython(toolchain.micropython(64), 64) is None
+    assert (
+        refuse_micropython(toolchain.micropython(64), 32) == "is a 64-bit build, not a 32-bit one"
+    )
+    script(tmp_path, "micropython", "echo \"ImportError: no module named 'tls'\"; exit 1")
+    assert "lacks a module" in refuse_micropython(tmp_path / "micropython", 64)
+    assert "does not run here" in refuse_micropython(Path(tmp_path, "absent"), 64)
