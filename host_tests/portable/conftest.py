@@ -11,6 +11,7 @@ import pytest
 from host_tests.portable.host.interpreters import INTERPRETERS, Interpreters, missing
 from host_tests.portable.host.process import Failed, Process, Skipped
 from host_tests.portable.host.servers import Servers
+from tools.ui import UserError
 
 _DEFAULT_TIMEOUT_S = 30
 
@@ -73,6 +74,7 @@ class Group:
             context = house.servers.open(self.servers)
             self._process = Process(
                 house.interpreters.start(self.interpreter, self.path, context, self.waiting),
+                self.path.parent,
                 self.timeout_s,
             )
         return self._process.result(name)
@@ -117,7 +119,7 @@ class PortableTest(pytest.Item):
         self.group.done(self.test_name, self.config)
 
     def repr_failure(self, excinfo, style=None):
-        if isinstance(excinfo.value, Failed):
+        if isinstance(excinfo.value, (Failed, UserError)):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -7,14 +7,15 @@ import queue
 import re
 import subprocess
 import threading
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tools.paths import LIB, ROOT
+from tools.paths import LIB
 
 _MARK = "\x1e"
-_SOURCES = (ROOT, LIB, ROOT / "host_tests" / "portable", ROOT / "host_tests" / "shims")
+_SOURCES = (LIB, Path(__file__).resolve().parent.parent)
 _FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+), in .*$', re.M)
 
 Skipped = pytest.skip.Exception
@@ -37,11 +38,13 @@ class Process:
     """One interpreter at work on one file.
 
     popen: with stdout as a pipe that stderr shares.
+    folder: where the file lies.
     timeout_s: how long one test may take.
     """
 
-    def __init__(self, popen: subprocess.Popen, timeout_s: float):
+    def __init__(self, popen: subprocess.Popen, folder: Path, timeout_s: float):
         self._popen = popen
+        self._folder = folder
         self._timeout_s = timeout_s
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._results: dict[str, Result] = {}
@@ -83,7 +86,7 @@ class Process:
         result = Result(
             found["ok"],
             found.get("skip"),
-            _with_source(found.get("trace", "")),
+            _with_source(found.get("trace", ""), self._folder),
             found.get("ms", 0),
             found.get("heap", 0),
             output,
@@ -106,14 +109,14 @@ class Process:
         self._popen.stdout.close()
 
 
-def _with_source(trace: str) -> str:
+def _with_source(trace: str, folder: Path) -> str:
     """Adds the source lines that MicroPython's tracebacks lack."""
 
     def add(match: re.Match) -> str:
         if match["file"].startswith("/"):
             return match[0]  # CPython shows its own
-        for folder in _SOURCES:
-            source = linecache.getline(str(folder / match["file"]), int(match["line"])).strip()
+        for place in (folder, *_SOURCES):
+            source = linecache.getline(str(place / match["file"]), int(match["line"])).strip()
             if source:
                 return f"{match[0]}\n    {source}"
         return match[0]

@@ -1,0 +1,201 @@
+"""Does a portable test that fails, crashes, hangs or is skipped show as what it is?
+
+Runs pytest on a test file of its own, with the portable plugin loaded by name.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tools import toolchain
+from tools.paths import ROOT
+
+BUILD = "i386" if 32 in toolchain.word_sizes() else "64bit"
+
+FILE = '''\
+"""A file of odd tests."""
+
+import sys
+
+import check
+
+TIMEOUT_S = 1
+
+
+def test_passes():
+    print("nobody sees this")
+
+
+def test_fails():
+    print("seen because it fails")
+    value = 41
+    assert value == 42, "wrong value"
+
+
+def test_is_skipped():
+    check.skip("nothing to prove")
+
+
+def test_hangs():
+    print("about to hang")
+    while True:
+        pass
+
+
+def test_comes_after():
+    pass
+'''
+
+
+def run(tmp_path, text, *arguments, name="test_odd.py"):
+    file = tmp_path / name
+    file.write_text(text)
+    return subprocess.run(
+        [*pytest_command(), str(file), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    ).stdout
+
+
+def pytest_command():
+    plugin = ["-p", "host_tests.portable.conftest"]
+    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugin, "-rA"]
+
+
+def outcomes(output):
+    """Test name and interpreter -> PASSED, FAILED or SKIPPED."""
+    found = re.findall(r"^(PASSED|FAILED) .*::(test_\w+\[\w+\])", output, re.MULTILINE)
+    return {name: outcome for outcome, name in found}
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("odd"), FILE)
+
+
+@pytest.mark.parametrize("interpreter", ["cpython", BUILD])
+def test_each_test_has_its_own_result_on_each_interpreter(output, interpreter):
+    found = outcomes(output)
+    assert found[f"test_passes[{interpreter}]"] == "PASSED"
+    assert found[f"test_fails[{interpreter}]"] == "FAILED"
+    assert f"test_is_skipped[{interpreter}]" not in found
+    assert found[f"test_hangs[{interpreter}]"] == "FAILED"
+    assert found[f"test_comes_after[{interpreter}]"] == "FAILED"
+
+
+def test_a_failure_shows_the_line_and_what_was_printed(output):
+    runs = 1 + len(toolchain.word_sizes())
+    assert output.count('assert value == 42, "wrong value"') == runs
+    assert output.count("seen because it fails") == runs
+    assert re.search(r'File ".*test_odd.py", line \d+, in test_fails', output)
+
+
+def test_a_hang_ends_with_its_time_and_output(output):
+    runs = 1 + len(toolchain.word_sizes())  # it, and the test that comes after, on each
+    assert output.count("test_hangs had no result within 1 s; the process was killed") == 2 * runs
+    assert "about to hang" in output
+
+
+def test_a_crash_fails_what_has_not_run(tmp_path):
+    text = (
+        "def test_first():\n    pass\n\n\ndef test_crashes():\n    import uctypes\n\n"
+        "    uctypes.bytearray_at(0, 1)[0] = 1\n\n\ndef test_last():\n    pass\n"
+    )
+    found = run(tmp_path, text, "--interpreter", BUILD)
+    assert outcomes(found) == {
+        f"test_first[{BUILD}]": "PASSED",
+        f"test_crashes[{BUILD}]": "FAILED",
+        f"test_last[{BUILD}]": "FAILED",
+    }
+    assert "without a result of test_crashes" in found
+
+
+def test_a_file_that_does_not_import_fails_all_its_tests_with_the_reason(tmp_path):
+    found = run(tmp_path, "import nowhere\n\n\ndef test_one():\n    pass\n", "-k", BUILD)
+    assert outcomes(found) == {f"test_one[{BUILD}]": "FAILED"}
+    assert "no module named 'nowhere'" in found
+
+
+def test_a_file_that_does_not_compile_says_where(tmp_path):
+    text = "def test_one():\n    match 1:\n        case 1:\n            pass\n"
+    found = run(tmp_path, text, "--interpreter", BUILD)
+    assert "does not compile for a board" in found
+    assert "line 2" in found
+
+
+def test_one_test_on_one_interpreter_by_its_id(tmp_path):
+    file = tmp_path / "test_odd.py"
+    file.write_text(FILE)
+    done = subprocess.run(
+        [*pytest_command(), f"{file}::test_passes[{BUILD}]"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcomes(done.stdout) == {f"test_passes[{BUILD}]": "PASSED"}
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_nothing_is_left_behind_when_the_run_is_killed(tmp_path):
+    mark = tmp_path / "running"
+    text = (
+        'SERVERS = {"broker": ("mosquitto",)}\nTIMEOUT_S = 60\n\n\ndef test_hangs():\n'
+        f'    open("{mark}", "w").close()\n    while True:\n        pass\n'
+    )
+    file = tmp_path / "test_odd.py"
+    file.write_text(text)
+    runner = subprocess.Popen(
+        [*pytest_command(), str(file), "--interpreter", BUILD],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _until(mark.exists)
+        children = _children(runner.pid)
+        assert len(children) == 2  # mosquitto and MicroPython
+    finally:
+        os.kill(runner.pid, signal.SIGKILL)
+        runner.wait()
+    _until(lambda: not any(_alive(child) for child in children))
+
+
+def _until(true):
+    give_up = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def _stat(process):
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def _children(parent):
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if int(_stat(entry.name)[1]) == parent:
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+    return found
+
+
+def _alive(process):
+    try:
+        return _stat(process)[0] != "Z"
+    except OSError:
+        return False
