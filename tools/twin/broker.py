@@ -6,18 +6,16 @@ It dies with the twin, also when that is killed (the kernel sees to it), so that
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from tools import toolchain
+from tools.lifeline import die_with_parent
 from tools.ui import UserError
 
 _START_TIMEOUT_S = 10.0
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 _CONFIG = """\
 listener 0 {socket}
@@ -71,7 +69,7 @@ class Broker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=errors,
-                preexec_fn=_die_with_parent(os.getpid()),
+                preexec_fn=die_with_parent(),
                 process_group=0,  # Ctrl-C is for the twin, which ends it in order
             )
         try:
@@ -125,17 +123,3 @@ class Broker:
         except TimeoutError:
             process.kill()
             await process.wait()
-
-
-def _die_with_parent(parent: int) -> Callable[[], None] | None:
-    """What the child runs before exec: ask the kernel for SIGKILL when the twin is gone."""
-    if sys.platform != "linux":
-        return None
-    library = ctypes.CDLL(None)
-
-    def arrange() -> None:
-        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call above
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return arrange

@@ -1,0 +1,41 @@
+"""Drives the vendor's enos-mqtt-sdk-python, unchanged: log in, post, obey a service.
+
+argv[1]: {"address", "port", "product_key", "device_key", "device_secret"} as JSON. Prints one JSON
+object a line. Runs in the vendor SDKs' own environment.
+"""
+
+import json
+import sys
+import threading
+
+from enos.core.MqttClient import MqttClient
+from enos.message.downstream.tsl.ServiceInvocationCommand import ServiceInvocationCommand
+from enos.message.downstream.tsl.ServiceInvocationReply import ServiceInvocationReply
+from enos.message.upstream.tsl.MeasurepointPostRequest import MeasurepointPostRequest
+
+given = json.loads(sys.argv[1])
+obeyed = threading.Event()
+
+
+def say(**values):
+    print(json.dumps(values), flush=True)
+
+
+def serve(command, arguments):
+    say(event="command", name=arguments[2], params=command.get_params())
+    obeyed.set()
+    total = command.get_params()["left"] * command.get_params()["right"]
+    return ServiceInvocationReply.builder().add_output_data("result", total).set_code(200).build()
+
+
+url = "tcp://{address}:{port}".format(**given)
+client = MqttClient(url, given["product_key"], given["device_key"], given["device_secret"])
+client.register_arrived_message_handler(ServiceInvocationCommand.get_class(), serve)
+client.connect()
+say(event="connected", ok=client.is_connected())
+post = MeasurepointPostRequest.builder().add_measurepoint("temperature", 21.5).build()
+say(event="posted", code=client.publish(post).get_code())
+obeyed.wait(30)
+sys.stdin.readline()  # the reply is on its way when the test says so
+client.disconnect()
+client.close()

@@ -1,0 +1,44 @@
+"""Drives the vendor's wiotp-sdk as a device, unchanged: log in, publish an event, obey a command.
+
+argv[1]: {"address", "port", "tls", "ca", "org_id", "type_id", "device_id", "token"} as JSON.
+Prints one JSON object a line. Runs in the vendor SDKs' own environment.
+"""
+
+import json
+import sys
+
+import hosts
+import wiotp.sdk.device
+
+given = json.loads(sys.argv[1])
+host = "{}.messaging.internetofthings.ibmcloud.com".format(given["org_id"])
+documented = 8883 if given["tls"] else 1883
+hosts.map_hosts({(host, documented): (given["address"], given["port"])})
+
+
+def say(**values):
+    print(json.dumps(values), flush=True)
+
+
+client = wiotp.sdk.device.DeviceClient(
+    config={
+        "identity": {
+            "orgId": given["org_id"],
+            "typeId": given["type_id"],
+            "deviceId": given["device_id"],
+        },
+        "auth": {"token": given["token"]},
+        "options": {"mqtt": {"port": documented, "caFile": given["ca"]}},
+    }
+)
+client.commandCallback = lambda command: say(
+    event="command", name=command.commandId, data=command.data
+)
+client.connect()
+say(event="connected", ok=client.isConnected())
+published = client.publishEvent(
+    "status", "json", {"temperature": 21.5}, qos=1, onPublish=lambda: say(event="acknowledged")
+)
+say(event="published", ok=published)
+sys.stdin.readline()
+client.disconnect()
