@@ -1,0 +1,123 @@
+"""Are the floors of the house kept: who may import whom, and what may no file name?
+
+The rules are those of ARCHITECTURE.md; they are read from the source, nothing is executed.
+"""
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.paths import LIB, ROOT
+
+# A module imports what is below it, or its own room.
+_FLOORS = {
+    "errors": 0,
+    "clock": 1,
+    "sign": 1,
+    "wire": 2,
+    "net": 2,
+    "outbox": 2,
+    "state": 2,
+    "client": 3,
+    "cloud": 4,
+    "config": 5,
+    "link": 5,
+    "": 6,  # signet itself
+}
+# Time and randomness are arguments there, and bytes go in and out: no socket, no clock, no files.
+_PURE_ROOMS = ("sign", "wire")
+_PURE_IMPORTS = {"hashlib", "binascii", "struct", "micropython", "cryptolib", "json", "signet"}
+
+# Programs that a board runs lie beside the tools that send them there.
+_ON_BOARD = ("on_board", "device_code")
+# Where the device's code runs on purpose.
+_MAY_IMPORT_LIB = ("portable", "device")
+_SKIPPED = {".git", ".venv", ".cache", "__pycache__", "build", "node_modules"}
+
+
+def imports(file):
+    """Modules that a file imports, inside functions too; `from signet import clock` is both."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(module):
+    """`signet.net.stream` is in the room net, `signet.clock` in clock, `signet` in ''."""
+    return [*module.split("."), ""][1]
+
+
+def lib_files():
+    return sorted((LIB / "signet").rglob("*.py"))
+
+
+def relative(file):
+    return file.relative_to(ROOT).as_posix()
+
+
+def module_of(file):
+    parts = file.relative_to(LIB).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def python_files(folder):
+    return [
+        path for path in sorted((ROOT / folder).rglob("*.py")) if not _SKIPPED & set(path.parts)
+    ]
+
+
+@pytest.mark.parametrize("file", lib_files(), ids=relative)
+def test_imports_go_down_only(file):
+    own = room(module_of(file))
+    assert own in _FLOORS, f"which floor is {own} on?"
+    for name in imports(file):
+        # `from signet import clock` names signet too; `from signet.errors import Lost` is enough.
+        if not name.startswith("signet.") or room(name) not in _FLOORS:
+            continue
+        assert room(name) == own or _FLOORS[room(name)] < _FLOORS[own], f"{own} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in lib_files() if room(module_of(file)) in _PURE_ROOMS], ids=relative
+)
+def test_sign_and_wire_touch_no_socket_clock_or_file(file):
+    for name in imports(file):
+        assert name.partition(".")[0] in _PURE_IMPORTS
+        assert not name.startswith(("signet.clock", "signet.net"))
+
+
+def test_tools_never_import_the_device_code_that_they_judge():
+    judges = python_files("tools")
+    assert judges
+    for file in judges:
+        if not any(part in file.parts for part in _ON_BOARD):
+            assert not [n for n in imports(file) if n.split(".")[0] == "signet"], relative(file)
+
+
+def test_host_tests_import_the_device_code_only_where_it_runs():
+    for file in python_files("host_tests"):
+        if file.relative_to(ROOT / "host_tests").parts[0] not in _MAY_IMPORT_LIB:
+            assert not [n for n in imports(file) if n.split(".")[0] == "signet"], relative(file)
+
+
+def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine():
+    # Written so that this file does not name them itself.
+    hosts = [f"{name}.org" for name in ("pypi", "pythonhosted", "deb.debian", "npmjs")]
+    folders = (r"(?<![\w./~-])/(?:home|Users)/\w+/", r"(?<![\w./~-])/roo[t]/", r"/tmp/boo[t]")
+    unwanted = re.compile("|".join([*map(re.escape, hosts), *folders]))
+    for folder, names, files in os.walk(ROOT):
+        names[:] = [name for name in names if name not in _SKIPPED and "egg-info" not in name]
+        for name in files:
+            try:
+                text = Path(folder, name).read_text()
+            except (UnicodeDecodeError, OSError):
+                continue  # not text
+            found = unwanted.search(text)
+            assert not found, f"{folder}/{name} names {found[0]}"

@@ -1,0 +1,120 @@
+"""Does `signet size` count what a board really loads, and is package.json in step with lib/?"""
+
+import json
+import subprocess
+import tomllib
+
+import pytest
+from typer.testing import CliRunner
+
+from tools import size, toolchain
+from tools.cli import app
+from tools.paths import CACHE, LIB, ROOT
+from tools.ui import UserError
+
+_PLAIN = {"host": "127.0.0.1", "tls": False, "insecure": True}
+_IDENTITIES = {
+    "enos": {"product_key": "pk", "device_key": "dk", "device_secret": "s"},
+    "alibaba": {"product_key": "pk", "device_name": "dn", "device_secret": "s"},
+    "watson": {"org_id": "abcdef", "type_id": "t", "device_id": "d", "token": "t-o-k-e-n"},
+}
+_LOADED = """
+import sys, signet
+signet.open("device.json", None, lambda line: None)
+print(" ".join(sorted(n for n in sys.modules if n == "signet" or n.startswith("signet."))))
+"""
+
+
+@pytest.mark.parametrize("cloud", sorted(_IDENTITIES))
+def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
+    target = CACHE / "mpy" / "lib"
+    toolchain.compile_tree(LIB, target)
+    toolchain.compile_tree(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
+    (tmp_path / "device.json").write_text(
+        json.dumps({"cloud": cloud, "way": "mqtt", **_PLAIN, **_IDENTITIES[cloud]})
+    )
+    done = subprocess.run(
+        [toolchain.micropython(64), "-c", _LOADED],
+        cwd=tmp_path,
+        env={"MICROPYPATH": f"{target}:{CACHE / 'mpy' / 'umqtt'}:.frozen"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    device = size.read_device(tmp_path / "device.json")
+    assert device == size.Device(cloud, "mqtt", tls=False)
+    assert set(done.stdout.split()) == size.needed(device)
+
+
+def test_import_signet_alone_loads_no_cloud_no_client_and_no_tls():
+    target = CACHE / "mpy" / "lib"
+    toolchain.compile_tree(LIB, target)
+    program = "import sys, signet; print(sorted(sys.modules))"
+    done = subprocess.run(
+        [toolchain.micropython(64), "-c", program],
+        env={"MICROPYPATH": f"{target}:.frozen"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.replace("'__main__', ", "") == "['signet', 'signet.errors']\n"
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_tls_is_counted_only_where_it_is_used(tls):
+    assert ("signet.net.secure" in size.needed(size.Device("enos", "mqtt", tls))) is tls
+
+
+def test_without_tls_in_device_json_the_clouds_own_default_counts(tmp_path):
+    file = tmp_path / "device.json"
+    for cloud, tls in (("enos", False), ("alibaba", True), ("watson", True)):
+        file.write_text(json.dumps({"cloud": cloud}))
+        assert size.read_device(file).tls is tls
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("{", "cannot be read as JSON"), ("{}", "names no cloud"), ("[]", "names no cloud")],
+)
+def test_a_bad_device_json_is_one_sentence(tmp_path, text, says):
+    file = tmp_path / "device.json"
+    file.write_text(text)
+    with pytest.raises(UserError, match=says):
+        size.read_device(file)
+
+
+def test_a_cloud_that_is_not_there_is_one_sentence():
+    with pytest.raises(UserError, match="no cloud nimbus by way of mqtt"):
+        size.needed(size.Device("nimbus", "mqtt", tls=False))
+
+
+def test_all_of_the_package_keeps_its_flash_goal():
+    compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
+    assert sum(map(len, compiled.values())) <= size.GOAL_BYTES
+
+
+def test_the_table_has_every_module_and_the_goal():
+    result = CliRunner().invoke(app, ["size"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    for name in size.modules():
+        assert f" {name.removeprefix('signet.')} " in result.output
+    assert "goal: all of lib/signet <= 48.0 KiB" in result.output
+
+
+def test_package_json_is_in_step_with_lib():
+    """Run `make package` when this fails."""
+    assert size.PACKAGE.read_text() == size.package_json()
+
+
+def test_package_json_names_files_that_exist_by_relative_address():
+    package = json.loads(size.PACKAGE.read_text())
+    assert len(package["urls"]) == len(list((LIB / "signet").rglob("*.py")))
+    for target, address in package["urls"]:
+        assert address == f"lib/{target}"
+        assert (ROOT / address).is_file()
+
+
+def test_the_package_has_one_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert json.loads(size.PACKAGE.read_text())["version"] == version
