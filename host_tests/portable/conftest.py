@@ -10,10 +10,13 @@ import pytest
 
 from host_tests.portable.host.interpreters import INTERPRETERS, Interpreters, missing
 from host_tests.portable.host.process import Failed, Process, Skipped
-from host_tests.portable.host.servers import Servers
+from host_tests.portable.host.servers import House, Servers
 from tools.ui import UserError
 
 _DEFAULT_TIMEOUT_S = 30
+_AHEAD = (
+    3  # files that run while the results of another are read: most of a test's time is waiting
+)
 
 
 def pytest_addoption(parser):
@@ -63,33 +66,47 @@ class Group:
     def __init__(self, path, interpreter, declared):
         self.path = path
         self.interpreter = interpreter
-        self.servers = declared.get("SERVERS", {})
+        self.declared = declared.get("SERVERS", {})
         self.timeout_s = declared.get("TIMEOUT_S", _DEFAULT_TIMEOUT_S)
         self.waiting = []  # names of the selected tests that have not run yet
-        self._process = None
+        self._started = False
+        self._servers = self._process = self._error = None
 
-    def result(self, name, config):
-        if self._process is None:
-            house = config.stash[_HOUSE]
-            context = house.servers.open(self.servers)
+    def start(self, shared):
+        """Starts servers and process; an error shows where a result is asked for."""
+        if self._started:
+            return
+        self._started = True
+        try:
+            self._servers = Servers(shared.house, self.declared)
             self._process = Process(
-                house.interpreters.start(self.interpreter, self.path, context, self.waiting),
+                shared.interpreters.start(
+                    self.interpreter, self.path, self._servers.context, self.waiting
+                ),
                 self.path.parent,
                 self.timeout_s,
             )
+        except Exception as error:
+            self._error = error
+
+    def result(self, name):
+        if self._error is not None:
+            raise self._error
         return self._process.result(name)
 
-    def done(self, name, config):
+    def done(self, name):
         """Ends process and servers after the last selected test of the group."""
         self.waiting = [other for other in self.waiting if other != name]
         if not self.waiting:
-            self.close(config)
+            self.close()
 
-    def close(self, config):
+    def close(self):
         if self._process is not None:
             self._process.close()
             self._process = None
-            config.stash[_HOUSE].servers.close_all()
+        if self._servers is not None:
+            self._servers.close()
+            self._servers = None
 
 
 class PortableTest(pytest.Item):
@@ -102,11 +119,8 @@ class PortableTest(pytest.Item):
         self.line = line
 
     def runtest(self):
-        try:
-            result = self.group.result(self.test_name, self.config)
-        except BaseException:  # the time limit of pytest, or Ctrl-C: nothing may stay behind
-            self.group.close(self.config)
-            raise
+        self.config.stash[_SHARED].start(self.group)
+        result = self.group.result(self.test_name)
         if result.output.strip():
             self.add_report_section("call", "stdout", result.output)
         self.user_properties += [("ms", result.ms), ("heap_bytes", result.heap)]
@@ -116,7 +130,7 @@ class PortableTest(pytest.Item):
             raise Failed(result.trace)
 
     def teardown(self):
-        self.group.done(self.test_name, self.config)
+        self.group.done(self.test_name)
 
     def repr_failure(self, excinfo, style=None):
         if isinstance(excinfo.value, (Failed, UserError)):
@@ -127,49 +141,44 @@ class PortableTest(pytest.Item):
         return self.path, self.line - 1, self.name
 
 
-class _House:
+class _Shared:
     """What all groups of one pytest run share; built when the first of them runs."""
 
-    def __init__(self):
-        self.interpreters = Interpreters()
-        self.servers = Servers()
+    def __init__(self, groups):
+        self._groups = groups
+        self.house = self.interpreters = None
+
+    def start(self, group):
+        """Starts this group and the next few, unless they run already."""
+        if self.house is None:
+            self.house = House()
+            self.interpreters = Interpreters()
+        first = self._groups.index(group)
+        for each in self._groups[first : first + 1 + _AHEAD]:
+            each.start(self)
 
     def close(self):
-        self.servers.close()
-        self.interpreters.close()
+        for group in self._groups:
+            group.close()
+        if self.house is not None:
+            self.house.close()
+            self.interpreters.close()
 
 
-class _LazyHouse:
-    def __init__(self):
-        self._house = None
-
-    def __getattr__(self, name):
-        if self._house is None:
-            self._house = _House()
-        return getattr(self._house, name)
-
-    def close(self):
-        if self._house is not None:
-            self._house.close()
-
-
-_HOUSE = pytest.StashKey()
+_SHARED = pytest.StashKey()
 
 
 def pytest_collection_finish(session):
-    session.config.stash[_HOUSE] = _LazyHouse()
-    groups = defaultdict(list)
+    names = defaultdict(list)
     for item in session.items:
-        if isinstance(item, PortableTest):
-            groups[item.group].append(item.test_name)
-    for group, names in groups.items():
-        group.waiting = names
+        if isinstance(item, PortableTest) and not item.get_closest_marker("skip"):
+            names[item.group].append(item.test_name)
+    for group, waiting in names.items():
+        group.waiting = waiting
+    session.config.stash[_SHARED] = _Shared(list(names))
 
 
 def pytest_sessionfinish(session):
-    for item in session.items if hasattr(session, "items") else ():
-        if isinstance(item, PortableTest):
-            item.group.close(session.config)
-    house = session.config.stash.get(_HOUSE, None)
-    if house is not None:
-        house.close()
+    shared = session.config.stash.get(_SHARED, None)
+    if shared is not None:
+        shared.close()

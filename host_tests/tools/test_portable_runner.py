@@ -160,6 +160,7 @@ def test_nothing_is_left_behind_when_the_run_is_killed(tmp_path):
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     try:
         _until(mark.exists)

@@ -34,6 +34,15 @@ class Broker:
                 PASSWORD,
             ]
             subprocess.run(command, check=True, capture_output=True)
+        for attempts_left in (2, 1, 0):
+            try:
+                self._start(folder)
+                return
+            except RuntimeError:  # somebody else may have taken the port
+                if not attempts_left:
+                    raise
+
+    def _start(self, folder):
         self.port = _free_port()
         config = folder / f"mosquitto-{self.port}.conf"
         config.write_text(_CONFIG.format(port=self.port, folder=folder))

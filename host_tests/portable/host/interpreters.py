@@ -46,12 +46,13 @@ class Interpreters:
         names: the test functions to run, in order.
         """
         context = {**context, "vectors": [str(_VECTORS), str(self._folder)]}
-        file = self._folder / "context.json"
+        own = Path(tempfile.mkdtemp(dir=self._folder))
+        file = own / "context.json"
         file.write_text(json.dumps(context))
         command, environment = (
             self._cpython(path)
             if interpreter == "cpython"
-            else self._micropython(interpreter, path)
+            else self._micropython(interpreter, path, own)
         )
         return subprocess.Popen(
             [*TIED, *command, path.stem, str(file), *names],
@@ -69,18 +70,17 @@ class Interpreters:
             {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1"},
         )
 
-    def _micropython(self, interpreter, file):
+    def _micropython(self, interpreter, file, own):
         built = CACHE / "portable"
         if not self._built:
             for source, name in ((LIB, "lib"), (toolchain.umqtt(), "umqtt")):
                 toolchain.compile_tree(source, built / name)
             self._built = True
-        tests = self._folder / "tests"  # one file at a time: the others may not even compile
-        shutil.rmtree(tests, ignore_errors=True)
+        tests = own / "source"  # one file at a time: the others may not even compile
         tests.mkdir()
         for each in (file, _HERE / "check.py", _HERE / "runner.py"):
             shutil.copy2(each, tests)
-        compiled = self._folder / "compiled"
+        compiled = own / "compiled"
         toolchain.compile_tree(tests, compiled)
         path = [*map(str, (compiled, built / "lib", built / "umqtt")), ".frozen"]
         return (

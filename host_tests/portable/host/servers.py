@@ -17,35 +17,66 @@ _HOST = "127.0.0.1"
 _CONTROL_WAIT_S = 5
 
 
-class Servers:
-    """Starts and ends the servers of one test file at a time, on an event loop of their own."""
+class House:
+    """What the servers of all test files share: an event loop, certificates, a folder."""
 
     def __init__(self):
-        self._folder = Path(tempfile.mkdtemp(prefix="signet-servers-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="signet-servers-"))
         self._certificates = None
-        self._running = []  # objects with close()
-        self._recorders = {}  # name -> list of Recorder, one for each connection
+        self.changed = asyncio.Condition()  # somebody has received something
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda loop, context: None)  # peers misbehave on purpose
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def open(self, declared: dict) -> dict:
-        """Starts the servers of one file.
+    @property
+    def certificates(self):
+        if self._certificates is None:
+            self._certificates = Certificates(self.folder)
+        return self._certificates
 
-        declared: name -> (kind, ...) as check.py describes.
-        returns: what the tests read through check.py: "servers" and "control".
-        """
-        self._recorders = {name: [] for name in declared}
-        endpoints = {name: self._start(name, *spec) for name, spec in declared.items()}
-        context = {"servers": endpoints}
-        if declared:
-            context["control"] = self._run(self._listen(self._control))
-        return context
+    def run(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+
+    def close(self):
+        self.run(_cancel_all())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+async def _cancel_all():
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+class Servers:
+    """The servers of one test file.
+
+    house: what is shared.
+    declared: name -> (kind, ...) as check.py describes.
+    """
+
+    def __init__(self, house: House, declared: dict):
+        self._house = house
+        self._running = []  # objects with close()
+        self._recorders = {name: [] for name in declared}  # one Recorder for each connection
+        try:
+            self.context = {
+                "servers": {name: self._start(name, *spec) for name, spec in declared.items()}
+            }
+            if declared:
+                self.context["control"] = self._listen(self._control)
+        except BaseException:
+            self.close()
+            raise
 
     def _start(self, name, kind, *rest):
         if kind == "mosquitto":
-            broker = Broker(self._folder)
+            broker = Broker(self._house.folder)
             self._running.append(broker)
             return {"host": _HOST, "port": broker.port, "user": USER, "password": PASSWORD}
         if rest == ("refused",):
@@ -59,20 +90,18 @@ class Servers:
             rest = rest[1:]
         elif kind != "tcp":
             raise ValueError(f"SERVERS: {name}: no such kind: {kind}")
-        host, port = self._run(self._listen(self._handler(name, rest), context))
+        host, port = self._listen(self._handler(name, rest), context)
         return {"host": host, "port": port, **endpoint}
 
     def _tls(self, certificate):
-        if self._certificates is None:
-            self._certificates = Certificates(self._folder)
+        certificates = self._house.certificates
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._certificates.chain(certificate))
-        endpoint = {
+        context.load_cert_chain(certificates.chain(certificate))
+        return {
             "name": NAME,
-            "ca": str(self._certificates.ca),
-            "ca_der": str(self._certificates.ca_der),
-        }
-        return endpoint, context
+            "ca": str(certificates.ca),
+            "ca_der": str(certificates.ca_der),
+        }, context
 
     def _handler(self, name, rest):
         scripts = [
@@ -82,17 +111,12 @@ class Servers:
         recorders = self._recorders[name]
 
         async def handle(reader, writer):
-            recorder = behaviours.Recorder(reader, self._changed())
+            recorder = behaviours.Recorder(reader, self._house.changed)
             recorders.append(recorder)
             behaviour = scripts[min(len(recorders), len(scripts)) - 1]
             await behaviours.serve(behaviour, recorder, writer)
 
         return handle
-
-    def _changed(self):
-        if not hasattr(self, "_condition"):
-            self._condition = asyncio.Condition()
-        return self._condition
 
     async def _control(self, reader, writer):
         """One line in, `NAME BYTES`; one line of JSON out: what NAME received, by connection."""
@@ -102,40 +126,28 @@ class Servers:
         def enough():
             return sum(len(recorder.received) for recorder in recorders) >= int(size)
 
-        async with self._changed():
+        async with self._house.changed:
             try:
-                await asyncio.wait_for(self._changed().wait_for(enough), _CONTROL_WAIT_S)
+                await asyncio.wait_for(self._house.changed.wait_for(enough), _CONTROL_WAIT_S)
             except TimeoutError:
                 pass  # the test sees for itself what is missing
         writer.write(json.dumps([recorder.received.hex() for recorder in recorders]).encode())
         await writer.drain()
         writer.close()
 
-    async def _listen(self, handler, context=None):
-        server = await asyncio.start_server(handler, _HOST, 0, ssl=context)
+    def _listen(self, handler, context=None):
+        async def start():
+            return await asyncio.start_server(handler, _HOST, 0, ssl=context)
+
+        server = self._house.run(start())
         self._running.append(server)
         return server.sockets[0].getsockname()
 
-    def _run(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+    def close(self):
+        """Ends them; harmless when they are closed already."""
+        self._house.run(self._close())
 
-    def close_all(self):
-        """Ends the servers of the present file."""
-        self._run(self._close_all())
-
-    async def _close_all(self):
+    async def _close(self):
         for server in self._running:
             server.close()
         self._running = []
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    def close(self):
-        """Ends everything."""
-        self.close_all()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
