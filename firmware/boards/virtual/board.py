@@ -1,0 +1,83 @@
+"""What is on the virtual board, and how is it used?  Deployed as /board.py.
+
+The contract of every board: network_up, set_clock, sensors, obey, feed, idle.  The sensors are
+simulated: a warm room in which nothing is random, so that a test knows what to expect.
+"""
+
+import time
+
+import machine
+import network
+import ntptime
+
+_WATCHDOG_MS = 30_000
+
+state = {"led": 0, "interval_s": None}
+
+_watchdog = None
+_started_at = time.ticks_ms()
+_readings = 0
+
+
+def network_up(timeout_ms=15_000):
+    """Joins the network; returns True once connected, False after `timeout_ms`."""
+    station = network.WLAN(network.STA_IF)
+    station.active(True)
+    if not station.isconnected():
+        station.connect("virtual", "")
+    start = time.ticks_ms()
+    while not station.isconnected():
+        if time.ticks_diff(time.ticks_ms(), start) >= timeout_ms:
+            return False
+        time.sleep_ms(5)
+    return True
+
+
+def set_clock():
+    """Sets the clock from the network; returns True when that worked."""
+    ntptime.settime()
+    return True
+
+
+def sensors():
+    """Returns one reading: temperature in degrees C, humidity in %, uptime in s."""
+    global _readings
+    step = _readings % 8
+    _readings += 1
+    return {
+        "temperature": 21.5 + 0.25 * (step if step < 4 else 8 - step),
+        "humidity": 40 + step,
+        "uptime": time.ticks_diff(time.ticks_ms(), _started_at) // 1000,
+    }
+
+
+def obey(command):
+    """Carries out `command` (its `.name`, `.data`); returns what to tell the cloud, a dict.
+
+    A value named in `state` is set from the command's data; any other command is only noted.
+    """
+    data = command.data if isinstance(command.data, dict) else {}
+    changed = {name: data[name] for name in state if name in data}
+    state.update(changed)
+    if "led" in changed:
+        machine.Pin(2, machine.Pin.OUT).value(changed["led"])
+    return changed
+
+
+def feed():
+    """Tells the watchdog, which the first call starts, that the program is alive."""
+    global _watchdog
+    if _watchdog is None:
+        _watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+    _watchdog.feed()
+
+
+def idle(ms):
+    """Waits for `ms` with the watchdog fed."""
+    end = time.ticks_add(time.ticks_ms(), ms)
+    while True:
+        feed()
+        left = time.ticks_diff(end, time.ticks_ms())
+        if left <= 0:
+            return
+        time.sleep_ms(min(left, 1000))

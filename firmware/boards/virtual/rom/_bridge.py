@@ -1,0 +1,63 @@
+"""How does the virtual board talk to what a real board has in silicon: reset lines and timers?
+
+Over two pipes to the bridge (tools/board/bridge.py, which has the same table).  A message is one
+letter and a 32-bit number; a question is answered by the letter in lower case.  The message
+buffer is made once, so that a reset works on a full or broken heap.
+"""
+
+import binascii
+import os
+import struct
+import sys
+
+from micropython import const
+
+RUN = const(82)  # "R"  a program starts: Ctrl-C interrupts from now on
+END = const(69)  # "E"  it ended: Ctrl-C is a byte like any other
+KEYBOARD = const(75)  # "K"  micropython.kbd_intr: 1 on, 0 off
+SOFT = const(83)  # "S"  soft reset, then BOOT, RAW or STOPPED
+HARD = const(72)  # "H"  machine.reset()
+SLEEP = const(68)  # "D"  machine.deepsleep(ms), -1 without end
+WATCH = const(87)  # "W"  watchdog armed with so many ms
+FEED = const(70)  # "F"  watchdog fed
+MEMORY = const(77)  # "M"  RTC memory: that many bytes follow
+
+BOOT = const(0)  # boot.py, main.py, friendly REPL
+RAW = const(1)  # boot.py, raw REPL
+STOPPED = const(2)  # friendly REPL
+
+# File descriptors of both pipes and of the flash, how to start, reset cause, RTC memory.
+_words = os.getenv("BOARD").split(" ")
+_to, _from, flash_fd, start, cause = (int(word) for word in _words[:5])
+memory = binascii.unhexlify(_words[5])  # outlives deep sleep
+_write = open(_to, "wb").write
+_read = open(_from, "rb").readinto
+_message = bytearray(5)
+_answer = bytearray(1)
+
+
+def tell(letter, number=0):
+    """Sends one message; nothing is answered."""
+    struct.pack_into("<Bi", _message, 0, letter, number)
+    _write(_message)
+
+
+def ask(letter, number=0, data=None):
+    """Sends one message and returns when the bridge has acted on it."""
+    tell(letter, number)
+    if data:
+        _write(data)
+    while _answer[0] != letter + 32:
+        if _read(_answer) != 1:
+            sys.exit()  # the bridge is gone
+    _answer[0] = 0
+
+
+def leave(letter, number=0):
+    """Asks for a reset or sleep.  Never returns: the bridge ends this process."""
+    while True:
+        try:
+            tell(letter, number)
+            _read(_answer)
+        except KeyboardInterrupt:
+            pass

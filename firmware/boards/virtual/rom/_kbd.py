@@ -1,0 +1,1 @@
+"""What does `import micropython` give on the virtual board?  _boot.py fills this module."""

@@ -1,0 +1,116 @@
+"""What does the virtual board's `machine` offer?  The ESP32's names, as far as signet uses them.
+
+docs/library/machine.rst; numbers as on the ESP32 port.  What a chip keeps in silicon (reset
+cause, watchdog, RTC memory) is kept by the bridge (tools/board/bridge.py).
+"""
+
+import time
+
+import _bridge
+from umachine import *
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+
+def reset():
+    """Resets the board like its reset button.  Never returns."""
+    _bridge.leave(_bridge.HARD)
+
+
+def soft_reset():
+    """Starts the board's program anew.  Never returns."""
+    raise SystemExit
+
+
+def reset_cause():
+    """Returns why the board started: one of the *_RESET numbers."""
+    return _bridge.cause
+
+
+def unique_id():
+    """Returns the same 6 bytes on every virtual board, a locally administered address."""
+    return b"\x02\x00\x5e\x00\x53\x01"
+
+
+def freq():
+    """Returns the clock of the board that this one stands for, in Hz."""
+    return 160_000_000
+
+
+def deepsleep(time_ms=-1):
+    """Switches off; starts anew after `time_ms`.  Never returns."""
+    _bridge.leave(_bridge.SLEEP, time_ms)
+
+
+def lightsleep(time_ms):
+    """Pauses for `time_ms`."""
+    time.sleep_ms(time_ms)
+
+
+class WDT:
+    """A watchdog: the board restarts unless fed within `timeout` ms.  It cannot be stopped."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("invalid WDT id")
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        _bridge.ask(_bridge.WATCH, timeout)
+
+    def feed(self):
+        """Gives the program another `timeout` ms."""
+        _bridge.tell(_bridge.FEED)
+
+
+class RTC:
+    """The clock (the host's, cannot be set) and memory that outlives deep sleep."""
+
+    def datetime(self, value=None):
+        """Returns (year, month, day, weekday, hours, minutes, seconds, microseconds) in UTC."""
+        if value is None:
+            t = time.gmtime()
+            return t[:3] + (t[6],) + t[3:6] + (0,)
+
+    def memory(self, data=None):
+        """Returns the bytes kept, or keeps `data` (at most 2048 bytes)."""
+        if data is None:
+            return _bridge.memory
+        if len(data) > 2048:
+            raise ValueError("buffer too long")
+        _bridge.memory = bytes(data)
+        _bridge.ask(_bridge.MEMORY, len(data), _bridge.memory)
+
+
+class Pin:
+    """A pin wired to nothing: it reads what was written."""
+
+    IN = 1
+    OUT = 3
+    PULL_UP = 2
+    PULL_DOWN = 1
+    _levels = {}
+
+    def __init__(self, id, mode=-1, pull=-1, value=None):
+        self._id = id
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        """Returns the level, or sets it."""
+        if level is None:
+            return self._levels.get(self._id, 0)
+        self._levels[self._id] = int(bool(level))
+
+    __call__ = value
+
+    def on(self):
+        """Sets the level to 1."""
+        self.value(1)
+
+    def off(self):
+        """Sets the level to 0."""
+        self.value(0)

@@ -1,0 +1,1 @@
+"""Boards: deploying to them with mpremote, and a virtual one on this machine."""

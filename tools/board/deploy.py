@@ -1,0 +1,280 @@
+"""How do a program and its configuration get onto a board?  With mpremote, only what changed.
+
+The same for a real ESP32 on USB and for the virtual board.  Two mpremote sessions: one asks the
+board for the SHA-256 of its files, one copies what differs; device.json goes last, so that a
+deployment cut short does not start with half a program.
+"""
+
+import hashlib
+import json
+import os
+import re
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+
+from tools import toolchain
+from tools.paths import CACHE, LIB, ROOT
+from tools.ui import UserError
+
+BOARDS = ROOT / "firmware" / "boards"
+CONFIG = "device.json"
+
+_MANAGED = ("/lib/signet", "/lib/umqtt")
+"""Folders of the board that hold what we deploy and nothing else."""
+
+_WATCHDOG_MS = 600_000
+_SILENCE_S = 60
+
+# Runs on the board; prints "SHA256 path" for each file at or below `paths` and "folder path" for
+# each folder. A watchdog that the interrupted program feeds no more gets time for the copying.
+_LOOK = """
+import os, hashlib, binascii
+try:
+    import machine
+    machine.WDT(timeout={watchdog_ms})
+except (ImportError, AttributeError, OSError, ValueError):
+    pass
+def digest(path):
+    h = hashlib.sha256()
+    with open(path, "rb") as f:
+        while True:
+            b = f.read(512)
+            if not b:
+                break
+            h.update(b)
+    return binascii.hexlify(h.digest()).decode()
+def look(path):
+    try:
+        mode = os.stat(path)[0]
+    except OSError:
+        return
+    if mode & 0x4000:
+        print("folder", path)
+        for entry in os.ilistdir(path):
+            look(path.rstrip("/") + "/" + entry[0])
+    else:
+        print(digest(path), path)
+for path in {folders!r}:
+    try:
+        os.stat(path)
+        print("folder", path)
+    except OSError:
+        pass
+for path in {paths!r}:
+    look(path)
+"""
+
+# What mpremote says, and what a person can do about it. {0} is the device.
+_CURES = (
+    ("failed to access", "{0} is in use by another program (a serial console?); close it"),
+    ("could not enter raw repl", "{0} does not answer as MicroPython; press the board's reset"),
+    ("timeout waiting", "{0} stopped answering; press the board's reset and try again"),
+    ("ENOSPC", "the flash of the board is full; remove files with `mpremote fs rm`"),
+    ("No space left", "the flash of the board is full; remove files with `mpremote fs rm`"),
+    ("MemoryError", "the board ran out of memory; press its reset and try again"),
+    ("device disconnected", "{0} was unplugged, or the board restarted; try again"),
+    ("Input/output error", "{0} was unplugged, or the board restarted; try again"),
+    ("read failed", "{0} was unplugged, or the board restarted; try again"),
+)
+
+Progress = Callable[[int, int, str], None]
+"""Told (bytes done, bytes in all, path on the board)."""
+
+
+def _quiet(_done: int, _total: int, _path: str) -> None:
+    pass
+
+
+def project_files(
+    config: dict[str, object], ca: Path | None = None, board: str = "virtual"
+) -> dict[str, bytes]:
+    """Returns what a board needs: path on the board -> content.
+
+    config: the values of device.json.
+    ca: file of the certificate authority that the cloud's server must show, or None.
+    board: a folder of firmware/boards/.
+    raises: UserError when a file is missing or does not compile.
+    """
+    board_file = BOARDS / board / "board.py"
+    if not board_file.exists():
+        known = ", ".join(sorted(path.parent.name for path in BOARDS.glob("*/board.py")))
+        raise UserError(f"no board {board!r}; there are: {known}")
+    files = {
+        f"/lib/{name.as_posix()}": code
+        for source, target in ((LIB, "lib"), (toolchain.umqtt(), "umqtt"))
+        for name, code in toolchain.compile_tree(source, CACHE / "mpy" / target).items()
+    }
+    files["/board.py"] = board_file.read_bytes()
+    for name in ("boot.py", "main.py"):
+        files[f"/{name}"] = _content(ROOT / name)
+    if ca is not None:
+        files[f"/{config.get('ca', 'ca.pem')}"] = _content(ca)
+    files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
+    return files
+
+
+def deploy_project(
+    device: str,
+    config: dict[str, object],
+    ca: Path | None = None,
+    board: str = "virtual",
+    progress: Progress = _quiet,
+) -> int:
+    """Put signet, the program and its configuration on a board and restart it.
+
+    device: serial line. progress: told of every file copied. Others: see `project_files`.
+    returns: how many files had changed.
+    raises: UserError.
+    """
+    return deploy(device, project_files(config, ca, board), progress)
+
+
+def deploy(
+    device: str,
+    files: dict[str, bytes | Path] | dict[str, bytes],
+    progress: Progress = _quiet,
+    restart: bool = True,
+) -> int:
+    """Make files of a board equal to `files`, then restart it.
+
+    device: serial line, for example /dev/ttyUSB0.
+    files: path on the board (absolute) -> content, or the file that holds it.
+    progress: told of every file copied.
+    restart: reset the board at the end, so that boot.py and main.py start.
+    returns: how many files had changed.
+    raises: UserError; it names no content of any file.
+    """
+    check_device(device)
+    wanted = {
+        path: _content(content) if isinstance(content, Path) else content
+        for path, content in files.items()
+    }
+    present, folders = _look(device, wanted)
+    stale = sorted(path for path in present if path not in wanted)
+    changed = [
+        path
+        for path in sorted(wanted, key=lambda path: (path == f"/{CONFIG}", path))
+        if present.get(path) != hashlib.sha256(wanted[path]).hexdigest()
+    ]
+    steps = [["fs", "rm", f":{path}"] for path in stale]
+    steps += [["fs", "mkdir", f":{path}"] for path in _new_folders(changed, folders)]
+    total = sum(len(wanted[path]) for path in changed)
+    with tempfile.TemporaryDirectory(prefix="signet-") as scratch:
+        for number, path in enumerate(changed):
+            local = Path(scratch) / str(number)
+            local.write_bytes(wanted[path])
+            steps.append(["fs", "cp", "-f", str(local), f":{path}"])
+        if restart:
+            steps.append(["reset"])
+        done = 0
+
+        def copied(line: str) -> None:
+            nonlocal done
+            match = re.match(r"cp (\S+) :(.*)", line)
+            if match:
+                progress(done, total, match[2])
+                done += len(wanted[match[2]])
+
+        _mpremote(device, ["resume"], steps, copied)
+    progress(total, total, "")
+    return len(changed)
+
+
+def check_device(device: str) -> None:
+    """Is there a serial line that this user may open?
+
+    raises: UserError that says what to do.
+    """
+    path = Path(device)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UserError(f"no device {device}: is the board plugged in?") from None
+    except PermissionError:
+        mode = stat.S_IFCHR
+    if not stat.S_ISCHR(mode):
+        raise UserError(f"{device} is not a serial line")
+    if not os.access(path, os.R_OK | os.W_OK):
+        group = path.group()
+        raise UserError(
+            f"no permission for {device}: run `sudo usermod -aG {group} $USER`, then log in again"
+            + ("" if group == "dialout" else " (the group is `dialout` on most systems)")
+        )
+
+
+def _look(device: str, wanted: Iterable[str]) -> tuple[dict[str, str], set[str]]:
+    """Returns the SHA-256 of what the board has of ours, and its folders."""
+    # A .py file would be imported in place of the .mpy beside it.
+    twins = [path[:-3] + "py" for path in wanted if path.endswith(".mpy")]
+    roots = [folder for folder in _MANAGED if any(path.startswith(folder) for path in wanted)]
+    loose = [path for path in (*wanted, *twins) if not path.startswith(tuple(roots) or "//")]
+    parents = {str(parent) for path in wanted for parent in PurePosixPath(path).parents}
+    program = _LOOK.format(
+        watchdog_ms=_WATCHDOG_MS, folders=sorted(parents - {"/"}), paths=roots + loose
+    )
+    present, folders = {}, {"/"}
+    for line in _mpremote(device, [], [["exec", program]], lambda line: None).splitlines():
+        digest, _, path = line.partition(" ")
+        if digest == "folder":
+            folders.add(path)
+        elif re.fullmatch("[0-9a-f]{64}", digest):
+            present[path] = digest
+    return present, folders
+
+
+def _new_folders(paths: Iterable[str], present: set[str]) -> list[str]:
+    needed = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    return sorted(needed - present)
+
+
+def _mpremote(
+    device: str, first: list[str], steps: list[list[str]], heard: Callable[[str], None]
+) -> str:
+    """Run one mpremote session of several steps; returns what it printed."""
+    command = [*toolchain.mpremote(), "connect", device, *first]
+    for step in steps:
+        command += [*step, "+"]
+    if command[-1] == "+":
+        command.pop()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            heard(line.rstrip("\n"))
+        status = process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    text = "".join(lines)
+    if status:
+        raise UserError(_cure(device, text))
+    return text
+
+
+def _cure(device: str, text: str) -> str:
+    """Says what went wrong.  Never mpremote's own words: they may quote a file's content."""
+    for sign, cure in _CURES:
+        if sign in text:
+            return cure.format(device)
+    return f"mpremote failed on {device}; press the board's reset and try again"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None

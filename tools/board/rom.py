@@ -1,0 +1,36 @@
+"""Where does a virtual board's built-in firmware come from, and how is it started?
+
+Sources in firmware/boards/virtual/rom/, compiled to .mpy into `.cache/rom/`.
+"""
+
+from typing import Any
+
+from tools import toolchain
+from tools.paths import CACHE, ROOT
+
+SOURCE = ROOT / "firmware" / "boards" / "virtual" / "rom"
+
+HEAP_BYTES = {32: 0, 64: 0}
+"""Heap that this firmware takes, by width of a machine word in bits; a test measures it.
+
+A real board has its firmware in ROM, so the virtual one gets this much more.
+"""
+
+
+def process(heap: str, bits: int) -> dict[str, Any]:
+    """Returns how to start a virtual board's process: arguments of subprocess.Popen.
+
+    heap: what user programs get, in MicroPython's notation: "110k", "1M" or bytes.
+    bits: 32 or 64, the word width.
+    """
+    unit = {"k": 1024, "m": 1024 * 1024}.get(heap[-1:].lower())
+    size = int(heap[:-1]) * unit if unit else int(heap)
+    size += HEAP_BYTES[bits]
+    folder = CACHE / "rom"
+    toolchain.compile_tree(SOURCE, folder)
+    return {
+        "args": [toolchain.micropython(bits), "-X", f"heapsize={size}", "-c", "import _boot"],
+        # Nothing of the host's environment: a board has none, and time there is UTC.
+        "env": {"MICROPYPATH": ".:.frozen", "TZ": "UTC"},
+        "cwd": folder,
+    }

@@ -1,0 +1,207 @@
+"""How is a virtual board made, started, watched and switched off?
+
+A folder is a board: `flash.img` (LittleFS2 in 4 KiB blocks), `device` (a link to its serial line
+while it has power) and `lock`.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tools import toolchain
+from tools.board.bridge import Bridge
+from tools.paths import CACHE
+from tools.ui import UserError
+
+DEFAULT_FOLDER = CACHE / "board"
+FLASH_KIB = 2048
+"""As the `vfs` partition of a 4 MB ESP32."""
+
+_BLOCK_BYTES = 4096
+_SMALLEST_KIB = 32
+_START_S = 20
+
+# argv: the image. The block device is as in firmware/boards/virtual/rom/_flash.py.
+_FORMAT = """
+import vfs, sys
+f = open(sys.argv[1], "r+b")
+n = f.seek(0, 2) // 4096
+class Flash:
+    def readblocks(self, block, buf, off=0):
+        f.seek(block * 4096 + off); f.readinto(buf)
+    def writeblocks(self, block, buf, off=0):
+        f.seek(block * 4096 + off); f.write(buf)
+    def ioctl(self, op, arg):
+        return n if op == 4 else 4096 if op == 5 else 0
+vfs.VfsLfs2.mkfs(Flash())
+"""
+
+
+class VirtualBoard:
+    """MicroPython behind a serial line that real mpremote drives, with flash in a host file.
+
+    folder: where the board lives; `create` makes it.
+    heap: what programs on the board get, in MicroPython's notation ("110k", "1M", bytes).
+    bits: 32 (objects as on an ESP32) or 64.
+    """
+
+    def __init__(self, folder: Path, heap: str = "110k", bits: int = 32) -> None:
+        self.folder = Path(folder)
+        self._heap = heap
+        self._bits = bits
+        self._bridge: Bridge | None = None
+        self._lock: int | None = None
+        self._text = ""
+
+    @property
+    def image(self) -> Path:
+        """The flash of the board, a file."""
+        return self.folder / "flash.img"
+
+    @property
+    def device(self) -> str:
+        """The path of the serial line, for mpremote.
+
+        raises: UserError when the board has no power.
+        """
+        if self._bridge is None:
+            raise UserError("the virtual board is not running; start it first")
+        return self._bridge.device
+
+    def create(self, size_kib: int = FLASH_KIB) -> Self:
+        """Make the board with empty flash, or empty the flash of a board that is off.
+
+        size_kib: 32 or more, a multiple of 4.
+        raises: UserError for another size or when the board is running.
+        """
+        if size_kib < _SMALLEST_KIB or size_kib * 1024 % _BLOCK_BYTES:
+            raise UserError(f"flash size is {size_kib} KiB; it must be a multiple of 4 from 32 up")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        try:
+            self.image.unlink(missing_ok=True)
+            with self.image.open("wb") as image:
+                image.truncate(size_kib * 1024)
+            interpreter = str(toolchain.micropython(self._bits))
+            subprocess.run(
+                [interpreter, "-c", _FORMAT, str(self.image)], check=True, capture_output=True
+            )
+        finally:
+            self._release_lock()
+        return self
+
+    def start(self) -> Self:
+        """Give the board power; returns once MicroPython has begun to boot.
+
+        raises: UserError when there is no flash, it is in use, or MicroPython does not start.
+        """
+        if self._bridge is None:
+            if not self.image.exists():
+                raise UserError(f"no virtual board in {self.folder}: run `signet board create`")
+            self._take_lock()
+            try:
+                self._bridge = Bridge(self.image, self._heap, self._bits)
+            except BaseException:
+                self._release_lock()
+                raise
+            self._bridge.start()
+            link = self.folder / "device"
+            link.unlink(missing_ok=True)
+            link.symlink_to(self._bridge.device)
+        bridge = self._bridge
+        if bridge.powered:
+            return self
+        boots, crashes = bridge.boots, bridge.crashes
+        bridge.do(bridge.power_on)
+        with bridge.changed:
+            bridge.changed.wait_for(
+                lambda: bridge.boots > boots or bridge.crashes > crashes, _START_S
+            )
+        if bridge.boots == boots:
+            text = bridge.output().strip()
+            self.stop()
+            raise UserError(f"MicroPython does not start on the virtual board: {text}")
+        return self
+
+    def power_cut(self) -> None:
+        """Take the board's power at once; the serial line stays. `start` gives power again."""
+        if self._bridge:
+            self._bridge.do(self._bridge.power_off)
+
+    def reset(self) -> None:
+        """Press the reset button."""
+        if self._bridge:
+            self._bridge.do(self._bridge.reset)
+
+    def stop(self) -> None:
+        """Switch the board and its serial line off; the flash stays."""
+        bridge = self._bridge
+        if bridge is None:
+            return
+        bridge.do(bridge.close)
+        bridge.join()
+        self._text = bridge.output()
+        self._bridge = None
+        with contextlib.suppress(OSError):
+            (self.folder / "device").unlink()
+        self._release_lock()
+
+    def output(self) -> str:
+        """Returns what the board printed since `start`, line ends as "\\n"."""
+        return self._bridge.output() if self._bridge else self._text
+
+    def wait_for(self, pattern: str, timeout_s: float = 10, since: int = 0) -> re.Match[str]:
+        """Wait until `pattern` is found in the board's output.
+
+        pattern: regular expression, `^` and `$` match at lines.
+        timeout_s: how long to wait.
+        since: where in the output to begin; `match.end()` of an earlier one finds the next.
+        returns: the match in `output()`.
+        raises: TimeoutError, with the last lines of the output.
+        """
+        expression = re.compile(pattern, re.MULTILINE)
+        deadline = time.monotonic() + timeout_s
+        while True:
+            bridge = self._bridge
+            text = self.output()
+            match = expression.search(text, since)
+            if match:
+                return match
+            left = deadline - time.monotonic()
+            if left <= 0 or bridge is None:
+                tail = "\n".join(text.splitlines()[-20:])
+                raise TimeoutError(f"no {pattern!r} in {timeout_s} s; the board printed:\n{tail}")
+            bridge.wait_for_more(text, left)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _take_lock(self) -> None:
+        if self._lock is not None:
+            raise UserError(f"the virtual board in {self.folder} is running; stop it first")
+        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise UserError(f"the virtual board in {self.folder} is in use elsewhere") from None
+        self._lock = lock
+
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
