@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from tools.paths import CACHE, ROOT
@@ -73,12 +74,14 @@ def main(options: list[str]) -> None:
         variables = environment(archive.pip_configuration(pip))
         for lock, inputs in _LOCKS.items():
             console.print(f"pinning {lock}")
-            target = CACHE / f"{Path(lock).name}.new"
-            shutil.copy(ROOT / lock, target)  # what need not change stays as it is
-            command = [program, "pip", "compile", *_OPTIONS, *options, "-o", str(target)]
-            run([*command, *inputs], folder=ROOT, environment=variables)
-            if target.read_bytes() != (ROOT / lock).read_bytes():  # else make would install anew
-                target.replace(ROOT / lock)
+            with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+                target = Path(folder, "lock")
+                shutil.copy(ROOT / lock, target)  # what need not change stays as it is
+                command = [program, "pip", "compile", *_OPTIONS, *options, "-o", str(target)]
+                run([*command, *inputs], folder=ROOT, environment=variables)
+                content = target.read_bytes()
+            if content != (ROOT / lock).read_bytes():  # else make would install anew
+                (ROOT / lock).write_bytes(content)
     except RunError as failure:
         said = "\n".join(failure.lines[-5:])
         raise UserError(f"the packages cannot be pinned; check the network:\n{said}") from None

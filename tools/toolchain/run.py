@@ -14,6 +14,7 @@ Report = Callable[[str, float | None], None]
 
 _running: set[subprocess.Popen[str]] = set()
 _lock = threading.Lock()
+_stopped = threading.Event()
 
 
 class RunError(Exception):
@@ -54,6 +55,8 @@ def run(
         raise RunError([f"{command[0]}: {error.strerror}"]) from None
     with _lock:
         _running.add(process)
+        if _stopped.is_set():  # stop_all came while it started
+            process.terminate()
     try:
         with process:
             assert process.stdout is not None
@@ -70,7 +73,8 @@ def run(
 
 
 def stop_all() -> None:
-    """Stop every program that `run` has under way; their callers see RunError."""
+    """Stop every program that `run` has under way or starts later; callers see RunError."""
     with _lock:
+        _stopped.set()
         for process in _running:
             process.terminate()
