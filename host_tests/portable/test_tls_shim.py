@@ -1,6 +1,9 @@
 """Does the host's `tls` behave as MicroPython's does?  The same questions to both."""
 
+import io
+
 import check
+import tls
 from signet import clock
 from signet.errors import ConfigError, Lost, Untrusted
 from signet.net.secure import TlsChannel
@@ -64,6 +67,17 @@ def test_a_wrong_certificate_is_untrusted_and_says_why():
 def test_a_ca_that_is_no_certificate_is_a_config_error():
     for junk in (b"junk", b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
         check.raises(ConfigError, _open, "good", junk)
+
+
+def test_a_client_certificate_that_is_none_is_a_value_error():
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    check.raises(ValueError, context.load_cert_chain, b"junk", b"junk")
+
+
+def test_a_client_that_verifies_needs_a_name():
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    assert context.verify_mode == tls.CERT_REQUIRED
+    check.raises(ValueError, context.wrap_socket, io.BytesIO())
 
 
 def test_a_handshake_that_nobody_answers_is_lost_in_time():

@@ -60,21 +60,16 @@ class SSLContext:
             raise ValueError("invalid cert") from None
 
     def load_cert_chain(self, cert, key):
-        paths = []
-        try:
-            for data, label in ((cert, "CERTIFICATE"), (key, "PRIVATE KEY")):
-                if not data.startswith(b"-----BEGIN"):
-                    data = ssl.DER_cert_to_PEM_cert(data).replace("CERTIFICATE", label).encode()
-                handle, path = tempfile.mkstemp()
-                paths.append(path)
-                with os.fdopen(handle, "wb") as file:
+        """PEM only, where a board takes DER as well."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("cert", "key")]
+            for path, data in zip(paths, (cert, key), strict=True):
+                with open(path, "wb") as file:
                     file.write(data)
-            self._context.load_cert_chain(*paths)
-        except ssl.SSLError:
-            raise ValueError("invalid key") from None
-        finally:
-            for path in paths:
-                os.unlink(path)
+            try:
+                self._context.load_cert_chain(*paths)
+            except ssl.SSLError:
+                raise ValueError("invalid key") from None
 
     def wrap_socket(
         self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None

@@ -132,6 +132,13 @@ def test_a_file_that_does_not_compile_says_where(tmp_path):
     assert "line 2" in found
 
 
+def test_a_server_that_does_not_exist_is_named(tmp_path):
+    text = 'SERVERS = {"one": ("tcp", "no_such")}\n\n\ndef test_one():\n    pass\n'
+    found = run(tmp_path, text, "--interpreter", BUILD)
+    assert "SERVERS: one: no such behaviour or step: 'no_such'" in found
+    assert "Traceback" not in found
+
+
 def test_one_test_on_one_interpreter_by_its_id(tmp_path):
     file = tmp_path / "test_odd.py"
     file.write_text(FILE)

@@ -12,6 +12,7 @@ from pathlib import Path
 from host_tests.portable.host import behaviours
 from host_tests.portable.host.broker import PASSWORD, USER, Broker
 from host_tests.portable.host.certificates import NAME, Certificates
+from tools.ui import UserError
 
 _HOST = "127.0.0.1"
 _CONTROL_WAIT_S = 5
@@ -89,7 +90,7 @@ class Servers:
             endpoint, context = self._tls(rest[0])
             rest = rest[1:]
         elif kind != "tcp":
-            raise ValueError(f"SERVERS: {name}: no such kind: {kind}")
+            raise UserError(f"SERVERS: {name}: no such kind: {kind}")
         host, port = self._listen(self._handler(name, rest), context)
         return {"host": host, "port": port, **endpoint}
 
@@ -104,10 +105,13 @@ class Servers:
         }, context
 
     def _handler(self, name, rest):
-        scripts = [
-            behaviours.NAMED[item] if isinstance(item, str) else behaviours.script(item)
-            for item in rest
-        ]
+        try:
+            scripts = [
+                behaviours.NAMED[item] if isinstance(item, str) else behaviours.script(item)
+                for item in rest
+            ]
+        except KeyError as error:
+            raise UserError(f"SERVERS: {name}: no such behaviour or step: {error}") from None
         recorders = self._recorders[name]
 
         async def handle(reader, writer):
