@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 
+from enos.core.message.IConnectCallback import IConnectCallback
 from enos.core.MqttClient import MqttClient
 from enos.message.downstream.tsl.ServiceInvocationCommand import ServiceInvocationCommand
 from enos.message.downstream.tsl.ServiceInvocationReply import ServiceInvocationReply
@@ -31,7 +32,12 @@ def serve(command, arguments):
 url = "tcp://{address}:{port}".format(**given)
 client = MqttClient(url, given["product_key"], given["device_key"], given["device_secret"])
 client.register_arrived_message_handler(ServiceInvocationCommand.get_class(), serve)
-client.connect()
+# With a callback: without one, `connect` may sleep out its timeout when CONNACK is quick.
+connected = threading.Event()
+callback = IConnectCallback()
+callback.on_connect = connected.set
+client.connect(callback)
+connected.wait(30)
 say(event="connected", ok=client.is_connected())
 post = MeasurepointPostRequest.builder().add_measurepoint("temperature", 21.5).build()
 say(event="posted", code=client.publish(post).get_code())

@@ -1,0 +1,153 @@
+"""What does the platform side of each cloud answer, and how do its commands look?
+
+Codes: EnOS docs `common_param` (460, 1220, 1251, 1260); Alibaba document 89301 (460).
+"""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.base import BadCommandError, Client
+from tools.twin.packets import Publish
+from tools.twin.store import Device
+
+_NAMES = {"product_key": "pk", "device_key": "dev", "device_name": "dev"}
+_POST = {
+    "id": "1",
+    "version": "1.0",
+    "method": "thing.measurepoint.post",
+    "params": {"measurepoints": {"t": 1.5}, "time": 1700000000000},
+}
+_ALINK = {
+    "id": "123",
+    "version": "1.0",
+    "params": {"t": 1.5},
+    "method": "thing.event.property.post",
+}
+_DAYS_AHEAD_MS = 2 * 24 * 60 * 60 * 1000
+
+
+def _reply(cloud: str, topic: str, payload: bytes) -> tuple[str, dict[str, Any]] | None:
+    device = Device(cloud, "device", "pk", "dev", "")
+    rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
+    reply = rules.judge(Client(device, "s", names=_NAMES), Publish(topic, payload)).reply
+    return None if reply is None else (reply.topic, json.loads(reply.payload))
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "payload"),
+    [
+        (200, _json(_POST)),
+        (200, _json(_POST | {"params": {"measurepoints": {"t": {"value": 1, "quality": 0}}}})),
+        (1251, b""),
+        (1220, b"not json"),
+        (1220, b"\xff\xfe"),
+        (1220, b"[1]"),
+        (460, _json(_POST | {"id": 1})),
+        (460, _json({k: v for k, v in _POST.items() if k != "version"})),
+        (1260, _json(_POST | {"method": "thing.event.property.post"})),
+        (460, _json(_POST | {"params": []})),
+        (460, _json(_POST | {"params": {"measurepoints": {}}})),
+        (460, _json(_POST | {"params": {"measurepoints": {"t": 1}, "time": "now"}})),
+    ],
+)
+def test_enos_measurepoint_post_reply(code: int, payload: bytes) -> None:
+    topic = "/sys/pk/dev/thing/measurepoint/post"
+    reply = _reply("enos", topic, payload)
+    assert reply is not None
+    assert reply[0] == topic + "_reply"
+    assert reply[1]["code"] == code
+
+
+def test_enos_late_batch_is_replied_on_its_own_topic() -> None:
+    topic = "/sys/pk/dev/thing/measurepoint/resume/batch"
+    entries = [{"measurepoints": {"t": 1}, "time": 1}, {"measurepoints": {"t": 2}, "time": 2}]
+    body = _POST | {"method": "thing.measurepoint.resume.batch", "params": entries, "id": "77"}
+    reply = _reply("enos", topic, _json(body))
+    assert reply is not None
+    assert (reply[0], reply[1]["code"], reply[1]["id"]) == (topic + "_reply", 200, "77")
+
+
+def test_enos_does_not_reply_to_a_reply() -> None:
+    answer = _json({"id": "1", "code": 200, "data": {}})
+    assert _reply("enos", "/sys/pk/dev/thing/service/blink_reply", answer) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "payload"),
+    [
+        (200, _json(_ALINK)),
+        (200, _json(_ALINK | {"params": {"t": {"value": 1.5, "time": 1524448722000}}})),
+        (200, _json({k: v for k, v in _ALINK.items() if k != "method"})),
+        (460, b"not json"),
+        (460, b"7"),
+        (460, _json(_ALINK | {"id": 123})),
+        (460, _json(_ALINK | {"params": "t=1"})),
+        (460, _json(_ALINK | {"method": "thing.measurepoint.post"})),
+        (460, _json(_ALINK | {"params": {"t": {"value": 1, "time": "now"}}})),
+        (
+            460,
+            _json(
+                _ALINK
+                | {"params": {"t": {"value": 1, "time": int(time.time() * 1000) + _DAYS_AHEAD_MS}}}
+            ),
+        ),
+    ],
+)
+def test_alibaba_property_post_reply(code: int, payload: bytes) -> None:
+    topic = "/sys/pk/dev/thing/event/property/post"
+    reply = _reply("alibaba", topic, payload)
+    assert reply is not None
+    assert reply[0] == topic + "_reply"
+    assert reply[1]["code"] == code
+    assert reply[1]["method"] == "thing.event.property.post"
+
+
+def test_alibaba_reply_carries_the_id_of_the_request() -> None:
+    reply = _reply("alibaba", "/sys/pk/dev/thing/event/property/post", _json(_ALINK))
+    assert reply is not None
+    assert reply[1]["id"] == "123"
+
+
+def test_alibaba_does_not_reply_when_ack_is_0() -> None:
+    body = _json(_ALINK | {"sys": {"ack": 0}})
+    assert _reply("alibaba", "/sys/pk/dev/thing/event/property/post", body) is None
+
+
+def test_alibaba_does_not_reply_on_custom_topics() -> None:
+    assert _reply("alibaba", "/pk/dev/user/update", b"anything") is None
+
+
+@pytest.mark.parametrize(
+    ("cloud", "name", "topic", "method"),
+    [
+        ("enos", "set", "service/measurepoint/set", "thing.service.measurepoint.set"),
+        ("enos", "blink", "service/blink", "thing.service.blink"),
+        ("alibaba", "set", "service/property/set", "thing.service.property.set"),
+        ("alibaba", "led.blink", "service/led/blink", "thing.service.led.blink"),
+    ],
+)
+def test_a_command_has_its_documents_topic_and_method(
+    cloud: str, name: str, topic: str, method: str
+) -> None:
+    rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
+    order = rules.order(Device(cloud, "device", "pk", "dev", ""), name, {"a": 1}, "9")
+    body = json.loads(order.payload)
+    assert order.topic == f"/sys/pk/dev/thing/{topic}"
+    assert order.reply_topic == f"/sys/pk/dev/thing/{topic}_reply"
+    assert (body["id"], body["method"], body["params"]) == ("9", method, {"a": 1})
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("name", ["", "a/b", "a+", "#"])
+def test_a_command_name_cannot_leave_its_level(cloud: str, name: str) -> None:
+    rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
+    with pytest.raises(BadCommandError):
+        rules.order(Device(cloud, "device", "pk/t", "dev", ""), name, {}, "9")
