@@ -34,6 +34,7 @@ _BETWEEN_INTERRUPTS_S = 0.02
 _CRASH_PAUSE_S = 0.2  # a board whose MicroPython crashed at once must not spin
 _ATTACH_POLL_S = 0.01
 _INTERRUPT = 3
+_START_RAW = 1  # of 0 boot, 1 raw, 2 stopped
 
 
 class Cause(enum.IntEnum):
@@ -141,12 +142,14 @@ class Bridge(threading.Thread):
         self.boots = 0
         self.crashes = 0
         self._text = ""
+        self._forgotten = 0  # characters of output before `_text`
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
         self._process: _Process | None = None
         self._line = _Line.LOST
         self._start_as = 0
         self._cooked = True
+        self._private = False
         self._to_board = bytearray()
         self._to_host = bytearray()
         self._last_byte = b""
@@ -183,6 +186,16 @@ class Bridge(threading.Thread):
         """Returns what the board has printed, at most the last MiB of it."""
         with self.changed:
             return self._text
+
+    def output_from(self, position: int, timeout_s: float) -> tuple[str, int]:
+        """Returns output beyond `position` (characters since the start), and where that ends.
+
+        Waits for it for at most `timeout_s`.
+        """
+        with self.changed:
+            self.changed.wait_for(lambda: self._forgotten + len(self._text) > position, timeout_s)
+            end = self._forgotten + len(self._text)
+            return self._text[max(0, position - self._forgotten) :], end
 
     def wait_for_more(self, text: str, timeout_s: float) -> None:
         """Returns when `output` is no longer `text`, or after the time."""
@@ -336,11 +349,17 @@ class Bridge(threading.Thread):
         else:
             self._to_host += data
         self._last_byte = b"\r" if data.endswith(b"\r") else b""
-        with self.changed:
-            text = self._text + self._decoder.decode(data).replace("\r\n", "\n")
-            self._text = text[-_OUTPUT_LIMIT:]
-            self.changed.notify_all()
+        # What the raw REPL says is between it and mpremote, unless mpremote has left.
+        if not (self._private and self._attached()):
+            with self.changed:
+                self._print(self._decoder.decode(data).replace("\r\n", "\n"))
         return True
+
+    def _print(self, more: str) -> None:
+        text = self._text + more
+        self._text = text[-_OUTPUT_LIMIT:]
+        self._forgotten += len(text) - len(self._text)
+        self.changed.notify_all()
 
     def _drain(self, process: _Process) -> None:
         while select.select([process.output], [], [], 0)[0] and self._take_output(process):
@@ -372,14 +391,15 @@ class Bridge(threading.Thread):
     def _act(self, process: _Process, message: _Message, number: int, rest: bytes) -> None:
         now = time.monotonic()
         if message is _Message.RUN:
-            self._line = _Line.PROGRAM
+            self._line, self._private = _Line.PROGRAM, bool(number)
             self._to_board[:0] = process.take_back()
         elif message is _Message.END:
             if self._line is _Line.HELD:
                 with self.changed:
                     self.boots += 1
                     self.changed.notify_all()
-            self._line, self._cooked, self._interrupt_by = _Line.DATA, True, None
+            self._line, self._private = _Line.DATA, bool(number)
+            self._cooked, self._interrupt_by = True, None
         elif message is _Message.KEYBOARD:
             self._line = _Line.PROGRAM if number else _Line.DATA
             self._cooked = bool(number)
@@ -415,7 +435,7 @@ class Bridge(threading.Thread):
     def _boot(self, cause: Cause) -> None:
         words = f"{self._image} {self._start_as} {int(cause)} {self._memory.hex()}"
         self._process = _Process(self._how, self._image, words)
-        self._line = _Line.HELD
+        self._line, self._private = _Line.HELD, self._start_as == _START_RAW
 
     def _off(self) -> None:
         if self._process:
@@ -430,9 +450,8 @@ class Bridge(threading.Thread):
         self._off()
         status = process.child.returncode
         with self.changed:
-            self._text += f"\nvirtual board: MicroPython ended with status {status}\n"
             self.crashes += 1
-            self.changed.notify_all()
+            self._print(f"\nvirtual board: MicroPython ended with status {status}\n")
         self._restart = time.monotonic() + _CRASH_PAUSE_S, Cause.HARD
 
     def _serve_clock(self) -> None:

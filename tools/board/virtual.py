@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -179,6 +180,14 @@ class VirtualBoard:
                 raise TimeoutError(f"no {pattern!r} in {timeout_s} s; the board printed:\n{tail}")
             bridge.wait_for_more(text, left)
 
+    def follow(self) -> Iterator[str]:
+        """Yield what the board prints, piece by piece, until it is stopped."""
+        position = 0
+        while self._bridge and self._bridge.is_alive():
+            text, position = self._bridge.output_from(position, 1)
+            if text:
+                yield text
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -189,6 +198,19 @@ class VirtualBoard:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def in_use(self) -> bool:
+        """Has the board power, here or in another process?"""
+        if not self.image.exists():
+            return False
+        if self._lock is not None:
+            return True
+        try:
+            self._take_lock()
+        except UserError:
+            return True
+        self._release_lock()
+        return False
 
     def _take_lock(self) -> None:
         if self._lock is not None:

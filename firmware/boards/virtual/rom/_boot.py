@@ -54,7 +54,7 @@ def _mount():
 
 _die_with_bridge()
 _replace_kbd_intr()
-_bridge.ask(_bridge.END)
+_bridge.ask(_bridge.END, int(_program.raw))
 _ready = _mount() and _bridge.start != _bridge.STOPPED
 gc.collect()
 if _ready and _program.run_file("boot.py") and not _program.raw:

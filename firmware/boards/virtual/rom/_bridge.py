@@ -12,8 +12,8 @@ import sys
 
 from micropython import const
 
-RUN = const(82)  # "R"  a program starts: Ctrl-C interrupts from now on
-END = const(69)  # "E"  it ended: Ctrl-C is a byte like any other
+RUN = const(82)  # "R"  a program starts: Ctrl-C interrupts; 1 in the raw REPL, else 0
+END = const(69)  # "E"  it ended: Ctrl-C is a byte like any other; 1 in the raw REPL, else 0
 KEYBOARD = const(75)  # "K"  micropython.kbd_intr: 1 on, 0 off
 SOFT = const(83)  # "S"  soft reset, then BOOT, RAW or STOPPED
 HARD = const(72)  # "H"  machine.reset()
@@ -30,8 +30,8 @@ STOPPED = const(2)  # friendly REPL
 _words = os.getenv("BOARD").split(" ")
 _to, _from, flash_fd, start, cause = (int(word) for word in _words[:5])
 memory = binascii.unhexlify(_words[5])  # outlives deep sleep
-_write = open(_to, "wb").write
-_read = open(_from, "rb").readinto
+_write = open(_to, "wb").write  # noqa: SIM115
+_read = open(_from, "rb").readinto  # noqa: SIM115
 _message = bytearray(5)
 _answer = bytearray(1)
 

@@ -36,7 +36,7 @@ def _unsound():
 def run(function, *arguments):
     """Calls `function(*arguments, names)`; returns None or whatever exception it raised."""
     error = None
-    _bridge.ask(_bridge.RUN)
+    _bridge.ask(_bridge.RUN, int(raw))
     try:
         try:
             function(*arguments, __main__.__dict__)
@@ -48,7 +48,7 @@ def run(function, *arguments):
         reset(_bridge.STOPPED)
     while True:
         try:
-            _bridge.ask(_bridge.END)
+            _bridge.ask(_bridge.END, int(raw))
             return error
         except KeyboardInterrupt:
             pass

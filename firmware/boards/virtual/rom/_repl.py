@@ -8,6 +8,7 @@ port lacks it.
 import gc
 import sys
 
+import _bridge
 import _program
 from micropython import const
 
@@ -20,8 +21,8 @@ _BACKSPACE = (8, 127)
 
 _WINDOW_BYTES = const(128)
 
-_read = open(0, "rb").readinto
-_put = open(1, "wb").write
+_read = open(0, "rb").readinto  # noqa: SIM115
+_put = open(1, "wb").write  # noqa: SIM115
 _byte = bytearray(1)
 
 
@@ -185,8 +186,13 @@ def _friendly():
 def loop():
     """Serves the serial line for ever."""
     while True:
-        if _program.raw:
-            _raw()
-        else:
-            _friendly()
-        _program.raw = not _program.raw
+        try:
+            _bridge.ask(_bridge.END, int(_program.raw))
+            if _program.raw:
+                _raw()
+            else:
+                _friendly()
+            _program.raw = not _program.raw
+        except MemoryError as error:  # programs of the user have left no room for a line
+            _program.show(error)
+            _program.reset(_bridge.STOPPED)

@@ -7,7 +7,7 @@ cause, watchdog, RTC memory) is kept by the bridge (tools/board/bridge.py).
 import time
 
 import _bridge
-from umachine import *
+from umachine import *  # noqa: F403
 
 PWRON_RESET = 1
 HARD_RESET = 2
@@ -71,18 +71,20 @@ class RTC:
 
     def datetime(self, value=None):
         """Returns (year, month, day, weekday, hours, minutes, seconds, microseconds) in UTC."""
-        if value is None:
-            t = time.gmtime()
-            return t[:3] + (t[6],) + t[3:6] + (0,)
+        if value is not None:
+            raise OSError("the virtual board's clock is the host's")
+        t = time.gmtime()
+        return t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0
 
     def memory(self, data=None):
         """Returns the bytes kept, or keeps `data` (at most 2048 bytes)."""
-        if data is None:
-            return _bridge.memory
-        if len(data) > 2048:
-            raise ValueError("buffer too long")
-        _bridge.memory = bytes(data)
-        _bridge.ask(_bridge.MEMORY, len(data), _bridge.memory)
+        if data is not None:
+            if len(data) > 2048:
+                raise ValueError("buffer too long")
+            _bridge.memory = bytes(data)
+            _bridge.ask(_bridge.MEMORY, len(data), _bridge.memory)
+            return None
+        return _bridge.memory
 
 
 class Pin:
@@ -101,9 +103,10 @@ class Pin:
 
     def value(self, level=None):
         """Returns the level, or sets it."""
-        if level is None:
-            return self._levels.get(self._id, 0)
-        self._levels[self._id] = int(bool(level))
+        if level is not None:
+            self._levels[self._id] = int(bool(level))
+            return None
+        return self._levels.get(self._id, 0)
 
     __call__ = value
 

@@ -1,0 +1,145 @@
+"""What is on an ESP32, and how is it used?  Deployed as /board.py.
+
+The contract of every board: network_up, set_clock, sensors, obey, feed, idle.  Wi-Fi comes from
+/wifi.json, {"ssid": "...", "password": "..."}, which is never printed.
+docs/esp32/quickref.rst, docs/library/network.WLAN.rst, docs/library/machine.WDT.rst.
+"""
+
+import gc
+import json
+import time
+
+import machine
+import network
+
+try:
+    import esp32
+except ImportError:  # other ports with Wi-Fi
+    esp32 = None
+
+_WATCHDOG_MS = 60_000  # longer than any wait that signet cannot interrupt (a name server's)
+_LED_PIN = 2  # the LED of most development boards
+_NTP_TRIES = 3  # ntptime sends one packet and waits one second
+_SLICE_MS = 500
+
+state = {"led": 0, "interval_s": None}
+
+_watchdog = None
+_started_at = time.ticks_ms()
+
+
+def _wifi():
+    """Returns (name, password), or None after saying what is missing."""
+    try:
+        with open("wifi.json") as file:
+            settings = json.load(file)
+        return settings["ssid"], settings.get("password") or None
+    except OSError:
+        print('board: no /wifi.json on the board; it holds {"ssid": ..., "password": ...}')
+    except (ValueError, KeyError, TypeError, AttributeError):
+        print('board: /wifi.json must be {"ssid": "...", "password": "..."}')
+    return None
+
+
+def network_up(timeout_ms=15_000):
+    """Joins the Wi-Fi; returns True once connected, False after `timeout_ms`."""
+    station = network.WLAN(network.STA_IF)
+    station.active(True)
+    if station.isconnected():
+        return True
+    if station.status() != network.STAT_CONNECTING:  # it also joins again by itself
+        settings = _wifi()
+        if settings is None:
+            return False
+        try:
+            station.connect(*settings)
+        except OSError as error:
+            print("board: Wi-Fi:", error)
+            return False
+    end = time.ticks_add(time.ticks_ms(), timeout_ms)
+    while not station.isconnected():
+        if time.ticks_diff(end, time.ticks_ms()) <= 0:
+            print("board: no Wi-Fi yet, status", station.status())
+            return False
+        _feed_if_started()
+        time.sleep_ms(50)
+    return True
+
+
+def set_clock():
+    """Sets the clock by NTP; returns True when that worked."""
+    import ntptime
+
+    for _ in range(_NTP_TRIES):
+        _feed_if_started()
+        try:
+            ntptime.settime()
+            return True
+        except (OSError, OverflowError):
+            pass
+    return False
+
+
+def sensors():
+    """Returns one reading: uptime in s, free heap in bytes, and what this chip can measure."""
+    values = {
+        "uptime": time.ticks_diff(time.ticks_ms(), _started_at) // 1000,
+        "free_heap": gc.mem_free(),
+    }
+    temperature = _temperature()
+    if temperature is not None:
+        values["temperature"] = temperature
+    try:
+        values["rssi"] = network.WLAN(network.STA_IF).status("rssi")
+    except (OSError, ValueError, TypeError):
+        pass
+    return values
+
+
+def _temperature():
+    """Returns the chip's temperature in degrees C, or None where it has no sensor."""
+    try:
+        return esp32.mcu_temperature()  # ESP32-C3, C6, S2, S3
+    except AttributeError:
+        pass
+    try:
+        return (esp32.raw_temperature() - 32) * 5 // 9  # ESP32: degrees F
+    except AttributeError:
+        return None
+
+
+def obey(command):
+    """Carries out `command` (its `.name`, `.data`); returns what to tell the cloud, a dict.
+
+    A value named in `state` is set from the command's data; any other command is only noted.
+    """
+    data = command.data if isinstance(command.data, dict) else {}
+    changed = {name: data[name] for name in state if name in data}
+    state.update(changed)
+    if "led" in changed:
+        machine.Pin(_LED_PIN, machine.Pin.OUT).value(bool(changed["led"]))
+    return changed
+
+
+def feed():
+    """Tells the watchdog, which the first call starts, that the program is alive."""
+    global _watchdog
+    if _watchdog is None:
+        _watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+    _watchdog.feed()
+
+
+def _feed_if_started():
+    if _watchdog is not None:
+        _watchdog.feed()
+
+
+def idle(ms):
+    """Waits for `ms` with the watchdog fed; Wi-Fi stays up, which lightsleep would end."""
+    end = time.ticks_add(time.ticks_ms(), ms)
+    while True:
+        feed()
+        left = time.ticks_diff(end, time.ticks_ms())
+        if left <= 0:
+            return
+        time.sleep_ms(min(left, _SLICE_MS))
