@@ -19,7 +19,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -230,8 +230,11 @@ def _side_by_side(parts: list[_Part]) -> None:
                 report("ready", 1.0)
                 progress.stop_task(task)
 
-        jobs = [pool.submit(work, part) for part in parts]
         try:
+            jobs = [pool.submit(work, part) for part in parts]
+            # A signal that another thread receives does not end a wait without a limit.
+            while wait(jobs, timeout=0.1).not_done:
+                pass
             for job in jobs:
                 job.result()
         except BaseException:
