@@ -211,7 +211,7 @@ def test_a_command_is_obeyed_and_answered():
     link.poll()
     link.poll()
     assert session.replies == [("set", {"led": 1})]
-    assert "command set" in link.lines
+    assert "command set: {'led': 1}" in link.lines
 
 
 def test_a_handler_that_fails_is_answered_and_the_link_goes_on():

@@ -162,21 +162,19 @@ class Link:
         self._log("report {} set aside: {}".format(key, error))
 
     def _obey(self, command):
-        self._log("command {}".format(command.name))
-        if self.on_command is None:
-            result = NotImplementedError("this board takes no commands")
-        else:
-            try:
-                result = self.on_command(command)
-            except Exception as error:  # the device program's own: the link must go on
-                self._log(
-                    "command {} failed: {}: {}".format(command.name, type(error).__name__, error)
-                )
-                result = error
+        name = command.name
+        try:
+            if self.on_command is None:
+                raise NotImplementedError("this board takes no commands")
+            result = self.on_command(command)
+            self._log("command {}: {}".format(name, result))
+        except Exception as error:  # the device program's own: the link must go on
+            self._log("command {} failed: {}: {}".format(name, type(error).__name__, error))
+            result = error
         try:
             self._session.reply(command, result)
         except SignetError as error:
-            self._log("command {}: answer not sent: {}".format(command.name, error))
+            self._log("command {}: answer not sent: {}".format(name, error))
 
     def _lost(self, error):
         self._session.close()
@@ -185,20 +183,19 @@ class Link:
         if lived_ms > _LASTED_MS:
             self._failures = 0
         self._short_lives = self._short_lives + 1 if lived_ms < _STOLEN_MS else 0
+        what = "connection lost"
         if self._short_lives > 1:
-            error = "{}; is another device using this identity?".format(error)
-        self._back_off("connection lost", error)
+            what += " again so soon (is another device using this identity?)"
+        self._back_off(what, error)
 
     def _back_off(self, what, error):
-        if isinstance(error, (Refused, ConfigError)):
+        refused = isinstance(error, (Refused, ConfigError))
+        if refused:
             self._failures = max(self._failures, _DOUBLINGS)
         wait_ms = self._retry_ms << self._failures
+        self._failures = min(self._failures + 1, _REFUSED_DOUBLINGS if refused else _DOUBLINGS)
         if isinstance(error, Throttled) and error.retry_after_ms:
             wait_ms = error.retry_after_ms
-        limit = _REFUSED_DOUBLINGS if isinstance(error, (Refused, ConfigError)) else _DOUBLINGS
-        self._failures = min(self._failures + 1, limit)
-        wait_ms += (
-            wait_ms // 2 * os.urandom(1)[0] // 255
-        )  # jitter: a fleet must not come back at once
+        wait_ms += wait_ms // 2 * os.urandom(1)[0] // 255  # a fleet must not come back at once
         self._next_try = clock.Deadline(wait_ms)
         self._log("{}: {}; next try in {} s".format(what, error, wait_ms // 1000))
