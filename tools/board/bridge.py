@@ -33,6 +33,7 @@ _PATIENCE_S = 0.2
 _BETWEEN_INTERRUPTS_S = 0.02
 _CRASH_PAUSE_S = 0.2  # a board whose MicroPython crashed at once must not spin
 _ATTACH_POLL_S = 0.01
+_LONGEST_WAIT_S = 60.0
 _INTERRUPT = 3
 _START_RAW = 1  # of 0 boot, 1 raw, 2 stopped
 
@@ -149,7 +150,9 @@ class Bridge(threading.Thread):
         self._line = _Line.LOST
         self._start_as = 0
         self._cooked = True
-        self._private = False
+        self._private = False  # the raw REPL is in use
+        self._withheld = ""
+        self._forced = False
         self._to_board = bytearray()
         self._to_host = bytearray()
         self._last_byte = b""
@@ -242,6 +245,9 @@ class Bridge(threading.Thread):
         attached = self._attached()
         if not attached:
             self._to_host.clear()
+            if self._withheld:
+                self._print(self._withheld)
+                self._withheld = ""
         ready = self._wait(attached)
         process = self._process
         if self._wake_read in ready:
@@ -290,7 +296,8 @@ class Bridge(threading.Thread):
             waits.append(self._restart[0] - now)
         if self._watchdog_at is not None:
             waits.append(self._watchdog_at - now)
-        timeout_ms = max(0.0, min(waits)) * 1000 if waits else None
+        waits.append(_LONGEST_WAIT_S)
+        timeout_ms = max(0.0, min(waits)) * 1000
         return {descriptor for descriptor, _ in poll.poll(timeout_ms)}
 
     # Serial line.
@@ -322,9 +329,11 @@ class Bridge(threading.Thread):
             self._interrupt_by = now + _PATIENCE_S
         if now < self._interrupted_at + _BETWEEN_INTERRUPTS_S:
             return
-        if process.sleeping() or now >= self._interrupt_by:
+        sleeping = process.sleeping()
+        if sleeping or now >= self._interrupt_by:
             self._interrupt_by = None
             self._interrupted_at = now
+            self._forced = self._forced or not sleeping
             del self._to_board[0]
             process.child.send_signal(signal.SIGINT)
 
@@ -349,17 +358,26 @@ class Bridge(threading.Thread):
         else:
             self._to_host += data
         self._last_byte = b"\r" if data.endswith(b"\r") else b""
-        # What the raw REPL says is between it and mpremote, unless mpremote has left.
-        if not (self._private and self._attached()):
-            with self.changed:
-                self._print(self._decoder.decode(data).replace("\r\n", "\n"))
+        self._log(self._decoder.decode(data).replace("\r\n", "\n"))
         return True
 
+    def _log(self, text: str) -> None:
+        """Note what the board printed.
+
+        What the raw REPL and its programs say is for mpremote; when that leaves (`--no-follow`)
+        while a program runs, it is for all.
+        """
+        if not self._private:
+            self._print(text)
+        elif self._line is _Line.PROGRAM:
+            self._withheld = (self._withheld + text)[-_OUTPUT_LIMIT:]
+
     def _print(self, more: str) -> None:
-        text = self._text + more
-        self._text = text[-_OUTPUT_LIMIT:]
-        self._forgotten += len(text) - len(self._text)
-        self.changed.notify_all()
+        with self.changed:
+            text = self._text + more
+            self._text = text[-_OUTPUT_LIMIT:]
+            self._forgotten += len(text) - len(self._text)
+            self.changed.notify_all()
 
     def _drain(self, process: _Process) -> None:
         while select.select([process.output], [], [], 0)[0] and self._take_output(process):
@@ -392,6 +410,7 @@ class Bridge(threading.Thread):
         now = time.monotonic()
         if message is _Message.RUN:
             self._line, self._private = _Line.PROGRAM, bool(number)
+            self._forced = False
             self._to_board[:0] = process.take_back()
         elif message is _Message.END:
             if self._line is _Line.HELD:
@@ -400,6 +419,7 @@ class Bridge(threading.Thread):
                     self.changed.notify_all()
             self._line, self._private = _Line.DATA, bool(number)
             self._cooked, self._interrupt_by = True, None
+            self._withheld = ""
         elif message is _Message.KEYBOARD:
             self._line = _Line.PROGRAM if number else _Line.DATA
             self._cooked = bool(number)
@@ -428,7 +448,9 @@ class Bridge(threading.Thread):
             wake = now + number / 1000 if number >= 0 else float("inf")
             self._restart = wake, Cause.DEEP_SLEEP
             return
-        os.write(process.answers, bytes((message + 32,)))
+        forced = message is _Message.END and self._forced
+        self._forced = self._forced and not forced
+        os.write(process.answers, bytes((message if forced else message | 32,)))
 
     # Power, reset, clock.
 

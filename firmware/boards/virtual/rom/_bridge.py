@@ -43,14 +43,18 @@ def tell(letter, number=0):
 
 
 def ask(letter, number=0, data=None):
-    """Sends one message and returns when the bridge has acted on it."""
+    """Sends one message; returns when the bridge has acted on it.
+
+    Returns True when the bridge had to interrupt a program that did not sleep.
+    """
     tell(letter, number)
     if data:
         _write(data)
-    while _answer[0] != letter + 32:
+    _answer[0] = 0
+    while _answer[0] | 32 != letter | 32:
         if _read(_answer) != 1:
             sys.exit()  # the bridge is gone
-    _answer[0] = 0
+    return _answer[0] == letter
 
 
 def leave(letter, number=0):

@@ -16,15 +16,15 @@ import __main__
 
 _FLASH_QUIET_MS = const(3)  # LittleFS pauses less than this between two accesses
 
+_put = open(1, "wb").write  # noqa: SIM115
 flash = None  # the block device; _boot sets it
 raw = _bridge.start == _bridge.RAW  # which REPL follows
 
 
 def _unsound():
-    """Did Ctrl-C strike inside a garbage collection or LittleFS?  Then only a reset is safe.
+    """Did a forced Ctrl-C strike inside a garbage collection or LittleFS?  Only a reset helps.
 
-    The unix port raises KeyboardInterrupt right in the signal handler
-    (MICROPY_ASYNC_KBD_INTR).  The bridge waits for a sleeping program where it can.
+    The unix port raises KeyboardInterrupt right in the signal handler (MICROPY_ASYNC_KBD_INTR).
     """
     try:
         bytearray(16)
@@ -44,11 +44,11 @@ def run(function, *arguments):
             error = raised
     except KeyboardInterrupt as raised:
         error = raised
-    if isinstance(error, KeyboardInterrupt) and _unsound():
-        reset(_bridge.STOPPED)
     while True:
         try:
-            _bridge.ask(_bridge.END, int(raw))
+            if _bridge.ask(_bridge.END, int(raw)) and _unsound():
+                _put(b"KeyboardInterrupt: \n")
+                reset(_bridge.STOPPED)
             return error
         except KeyboardInterrupt:
             pass
@@ -87,5 +87,5 @@ def run_file(name):
 
 def reset(start=_bridge.BOOT):
     """Starts the board's program anew, in the same kind of REPL.  Never returns."""
-    sys.stdout.write("MPY: soft reboot\n")
+    _put(b"MPY: soft reboot\n")
     _bridge.leave(_bridge.SOFT, _bridge.RAW if raw else start)

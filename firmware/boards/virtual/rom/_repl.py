@@ -18,6 +18,7 @@ _CTRL_C = const(3)
 _CTRL_D = const(4)
 _CTRL_E = const(5)
 _BACKSPACE = (8, 127)
+_COMPOUND = (b"if", b"while", b"for", b"try", b"with", b"def", b"class", b"async")
 
 _WINDOW_BYTES = const(128)
 
@@ -129,13 +130,13 @@ def _line(prompt):
 
 
 def _unfinished(line, text):
-    """Does the statement go on?  In brackets, after a colon, in a block until an empty line."""
+    """Does the statement go on?  In brackets; a compound one until an empty line."""
     for pair in (b"()", b"[]", b"{}"):
         if text.count(pair[:1]) > text.count(pair[1:]):
             return True
-    if line.rstrip().endswith((b":", b"\\")) or text.startswith(b"@"):
-        return bool(line)
-    return bool(line) and text.find(b":\n") >= 0
+    if line.endswith(b"\\"):
+        return True
+    return bool(line) and (text[:1] == b"@" or text.split(b" ")[0].rstrip(b":") in _COMPOUND)
 
 
 def _pasted():

@@ -8,12 +8,32 @@ import time
 
 import _bridge
 from umachine import *  # noqa: F403
+from uctypes import bytearray_at
 
 PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
+
+
+class _Memory:
+    """Words of memory by address.  The unix port's own mem32 would open the host's /dev/mem."""
+
+    def __init__(self, size):
+        self._size = size
+
+    def __getitem__(self, address):
+        return int.from_bytes(bytearray_at(address, self._size), "little")
+
+    def __setitem__(self, address, value):
+        mask = (1 << 8 * self._size) - 1
+        bytearray_at(address, self._size)[:] = (value & mask).to_bytes(self._size, "little")
+
+
+mem8 = _Memory(1)
+mem16 = _Memory(2)
+mem32 = _Memory(4)
 
 
 def reset():
