@@ -167,12 +167,12 @@ class MQTTClient(simple.MQTTClient):
             now = clock.ticks_ms()
             self._sent_at = self._heard_at = now
             self._pinged_at = None
+            self._unacked = [(packet_id, packet, now) for packet_id, packet, _ in self._unacked]
             if self._subscriptions:
                 self._subscribe(self._subscriptions)
-            for index, (packet_id, packet, _) in enumerate(self._unacked):
+            for _, packet, _ in self._unacked:
                 self._write(bytes((packet[0] | _DUP,)))
                 self._write(memoryview(packet)[1:])
-                self._unacked[index] = (packet_id, packet, self._sent_at)
         except Exception:
             self.close()
             raise

@@ -1,0 +1,111 @@
+"""One twin and one virtual board for all tests here; each test deploys what it needs."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_tests.support import Twin
+from tools.board.deploy import deploy, project_files
+from tools.board.virtual import VirtualBoard
+from tools.toolchain import word_sizes
+from tools.twin.process import TwinProcess
+
+# Counts its reports, so that a test can see that none is missing.
+COUNTER = """
+import board, signet
+from signet import clock
+
+clock.while_waiting = board.feed
+link = signet.open("device.json", board)
+link.on_command = board.obey
+n = 0
+while True:
+    link.report({"n": n})
+    n += 1
+    link.poll(100)
+"""
+
+
+@pytest.fixture(scope="session")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    with Twin(tmp_path_factory.mktemp("twin")) as twin:
+        yield twin
+
+
+@pytest.fixture(scope="session")
+def _board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
+    # 32 bits as on an ESP32, wherever the machine can run it
+    bits = min(word_sizes())
+    with VirtualBoard(tmp_path_factory.mktemp("board"), bits=bits).create() as board:
+        yield board
+
+
+class Device:
+    """The board as deployed for one test: only its output since then."""
+
+    def __init__(self, board: VirtualBoard, twin: Twin) -> None:
+        self._board = board
+        self._twin = twin
+        self._since = 0
+        self.secret = ""
+
+    def run(
+        self, config: dict[str, Any], main: str | None = None, ca: Path | None = None
+    ) -> "Device":
+        """Deploys signet with this device.json, and `main` in place of main.py; starts it."""
+        files = project_files(config, ca or Path(self._twin.ready["ca_file"]))
+        if main is not None:
+            files["/main.py"] = main.encode()
+        self.secret = config.get("device_secret") or config.get("token") or ""
+        self._since = len(self._board.output())
+        deploy(self._board.device, files)
+        return self
+
+    def output(self) -> str:
+        """Returns what it printed since `run`, without the end of the program before it."""
+        return self._board.output()[self._since :].rpartition("KeyboardInterrupt: \n")[2]
+
+    def stop(self) -> None:
+        """Ends the program, so that the next test meets a silent board."""
+        line = os.open(self._board.device, os.O_RDWR | os.O_NOCTTY)
+        try:
+            before = len(self._board.output())
+            os.write(line, b"\r\x03")
+            self._board.wait_for(r"^>>> \Z", 10, before)
+        finally:
+            os.close(line)
+
+    def wait_for(self, pattern: str, timeout_s: float = 20) -> str:
+        """Waits for a line of output since `run`; returns what matched."""
+        return self._board.wait_for(pattern, timeout_s, self._since)[0]
+
+
+@pytest.fixture
+def device(_board: VirtualBoard, twin: Twin) -> Iterator[Device]:
+    device = Device(_board, twin)
+    yield device
+    printed = device.output()
+    device.stop()
+    assert "Traceback" not in printed
+    assert not device.secret or device.secret not in printed
+
+
+@pytest.fixture
+def config(twin: Twin) -> Callable[..., dict[str, Any]]:
+    """Makes a device.json for the ready device of a cloud: `config("enos", "mqtt", port=1)`."""
+
+    def make(cloud: str, way: str = "mqtt", **changes: Any) -> dict[str, Any]:
+        values = {
+            **TwinProcess.device_config(twin, cloud, way),
+            "retry_s": 1,
+            "report_interval_s": 1,
+        }
+        if cloud == "watson" and way == "mqtt":
+            values["insecure"] = True
+        values.update(changes)
+        return {key: value for key, value in values.items() if value is not None}
+
+    return make

@@ -1,0 +1,180 @@
+"""Does every report reach the cloud when the network, the broker or the cloud fails?"""
+
+import json
+import time
+
+import paho.mqtt.client as paho
+import pytest
+
+from host_tests.device.conftest import COUNTER
+
+CLOUDS = ["enos", "alibaba", "watson"]
+
+
+def _numbers(cloud, messages):
+    """The count that each stored report of COUNTER carries."""
+    numbers = []
+    for message in messages:
+        body = json.loads(message["payload"])
+        if cloud == "enos":
+            numbers.append(body["params"]["measurepoints"]["n"])
+        elif cloud == "alibaba":
+            numbers.append(body["params"]["n"]["value"])
+        else:
+            numbers.append(body["d"]["n"])
+    return numbers
+
+
+def _stored(twin, cloud, after, count):
+    return twin.wait_for_messages(cloud, count, after, direction="up", status="stored")
+
+
+def _wait_until_stored(twin, cloud, after, number, timeout_s=30):
+    """Waits until the cloud has the report `number`; returns all numbers in order of arrival."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = [m for m in twin.messages(cloud, after) if m["direction"] == "up"]
+        numbers = _numbers(
+            cloud, [m for m in found if m["status"] == "stored" and '"n"' in m["payload"]]
+        )
+        if number in numbers:
+            return numbers
+        assert time.monotonic() < deadline, numbers
+        time.sleep(0.05)
+
+
+def _none_missing(numbers):
+    assert sorted(set(numbers)) == list(range(max(numbers) + 1))
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_dropped_connection_loses_no_report(device, twin, config, cloud):
+    after = twin.last_id()
+    device.run(config(cloud, outbox_limit=200), COUNTER)
+    _wait_until_stored(twin, cloud, after, 3)
+    twin.fault("drop_connections")
+    device.wait_for("^connection lost: .*; next try in")
+    device.wait_for("^connected\n(?s:.*)^connected")
+    last = max(_numbers(cloud, _stored(twin, cloud, after, 4)))
+    _none_missing(_wait_until_stored(twin, cloud, after, last + 25))
+
+
+def test_a_broker_killed_and_restarted_loses_no_report(device, twin, config):
+    after = twin.last_id()
+    device.run(config("alibaba", "mqtts", outbox_limit=200), COUNTER)
+    _wait_until_stored(twin, "alibaba", after, 3)
+    twin.fault("kill_broker")
+    device.wait_for("^connection lost: ")
+    device.wait_for("^not connected: ")
+    twin.fault("start_broker")
+    device.wait_for("^connected\n(?s:.*)^connected")
+    _none_missing(_wait_until_stored(twin, "alibaba", after, 60))
+
+
+def test_a_lost_reply_is_asked_for_again_with_the_same_id(device, twin, config):
+    after = twin.last_id()
+    twin.fault("swallow_replies", n=1)
+    device.run(config("enos"))
+    assert device.wait_for("^no reply to report .*$", 30) == "no reply to report 1: sent again"
+    device.wait_for("^report 1 stored")
+    found = _stored(twin, "enos", after, 3)
+    ids = [json.loads(message["payload"])["id"] for message in found]
+    assert ids.count(ids[0]) == 2, "the cloud sees by the id that it is the same report"
+
+
+def test_a_lost_acknowledgement_is_sent_again_with_dup(device, twin, config):
+    after = twin.last_id()
+    twin.fault("swallow_pubacks", n=1)
+    device.run(config("watson", outbox_limit=200), COUNTER)
+    device.wait_for("^connection lost: the broker does not acknowledge", 30)
+    device.wait_for("^connected\n(?s:.*)^connected")
+    deadline = time.monotonic() + 20
+    while not any(m["dup"] for m in twin.messages("watson", after)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    last = max(_numbers("watson", _stored(twin, "watson", after, 1)))
+    _none_missing(_wait_until_stored(twin, "watson", after, last + 10))
+
+
+def test_a_stolen_client_id_is_noticed_and_no_report_is_lost(device, twin, config):
+    after = twin.last_id()
+    values = config("watson", outbox_limit=200)
+    device.run(values, COUNTER)
+    _wait_until_stored(twin, "watson", after, 3)
+    for times in (1, 2):
+        thief = paho.Client(
+            paho.CallbackAPIVersion.VERSION2,
+            client_id=f"d:{values['org_id']}:{values['type_id']}:{values['device_id']}",
+        )
+        thief.username_pw_set("use-token-auth", values["token"])
+        thief.connect(values["address"], values["port"])
+        thief.loop_start()
+        device.wait_for(rf"(?s:.*?connection lost){{{times}}}")
+        thief.disconnect()
+        thief.loop_stop()
+        device.wait_for(rf"(?s:.*?next try.*?\nconnected){{{times}}}")
+    assert "is another device using this identity?" in device.output()
+    last = max(_numbers("watson", _stored(twin, "watson", after, 1)))
+    _none_missing(_wait_until_stored(twin, "watson", after, last + 10))
+
+
+def test_a_report_to_a_wrong_topic_is_set_aside_and_the_next_one_stored(device, twin, config):
+    after = twin.last_id()
+    device.run(
+        config("watson"),
+        main="""
+import board, signet
+
+link = signet.open("device.json", board)
+link.report(b"x", topic="iot-2/cmd/own/fmt/json")
+link.report({"n": 1})
+print("flushed", link.flush(10000), len(link.outbox.dead))
+""",
+    )
+    device.wait_for("^flushed True 1")
+    assert "report 1 set aside: a device may publish to iot-2/evt" in device.output()
+    assert _numbers("watson", _stored(twin, "watson", after, 1)) == [1]
+    assert "connection lost" not in device.output()
+
+
+def test_watson_hangs_up_on_a_wrong_topic_and_the_board_goes_on(device, twin, config):
+    """What the check before sending spares: with it switched off, the cloud closes."""
+    after = twin.last_id()
+    device.run(
+        config("watson"),
+        main="""
+import board, signet
+
+link = signet.open("device.json", board)
+link._session._dialect.check_topic = lambda topic: None
+link.report(b"x", topic="iot-2/cmd/own/fmt/json")
+link.poll(500)
+link.outbox.set_aside(1, "test")
+link._session._flight.clear()
+link._session._client.forget(1)
+link._session._client.forget(2)
+link.report({"n": 1})
+print("flushed", link.flush(10000))
+""",
+    )
+    device.wait_for("^connection lost: closed by the peer")
+    device.wait_for("^flushed True")
+    assert _numbers("watson", _stored(twin, "watson", after, 1)) == [1]
+
+
+def test_a_raw_topic_of_another_device_does_not_stop_the_reports(device, twin, config):
+    after = twin.last_id()
+    device.run(
+        config("alibaba", "mqtts"),
+        main="""
+import board, signet
+
+link = signet.open("device.json", board)
+link.report(b"x", topic="/sys/other/device/thing/event/property/post")
+link.report({"n": 1})
+link.flush(10000)
+while True:
+    link.poll(1000)
+""",
+    )
+    assert _wait_until_stored(twin, "alibaba", after, 1) == [1]
