@@ -35,6 +35,7 @@ class Twin:
         ports = [word for name in _PORTS for word in (f"--{name}-port", "0")]
         command = [program, "twin", "--ready-file", self.ready_file, "--state", self.state, *ports]
         self.ready_file.parent.mkdir(parents=True, exist_ok=True)
+        self.ready_file.unlink(missing_ok=True)
         with self.output_file.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
@@ -136,3 +137,9 @@ class Twin:
             if time.monotonic() > deadline:
                 raise AssertionError(f"never printed {text!r}:\n{self.output()}")
             time.sleep(0.01)
+
+    def cli(self, *words: str) -> str:
+        """`signet twin WORDS` with this twin's state folder; its output. Must exit 0."""
+        program = Path(sys.executable).with_name("signet")
+        command = [program, "twin", *words, "--state", self.state]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout

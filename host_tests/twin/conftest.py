@@ -1,6 +1,7 @@
 """Which twin do the twin's own tests share? One for all tests that leave it as they found it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,4 +12,11 @@ from host_tests.support import Twin
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
     """A running twin, shared: do not disable its devices or leave faults behind."""
     with Twin(tmp_path_factory.mktemp("twin")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_twin(tmp_path: Path) -> Iterator[Twin]:
+    """A twin for this test alone, to break."""
+    with Twin(tmp_path) as running:
         yield running

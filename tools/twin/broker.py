@@ -34,12 +34,14 @@ log_type warning
 class Broker:
     """One mosquitto process, started, watched and ended by the twin.
 
-    folder: an existing folder of mode 0700 for its socket, configuration and log.
+    folder: an existing folder of mode 0700 for its socket and configuration.
+    log: the file that receives what it says.
     on_exit: called when it ends without having been told to.
     """
 
-    def __init__(self, folder: Path, on_exit: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, log: Path, on_exit: Callable[[], None]) -> None:
         self._folder = folder
+        self._log = log
         self._socket = folder / "mosquitto.sock"
         self._on_exit = on_exit
         self._process: asyncio.subprocess.Process | None = None
@@ -60,8 +62,7 @@ class Broker:
         user = "user root" if os.geteuid() == 0 else ""
         config = self._folder / "mosquitto.conf"
         config.write_text(_CONFIG.format(socket=self._socket, user=user))
-        log = self._folder / "mosquitto.log"
-        with log.open("ab") as errors:
+        with self._log.open("wb") as errors:
             self._process = await asyncio.create_subprocess_exec(
                 toolchain.mosquitto(),
                 "-c",
@@ -77,7 +78,7 @@ class Broker:
                 await self._wait_until_accepting(self._process)
         except TimeoutError:
             await self.kill()
-            last = log.read_text(errors="replace").strip().splitlines()[-1:]
+            last = self._log.read_text(errors="replace").strip().splitlines()[-1:]
             raise UserError(f"mosquitto did not start: {''.join(last) or 'no output'}") from None
         self._watch = asyncio.create_task(self._report_exit(self._process))
 

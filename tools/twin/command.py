@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import datetime
 import json
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,6 +76,16 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     asyncio.run(Twin(options, _print_event).run(_print_ready))
 
 
+@contextlib.contextmanager
+def _while_read() -> Iterator[None]:
+    """Serve on in silence when nobody reads any more: a pipe to `head`, say."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit):  # the latter is how rich tells of the former
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@_while_read()
 def _print_event(cloud: str, device: str, kind: str, text: str) -> None:
     """One line per event."""
     now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
@@ -86,15 +98,21 @@ def _print_event(cloud: str, device: str, kind: str, text: str) -> None:
     console.print(line, soft_wrap=True)
 
 
+@_while_read()
 def _print_ready(ready: dict[str, Any]) -> None:
-    table = Table("cloud", "way in", "address", "server name", "device")
+    table = Table("cloud", "way", "address", "server name", box=None, pad_edge=False)
+    devices = []
     for cloud, entry in ready["clouds"].items():
         device = " ".join(f"{k}={v}" for k, v in entry["device"].items() if k not in _SECRETS)
+        devices.append(f"{cloud:<8} {device}")
         for name, way in entry["ways"].items():
-            table.add_row(cloud, name, f"{way['address']}:{way['port']}", way["host"], device)
-            device = ""
+            table.add_row(cloud, name, f"{way['address']}:{way['port']}", way["host"])
     console.print(table)
     console.print(
+        "",
+        "One device per cloud is registered:",
+        *devices,
+        "",
         f"CA for the TLS ports: {ready['ca_file']}",
         "Secrets of these devices are in the ready file (--ready-file), readable by you alone.",
         "In another terminal: signet twin messages",
@@ -158,21 +176,17 @@ def messages(
         for message in found:
             print(json.dumps(message))
         return
-    table = Table("id", "time", "cloud", "device", "", "topic", "payload", "QoS", "status")
     for message in found:
         moment = datetime.datetime.fromtimestamp(message["received_ms"] / 1000).astimezone()
-        table.add_row(
-            str(message["id"]),
-            moment.strftime("%H:%M:%S"),
-            message["cloud"],
-            message["device"],
-            message["direction"],
-            Text(message["topic"]),
-            Text(str(message["payload"])),
-            str(message["qos"]),
-            Text(f"{message['status']} {message['reason']}".strip()),
-        )
-    console.print(table)
+        line = Text(f"{message['id']:>5} {moment:%H:%M:%S} {message['cloud']:<7} ")
+        line.append(f"{message['device']} {message['direction']:<4} ")
+        line.append(message["topic"], "cyan")
+        line.append(f" QoS {message['qos']} ")
+        good = message["status"] in ("stored", "sent", "acked")
+        line.append(message["status"], "green" if good else "red")
+        line.append(f" {message['reason']}" if message["reason"] else "")
+        line.append(f"  {message['payload']}")
+        console.print(line, soft_wrap=True)
 
 
 @contextlib.contextmanager

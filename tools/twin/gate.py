@@ -192,21 +192,21 @@ class Connection:
             self._hub.platform.publish(message)
 
     async def _read_connect(self) -> packets.Connect:
+        begun = False
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 while True:
                     data = await self._reader.read(65536)
                     if not data:
                         raise ClosedError("left without a CONNECT")
-                    if data[0] == 0x16 and not self._way.tls:
-                        raise MalformedError("TLS bytes on the plain port")
+                    if not begun:
+                        _check_first_byte(data[0])
+                    begun = True
                     if found := self._decoder.feed(data):
                         break
         except TimeoutError:
             raise ClosedError(f"no CONNECT within {_CONNECT_TIMEOUT_S:g} s") from None
         first, *self._queue = found
-        if first.kind != packets.CONNECT:
-            raise MalformedError("the first packet is not a CONNECT")
         packets.check_from_client(first)
         connect = packets.Connect.parse(first.body)
         self._decoder.limit = self._cloud.max_payload + _HEADROOM
@@ -475,6 +475,14 @@ class Connection:
             if publish.qos:
                 self._sent[publish.packet_id] = message_id
         self._writer.write(publish.encode())
+
+
+def _check_first_byte(first: int) -> None:
+    """A connection begins with a CONNECT (section 3.1); at once, as its length may never come."""
+    if first == 0x16:
+        raise MalformedError("TLS on the plain port; connect without TLS, or to the TLS port")
+    if first >> 4 != packets.CONNECT:
+        raise MalformedError("the first packet is not a CONNECT")
 
 
 def _ack(kind: int, packet_id: int) -> bytes:

@@ -45,7 +45,7 @@ class Hub:
     def __init__(self, store: Store, broker: Broker, report: Report) -> None:
         self.store = store
         self.broker = broker
-        self.platform = Platform(broker)
+        self.platform = Platform(broker, self._platform_lost)
         self.report = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
@@ -55,11 +55,15 @@ class Hub:
         # Rises over restarts: a device may remember the ids it has served.
         self._message_ids = itertools.count(int(time.time()))
 
+    def _platform_lost(self) -> None:
+        self.report("twin", "mosquitto", "fault", "the platform side lost its connection")
+
     async def admit(self, connection: "Connection", client: Client, clean: bool) -> Session:
         """Make `connection` the live one of its session; an older one is closed first."""
         session = self.sessions.setdefault(client.session, Session())
         while session.connection is not None:
             await session.connection.end("another connection took its place", 288)
+            session = self.sessions.setdefault(client.session, Session())
         session.connection = connection
         session.durable = not clean
         if clean:

@@ -7,16 +7,21 @@ is seen by the gate.
 import asyncio
 import contextlib
 import itertools
+from collections.abc import Callable
 
 from tools.twin import packets
 from tools.twin.broker import Broker
 
 
 class Platform:
-    """Publishes into the broker; reconnects by `start`."""
+    """Publishes into the broker; reconnects by `start`.
 
-    def __init__(self, broker: Broker) -> None:
+    on_lost: called when the broker closed the connection.
+    """
+
+    def __init__(self, broker: Broker, on_lost: Callable[[], None]) -> None:
         self._broker = broker
+        self._on_lost = on_lost
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
         self._packet_ids = itertools.cycle(range(1, 65536))
@@ -36,6 +41,7 @@ class Platform:
                 pass
         if writer is self._writer:
             self._writer = None
+            self._on_lost()
         writer.close()
 
     def publish(self, message: packets.Publish) -> bool:

@@ -65,6 +65,8 @@ class Twin:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         async with contextlib.AsyncExitStack() as stack:
+            if self._options.ready_file is not None:
+                self._options.ready_file.unlink(missing_ok=True)  # of one that was killed
             ready = await self._start(stack)
             text = json.dumps(ready, indent=2) + "\n"
             for file in (self._options.state / RUNNING, self._options.ready_file):
@@ -85,7 +87,7 @@ class Twin:
         devices = [ready_device(store, *entry) for entry in _READY]
         authority = Authority(state)
 
-        broker = Broker(folder, self._broker_died)
+        broker = Broker(folder, state / "mosquitto.log", self._broker_died)
         self._hub = hub = Hub(store, broker, self._report)
         stack.push_async_callback(broker.stop)
         stack.push_async_callback(hub.platform.stop)

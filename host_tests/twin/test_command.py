@@ -1,0 +1,199 @@
+"""How does `signet twin` start, end and answer, as a user sees it?"""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from host_tests.support import Twin
+from host_tests.twin.test_faults import children
+from host_tests.twin.wire import Raw, connect_of, paho, wait_until
+
+_SIGNET = Path(sys.executable).with_name("signet")
+
+
+def _run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [_SIGNET, "twin", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _gone(folder: Path) -> bool:
+    """Whether the process of a /proc folder ended (a zombie that nobody reaps counts)."""
+    try:
+        return (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    twin = Twin(tmp_path).start()
+    process = twin.process
+    assert process is not None
+    brokers = children(twin)
+    assert len(brokers) == 1
+    with Raw(twin.way("enos")) as raw:
+        raw.login(connect_of(twin, "enos"))
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        assert raw.closed()
+    assert all(map(_gone, brokers))
+    assert not twin.ready_file.exists()
+    assert not (twin.state / "run").exists()
+    assert "Traceback" not in twin.output()
+
+
+def test_a_killed_twin_leaves_no_broker(tmp_path: Path) -> None:
+    twin = Twin(tmp_path).start()
+    process = twin.process
+    assert process is not None
+    (broker,) = children(twin)
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    wait_until(lambda: _gone(broker))
+    with Twin(tmp_path) as again:  # and nothing that is in the way of the next
+        assert again.ready["pid"] != twin.ready["pid"]
+
+
+def test_what_holds_secrets_is_readable_by_its_owner_alone(twin: Twin) -> None:
+    for path in (twin.ready_file, Path(twin.ready["database"]), twin.state / "ca.key"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(twin.ready["control"]).parent.stat().st_mode) == 0o700
+
+
+def test_the_ready_file_names_every_way_in_and_all_of_them_accept(twin: Twin) -> None:
+    assert set(twin.ready["clouds"]) == {"enos", "alibaba", "watson"}
+    assert twin.ready["pid"] == twin.process.pid if twin.process else False
+    for entry in twin.ready["clouds"].values():
+        for way in entry["ways"].values():
+            Raw(way).socket.close()
+
+
+def test_ca_devices_and_messages_outlive_a_restart(tmp_path: Path) -> None:
+    with Twin(tmp_path) as first:
+        with paho(first, "watson") as device:
+            device.publish("iot-2/evt/status/fmt/json", b"{}")
+        ca = Path(first.ready["ca_file"]).read_bytes()
+        devices = [first.device(cloud) for cloud in first.ready["clouds"]]
+    with Twin(tmp_path) as second:
+        assert Path(second.ready["ca_file"]).read_bytes() == ca
+        assert [second.device(cloud) for cloud in second.ready["clouds"]] == devices
+        assert second.messages("watson")[0]["topic"] == "iot-2/evt/status/fmt/json"
+
+
+def test_two_twins_run_side_by_side_and_one_folder_has_one(twin: Twin, own_twin: Twin) -> None:
+    with Raw(twin.way("enos")) as one, Raw(own_twin.way("enos")) as other:
+        assert one.login(connect_of(twin, "enos")) == 0
+        assert other.login(connect_of(own_twin, "enos")) == 0
+    refused = _run("--state", twin.state)
+    assert refused.returncode == 2
+    assert "another twin" in refused.stderr
+
+
+def test_a_taken_port_that_was_asked_for_is_one_clear_error(twin: Twin, tmp_path: Path) -> None:
+    port = twin.way("enos")["port"]
+    refused = _run("--state", tmp_path / "state", "--enos-port", port)
+    assert refused.returncode == 2
+    assert str(port) in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_ready_file_without_a_folder_is_one_clear_error(tmp_path: Path) -> None:
+    refused = _run("--state", tmp_path, "--ready-file", tmp_path / "no" / "ready.json")
+    assert refused.returncode == 2
+    assert "no folder" in refused.stderr.replace("\n", " ")
+
+
+def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
+    after = twin.last_id()
+    with paho(twin, "watson") as device:
+        device.subscribe("iot-2/cmd/+/fmt/+")
+        device.publish("iot-2/evt/status/fmt/json", b'{"t":1}')
+        sent = json.loads(twin.cli("command", "watson", "reboot", '{"in": 5}'))
+        assert sent["sent"]
+        assert device.next().payload == b'{"in":5}'
+    lines = twin.cli("messages", "watson", "--after", str(after), "--json").splitlines()
+    assert json.loads(lines[0])["payload"] == '{"t":1}'
+    assert "iot-2/evt" in twin.cli("messages", "watson", "--after", str(after))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("command", "watson", "reboot", "not json"),
+        ("command", "watson", "reboot", "[1]"),
+        ("command", "mars", "reboot"),
+        ("device", "add", "mars", "p", "d"),
+        ("device", "add", "watson", "no-type", "d"),
+        ("device", "disable", "enos", "p", "nobody"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_clear_error(
+    twin: Twin, words: tuple[str, ...]
+) -> None:
+    refused = _run(*words, "--state", twin.state)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("signet: ")
+    assert "Traceback" not in refused.stderr
+
+
+def test_without_a_twin_the_command_line_says_how_to_start_one(tmp_path: Path) -> None:
+    assert "`signet twin`" in _run("command", "enos", "set", "--state", tmp_path).stderr
+
+
+def test_a_new_device_logs_in_with_the_secret_shown_once(twin: Twin) -> None:
+    shown = json.loads(twin.cli("device", "add", "enos", "signetEnOS", "board-9"))
+    twin.ready["clouds"]["enos"]["extra"] = shown
+    listed = twin.cli("device", "list")
+    assert "board-9" in listed
+    assert shown["device_secret"] not in listed
+    original = twin.ready["clouds"]["enos"]["device"]
+    twin.ready["clouds"]["enos"]["device"] = shown
+    try:
+        with Raw(twin.way("enos")) as raw:
+            assert raw.login(connect_of(twin, "enos")) == 0
+    finally:
+        twin.ready["clouds"]["enos"]["device"] = original
+
+
+def test_it_never_prints_a_secret(twin: Twin) -> None:
+    for entry in twin.ready["clouds"].values():
+        for name in ("device", "application"):
+            for key, value in entry.get(name, {}).items():
+                if "secret" in key or "token" in key:
+                    assert value not in twin.output()
+
+
+def test_it_runs_with_no_terminal_and_closed_output(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    process = subprocess.Popen(
+        [_SIGNET, "twin", "--state", tmp_path / "s", "--ready-file", ready, "--enos-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        wait_until(ready.exists)
+        assert process.stdout is not None
+        process.stdout.close()  # a pipe to `head`, say
+        way = json.loads(ready.read_text())["clouds"]["enos"]["ways"]["mqtt"]
+        with Raw(way) as raw:
+            raw.send(b"\xc0\x00")
+            assert raw.closed()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(20)
