@@ -97,7 +97,10 @@ class Twin:
 
     def last_id(self) -> int:
         """The id of the newest message, to pass as `after` later; 0 without any."""
-        return max((message["id"] for message in self.messages()), default=0)
+        last = 0
+        while page := self.messages(after=last):
+            last = page[-1]["id"]
+        return last
 
     def wait_for_messages(
         self, cloud: str, count: int, after: int = 0, timeout_s: float = 20.0, **values: Any

@@ -13,6 +13,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
     """A running twin, shared: do not disable its devices or leave faults behind."""
     with Twin(tmp_path_factory.mktemp("twin")) as running:
         yield running
+        assert "Traceback" not in running.output()
 
 
 @pytest.fixture
@@ -20,3 +21,4 @@ def own_twin(tmp_path: Path) -> Iterator[Twin]:
     """A twin for this test alone, to break."""
     with Twin(tmp_path) as running:
         yield running
+        assert "Traceback" not in running.output()

@@ -10,6 +10,8 @@ import ssl
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from host_tests.support import Twin
 from host_tests.twin.wire import (
@@ -214,6 +216,19 @@ def test_a_report_is_on_file_before_its_puback(twin: Twin) -> None:
             assert twin.messages("watson", after)[-1]["payload"] == str(number)
 
 
+def test_every_report_of_a_flood_is_on_file_and_acknowledged(twin: Twin) -> None:
+    after = twin.last_id()
+    wanted = list(range(1, 2001))
+    with Raw(twin.way("watson")) as raw:
+        raw.login(connect_of(twin, "watson"))
+        flood = [packets.Publish(_UP["watson"], b"x", 1, packet_id=n).encode() for n in wanted]
+        raw.send(b"".join(flood))
+        received = [raw.receive() for _ in wanted]
+    assert [packet.packet_id() for packet in received if packet] == wanted
+    assert len(twin.wait_for_messages("watson", 1000, after, direction="up")) == 1000  # a page
+    assert twin.last_id() - after == 2000
+
+
 def test_bytes_that_are_no_text_are_kept(twin: Twin) -> None:
     after = twin.last_id()
     with paho(twin, "alibaba") as client:
@@ -371,6 +386,19 @@ def test_a_malformed_packet_closes_this_connection_only(twin: Twin, data: bytes)
         assert bad.closed()
         good.send(packets.encode(packets.PINGREQ, 0, b""))
         assert good.receive() is not None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.binary(min_size=1, max_size=200), logged_in=st.booleans())
+def test_no_bytes_disturb_the_twin(twin: Twin, data: bytes, logged_in: bool) -> None:
+    with Raw(twin.way("enos")) as raw:
+        if logged_in:
+            assert raw.login(connect_of(twin, "enos")) == 0
+        raw.send(data)
+        raw.socket.shutdown(socket.SHUT_WR)
+        while raw.receive() is not None:
+            pass
+    assert "Traceback" not in twin.output()
 
 
 def test_silence_beyond_the_keepalive_closes(twin: Twin) -> None:

@@ -17,11 +17,13 @@ from tools.ui import UserError
 
 _START_TIMEOUT_S = 10.0
 
+# No bound on the queue: mosquitto would drop PUBACKs, too, once a client has as many packets
+# waiting. A device that sends fast and reads late must still get every one.
 _CONFIG = """\
 listener 0 {socket}
 allow_anonymous true
 persistence false
-max_queued_messages 1000
+max_queued_messages 0
 max_inflight_messages 20
 sys_interval 0
 log_dest stderr

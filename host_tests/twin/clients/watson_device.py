@@ -36,6 +36,7 @@ client.commandCallback = lambda command: say(
 )
 client.connect()
 say(event="connected", ok=client.isConnected())
+client.subscriptionsAcknowledged.wait(30)  # it subscribes to commands by itself, a bit later
 published = client.publishEvent(
     "status", "json", {"temperature": 21.5}, qos=1, onPublish=lambda: say(event="acknowledged")
 )
