@@ -44,7 +44,10 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     device = size.read_device(tmp_path / "device.json")
     assert device == size.Device(cloud, "mqtt", tls=False)
-    assert set(done.stdout.split()) == size.needed(device)
+    loaded = set(done.stdout.split())
+    assert loaded <= size.needed(device)
+    # Its rules leave the heap again when they have been checked; in the flash they stay.
+    assert size.needed(device) - loaded <= {"signet.config"}
 
 
 def test_import_signet_alone_loads_no_cloud_no_client_and_no_tls():
