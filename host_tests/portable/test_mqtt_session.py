@@ -46,7 +46,7 @@ class _Client:
 
 def _session(dialect=None):
     lines = []
-    config = {"window": 2, "keepalive_s": 60, "clean_session": True}
+    config = {"window": 2, "keepalive_s": 60, "clean_session": True, "tls": False}
     dialect = dialect or Alibaba({"product_key": "pk", "device_name": "dn"})
     session = mqtt.MqttSession(config, dialect, lines.append)
     session._client = client = _Client()

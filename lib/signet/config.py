@@ -72,7 +72,7 @@ def check(values, log=print):
     if not isinstance(values, dict):
         raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
     cloud = _value(values, _COMMON[0])
-    identity = _module(cloud, "identity")
+    identity = __import__("signet.cloud." + cloud + ".identity", None, None, ("*",))
     fields = _COMMON + identity.FIELDS
     known = [field[0] for field in fields]
     for key in sorted(values):
@@ -96,20 +96,6 @@ def check(values, log=print):
     for warning in identity.check(config):
         log("warning: " + warning)
     return config
-
-
-def session(config, log=print):
-    """Makes the Session that the configuration names; loads its modules only now.
-
-    Args:
-        config: dict from `load`.
-        log: function of one str.
-    """
-    return _module(config["cloud"], config["way"]).session(config, log)
-
-
-def _module(cloud, name):
-    return __import__("signet.cloud.{}.{}".format(cloud, name), None, None, ("*",))
 
 
 def _check_file(path):

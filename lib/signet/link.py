@@ -117,7 +117,7 @@ class Link:
                 if not clock.is_set() and not self._board.set_clock():
                     self._log("the clock is not set; reports go without their time")
             self._session.open(clock.Deadline(_OPEN_MS))
-        except SignetError as error:
+        except (SignetError, MemoryError) as error:
             self._back_off("not connected", error)
             return
         self._log("connected")
@@ -133,7 +133,7 @@ class Link:
                     break
                 self._submitted = entry[0]
             event = self._session.poll(timeout_ms)
-        except SignetError as error:
+        except (SignetError, MemoryError) as error:
             event = ("lost", error)
         if event is None:
             return

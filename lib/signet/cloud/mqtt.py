@@ -58,6 +58,11 @@ class MqttSession:
         self._log = log
         self._flight = []
         self._next_id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat ids
+        self._secure = None
+        if config["tls"]:
+            from signet.net.secure import TlsChannel
+
+            self._secure = TlsChannel
         self._client = client = MQTTClient(
             "",
             keepalive_s=config["keepalive_s"],
@@ -80,8 +85,8 @@ class MqttSession:
         config, client = self._config, self._client
         client.set_login(*self._dialect.login(clock.unix_ms()))
         channel = TcpChannel(config["address"] or config["host"], config["port"], deadline)
-        if config["tls"]:
-            channel = self._secure(channel, deadline)
+        if self._secure is not None:
+            channel = self._secure(channel, config["host"], self._ca(channel), deadline)
         try:
             client.connect(Stream(channel))
             for entry in self._flight:
@@ -94,16 +99,13 @@ class MqttSession:
                 raise
             raise Refused("{}; {}".format(error, hint), error.code)
 
-    def _secure(self, channel, deadline):
-        from signet.net.secure import TlsChannel
-
+    def _ca(self, channel):
         try:
             with open(self._config["ca"], "rb") as file:
-                ca = file.read()
+                return file.read()
         except OSError:
             channel.close()
             raise ConfigError("ca", "there is no such file on the board", "ca.pem")
-        return TlsChannel(channel, self._config["host"], ca, deadline)
 
     def submit(self, key, report):
         """Hands one report to the wire.

@@ -58,7 +58,7 @@ class TcpChannel:
     def __init__(self, host, port, deadline):
         try:
             addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # CPython: a label that DNS does not allow
             raise Lost(
                 "cannot find {}: {}; check the name and the network".format(host, reason(error))
             )

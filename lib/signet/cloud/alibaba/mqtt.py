@@ -76,5 +76,5 @@ def _timed(value, time_ms):
 
 
 def session(config, log):
-    """Returns the Session for a checked configuration; arguments as in config.session."""
+    """Returns the Session; config: dict from config.load, log: function of one str."""
     return mqtt.MqttSession(config, _Dialect(config), log)

@@ -61,5 +61,5 @@ class _Dialect:
 
 
 def session(config, log):
-    """Returns the Session for a checked configuration; arguments as in config.session."""
+    """Returns the Session; config: dict from config.load, log: function of one str."""
     return mqtt.MqttSession(config, _Dialect(config), log)

@@ -1,0 +1,24 @@
+"""Does the device program fit the heap that DESIGN allows, 64 KiB on a 32-bit MicroPython?"""
+
+from pathlib import Path
+
+import pytest
+
+from tools.board.deploy import deploy_project
+from tools.board.virtual import VirtualBoard
+from tools.toolchain import word_sizes
+
+pytestmark = pytest.mark.skipif(32 not in word_sizes(), reason="no 32-bit MicroPython here")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "way"), [("enos", "mqtt"), ("alibaba", "mqtts"), ("watson", "mqtts")]
+)
+def test_it_reports_and_reconnects_in_64_kib(tmp_path, twin, config, cloud, way):
+    with VirtualBoard(tmp_path, heap="64k").create() as board:
+        deploy_project(board.device, config(cloud, way), Path(twin.ready["ca_file"]))
+        stored = board.wait_for("^report 2 stored", 20)
+        twin.fault("drop_connections", cloud=cloud)
+        lost = board.wait_for("^connection lost", 20, stored.end())
+        board.wait_for("^report . stored", 20, lost.end())
+        assert "memory" not in board.output()
