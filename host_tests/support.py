@@ -1,79 +1,25 @@
 """Which far side do tests talk to? A twin of their own, on private ports, in a private folder."""
 
-import json
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.lifeline import die_with_parent
-from tools.twin import control
+from tools.twin.process import TwinProcess
 
 _PORTS = ("enos", "alibaba", "alibaba-tls", "watson", "watson-tls")
-_START_TIMEOUT_S = 30.0
-_STOP_TIMEOUT_S = 15.0
 
 
-class Twin:
-    """`signet twin` in a process of its own; also a context manager.
+class Twin(TwinProcess):
+    """`signet twin` on free ports, and what tests ask of it.
 
     folder: where its state, its ready file and its output go; keep one to keep its registry.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.state = folder / "twin"
-        self.ready_file = folder / "twin-ready.json"
-        self.output_file = folder / "twin.log"
-        self.ready: dict[str, Any] = {}
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> "Twin":
-        """Start it and return when every listener accepts."""
-        program = Path(sys.executable).with_name("signet")
-        ports = [word for name in _PORTS for word in (f"--{name}-port", "0")]
-        command = [program, "twin", "--ready-file", self.ready_file, "--state", self.state, *ports]
-        self.ready_file.parent.mkdir(parents=True, exist_ok=True)
-        self.ready_file.unlink(missing_ok=True)
-        with self.output_file.open("ab") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
-            )
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self.ready_file.exists():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"the twin did not start:\n{self.output()}")
-            time.sleep(0.01)
-        self.ready = json.loads(self.ready_file.read_text())
-        return self
-
-    def stop(self) -> int:
-        """End it as Ctrl-C does; its exit status."""
-        process, self.process = self.process, None
-        if process is None:
-            return 0
-        process.send_signal(signal.SIGINT)
-        try:
-            return process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
-
-    def __enter__(self) -> "Twin":
-        return self if self.process else self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def output(self) -> str:
-        """Everything it printed so far."""
-        return self.output_file.read_text(errors="replace")
+        super().__init__(folder, dict.fromkeys(_PORTS, 0))
 
     def device(self, cloud: str) -> dict[str, str]:
         """The ready device of a cloud: identity and secret, in the cloud's own words."""
@@ -84,16 +30,6 @@ class Twin:
         """Address, port, TLS and host name of a way in: "mqtt" or "mqtts"."""
         way: dict[str, Any] = self.ready["clouds"][cloud]["ways"][name]
         return way
-
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One request over the control socket. raises: UserError with the twin's error."""
-        return control.ask(Path(self.ready["control"]), request)
-
-    def messages(self, cloud: str | None = None, after: int = 0) -> list[dict[str, Any]]:
-        """Messages as stored, with an id above `after`."""
-        request = {"do": "messages", "cloud": cloud, "after": after}
-        messages: list[dict[str, Any]] = self.ask(request)["messages"]
-        return messages
 
     def last_id(self) -> int:
         """The id of the newest message, to pass as `after` later; 0 without any."""
@@ -122,7 +58,11 @@ class Twin:
             time.sleep(0.01)
 
     def command(
-        self, cloud: str, name: str, data: dict[str, Any] | None = None, device: str | None = None
+        self,
+        cloud: str,
+        name: str,
+        data: Mapping[str, Any] | None = None,
+        device: str | None = None,
     ) -> dict[str, Any]:
         """Send a command: {"sent", "topic", "device"} and "reply" or "queued"."""
         return self.ask(

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.support import Twin
-from host_tests.twin.test_faults import children
-from host_tests.twin.wire import Raw, connect_of, paho, wait_until
+from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
 
 _SIGNET = Path(sys.executable).with_name("signet")
 

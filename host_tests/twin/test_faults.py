@@ -3,13 +3,20 @@
 import json
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from host_tests.support import Twin
-from host_tests.twin.wire import Paho, Raw, application_connect, connect_of, paho, wait_until
+from host_tests.twin.wire import (
+    Paho,
+    Raw,
+    application_connect,
+    children,
+    connect_of,
+    paho,
+    wait_until,
+)
 from tools.twin import packets
 from tools.ui import UserError
 
@@ -81,8 +88,7 @@ def test_a_killed_broker_closes_all_refuses_with_3_and_serves_again_when_started
 
 def test_a_broker_that_dies_by_itself_is_started_again(own_twin: Twin) -> None:
     (broker,) = children(own_twin)
-    broker_pid = int(broker.name)
-    os.kill(broker_pid, signal.SIGKILL)
+    os.kill(int(broker.name), signal.SIGKILL)
     own_twin.wait_for_output("starting it again")
 
     def serves() -> bool:
@@ -90,21 +96,6 @@ def test_a_broker_that_dies_by_itself_is_started_again(own_twin: Twin) -> None:
             return raw.login(connect_of(own_twin, "enos")) == 0
 
     wait_until(serves)
-
-
-def children(twin: Twin) -> list[Path]:
-    """The /proc folders of the twin's child processes."""
-    pid = str(twin.ready["pid"])
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            except OSError:
-                continue
-            if parent == pid:
-                found.append(folder)
-    return found
 
 
 def test_an_unknown_fault_is_an_error(twin: Twin) -> None:

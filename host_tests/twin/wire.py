@@ -9,6 +9,7 @@ import queue
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
@@ -213,3 +214,18 @@ def wait_until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline, "never became true"
         time.sleep(0.01)
+
+
+def children(twin: Twin) -> list[Path]:
+    """The /proc folders of the twin's child processes."""
+    pid = str(twin.ready["pid"])
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            except OSError:
+                continue
+            if parent == pid:
+                found.append(folder)
+    return found

@@ -3,10 +3,11 @@
 Over a Unix socket that only its owner can reach: one JSON object a line in, one out.
 
 - {"do": "command", "cloud", "name", "data", "device"?, "timeout_s"?}: see `Hub.command`.
-- {"do": "messages", "cloud"?, "after"?}: {"messages": [...]} with higher ids, oldest first, at most
-  1000; ask again with the last id for more.
-- {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker, drop_connections
-  ("cloud"? for one cloud's alone), swallow_replies or swallow_pubacks ("n": how many, default 1).
+- {"do": "messages", "cloud"?, "after"?}: {"messages": [...]} with ids above, oldest first, at
+  most 1000; ask again with the last id for more.
+- {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
+  drop_connections ("cloud"? for one cloud's alone), swallow_replies or swallow_pubacks ("n": how
+  many, default 1).
 
 Errors come back as {"error": text}.
 """
