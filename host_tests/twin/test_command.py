@@ -136,6 +136,9 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("command", "mars", "reboot"),
         ("device", "add", "mars", "p", "d"),
         ("device", "add", "watson", "no-type", "d"),
+        ("device", "add", "enos", "p", "a&b"),
+        ("device", "add", "enos", "p/q", "d"),
+        ("device", "add", "watson", "org/type", "d", "--policy", "none"),
         ("device", "disable", "enos", "p", "nobody"),
     ],
 )
@@ -196,3 +199,12 @@ def test_it_runs_with_no_terminal_and_closed_output(tmp_path: Path) -> None:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGTERM)
             process.wait(20)
+
+
+def test_messages_cannot_command_the_terminal(twin: Twin) -> None:
+    after = twin.last_id()
+    with paho(twin, "watson") as device:
+        device.publish("iot-2/evt/status/fmt/txt", b"\x1b[2Jgone")
+    shown = twin.cli("messages", "watson", "--after", str(after))
+    assert "\x1b" not in shown
+    assert "\\x1b[2Jgone" in shown

@@ -130,6 +130,7 @@ def test_a_disabled_device_is_refused_until_enabled(own_twin: Twin) -> None:
 
 def test_the_tls_ports_show_a_certificate_of_the_twins_own_ca(twin: Twin) -> None:
     context = ssl.create_default_context(cafile=twin.ready["ca_file"])
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # RFC 5280 to the letter
     for cloud in ("alibaba", "watson"):
         way = twin.way(cloud, "mqtts")
         with (
@@ -137,6 +138,16 @@ def test_the_tls_ports_show_a_certificate_of_the_twins_own_ca(twin: Twin) -> Non
             context.wrap_socket(plain, server_hostname=way["host"]) as secured,
         ):
             assert secured.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_the_certificate_is_not_for_any_name(twin: Twin) -> None:
+    way = twin.way("watson", "mqtts")
+    context = ssl.create_default_context(cafile=twin.ready["ca_file"])
+    with (
+        socket.create_connection((way["address"], way["port"]), TIMEOUT_S) as plain,
+        pytest.raises(ssl.SSLCertVerificationError, match=r"[Hh]ostname"),
+    ):
+        context.wrap_socket(plain, server_hostname="cloud.example.org")
 
 
 def test_a_client_without_the_ca_is_explained(twin: Twin) -> None:

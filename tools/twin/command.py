@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,13 +181,18 @@ def messages(
         moment = datetime.datetime.fromtimestamp(message["received_ms"] / 1000).astimezone()
         line = Text(f"{message['id']:>5} {moment:%H:%M:%S} {message['cloud']:<7} ")
         line.append(f"{message['device']} {message['direction']:<4} ")
-        line.append(message["topic"], "cyan")
+        line.append(_visible(message["topic"]), "cyan")
         line.append(f" QoS {message['qos']} ")
         good = message["status"] in ("stored", "sent", "acked")
         line.append(message["status"], "green" if good else "red")
         line.append(f" {message['reason']}" if message["reason"] else "")
-        line.append(f"  {message['payload']}")
+        line.append(f"  {_visible(str(message['payload']))}")
         console.print(line, soft_wrap=True)
+
+
+def _visible(text: str) -> str:
+    """A device's own text without control characters, which could command the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @contextlib.contextmanager
@@ -217,6 +223,8 @@ def list_devices(state: State = _DEFAULT_STATE) -> None:
     console.print(table)
 
 
+_NAME = re.compile(r"[A-Za-z0-9._@:-]{1,64}")  # no cloud takes more; separators never
+
 _Cloud = Annotated[str, typer.Argument(help="enos, alibaba or watson.")]
 _Product = Annotated[str, typer.Argument(help="Product key; Watson: org/type.")]
 _Name = Annotated[str, typer.Argument(help="Device key, device name or device id.")]
@@ -235,8 +243,13 @@ def add_device(
         raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
     if policy not in ("token", "certificate"):
         raise UserError(f"there is no policy {policy!r}; use token or certificate")
-    if cloud == "watson" and len(product.split("/")) != 2:
-        raise UserError(f"{product!r} is not of the form org/type")
+    parts = [*product.split("/"), name]
+    if len(parts) != (3 if cloud == "watson" else 2):
+        form = "of the form org/type" if cloud == "watson" else "a product key"
+        raise UserError(f"{product!r} is not {form}")
+    for part in parts:
+        if not _NAME.fullmatch(part):
+            raise UserError(f"{part!r} is not 1 to 64 letters, digits, or any of - _ . @ :")
     with _store(state) as store:
         if store.device(cloud, "device", product, name):
             raise UserError(f"{cloud} has a device {name!r} in {product!r} already")

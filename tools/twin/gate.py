@@ -23,7 +23,7 @@ from tools.twin.packets import (
 
 _CONNECT_TIMEOUT_S = 20.0
 _BROKER_TIMEOUT_S = 5.0
-_CONNECT_LIMIT = 8192  # a CONNECT that is longer is no device's
+_CONNECT_LIMIT = 5 * 65537 + 10  # section 3.1: five fields of at most 65535 bytes
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
 _PUSH_ID = 65535  # packet id of the gate's own SUBSCRIBE, done before the device may use it
 

@@ -78,7 +78,7 @@ class Alibaba(Cloud):
         mode = "2" if way.tls else "3"
         if options.get("securemode") != mode:
             port = "the TLS port" if way.tls else "the plain port"
-            reason = f"securemode is {options.get('securemode')}, but {port} takes {mode}"
+            reason = f"securemode is {options.get('securemode')!r}, but {port} takes {mode}"
             raise RefusedError(self.name, "mode", reason)
         # The C SDK's header: below 30 s refused, above 1200 s taken as 1200 s.
         if connect.keepalive_s < 30:

@@ -125,7 +125,7 @@ class EnOS(Cloud):
             raise RefusedError(self.name, "form", reason)
         mode = options.get("securemode", "2")
         if mode != "2":
-            reason = f"securemode {mode} is not in this twin; use securemode=2 (device secret)"
+            reason = f"securemode {mode!r} is not in this twin; use securemode=2 (device secret)"
             raise RefusedError(self.name, "mode", reason)
         device = self._device(connect)
         fields = {
