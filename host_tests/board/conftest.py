@@ -1,7 +1,9 @@
 """A virtual board for each test, of each word width that this machine has."""
 
 import os
+import select
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,11 +16,26 @@ PROMPT = r"^>>> \Z"
 
 
 class Serial:
-    """A terminal on the board's serial line."""
+    """A terminal on the board's serial line; it shows at once what comes, as a terminal does."""
 
     def __init__(self, board: VirtualBoard) -> None:
         self._board = board
         self._line = os.open(board.device, os.O_RDWR | os.O_NOCTTY)
+        self._shown = b""
+        self._news = threading.Condition()
+        self._closed_read, self._closed_write = os.pipe()
+        self._reader = threading.Thread(target=self._show, daemon=True)
+        self._reader.start()
+
+    def _show(self) -> None:
+        while self._closed_read not in select.select([self._line, self._closed_read], [], [])[0]:
+            try:
+                data = os.read(self._line, 65536)
+            except OSError:  # the board is gone
+                return
+            with self._news:
+                self._shown += data
+                self._news.notify_all()
 
     def type(self, text: str) -> int:
         """Sends text; returns where in the board's output to look for what comes of it."""
@@ -26,12 +43,17 @@ class Serial:
         os.write(self._line, text.encode())
         return before
 
-    def read(self) -> bytes:
-        """Returns what has come over the line, at least a byte."""
-        return os.read(self._line, 65536)
+    def read_until(self, end: bytes) -> bytes:
+        """Returns all that came over the line, once it ends so."""
+        with self._news:
+            assert self._news.wait_for(lambda: self._shown.endswith(end), 10), self._shown
+            return self._shown
 
     def close(self) -> None:
+        os.close(self._closed_write)
+        self._reader.join()
         os.close(self._line)
+        os.close(self._closed_read)
 
 
 @pytest.fixture(params=toolchain.word_sizes(), ids="{}-bit".format)

@@ -42,9 +42,13 @@ def test_an_exception_in_main_py_leads_to_the_prompt(
     before = len(board.output())
     board.reset()
     board.wait_for(PROMPT, since=before)
-    assert board.output()[before:].startswith(
-        'Traceback (most recent call last):\n  File "main.py", line 1, in <module>\n'
-        "ImportError: no module named 'nothing_here'\n"
+    assert (
+        board.output()[before:]
+        .lstrip()
+        .startswith(
+            'Traceback (most recent call last):\n  File "main.py", line 1, in <module>\n'
+            "ImportError: no module named 'nothing_here'\n"
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""Does real mpremote drive the virtual board?  (mpremote's own reference: docs/reference/mpremote.rst)"""
+"""Does real mpremote drive the virtual board?  (docs/reference/mpremote.rst)"""
 
 import hashlib
 import os

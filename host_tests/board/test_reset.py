@@ -63,8 +63,8 @@ def test_an_unfed_watchdog_restarts_the_board_with_cause_3(
 
 def test_a_fed_watchdog_does_nothing(board: VirtualBoard, serial: Serial) -> None:
     text = (
-        "import machine, time; w = machine.WDT(timeout=2000)\r"
-        "for n in range(50): w.feed(); time.sleep_ms(50)\r\rprint('still' + ' here')\r"
+        "import machine, time; w = machine.WDT(timeout=1000)\r"
+        "for n in range(30): w.feed(); time.sleep_ms(40)\r\rprint('still' + ' here')\r"
     )
     since = serial.type(text)
     board.wait_for("^still here$", since=since)

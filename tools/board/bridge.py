@@ -29,13 +29,14 @@ from tools.board import rom
 
 _OUTPUT_LIMIT = 1 << 20
 _QUEUE_LIMIT = 1 << 16  # serial bytes that nobody has taken yet
-_PATIENCE_S = 0.2
+_PATIENCE_S = 0.1
 _BETWEEN_INTERRUPTS_S = 0.02
 _CRASH_PAUSE_S = 0.2  # a board whose MicroPython crashed at once must not spin
 _ATTACH_POLL_S = 0.01
 _LONGEST_WAIT_S = 60.0
 _INTERRUPT = 3
-_START_RAW = 1  # of 0 boot, 1 raw, 2 stopped
+_START_RAW = 1  # 0: boot.py, main.py, prompt
+_START_STOPPED = 2
 
 
 class Cause(enum.IntEnum):
@@ -58,6 +59,8 @@ class _Message(enum.IntEnum):
     WATCH = ord("W")
     FEED = ord("F")
     MEMORY = ord("M")
+    AGAIN = ord("A")
+    CUT = ord("O")
 
 
 _FORMAT = "<Bi"
@@ -142,6 +145,7 @@ class Bridge(threading.Thread):
         self.changed = threading.Condition()
         self.boots = 0
         self.crashes = 0
+        self.cuts = 0
         self._text = ""
         self._forgotten = 0  # characters of output before `_text`
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -163,6 +167,7 @@ class Bridge(threading.Thread):
         self._watchdog_s = 0.0
         self._watchdog_at: float | None = None
         self._memory = b""
+        self._cut_at_write = 0
 
     # What the owner of the board does, from any thread.
 
@@ -207,9 +212,16 @@ class Bridge(threading.Thread):
 
     # Orders: carried out by the thread.
 
-    def power_on(self) -> None:
-        """Give the board power; nothing happens when it has."""
+    def power_on(self, cut_at_write: int = 0) -> None:
+        """Give the board power; nothing happens when it has.
+
+        cut_at_write: the power fails in the middle of that write to the flash; 0 for never.
+        """
+        self._cut_at_write = cut_at_write
         if not self.powered:
+            with contextlib.suppress(OSError):
+                while os.read(self._master, 4096):  # sent while nobody was there to hear
+                    pass
             self._boot(Cause.POWER_ON)
 
     def power_off(self) -> None:
@@ -432,12 +444,16 @@ class Bridge(threading.Thread):
         elif message is _Message.MEMORY:
             self._memory = rest
         elif message is _Message.SOFT:
-            queue, watchdog_at = bytes(self._to_board), self._watchdog_at
-            self._off()
-            self._watchdog_at = watchdog_at  # a soft reset does not stop a watchdog
-            self._start_as = number
-            self._boot(Cause.SOFT)
-            self._to_board += queue
+            self._soft_reset(number)
+            return
+        elif message is _Message.AGAIN:
+            self._to_board.insert(0, _INTERRUPT)
+            return
+        elif message is _Message.CUT:
+            self.power_off()
+            with self.changed:
+                self.cuts += 1
+                self.changed.notify_all()
             return
         elif message is _Message.HARD:
             self._off()
@@ -455,9 +471,20 @@ class Bridge(threading.Thread):
     # Power, reset, clock.
 
     def _boot(self, cause: Cause) -> None:
-        words = f"{self._image} {self._start_as} {int(cause)} {self._memory.hex()}"
+        if cause is not Cause.SOFT and not self._text.endswith("\n") and self._text:
+            self._print("\n")
+        numbers = (self._image, self._start_as, int(cause), self._cut_at_write)
+        words = " ".join(map(str, (*numbers, self._memory.hex())))
         self._process = _Process(self._how, self._image, words)
         self._line, self._private = _Line.HELD, self._start_as == _START_RAW
+
+    def _soft_reset(self, start_as: int) -> None:
+        queue, watchdog_at = bytes(self._to_board), self._watchdog_at
+        self._off()
+        self._to_board += queue
+        self._watchdog_at = watchdog_at  # a soft reset does not stop a watchdog
+        self._start_as = start_as
+        self._boot(Cause.SOFT)
 
     def _off(self) -> None:
         if self._process:
@@ -465,10 +492,16 @@ class Bridge(threading.Thread):
             self._process = None
         self._line, self._cooked, self._start_as = _Line.LOST, True, 0
         self._interrupt_by = self._restart = self._watchdog_at = None
+        self._forced = False
         self._to_board.clear()
         self._partial.clear()
 
     def _crashed(self, process: _Process) -> None:
+        if self._forced:
+            # The signal struck where MicroPython cannot bear it: to the user, a reset.
+            self._print("KeyboardInterrupt: \nMPY: soft reboot\n")
+            self._soft_reset(_START_STOPPED)
+            return
         self._off()
         status = process.child.returncode
         with self.changed:

@@ -59,6 +59,7 @@ class VirtualBoard:
         self._bridge: Bridge | None = None
         self._lock: int | None = None
         self._text = ""
+        self._cuts = 0
 
     @property
     def image(self) -> Path:
@@ -97,9 +98,11 @@ class VirtualBoard:
             self._release_lock()
         return self
 
-    def start(self) -> Self:
+    def start(self, cut_at_write: int = 0) -> Self:
         """Give the board power; returns once MicroPython has begun to boot.
 
+        cut_at_write: for tests of power failures: the power fails in the middle of that write
+            to the flash, counted from 1 at each start of MicroPython; `wait_for_cut` follows.
         raises: UserError when there is no flash, it is in use, or MicroPython does not start.
         """
         if self._bridge is None:
@@ -118,8 +121,9 @@ class VirtualBoard:
         bridge = self._bridge
         if bridge.powered:
             return self
+        self._cuts = bridge.cuts
         boots, crashes = bridge.boots, bridge.crashes
-        bridge.do(bridge.power_on)
+        bridge.do(lambda: bridge.power_on(cut_at_write))
         with bridge.changed:
             bridge.changed.wait_for(
                 lambda: bridge.boots > boots or bridge.crashes > crashes, _START_S
@@ -134,6 +138,14 @@ class VirtualBoard:
         """Take the board's power at once; the serial line stays. `start` gives power again."""
         if self._bridge:
             self._bridge.do(self._bridge.power_off)
+
+    def wait_for_cut(self, timeout_s: float = 10) -> bool:
+        """Returns True once the power has failed at `cut_at_write`, False when it has not."""
+        bridge = self._bridge
+        if bridge is None:
+            return False
+        with bridge.changed:
+            return bridge.changed.wait_for(lambda: bridge.cuts > self._cuts, timeout_s)
 
     def reset(self) -> None:
         """Press the reset button."""
@@ -176,7 +188,7 @@ class VirtualBoard:
                 return match
             left = deadline - time.monotonic()
             if left <= 0 or bridge is None:
-                tail = "\n".join(text.splitlines()[-20:])
+                tail = "\n".join(text.splitlines()[-20:])[-2000:]
                 raise TimeoutError(f"no {pattern!r} in {timeout_s} s; the board printed:\n{tail}")
             bridge.wait_for_more(text, left)
 

@@ -21,15 +21,18 @@ SLEEP = const(68)  # "D"  machine.deepsleep(ms), -1 without end
 WATCH = const(87)  # "W"  watchdog armed with so many ms
 FEED = const(70)  # "F"  watchdog fed
 MEMORY = const(77)  # "M"  RTC memory: that many bytes follow
+AGAIN = const(65)  # "A"  Ctrl-C struck at a bad moment: once more, a little later
+CUT = const(79)  # "O"  the power fails now
 
 BOOT = const(0)  # boot.py, main.py, friendly REPL
 RAW = const(1)  # boot.py, raw REPL
 STOPPED = const(2)  # friendly REPL
 
-# File descriptors of both pipes and of the flash, how to start, reset cause, RTC memory.
+# File descriptors of both pipes and of the flash, how to start, reset cause, at which write to
+# the flash the power fails (0: never), RTC memory.
 _words = os.getenv("BOARD").split(" ")
-_to, _from, flash_fd, start, cause = (int(word) for word in _words[:5])
-memory = binascii.unhexlify(_words[5])  # outlives deep sleep
+_to, _from, flash_fd, start, cause, cut_at_write = (int(word) for word in _words[:6])
+memory = binascii.unhexlify(_words[6])  # outlives deep sleep
 _write = open(_to, "wb").write  # noqa: SIM115
 _read = open(_from, "rb").readinto  # noqa: SIM115
 _message = bytearray(5)

@@ -36,9 +36,9 @@ def _unsound():
 def run(function, *arguments):
     """Calls `function(*arguments, names)`; returns None or whatever exception it raised."""
     error = None
-    _bridge.ask(_bridge.RUN, int(raw))
     try:
         try:
+            _bridge.ask(_bridge.RUN, int(raw))
             function(*arguments, __main__.__dict__)
         except BaseException as raised:
             error = raised

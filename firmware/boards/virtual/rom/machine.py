@@ -7,8 +7,8 @@ cause, watchdog, RTC memory) is kept by the bridge (tools/board/bridge.py).
 import time
 
 import _bridge
-from umachine import *  # noqa: F403
 from uctypes import bytearray_at
+from umachine import *  # noqa: F403
 
 PWRON_RESET = 1
 HARD_RESET = 2
