@@ -1,12 +1,11 @@
 """What happens to one device's connection, from its first byte to its last?
 
-The gate reads each packet, asks the cloud's rules, files every report BEFORE it goes on to the
-broker (so before any PUBACK), and hands on what the broker sends back.
+The gate checks its CONNECT by the cloud's rules, opens its counterpart in the broker and carries
+packets both ways until one side ends; what becomes of each packet is in tools.twin.traffic.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 from tools.twin import packets
 from tools.twin.clouds.base import Client, Cloud, RefusedError, Way
@@ -16,24 +15,16 @@ from tools.twin.packets import (
     Decoder,
     MalformedError,
     Packet,
-    Publish,
     TooLargeError,
     UnsupportedLevelError,
 )
+from tools.twin.traffic import ClosedError, Traffic
 
 _CONNECT_TIMEOUT_S = 20.0
 _BROKER_TIMEOUT_S = 5.0
 _CONNECT_LIMIT = 5 * 65537 + 10  # section 3.1: five fields of at most 65535 bytes
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
 _PUSH_ID = 65535  # packet id of the gate's own SUBSCRIBE, done before the device may use it
-
-
-class ClosedError(Exception):
-    """The gate ends the connection; the text says why, `code` is Watson's close code."""
-
-    def __init__(self, reason: str, code: int = 91) -> None:
-        super().__init__(reason)
-        self.code = code
 
 
 class Connection:
@@ -55,6 +46,7 @@ class Connection:
         self._label = way.peer
         self.cloud_name = cloud.name
         self._client: Client | None = None
+        self._broker_reader: asyncio.StreamReader | None = None
         self._broker_writer: asyncio.StreamWriter | None = None
         self._announced = False
         self._decoder = Decoder(_CONNECT_LIMIT)
@@ -62,22 +54,10 @@ class Connection:
         self._keepalive_s: float | None = None
         self._queue: list[Packet] = []
         self._will: packets.Will | None = None
-        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited.
-        self._subscribing: dict[int, list[int | None]] = {}
-        self._sent: dict[int, int] = {}  # packet id to message id of what the device has to ack
+        self._traffic: Traffic | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: ClosedError | None = None
         self._gone = asyncio.Event()
-        self._handlers: dict[int, Callable[[Packet], None]] = {
-            packets.PUBLISH: self._on_publish,
-            packets.SUBSCRIBE: self._on_subscribe,
-            packets.UNSUBSCRIBE: self._on_unsubscribe,
-            packets.PUBACK: self._on_ack,
-            packets.PUBREC: self._forward,
-            packets.PUBREL: self._forward,
-            packets.PUBCOMP: self._on_ack,
-            packets.PINGREQ: self._on_ping,
-        }
 
     async def run(self) -> None:
         """Serve the connection until it ends, for whatever reason."""
@@ -163,11 +143,26 @@ class Connection:
                 code, reason = self._closing.code, str(self._closing)
             raise
         finally:
-            if self._broker_writer is not None:
-                self._broker_writer.close()
-            if self._announced:
-                self._finish(clean, code, reason)
-            self._hub.leave(client, session)
+            try:
+                await self._leave_broker()
+            finally:  # also when told to end while waiting
+                if self._announced:
+                    self._finish(clean, code, reason)
+                self._hub.leave(client, session)
+
+    async def _leave_broker(self) -> None:
+        """Close the broker's side and wait until it has noticed.
+
+        So that what comes after (the newcomer's login, a command to queue) comes after, there too.
+        """
+        if self._broker_writer is None or self._broker_reader is None:
+            return
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_BROKER_TIMEOUT_S):
+                self._broker_writer.write_eof()
+                while await self._broker_reader.read(65536):
+                    pass
+        self._broker_writer.close()
 
     def _finish(self, clean: bool, code: int, reason: str) -> None:
         """File the will that the broker now publishes; tell applications who left."""
@@ -236,9 +231,11 @@ class Connection:
         try:
             async with asyncio.timeout(_BROKER_TIMEOUT_S):
                 reader, self._broker_writer = await self._hub.broker.connect()
-                self._to_broker(inner.encode())
+                self._broker_reader = reader
+                self._broker_writer.write(inner.encode())
                 if pushed:
-                    self._to_broker(packets.subscribe(_PUSH_ID, [(name, 1) for name in pushed]))
+                    filters = [(name, 1) for name in pushed]
+                    self._broker_writer.write(packets.subscribe(_PUSH_ID, filters))
                 early, present = await self._broker_ready(reader, bool(pushed))
         except (OSError, TimeoutError):
             mistake = CONNACK[self._cloud.name]["offline"]
@@ -246,8 +243,17 @@ class Connection:
             raise ClosedError("CONNACK 3: the broker is down") from None
         session.filters.update(pushed)
         self._writer.write(packets.connack(0, present and connect.level == 4))
+        self._traffic = Traffic(
+            self._hub,
+            self._cloud,
+            client,
+            session,
+            to_device=self._writer.write,
+            to_broker=self._broker_writer.write,
+            report=self._report,
+        )
         for packet in early:
-            self._from_broker(packet)
+            self._traffic.from_broker(packet)
         return reader
 
     async def _broker_ready(
@@ -288,16 +294,14 @@ class Connection:
 
     async def _pump_up(self) -> None:
         assert self._broker_writer is not None
+        assert self._traffic is not None
         while True:
             for packet in self._queue:
                 packets.check_from_client(packet)
                 if packet.kind == packets.DISCONNECT:
                     self._broker_writer.write(packet.encode())
                     return
-                handler = self._handlers.get(packet.kind)
-                if handler is None:
-                    raise MalformedError("a second CONNECT")
-                handler(packet)
+                self._traffic.from_device(packet)
             await self._broker_writer.drain()
             await self._writer.drain()
             try:
@@ -310,171 +314,14 @@ class Connection:
             self._queue = self._decoder.feed(data)
 
     async def _pump_down(self, broker_reader: asyncio.StreamReader) -> None:
+        assert self._traffic is not None
         while True:
             data = await broker_reader.read(65536)
             if not data:
                 raise ClosedError("the broker is gone", 92)
             for packet in self._broker_decoder.feed(data):
-                self._from_broker(packet)
+                self._traffic.from_broker(packet)
             await self._writer.drain()
-
-    # What the device sends.
-
-    def _on_publish(self, packet: Packet) -> None:
-        assert self._client is not None
-        publish = Publish.parse(packet)
-        broker_topic = self._cloud.up(self._client, publish.topic)
-        refusal = self._refusal(publish, broker_topic)
-        if refusal is not None:
-            self._file(publish, "refused", str(refusal))
-            if self._client.closes or refusal.code != 276:
-                raise refusal
-            self._report("refused", str(refusal))
-            if publish.qos == 1:
-                self._writer.write(_ack(packets.PUBACK, publish.packet_id))
-            elif publish.qos == 2:
-                self._writer.write(_ack(packets.PUBREC, publish.packet_id))
-            if note := self._cloud.notice(self._client, publish):
-                self._hub.platform.publish(note)
-            return
-        assert broker_topic is not None
-        verdict = self._cloud.judge(self._client, publish)
-        self._file(publish, verdict.status, verdict.reason)
-        if verdict.status == "rejected":
-            self._report("rejected", f"{publish.topic}: {verdict.reason}")
-        else:
-            self._report("report", f"{publish.topic} ({len(publish.payload)} bytes)")
-        # None of the clouds keeps a device's retained messages: the flag is cleared, no error.
-        onward = Publish(
-            broker_topic, publish.payload, publish.qos, False, publish.dup, publish.packet_id
-        )
-        self._to_broker(onward.encode())
-        self._hub.answered(publish)
-        if verdict.reply is not None and not self._hub.swallowed("replies"):
-            topic = self._cloud.broker_down(self._client, verdict.reply.topic)
-            self._hub.platform.publish(Publish(topic, verdict.reply.payload))
-
-    def _refusal(self, publish: Publish, broker_topic: str | None) -> ClosedError | None:
-        """Why this message is not taken; Watson's close codes."""
-        if len(publish.payload) > self._cloud.max_payload:
-            limit = self._cloud.max_payload
-            return ClosedError(f"payload of {len(publish.payload)} bytes; at most {limit}", 287)
-        if publish.qos > self._cloud.max_qos:
-            return ClosedError(f"QoS {publish.qos}; at most {self._cloud.max_qos}")
-        if broker_topic is None:
-            return ClosedError(f"may not publish to {publish.topic!r}", 276)
-        return None
-
-    def _file(self, publish: Publish, status: str, reason: str) -> None:
-        self._hub.store.record(
-            self._cloud.name,
-            self._label,
-            "up",
-            publish.topic,
-            publish.payload,
-            qos=publish.qos,
-            retain=publish.retain,
-            dup=publish.dup,
-            status=status,
-            reason=reason,
-        )
-
-    def _on_subscribe(self, packet: Packet) -> None:
-        assert self._client is not None
-        packet_id, filters = packets.parse_subscribe(packet.body)
-        codes: list[int | None] = []
-        onward: list[tuple[str, int]] = []
-        for name, wanted in filters:
-            qos = min(wanted, self._cloud.max_qos)
-            broker_filter = self._cloud.down(self._client, name)
-            if broker_filter is None:
-                if self._client.closes:
-                    raise ClosedError(f"may not subscribe to {name!r}", 276)
-                self._report("refused", f"SUBACK 0x80: may not subscribe to {name!r}")
-                codes.append(packets.REFUSED_FILTER)
-            elif any(name.startswith(pushed[:-1]) for pushed in self._client.pushed):
-                codes.append(qos)  # already subscribed, for the device, by the gate
-            else:
-                codes.append(None)
-                onward.append((broker_filter, qos))
-                self._session.filters.add(broker_filter)
-        if onward:
-            self._subscribing[packet_id] = codes
-            self._to_broker(packets.subscribe(packet_id, onward))
-        else:
-            self._writer.write(packets.suback(packet_id, bytes(code or 0 for code in codes)))
-
-    @property
-    def _session(self) -> Session:
-        assert self._client is not None
-        return self._hub.sessions[self._client.session]
-
-    def _on_unsubscribe(self, packet: Packet) -> None:
-        assert self._client is not None
-        packet_id, filters = packets.parse_unsubscribe(packet.body)
-        pushed = [self._cloud.broker_down(self._client, name) for name in self._client.pushed]
-        mapped = [self._cloud.down(self._client, name) for name in filters]
-        onward = [name for name in mapped if name is not None and name not in pushed]
-        self._session.filters.difference_update(onward)
-        if onward:
-            self._to_broker(packets.unsubscribe(packet_id, onward))
-        else:
-            self._writer.write(packets.unsuback(packet_id))
-
-    def _on_ack(self, packet: Packet) -> None:
-        message_id = self._sent.pop(packet.packet_id(), None)
-        if message_id is not None:
-            self._hub.store.mark(message_id, "acked")
-        self._forward(packet)
-
-    def _forward(self, packet: Packet) -> None:
-        self._to_broker(packet.encode())
-
-    def _on_ping(self, _packet: Packet) -> None:
-        self._writer.write(packets.encode(packets.PINGRESP, 0, b""))
-
-    def _to_broker(self, data: bytes) -> None:
-        assert self._broker_writer is not None
-        self._broker_writer.write(data)
-
-    # What the broker sends.
-
-    def _from_broker(self, packet: Packet) -> None:
-        if packet.kind == packets.PUBLISH:
-            self._deliver(Publish.parse(packet))
-        elif packet.kind == packets.PUBACK and self._hub.swallowed("pubacks"):
-            self._report("fault", "a PUBACK was swallowed")
-        elif packet.kind == packets.SUBACK:
-            self._writer.write(self._merged(packet))
-        else:
-            self._writer.write(packet.encode())
-
-    def _merged(self, packet: Packet) -> bytes:
-        """The broker's SUBACK with the codes of the filters that never reached it."""
-        granted = iter(packet.body[2:])
-        codes = self._subscribing.pop(packet.packet_id(), [])
-        return packets.suback(
-            packet.packet_id(), bytes(next(granted) if code is None else code for code in codes)
-        )
-
-    def _deliver(self, publish: Publish) -> None:
-        assert self._client is not None
-        publish.topic = self._cloud.local(self._client, publish.topic)
-        if self._client.device.kind == "device":
-            message_id = self._hub.store.record(
-                self._cloud.name,
-                self._label,
-                "down",
-                publish.topic,
-                publish.payload,
-                qos=publish.qos,
-                retain=publish.retain,
-                dup=publish.dup,
-                status="sent",
-            )
-            if publish.qos:
-                self._sent[publish.packet_id] = message_id
-        self._writer.write(publish.encode())
 
 
 def _check_first_byte(first: int) -> None:
@@ -483,7 +330,3 @@ def _check_first_byte(first: int) -> None:
         raise MalformedError("TLS on the plain port; connect without TLS, or to the TLS port")
     if first >> 4 != packets.CONNECT:
         raise MalformedError("the first packet is not a CONNECT")
-
-
-def _ack(kind: int, packet_id: int) -> bytes:
-    return packets.encode(kind, 0, packet_id.to_bytes(2, "big"))

@@ -1,0 +1,214 @@
+"""What becomes of each packet between a device that is logged in and the broker?
+
+No socket and no waiting: packets in, bytes out through two functions. Every report is filed BEFORE
+it goes on to the broker, so before any PUBACK.
+"""
+
+from collections.abc import Callable
+
+from tools.twin import packets
+from tools.twin.clouds.base import Client, Cloud
+from tools.twin.hub import Hub, Session
+from tools.twin.packets import MalformedError, Packet, Publish
+
+Send = Callable[[bytes], None]
+
+
+class ClosedError(Exception):
+    """The gate ends the connection; the text says why, `code` is Watson's close code."""
+
+    def __init__(self, reason: str, code: int = 91) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Traffic:
+    """One logged-in device's packets, both ways.
+
+    to_device, to_broker: take bytes to send. report: takes kind and text of an event.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        cloud: Cloud,
+        client: Client,
+        session: Session,
+        *,
+        to_device: Send,
+        to_broker: Send,
+        report: Callable[[str, str], None],
+    ) -> None:
+        self._hub = hub
+        self._cloud = cloud
+        self._client = client
+        self._session = session
+        self._to_device = to_device
+        self._to_broker = to_broker
+        self._report = report
+        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited.
+        self._subscribing: dict[int, list[int | None]] = {}
+        self._sent: dict[int, int] = {}  # packet id to message id of what the device has to ack
+        self._handlers: dict[int, Callable[[Packet], None]] = {
+            packets.PUBLISH: self._on_publish,
+            packets.SUBSCRIBE: self._on_subscribe,
+            packets.UNSUBSCRIBE: self._on_unsubscribe,
+            packets.PUBACK: self._on_ack,
+            packets.PUBREC: self._forward,
+            packets.PUBREL: self._forward,
+            packets.PUBCOMP: self._on_ack,
+            packets.PINGREQ: self._on_ping,
+        }
+
+    def from_device(self, packet: Packet) -> None:
+        """Handle what the device sent, save DISCONNECT. raises: ClosedError, MalformedError."""
+        handler = self._handlers.get(packet.kind)
+        if handler is None:
+            raise MalformedError("a second CONNECT")
+        handler(packet)
+
+    def from_broker(self, packet: Packet) -> None:
+        """Handle what the broker sent."""
+        if packet.kind == packets.PUBLISH:
+            self._deliver(Publish.parse(packet))
+        elif packet.kind == packets.PUBACK and self._hub.swallowed("pubacks"):
+            self._report("fault", "a PUBACK was swallowed")
+        elif packet.kind == packets.SUBACK:
+            self._to_device(self._merged(packet))
+        else:
+            self._to_device(packet.encode())
+
+    def _on_publish(self, packet: Packet) -> None:
+        publish = Publish.parse(packet)
+        broker_topic = self._cloud.up(self._client, publish.topic)
+        refusal = self._refusal(publish, broker_topic)
+        if refusal is not None:
+            self._file(publish, "refused", str(refusal))
+            if self._client.closes or refusal.code != 276:
+                raise refusal
+            self._report("refused", str(refusal))
+            if publish.qos == 1:
+                self._to_device(_ack(packets.PUBACK, publish.packet_id))
+            elif publish.qos == 2:
+                self._to_device(_ack(packets.PUBREC, publish.packet_id))
+            if note := self._cloud.notice(self._client, publish):
+                self._hub.platform.publish(note)
+            return
+        assert broker_topic is not None
+        verdict = self._cloud.judge(self._client, publish)
+        self._file(publish, verdict.status, verdict.reason)
+        if verdict.status == "rejected":
+            self._report("rejected", f"{publish.topic}: {verdict.reason}")
+        else:
+            self._report("report", f"{publish.topic} ({len(publish.payload)} bytes)")
+        # None of the clouds keeps a device's retained messages: the flag is cleared, no error.
+        onward = Publish(
+            broker_topic, publish.payload, publish.qos, False, publish.dup, publish.packet_id
+        )
+        self._to_broker(onward.encode())
+        self._hub.answered(publish)
+        if verdict.reply is not None and not self._hub.swallowed("replies"):
+            topic = self._cloud.broker_down(self._client, verdict.reply.topic)
+            self._hub.platform.publish(Publish(topic, verdict.reply.payload))
+
+    def _refusal(self, publish: Publish, broker_topic: str | None) -> ClosedError | None:
+        """Why this message is not taken; Watson's close codes."""
+        if len(publish.payload) > self._cloud.max_payload:
+            limit = self._cloud.max_payload
+            return ClosedError(f"payload of {len(publish.payload)} bytes; at most {limit}", 287)
+        if publish.qos > self._cloud.max_qos:
+            return ClosedError(f"QoS {publish.qos}; at most {self._cloud.max_qos}")
+        if broker_topic is None:
+            return ClosedError(f"may not publish to {publish.topic!r}", 276)
+        return None
+
+    def _file(self, publish: Publish, status: str, reason: str) -> None:
+        self._hub.store.record(
+            self._cloud.name,
+            self._client.device.label,
+            "up",
+            publish.topic,
+            publish.payload,
+            qos=publish.qos,
+            retain=publish.retain,
+            dup=publish.dup,
+            status=status,
+            reason=reason,
+        )
+
+    def _on_subscribe(self, packet: Packet) -> None:
+        packet_id, filters = packets.parse_subscribe(packet.body)
+        codes: list[int | None] = []
+        onward: list[tuple[str, int]] = []
+        for name, wanted in filters:
+            qos = min(wanted, self._cloud.max_qos)
+            broker_filter = self._cloud.down(self._client, name)
+            if broker_filter is None:
+                if self._client.closes:
+                    raise ClosedError(f"may not subscribe to {name!r}", 276)
+                self._report("refused", f"SUBACK 0x80: may not subscribe to {name!r}")
+                codes.append(packets.REFUSED_FILTER)
+            elif any(name.startswith(pushed[:-1]) for pushed in self._client.pushed):
+                codes.append(qos)  # already subscribed, for the device, by the gate
+            else:
+                codes.append(None)
+                onward.append((broker_filter, qos))
+                self._session.filters.add(broker_filter)
+        if onward:
+            self._subscribing[packet_id] = codes
+            self._to_broker(packets.subscribe(packet_id, onward))
+        else:
+            self._to_device(packets.suback(packet_id, bytes(code or 0 for code in codes)))
+
+    def _on_unsubscribe(self, packet: Packet) -> None:
+        packet_id, filters = packets.parse_unsubscribe(packet.body)
+        pushed = [self._cloud.broker_down(self._client, name) for name in self._client.pushed]
+        mapped = [self._cloud.down(self._client, name) for name in filters]
+        onward = [name for name in mapped if name is not None and name not in pushed]
+        self._session.filters.difference_update(onward)
+        if onward:
+            self._to_broker(packets.unsubscribe(packet_id, onward))
+        else:
+            self._to_device(packets.unsuback(packet_id))
+
+    def _on_ack(self, packet: Packet) -> None:
+        message_id = self._sent.pop(packet.packet_id(), None)
+        if message_id is not None:
+            self._hub.store.mark(message_id, "acked")
+        self._forward(packet)
+
+    def _forward(self, packet: Packet) -> None:
+        self._to_broker(packet.encode())
+
+    def _on_ping(self, _packet: Packet) -> None:
+        self._to_device(packets.encode(packets.PINGRESP, 0, b""))
+
+    def _merged(self, packet: Packet) -> bytes:
+        """The broker's SUBACK with the codes of the filters that never reached it."""
+        granted = iter(packet.body[2:])
+        codes = self._subscribing.pop(packet.packet_id(), [])
+        return packets.suback(
+            packet.packet_id(), bytes(next(granted) if code is None else code for code in codes)
+        )
+
+    def _deliver(self, publish: Publish) -> None:
+        publish.topic = self._cloud.local(self._client, publish.topic)
+        if self._client.device.kind == "device":
+            message_id = self._hub.store.record(
+                self._cloud.name,
+                self._client.device.label,
+                "down",
+                publish.topic,
+                publish.payload,
+                qos=publish.qos,
+                retain=publish.retain,
+                dup=publish.dup,
+                status="sent",
+            )
+            if publish.qos:
+                self._sent[publish.packet_id] = message_id
+        self._to_device(publish.encode())
+
+
+def _ack(kind: int, packet_id: int) -> bytes:
+    return packets.encode(kind, 0, packet_id.to_bytes(2, "big"))
