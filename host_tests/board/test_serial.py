@@ -89,7 +89,7 @@ def test_ctrl_c_at_any_moment_leads_to_a_prompt_that_works(
         serial.type("\x03")
         match = board.wait_for("KeyboardInterrupt: \n", since=match.end())
         board.wait_for(PROMPT, since=match.end())
-        since = serial.type("x = bytearray(20000); f = open('ok', 'w'); f.close(); 1000 + 1\r")
+        since = serial.type("x = bytearray(20000); open('ok', 'w').close(); 1000 + 1\r")
         board.wait_for("^1001$", since=since)
 
 
@@ -101,7 +101,10 @@ def test_a_held_ctrl_c_does_no_harm(board: VirtualBoard, serial: Serial) -> None
 
 
 def test_a_program_may_catch_ctrl_c(board: VirtualBoard, serial: Serial) -> None:
-    text = "import time\rtry: print('sle' + 'eps'); time.sleep(100)\rexcept KeyboardInterrupt: print('cau' + 'ght')\r\r"
+    text = (
+        "import time\rtry: print('sle' + 'eps'); time.sleep(100)\r"
+        "except KeyboardInterrupt: print('cau' + 'ght')\r\r"
+    )
     since = serial.type(text)
     board.wait_for("^sleeps$", since=since)
     serial.type("\x03")

@@ -3,10 +3,6 @@
 One thread owns the PTY that mpremote opens and the MicroPython process behind it.  The process
 speaks on its stdin and stdout like a board on its UART, and on two more pipes with this bridge
 (firmware/boards/virtual/rom/_bridge.py has the other half of the table `_Message`).
-
-Interrupts: a UART's handler raises KeyboardInterrupt on byte 3 while a program runs.  Here the
-bridge sends SIGINT, and as MicroPython's unix port raises right in the signal handler, it waits
-for a moment in which the process sleeps, for `_PATIENCE_S` at most.
 """
 
 import codecs
@@ -17,20 +13,18 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import threading
 import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tools.board import rom
+from tools.board.interrupt import Interrupter, Verdict
+from tools.board.process import Process
 
 _OUTPUT_LIMIT = 1 << 20
 _QUEUE_LIMIT = 1 << 16  # serial bytes that nobody has taken yet
-_PATIENCE_S = 0.1
-_BETWEEN_INTERRUPTS_S = 0.02
 _CRASH_PAUSE_S = 0.2  # a board whose MicroPython crashed at once must not spin
 _ATTACH_POLL_S = 0.01
 _LONGEST_WAIT_S = 60.0
@@ -59,9 +53,10 @@ class _Message(enum.IntEnum):
     WATCH = ord("W")
     FEED = ord("F")
     MEMORY = ord("M")
-    AGAIN = ord("A")
     CUT = ord("O")
 
+
+_LAST_WORDS = (_Message.SOFT, _Message.HARD, _Message.SLEEP, _Message.CUT)
 
 _FORMAT = "<Bi"
 _MESSAGE_BYTES = struct.calcsize(_FORMAT)
@@ -74,52 +69,6 @@ class _Line(enum.Enum):
     DATA = "passed on, whatever it is"
     PROGRAM = "passed on, but byte 3 interrupts the program"
     LOST = "lost: the board is off, asleep or in reset"
-
-
-class _Process:
-    """One life of the board, from one reset to the next."""
-
-    def __init__(self, how: dict[str, Any], image: int, words: str) -> None:
-        # `unread` stays open here: when a program starts, byte 3 among what the REPL has not
-        # read yet must interrupt it.
-        self.unread, self.input = os.pipe()
-        self.output, out = os.pipe()
-        self.messages, to_bridge = os.pipe()
-        from_bridge, self.answers = os.pipe()
-        try:
-            self.child = subprocess.Popen(
-                **how | {"env": how["env"] | {"BOARD": f"{to_bridge} {from_bridge} {words}"}},
-                stdin=self.unread,
-                stdout=out,
-                stderr=out,
-                pass_fds=(to_bridge, from_bridge, image),
-                start_new_session=True,
-            )
-        finally:
-            for descriptor in (out, to_bridge, from_bridge):
-                os.close(descriptor)
-        for descriptor in (self.output, self.messages):
-            os.set_blocking(descriptor, False)
-
-    def sleeping(self) -> bool:
-        """Does the process wait in the kernel?  (proc(5), state S)"""
-        try:
-            stat = Path(f"/proc/{self.child.pid}/stat").read_text()
-        except OSError:
-            return True
-        return stat.rpartition(")")[2].split()[0] == "S"
-
-    def take_back(self) -> bytes:
-        """Returns the serial bytes that the process has not read, and empties its line."""
-        waiting = select.select([self.unread], [], [], 0)[0]
-        return os.read(self.unread, _QUEUE_LIMIT) if waiting else b""
-
-    def end(self) -> None:
-        """Kill it and close what leads to it."""
-        self.child.kill()
-        self.child.wait()
-        for descriptor in (self.unread, self.input, self.output, self.messages, self.answers):
-            os.close(descriptor)
 
 
 class Bridge(threading.Thread):
@@ -150,19 +99,17 @@ class Bridge(threading.Thread):
         self._forgotten = 0  # characters of output before `_text`
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-        self._process: _Process | None = None
+        self._process: Process | None = None
         self._line = _Line.LOST
         self._start_as = 0
         self._cooked = True
         self._private = False  # the raw REPL is in use
         self._withheld = ""
-        self._forced = False
         self._to_board = bytearray()
         self._to_host = bytearray()
         self._last_byte = b""
         self._partial = bytearray()
-        self._interrupt_by: float | None = None
-        self._interrupted_at = 0.0
+        self._interrupter = Interrupter(self._image)
         self._restart: tuple[float, Cause] | None = None
         self._watchdog_s = 0.0
         self._watchdog_at: float | None = None
@@ -300,7 +247,7 @@ class Bridge(threading.Thread):
                 poll.register(self._process.input, select.POLLOUT)
         now = time.monotonic()
         waits = [] if attached else [_ATTACH_POLL_S]
-        if self._interrupt_by is not None:
+        if self._interrupter.waiting:
             waits.append(0.001)
         elif self._to_board and self._line is _Line.PROGRAM:
             waits.append(_ATTACH_POLL_S)
@@ -329,33 +276,27 @@ class Bridge(threading.Thread):
         if process is None or not self._to_board or self._line in (_Line.HELD, _Line.LOST):
             return
         if self._line is _Line.DATA:
-            self._interrupt_by = None
             self._pass_on(process, len(self._to_board))
             return
         place = self._to_board.find(_INTERRUPT)
         if place:
             self._pass_on(process, place if place > 0 else len(self._to_board))
             return
-        now = time.monotonic()
-        if self._interrupt_by is None:
-            self._interrupt_by = now + _PATIENCE_S
-        if now < self._interrupted_at + _BETWEEN_INTERRUPTS_S:
-            return
-        sleeping = process.sleeping()
-        if sleeping or now >= self._interrupt_by:
-            self._interrupt_by = None
-            self._interrupted_at = now
-            self._forced = self._forced or not sleeping
+        verdict = self._interrupter.judge(process)
+        if verdict is Verdict.RESET:
+            del self._to_board[0]
+            self._stop_program()
+        elif verdict is Verdict.STRIKE:
             del self._to_board[0]
             process.child.send_signal(signal.SIGINT)
 
-    def _pass_on(self, process: _Process, count: int) -> None:
+    def _pass_on(self, process: Process, count: int) -> None:
         if select.select([], [process.input], [], 0)[1]:
             # A pipe that polls writable takes PIPE_BUF bytes without blocking.
             count = min(count, select.PIPE_BUF)
             del self._to_board[: os.write(process.input, self._to_board[:count])]
 
-    def _take_output(self, process: _Process) -> bool:
+    def _take_output(self, process: Process) -> bool:
         """Relay what the board prints; returns False when its process has ended."""
         try:
             data = os.read(process.output, 1 << 16)
@@ -391,13 +332,13 @@ class Bridge(threading.Thread):
             self._forgotten += len(text) - len(self._text)
             self.changed.notify_all()
 
-    def _drain(self, process: _Process) -> None:
+    def _drain(self, process: Process) -> None:
         while select.select([process.output], [], [], 0)[0] and self._take_output(process):
             pass
 
     # Messages of the process.
 
-    def _take_messages(self, process: _Process) -> None:
+    def _take_messages(self, process: Process) -> None:
         try:
             data = os.read(process.messages, 4096)
         except BlockingIOError:
@@ -418,11 +359,31 @@ class Bridge(threading.Thread):
             self._drain(process)
             self._act(process, _Message(letter), number, rest)
 
-    def _act(self, process: _Process, message: _Message, number: int, rest: bytes) -> None:
+    def _restart_for(self, message: _Message, number: int) -> None:
+        """The process wants its life ended, and perhaps another; nothing is answered."""
+        if message is _Message.SOFT:
+            self._soft_reset(number)
+            return
+        self._off()
+        if message is _Message.HARD:
+            self._boot(Cause.HARD)
+        elif message is _Message.SLEEP:
+            wake = time.monotonic() + number / 1000 if number >= 0 else float("inf")
+            self._restart = wake, Cause.DEEP_SLEEP
+        else:
+            self.power_off()
+            with self.changed:
+                self.cuts += 1
+                self.changed.notify_all()
+
+    def _act(self, process: Process, message: _Message, number: int, rest: bytes) -> None:
         now = time.monotonic()
+        if message in _LAST_WORDS:
+            self._restart_for(message, number)
+            return
         if message is _Message.RUN:
             self._line, self._private = _Line.PROGRAM, bool(number)
-            self._forced = False
+            self._interrupter.begin()
             self._to_board[:0] = process.take_back()
         elif message is _Message.END:
             if self._line is _Line.HELD:
@@ -430,8 +391,8 @@ class Bridge(threading.Thread):
                     self.boots += 1
                     self.changed.notify_all()
             self._line, self._private = _Line.DATA, bool(number)
-            self._cooked, self._interrupt_by = True, None
-            self._withheld = ""
+            self._cooked, self._withheld = True, ""
+            self._interrupter.begin()
         elif message is _Message.KEYBOARD:
             self._line = _Line.PROGRAM if number else _Line.DATA
             self._cooked = bool(number)
@@ -443,30 +404,7 @@ class Bridge(threading.Thread):
             return
         elif message is _Message.MEMORY:
             self._memory = rest
-        elif message is _Message.SOFT:
-            self._soft_reset(number)
-            return
-        elif message is _Message.AGAIN:
-            self._to_board.insert(0, _INTERRUPT)
-            return
-        elif message is _Message.CUT:
-            self.power_off()
-            with self.changed:
-                self.cuts += 1
-                self.changed.notify_all()
-            return
-        elif message is _Message.HARD:
-            self._off()
-            self._boot(Cause.HARD)
-            return
-        elif message is _Message.SLEEP:
-            self._off()
-            wake = now + number / 1000 if number >= 0 else float("inf")
-            self._restart = wake, Cause.DEEP_SLEEP
-            return
-        forced = message is _Message.END and self._forced
-        self._forced = self._forced and not forced
-        os.write(process.answers, bytes((message if forced else message | 32,)))
+        os.write(process.answers, bytes((message | 32,)))
 
     # Power, reset, clock.
 
@@ -475,8 +413,15 @@ class Bridge(threading.Thread):
             self._print("\n")
         numbers = (self._image, self._start_as, int(cause), self._cut_at_write)
         words = " ".join(map(str, (*numbers, self._memory.hex())))
-        self._process = _Process(self._how, self._image, words)
+        self._process = Process(self._how, self._image, words)
         self._line, self._private = _Line.HELD, self._start_as == _START_RAW
+
+    def _stop_program(self) -> None:
+        """Ctrl-C where MicroPython could not bear the signal."""
+        text = "KeyboardInterrupt: \nMPY: soft reboot\n"
+        self._to_host += text.replace("\n", "\r\n").encode()
+        self._log(text)
+        self._soft_reset(_START_STOPPED)
 
     def _soft_reset(self, start_as: int) -> None:
         queue, watchdog_at = bytes(self._to_board), self._watchdog_at
@@ -491,16 +436,14 @@ class Bridge(threading.Thread):
             self._process.end()
             self._process = None
         self._line, self._cooked, self._start_as = _Line.LOST, True, 0
-        self._interrupt_by = self._restart = self._watchdog_at = None
-        self._forced = False
+        self._restart = self._watchdog_at = None
+        self._interrupter.begin()
         self._to_board.clear()
         self._partial.clear()
 
-    def _crashed(self, process: _Process) -> None:
-        if self._forced:
-            # The signal struck where MicroPython cannot bear it: to the user, a reset.
-            self._print("KeyboardInterrupt: \nMPY: soft reboot\n")
-            self._soft_reset(_START_STOPPED)
+    def _crashed(self, process: Process) -> None:
+        if self._interrupter.forced:
+            self._stop_program()
             return
         self._off()
         status = process.child.returncode

@@ -41,11 +41,11 @@ def _replace_kbd_intr():
 
 def _mount():
     """Swaps the host's file system for the flash; returns False when it holds no LittleFS2."""
-    _program.flash = _flash.Flash(_bridge.flash_fd)
+    flash = _flash.Flash(_bridge.flash_fd)
     vfs.umount("/")
     sys.path[:] = ["", ".frozen", "/lib"]
     try:
-        vfs.mount(vfs.VfsLfs2(_program.flash), "/")
+        vfs.mount(vfs.VfsLfs2(flash), "/")
     except OSError:
         print("The flash holds no file system; `signet board create` makes one.")
         return False

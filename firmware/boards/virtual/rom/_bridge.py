@@ -21,7 +21,6 @@ SLEEP = const(68)  # "D"  machine.deepsleep(ms), -1 without end
 WATCH = const(87)  # "W"  watchdog armed with so many ms
 FEED = const(70)  # "F"  watchdog fed
 MEMORY = const(77)  # "M"  RTC memory: that many bytes follow
-AGAIN = const(65)  # "A"  Ctrl-C struck at a bad moment: once more, a little later
 CUT = const(79)  # "O"  the power fails now
 
 BOOT = const(0)  # boot.py, main.py, friendly REPL
@@ -46,18 +45,14 @@ def tell(letter, number=0):
 
 
 def ask(letter, number=0, data=None):
-    """Sends one message; returns when the bridge has acted on it.
-
-    Returns True when the bridge had to interrupt a program that did not sleep.
-    """
+    """Sends one message; returns when the bridge has acted on it."""
     tell(letter, number)
     if data:
         _write(data)
     _answer[0] = 0
-    while _answer[0] | 32 != letter | 32:
+    while _answer[0] != letter | 32:
         if _read(_answer) != 1:
             sys.exit()  # the bridge is gone
-    return _answer[0] == letter
 
 
 def leave(letter, number=0):

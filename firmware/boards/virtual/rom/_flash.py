@@ -4,8 +4,6 @@ Protocol: docs/reference/filesystem.rst "Block devices", extended interface.  Ea
 the host file at once, so a power cut leaves the image as a chip would.
 """
 
-import time
-
 import _bridge
 from micropython import const
 
@@ -13,36 +11,32 @@ _BLOCK_BYTES = const(4096)
 
 
 class Flash:
-    """A block device over the open file descriptor `fd`."""
+    """A block device over the open file descriptor `fd`.
+
+    Nothing here allocates: a garbage collection closes files that a program forgot.
+    """
 
     def __init__(self, fd):
-        self._file = open(fd, "r+b")  # noqa: SIM115  as long as the board lives
-        self._replies = {4: self._file.seek(0, 2) // _BLOCK_BYTES, 5: _BLOCK_BYTES}
+        file = open(fd, "r+b")  # noqa: SIM115  as long as the board lives
+        self._replies = {4: file.seek(0, 2) // _BLOCK_BYTES, 5: _BLOCK_BYTES}
+        self._seek = file.seek
+        self._read = file.readinto
+        self._write = file.write
         self._writes_left = _bridge.cut_at_write
-        self.used_at = 0  # ticks_ms of the last access
 
     def readblocks(self, number, buffer, offset=0):
         """Fills `buffer` from block `number`, `offset` bytes into it."""
-        self._access(self._file.readinto, number * _BLOCK_BYTES + offset, buffer)
+        self._seek(number * _BLOCK_BYTES + offset)
+        self._read(buffer)
 
     def writeblocks(self, number, buffer, offset=0):
         """Writes `buffer` to block `number`, `offset` bytes into it."""
+        self._seek(number * _BLOCK_BYTES + offset)
         self._writes_left -= 1
         if self._writes_left == 0:
-            self._file.seek(number * _BLOCK_BYTES + offset)
-            self._file.write(memoryview(buffer)[: len(buffer) // 2])
+            self._write(memoryview(buffer)[: len(buffer) // 2])
             _bridge.leave(_bridge.CUT)
-        self._access(self._file.write, number * _BLOCK_BYTES + offset, buffer)
-
-    def _access(self, transfer, place, buffer):
-        while True:
-            try:
-                self.used_at = time.ticks_ms()
-                self._file.seek(place)
-                transfer(buffer)
-                return
-            except KeyboardInterrupt:  # LittleFS must not be left half way
-                _bridge.tell(_bridge.AGAIN)
+        self._write(buffer)
 
     def ioctl(self, operation, argument):
         """Answers 4 (blocks) and 5 (bytes a block); the rest needs no work on a file."""

@@ -7,30 +7,22 @@ a SystemExit resets the board.
 import io
 import os
 import sys
-import time
 
 import _bridge
-from micropython import const
 
 import __main__
 
-_FLASH_QUIET_MS = const(3)  # LittleFS pauses less than this between two accesses
-
 _put = open(1, "wb").write  # noqa: SIM115
-flash = None  # the block device; _boot sets it
 raw = _bridge.start == _bridge.RAW  # which REPL follows
 
 
-def _unsound():
-    """Did a forced Ctrl-C strike inside a garbage collection or LittleFS?  Only a reset helps.
-
-    The unix port raises KeyboardInterrupt right in the signal handler (MICROPY_ASYNC_KBD_INTR).
-    """
+def _heap_locked():
+    """Did Ctrl-C strike inside a garbage collection?  Then only a reset helps."""
     try:
         bytearray(16)
-    except MemoryError:  # "heap is locked"
+        return False
+    except MemoryError:
         return True
-    return time.ticks_diff(time.ticks_ms(), flash.used_at) < _FLASH_QUIET_MS
 
 
 def run(function, *arguments):
@@ -46,7 +38,8 @@ def run(function, *arguments):
         error = raised
     while True:
         try:
-            if _bridge.ask(_bridge.END, int(raw)) and _unsound():
+            _bridge.ask(_bridge.END, int(raw))
+            if isinstance(error, KeyboardInterrupt) and _heap_locked():
                 _put(b"KeyboardInterrupt: \n")
                 reset(_bridge.STOPPED)
             return error
