@@ -72,11 +72,6 @@ def test_a_token_goes_over_a_plain_port_only_when_that_was_asked_for():
     assert error.key == "insecure" and "1883" in str(error) and "true" in str(error)
 
 
-def test_tls_wants_a_ca_file_that_is_there():
-    error = _error(_WATSON, tls=None, ca="no-such.pem")
-    assert error.key == "ca" and "no-such.pem" in str(error)
-
-
 def test_a_missing_key_is_named_with_an_example():
     for base, key in ((_ENOS, "device_secret"), (_ALIBABA, "device_name"), (_WATSON, "org_id")):
         error = _error(base, **{key: None})

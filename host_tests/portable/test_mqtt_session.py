@@ -11,7 +11,7 @@ from signet.cloud import mqtt
 from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
 from signet.cloud.messages import Report
 from signet.cloud.watson.mqtt import _Dialect as Watson
-from signet.errors import Lost, ProtocolError, Rejected
+from signet.errors import ConfigError, Lost, ProtocolError, Rejected
 
 _POST_REPLY = b"/sys/pk/dn/thing/event/property/post_reply"
 
@@ -67,6 +67,14 @@ def _late(session):
     """Moves what is in flight into the past, by more than a reply may take."""
     for entry in session._flight:
         entry.sent_at = clock.ticks_add(clock.ticks_ms(), -10_500)
+
+
+def test_tls_wants_a_ca_file_that_is_there_and_holds_a_certificate():
+    config = {"window": 2, "keepalive_s": 60, "clean_session": True, "tls": True}
+    for ca, rule in (("no-such.pem", "no file no-such.pem"), (__file__, "holds no certificate")):
+        config["ca"] = ca
+        error = check.raises(ConfigError, mqtt.MqttSession, config, _watson(), None)
+        assert error.key == "ca" and rule in str(error)
 
 
 def test_where_the_cloud_replies_only_its_reply_acknowledges():

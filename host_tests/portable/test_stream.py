@@ -40,11 +40,12 @@ def _ca(name="good"):
 
 
 def _secure(name, host=None, ca=None, timeout_ms=5000):
-    from signet.net.secure import TlsChannel
+    from signet.net import secure
 
-    end = check.server(name)
+    trust = secure.context(ca or _ca())
     deadline = clock.Deadline(timeout_ms)
-    return TlsChannel(_channel(name), host or end.get("name", "x"), ca or _ca(), deadline)
+    host = host or check.server(name).get("name", "x")
+    return secure.TlsChannel(_channel(name), host, trust, deadline)
 
 
 def test_what_is_written_comes_back_whole():

@@ -15,7 +15,6 @@ default is `...` where the key is required.  The kind says what the rule means:
 """
 
 import json
-import os
 
 from signet.errors import ConfigError
 
@@ -91,18 +90,9 @@ def check(values, log=print):
         config["tls"] = identity.TLS_BY_DEFAULT
     if config["port"] is None:
         config["port"] = identity.PORTS[config["tls"]]
-    if config["tls"]:
-        _check_file(config["ca"])
     for warning in identity.check(config):
         log("warning: " + warning)
     return config
-
-
-def _check_file(path):
-    try:
-        os.stat(path)
-    except OSError:
-        raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
 
 
 def _value(values, field):

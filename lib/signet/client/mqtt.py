@@ -12,7 +12,9 @@ Not here: QoS 2, MQTT 5.
 from micropython import const
 
 from signet import clock
+from signet.client.mqtt_reader import PacketReader, WholePacket
 from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled, TimedOut
+from signet.wire import mqtt as wire
 
 try:
     from umqtt import simple
@@ -21,75 +23,7 @@ except ImportError:
         "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
     )
 
-_PUBLISH = const(3)
-_PUBACK = const(4)
-_SUBACK = const(9)
-_PINGRESP = const(13)
-_RETAIN = const(1)
-_QOS = const(6)  # mask over the two QoS bits of a PUBLISH
-_QOS_1 = const(2)
-_DUP = const(8)
-_SMALL = const(256)  # bytes that a board can always find for one packet
 _MAX_WAITING = const(16)  # messages that may come before a SUBACK
-_MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
-
-# 3.2.2.3: what each return code of CONNACK means; 3 passes by itself, so it is Throttled.
-_RETURN_CODES = {
-    1: "protocol version not accepted",
-    2: "client id rejected",
-    4: "bad user name or password",
-    5: "not authorized",
-}
-# Length that each packet from a server must have (3.4, 3.13); the others vary.
-_FIXED_LENGTH = {_PUBACK: 2, _PINGRESP: 0}
-
-
-def _to_bytes(text):
-    return text.encode() if isinstance(text, str) else bytes(text)
-
-
-def _field(data):
-    """A length-prefixed field (1.5.3); the length counts bytes, not characters."""
-    if len(data) > 65_535:
-        raise ValueError("longer than 65535 bytes")
-    return bytes((len(data) >> 8, len(data) & 255)) + data
-
-
-def _fixed_header(first_byte, length):
-    """Packet type, flags and remaining length (2.2)."""
-    if length > _MAX_LENGTH:
-        raise ValueError("packet longer than MQTT allows")
-    header = bytearray((first_byte,))
-    while True:
-        header.append(length & 127 | (128 if length > 127 else 0))
-        length >>= 7
-        if not length:
-            return header
-
-
-def _packet(first_byte, *parts):
-    """Joins the parts of a packet behind its fixed header."""
-    return b"".join((_fixed_header(first_byte, sum(len(part) for part in parts)),) + parts)
-
-
-class _WholePacket:
-    """Shows umqtt one complete packet as if it were its socket; copies nothing."""
-
-    def __init__(self, stream, first_byte, body):
-        self.write = stream.write
-        self._header = bytes(_fixed_header(first_byte, len(body)))
-        self._body = body
-        self._at = 0
-
-    def read(self, size):
-        if self._header:  # umqtt reads it byte by byte
-            byte, self._header = self._header[:1], self._header[1:]
-            return byte
-        self._at += size
-        return self._body[self._at - size : self._at]
-
-    def setblocking(self, flag):
-        pass
 
 
 class MQTTClient(simple.MQTTClient):
@@ -117,11 +51,11 @@ class MQTTClient(simple.MQTTClient):
         timeout_ms=10_000,
     ):
         super().__init__(
-            _to_bytes(client_id),
+            wire.to_bytes(client_id),
             "",
             1,
-            user=None if user is None else _to_bytes(user),
-            password=None if password is None else _to_bytes(password),
+            user=None if user is None else wire.to_bytes(user),
+            password=None if password is None else wire.to_bytes(password),
             keepalive=keepalive_s,
         )
         self.clean_session = clean_session
@@ -132,16 +66,17 @@ class MQTTClient(simple.MQTTClient):
         self._subscriptions = []  # (topic, qos)
         self._suback = None
         self._message = None
-        self._restart_reader()
+        self._reader = None
+        self._waiting = []  # events to hand out before anything is read
         self.set_callback(self._keep_message)
 
     # Connecting
 
     def set_login(self, client_id, user, password):
         """Changes who logs in with the next `connect`; arguments as in the constructor."""
-        self.client_id = _to_bytes(client_id)
-        self.user = None if user is None else _to_bytes(user)
-        self.pswd = None if password is None else _to_bytes(password)
+        self.client_id = wire.to_bytes(client_id)
+        self.user = None if user is None else wire.to_bytes(user)
+        self.pswd = None if password is None else wire.to_bytes(password)
 
     def connect(self, stream):
         """Logs in, subscribes again and sends again what was not acknowledged.
@@ -158,7 +93,8 @@ class MQTTClient(simple.MQTTClient):
         """
         self.close()
         self.sock = stream
-        self._restart_reader()
+        self._reader = PacketReader(stream, self._max_packet_bytes, self._timeout_ms)
+        self._waiting = []
         try:
             stream.set_deadline(clock.Deadline(self._timeout_ms))
             stream.write(self._connect_packet())
@@ -171,7 +107,7 @@ class MQTTClient(simple.MQTTClient):
             if self._subscriptions:
                 self._subscribe(self._subscriptions)
             for _, packet, _ in self._unacked:
-                self._write(bytes((packet[0] | _DUP,)))
+                self._write(bytes((packet[0] | wire.DUP,)))
                 self._write(memoryview(packet)[1:])
         except Exception:
             self.close()
@@ -179,19 +115,9 @@ class MQTTClient(simple.MQTTClient):
         return session_present
 
     def _connect_packet(self):
-        flags = 2 if self.clean_session else 0
-        fields = [_field(self.client_id)]
-        if self.lw_topic:
-            flags |= 4 | self.lw_qos << 3 | (32 if self.lw_retain else 0)
-            fields += (_field(self.lw_topic), _field(self.lw_msg))
-        if self.user is not None:
-            flags |= 128
-            fields.append(_field(self.user))
-            if self.pswd is not None:
-                flags |= 64
-                fields.append(_field(self.pswd))
-        keepalive = bytes((self.keepalive >> 8, self.keepalive & 255))
-        return _packet(0x10, b"\0\4MQTT\4", bytes((flags,)), keepalive, *fields)
+        will = (self.lw_topic, self.lw_msg, self.lw_qos, self.lw_retain) if self.lw_topic else None
+        login = (self.user, self.pswd)
+        return wire.connect(self.client_id, self.keepalive, self.clean_session, login, will)
 
     def _read_connack(self, stream):
         try:
@@ -205,8 +131,8 @@ class MQTTClient(simple.MQTTClient):
         if answer[:2] != b"\x20\2" or answer[2] > 1:
             raise ProtocolError("the answer to CONNECT is not a CONNACK; is this an MQTT port?")
         code = answer[3]
-        if code in _RETURN_CODES:
-            raise Refused("CONNACK {}: {}".format(code, _RETURN_CODES[code]), code)
+        if code in wire.RETURN_CODES:
+            raise Refused("CONNACK {}: {}".format(code, wire.RETURN_CODES[code]), code)
         if code == 3:
             raise Throttled("CONNACK 3: server unavailable")
         if code:
@@ -222,13 +148,13 @@ class MQTTClient(simple.MQTTClient):
             retain: bool.
             qos: int, 0 or 1.
         """
-        super().set_last_will(_to_bytes(topic), _to_bytes(msg), retain, qos)
+        super().set_last_will(wire.to_bytes(topic), wire.to_bytes(msg), retain, qos)
 
     def disconnect(self):
         """Says goodbye, so that no will is published, and closes."""
         if self.sock is not None:
             try:
-                self.sock.write(b"\xe0\0")
+                self.sock.write(wire.DISCONNECT_PACKET)
             except Lost:
                 pass
             self.close()
@@ -257,20 +183,16 @@ class MQTTClient(simple.MQTTClient):
                 until its acknowledgement, and sent again on `connect`.
             ValueError: the topic or the qos is not allowed.
         """
-        topic = _to_bytes(topic)
-        if not topic or b"+" in topic or b"#" in topic or b"\0" in topic:
-            raise ValueError("a topic to publish to must not be empty or hold + # NUL")
-        if qos not in (0, 1):
-            raise ValueError("qos must be 0 or 1")
-        first_byte = 0x30 | (_RETAIN if retain else 0)
+        topic, msg = wire.to_bytes(topic), wire.to_bytes(msg)
         if qos == 0:
-            self._write(_packet(first_byte, _field(topic), _to_bytes(msg)))
+            self._write(wire.publish(topic, msg, None, retain))
             return None
+        if qos != 1:
+            raise ValueError("qos must be 0 or 1")
         if len(self._unacked) >= self.window:
             raise Throttled("{} messages await their acknowledgement".format(self.window))
         packet_id = self._new_packet_id()
-        wire_id = bytes((packet_id >> 8, packet_id & 255))
-        packet = _packet(first_byte | _QOS_1, _field(topic), wire_id, _to_bytes(msg))
+        packet = wire.publish(topic, msg, packet_id, retain)
         self._write(packet)
         self._unacked.append((packet_id, packet, self._sent_at))
         return packet_id
@@ -294,7 +216,7 @@ class MQTTClient(simple.MQTTClient):
             Lost: no answer in time.
         """
         wanted = topic if isinstance(topic, list) else [(topic, qos)]
-        wanted = [(_to_bytes(name), level) for name, level in wanted]
+        wanted = [(wire.to_bytes(name), level) for name, level in wanted]
         names = [name for name, _ in wanted]
         self._subscriptions = [s for s in self._subscriptions if s[0] not in names] + wanted
         if self.sock is not None:
@@ -302,14 +224,12 @@ class MQTTClient(simple.MQTTClient):
 
     def _subscribe(self, wanted):
         packet_id = self._new_packet_id()
-        parts = [bytes((packet_id >> 8, packet_id & 255))]
-        for name, level in wanted:
-            parts += (_field(name), bytes((level,)))
+        id_bytes = wire.two_bytes(packet_id)
         self._suback = None
-        self._write(_packet(0x82, *parts))
+        self._write(wire.subscribe(packet_id, wanted))
         deadline = clock.Deadline(self._timeout_ms)
         waiting = []  # messages that come before the SUBACK (3.8.4) are handed out by `poll`
-        while self._suback is None or self._suback[:2] != parts[0]:
+        while self._suback is None or self._suback[:2] != id_bytes:
             event = self._next_event(deadline)
             if event is not None:
                 waiting.append(event)
@@ -323,14 +243,14 @@ class MQTTClient(simple.MQTTClient):
         codes = self._suback[2:]
         if len(codes) != len(wanted):
             self.close()
-            raise self._malformed("SUBACK of {} codes".format(len(codes)))
+            raise wire.malformed("SUBACK of {} codes".format(len(codes)))
         for (name, _), code in zip(wanted, codes):
             if code == 0x80:
                 raise Refused("subscription to {} refused".format(name.decode()), 0x80)
 
     def ping(self):
         """Asks the broker for a sign of life; `poll` does so by itself."""
-        self._write(b"\xc0\0")
+        self._write(wire.PINGREQ_PACKET)
 
     def _new_packet_id(self):
         taken = [entry[0] for entry in self._unacked]
@@ -376,7 +296,7 @@ class MQTTClient(simple.MQTTClient):
             raise Lost("not connected")
         try:
             while True:
-                packet = self._read_packet()
+                packet = self._reader.next()
                 if packet is not None:
                     event = self._handle(packet)
                     if event is not None:
@@ -396,94 +316,28 @@ class MQTTClient(simple.MQTTClient):
             self.close()
             raise Lost("no memory for what the broker sends")
 
-    def _restart_reader(self):
-        self._header = bytearray()
-        self._length = None
-        self._packet_deadline = None
-        self._waiting = []
-
-    def _read_packet(self):
-        """Returns the body of one whole packet, or None while it has not all come."""
-        stream = self.sock
-        stream.setblocking(False)
-        while self._length is None:
-            byte = stream.read(1)
-            if byte is None:
-                return self._still_coming()
-            self._header += byte
-            if len(self._header) == 1:
-                self._packet_deadline = clock.Deadline(self._timeout_ms)
-            elif byte[0] < 128:
-                self._length = 0
-                for digit in reversed(self._header[1:]):
-                    self._length = self._length << 7 | digit & 127
-                self._check_header(self._header[0], self._length)
-            elif len(self._header) == 5:
-                raise self._malformed("remaining length of more than four bytes")
-        try:
-            body = stream.read(min(self._length, self._max_packet_bytes))
-        except MemoryError:  # then it is too large to keep, whatever the limit says
-            body = stream.read(min(self._length, _SMALL))
-        if body is None:
-            return self._still_coming()
+    def _handle(self, body):
+        first_byte, length = self._reader.first_byte, self._reader.length
         self._heard_at = clock.ticks_ms()
         self._pinged_at = None
-        return body
-
-    def _still_coming(self):
-        if self._packet_deadline and self._packet_deadline.expired():
-            raise Lost("the broker stalled in the middle of a packet")
-
-    def _check_header(self, first_byte, length):
-        kind, flags = first_byte >> 4, first_byte & 15
-        if kind == _PUBLISH:
-            if flags & _QOS > _QOS_1:
-                raise self._malformed("PUBLISH above the QoS that was asked for")
-        elif kind not in (_PUBACK, _SUBACK, _PINGRESP) or flags:
-            raise self._malformed("packet type {} flags {}".format(kind, flags))
-        elif length != _FIXED_LENGTH.get(kind, length) or (
-            kind == _SUBACK and not 3 <= length <= 66
-        ):
-            raise self._malformed("packet type {} of {} bytes".format(kind, length))
-
-    def _handle(self, body):
-        first_byte, length = self._header[0], self._length
-        oversize = length - len(body)
-        if not oversize:
-            self._header, self._length, self._packet_deadline = bytearray(), None, None
         kind = first_byte >> 4
-        if kind == _PUBACK:
+        if kind == wire.PUBACK:
             return self._acknowledged(body[0] << 8 | body[1])
-        if kind == _SUBACK:
+        if kind == wire.SUBACK:
             self._suback = body
-        elif kind == _PUBLISH:
-            id_size = 2 if first_byte & _QOS else 0
-            topic_size = (body[0] << 8 | body[1]) if len(body) > 1 else 0
-            if not 0 < topic_size <= len(body) - 2 - id_size:
-                raise self._malformed("PUBLISH whose topic does not fit into it")
-            if oversize:
-                self._skip(oversize)
+        elif kind == wire.PUBLISH:
             stream = self.sock
-            self.sock = _WholePacket(stream, first_byte, body)
+            self.sock = WholePacket(stream, first_byte, body)
             try:
                 self.wait_msg()  # umqtt: parse, hand over, acknowledge QoS 1
             finally:
                 self.sock = stream
             topic, payload = self._message
             self._message = None
-            if oversize:
+            if length > len(body):
                 return ("dropped", "{} bytes on {}".format(length, str(topic)[2:-1]))
-            return ("message", topic, payload, bool(first_byte & _RETAIN))
+            return ("message", topic, payload, bool(first_byte & wire.RETAIN))
         return None
-
-    def _skip(self, size):
-        """Reads away the rest of a message that is too large to keep."""
-        self.sock.setblocking(True)
-        self.sock.set_deadline(self._packet_deadline)
-        while size:
-            size -= len(self.sock.read(min(size, _SMALL)))
-        self.sock.set_deadline(None)
-        self._header, self._length, self._packet_deadline = bytearray(), None, None
 
     def _keep_message(self, topic, msg):
         self._message = (topic, msg)
@@ -494,9 +348,6 @@ class MQTTClient(simple.MQTTClient):
                 self._unacked.pop(index)
                 return ("acked", packet_id)
         return None  # acknowledged twice, after a resend
-
-    def _malformed(self, what):
-        return ProtocolError("the broker broke MQTT: " + what)
 
     def _keep_alive(self):
         """Pings when idle, notices a dead link. Returns the ms until it is due again."""

@@ -29,6 +29,14 @@ _LOOK_MS = const(1000)  # how often to look for replies that are overdue
 _ANSWERS = const(2)  # answers to commands that may be in flight beside the reports
 
 
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
+
+
 class _InFlight:
     """One report on its way. `packet_id` is None once the broker has acknowledged it."""
 
@@ -49,6 +57,8 @@ class MqttSession:
         config: dict from config.load.
         dialect: see above.
         log: function of one str.
+    Raises:
+        ConfigError: the CA file holds no certificate.
     """
 
     def __init__(self, config, dialect, log):
@@ -58,11 +68,12 @@ class MqttSession:
         self._log = log
         self._flight = []
         self._next_id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat ids
-        self._secure = None
+        self._trust = None
         if config["tls"]:
-            from signet.net.secure import TlsChannel
+            from signet.net import secure
 
-            self._secure = TlsChannel
+            self._trust = secure.context(_read(config["ca"]))
+            self._tls_channel = secure.TlsChannel
         self._client = client = MQTTClient(
             "",
             keepalive_s=config["keepalive_s"],
@@ -80,13 +91,12 @@ class MqttSession:
         Raises:
             Refused, Untrusted: identity or certificate; says what to check.
             Throttled, Lost, ProtocolError: see errors.
-            ConfigError: the CA file is missing or holds no certificate.
         """
         config, client = self._config, self._client
         client.set_login(*self._dialect.login(clock.unix_ms()))
         channel = TcpChannel(config["address"] or config["host"], config["port"], deadline)
-        if self._secure is not None:
-            channel = self._secure(channel, config["host"], self._ca(channel), deadline)
+        if self._trust is not None:
+            channel = self._tls_channel(channel, config["host"], self._trust, deadline)
         try:
             client.connect(Stream(channel))
             for entry in self._flight:
@@ -98,14 +108,6 @@ class MqttSession:
             if hint is None:
                 raise
             raise Refused("{}; {}".format(error, hint), error.code)
-
-    def _ca(self, channel):
-        try:
-            with open(self._config["ca"], "rb") as file:
-                return file.read()
-        except OSError:
-            channel.close()
-            raise ConfigError("ca", "there is no such file on the board", "ca.pem")
 
     def submit(self, key, report):
         """Hands one report to the wire.

@@ -64,33 +64,44 @@ class _Feed(io.IOBase):
         return argument if request == _POLL else 0
 
 
+def context(ca):
+    """Makes what every connection shares: whom to trust.  Once, while the heap is in one piece.
+
+    Args:
+        ca: bytes, one or more CA certificates, PEM or DER.
+    Returns:
+        tls.SSLContext that verifies.
+    Raises:
+        ConfigError: `ca` holds no certificate.
+    """
+    trust = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    trust.verify_mode = tls.CERT_REQUIRED
+    try:
+        trust.load_verify_locations(ca)
+    except (ValueError, OSError):
+        raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
+    return trust
+
+
 class TlsChannel:
     """TLS over a channel, verified; the handshake is done when this returns.
 
     Args:
         channel: net.stream.TcpChannel; it belongs to this object from now on.
         host: str, the name that the certificate must carry; sent as SNI.
-        ca: bytes, one or more CA certificates, PEM or DER.
+        trust: what `context` returned.
         deadline: clock.Deadline of the handshake.
     Raises:
-        ConfigError: `ca` holds no certificate.
         Untrusted: the server's certificate is not the right one; says why.
         Lost: the handshake failed or took too long.
     """
 
-    def __init__(self, channel, host, ca, deadline):
+    def __init__(self, channel, host, trust, deadline):
         self._channel = channel
         self.wait = channel.wait
-        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = tls.CERT_REQUIRED
-        try:
-            context.load_verify_locations(ca)
-        except (ValueError, OSError):
-            channel.close()
-            raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
         self._feed = feed = _Feed(channel, deadline)
         try:
-            self._tls = context.wrap_socket(feed, server_hostname=host)
+            self._tls = trust.wrap_socket(feed, server_hostname=host)
         except (ValueError, OSError) as error:
             channel.close()
             raise _explain(error, host, feed)

@@ -1,0 +1,115 @@
+"""How does one whole MQTT packet come out of a stream that may stop after any byte?
+
+Bounded in size and in time: what is larger than the limit is read away, and a packet that has
+begun must end within the timeout.
+"""
+
+from micropython import const
+
+from signet import clock
+from signet.errors import Lost
+from signet.wire import mqtt as wire
+
+_SMALL = const(256)  # bytes that a board can always find
+
+
+class PacketReader:
+    """Reads packets of one connection.
+
+    Args:
+        stream: net.stream.Stream.
+        max_packet_bytes: int; of a larger packet only so much is kept.
+        timeout_ms: int, how long a packet may take once it has begun.
+    Attributes:
+        first_byte: int, type and flags of the packet that `next` returned.
+        length: int, its whole remaining length; greater than what was kept when it is oversize.
+    """
+
+    def __init__(self, stream, max_packet_bytes, timeout_ms):
+        self._stream = stream
+        self._max_packet_bytes = max_packet_bytes
+        self._timeout_ms = timeout_ms
+        self._length_bytes = bytearray()
+        self._deadline = None  # of the packet that has begun
+        self.first_byte = None
+        self.length = None
+
+    def next(self):
+        """Returns the body of one packet, or its beginning when it is oversize; None for not yet.
+
+        Raises:
+            Lost: the connection ended, or stalled in the middle of a packet.
+            ProtocolError: a header that a server may not send.
+        """
+        stream = self._stream
+        stream.setblocking(False)
+        if self._deadline is None:
+            byte = stream.read(1)
+            if byte is None:
+                return None
+            self.first_byte, self.length = byte[0], None
+            self._length_bytes = bytearray()
+            self._deadline = clock.Deadline(self._timeout_ms)
+        while self.length is None:
+            byte = stream.read(1)
+            if byte is None:
+                return self._still_coming()
+            self._length_bytes += byte
+            if byte[0] < 128:
+                length = 0
+                for digit in reversed(self._length_bytes):
+                    length = length << 7 | digit & 127
+                wire.check_header(self.first_byte, length)
+                self.length = length
+            elif len(self._length_bytes) == 4:
+                raise wire.malformed("remaining length of more than four bytes")
+        try:
+            body = stream.read(min(self.length, self._max_packet_bytes))
+        except MemoryError:  # then it is too large to keep, whatever the limit says
+            body = stream.read(min(self.length, _SMALL))
+        if body is None:
+            return self._still_coming()
+        if self.first_byte >> 4 == wire.PUBLISH:
+            wire.check_publish(self.first_byte, body)
+        self._skip(self.length - len(body))
+        self._deadline = None
+        return body
+
+    def _still_coming(self):
+        if self._deadline.expired():
+            raise Lost("the broker stalled in the middle of a packet")
+
+    def _skip(self, size):
+        """Reads away the rest of a packet that is too large to keep."""
+        stream = self._stream
+        stream.setblocking(True)
+        stream.set_deadline(self._deadline)
+        while size:
+            size -= len(stream.read(min(size, _SMALL)))
+        stream.set_deadline(None)
+
+
+class WholePacket:
+    """Shows umqtt one complete packet as if it were its socket; copies nothing.
+
+    Args:
+        stream: where umqtt's acknowledgement goes.
+        first_byte: int. body: bytes.
+    """
+
+    def __init__(self, stream, first_byte, body):
+        self.write = stream.write
+        self._header = bytes(wire.fixed_header(first_byte, len(body)))
+        self._body = body
+        self._at = 0
+
+    def read(self, size):
+        """Returns the next bytes; umqtt reads the header byte by byte."""
+        if self._header:
+            byte, self._header = self._header[:1], self._header[1:]
+            return byte
+        self._at += size
+        return self._body[self._at - size : self._at]
+
+    def setblocking(self, flag):
+        """Does nothing: the packet is here."""

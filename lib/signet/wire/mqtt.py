@@ -1,0 +1,147 @@
+"""Which bytes make an MQTT packet, and which that a broker sends are not allowed?
+
+MQTT 3.1.1 (OASIS, 2014), whose section numbers stand beside what they rule.  QoS 0 and 1.
+"""
+
+from micropython import const
+
+from signet.errors import ProtocolError
+
+PUBLISH = const(3)
+PUBACK = const(4)
+SUBACK = const(9)
+PINGRESP = const(13)
+
+RETAIN = const(1)
+QOS = const(6)  # mask over the two QoS bits of a PUBLISH
+QOS_1 = const(2)
+DUP = const(8)
+
+PINGREQ_PACKET = b"\xc0\0"
+DISCONNECT_PACKET = b"\xe0\0"
+
+_MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
+_MAX_SUBACK = const(66)
+
+# 3.2.2.3: what each return code of CONNACK means; 3 passes by itself, so it is Throttled.
+RETURN_CODES = {
+    1: "protocol version not accepted",
+    2: "client id rejected",
+    4: "bad user name or password",
+    5: "not authorized",
+}
+# Length that each packet from a server must have (3.4, 3.13); the others vary.
+_FIXED_LENGTH = {PUBACK: 2, PINGRESP: 0}
+
+
+def to_bytes(text):
+    """Returns str as UTF-8 (1.5.3), bytes as they are."""
+    return text.encode() if isinstance(text, str) else bytes(text)
+
+
+def _field(data):
+    """A length-prefixed field (1.5.3); the length counts bytes, not characters."""
+    if len(data) > 65_535:
+        raise ValueError("longer than 65535 bytes")
+    return two_bytes(len(data)) + data
+
+
+def two_bytes(number):
+    """Returns an integer of 0 to 65535, most significant byte first (1.5.2)."""
+    return bytes((number >> 8, number & 255))
+
+
+def fixed_header(first_byte, length):
+    """Returns packet type, flags and remaining length (2.2); ValueError above 268435455 bytes."""
+    if length > _MAX_LENGTH:
+        raise ValueError("packet longer than MQTT allows")
+    header = bytearray((first_byte,))
+    while True:
+        header.append(length & 127 | (128 if length > 127 else 0))
+        length >>= 7
+        if not length:
+            return header
+
+
+def _packet(first_byte, *parts):
+    return b"".join((fixed_header(first_byte, sum(len(part) for part in parts)),) + parts)
+
+
+def connect(client_id, keepalive_s, clean_session, login, will):
+    """Builds CONNECT (3.1).
+
+    Args:
+        client_id: bytes.
+        keepalive_s: int, 0 to 65535.
+        clean_session: bool.
+        login: (user, password), each bytes or None.
+        will: (topic bytes, message bytes, qos, retain), or None.
+    """
+    flags = 2 if clean_session else 0
+    fields = [_field(client_id)]
+    if will is not None:
+        topic, message, qos, retain = will
+        flags |= 4 | qos << 3 | (32 if retain else 0)
+        fields += (_field(topic), _field(message))
+    for flag, text in zip((128, 64), login):
+        if text is not None:
+            flags |= flag
+            fields.append(_field(text))
+    return _packet(0x10, b"\0\4MQTT\4", bytes((flags,)), two_bytes(keepalive_s), *fields)
+
+
+def publish(topic, message, packet_id, retain):
+    """Builds PUBLISH (3.3).
+
+    Args:
+        topic, message: bytes.
+        packet_id: int, 1 to 65535; None for QoS 0.
+        retain: bool.
+    Raises:
+        ValueError: the topic is empty, too long, or holds a character that filters use (4.7).
+    """
+    if not topic or b"+" in topic or b"#" in topic or b"\0" in topic:
+        raise ValueError("a topic to publish to must not be empty or hold + # NUL")
+    first_byte = 0x30 | (RETAIN if retain else 0)
+    if packet_id is None:
+        return _packet(first_byte, _field(topic), message)
+    return _packet(first_byte | QOS_1, _field(topic), two_bytes(packet_id), message)
+
+
+def subscribe(packet_id, wanted):
+    """Builds SUBSCRIBE (3.8); wanted: list of (topic filter bytes, qos)."""
+    parts = [two_bytes(packet_id)]
+    for topic, qos in wanted:
+        parts += (_field(topic), bytes((qos,)))
+    return _packet(0x82, *parts)
+
+
+def malformed(what):
+    """Returns the ProtocolError that says what a broker did."""
+    return ProtocolError("the broker broke MQTT: " + what)
+
+
+def check_header(first_byte, length):
+    """Checks type, flags (2.2.2) and length of what a server sends after CONNACK.
+
+    Raises:
+        ProtocolError: a server may not send that to a client that asks for QoS 0 and 1.
+    """
+    kind, flags = first_byte >> 4, first_byte & 15
+    if kind == PUBLISH:
+        if flags & QOS > QOS_1:
+            raise malformed("PUBLISH above the QoS that was asked for")
+    elif kind not in (PUBACK, SUBACK, PINGRESP) or flags:
+        raise malformed("packet type {} flags {}".format(kind, flags))
+    elif length != _FIXED_LENGTH.get(kind, length) or (
+        kind == SUBACK and not 3 <= length <= _MAX_SUBACK
+    ):
+        raise malformed("packet type {} of {} bytes".format(kind, length))
+
+
+def check_publish(first_byte, body):
+    """Raises ProtocolError unless topic and packet id of a PUBLISH lie inside its body (3.3.2)."""
+    topic_size = (body[0] << 8 | body[1]) if len(body) > 1 else 0
+    id_size = 2 if first_byte & QOS else 0
+    if not 0 < topic_size <= len(body) - 2 - id_size:
+        raise malformed("PUBLISH whose topic does not fit into it")
