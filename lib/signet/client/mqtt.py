@@ -163,7 +163,7 @@ class MQTTClient(simple.MQTTClient):
         """Closes without goodbye. What was not acknowledged is kept for the next `connect`."""
         if self.sock is not None:
             self.sock.close()
-            self.sock = None
+            self.sock = self._reader = None  # free the old connection's buffers before the next
 
     # Sending
 
