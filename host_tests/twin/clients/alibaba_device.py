@@ -15,7 +15,7 @@ given = json.loads(sys.argv[1])
 
 
 def say(**values):
-    print(json.dumps(values), flush=True)
+    print(json.dumps(values) + "\n", end="", flush=True)  # one write: SDKs call from threads
 
 
 def on_service(identifier, request_id, params, user_data):

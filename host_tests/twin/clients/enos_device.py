@@ -19,7 +19,7 @@ obeyed = threading.Event()
 
 
 def say(**values):
-    print(json.dumps(values), flush=True)
+    print(json.dumps(values) + "\n", end="", flush=True)  # one write: SDKs call from threads
 
 
 def serve(command, arguments):

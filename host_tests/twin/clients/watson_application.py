@@ -17,7 +17,7 @@ hosts.map_hosts({(host, documented): (given["address"], given["port"])})
 
 
 def say(**values):
-    print(json.dumps(values), flush=True)
+    print(json.dumps(values) + "\n", end="", flush=True)  # one write: SDKs call from threads
 
 
 client = wiotp.sdk.application.ApplicationClient(
