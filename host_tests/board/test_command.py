@@ -1,0 +1,172 @@
+"""What does a person see of `signet board`?"""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_SIGNET = Path(sys.executable).with_name("signet")
+_SECRET = "never-to-be-shown-4711"
+
+
+def _signet(*arguments: str | Path, status: int = 0) -> str:
+    command = [_SIGNET, "board", *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    _signet("create", "--folder", tmp_path / "board", "--size", "512")
+    return tmp_path / "board"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "device.json"
+    path.write_text(json.dumps({"cloud": "cumulus", "device_secret": _SECRET}))
+    return path
+
+
+@pytest.fixture
+def booted(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [_SIGNET, "board", "boot", "--folder", folder],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def _read_until(process: subprocess.Popen[str], text: str) -> str:
+    assert process.stdout
+    seen = ""
+    while text not in seen:
+        line = process.stdout.readline()
+        assert line, seen
+        seen += line
+    return seen
+
+
+def test_create_makes_a_board_of_that_size(folder: Path) -> None:
+    assert (folder / "flash.img").stat().st_size == 512 * 1024
+
+
+def test_create_refuses_a_size_that_cannot_be(tmp_path: Path) -> None:
+    said = _signet("create", "--folder", tmp_path, "--size", "33", status=2)
+    assert said == "signet: flash size is 33 KiB; it must be a multiple of 4 from 32 up\n"
+
+
+def test_deploy_fills_a_board_that_is_off_and_boot_shows_its_program(
+    folder: Path, config: Path
+) -> None:
+    assert "files copied" in _signet("deploy", "--folder", folder, "--config", config)
+    assert _signet("deploy", "--folder", folder, "--config", config).startswith("0 of ")
+    process = subprocess.Popen(
+        [_SIGNET, "board", "boot", "--folder", folder],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    seen = _read_until(process, "device.json: cloud")
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    assert _SECRET not in seen + rest
+    assert "Traceback" not in rest
+
+
+def test_deploy_reaches_a_board_booted_elsewhere(
+    booted: subprocess.Popen[str], folder: Path, config: Path
+) -> None:
+    _read_until(booted, "MicroPython v")
+    assert "files copied" in _signet("deploy", "--folder", folder, "--config", config)
+    _read_until(booted, "device.json: cloud")
+    assert "is in use" in _signet("create", "--folder", folder, status=2)
+
+
+def test_sigterm_ends_boot_cleanly(booted: subprocess.Popen[str], folder: Path) -> None:
+    _read_until(booted, "MicroPython v")
+    booted.send_signal(signal.SIGTERM)
+    assert booted.wait(30) == 0
+    assert not (folder / "device").is_symlink()
+
+
+def test_deploy_says_what_to_mend(folder: Path, config: Path, tmp_path: Path) -> None:
+    def said(*arguments: str | Path) -> str:
+        return " ".join(_signet("deploy", *arguments, status=2).split())
+
+    assert said("--config", tmp_path / "none.json").endswith(
+        "none.json: No such file or directory"
+    )
+    (tmp_path / "bad.json").write_text("{" + f'"device_secret": "{_SECRET}"')
+    text = said("--config", tmp_path / "bad.json")
+    assert "bad.json is not JSON: " in text
+    assert _SECRET not in text
+    (tmp_path / "list.json").write_text("[]")
+    assert "must hold one JSON object" in said("--config", tmp_path / "list.json")
+    assert "run `signet board create`" in said("--folder", tmp_path / "no", "--config", config)
+    usb = said("--device", "/dev/ttyUSB77", "--config", config)
+    assert usb == "signet: no device /dev/ttyUSB77: is the board plugged in?"
+
+
+def test_wifi_json_is_deployed_and_its_password_shown_nowhere(
+    folder: Path, config: Path, tmp_path: Path
+) -> None:
+    wifi = tmp_path / "wifi.json"
+    wifi.write_text(json.dumps({"ssid": "home", "password": _SECRET}))
+    text = _signet("deploy", "--folder", folder, "--config", config, "--wifi", wifi)
+    assert _SECRET not in text
+    assert _SECRET.encode() in (folder / "flash.img").read_bytes()
+
+
+def test_console_wants_a_terminal(folder: Path) -> None:
+    assert "needs a terminal" in _signet("console", "--folder", folder, status=2)
+
+
+def test_console_attaches_the_terminal(folder: Path) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(_SIGNET, [str(_SIGNET), "board", "console", "--folder", str(folder)])
+    seen = b""
+
+    def read_until(text: bytes) -> None:
+        nonlocal seen
+        deadline = time.monotonic() + 30
+        while text not in seen:
+            assert select.select([terminal], [], [], deadline - time.monotonic())[0], seen
+            seen += os.read(terminal, 4096)
+        seen = seen.partition(text)[2]
+
+    try:
+        read_until(b"Ctrl-] ")
+        os.write(terminal, b"\r")
+        read_until(b">>> ")
+        os.write(terminal, b"print('run' + 'ning')\rwhile True: pass\r\r")
+        read_until(b"running")
+        os.write(terminal, b"\x03")
+        read_until(b"KeyboardInterrupt")
+        read_until(b">>> ")
+        os.write(terminal, b"6 * 7\r")
+        read_until(b"42")
+        os.write(terminal, b"\x1d")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        child = 0
+    finally:
+        if child:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        os.close(terminal)

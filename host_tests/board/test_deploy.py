@@ -1,0 +1,200 @@
+"""Does a deployment put on a board what it should, fast, and say clearly when it cannot?"""
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from host_tests.board.conftest import PROMPT
+from tools import toolchain
+from tools.board.deploy import deploy, deploy_project, project_files
+from tools.board.virtual import VirtualBoard
+from tools.ui import UserError
+
+_SECRET = "never-to-be-shown-4711"
+_CONFIG: dict[str, object] = {"cloud": "enos", "device_secret": _SECRET}
+_FILES = {
+    "/boot.py": b"print('boot one')\n",
+    "/main.py": b"import pack.part\nprint('main', pack.part.x)\n",
+    "/lib/pack/part.py": b"x = 1\n",
+}
+
+
+@pytest.fixture
+def copied() -> Callable[..., None]:
+    """Progress that remembers the paths it was told."""
+    paths: list[str] = []
+
+    def progress(done: int, total: int, path: str) -> None:
+        assert 0 <= done <= total
+        if path:
+            paths.append(path)
+
+    progress.paths = paths  # type: ignore[attr-defined]
+    return progress
+
+
+def test_a_deployed_program_starts(board: VirtualBoard) -> None:
+    before = len(board.output())
+    assert deploy(board.device, _FILES) == 3
+    board.wait_for(r"boot one\nmain 1\n", since=before)
+
+
+def test_only_what_changed_is_copied(board: VirtualBoard, copied: Callable[..., None]) -> None:
+    deploy(board.device, _FILES)
+    assert deploy(board.device, _FILES, copied) == 0
+    assert deploy(board.device, _FILES | {"/boot.py": b"print('boot two')"}, copied) == 1
+    assert copied.paths == ["/boot.py"]  # type: ignore[attr-defined]
+    board.wait_for("boot two\nmain 1\n")
+
+
+def test_a_file_may_come_from_the_host(board: VirtualBoard, tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("print('from a file')")
+    assert deploy(board.device, {"/main.py": tmp_path / "m.py"}) == 1
+    board.wait_for("from a file")
+
+
+def test_device_json_comes_last(board: VirtualBoard, copied: Callable[..., None]) -> None:
+    deploy(board.device, {"/device.json": b"{}", "/main.py": b"", "/z.py": b"1"}, copied)
+    assert copied.paths == ["/main.py", "/z.py", "/device.json"]  # type: ignore[attr-defined]
+
+
+def test_modules_that_are_no_more_go(board: VirtualBoard, mpremote: Callable[..., str]) -> None:
+    deploy(board.device, {"/lib/signet/old/a.mpy": b"1", "/lib/signet/b.mpy": b"2", "/x": b"3"})
+    deploy(board.device, {"/lib/signet/b.mpy": b"2"})
+    shown = mpremote("fs", "tree")
+    assert "a.mpy" not in shown
+    assert "b.mpy" in shown
+    assert "x" in shown
+
+
+def test_a_py_that_would_hide_its_mpy_goes(
+    board: VirtualBoard, mpremote: Callable[..., str]
+) -> None:
+    deploy(board.device, {"/lib/pack.py": b"x = 'old'"})
+    deploy(board.device, {"/lib/pack.mpy": b"new"})
+    assert mpremote("fs", "ls", ":lib") == "ls :lib\n           3 pack.mpy\n"
+
+
+def test_a_program_that_feeds_a_watchdog_can_be_replaced(board: VirtualBoard) -> None:
+    program = b"import machine, time\nw = machine.WDT(timeout=300)\nprint('dog')\n"
+    deploy(board.device, {"/main.py": program + b"while True:\n w.feed()\n time.sleep_ms(20)\n"})
+    board.wait_for("dog")
+    files = {f"/{number}": os.urandom(8000) for number in range(12)}
+    assert deploy(board.device, files | {"/main.py": b"print('free')"}) == 13
+    board.wait_for("free")
+
+
+def test_deploy_can_leave_the_board_at_its_prompt(board: VirtualBoard) -> None:
+    before = len(board.output())
+    deploy(board.device, {"/main.py": b"print('started')"}, restart=False)
+    board.wait_for(PROMPT, since=before)
+    assert "started" not in board.output()
+
+
+def test_the_project_holds_what_a_board_needs(tmp_path: Path) -> None:
+    ca = tmp_path / "other-name.pem"
+    ca.write_text("CERTIFICATE")
+    files = project_files({"cloud": "enos"}, ca)
+    assert {"/boot.py", "/main.py", "/board.py", "/device.json", "/ca.pem"} <= files.keys()
+    assert {"/lib/signet/__init__.mpy", "/lib/umqtt/simple.mpy"} <= files.keys()
+    assert files["/ca.pem"] == b"CERTIFICATE"
+    modules = [path for path in files if path.startswith("/lib/")]
+    assert all(path.endswith(".mpy") for path in modules)
+    assert project_files({"ca": "x.pem"}, ca)["/x.pem"] == b"CERTIFICATE"
+
+
+def test_the_project_runs_on_the_board(board: VirtualBoard) -> None:
+    # A configuration that names an unknown cloud: the program starts, and says so.
+    deploy_project(board.device, {"cloud": "cumulus", "device_secret": _SECRET})
+    board.wait_for("device.json: cloud", timeout_s=20)
+    assert _SECRET not in board.output()
+
+
+def test_signet_and_umqtt_are_imported_from_lib(
+    board: VirtualBoard, mpremote: Callable[..., str]
+) -> None:
+    files = project_files(_CONFIG)
+    deploy(board.device, {path: code for path, code in files.items() if "/lib/" in path})
+    program = "import signet, umqtt.simple as u\nprint(signet.__file__, u.__file__)"
+    shown = mpremote("exec", program)
+    assert shown == "/lib/signet/__init__.mpy /lib/umqtt/simple.mpy\n"
+
+
+def test_an_unknown_board_is_an_error_that_names_those_known() -> None:
+    with pytest.raises(UserError, match=r"no board 'esp99'; there are: esp32, virtual"):
+        project_files({}, board="esp99")
+
+
+def test_a_missing_ca_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot read .*ca\.pem: No such file"):
+        project_files({}, tmp_path / "ca.pem")
+
+
+def test_a_missing_device_is_said() -> None:
+    with pytest.raises(UserError, match=r"no device /dev/ttyUSB77: is the board plugged in\?"):
+        deploy("/dev/ttyUSB77", {})
+
+
+def test_a_file_is_not_a_device(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(UserError, match="is not a serial line"):
+        deploy(str(tmp_path / "x"), {})
+
+
+def test_a_forbidden_device_names_the_group_to_join(
+    board: VirtualBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UserError, match=r"no permission for .*usermod -aG .*dialout"):
+        deploy(board.device, {})
+
+
+def test_a_busy_device_is_said(board: VirtualBoard) -> None:
+    other = os.open(board.device, os.O_RDWR | os.O_NOCTTY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(UserError, match="in use by another program"):
+            deploy(board.device, _FILES)
+    finally:
+        os.close(other)
+
+
+def test_a_full_flash_is_said(tmp_path: Path, bits: int) -> None:
+    with (
+        VirtualBoard(tmp_path, bits=bits).create(32) as board,
+        pytest.raises(UserError, match="flash of the board is full"),
+    ):
+        deploy(board.device, {"/big": os.urandom(60_000)})
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ("mpremote.transport.TransportError: could not enter raw repl", "press the board's reset"),
+        ("device reports readiness to read but read failed", "was unplugged, or the board"),
+        ("something nobody has seen yet", "mpremote failed on"),
+    ],
+)
+def test_no_secret_is_in_the_error_whatever_mpremote_says(
+    board: VirtualBoard, monkeypatch: pytest.MonkeyPatch, said: str, cure: str
+) -> None:
+    failing = [sys.executable, "-c", f"import sys; print({_SECRET!r}, {said!r}); sys.exit(1)"]
+    monkeypatch.setattr(toolchain, "mpremote", lambda: failing)
+    with pytest.raises(UserError, match=cure) as caught:
+        deploy_project(board.device, _CONFIG)
+    assert _SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_nothing_of_a_deployment_is_left_on_the_host(
+    board: VirtualBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    deploy(board.device, {"/device.json": b"{}"})
+    assert list(scratch.iterdir()) == []
