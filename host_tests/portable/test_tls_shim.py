@@ -6,7 +6,7 @@ import check
 import tls
 from signet import clock
 from signet.errors import ConfigError, Lost, Untrusted
-from signet.net.secure import TlsChannel
+from signet.net.secure import TlsChannel, context
 from signet.net.stream import Stream, TcpChannel
 
 SERVERS = {
@@ -30,7 +30,7 @@ def _open(name, ca=None, timeout_ms=3000):
             ca = file.read()
     deadline = clock.Deadline(timeout_ms)
     channel = TcpChannel(end["host"], end["port"], deadline)
-    return TlsChannel(channel, "good.test", ca, deadline)
+    return TlsChannel(channel, "good.test", context(ca), deadline)
 
 
 def test_bytes_go_and_come_through_tls():
