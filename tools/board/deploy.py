@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +28,12 @@ _MANAGED = ("/lib/signet", "/lib/umqtt")
 """Folders of the board that hold what we deploy and nothing else."""
 
 _WATCHDOG_MS = 600_000
-_SILENCE_S = 60
+_LOOK_S = 30.0
+_COPY_S = 120.0  # for one file; mpremote itself waits for ever
+
+# As mpremote's own `reset`, which waits for 100 ms: a deployment that follows at once must not
+# meet the board before its reset.
+_RESTART = "import time, machine; time.sleep_ms(10); machine.reset()"
 
 # Runs on the board; prints "SHA256 path" for each file at or below `paths` and "folder path" for
 # each folder. A watchdog that the interrupted program feeds no more gets time for the copying.
@@ -70,7 +77,6 @@ for path in {paths!r}:
 # What mpremote says, and what a person can do about it. {0} is the device.
 _CURES = (
     ("failed to access", "{0} is in use by another program (a serial console?); close it"),
-    ("could not enter raw repl", "{0} does not answer as MicroPython; press the board's reset"),
     ("timeout waiting", "{0} stopped answering; press the board's reset and try again"),
     ("ENOSPC", "the flash of the board is full; remove files with `mpremote fs rm`"),
     ("No space left", "the flash of the board is full; remove files with `mpremote fs rm`"),
@@ -79,6 +85,13 @@ _CURES = (
     ("Input/output error", "{0} was unplugged, or the board restarted; try again"),
     ("read failed", "{0} was unplugged, or the board restarted; try again"),
 )
+
+_NO_RAW_REPL = "could not enter raw repl"
+
+
+class _NoAnswerError(UserError):
+    """The board does not speak the raw REPL: not MicroPython, busy, or in reset."""
+
 
 Progress = Callable[[int, int, str], None]
 """Told (bytes done, bytes in all, path on the board)."""
@@ -168,7 +181,7 @@ def deploy(
             local.write_bytes(wanted[path])
             steps.append(["fs", "cp", "-f", str(local), f":{path}"])
         if restart:
-            steps.append(["reset"])
+            steps.append(["exec", "--no-follow", _RESTART])
         done = 0
 
         def copied(line: str) -> None:
@@ -178,7 +191,7 @@ def deploy(
                 progress(done, total, match[2])
                 done += len(wanted[match[2]])
 
-        _mpremote(device, ["resume"], steps, copied)
+        _mpremote(device, ["resume"], steps, _COPY_S, copied)
     progress(total, total, "")
     return len(changed)
 
@@ -216,7 +229,12 @@ def _look(device: str, wanted: Iterable[str]) -> tuple[dict[str, str], set[str]]
         watchdog_ms=_WATCHDOG_MS, folders=sorted(parents - {"/"}), paths=roots + loose
     )
     present, folders = {}, {"/"}
-    for line in _mpremote(device, [], [["exec", program]], lambda line: None).splitlines():
+    try:
+        said = _mpremote(device, [], [["exec", program]], _LOOK_S)
+    except _NoAnswerError:
+        # It was just restarting, or its boot.py waits longer for a network than mpremote for it.
+        said = _mpremote(device, ["resume"], [["exec", program]], _LOOK_S)
+    for line in said.splitlines():
         digest, _, path = line.partition(" ")
         if digest == "folder":
             folders.add(path)
@@ -231,9 +249,16 @@ def _new_folders(paths: Iterable[str], present: set[str]) -> list[str]:
 
 
 def _mpremote(
-    device: str, first: list[str], steps: list[list[str]], heard: Callable[[str], None]
+    device: str,
+    first: list[str],
+    steps: list[list[str]],
+    silence_s: float,
+    heard: Callable[[str], None] = lambda line: None,
 ) -> str:
-    """Run one mpremote session of several steps; returns what it printed."""
+    """Run one mpremote session of several steps; returns what it printed.
+
+    silence_s: end it when it prints no line for so long. heard: told of each line.
+    """
     command = [*toolchain.mpremote(), "connect", device, *first]
     for step in steps:
         command += [*step, "+"]
@@ -249,28 +274,36 @@ def _mpremote(
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None
-    lines = []
+    text = ""
+    timer = _kill_later(process, silence_s)
     try:
         for line in process.stdout:
-            lines.append(line)
+            timer.cancel()
+            text += line
             heard(line.rstrip("\n"))
+            timer = _kill_later(process, silence_s)
         status = process.wait()
-    except BaseException:
+    finally:
+        timer.cancel()
         process.kill()
         process.wait()
-        raise
-    text = "".join(lines)
-    if status:
-        raise UserError(_cure(device, text))
-    return text
-
-
-def _cure(device: str, text: str) -> str:
-    """Says what went wrong.  Never mpremote's own words: they may quote a file's content."""
+        process.stdout.close()
+    if status == 0:
+        return text
+    if status == -signal.SIGKILL or _NO_RAW_REPL in text:
+        raise _NoAnswerError(f"{device} does not answer as MicroPython; press the board's reset")
+    # Never mpremote's own words: they may quote a file's content.
     for sign, cure in _CURES:
         if sign in text:
-            return cure.format(device)
-    return f"mpremote failed on {device}; press the board's reset and try again"
+            raise UserError(cure.format(device))
+    raise UserError(f"mpremote failed on {device}; press the board's reset and try again")
+
+
+def _kill_later(process: subprocess.Popen[str], delay_s: float) -> threading.Timer:
+    timer = threading.Timer(delay_s, process.kill)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _content(path: Path) -> bytes:
