@@ -28,7 +28,7 @@ _MANAGED = ("/lib/signet", "/lib/umqtt")
 """Folders of the board that hold what we deploy and nothing else."""
 
 _WATCHDOG_MS = 600_000
-_LOOK_S = 30.0
+_LOOK_S = 20.0
 _COPY_S = 120.0  # for one file; mpremote itself waits for ever
 
 # As mpremote's own `reset`, which waits for 100 ms: a deployment that follows at once must not
@@ -86,7 +86,7 @@ _CURES = (
     ("read failed", "{0} was unplugged, or the board restarted; try again"),
 )
 
-_NO_RAW_REPL = "could not enter raw repl"
+_NO_RAW_REPL = ("could not enter raw repl", "could not exec command")
 
 
 class _NoAnswerError(UserError):
@@ -229,18 +229,25 @@ def _look(device: str, wanted: Iterable[str]) -> tuple[dict[str, str], set[str]]
         watchdog_ms=_WATCHDOG_MS, folders=sorted(parents - {"/"}), paths=roots + loose
     )
     present, folders = {}, {"/"}
-    try:
-        said = _mpremote(device, [], [["exec", program]], _LOOK_S)
-    except _NoAnswerError:
-        # It was just restarting, or its boot.py waits longer for a network than mpremote for it.
-        said = _mpremote(device, ["resume"], [["exec", program]], _LOOK_S)
-    for line in said.splitlines():
+    for line in _ask(device, program).splitlines():
         digest, _, path = line.partition(" ")
         if digest == "folder":
             folders.add(path)
         elif re.fullmatch("[0-9a-f]{64}", digest):
             present[path] = digest
     return present, folders
+
+
+def _ask(device: str, program: str) -> str:
+    """Returns what a program that changes nothing prints on the board."""
+    # It may be just restarting; its boot.py may wait for a network longer than mpremote for
+    # boot.py (10 s); and an interrupted boot.py leaves a raw REPL that answers twice.
+    for first in ([], ["resume"]):
+        try:
+            return _mpremote(device, first, [["exec", program]], _LOOK_S)
+        except _NoAnswerError:
+            pass
+    return _mpremote(device, ["resume"], [["exec", program]], _LOOK_S)
 
 
 def _new_folders(paths: Iterable[str], present: set[str]) -> list[str]:
@@ -290,7 +297,7 @@ def _mpremote(
         process.stdout.close()
     if status == 0:
         return text
-    if status == -signal.SIGKILL or _NO_RAW_REPL in text:
+    if status == -signal.SIGKILL or any(sign in text for sign in _NO_RAW_REPL):
         raise _NoAnswerError(f"{device} does not answer as MicroPython; press the board's reset")
     # Never mpremote's own words: they may quote a file's content.
     for sign, cure in _CURES:
