@@ -133,6 +133,11 @@ class Bridge(threading.Thread):
             pass
 
     @property
+    def ended(self) -> bool:
+        """Has the thread ended, as ordered or by an error?"""
+        return self._closing
+
+    @property
     def powered(self) -> bool:
         """Has the board power (it may sleep)?"""
         return self._process is not None or self._restart is not None
@@ -424,10 +429,12 @@ class Bridge(threading.Thread):
         self._soft_reset(_START_STOPPED)
 
     def _soft_reset(self, start_as: int) -> None:
-        queue, watchdog_at = bytes(self._to_board), self._watchdog_at
+        # What the program has not read outlives it, as in a UART's buffer; a watchdog does too.
+        unread = self._process.take_back() if self._process else b""
+        queue, watchdog_at = unread + self._to_board, self._watchdog_at
         self._off()
         self._to_board += queue
-        self._watchdog_at = watchdog_at  # a soft reset does not stop a watchdog
+        self._watchdog_at = watchdog_at
         self._start_as = start_as
         self._boot(Cause.SOFT)
 

@@ -126,7 +126,7 @@ class VirtualBoard:
         bridge.do(lambda: bridge.power_on(cut_at_write))
         with bridge.changed:
             bridge.changed.wait_for(
-                lambda: bridge.boots > boots or bridge.crashes > crashes, _START_S
+                lambda: bridge.boots > boots or bridge.crashes > crashes or bridge.ended, _START_S
             )
         if bridge.boots == boots:
             text = bridge.output().strip()
