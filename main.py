@@ -10,7 +10,10 @@ def main():
     link = signet.open("device.json", board)
     link.on_command = board.obey
     while True:
-        link.report(board.sensors())
+        try:
+            link.report(board.sensors())
+        except Exception as error:  # a sensor may fail; the link goes on
+            print("sensors: {}: {}".format(type(error).__name__, error))
         link.poll(link.report_interval_ms)
 
 

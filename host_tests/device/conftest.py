@@ -103,8 +103,6 @@ def config(twin: Twin) -> Callable[..., dict[str, Any]]:
             "retry_s": 1,
             "report_interval_s": 1,
         }
-        if cloud == "watson" and way == "mqtt":
-            values["insecure"] = True
         values.update(changes)
         return {key: value for key, value in values.items() if value is not None}
 

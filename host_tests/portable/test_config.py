@@ -1,5 +1,8 @@
 """Does config.py say what is wrong with a device.json, and how to mend it?"""
 
+import json
+import os
+
 import check
 from signet import config
 from signet.errors import ConfigError
@@ -20,6 +23,7 @@ _ALIBABA = {
     "device_name": "dn",
     "device_secret": _SECRET,
     "tls": False,
+    "insecure": True,
 }
 _WATSON = {
     "cloud": "watson",
@@ -54,7 +58,7 @@ def test_what_is_left_out_has_its_default():
     values, _ = _checked(_ENOS)
     assert values["port"] == 11883 and values["tls"] is False
     assert values["client_id"] == "dk" and values["sign_method"] == "sha256"
-    assert values["window"] == 4 and values["retry_s"] == 8 and values["drop"] == "oldest"
+    assert values["window"] == 4 and values["retry_s"] == 20 and values["drop"] == "oldest"
     values, _ = _checked(_ALIBABA)
     assert values["port"] == 1883 and values["client_id"] == "pk.dn"
     values, _ = _checked(_WATSON)
@@ -67,9 +71,27 @@ def test_plain_ports_are_warned_of_at_each_load():
         assert any("not encrypted" in warning for warning in warnings)
 
 
-def test_a_token_goes_over_a_plain_port_only_when_that_was_asked_for():
+def test_a_login_goes_over_a_plain_port_only_when_that_was_asked_for():
     error = _error(_WATSON, insecure=None)
     assert error.key == "insecure" and "1883" in str(error) and "true" in str(error)
+    assert _error(_ALIBABA, insecure=None).key == "insecure"
+
+
+def _load(values):
+    """Loads a device.json; gives its ConfigError."""
+    with open("device.json", "w") as file:
+        file.write(json.dumps(values))
+    try:
+        return check.raises(ConfigError, config.load, "device.json", lambda line: None)
+    finally:
+        os.remove("device.json") if "device.json" in os.listdir() else None
+
+
+def test_tls_wants_a_ca_file_that_is_there_and_holds_a_certificate():
+    error = _load(_with(_WATSON, tls=None, ca="no-such.pem"))
+    assert error.key == "ca" and "no-such.pem" in str(error)
+    error = _load(_with(_WATSON, tls=None, ca="device.json"))
+    assert error.key == "ca" and "holds no certificate" in str(error)
 
 
 def test_a_missing_key_is_named_with_an_example():
@@ -119,6 +141,7 @@ def test_values_are_held_against_their_rule():
         (_WATSON, "type_id", "a:b", "letters, digits and -_. only"),
         (_WATSON, "device_id", "m\xfcter", "letters, digits and -_. only"),
         (_WATSON, "device_id", "x" * 37, "1 to 36"),
+        (_WATSON, "event", "a/b", "letters, digits and -_. only"),
         (_ENOS, "device_secret", _SECRET + "\n", "blanks around it"),
         (_ENOS, "device_secret", 12345678, "must be text"),
         (_ENOS, "window", 33, "from 1 to 32"),

@@ -5,7 +5,7 @@ import json
 import check
 from signet import clock
 from signet.cloud.messages import Report
-from signet.errors import ProtocolError, Rejected
+from signet.errors import ProtocolError, Rejected, Throttled
 
 _ALIBABA = {"product_key": "pk", "device_name": "dn"}
 _ENOS = {"product_key": "pk", "device_key": "dk"}
@@ -123,6 +123,26 @@ def test_a_reply_is_matched_by_id_and_code():
     assert (kind, key, error.code) == ("reply", "7", 460) and "parameter" in str(error)
     topic = "/sys/pk/dk/thing/measurepoint/post_reply"
     assert enos.decode(topic, b'{"id":"7","code":200}') == ("reply", "7", None)
+
+
+def test_a_code_that_passes_by_itself_is_throttled_and_not_the_report_s_fault():
+    dialect = _dialect("enos", _ENOS)
+    topic = "/sys/pk/dk/thing/measurepoint/post_reply"
+    for code in (400, 429, 500, 6205):  # facts: EnOS codes
+        _, _, error = dialect.decode(topic, b'{"id":"7","code":' + str(code).encode() + b"}")
+        assert isinstance(error, Throttled), code
+
+
+def test_the_name_of_an_event_is_held_against_what_a_topic_may_hold():
+    for cloud, config in (("alibaba", _ALIBABA), ("enos", _ENOS), ("watson", _WATSON)):
+        for event in ("a/b", "a b", "+", "#", "x" * 65, "\xe9", 7):
+            check.raises(Rejected, _dialect(cloud, config).encode, Report({}, 1, event=event), "7")
+
+
+def test_a_command_without_an_id_wants_no_answer():
+    dialect = _dialect("enos", _ENOS)
+    _, command = dialect.decode("/sys/pk/dk/thing/service/x", b'{"params":{}}')
+    assert command.id is None and dialect.result(command, {}) is None
 
 
 def test_commands_of_every_cloud_have_a_name_and_data():

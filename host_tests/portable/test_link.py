@@ -6,10 +6,18 @@ The session here is scripted: it plays the cloud's part of the contract in DESIG
 import check
 from signet import clock
 from signet.cloud.messages import Command
-from signet.errors import ConfigError, Lost, ProtocolError, Refused, Rejected, Throttled
+from signet.errors import (
+    ConfigError,
+    Lost,
+    ProtocolError,
+    Refused,
+    Rejected,
+    Throttled,
+    Untrusted,
+)
 from signet.link import Link
 
-_CONFIG = {"retry_s": 8, "report_interval_s": 60, "outbox_limit": 4, "drop": "oldest"}
+_CONFIG = {"retry_s": 20, "report_interval_s": 60, "outbox_limit": 4, "drop": "oldest"}
 
 
 class _Session:
@@ -45,6 +53,9 @@ class _Session:
 
     def poll(self, timeout_ms):
         event = self.events.pop(0) if self.events else None
+        if event is not None and event[0] == "acked" and event[1] not in self.in_flight:
+            self.events.insert(0, event)  # not yet
+            return None
         if event is not None and event[0] in ("acked", "failed"):
             self.in_flight.remove(event[1])
         return event
@@ -134,10 +145,10 @@ def test_poll_never_raises_what_network_or_cloud_do():
         assert not link.connected
 
 
-def test_the_wait_begins_at_8_s_doubles_to_128_s_and_has_jitter():
+def test_the_wait_begins_at_20_s_doubles_to_160_s_and_has_jitter():
     session = _Session(opens=[Lost("x")] * 9)
     link = _link(session)
-    for seconds in (8, 16, 32, 64, 128, 128, 128):
+    for seconds in (20, 40, 80, 160, 160, 160):
         link.poll()
         waited = _due(link)
         assert seconds * 1000 - 500 <= waited <= seconds * 1500, (seconds, waited)
@@ -146,7 +157,7 @@ def test_the_wait_begins_at_8_s_doubles_to_128_s_and_has_jitter():
 def test_a_refusal_is_not_hammered():
     session = _Session(opens=[Refused("bad user name or password", 4)] * 9)
     link = _link(session)
-    for seconds in (128, 256, 512, 1024, 1024):
+    for seconds in (320, 640, 1280, 2560, 2560):
         link.poll()
         waited = _due(link)
         assert seconds * 1000 - 500 <= waited <= seconds * 1500, (seconds, waited)
@@ -167,7 +178,7 @@ def test_a_connection_that_does_not_last_does_not_reset_the_wait():
         link.poll()
         link.poll()
         waits.append(_due(link))
-    assert waits[1] > 15_000 and waits[2] > 31_000
+    assert waits[1] > 39_000 and waits[2] > 79_000
     assert "another device using this identity?" in link.lines[-1]
     assert "another device" not in link.lines[1]
 
@@ -230,13 +241,59 @@ class _Board:
     def __init__(self, up=True, set_clock=True):
         self.up = up
         self.asked = []
+        self.clock_asked = 0
 
     def network_up(self, timeout_ms):
         self.asked.append(timeout_ms)
         return self.up
 
     def set_clock(self):
-        return True
+        self.clock_asked += 1
+        return self.clock_asked > 1
+
+
+def test_a_passing_trouble_of_the_cloud_keeps_the_report_and_waits():
+    session = _Session(
+        events=[("failed", 1, Throttled("code 429", 50)), ("acked", 2), ("acked", 1)]
+    )
+    link = _link(session)
+    link.report({"t": 1})
+    link.report({"t": 2})
+    link.poll()
+    link.poll()
+    assert len(link.outbox) == 2 and not link.outbox.dead
+    assert link.flush(3000)
+    assert [key for key, _ in session.sent] == [1, 2, 1] and link.handed_over == 2
+
+
+def test_a_report_that_does_not_fit_into_memory_does_not_stop_the_others():
+    session = _Session(events=[None, ("acked", 2)])
+    session.refuse = {1: MemoryError("memory allocation failed")}
+    link = _link(session)
+    link.report({"t": 1})
+    link.report({"t": 2})
+    for _ in range(3):
+        link.poll()
+        assert not link.outbox.dead, "memory may come back"
+        link._next_submit = clock.Deadline(0)
+    assert link.flush(1000) and len(link.outbox.dead) == 1
+
+
+def test_no_wait_is_longer_than_an_hour_and_its_jitter():
+    link = _link(_Session(opens=[Refused("x")] * 9), retry_s=3600)
+    for _ in range(9):
+        link.poll()
+        assert _due(link) <= 5_400_000
+
+
+def test_a_certificate_is_not_blamed_while_the_clock_is_not_set():
+    link = _link(_Session(opens=[Untrusted("not valid yet")]))
+    is_set, clock.is_set = clock.is_set, lambda: False
+    try:
+        link.poll()
+    finally:
+        clock.is_set = is_set
+    assert "the clock is not set" in link.lines[0] and _due(link) < 31_000
 
 
 def test_the_board_brings_up_its_network_before_each_connection():
@@ -248,6 +305,25 @@ def test_the_board_brings_up_its_network_before_each_connection():
     _due(link)
     link.poll()
     assert session.opened == 1 and len(board.asked) == 2
+
+
+def test_the_clock_is_tried_again_while_connected_and_then_left_for_a_day():
+    board, session = _Board(), _Session()
+    link = _link(session, board)
+    link.poll()
+    assert link.connected and board.clock_asked == 1
+    link._next_sync = clock.Deadline(0)
+    link.poll()
+    link.poll()
+    assert board.clock_asked == 2 and link._next_sync.remaining_ms() > 86_000_000
+
+
+def test_a_board_whose_drivers_raise_does_not_stop_the_link():
+    board, session = _Board(), _Session()
+    board.network_up = lambda timeout_ms: {}["WiFi"]
+    link = _link(session, board)
+    link.poll()
+    assert not link.connected and "board: KeyError: WiFi" in link.lines[0].replace("'", "")
 
 
 def test_reports_are_stamped_when_they_are_taken():

@@ -16,6 +16,7 @@ from tools.paths import LIB, ROOT
 _FLOORS = {
     "errors": 0,
     "clock": 1,
+    "modules": 1,
     "sign": 1,
     "wire": 2,
     "net": 2,

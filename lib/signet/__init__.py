@@ -4,9 +4,6 @@ Importing this package loads the error classes only: no cloud, no client and no 
 A session module is imported when device.json names it.
 """
 
-import gc
-import sys
-
 from signet.errors import (
     ConfigError,
     Lost,
@@ -47,15 +44,11 @@ def open(path="device.json", board=None, log=print):
     Raises:
         ConfigError: the file is missing, is not JSON, or a value breaks its rule.
     """
-    from signet import config
+    from signet import config, link, modules
 
     values = config.load(path, log)
-    # Its work is done, and its rules and texts take 6 KiB of a board's heap (`gc.mem_alloc`).
     config = None
-    del sys.modules["signet.config"], globals()["config"]
-    gc.collect()
-    name = "signet.cloud.{}.{}".format(values["cloud"], values["way"])
-    session = __import__(name, None, None, ("*",)).session(values, log)
-    from signet import link
-
+    name = "signet.cloud.{}.".format(values["cloud"])
+    modules.forget("signet.config", name + "identity")
+    session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
     return link.Link(session, values, board, log)

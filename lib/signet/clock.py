@@ -39,7 +39,7 @@ WAIT_SLICE_MS = 500
 
 
 class Deadline:
-    """A point in time, at most 2**29 - 1 ms (6 days) ahead.
+    """A point in time, at most 2**29 - 1 ms (6 days) ahead; look at it at least that often.
 
     Args:
         timeout_ms: int, milliseconds from now.
@@ -50,12 +50,16 @@ class Deadline:
 
     def remaining_ms(self):
         """Returns the milliseconds left, 0 when the deadline has passed."""
-        left = ticks_diff(self._end, ticks_ms())
-        return left if left > 0 else 0
+        if self._end is not None:
+            left = ticks_diff(self._end, ticks_ms())
+            if left > 0:
+                return left
+            self._end = None  # for good: ticks wrap
+        return 0
 
     def expired(self):
         """Returns True once the deadline has passed."""
-        return ticks_diff(self._end, ticks_ms()) <= 0
+        return not self.remaining_ms()
 
 
 if hasattr(time, "sleep_ms"):

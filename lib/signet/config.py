@@ -32,8 +32,8 @@ _COMMON = (
     ("clean_session", "flag", True, None, "true"),
     ("window", "int", 4, (1, 32), 4),
     ("report_interval_s", "int", 60, (1, 86_400), 60),
-    ("retry_s", "int", 8, (1, 3600), 8),
-    ("outbox_limit", "int", 32, (1, 1000), 32),
+    ("retry_s", "int", 20, (1, 3600), 20),
+    ("outbox_limit", "int", 32, (1, 200), 32),
     ("drop", "choice", "oldest", ("oldest", "newest"), "oldest"),
     ("app", "any", None, None, "{}"),
 )
@@ -46,7 +46,8 @@ def load(path, log=print):
         path: str, a JSON file.
         log: function of one str, for warnings.
     Returns:
-        dict with every key of the chosen cloud; what was left out has its default.
+        dict with every key of the chosen cloud, its default where it was left out; and `trust`, a
+            tls.SSLContext that verifies, None without TLS.
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
     """
@@ -56,18 +57,34 @@ def load(path, log=print):
     except UnicodeError:
         text = ""
     except OSError:
-        raise ConfigError(path, "there is no such file on the board", "signet board deploy")
+        raise ConfigError(
+            path, "there is no such file on the board; `signet board deploy` puts it there"
+        )
     try:
         values = json.loads(text) if text.endswith("}") else None
     except ValueError:
         values = None
     if values is None:
         raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
-    return check(values, log)
+    config = check(values, log)
+    config["trust"] = _trust(config["ca"]) if config["tls"] else None
+    return config
+
+
+def _trust(path):
+    """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
+    from signet.net import secure
+
+    try:
+        with open(path, "rb") as file:
+            ca = file.read()
+    except OSError:
+        raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
+    return secure.context(ca)
 
 
 def check(values, log=print):
-    """Checks what device.json holds; arguments, result and errors as in `load`."""
+    """Checks what device.json holds; arguments and errors as in `load`; returns the dict."""
     if not isinstance(values, dict):
         raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
     cloud = _value(values, _COMMON[0])

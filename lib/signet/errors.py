@@ -32,7 +32,9 @@ class ConfigError(SignetError):
         self.key = key
         self.rule = rule
         self.example = example
-        text = "device.json: {}: {}".format(key, rule)
+        text = "{}: {}".format(key, rule)
+        if not key.endswith(".json"):
+            text = "device.json: " + text
         if example is not None:
             text += "; for example {}".format(example)
         super().__init__(text)

@@ -5,8 +5,8 @@ hears commands, notices a dead link, backs off and tries again.  It never raises
 network or the cloud does; it says so in one line of the log and goes on.
 
 Back-off: EnOS blocks a device for five minutes after four connects in two minutes, and two boards
-with one client id throw each other out for ever.  So the wait begins at `retry_s` (8 s), grows
-twofold up to sixteen times that, with jitter, and begins anew only after a connection has lasted.
+with one client id throw each other out for ever.  So the wait begins at `retry_s` (20 s), grows
+twofold up to eight times that, with jitter, and begins anew only after a connection has lasted.
 """
 
 import os
@@ -15,14 +15,19 @@ from micropython import const
 
 from signet import clock
 from signet.cloud.messages import Report
-from signet.errors import ConfigError, Lost, Refused, SignetError, Throttled
+from signet.errors import ConfigError, Lost, Refused, Rejected, SignetError, Throttled, Untrusted
 from signet.outbox import Outbox
 
-_OPEN_MS = const(30_000)  # network, name, TCP and TLS together
+_NETWORK_MS = const(30_000)
+_OPEN_MS = const(30_000)  # TCP and TLS; MQTT's login has 10 s more
+_SYNC_MS = const(86_400_000)  # a day: how often the clock is set again
 _LASTED_MS = const(120_000)  # a connection that lasted so long was a good one
 _STOLEN_MS = const(10_000)  # closed so soon after login, twice running: somebody else's login?
-_DOUBLINGS = const(4)  # of the wait after Lost
-_REFUSED_DOUBLINGS = const(7)  # Refused begins where Lost ends, and grows on
+_DOUBLINGS = const(3)  # of the wait after Lost
+_REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
+_REFUSED_DOUBLINGS = const(7)  # and grows on
+_TOO_LARGE = const(3)  # attempts for which memory may be missing
+_LONGEST_MS = const(3_600_000)  # no wait is longer
 
 
 class Link:
@@ -55,7 +60,9 @@ class Link:
         self._failures = 0
         self._short_lives = 0
         self._opened_at = 0
-        self._next_try = clock.Deadline(0)
+        self._starved = None  # the key for which memory was missing,
+        self._too_large = 0  # and how many times
+        self._next_try = self._next_submit = self._next_sync = clock.Deadline(0)
 
     def report(self, values, topic=None, event=None):
         """Takes a report; `poll` hands it over. Never waits.
@@ -80,14 +87,18 @@ class Link:
         return key
 
     def poll(self, timeout_ms=0):
-        """Works on the link for `timeout_ms`; 0 does only what can be done at once.
+        """Works on the link; raises nothing that network or cloud do.
 
-        While not connected this may take up to 30 s longer, for one attempt to connect.
+        Args:
+            timeout_ms: int, how long, less than 2**29; 0 does only what can be done at once.
+                While not connected it takes longer, for one attempt: network and TLS 30 s each,
+                login 10 s.
         """
         deadline = clock.Deadline(timeout_ms)
         while True:
             clock.waited()
             if self.connected:
+                self._keep_clock()
                 self._work(deadline.remaining_ms())
             elif self._next_try.expired():
                 self._connect()
@@ -97,7 +108,13 @@ class Link:
                 return
 
     def flush(self, timeout_ms):
-        """Works until the cloud has every report. Returns False when the time was too short."""
+        """Works until the cloud has every report.
+
+        Args:
+            timeout_ms: int, how long at most, less than 2**29.
+        Returns:
+            bool, False when the time was too short.
+        """
         deadline = clock.Deadline(timeout_ms)
         while len(self.outbox) and not deadline.expired():
             self.poll(min(deadline.remaining_ms(), 100))
@@ -108,16 +125,17 @@ class Link:
         if self.connected:
             self._session.close()
             self.connected = False
+        self._next_try = clock.Deadline(0)
 
     def _connect(self):
         try:
-            if self._board is not None:
-                if not self._board.network_up(_OPEN_MS):
-                    raise Lost("no network")
-                if not clock.is_set() and not self._board.set_clock():
-                    self._log("the clock is not set; reports go without their time")
+            if self._board is not None and not self._ask(self._board.network_up, _NETWORK_MS):
+                raise Lost("no network")
+            self._keep_clock()
             self._session.open(clock.Deadline(_OPEN_MS))
         except (SignetError, MemoryError) as error:
+            if isinstance(error, Untrusted) and not clock.is_set():
+                error = Lost("{}; the clock is not set".format(error))  # it passes by itself
             self._back_off("not connected", error)
             return
         self._log("connected")
@@ -125,9 +143,27 @@ class Link:
         self._opened_at = clock.ticks_ms()
         self._submitted = 0  # the session knows which of them it has in flight already
 
-    def _work(self, timeout_ms):
+    def _ask(self, function, *arguments):
+        """Calls one of the board's functions, whose drivers may raise anything."""
         try:
-            while True:
+            return function(*arguments)
+        except Exception as error:
+            self._log("board: {}: {}".format(type(error).__name__, error))
+            return False
+
+    def _keep_clock(self):
+        """Sets the clock once a day, and tries again after a while when that fails."""
+        if self._board is not None and self._next_sync.expired():
+            done = self._ask(self._board.set_clock)
+            self._next_sync = clock.Deadline(_SYNC_MS if done else self._retry_ms)
+            if not done and not clock.is_set():
+                self._log("the clock is not set; reports go without their time")
+
+    def _work(self, timeout_ms):
+        if self._failures and clock.ticks_diff(clock.ticks_ms(), self._opened_at) > _LASTED_MS:
+            self._failures = self._short_lives = 0
+        try:
+            while self._next_submit.expired():
                 entry = self.outbox.after(self._submitted)
                 if entry is None or not self._submit(entry):
                     break
@@ -142,7 +178,12 @@ class Link:
                 self.handed_over += 1
                 self._log("report {} stored".format(event[1]))
         elif event[0] == "failed":
-            self._set_aside(event[1], event[2])
+            if isinstance(event[2], Throttled):
+                self._log("report {}: {}; sent again later".format(event[1], event[2]))
+                self._submitted = min(self._submitted, event[1] - 1)
+                self._next_submit = clock.Deadline(event[2].retry_after_ms or self._retry_ms)
+            else:
+                self._set_aside(event[1], event[2])
         elif event[0] == "command":
             self._obey(event[1])
         else:
@@ -151,11 +192,16 @@ class Link:
     def _submit(self, entry):
         try:
             return self._session.submit(*entry)
-        except (Lost, Throttled):
-            raise
-        except SignetError as error:
+        except Rejected as error:
             self._set_aside(entry[0], error)
-            return True
+        except MemoryError as error:
+            self._too_large = self._too_large + 1 if self._starved == entry[0] else 1
+            self._starved = entry[0]
+            if self._too_large < _TOO_LARGE:
+                self._next_submit = clock.Deadline(self._retry_ms)
+                return False
+            self._set_aside(entry[0], error)  # or no other report would ever go
+        return True
 
     def _set_aside(self, key, error):
         self.outbox.set_aside(key, error)
@@ -173,16 +219,14 @@ class Link:
             result = error
         try:
             self._session.reply(command, result)
-        except SignetError as error:
+        except (SignetError, MemoryError) as error:
             self._log("command {}: answer not sent: {}".format(name, error))
 
     def _lost(self, error):
         self._session.close()
         self.connected = False
         lived_ms = clock.ticks_diff(clock.ticks_ms(), self._opened_at)
-        if lived_ms > _LASTED_MS:
-            self._failures = 0
-        self._short_lives = self._short_lives + 1 if lived_ms < _STOLEN_MS else 0
+        self._short_lives = self._short_lives + 1 if 0 <= lived_ms < _STOLEN_MS else 0
         what = "connection lost"
         if self._short_lives > 1:
             what += " again so soon (is another device using this identity?)"
@@ -191,11 +235,12 @@ class Link:
     def _back_off(self, what, error):
         refused = isinstance(error, (Refused, ConfigError))
         if refused:
-            self._failures = max(self._failures, _DOUBLINGS)
+            self._failures = max(self._failures, _REFUSED_FIRST)
         wait_ms = self._retry_ms << self._failures
         self._failures = min(self._failures + 1, _REFUSED_DOUBLINGS if refused else _DOUBLINGS)
         if isinstance(error, Throttled) and error.retry_after_ms:
             wait_ms = error.retry_after_ms
+        wait_ms = min(wait_ms, _LONGEST_MS)
         wait_ms += wait_ms // 2 * os.urandom(1)[0] // 255  # a fleet must not come back at once
         self._next_try = clock.Deadline(wait_ms)
         self._log("{}: {}; next try in {} s".format(what, error, wait_ms // 1000))

@@ -33,6 +33,8 @@ class Outbox:
     def put(self, report):
         """Takes a report.
 
+        Args:
+            report: messages.Report.
         Returns:
             int, its key; None when the box is full and the new report is the one to go.
         """
@@ -46,14 +48,14 @@ class Outbox:
         return self._last_key
 
     def after(self, key):
-        """Returns (key, report) of the oldest report whose key is greater, or None."""
+        """Returns (key, report) of the oldest report whose key (int) is greater, or None."""
         for entry in self._entries:
             if entry[0] > key:
                 return entry
         return None
 
     def remove(self, key):
-        """Forgets a report that the cloud has. Returns False when it was dropped before."""
+        """Forgets the report `key` (int); returns False when it was dropped before."""
         for index, entry in enumerate(self._entries):
             if entry[0] == key:
                 self._entries.pop(index)
@@ -61,7 +63,7 @@ class Outbox:
         return False
 
     def set_aside(self, key, error):
-        """Moves a report that can never be handed over out of the way of the next."""
+        """Moves the report `key` (int) out of the way of the next; error: why it can never go."""
         self.remove(key)
         self.dead.append((key, error))
         if len(self.dead) > self._DEAD_KEPT:

@@ -111,6 +111,7 @@ class TwinProcess:
             "address": door["address"],
             "port": door["port"],
             "tls": door["tls"],
+            "insecure": not door["tls"],
             **entry["device"],
         }
 

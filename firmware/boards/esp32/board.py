@@ -25,7 +25,8 @@ _SLICE_MS = 500
 state = {"led": 0, "interval_s": None}
 
 _watchdog = None
-_started_at = time.ticks_ms()
+_uptime_ms = 0
+_ticks = time.ticks_ms()
 
 
 def _wifi():
@@ -80,10 +81,19 @@ def set_clock():
     return False
 
 
+def _uptime_s():
+    """Returns seconds since the start; adds up, because ticks wrap after six days."""
+    global _uptime_ms, _ticks
+    now = time.ticks_ms()
+    _uptime_ms += time.ticks_diff(now, _ticks)
+    _ticks = now
+    return _uptime_ms // 1000
+
+
 def sensors():
     """Returns one reading: uptime in s, free heap in bytes, and what this chip can measure."""
     values = {
-        "uptime": time.ticks_diff(time.ticks_ms(), _started_at) // 1000,
+        "uptime": _uptime_s(),
         "free_heap": gc.mem_free(),
     }
     temperature = _temperature()

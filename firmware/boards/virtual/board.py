@@ -15,7 +15,8 @@ _WATCHDOG_MS = 30_000
 state = {"led": 0, "interval_s": None}
 
 _watchdog = None
-_started_at = time.ticks_ms()
+_uptime_ms = 0
+_ticks = time.ticks_ms()
 _readings = 0
 
 
@@ -39,6 +40,15 @@ def set_clock():
     return True
 
 
+def _uptime_s():
+    """Returns seconds since the start; adds up, because ticks wrap after six days."""
+    global _uptime_ms, _ticks
+    now = time.ticks_ms()
+    _uptime_ms += time.ticks_diff(now, _ticks)
+    _ticks = now
+    return _uptime_ms // 1000
+
+
 def sensors():
     """Returns one reading: temperature in degrees C, humidity in %, uptime in s."""
     global _readings
@@ -47,7 +57,7 @@ def sensors():
     return {
         "temperature": 21.5 + 0.25 * (step if step < 4 else 8 - step),
         "humidity": 40 + step,
-        "uptime": time.ticks_diff(time.ticks_ms(), _started_at) // 1000,
+        "uptime": _uptime_s(),
     }
 
 

@@ -9,8 +9,6 @@ links (3.1.2.10), packet ids (2.3.1), a window of unacknowledged publishes (4.4)
 Not here: QoS 2, MQTT 5.
 """
 
-from micropython import const
-
 from signet import clock
 from signet.client.mqtt_reader import PacketReader, WholePacket
 from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled, TimedOut
@@ -22,8 +20,6 @@ except ImportError:
     raise ConfigError(
         "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
     )
-
-_MAX_WAITING = const(16)  # messages that may come before a SUBACK
 
 
 class MQTTClient(simple.MQTTClient):
@@ -64,10 +60,9 @@ class MQTTClient(simple.MQTTClient):
         self._timeout_ms = timeout_ms
         self._unacked = []  # (packet id, packet, ticks when sent), oldest first
         self._subscriptions = []  # (topic, qos)
-        self._suback = None
+        self._unanswered = []  # (packet id, subscriptions, ticks when sent)
         self._message = None
         self._reader = None
-        self._waiting = []  # events to hand out before anything is read
         self.set_callback(self._keep_message)
 
     # Connecting
@@ -86,7 +81,7 @@ class MQTTClient(simple.MQTTClient):
         Returns:
             bool, True when the broker remembered this client's session.
         Raises:
-            Refused: return codes 1, 2, 4, 5 (in `code`), or a subscription refused.
+            Refused: return codes 1, 2, 4, 5 (in `code`).
             Throttled: return code 3.
             Lost: no answer, or the connection was closed instead of an answer.
             ProtocolError: the answer is not a CONNACK.
@@ -94,21 +89,20 @@ class MQTTClient(simple.MQTTClient):
         self.close()
         self.sock = stream
         self._reader = PacketReader(stream, self._max_packet_bytes, self._timeout_ms)
-        self._waiting = []
+        self._unanswered = []
         try:
             stream.set_deadline(clock.Deadline(self._timeout_ms))
             stream.write(self._connect_packet())
             session_present = self._read_connack(stream)
             stream.set_deadline(None)
-            now = clock.ticks_ms()
-            self._sent_at = self._heard_at = now
+            self._sent_at = self._heard_at = clock.ticks_ms()
             self._pinged_at = None
-            self._unacked = [(packet_id, packet, now) for packet_id, packet, _ in self._unacked]
             if self._subscriptions:
                 self._subscribe(self._subscriptions)
-            for _, packet, _ in self._unacked:
+            for index, (packet_id, packet, _) in enumerate(self._unacked):
                 self._write(bytes((packet[0] | wire.DUP,)))
                 self._write(memoryview(packet)[1:])
+                self._unacked[index] = (packet_id, packet, self._sent_at)
         except Exception:
             self.close()
             raise
@@ -206,54 +200,54 @@ class MQTTClient(simple.MQTTClient):
         return len(self._unacked)
 
     def subscribe(self, topic, qos=0):
-        """Subscribes now and after every further `connect`.
+        """Subscribes now, if connected, and after every further `connect`; does not wait.
 
         Args:
             topic: str or bytes, or a list of (topic, qos).
             qos: int, 0 or 1.
         Raises:
-            Refused: the broker refuses a topic; names it.
-            Lost: no answer in time.
+            Lost: the connection failed. `poll` raises Refused when the broker refuses a topic.
         """
         wanted = topic if isinstance(topic, list) else [(topic, qos)]
         wanted = [(wire.to_bytes(name), level) for name, level in wanted]
-        names = [name for name, _ in wanted]
-        self._subscriptions = [s for s in self._subscriptions if s[0] not in names] + wanted
+        self._unsubscribe([name for name, _ in wanted])
+        self._subscriptions += wanted
         if self.sock is not None:
             self._subscribe(wanted)
 
+    def _unsubscribe(self, names):
+        self._subscriptions = [entry for entry in self._subscriptions if entry[0] not in names]
+
     def _subscribe(self, wanted):
         packet_id = self._new_packet_id()
-        id_bytes = wire.two_bytes(packet_id)
-        self._suback = None
         self._write(wire.subscribe(packet_id, wanted))
-        deadline = clock.Deadline(self._timeout_ms)
-        waiting = []  # messages that come before the SUBACK (3.8.4) are handed out by `poll`
-        while self._suback is None or self._suback[:2] != id_bytes:
-            event = self._next_event(deadline)
-            if event is not None:
-                waiting.append(event)
-            elif deadline.expired():
-                self.close()
-                raise Lost("the broker does not answer SUBSCRIBE")
-            if len(waiting) > _MAX_WAITING:
-                self.close()
-                raise ProtocolError("messages without end, but no SUBACK")
-        self._waiting += waiting
-        codes = self._suback[2:]
-        if len(codes) != len(wanted):
-            self.close()
-            raise wire.malformed("SUBACK of {} codes".format(len(codes)))
-        for (name, _), code in zip(wanted, codes):
-            if code == 0x80:
-                raise Refused("subscription to {} refused".format(name.decode()), 0x80)
+        self._unanswered.append((packet_id, wanted, self._sent_at))
+
+    def _subscribed(self, body):
+        """Takes a SUBACK (3.9)."""
+        packet_id = body[0] << 8 | body[1]
+        for entry in self._unanswered:
+            if entry[0] == packet_id:
+                break
+        else:
+            raise wire.malformed("SUBACK that nobody asked for")
+        self._unanswered.remove(entry)
+        wanted = entry[1]
+        if len(body) - 2 != len(wanted):
+            raise wire.malformed("SUBACK of {} codes for {}".format(len(body) - 2, len(wanted)))
+        refused = [name for (name, _), code in zip(wanted, body[2:]) if code == 0x80]
+        if refused:
+            self._unsubscribe(refused)
+            names = ", ".join([name.decode() for name in refused])
+            raise Refused("subscription to {} refused".format(names), 0x80)
+        return ("subscribed", [name for name, _ in wanted])
 
     def ping(self):
         """Asks the broker for a sign of life; `poll` does so by itself."""
         self._write(wire.PINGREQ_PACKET)
 
     def _new_packet_id(self):
-        taken = [entry[0] for entry in self._unacked]
+        taken = [entry[0] for entry in self._unacked + self._unanswered]
         while True:
             self.pid = self.pid % 65_535 + 1  # 2.3.1: never 0
             if self.pid not in taken:
@@ -278,31 +272,23 @@ class MQTTClient(simple.MQTTClient):
             timeout_ms: int, how long to wait for an event, 0 to only look.
         Returns:
             ("message", topic bytes, payload bytes, retained bool), ("acked", packet id),
-            ("dropped", text) for a message larger than `max_packet_bytes`, or None.
+            ("subscribed", list of topics as bytes), ("dropped", text) for a message larger than
+            `max_packet_bytes`, or None.
         Raises:
             Lost: the connection failed, or the broker stopped answering.
+            Refused: the broker refuses a subscription, which is forgotten; still connected.
             ProtocolError: the broker sent what MQTT does not allow; the connection is closed.
         """
-        if self._waiting:
-            return self._waiting.pop(0)
-        return self._next_event(clock.Deadline(timeout_ms))
-
-    def check_msg(self):
-        """umqtt's name for `poll(0)`."""
-        return self.poll(0)
-
-    def _next_event(self, deadline):
+        deadline = clock.Deadline(timeout_ms)
         if self.sock is None:
             raise Lost("not connected")
         try:
             while True:
-                packet = self._reader.next()
-                if packet is not None:
-                    event = self._handle(packet)
+                body = self._reader.next()
+                if body is not None:
+                    event = self._handle(body)
                     if event is not None:
                         return event
-                    if self._suback is not None and self._suback is packet:
-                        return None
                     continue
                 due_ms = self._keep_alive()
                 left_ms = deadline.remaining_ms()
@@ -316,6 +302,10 @@ class MQTTClient(simple.MQTTClient):
             self.close()
             raise Lost("no memory for what the broker sends")
 
+    def check_msg(self):
+        """umqtt's name for `poll(0)`."""
+        return self.poll(0)
+
     def _handle(self, body):
         first_byte, length = self._reader.first_byte, self._reader.length
         self._heard_at = clock.ticks_ms()
@@ -324,8 +314,8 @@ class MQTTClient(simple.MQTTClient):
         if kind == wire.PUBACK:
             return self._acknowledged(body[0] << 8 | body[1])
         if kind == wire.SUBACK:
-            self._suback = body
-        elif kind == wire.PUBLISH:
+            return self._subscribed(body)
+        if kind == wire.PUBLISH:
             stream = self.sock
             self.sock = WholePacket(stream, first_byte, body)
             try:
@@ -354,6 +344,8 @@ class MQTTClient(simple.MQTTClient):
         now = clock.ticks_ms()
         if self._unacked and clock.ticks_diff(now, self._unacked[0][2]) > self._timeout_ms:
             raise Lost("the broker does not acknowledge what is published")
+        if self._unanswered and clock.ticks_diff(now, self._unanswered[0][2]) > self._timeout_ms:
+            raise Lost("the broker does not answer SUBSCRIBE")
         if self._pinged_at is not None:
             if clock.ticks_diff(now, self._pinged_at) > self._timeout_ms:
                 raise Lost("the broker does not answer pings")

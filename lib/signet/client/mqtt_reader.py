@@ -100,7 +100,7 @@ class WholePacket:
     def __init__(self, stream, first_byte, body):
         self.write = stream.write
         self._header = bytes(wire.fixed_header(first_byte, len(body)))
-        self._body = body
+        self._body = memoryview(body)
         self._at = 0
 
     def read(self, size):
@@ -109,7 +109,7 @@ class WholePacket:
             byte, self._header = self._header[:1], self._header[1:]
             return byte
         self._at += size
-        return self._body[self._at - size : self._at]
+        return bytes(self._body[self._at - size : self._at])
 
     def setblocking(self, flag):
         """Does nothing: the packet is here."""

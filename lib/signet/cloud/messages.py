@@ -25,7 +25,7 @@ class Command:
         name: str, the service or command; "set" when the cloud sets properties or measurepoints.
         data: dict, list or other JSON value, or bytes where the format is not JSON.
         topic: str, where it came from.
-        id: str, the cloud's own id of it; None where the cloud wants no answer.
+        id: the cloud's own id of it, str or int; None where the cloud wants no answer.
     """
 
     def __init__(self, name, data, topic, id=None):

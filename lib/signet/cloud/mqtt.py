@@ -21,20 +21,12 @@ from micropython import const
 
 from signet import clock
 from signet.client.mqtt import MQTTClient
-from signet.errors import ConfigError, Lost, ProtocolError, Refused, Rejected
+from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.net.stream import Stream, TcpChannel
 
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
-_ANSWERS = const(2)  # answers to commands that may be in flight beside the reports
-
-
-def _read(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
+_ANSWERS = const(8)  # answers to commands that may wait for their turn
 
 
 class _InFlight:
@@ -57,8 +49,10 @@ class MqttSession:
         config: dict from config.load.
         dialect: see above.
         log: function of one str.
+    Attributes:
+        window: int, how many reports may be in flight.
     Raises:
-        ConfigError: the CA file holds no certificate.
+        ConfigError: the board lacks a hash.
     """
 
     def __init__(self, config, dialect, log):
@@ -67,21 +61,15 @@ class MqttSession:
         self._dialect = dialect
         self._log = log
         self._flight = []
+        self._answers = []  # (topic, payload) of answers that wait for room
         self._next_id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat ids
-        self._trust = None
-        if config["tls"]:
-            from signet.net import secure
-
-            self._trust = secure.context(_read(config["ca"]))
-            self._tls_channel = secure.TlsChannel
-        self._client = client = MQTTClient(
+        self._client = MQTTClient(
             "",
             keepalive_s=config["keepalive_s"],
             clean_session=config["clean_session"],
-            window=self.window + _ANSWERS,
+            window=self.window + 1,  # room for an answer
         )
-        if dialect.subscriptions:
-            client.subscribe(dialect.subscriptions)
+        dialect.login(0)  # a hash that this board lacks shows now
 
     def open(self, deadline):
         """Connects, logs in, subscribes, and sends again what was not acknowledged.
@@ -94,9 +82,13 @@ class MqttSession:
         """
         config, client = self._config, self._client
         client.set_login(*self._dialect.login(clock.unix_ms()))
+        if self._dialect.subscriptions:
+            client.subscribe(self._dialect.subscriptions)
         channel = TcpChannel(config["address"] or config["host"], config["port"], deadline)
-        if self._trust is not None:
-            channel = self._tls_channel(channel, config["host"], self._trust, deadline)
+        if config["trust"] is not None:
+            from signet.net.secure import TlsChannel  # loaded before by config
+
+            channel = TlsChannel(channel, config["host"], config["trust"], deadline)
         try:
             client.connect(Stream(channel))
             for entry in self._flight:
@@ -124,7 +116,7 @@ class MqttSession:
         for entry in self._flight:
             if entry.key == key:
                 return True
-        if len(self._flight) >= self.window:
+        if len(self._flight) >= self.window or self._client.unacked() > self.window:
             return False
         self._next_id = (self._next_id + 1) & 0xFFFFFFFF
         entry = _InFlight(key, report, str(self._next_id))
@@ -159,6 +151,9 @@ class MqttSession:
         deadline = clock.Deadline(timeout_ms)
         try:
             while True:
+                while self._answers and self._client.unacked() <= self.window:
+                    self._client.publish(*self._answers[0], qos=1)
+                    self._answers.pop(0)
                 event = self._client.poll(min(deadline.remaining_ms(), _LOOK_MS))
                 if event is None:
                     self._ask_again()
@@ -168,7 +163,7 @@ class MqttSession:
                 event = self._meaning(event)
                 if event is not None:
                     return event
-        except (Lost, ProtocolError) as error:
+        except (Lost, ProtocolError, Refused) as error:
             self._client.close()
             return ("lost", error)
 
@@ -178,6 +173,8 @@ class MqttSession:
                 if entry.packet_id == event[1]:
                     entry.packet_id = None
                     return None if entry.wants_reply else self._done(entry)
+            return None
+        if event[0] == "subscribed":
             return None
         if event[0] == "dropped":
             self._log("dropped a message: {} is more than this board takes".format(event[1]))
@@ -217,17 +214,20 @@ class MqttSession:
                 entry.resent = True
 
     def reply(self, command, value):
-        """Answers a command, where the cloud wants an answer.
+        """Answers a command, where the cloud wants an answer; `poll` sends it.
 
         Args:
             command: messages.Command from `poll`.
             value: dict, None, or the exception that the board's handler raised.
         Raises:
-            Lost, Throttled, Rejected: the answer could not be sent.
+            Rejected: the value has no form in JSON.
+            Throttled: too many answers are waiting already.
         """
         message = self._dialect.result(command, value)
         if message is not None:
-            self._client.publish(message[0], message[1], qos=1)
+            if len(self._answers) >= _ANSWERS:
+                raise Throttled("{} answers are waiting already".format(_ANSWERS))
+            self._answers.append(message)
 
     def close(self):
         """Says goodbye and closes; what is in flight stays in the caller's hands."""

@@ -11,7 +11,7 @@ upstream / downstream messages".
 import json
 
 from signet.cloud.messages import Command
-from signet.errors import ProtocolError, Rejected
+from signet.errors import ProtocolError, Rejected, Throttled
 
 _CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
 _OK = 200
@@ -46,6 +46,15 @@ def check(value, where="report"):
             check(item, where)
         return
     raise Rejected("{}: {!r} has no form in JSON".format(where, value))
+
+
+def check_name(name):
+    """Raises Rejected unless an event may be called so: 1 to 64 letters, digits and -_. (str)."""
+    if not isinstance(name, str) or not 1 <= len(name) <= 64:
+        raise Rejected("the name of an event must have 1 to 64 characters")
+    for character in name:
+        if not ("a" <= character.lower() <= "z" or character in "0123456789-_."):
+            raise Rejected("event {}: a name must not hold {!r}".format(name, character))
 
 
 def loads(payload, topic):
@@ -101,25 +110,28 @@ def parse(topic, payload):
     return body
 
 
-def answer(topic, body):
+def answer(topic, body, passing):
     """Says what the cloud's answer to a post means.
 
     Args:
         topic: str, ends with _reply.
         body: dict from `parse`.
+        passing: codes of troubles that pass by themselves.
     Returns:
-        ("reply", id str, None) when the cloud has it, else ("reply", id str, Rejected).
+        ("reply", id str, error): None when the cloud has it, Throttled for a passing trouble,
+        Rejected when this report will never be taken.
     """
     code = body.get("code")
     error = None
     if code != _OK:
-        error = Rejected("{}: code {}: {}".format(topic, code, body.get("message")), code)
+        text = "{}: code {}: {}".format(topic, code, body.get("message"))
+        error = Throttled(text) if code in passing else Rejected(text, code)
     return ("reply", str(body.get("id")), error)
 
 
 def command(name, topic, body):
     """Returns ("command", Command) for a request that came down."""
-    return ("command", Command(name, body.get("params"), topic, str(body.get("id"))))
+    return ("command", Command(name, body.get("params"), topic, body.get("id")))
 
 
 def result(command, value):
@@ -129,8 +141,10 @@ def result(command, value):
         command: Command.
         value: dict that the board returns, None for an empty one, or the exception it raised.
     Returns:
-        (topic str, payload bytes)
+        (topic str, payload bytes); None for a command without an id, which wants no answer.
     """
+    if command.id is None:
+        return None
     body = {"id": command.id, "version": "1.0", "code": _OK, "data": {}, "message": "success"}
     if isinstance(value, Exception):
         body["code"] = _HANDLER_FAILED

@@ -17,19 +17,32 @@ from signet.errors import ConfigError, Lost, Untrusted
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
 
-# What Mbed TLS and OpenSSL say of a certificate, and what a person can do about it.
+# What is wrong with a certificate, and how Mbed TLS and OpenSSL say so; the last always fits.
 _CURES = (
-    ("Common Name", "the certificate is for another name; check `host`"),
-    ("ostname mismatch", "the certificate is for another name; check `host`"),
-    ("mismatch", "the certificate is for another name; check `host`"),
-    ("expired", "the certificate has expired, or the board's clock is wrong"),
-    ("future", "the certificate is not valid yet, or the board's clock is wrong"),
-    ("not yet valid", "the certificate is not valid yet, or the board's clock is wrong"),
-    ("not correctly signed", "the certificate is not signed by the CA in `ca`"),
-    ("self-signed", "the certificate is not signed by the CA in `ca`"),
-    ("local issuer", "the certificate is not signed by the CA in `ca`"),
-    ("VERIFY", "the certificate could not be verified; check `ca`, `host` and the clock"),
+    ("the certificate is for another name; check `host`", "Common Name", "mismatch"),
+    ("the certificate has expired, or the board's clock is wrong", "expired"),
+    ("the certificate is not valid yet, or the board's clock is wrong", "future", "not yet"),
+    (
+        "the certificate is not signed by the CA in `ca`",
+        "not correctly signed",
+        "self-signed",
+        "local issuer",
+    ),
+    ("the certificate could not be verified; check `ca`, `host` and the clock", "VERIFY"),
 )
+
+
+# A place in the heap for `wrap_socket`, kept while there is no connection: an old heap has no
+# other piece of that size (`gc.mem_info`: 12 KiB free, none larger than 400 bytes).
+_PLACE_BYTES = const(1024)
+_place = []
+
+
+def _keep_place():
+    try:
+        _place[:] = [bytearray(_PLACE_BYTES)]
+    except MemoryError:
+        pass
 
 
 class _Feed(io.IOBase):
@@ -80,6 +93,7 @@ def context(ca):
         trust.load_verify_locations(ca)
     except (ValueError, OSError):
         raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
+    _keep_place()
     return trust
 
 
@@ -100,10 +114,12 @@ class TlsChannel:
         self._channel = channel
         self.wait = channel.wait
         self._feed = feed = _Feed(channel, deadline)
+        _place.clear()
         try:
             self._tls = trust.wrap_socket(feed, server_hostname=host)
         except (ValueError, OSError) as error:
             channel.close()
+            _keep_place()
             raise _explain(error, host, feed)
         feed.deadline = None
 
@@ -128,13 +144,16 @@ class TlsChannel:
         except (OSError, Lost):
             pass
         self._channel.close()
+        self._tls = None
+        _keep_place()
 
 
 def _explain(error, host, feed):
     if feed.error:
         return Lost("TLS handshake with {}: {}".format(host, feed.error))
     text = str(error)
-    for sign, cure in _CURES:
-        if sign in text:
-            return Untrusted("TLS: {}: {}".format(host, cure))
+    for cure in _CURES:
+        for sign in cure[1:]:
+            if sign in text:
+                return Untrusted("TLS: {}: {}".format(host, cure[0]))
     return Lost("TLS handshake with {} failed: {}".format(host, text))

@@ -9,6 +9,7 @@ Names and return values follow MicroPython's stream protocol: None means "nothin
 0 means "closed by the peer" (docs/library/io.rst).
 """
 
+import errno
 import select
 import socket
 
@@ -23,25 +24,30 @@ _POLLERR_POLLHUP = const(24)
 _TCP = const(6)  # IPPROTO_TCP; ports do not name it
 _NODELAY = const(1)
 
-# errno differs by port: Linux, lwIP on ESP32, macOS.
-_IN_PROGRESS = (115, 119, 36, 114, 11, 35, 10035)
-_NOT_NOW = (11, 35, 115, 119)
-_CAUSES = {
-    111: "connection refused; is the port right and the server up?",
-    61: "connection refused; is the port right and the server up?",
-    113: "no route to the host; is the network up?",
-    118: "no route to the host; is the network up?",
-    101: "network unreachable; is the network up?",
-    104: "reset by the peer",
-    54: "reset by the peer",
-    32: "closed by the peer",
-}
+
+def _codes(*names):
+    """The numbers differ by port: Linux, lwIP on ESP32, macOS."""
+    return [getattr(errno, name) for name in names if hasattr(errno, name)]
+
+
+_NOT_NOW = _codes("EAGAIN", "EWOULDBLOCK")
+_IN_PROGRESS = _NOT_NOW + _codes("EINPROGRESS", "EALREADY")
+_CAUSES = (
+    (_codes("ECONNREFUSED"), "connection refused; is the port right and the server up?"),
+    (_codes("EHOSTUNREACH", "ENETUNREACH"), "no route to the host; is the network up?"),
+    (_codes("ECONNRESET", "ECONNABORTED"), "reset by the peer"),
+    (_codes("EPIPE", "ENOTCONN"), "closed by the peer"),
+    (_codes("ETIMEDOUT"), "no answer in time"),
+)
 
 
 def reason(error):
     """Says in words what an OSError of any port means."""
     code = error.args[0] if error.args else None
-    return _CAUSES.get(code) or str(error)
+    for codes, cause in _CAUSES:
+        if code in codes:
+            return cause
+    return str(error)
 
 
 class TcpChannel:
@@ -56,6 +62,7 @@ class TcpChannel:
     """
 
     def __init__(self, host, port, deadline):
+        self._sock = None
         try:
             addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # CPython: a label that DNS does not allow
@@ -106,7 +113,8 @@ class TcpChannel:
         Returns:
             int, the events that came, 0 if the deadline passed first.
         """
-        self._poll.modify(self._sock, events)
+        # lwIP tells of a refused connection only when asked
+        self._poll.modify(self._sock, events | _POLLERR_POLLHUP)
         while True:
             left = deadline.remaining_ms()
             ready = self._poll.poll(min(left, clock.WAIT_SLICE_MS))
@@ -154,7 +162,8 @@ class Stream:
         self._timeout_ms = timeout_ms
         self._deadline = None
         self._blocking = True
-        self._held = b""  # what a read that timed out had already received
+        self._held = None  # what a read that did not end has received: its buffer,
+        self._got = 0  # and how much of it
 
     def set_deadline(self, deadline):
         """Bounds all further waits by one clock.Deadline; None returns to the timeout per call."""
@@ -168,7 +177,7 @@ class Stream:
         return self._deadline or clock.Deadline(self._timeout_ms)
 
     def wait(self, deadline):
-        """Returns True once there is something to read, False when the deadline passed first."""
+        """Returns True once there is something to read, False when the clock.Deadline passed."""
         return self._channel.wait(_POLLIN, deadline) != 0
 
     def read(self, size):
@@ -177,37 +186,47 @@ class Stream:
         Args:
             size: int, 0 or more.
         Returns:
-            bytes; or None when not blocking and not all has come yet.
+            bytearray; or None when not blocking and not all has come yet.
         Raises:
             TimedOut: the deadline passed; what had come is kept for the next read.
             Lost: the peer closed the connection, or it failed.
+            MemoryError: nothing was read; a smaller `size` may do.
         """
-        data = bytearray(size)
+        data = self._held
+        if data is None or len(data) != size:
+            data = bytearray(size)
+            if self._got > size:  # less is wanted than before the pause
+                data[:] = self._held[:size]
+                self._held = self._held[size : self._got]
+                self._got -= size
+                return data
+            if self._got:
+                data[: self._got] = self._held[: self._got]
+            self._held = data
         view = memoryview(data)
-        got = min(len(self._held), size)
-        view[:got] = self._held[:got]
-        self._held = self._held[got:]
         deadline = None
-        while got < size:
-            count = self._channel.readinto(view[got:])
+        while self._got < size:
+            count = self._channel.readinto(view[self._got :])
             if count:
-                got += count
+                self._got += count
                 continue
             if count == 0:
                 raise Lost("closed by the peer")
-            if self._blocking:
-                deadline = deadline or self._until()
-                if self._channel.wait(_POLLIN, deadline):
-                    continue
-            self._held = bytes(view[:got])
-            if self._blocking:
+            if not self._blocking:
+                return None
+            deadline = deadline or self._until()
+            if not self._channel.wait(_POLLIN, deadline):
                 raise TimedOut("nothing received in time")
-            return None
-        return bytes(data)
+        self._held = None
+        self._got = 0
+        return data
 
     def write(self, data, size=None):
         """Writes all of `data`, or its first `size` bytes.
 
+        Args:
+            data: bytes, bytearray or memoryview.
+            size: int, or None for all.
         Raises:
             Lost: the peer did not take it in time, or the connection failed. The stream must
                 then be closed, because a part may have been sent.

@@ -7,6 +7,7 @@ content.  The signing method is always sent, because sources differ on the defau
 Source: Alibaba "Establish MQTT connections over TCP"; Link SDK for C and Python.
 """
 
+from signet.errors import ConfigError
 from signet.sign import content
 from signet.sign.hmac import Signer
 
@@ -33,12 +34,20 @@ def check(config):
         config: dict, checked by FIELDS; `client_id` gets its default.
     Returns:
         list of str, warnings.
+    Raises:
+        ConfigError: the login would go out in clear.
     """
     if config["client_id"] is None:
         config["client_id"] = (config["product_key"] + "." + config["device_name"])[:64]
     if config["tls"]:
         return []
-    return ["port {} is not encrypted: who listens can read every report".format(config["port"])]
+    # The password is the same at each login, or of a time that the cloud does not look at.
+    text = "port {} is not encrypted: who listens can log in as this device"
+    if not config["insecure"]:
+        raise ConfigError(
+            "insecure", text.format(config["port"]) + "; use TLS, or accept it", "true"
+        )
+    return [text.format(config["port"])]
 
 
 def login(config, unix_ms):

@@ -9,11 +9,16 @@ Source: Alink protocol, "Device properties, events, and services".
 
 import json
 
+from signet import modules
 from signet.cloud import mqtt, thing
-from signet.cloud.alibaba import identity
+
+# Codes of a reply that says "not now": too many requests, internal.
+_PASSING = (429, 500)
 
 
 class _Dialect:
+    """See cloud/mqtt.py; config: dict from config.load."""
+
     max_payload_bytes = 262_144
     refusals = {
         2: "check client_id",
@@ -33,13 +38,19 @@ class _Dialect:
         ]
 
     def login(self, unix_ms):
-        return identity.login(self._config, unix_ms)
+        from signet.cloud.alibaba import identity
+
+        login = identity.login(self._config, unix_ms)
+        identity = None
+        modules.forget("signet.cloud.alibaba.identity", "signet.sign.hmac", "signet.sign.content")
+        return login
 
     def check_topic(self, topic):
         pass
 
     def encode(self, report, message_id):
         if report.event is not None:
+            thing.check_name(report.event)
             where = "event/{}/post".format(report.event)
             params = _timed(thing.dumps(report.values), report.time_ms)
         else:
@@ -58,7 +69,7 @@ class _Dialect:
             return None
         where = topic[len(self._prefix) :]
         if where.startswith("event/") and where.endswith("/post_reply"):
-            return thing.answer(topic, thing.parse(topic, payload))
+            return thing.answer(topic, thing.parse(topic, payload), _PASSING)
         if where == "service/property/set":
             return thing.command("set", topic, thing.parse(topic, payload))
         if where.startswith("service/") and not where.endswith("_reply"):

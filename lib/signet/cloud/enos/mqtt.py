@@ -9,14 +9,19 @@ Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream mes
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.cloud import mqtt, thing
-from signet.cloud.enos import identity
 
 _LATE_MS = const(60_000)
 
 
+# Codes of a reply that says "not now": internal, too many, handler failed, timed out.
+_PASSING = (400, 429, 500, 6205)
+
+
 class _Dialect:
+    """See cloud/mqtt.py; config: dict from config.load."""
+
     max_payload_bytes = 524_288
     refusals = {
         2: "check client_id",
@@ -38,7 +43,12 @@ class _Dialect:
         ]
 
     def login(self, unix_ms):
-        return identity.login(self._config, unix_ms)
+        from signet.cloud.enos import identity
+
+        login = identity.login(self._config, unix_ms)
+        identity = None
+        modules.forget("signet.cloud.enos.identity", "signet.sign.hmac", "signet.sign.content")
+        return login
 
     def check_topic(self, topic):
         pass
@@ -46,6 +56,7 @@ class _Dialect:
     def encode(self, report, message_id):
         where, key = "measurepoint/post", "measurepoints"
         if report.event is not None:
+            thing.check_name(report.event)
             where, key = "event/{}/post".format(report.event), "events"
         elif report.time_ms is not None and clock.unix_ms() - report.time_ms > _LATE_MS:
             where = "measurepoint/resume"
@@ -60,7 +71,7 @@ class _Dialect:
             return None
         where = topic[len(self._prefix) :]
         if where.endswith("_reply"):
-            return thing.answer(topic, thing.parse(topic, payload))
+            return thing.answer(topic, thing.parse(topic, payload), _PASSING)
         if where == "service/measurepoint/set":
             return thing.command("set", topic, thing.parse(topic, payload))
         if where.startswith("service/"):

@@ -20,7 +20,7 @@ FIELDS = (
     ("type_id", "word", ..., _NAME, "meter"),
     ("device_id", "word", ..., _NAME, "meter-7"),
     ("token", "secret", None, (256, None), "the device's authentication token"),
-    ("event", "text", "status", (64, " \t\r\n/+#"), "status"),
+    ("event", "word", "status", (64, "-_."), "status"),
     ("keepalive_s", "int", 60, (1, 65_535), 60),
 )
 

@@ -7,14 +7,15 @@ closes the connection of a device that uses any other topic, so those are refuse
 Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
 """
 
-from signet import clock
+from signet import clock, modules
 from signet.cloud import mqtt, thing
 from signet.cloud.messages import Command
-from signet.cloud.watson import identity
 from signet.errors import Rejected
 
 
 class _Dialect:
+    """See cloud/mqtt.py; config: dict from config.load."""
+
     max_payload_bytes = 131_072
     refusals = {
         2: "check org_id, type_id and device_id",
@@ -24,11 +25,17 @@ class _Dialect:
 
     def __init__(self, config):
         self._config = config
-        self._quickstart = config["org_id"] == identity.QUICKSTART
-        self.subscriptions = [] if self._quickstart else [("iot-2/cmd/+/fmt/+", 1)]
+        # The org quickstart takes no subscription at all.
+        quickstart = config["org_id"] == "quickstart"
+        self.subscriptions = [] if quickstart else [("iot-2/cmd/+/fmt/+", 1)]
 
     def login(self, unix_ms):
-        return identity.login(self._config)
+        from signet.cloud.watson import identity
+
+        login = identity.login(self._config)
+        identity = None
+        modules.forget("signet.cloud.watson.identity")
+        return login
 
     def check_topic(self, topic):
         levels = topic.split("/")
@@ -41,8 +48,9 @@ class _Dialect:
             raise Rejected("a device may publish to iot-2/evt/EVENT/fmt/FORMAT only, not " + topic)
 
     def encode(self, report, message_id):
-        topic = "iot-2/evt/{}/fmt/json".format(report.event or self._config["event"])
-        self.check_topic(topic)
+        event = report.event or self._config["event"]
+        thing.check_name(event)
+        topic = "iot-2/evt/{}/fmt/json".format(event)
         payload = '{"d":' + thing.dumps(report.values)
         if report.time_ms is not None:
             payload += ',"ts":"' + clock.iso8601(report.time_ms) + '"'
