@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tools.board.deploy import deploy_project
 from tools.board.virtual import VirtualBoard
+from tools.lifeline import end_as_ctrl_c
 from tools.twin.process import TwinProcess
 from tools.ui import UserError, console, errors
 
@@ -33,6 +34,16 @@ _WAYS = (
 
 def demo() -> None:
     """Start three clouds, deploy a board to each: three reports stored, one command obeyed."""
+    end_as_ctrl_c()
+    try:
+        _run()
+    except TimeoutError as error:
+        raise UserError(str(error)) from None
+    except KeyboardInterrupt:
+        raise UserError("the demo was interrupted") from None
+
+
+def _run() -> None:
     started = time.monotonic()
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with (

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -25,3 +26,12 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
             os.kill(os.getpid(), number)
 
     return arrange
+
+
+def end_as_ctrl_c() -> None:
+    """Let SIGTERM end this program as Ctrl-C does: with all `finally` and `with` carried out."""
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)

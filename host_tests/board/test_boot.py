@@ -110,12 +110,6 @@ def test_the_host_environment_is_not_there(
     )
 
 
-def test_modules_come_from_lib_as_mpy(
-    board: VirtualBoard, mpremote: Callable[..., str], tmp_path_factory: object
-) -> None:
-    assert "ImportError" in mpremote("exec", "import umqtt.simple", status=1)
-
-
 def test_a_board_without_a_file_system_says_so(board: VirtualBoard) -> None:
     board.stop()
     board.image.write_bytes(bytes(64 * 1024))

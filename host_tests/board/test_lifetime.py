@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tools.board import rom
 from tools.board.virtual import VirtualBoard
 from tools.paths import ROOT
 from tools.ui import UserError
 
 _OWNER = """
 import pathlib, sys
+from tools.board import rom
 from tools.board.virtual import VirtualBoard
 board = VirtualBoard(pathlib.Path(sys.argv[1])).create(64).start()
 from host_tests.board.conftest import Serial
@@ -83,11 +85,19 @@ def test_a_board_must_be_created_first(tmp_path: Path) -> None:
         VirtualBoard(tmp_path).start()
 
 
-def test_a_heap_too_small_to_start_is_said(tmp_path: Path) -> None:
-    board = VirtualBoard(tmp_path, heap="1").create()
-    board._heap = "-8000"
+def test_a_heap_too_small_to_start_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = VirtualBoard(tmp_path, heap="8k").create()
+    monkeypatch.setattr(rom, "HEAP_BYTES", {32: -7000, 64: -7000})
     with pytest.raises(UserError, match="does not start"):
         board.start()
+
+
+@pytest.mark.parametrize("heap", ["foo", "", "3k", "-1"])
+def test_a_heap_that_is_no_size_is_said(tmp_path: Path, heap: str) -> None:
+    with pytest.raises(UserError, match="heap"):
+        VirtualBoard(tmp_path, heap=heap).create().start()
 
 
 def test_wait_for_ends_with_what_the_board_printed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,19 +16,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tools import toolchain
 from tools.board.deploy import check_device, deploy, project_files
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
+from tools.lifeline import end_as_ctrl_c
 from tools.ui import UserError, console, errors
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Create, deploy, boot and watch a board: a virtual one, or with --device a real one.",
 )
-
-
-class _Kind(StrEnum):
-    """The folders of firmware/boards/."""
-
-    VIRTUAL = "virtual"
-    ESP32 = "esp32"
 
 
 class _Bits(StrEnum):
@@ -41,13 +35,15 @@ _Device = Annotated[
     str | None, typer.Option(help="Serial line of a real board, for example /dev/ttyUSB0.")
 ]
 _Heap = Annotated[str, typer.Option(help="Heap for programs: 110k, 1M or bytes.")]
-_Width = Annotated[_Bits, typer.Option(help="Word width; an ESP32 has 32 bits.")]
+_Width = Annotated[
+    _Bits | None, typer.Option(help="Word width; default: 32 as on an ESP32, where there is one.")
+]
 
 
 @app.command()
 def create(
     folder: _Folder = DEFAULT_FOLDER,
-    size: Annotated[int, typer.Option(help="Flash in KiB.")] = FLASH_KIB,
+    size: Annotated[int, typer.Option(help="Flash in KiB.", min=32, max=65536)] = FLASH_KIB,
 ) -> None:
     """Make a virtual board with empty flash, or empty the flash of one."""
     board = VirtualBoard(folder).create(size)
@@ -65,14 +61,16 @@ def _deploy(
         Path | None, typer.Option(help='wifi.json: {"ssid": ..., "password": ...}.')
     ] = None,
     device: _Device = None,
-    board: Annotated[_Kind | None, typer.Option(help="What kind of board it is.")] = None,
+    board: Annotated[
+        str | None, typer.Option(help="A folder of firmware/boards/: virtual, esp32 or your own.")
+    ] = None,
     folder: _Folder = DEFAULT_FOLDER,
 ) -> None:
     """Copy signet, boot.py, main.py and the configuration to a board and restart it."""
     if device:
         check_device(device)
-    kind = board or (_Kind.ESP32 if device else _Kind.VIRTUAL)
-    files = project_files(_read_json(config), ca, kind.value)
+    kind = board or ("esp32" if device else "virtual")
+    files = project_files(_read_json(config), ca, kind)
     if wifi:
         files["/wifi.json"] = json.dumps(_read_json(wifi)).encode()
     with _serial_line(device, folder) as line:
@@ -88,10 +86,13 @@ def _deploy(
 
 
 @app.command()
-def boot(folder: _Folder = DEFAULT_FOLDER, heap: _Heap = "110k", bits: _Width = _Bits.B32) -> None:
+def boot(folder: _Folder = DEFAULT_FOLDER, heap: _Heap = "110k", bits: _Width = None) -> None:
     """Give the virtual board power and show what it prints, until Ctrl-C."""
-    signal.signal(signal.SIGTERM, _end)
-    with contextlib.suppress(KeyboardInterrupt), VirtualBoard(folder, heap, int(bits)) as board:
+    end_as_ctrl_c()
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        VirtualBoard(folder, heap, int(bits) if bits else None) as board,
+    ):
         errors.print(f"serial line {board.device}; Ctrl-C takes the power", highlight=False)
         for text in board.follow():
             sys.stdout.write(text)
@@ -103,12 +104,12 @@ def _console(
     device: _Device = None,
     folder: _Folder = DEFAULT_FOLDER,
     heap: _Heap = "110k",
-    bits: _Width = _Bits.B32,
+    bits: _Width = None,
 ) -> None:
     """Attach this terminal to a board; Ctrl-C stops its program, Ctrl-] leaves."""
     if not sys.stdin.isatty():
         raise UserError("`signet board console` needs a terminal; use mpremote in a script")
-    with _serial_line(device, folder, heap, int(bits)) as line:
+    with _serial_line(device, folder, heap, int(bits) if bits else None) as line:
         command = [*toolchain.mpremote(), "connect", line, "repl"]
         # Ctrl-C is for the board.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -122,7 +123,7 @@ def _console(
 
 @contextlib.contextmanager
 def _serial_line(
-    device: str | None, folder: Path, heap: str = "110k", bits: int = 32
+    device: str | None, folder: Path, heap: str = "110k", bits: int | None = None
 ) -> Iterator[str]:
     """Where to reach the board: a real one, a virtual one that runs, or one that we start."""
     if device:
@@ -150,7 +151,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{path} must hold one JSON object: {{...}}")
     return value
-
-
-def _end(_number: int, _frame: Any) -> NoReturn:
-    raise KeyboardInterrupt

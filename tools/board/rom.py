@@ -7,9 +7,11 @@ from typing import Any
 
 from tools import toolchain
 from tools.paths import CACHE, ROOT
+from tools.ui import UserError
 
 SOURCE = ROOT / "firmware" / "boards" / "virtual" / "rom"
 
+_SMALLEST_HEAP_BYTES = 8192
 HEAP_BYTES = {32: 15_700, 64: 23_900}
 """Heap that this firmware takes, by width of a machine word in bits; a test measures it.
 
@@ -24,7 +26,12 @@ def process(heap: str, bits: int) -> dict[str, Any]:
     bits: 32 or 64, the word width.
     """
     unit = {"k": 1024, "m": 1024 * 1024}.get(heap[-1:].lower())
-    size = int(heap[:-1]) * unit if unit else int(heap)
+    try:
+        size = int(heap[:-1]) * unit if unit else int(heap)
+    except ValueError:
+        raise UserError(f"heap {heap!r} is no size; use 110k, 1M or a number of bytes") from None
+    if size < _SMALLEST_HEAP_BYTES:
+        raise UserError(f"heap {heap!r} is too small for any program; use 8k or more")
     size += HEAP_BYTES[bits]
     folder = CACHE / "rom"
     toolchain.compile_tree(SOURCE, folder)

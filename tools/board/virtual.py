@@ -49,13 +49,13 @@ class VirtualBoard:
 
     folder: where the board lives; `create` makes it.
     heap: what programs on the board get, in MicroPython's notation ("110k", "1M", bytes).
-    bits: 32 (objects as on an ESP32) or 64.
+    bits: 32 (objects as on an ESP32), 64, or None for 32 where this machine has such a build.
     """
 
-    def __init__(self, folder: Path, heap: str = "110k", bits: int = 32) -> None:
+    def __init__(self, folder: Path, heap: str = "110k", bits: int | None = None) -> None:
         self.folder = Path(folder)
         self._heap = heap
-        self._bits = bits
+        self._bits = bits or (toolchain.word_sizes() or [32])[0]
         self._bridge: Bridge | None = None
         self._lock: int | None = None
         self._text = ""
@@ -84,12 +84,16 @@ class VirtualBoard:
         """
         if size_kib < _SMALLEST_KIB or size_kib * 1024 % _BLOCK_BYTES:
             raise UserError(f"flash size is {size_kib} KiB; it must be a multiple of 4 from 32 up")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         try:
             self.image.unlink(missing_ok=True)
-            with self.image.open("wb") as image:
-                image.truncate(size_kib * 1024)
+            # device.json on it holds a secret
+            image = os.open(self.image, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.truncate(image, size_kib * 1024)
+            finally:
+                os.close(image)
             interpreter = str(toolchain.micropython(self._bits))
             subprocess.run(
                 [interpreter, "-c", _FORMAT, str(self.image)], check=True, capture_output=True

@@ -1,0 +1,56 @@
+"""Does `signet demo` show what it promises, and leave nothing behind?"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SIGNET = Path(sys.executable).with_name("signet")
+CLOUDS = (
+    "EnOS, MQTT",
+    "Alibaba Cloud IoT Platform, MQTT over TLS",
+    "Watson IoT Platform, MQTT over TLS",
+)
+
+
+def test_each_cloud_stores_three_reports_and_is_obeyed_once(tmp_path):
+    environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "100"}
+    done = subprocess.run(
+        [SIGNET, "demo"], env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = done.stdout.split("files deployed)")
+    assert len(parts) == 1 + len(CLOUDS)
+    for title, before, part in zip(CLOUDS, parts, parts[1:], strict=False):
+        assert title in before
+        for line in ("report 1 as stored", "report 2 as stored", "report 3 as stored"):
+            assert part.count(line) == 1
+        assert part.count("command set: {'led': 1}") == 1
+    assert done.stdout.count("reply as stored") == 2, "Watson's devices do not answer"
+    assert "\x1b" not in done.stdout + done.stderr, "colour belongs on a terminal only"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_demo_leaves_no_secret_and_no_process(tmp_path, number):
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    demo = subprocess.Popen(
+        [SIGNET, "demo"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob("*/board/flash.img")):
+        assert time.monotonic() < deadline and demo.poll() is None
+        time.sleep(0.01)
+    demo.send_signal(number)
+    _, errors = demo.communicate(timeout=20)
+    assert demo.returncode == 2
+    assert "signet: the demo was interrupted" in errors and "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
