@@ -15,7 +15,6 @@ from tools.ui import UserError
 
 _OWNER = """
 import pathlib, sys
-from tools.board import rom
 from tools.board.virtual import VirtualBoard
 board = VirtualBoard(pathlib.Path(sys.argv[1])).create(64).start()
 from host_tests.board.conftest import Serial

@@ -1,5 +1,6 @@
 """Is the serial line of the virtual board that of a board?  (docs/reference/repl.rst)"""
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -125,3 +126,12 @@ def test_what_mpremote_does_stays_out_of_the_output(
 ) -> None:
     mpremote("exec", "print('between us')")
     assert "between us" not in board.output()
+
+
+def test_what_is_sent_just_before_the_line_closes_arrives(board: VirtualBoard) -> None:
+    for number in range(20):
+        before = len(board.output())
+        line = os.open(board.device, os.O_RDWR | os.O_NOCTTY)
+        os.write(line, f"print({number} + 100)\r".encode())
+        os.close(line)
+        board.wait_for(f"^{number + 100}$", since=before)

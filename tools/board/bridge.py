@@ -209,6 +209,7 @@ class Bridge(threading.Thread):
         attached = self._attached()
         if not attached:
             self._to_host.clear()
+            self._hear()  # the last that was sent before the line was closed
             if self._withheld:
                 self._print(self._withheld)
                 self._withheld = ""
@@ -270,6 +271,9 @@ class Bridge(threading.Thread):
         with contextlib.suppress(OSError):
             if self._to_host:
                 del self._to_host[: os.write(self._master, self._to_host[:4096])]
+        self._hear()
+
+    def _hear(self) -> None:
         with contextlib.suppress(OSError):
             arrived = os.read(self._master, 4096)
             if self._line is not _Line.LOST:
