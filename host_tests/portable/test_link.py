@@ -133,6 +133,8 @@ def test_poll_never_raises_what_network_or_cloud_do():
         Throttled("x"),
         ProtocolError("x"),
         ConfigError("ca", "x"),
+        MemoryError("x"),
+        OSError(5),
     ):
         session = _Session(opens=[error])
         link = _link(session)

@@ -29,6 +29,9 @@ _REFUSED_DOUBLINGS = const(7)  # and grows on
 _TOO_LARGE = const(3)  # attempts for which memory may be missing
 _LONGEST_MS = const(3_600_000)  # no wait is longer
 
+# What a session may raise; OSError and MemoryError where a port surprises us.
+_TROUBLES = (SignetError, OSError, MemoryError)
+
 
 class Link:
     """Hands over reports and hears commands, through any Session.
@@ -133,7 +136,7 @@ class Link:
                 raise Lost("no network")
             self._keep_clock()
             self._session.open(clock.Deadline(_OPEN_MS))
-        except (SignetError, MemoryError) as error:
+        except _TROUBLES as error:
             if isinstance(error, Untrusted) and not clock.is_set():
                 error = Lost("{}; the clock is not set".format(error))  # it passes by itself
             self._back_off("not connected", error)
@@ -169,7 +172,7 @@ class Link:
                     break
                 self._submitted = entry[0]
             event = self._session.poll(timeout_ms)
-        except (SignetError, MemoryError) as error:
+        except _TROUBLES as error:
             event = ("lost", error)
         if event is None:
             return
