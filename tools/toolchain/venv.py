@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def create(folder: Path, cache: Path) -> list[str]:
 
 def pinned(lock: Path) -> int:
     """How many packages does a lock file name?"""
-    return lock.read_text().count(" \\\n    --hash=")
+    return len(re.findall(r"^[\w.\[\]-]+==", lock.read_text(), re.MULTILINE))
 
 
 def install(pip: list[str], lock: Path, total: int) -> None:
@@ -132,9 +133,11 @@ def install(pip: list[str], lock: Path, total: int) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             last.append(line.rstrip())
-            if line.startswith("Collecting "):
+            if found := re.match(
+                r"(?:Collecting|Requirement already satisfied:) ([^ =]+)==", line
+            ):
                 seen += 1
-                _progress(f"Python packages {seen}/{total}: {line.split()[1].partition('=')[0]}")
+                _progress(f"Python packages {min(seen, total)}/{total}: {found[1]}")
             elif line.startswith("Installing collected"):
                 _progress(f"Python packages: installing {seen}")
     _progress("")
@@ -170,6 +173,10 @@ def main() -> None:
         )
     except SetupError as error:
         sys.exit(f"signet: {error}")
+    except KeyboardInterrupt:
+        _progress("")
+        print("signet: interrupted; run make again", file=sys.stderr)
+        sys.exit(130)
     stamp.touch()
 
 

@@ -1,0 +1,48 @@
+"""What does a person see of the first `make`, which has nothing but Python?"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.toolchain import venv
+
+_LOCK = """\
+one==1 \\
+    --hash=sha256:00 \\
+    --hash=sha256:01
+    # via two
+two-more==2.0 \\
+    --hash=sha256:02
+"""
+
+
+def test_ctrl_c_is_one_line_and_status_130(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(venv, "ROOT", tmp_path)
+    monkeypatch.setattr(venv, "create", interrupted)
+    with pytest.raises(SystemExit) as left:
+        venv.main()
+    assert left.value.code == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "signet: interrupted; run make again"
+
+
+def test_progress_counts_packages_fetched_or_there_already(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lock = tmp_path / "a.lock"
+    lock.write_text(_LOCK)
+    said = [
+        "Requirement already satisfied: one==1 in somewhere (from -r a.lock (line 1)) (1)",
+        "Collecting two-more==2.0 (from -r a.lock (line 4))",
+    ]
+    shown: list[str] = []
+    monkeypatch.setattr(venv, "_progress", shown.append)
+    program = tmp_path / "pip.py"
+    program.write_text(f"for line in {said!r}: print(line)")
+    venv.install([sys.executable, str(program)], lock, venv.pinned(lock))
+    assert shown[:2] == ["Python packages 1/2: one", "Python packages 2/2: two-more"]
