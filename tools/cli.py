@@ -72,11 +72,21 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Entry point of the `signet` command; a UserError becomes one line and status 2."""
+    """Entry point of the `signet` command.
+
+    A UserError, and trouble with a file, becomes one line and status 2.
+    """
     try:
         app(prog_name="signet")
     except UserError as error:
-        try:
-            fail(str(error))
-        except typer.Exit as leave:
-            sys.exit(leave.exit_code)
+        text = str(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        return
+    try:
+        fail(text)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)

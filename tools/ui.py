@@ -3,6 +3,11 @@
 Results go to stdout, troubles and progress to stderr, both through rich.
 """
 
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -13,6 +18,21 @@ console = Console(highlight=False)
 
 errors = Console(stderr=True, highlight=False)
 """Troubles and progress."""
+
+
+def signet(*words: object) -> str:
+    """A `signet` command line that can be copied into the shell this program was called from.
+
+    words: what follows the program's name.
+    """
+    program = Path(sys.argv[0]).absolute()
+    if shutil.which(program.name) == str(program):
+        called = program.name
+    elif program.is_relative_to(Path.cwd()):
+        called = os.path.relpath(program)
+    else:
+        called = str(program)
+    return shlex.join([called, *map(str, words)])
 
 
 class UserError(Exception):

@@ -1,8 +1,11 @@
 """How does `signet twin` start, end and answer, as a user sees it?"""
 
+import contextlib
 import json
 import os
+import shlex
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -12,6 +15,8 @@ import pytest
 
 from host_tests.support import Twin
 from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
+from tools.twin.process import TwinProcess
+from tools.twin.twin import open_store
 
 _SIGNET = Path(sys.executable).with_name("signet")
 
@@ -62,6 +67,9 @@ def test_a_killed_twin_leaves_no_broker(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait(20)
     wait_until(lambda: _gone(broker))
+    told = _run("command", "enos", "set", "--state", twin.state)  # running.json is still there
+    assert told.returncode == 2
+    assert "start one with" in told.stderr
     with Twin(tmp_path) as again:  # and nothing that is in the way of the next
         assert again.ready["pid"] != twin.ready["pid"]
 
@@ -115,6 +123,95 @@ def test_a_ready_file_without_a_folder_is_one_clear_error(tmp_path: Path) -> Non
     assert "no folder" in refused.stderr.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--enos-port", "99999"), "equal to 65535"),
+        (("--enos-port", "-4"), "equal to 0"),
+        (("--state", __file__), "is a file"),
+        (("--state", "/dev/null/twin"), "/dev/null/twin: Not a directory"),
+        (("--ready-file", "."), "is a directory"),
+    ],
+)
+def test_an_impossible_port_or_path_is_one_clear_error(
+    words: tuple[str, ...], sentence: str
+) -> None:
+    refused = _run(*words)
+    assert refused.returncode == 2
+    assert sentence in " ".join(refused.stderr.replace("│", " ").split())
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_door_that_moved_says_so_and_hints_can_be_copied(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # taken by somebody else: as good
+            taken.bind(("127.0.0.1", 11883))
+            taken.listen()
+        ports = ("alibaba", "alibaba-tls", "watson", "watson-tls")
+        with TwinProcess(tmp_path, dict.fromkeys(ports, 0)) as twin:
+            port = twin.ready["clouds"]["enos"]["ways"]["mqtt"]["port"]
+            wait_until(lambda: "Ctrl-C ends it" in twin.output())
+            printed = twin.output()
+            (moved,) = [line for line in printed.splitlines() if " moved: " in line]
+            assert "enos-mqtt" in moved
+            assert f"11883 of 127.0.0.1 is taken; it is at port {port}" in moved
+            (hint,) = [line for line in printed.splitlines() if " messages " in line]
+            done = subprocess.run(shlex.split(hint), capture_output=True, text=True, check=True)
+            assert "no message yet" in done.stderr
+
+
+def test_messages_are_shown_to_the_last_or_only_the_last(tmp_path: Path) -> None:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        for number in range(1200):
+            store.record("enos", "d", "up", "t", str(number).encode(), status="stored")
+            store.record("watson", "d", "up", "t", b"", status="stored")
+    shown = _run("messages", "enos", "--json", "--state", tmp_path).stdout.splitlines()
+    assert [int(json.loads(line)["payload"]) for line in shown] == list(range(1200))
+    shown = _run(
+        "messages", "enos", "--last", 3, "--json", "--state", tmp_path
+    ).stdout.splitlines()
+    assert [json.loads(line)["payload"] for line in shown] == ["1197", "1198", "1199"]
+    unknown = _run("messages", "mars", "--state", tmp_path)
+    assert unknown.returncode == 2
+    assert "enos, alibaba, watson" in unknown.stderr
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_config_prints_a_device_json_for_the_ready_device(twin: Twin, tls: bool) -> None:
+    done = _run("config", "watson", *["--tls"] * tls, "--state", twin.state)
+    door = twin.way("watson", "mqtts" if tls else "mqtt")
+    assert json.loads(done.stdout) == {
+        "cloud": "watson",
+        "way": "mqtt",
+        **door,
+        "insecure": not tls,
+        **twin.device("watson"),
+    }
+    assert (f"--ca {twin.ready['ca_file']}" in done.stderr) == tls
+
+
+def test_config_for_a_port_that_is_not_there_is_one_clear_error(twin: Twin) -> None:
+    refused = _run("config", "enos", "--tls", "--state", twin.state)
+    assert refused.returncode == 2
+    assert "leave out --tls" in refused.stderr
+
+
+def test_tables_are_never_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.add("watson", "device", "signet/" + "t" * 60, "d" * 60)
+    monkeypatch.setenv("COLUMNS", "60")
+    listed = _run("device", "list", "--state", tmp_path).stdout
+    assert "t" * 60 + "  " + "d" * 60 in listed
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    folded = _run("device", "list", "--state", tmp_path).stdout
+    assert folded.count("d" * 10)
+    assert "d" * 60 not in folded
+    rows = "".join(folded.splitlines()[1:])
+    assert rows.count("t") >= 60
+    assert rows.count("d") >= 60
+
+
 def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
     after = twin.last_id()
     with paho(twin, "watson") as device:
@@ -140,6 +237,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "enos", "p/q", "d"),
         ("device", "add", "watson", "org/type", "d", "--policy", "none"),
         ("device", "disable", "enos", "p", "nobody"),
+        ("device", "disable", "mars", "p", "nobody"),
+        ("config", "mars"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_clear_error(
@@ -152,7 +251,8 @@ def test_a_mistake_on_the_command_line_is_one_clear_error(
 
 
 def test_without_a_twin_the_command_line_says_how_to_start_one(tmp_path: Path) -> None:
-    assert "`signet twin`" in _run("command", "enos", "set", "--state", tmp_path).stderr
+    told = _run("command", "enos", "set", "--state", tmp_path).stderr
+    assert f"signet twin --state {tmp_path}`" in told
 
 
 def test_a_new_device_logs_in_with_the_secret_shown_once(twin: Twin) -> None:

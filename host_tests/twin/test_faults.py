@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from host_tests.twin.wire import (
     wait_until,
 )
 from tools.twin import packets
+from tools.twin.platform import CLIENT_ID
 from tools.ui import UserError
 
 _POST = "/sys/a1SignetPk/board-1/thing/event/property/post"
@@ -96,6 +98,20 @@ def test_a_broker_that_dies_by_itself_is_started_again(own_twin: Twin) -> None:
             return raw.login(connect_of(own_twin, "enos")) == 0
 
     wait_until(serves)
+
+
+def test_a_lost_platform_connection_alone_is_made_anew(own_twin: Twin) -> None:
+    with paho(own_twin, "watson") as device:
+        device.subscribe("iot-2/cmd/+/fmt/+")
+        with socket.socket(socket.AF_UNIX) as rival:  # mosquitto drops the older of two namesakes
+            rival.settimeout(20)
+            rival.connect(str(own_twin.state / "run" / "mosquitto.sock"))
+            hello = packets.Connect(4, CLIENT_ID, True, 0, None, None, None)
+            rival.sendall(hello.encode())
+            while rival.recv(100):
+                pass  # until the platform side is back and takes its name
+        own_twin.command("watson", "reboot")
+        assert device.next().topic == "iot-2/cmd/reboot/fmt/json"
 
 
 def test_an_unknown_fault_is_an_error(twin: Twin) -> None:

@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,10 @@ from rich.text import Text
 from tools.paths import CACHE
 from tools.twin import control
 from tools.twin.clouds import CLOUDS
+from tools.twin.ready import RUNNING, device_config
 from tools.twin.store import Device, Store
-from tools.twin.twin import RUNNING, Options, Twin, identity, open_store
-from tools.ui import UserError, console
+from tools.twin.twin import Options, Twin, open_store
+from tools.ui import UserError, console, errors, signet
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 device_app = typer.Typer(no_args_is_help=True, help="The registry: list, add, disable, enable.")
@@ -29,9 +31,17 @@ app.add_typer(device_app, name="device")
 _DEFAULT_STATE = CACHE / "twin"
 
 State = Annotated[
-    Path, typer.Option("--state", help="Folder of the CA, the registry and the messages.")
+    Path,
+    typer.Option(
+        "--state", file_okay=False, help="Folder of the CA, the registry and the messages."
+    ),
 ]
-_PORT_HELP = "Port; 0 takes a free one. Default: {}, or a free one when that is taken."
+
+
+def _port(usual: int) -> Any:
+    text = f"Port; 0 takes a free one. Default: {usual}, or a free one when that is taken."
+    return typer.Option(min=0, max=65535, help=text)
+
 
 _STYLES = {
     "connected": "green",
@@ -50,15 +60,16 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     ready_file: Annotated[
         Path | None,
         typer.Option(
-            help="Write endpoints, CA and one device per cloud here, as JSON, when ready."
+            dir_okay=False,
+            help="Write endpoints, CA and one device per cloud here, as JSON, when ready.",
         ),
     ] = None,
     state: State = _DEFAULT_STATE,
-    enos_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(11883))] = None,
-    alibaba_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(1883))] = None,
-    alibaba_tls_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(8883))] = None,
-    watson_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(1883))] = None,
-    watson_tls_port: Annotated[int | None, typer.Option(help=_PORT_HELP.format(8883))] = None,
+    enos_port: Annotated[int | None, _port(11883)] = None,
+    alibaba_port: Annotated[int | None, _port(1883)] = None,
+    alibaba_tls_port: Annotated[int | None, _port(8883)] = None,
+    watson_port: Annotated[int | None, _port(1883)] = None,
+    watson_tls_port: Annotated[int | None, _port(8883)] = None,
 ) -> None:
     """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
     if context.invoked_subcommand is not None:
@@ -74,7 +85,7 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise UserError(f"there is no folder {ready_file.absolute().parent} for the ready file")
     options = Options(state, ready_file, ports)
-    asyncio.run(Twin(options, _print_event).run(_print_ready))
+    asyncio.run(Twin(options, _print_event).run(lambda ready: _print_ready(ready, state)))
 
 
 @contextlib.contextmanager
@@ -100,24 +111,25 @@ def _print_event(cloud: str, device: str, kind: str, text: str) -> None:
 
 
 @_while_read()
-def _print_ready(ready: dict[str, Any]) -> None:
-    table = Table("cloud", "way", "address", "server name", box=None, pad_edge=False)
+def _print_ready(ready: dict[str, Any], state: Path) -> None:
+    table = _table("cloud", "way", "address", fold=("server name",))
     devices = []
     for cloud, entry in ready["clouds"].items():
         device = " ".join(f"{k}={v}" for k, v in entry["device"].items() if k not in _SECRETS)
         devices.append(f"{cloud:<8} {device}")
         for name, way in entry["ways"].items():
             table.add_row(cloud, name, f"{way['address']}:{way['port']}", way["host"])
-    console.print(table)
+    _print_table(table)
     console.print(
         "",
         "One device per cloud is registered:",
         *devices,
         "",
         f"CA for the TLS ports: {ready['ca_file']}",
-        "Secrets of these devices are in the ready file (--ready-file), readable by you alone.",
-        "In another terminal: signet twin messages",
-        """                     signet twin command enos set '{"setpoint": 21}'""",
+        "In another terminal:",
+        "  " + _call(state, "config", "enos") + "  # a device.json, secret included",
+        "  " + _call(state, "messages"),
+        "  " + _call(state, "command", "enos", "set", '{"setpoint": 21}'),
         "Ctrl-C ends it.",
         sep="\n",
         markup=False,
@@ -126,15 +138,40 @@ def _print_ready(ready: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def _call(state: Path, *words: str) -> str:
+    """The command line for another call about the same twin."""
+    return signet("twin", *words, *(() if state == _DEFAULT_STATE else ("--state", state)))
+
+
+def _table(*columns: str, fold: tuple[str, ...]) -> Table:
+    """A table whose last columns, `fold`, are folded where a terminal is narrow; none is cut."""
+    table = Table(box=None, pad_edge=False)
+    for name in columns + fold:
+        table.add_column(name, overflow="fold", no_wrap=name not in fold)
+    return table
+
+
+def _print_table(table: Table) -> None:
+    """In a pipe each row is one line."""
+    if not console.is_terminal:
+        console.width = 10_000
+    console.print(table)
+
+
 _SECRETS = frozenset({"device_secret", "token"})
 
 
 def _running(state: Path) -> dict[str, Any]:
-    try:
+    with contextlib.suppress(OSError, ValueError):
         ready: dict[str, Any] = json.loads((state / RUNNING).read_text())
-    except (OSError, ValueError):
-        raise UserError(f"no twin runs in {state}; start one with `signet twin`") from None
-    return ready
+        if control.answers(Path(ready["control"])):  # a killed one leaves the file behind
+            return ready
+    raise UserError(f"no twin runs in {state}; start one with `{_call(state)}`")
+
+
+def _check_cloud(cloud: str) -> None:
+    if cloud not in CLOUDS:
+        raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
 
 
 @app.command()
@@ -164,30 +201,63 @@ def command(
 
 
 @app.command()
+def config(
+    cloud: Annotated[str, typer.Argument(help="enos, alibaba or watson.")],
+    tls: Annotated[bool, typer.Option("--tls", help="For the port with TLS.")] = False,
+    state: State = _DEFAULT_STATE,
+) -> None:
+    """Print a device.json for the running twin's ready device, SECRET INCLUDED."""
+    _check_cloud(cloud)
+    ready = _running(state)
+    way = "mqtts" if tls else "mqtt"
+    if way not in ready["clouds"][cloud]["ways"]:
+        raise UserError(f"the twin has no TLS port for {cloud}; leave out --tls")
+    print(json.dumps(device_config(ready, cloud, way), indent=2))
+    if tls:
+        ca = shlex.quote(ready["ca_file"])
+        errors.print(f"`signet board deploy` also needs: --ca {ca}", markup=False, soft_wrap=True)
+
+
+@app.command()
 def messages(
     cloud: Annotated[str | None, typer.Argument(help="Only of this cloud.")] = None,
     after: Annotated[int, typer.Option(help="Only with an id above this.")] = 0,
+    last: Annotated[int | None, typer.Option(min=1, help="Only the newest, so many.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     state: State = _DEFAULT_STATE,
 ) -> None:
     """Print the messages as the clouds stored them."""
+    if cloud is not None:
+        _check_cloud(cloud)
+    show = _print_json if as_json else _print_message
+    some = False
     with _store(state) as store:
-        found = store.messages(cloud, after)
-    if as_json:
-        for message in found:
-            print(json.dumps(message))
-        return
-    for message in found:
-        moment = datetime.datetime.fromtimestamp(message["received_ms"] / 1000).astimezone()
-        line = Text(f"{message['id']:>5} {moment:%H:%M:%S} {message['cloud']:<7} ")
-        line.append(f"{message['device']} {message['direction']:<4} ")
-        line.append(_visible(message["topic"]), "cyan")
-        line.append(f" QoS {message['qos']} ")
-        good = message["status"] in ("stored", "sent", "acked")
-        line.append(message["status"], "green" if good else "red")
-        line.append(f" {message['reason']}" if message["reason"] else "")
-        line.append(f"  {_visible(str(message['payload']))}")
-        console.print(line, soft_wrap=True)
+        if last is not None:
+            after = max(after, store.before_last(last, cloud))
+        while page := store.messages(cloud, after):
+            some = True
+            after = page[-1]["id"]
+            for message in page:
+                show(message)
+    if not some:
+        errors.print("no such message" if after or cloud else "no message yet")
+
+
+def _print_json(message: dict[str, Any]) -> None:
+    print(json.dumps(message))
+
+
+def _print_message(message: dict[str, Any]) -> None:
+    moment = datetime.datetime.fromtimestamp(message["received_ms"] / 1000).astimezone()
+    line = Text(f"{message['id']:>5} {moment:%H:%M:%S} {message['cloud']:<7} ")
+    line.append(f"{message['device']} {message['direction']:<4} ")
+    line.append(_visible(message["topic"]), "cyan")
+    line.append(f" QoS {message['qos']} ")
+    good = message["status"] in ("stored", "sent", "acked")
+    line.append(message["status"], "green" if good else "red")
+    line.append(f" {message['reason']}" if message["reason"] else "")
+    line.append(f"  {_visible(str(message['payload']))}")
+    console.print(line, soft_wrap=True)
 
 
 def _visible(text: str) -> str:
@@ -198,29 +268,31 @@ def _visible(text: str) -> str:
 @contextlib.contextmanager
 def _store(state: Path) -> Any:
     if not (state / "twin.db").exists():
-        raise UserError(f"there is no registry in {state}; `signet twin` makes one")
+        raise UserError(f"there is no registry in {state}; `{_call(state)}` makes one")
     with contextlib.closing(open_store(state)) as store:
         yield store
 
 
-def _find(store: Store, cloud: str, product: str, name: str) -> Device:
+def _find(state: Path, store: Store, cloud: str, product: str, name: str) -> Device:
+    _check_cloud(cloud)
     for kind in ("device", "application"):
         if found := store.device(cloud, kind, product, name):
             return found
-    raise UserError(f"{cloud} has no {name!r} in {product!r}; see `signet twin device list`")
+    listing = _call(state, "device", "list")
+    raise UserError(f"{cloud} has no {name!r} in {product!r}; see `{listing}`")
 
 
 @device_app.command("list")
 def list_devices(state: State = _DEFAULT_STATE) -> None:
     """List products and devices; secrets are never shown."""
-    table = Table("cloud", "kind", "product", "name", "enabled", "policy")
+    table = _table("cloud", "kind", "enabled", "policy", fold=("product", "name"))
     with _store(state) as store:
         for entry in store.devices():
             enabled = "yes" if entry.enabled else "no"
             table.add_row(
-                entry.cloud, entry.kind, entry.product, entry.name, enabled, entry.policy
+                entry.cloud, entry.kind, enabled, entry.policy, entry.product, entry.name
             )
-    console.print(table)
+    _print_table(table)
 
 
 _NAME = re.compile(r"[A-Za-z0-9._@:-]{1,64}")  # no cloud takes more; separators never
@@ -239,8 +311,7 @@ def add_device(
     state: State = _DEFAULT_STATE,
 ) -> None:
     """Add a device and show its secret, this once."""
-    if cloud not in CLOUDS:
-        raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
+    _check_cloud(cloud)
     if policy not in ("token", "certificate"):
         raise UserError(f"there is no policy {policy!r}; use token or certificate")
     parts = [*product.split("/"), name]
@@ -253,7 +324,8 @@ def add_device(
     with _store(state) as store:
         if store.device(cloud, "device", product, name):
             raise UserError(f"{cloud} has a device {name!r} in {product!r} already")
-        console.print_json(data=identity(store.add(cloud, "device", product, name, policy=policy)))
+        added = store.add(cloud, "device", product, name, policy=policy)
+        console.print_json(data=CLOUDS[cloud].identity(added))
 
 
 @device_app.command("disable")
@@ -262,7 +334,7 @@ def disable_device(
 ) -> None:
     """Refuse the device's next login."""
     with _store(state) as store:
-        store.enable(_find(store, cloud, product, name), False)
+        store.enable(_find(state, store, cloud, product, name), False)
 
 
 @device_app.command("enable")
@@ -271,4 +343,4 @@ def enable_device(
 ) -> None:
     """Let the device log in again."""
     with _store(state) as store:
-        store.enable(_find(store, cloud, product, name), True)
+        store.enable(_find(state, store, cloud, product, name), True)

@@ -73,6 +73,12 @@ async def _answer(hub: Hub, faults: Mapping[str, Fault], line: bytes) -> dict[st
     return {"error": f"unknown request {what!r}"}
 
 
+def answers(path: Path) -> bool:
+    """Whether a twin listens there; one that was killed leaves its socket behind."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) == 0
+
+
 def ask(path: Path, request: Mapping[str, Any], timeout_s: float = 30.0) -> dict[str, Any]:
     """Send one request to a running twin and return its answer, from any process.
 

@@ -1,6 +1,7 @@
 """What do all connections of a twin share: sessions, commands that wait, faults?"""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
@@ -57,6 +58,11 @@ class Hub:
 
     def _platform_lost(self) -> None:
         self.report("twin", "mosquitto", "fault", "the platform side lost its connection")
+        self._reconnecting = asyncio.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        with contextlib.suppress(OSError):  # the broker is down: whoever starts it connects anew
+            await self.platform.start()
 
     async def admit(self, connection: "Connection", client: Client, clean: bool) -> Session:
         """Make `connection` the live one of its session; an older one is closed first."""
@@ -120,9 +126,8 @@ class Hub:
             found = online[:1] or devices[:1]
         if len(found) != 1:
             count = "several devices" if found else "no device"
-            raise NotDeliveredError(
-                f"{cloud} has {count} named {name!r}; see `signet twin device list`"
-            )
+            known = ", ".join(device.label for device in devices)
+            raise NotDeliveredError(f"{cloud} has {count} named {name!r}; it has: {known}")
         return found[0]
 
     def _online(self, key: str) -> bool:

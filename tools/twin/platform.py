@@ -12,6 +12,8 @@ from collections.abc import Callable
 from tools.twin import packets
 from tools.twin.broker import Broker
 
+CLIENT_ID = "signet-twin-platform"
+
 
 class Platform:
     """Publishes into the broker; reconnects by `start`.
@@ -24,15 +26,17 @@ class Platform:
         self._on_lost = on_lost
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
         self._packet_ids = itertools.cycle(range(1, 65536))
 
     async def start(self) -> None:
         """Connect to the broker, anew if need be."""
-        await self.stop()
-        reader, self._writer = await self._broker.connect()
-        hello = packets.Connect(4, "signet-twin-platform", True, 0, None, None, None)
-        self._writer.write(hello.encode())
-        self._drain = asyncio.create_task(self._read(reader, self._writer))
+        async with self._starting:
+            await self.stop()
+            reader, self._writer = await self._broker.connect()
+            hello = packets.Connect(4, CLIENT_ID, True, 0, None, None, None)
+            self._writer.write(hello.encode())
+            self._drain = asyncio.create_task(self._read(reader, self._writer))
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read CONNACK and PUBACKs, of which nothing is needed, so that none pile up."""

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from tools.lifeline import die_with_parent
 from tools.twin import control
+from tools.twin.ready import device_config
 from tools.ui import UserError
 
 _START_TIMEOUT_S = 30.0
@@ -102,18 +103,7 @@ class TwinProcess:
 
         way: a way in of the ready file: "mqtt", or "mqtts" for TLS.
         """
-        entry = self.ready["clouds"][cloud]
-        door = entry["ways"][way]
-        return {
-            "cloud": cloud,
-            "way": "mqtt",
-            "host": door["host"],
-            "address": door["address"],
-            "port": door["port"],
-            "tls": door["tls"],
-            "insecure": not door["tls"],
-            **entry["device"],
-        }
+        return device_config(self.ready, cloud, way)
 
     def messages(self, cloud: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """Returns the messages as stored, with an id above `after`."""

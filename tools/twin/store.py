@@ -147,6 +147,14 @@ class Store:
         )
         return [_message(row) for row in rows]
 
+    def before_last(self, count: int, cloud: str | None = None) -> int:
+        """The id after which `count` messages follow; 0 where there are no more than that."""
+        row = self._database.execute(
+            "SELECT id FROM messages WHERE ? IS NULL OR cloud=? ORDER BY id DESC LIMIT 1 OFFSET ?",
+            (cloud, cloud, count),
+        ).fetchone()
+        return row["id"] if row else 0
+
 
 def _device(row: sqlite3.Row) -> Device:
     values = dict(row)

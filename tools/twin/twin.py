@@ -16,22 +16,13 @@ from typing import Any
 from tools.pki.authority import Authority
 from tools.twin import control, listeners
 from tools.twin.broker import Broker
+from tools.twin.clouds import CLOUDS
 from tools.twin.hub import Hub, Report
+from tools.twin.ready import RUNNING
 from tools.twin.store import Device, Store
 from tools.ui import UserError
 
-RUNNING = "running.json"
-"""In the state folder while a twin runs: the ready file's contents."""
-
 _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
-
-# One device per cloud is there from the start; an application's API key for Watson.
-_READY = (
-    ("enos", "device", "signetEnOS", "board-1"),
-    ("alibaba", "device", "a1SignetPk", "board-1"),
-    ("watson", "device", "signet/esp32", "board-1"),
-    ("watson", "application", "signet", "a-signet-dashboard1"),
-)
 
 
 @dataclass(slots=True)
@@ -84,7 +75,11 @@ class Twin:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         store = open_store(state)
         stack.callback(store.close)
-        devices = [ready_device(store, *entry) for entry in _READY]
+        devices = [
+            ready_device(store, cloud.name, *entry)
+            for cloud in CLOUDS.values()
+            for entry in cloud.ready
+        ]
         authority = Authority(state)
 
         broker = Broker(folder, state / "mosquitto.log", self._broker_died)
@@ -99,15 +94,19 @@ class Twin:
         context = listeners.server_context(authority, hosts, folder)
         clouds: dict[str, Any] = {}
         for door, host in zip(listeners.DOORS, hosts, strict=True):
-            listener = listeners.listen(door, self._options.ports.get(door.key))
+            wanted = self._options.ports.get(door.key)
+            listener = listeners.listen(door, wanted)
             server = await listeners.serve(hub, door, listener, context if door.tls else None)
             stack.callback(server.close)
             address, port = listener.getsockname()
+            if wanted is None and port != door.port:
+                text = f"port {door.port} of {address} is taken; it is at port {port} this time"
+                self._report("twin", door.key, "moved", text)
             way = {"address": address, "port": port, "tls": door.tls, "host": host}
             clouds.setdefault(door.cloud, {"ways": {}})["ways"][door.way] = way
         stack.push_async_callback(self._end_connections, "the twin stops")
         for device in devices:
-            clouds[device.cloud][device.kind] = identity(device)
+            clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
         path = folder / "control.sock"
         server = await control.serve(hub, path, self._faults())
         stack.callback(server.close)
@@ -167,25 +166,6 @@ def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -
     """The device of that name, made with a new secret where it is not there yet."""
     found = store.device(cloud, kind, product, name)
     return found or store.add(cloud, kind, product, name)
-
-
-def identity(device: Device) -> dict[str, str]:
-    """What its owner configures, in the cloud's own words, secret included."""
-    if device.cloud == "enos":
-        names = ("product_key", "device_key", "device_secret")
-        return dict(zip(names, (device.product, device.name, device.secret), strict=True))
-    if device.cloud == "alibaba":
-        names = ("product_key", "device_name", "device_secret")
-        return dict(zip(names, (device.product, device.name, device.secret), strict=True))
-    org, _, type_id = device.product.partition("/")
-    if device.kind == "application":
-        return {
-            "org_id": org,
-            "app_id": "dashboard",
-            "api_key": device.name,
-            "token": device.secret,
-        }
-    return {"org_id": org, "type_id": type_id, "device_id": device.name, "token": device.secret}
 
 
 def write_private(path: Path, text: str) -> None:

@@ -63,6 +63,13 @@ class Alibaba(Cloud):
     takes_wills = False
     publish_rules: ClassVar[Rules] = {"device": _OWN}
     subscribe_rules: ClassVar[Rules] = {"device": _OWN}
+    ready = (("device", "a1SignetPk", "board-1"),)
+
+    @staticmethod
+    def identity(device: Device) -> dict[str, str]:
+        """Product key, device name and secret."""
+        names = ("product_key", "device_name", "device_secret")
+        return dict(zip(names, (device.product, device.name, device.secret), strict=True))
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, user name and password as document 73742 has them."""

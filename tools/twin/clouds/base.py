@@ -92,9 +92,16 @@ class Cloud:
     # Rule tables by kind of client, in the notation of tools.twin.topics.
     publish_rules: ClassVar[Rules]
     subscribe_rules: ClassVar[Rules]
+    # What is registered from the start: kind, product, name, as in tools.twin.store.Device.
+    ready: ClassVar[tuple[tuple[str, str, str], ...]]
 
     def __init__(self, store: Store) -> None:
         self.store = store
+
+    @staticmethod
+    def identity(device: Device) -> dict[str, str]:
+        """What the device's owner configures, in the cloud's own words, secret included."""
+        raise NotImplementedError
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check a CONNECT by the cloud's own rules. raises: RefusedError."""

@@ -111,6 +111,13 @@ class EnOS(Cloud):
             _EXT + "thing/activate/info",
         )
     }
+    ready = (("device", "signetEnOS", "board-1"),)
+
+    @staticmethod
+    def identity(device: Device) -> dict[str, str]:
+        """Product key, device key and secret."""
+        names = ("product_key", "device_key", "device_secret")
+        return dict(zip(names, (device.product, device.name, device.secret), strict=True))
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, user name and password as `nonsdk_login` has them."""

@@ -83,6 +83,20 @@ class Watson(Cloud):
     max_qos = 2
     publish_rules: ClassVar[Rules] = {**_PUBLISH, "A": _PUBLISH["a"]}
     subscribe_rules: ClassVar[Rules] = {**_SUBSCRIBE, "A": _SUBSCRIBE["a"]}
+    ready = (
+        ("device", "signet/esp32", "board-1"),
+        ("application", "signet", "a-signet-dashboard1"),
+    )
+
+    @staticmethod
+    def identity(device: Device) -> dict[str, str]:
+        """Org, type, id and token; of an application its org, its own id, API key and token."""
+        org, _, type_id = device.product.partition("/")
+        if device.kind == "application":
+            names = {"org_id": org, "app_id": "dashboard", "api_key": device.name}
+        else:
+            names = {"org_id": org, "type_id": type_id, "device_id": device.name}
+        return names | {"token": device.secret}
 
     def __init__(self, store: Any) -> None:
         super().__init__(store)

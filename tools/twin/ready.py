@@ -1,0 +1,30 @@
+"""What stands in the ready file of a twin, and what does a device make of it?
+
+{"pid", "ca_file", "control", "database", "clouds": {NAME: {"ways": {"mqtt": {"address", "port",
+"tls", "host"}, ...}, "device": identity, "application"?: identity}}}; "mqtts" is the way with TLS.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+RUNNING = "running.json"
+"""In the state folder while a twin runs: the ready file's contents."""
+
+
+def device_config(ready: Mapping[str, Any], cloud: str, way: str = "mqtt") -> dict[str, Any]:
+    """What a device.json needs for the ready device of a cloud, its secret included.
+
+    ready: contents of the ready file. way: a way in of that cloud there.
+    """
+    entry = ready["clouds"][cloud]
+    door = entry["ways"][way]
+    return {
+        "cloud": cloud,
+        "way": "mqtt",
+        "host": door["host"],
+        "address": door["address"],
+        "port": door["port"],
+        "tls": door["tls"],
+        "insecure": not door["tls"],
+        **entry["device"],
+    }
