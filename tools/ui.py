@@ -30,6 +30,7 @@ def signet(*words: object) -> str:
         called = program.name
     elif program.is_relative_to(Path.cwd()):
         called = os.path.relpath(program)
+        called = called if os.sep in called else f"./{called}"
     else:
         called = str(program)
     return shlex.join([called, *map(str, words)])
