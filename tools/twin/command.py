@@ -129,7 +129,7 @@ def _print_ready(ready: dict[str, Any], state: Path) -> None:
         "In another terminal:",
         "  " + _call(state, "config", "enos") + "  # a device.json, secret included",
         "  " + _call(state, "messages"),
-        "  " + _call(state, "command", "enos", "set", '{"setpoint": 21}'),
+        "  " + _call(state, "command", "enos", "set", '{"led": 1}'),
         "Ctrl-C ends it.",
         sep="\n",
         markup=False,
@@ -194,7 +194,7 @@ def command(
     except ValueError as error:
         raise UserError(f"the parameters are not JSON: {error}") from None
     if not isinstance(values, dict):
-        raise UserError("""the parameters must be a JSON object, such as '{"setpoint": 21}'""")
+        raise UserError("""the parameters must be a JSON object, such as '{"led": 1}'""")
     request = {"do": "command", "cloud": cloud, "name": name, "data": values, "device": device}
     answer = control.ask(Path(_running(state)["control"]), request)
     console.print_json(data=answer)
