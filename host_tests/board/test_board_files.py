@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from tools import toolchain
 from tools.board.deploy import BOARDS
 from tools.board.virtual import VirtualBoard
 from tools.paths import ROOT
 
 _KINDS = ["virtual", "esp32"]
 _PASSWORD = "never-to-be-shown-4711"
+
+
+@pytest.fixture
+def bits() -> int:
+    """One word width is enough: the files do no arithmetic that could tell."""
+    return toolchain.word_sizes()[0]
 
 
 @pytest.fixture

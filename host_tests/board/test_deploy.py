@@ -24,6 +24,12 @@ _FILES = {
 
 
 @pytest.fixture
+def bits() -> int:
+    """One word width is enough: a deployment works on the host, and test_mpremote.py shows the rest."""
+    return toolchain.word_sizes()[0]
+
+
+@pytest.fixture
 def copied() -> Callable[..., None]:
     """Progress that remembers the paths it was told."""
     paths: list[str] = []

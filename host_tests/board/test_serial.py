@@ -112,6 +112,16 @@ def test_a_program_may_catch_ctrl_c(board: VirtualBoard, serial: Serial) -> None
     board.wait_for("^caught$", since=since)
 
 
+def test_a_busy_program_that_will_not_end_is_reset(board: VirtualBoard, serial: Serial) -> None:
+    text = (
+        "print('no' + 'w')\rwhile True:\r try:\r  while True: pass\r"
+        " except KeyboardInterrupt: pass\r\r"
+    )
+    board.wait_for("^now$", since=serial.type(text))
+    board.wait_for("KeyboardInterrupt: \nMPY: soft reboot\n", since=serial.type("\x03"))
+    board.wait_for("^42$", since=serial.type("6 * 7\r"))
+
+
 def test_kbd_intr_makes_byte_3_data(board: VirtualBoard, serial: Serial) -> None:
     text = (
         "import micropython, sys; micropython.kbd_intr(-1); print('rea' + 'dy'); "

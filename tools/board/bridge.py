@@ -257,6 +257,9 @@ class Bridge(threading.Thread):
             waits.append(0.001)
         elif self._to_board and self._line is _Line.PROGRAM:
             waits.append(_ATTACH_POLL_S)
+        effect_in = self._interrupter.effect_in()
+        if effect_in is not None:
+            waits.append(effect_in)
         if self._restart:
             waits.append(self._restart[0] - now)
         if self._watchdog_at is not None:
@@ -464,6 +467,8 @@ class Bridge(threading.Thread):
         self._restart = time.monotonic() + _CRASH_PAUSE_S, Cause.HARD
 
     def _serve_clock(self) -> None:
+        if self._process and self._interrupter.broken(self._process):
+            self._stop_program()
         now = time.monotonic()
         if self._watchdog_at is not None and now >= self._watchdog_at:
             self._off()

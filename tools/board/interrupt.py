@@ -4,7 +4,8 @@ MicroPython's unix port raises KeyboardInterrupt right in the handler of SIGINT
 (MICROPY_ASYNC_KBD_INTR), wherever that strikes: a garbage collection or LittleFS would be left
 half done. A board raises it between two bytecodes. So SIGINT waits until the process sleeps in
 the kernel and leaves its flash alone. After `_PATIENCE_S` a busy program is struck all the same,
-but one that is busy with its flash is reset.
+but one that is busy with its flash is reset, and so is one that is busy still `_EFFECT_S` later:
+the signal may have broken its heap.
 """
 
 import enum
@@ -16,6 +17,7 @@ from tools.board.process import Process
 _PATIENCE_S = 0.1
 _BETWEEN_S = 0.02
 _QUIET_S = 0.003
+_EFFECT_S = 1.0
 
 
 class Verdict(enum.Enum):
@@ -72,6 +74,18 @@ class Interrupter:
         self.forced = self.forced or not asleep
         self._since, self._struck_at = None, now
         return Verdict.STRIKE
+
+    def effect_in(self) -> float | None:
+        """Returns in how many seconds a struck busy program must have ended; None for any time."""
+        return max(0.0, self._struck_at + _EFFECT_S - time.monotonic()) if self.forced else None
+
+    def broken(self, process: Process) -> bool:
+        """Has the signal to a busy program had no effect?"""
+        if self.effect_in() != 0:
+            return False
+        if process.sleeping():  # it has caught KeyboardInterrupt, and lives
+            self.forced = False
+        return self.forced
 
     def _flash_place(self) -> int:
         return os.lseek(self._flash, 0, os.SEEK_CUR)
