@@ -32,8 +32,6 @@ _FLOORS = {
 _PURE_ROOMS = ("sign", "wire")
 _PURE_IMPORTS = {"hashlib", "binascii", "struct", "micropython", "cryptolib", "json", "signet"}
 
-# Programs that a board runs lie beside the tools that send them there.
-_ON_BOARD = "on_board"
 # Where the device's code runs on purpose.
 _MAY_IMPORT_LIB = ("portable", "device")
 
@@ -101,8 +99,7 @@ def test_tools_never_import_the_device_code_that_they_judge():
     judges = python_files("tools")
     assert judges
     for file in judges:
-        if _ON_BOARD not in file.parts:
-            assert not [n for n in imports(file) if n.split(".")[0] == "signet"], relative(file)
+        assert not [n for n in imports(file) if n.split(".")[0] == "signet"], relative(file)
 
 
 def test_host_tests_import_the_device_code_only_where_it_runs():

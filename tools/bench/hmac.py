@@ -1,6 +1,6 @@
 """How close to two bare hashes is `signet.sign.hmac.Signer`, and how far from micropython-lib?
 
-The measuring runs on MicroPython (`on_board/measure_hmac.py`); this file starts it on each build
+The measuring runs on MicroPython (`firmware/bench/measure_hmac.py`); this file starts it on each build
 and turns its times into a table.
 """
 
@@ -9,14 +9,13 @@ import os
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich import box
 from rich.table import Table
 
 from tools import toolchain
-from tools.paths import CACHE, LIB
+from tools.paths import CACHE, LIB, ROOT
 from tools.ui import UserError
 
 HASHES = ("md5", "sha1", "sha256")
@@ -25,7 +24,7 @@ HEAP = "110k"
 GOAL_OVER_BARE = 1.10
 GOAL_UNDER_PEER = 10.0
 _BUILDS = {32: "i386", 64: "64-bit"}
-_ON_BOARD = Path(__file__).resolve().parent / "on_board"
+_ON_BOARD = ROOT / "firmware" / "bench"
 
 
 class Row(NamedTuple):
