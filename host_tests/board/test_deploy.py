@@ -25,7 +25,7 @@ _FILES = {
 
 @pytest.fixture
 def bits() -> int:
-    """One word width is enough: a deployment works on the host, and test_mpremote.py shows the rest."""
+    """One word width is enough: test_mpremote.py shows the rest."""
     return toolchain.word_sizes()[0]
 
 
