@@ -1,7 +1,7 @@
 """How close to two bare hashes is `signet.sign.hmac.Signer`, and how far from micropython-lib?
 
-The measuring runs on MicroPython (`firmware/bench/measure_hmac.py`); this file starts it on each build
-and turns its times into a table.
+The measuring runs on MicroPython (`firmware/bench/measure_hmac.py`); this file starts it on each
+build and turns its times into a table.
 """
 
 import json
