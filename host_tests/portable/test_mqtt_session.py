@@ -23,6 +23,7 @@ class _Client:
         self.forgotten = []
         self.failing = False
         self.in_the_air = 0
+        self.sock = None
 
     def poll(self, timeout_ms):
         event = self.events.pop(0) if self.events else None
@@ -177,8 +178,9 @@ def test_a_message_that_breaks_the_format_is_dropped_and_named():
     client.events = [
         ("message", b"/sys/pk/dn/thing/service/x", b"{", False),
         ("message", b"/sys/pk/dn/thing/service/\xff", b"{}", False),
-        ("dropped", "9000 bytes on a/b"),
+        ProtocolError("9000 bytes on a/b, more than this board takes"),
     ]
+    client.sock = "still connected"
     assert session.poll(0) is None and len(lines) == 3
     assert "thing/service/x" in lines[0] and "9000 bytes" in lines[2]
 

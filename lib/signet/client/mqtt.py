@@ -272,12 +272,13 @@ class MQTTClient(simple.MQTTClient):
             timeout_ms: int, how long to wait for an event, 0 to only look.
         Returns:
             ("message", topic bytes, payload bytes, retained bool), ("acked", packet id),
-            ("subscribed", list of topics as bytes), ("dropped", text) for a message larger than
-            `max_packet_bytes`, or None.
+            ("subscribed", list of topics as bytes), or None.
         Raises:
             Lost: the connection failed, or the broker stopped answering.
             Refused: the broker refuses a subscription, which is forgotten; still connected.
-            ProtocolError: the broker sent what MQTT does not allow; the connection is closed.
+            ProtocolError: the broker sent what MQTT does not allow, and the connection is closed;
+                or a message larger than `max_packet_bytes`, which is acknowledged and dropped,
+                and the connection stands.
         """
         deadline = clock.Deadline(timeout_ms)
         if self.sock is None:
@@ -288,7 +289,7 @@ class MQTTClient(simple.MQTTClient):
                 if body is not None:
                     event = self._handle(body)
                     if event is not None:
-                        return event
+                        break
                     continue
                 due_ms = self._keep_alive()
                 left_ms = deadline.remaining_ms()
@@ -301,6 +302,9 @@ class MQTTClient(simple.MQTTClient):
         except MemoryError:
             self.close()
             raise Lost("no memory for what the broker sends")
+        if event[0] == "oversize":
+            raise ProtocolError("{}, more than this board takes".format(event[1]))
+        return event
 
     def check_msg(self):
         """umqtt's name for `poll(0)`."""
@@ -325,7 +329,7 @@ class MQTTClient(simple.MQTTClient):
             topic, payload = self._message
             self._message = None
             if length > len(body):
-                return ("dropped", "{} bytes on {}".format(length, str(topic)[2:-1]))
+                return ("oversize", "{} bytes on {}".format(length, str(topic)[2:-1]))
             return ("message", topic, payload, bool(first_byte & wire.RETAIN))
         return None
 

@@ -154,7 +154,7 @@ class MqttSession:
                 while self._answers and self._client.unacked() <= self.window:
                     self._client.publish(*self._answers[0], qos=1)
                     self._answers.pop(0)
-                event = self._client.poll(min(deadline.remaining_ms(), _LOOK_MS))
+                event = self._hear(min(deadline.remaining_ms(), _LOOK_MS))
                 if event is None:
                     self._ask_again()
                     if deadline.expired():
@@ -167,6 +167,15 @@ class MqttSession:
             self._client.close()
             return ("lost", error)
 
+    def _hear(self, timeout_ms):
+        try:
+            return self._client.poll(timeout_ms)
+        except ProtocolError as error:
+            if self._client.sock is None:
+                raise
+            self._log("dropped a message: {}".format(error))
+            return None
+
     def _meaning(self, event):
         if event[0] == "acked":
             for entry in self._flight:
@@ -175,9 +184,6 @@ class MqttSession:
                     return None if entry.wants_reply else self._done(entry)
             return None
         if event[0] == "subscribed":
-            return None
-        if event[0] == "dropped":
-            self._log("dropped a message: {} is more than this board takes".format(event[1]))
             return None
         try:
             meaning = self._dialect.decode(event[1].decode(), event[2])
