@@ -58,7 +58,7 @@ def test_stop_ends_the_process_and_closes_the_line(tmp_path: Path, bits: int) ->
     board = VirtualBoard(tmp_path, bits=bits).create().start()
     assert (tmp_path / "device").resolve() == Path(board.device)
     board.stop()
-    assert _descriptors() == before
+    assert _descriptors() <= before  # others may end meanwhile
     assert not (tmp_path / "device").is_symlink()
     with pytest.raises(UserError, match="not running"):
         _ = board.device
