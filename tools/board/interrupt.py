@@ -83,7 +83,9 @@ class Interrupter:
         """Has the signal to a busy program had no effect?"""
         if self.effect_in() != 0:
             return False
-        if process.sleeping():  # it has caught KeyboardInterrupt, and lives
+        if (
+            process.sleeping() and not process.deadlocked()
+        ):  # it has caught KeyboardInterrupt, and lives
             self.forced = False
         return self.forced
 

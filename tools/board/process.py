@@ -42,6 +42,13 @@ class Process:
             return True
         return stat.rpartition(")")[2].split()[0] == "S"
 
+    def deadlocked(self) -> bool:
+        """Does the process wait for a lock, which MicroPython's only thread holds itself?"""
+        try:
+            return "futex" in Path(f"/proc/{self.child.pid}/wchan").read_text()
+        except OSError:
+            return False
+
     def take_back(self) -> bytes:
         """Returns the serial bytes that the process has not read, and empties its line."""
         waiting = select.select([self.unread], [], [], 0)[0]
