@@ -22,7 +22,7 @@ _LED_PIN = 2  # the LED of most development boards
 _NTP_TRIES = 3  # ntptime sends one packet and waits one second
 _SLICE_MS = 500
 
-state = {"led": 0, "interval_s": None}
+state = {"led": 0}
 
 _watchdog = None
 _uptime_ms = 0

@@ -12,7 +12,7 @@ import ntptime
 
 _WATCHDOG_MS = 30_000
 
-state = {"led": 0, "interval_s": None}
+state = {"led": 0}
 
 _watchdog = None
 _uptime_ms = 0
