@@ -79,9 +79,9 @@ def test_alibaba_offers_all_three_hashes():
 
 def test_watson_device_logs_in_with_its_token():
     config = {"org_id": "myorg", "type_id": "mytype", "device_id": "mydev", "token": "t0k3n"}
-    assert watson.login(config) == ("d:myorg:mytype:mydev", "use-token-auth", "t0k3n")
+    assert watson.login(config, 0) == ("d:myorg:mytype:mydev", "use-token-auth", "t0k3n")
 
 
 def test_watson_quickstart_has_no_login():
     config = {"org_id": "quickstart", "type_id": "t", "device_id": "d", "token": None}
-    assert watson.login(config) == ("d:quickstart:t:d", None, None)
+    assert watson.login(config, 0) == ("d:quickstart:t:d", None, None)

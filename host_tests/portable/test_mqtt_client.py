@@ -156,7 +156,9 @@ def test_return_codes_are_typed_errors():
 
 def test_no_error_shows_the_password():
     for name in ("code4", "code5", "closing", "silent", "junk"):
-        assert "pass" not in str(check.raises(Exception, _connected, name)).split("or password")[0]
+        client = MQTTClient("c", "user", "s3cr3t-17", timeout_ms=500)
+        error = check.raises(Exception, client.connect, _stream(name))
+        assert "s3cr3t-17" not in str(error) and "s3cr3t-17" not in repr(error)
 
 
 def test_session_present_is_returned():
@@ -384,8 +386,10 @@ def test_every_broken_packet_is_a_protocol_error_and_closes():
 
 def test_a_topic_that_must_not_be_published_to_is_refused_at_once():
     client = _connected("polite")
-    too_long = "x" if check.MICROPYTHON else "x" * 65_536  # more than the heap of a board
-    for topic in ("", "a/#", "a/+", "a\0", too_long[1:] and too_long):
+    topics = ["", "a/#", "a/+", "a\0"]
+    if not check.MICROPYTHON:  # more than the heap of a board
+        topics.append("x" * 65_536)
+    for topic in topics:
         check.raises(ValueError, client.publish, topic, b"")
     check.raises(ValueError, client.publish, "t", b"", False, 2)
     assert client.publish("t", b"still there", qos=1) == 1

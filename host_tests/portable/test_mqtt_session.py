@@ -11,7 +11,7 @@ from signet.cloud import mqtt
 from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
 from signet.cloud.messages import Command, Report
 from signet.cloud.watson.mqtt import _Dialect as Watson
-from signet.errors import Lost, ProtocolError, Rejected, Throttled
+from signet.errors import ConfigError, Lost, ProtocolError, Rejected, Throttled
 
 _POST_REPLY = b"/sys/pk/dn/thing/event/property/post_reply"
 
@@ -54,9 +54,17 @@ class _Client:
 
 def _session(dialect=None):
     lines = []
-    config = {"window": 2, "keepalive_s": 60, "clean_session": True}
+    config = {
+        "cloud": "watson",
+        "org_id": "myorg1",
+        "type_id": "t",
+        "device_id": "d",
+        "token": "s3cr3t",
+        "window": 2,
+        "keepalive_s": 60,
+        "clean_session": True,
+    }
     dialect = dialect or Alibaba({"product_key": "pk", "device_name": "dn"})
-    dialect.login = lambda unix_ms: ("id", "user", "password")
     session = mqtt.MqttSession(config, dialect, lines.append)
     session._client = client = _Client()
     return session, client, lines
@@ -76,6 +84,33 @@ def _late(session):
     """Moves what is in flight into the past, by more than a reply may take."""
     for entry in session._flight:
         entry.sent_at = clock.ticks_add(clock.ticks_ms(), -10_500)
+
+
+def test_a_hash_that_the_firmware_lacks_shows_at_open_and_not_at_login():
+    if check.MICROPYTHON:
+        check.skip("hashlib is built in and cannot lose a hash here")
+    import hashlib
+
+    config = {
+        "cloud": "alibaba",
+        "client_id": "c",
+        "product_key": "pk",
+        "device_name": "dn",
+        "device_secret": "s3cr3t",
+        "sign_method": "hmacmd5",
+        "timestamp": False,
+        "tls": False,
+        "window": 2,
+        "keepalive_s": 60,
+        "clean_session": True,
+    }
+    md5 = hashlib.md5
+    del hashlib.md5
+    try:
+        error = check.raises(ConfigError, mqtt.MqttSession, config, Alibaba(config), None)
+    finally:
+        hashlib.md5 = md5
+    assert error.key == "sign_method" and "md5" in str(error)
 
 
 def test_where_the_cloud_replies_only_its_reply_acknowledges():

@@ -18,5 +18,6 @@ def forget(*names):
     for name in names:
         sys.modules.pop(name, None)
         package, _, short = name.rpartition(".")
-        sys.modules[package].__dict__.pop(short, None)
+        if package in sys.modules:
+            sys.modules[package].__dict__.pop(short, None)
     gc.collect()

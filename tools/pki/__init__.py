@@ -1,0 +1,1 @@
+"""Which keys and certificates do the twin's servers show?"""

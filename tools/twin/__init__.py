@@ -1,0 +1,1 @@
+"""The three clouds on loopback."""

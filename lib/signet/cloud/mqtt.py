@@ -2,7 +2,6 @@
 
 A dialect is a small object that does no I/O:
 
-    login(unix_ms)            (client id, user or None, password or None)
     subscriptions             [(topic, qos)]
     max_payload_bytes         int
     refusals                  {CONNACK code: what to check}
@@ -19,7 +18,7 @@ import os
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.net.stream import Stream, TcpChannel
@@ -27,6 +26,16 @@ from signet.net.stream import Stream, TcpChannel
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
 _ANSWERS = const(8)  # answers to commands that may wait for their turn
+
+
+def _login(config):
+    """Returns (client id, user, password); the identity's code is loaded for it and forgotten."""
+    name = "signet.cloud.{}.identity".format(config["cloud"])
+    identity = __import__(name, None, None, ("*",))
+    login = identity.login(config, clock.unix_ms())
+    identity = None
+    modules.forget(name, "signet.sign.hmac", "signet.sign.content")
+    return login
 
 
 class _InFlight:
@@ -69,7 +78,7 @@ class MqttSession:
             clean_session=config["clean_session"],
             window=self.window + 1,  # room for an answer
         )
-        dialect.login(0)  # a hash that this board lacks shows now
+        _login(config)  # a hash that this board lacks shows now
 
     def open(self, deadline):
         """Connects, logs in, subscribes, and sends again what was not acknowledged.
@@ -81,7 +90,7 @@ class MqttSession:
             Throttled, Lost, ProtocolError: see errors.
         """
         config, client = self._config, self._client
-        client.set_login(*self._dialect.login(clock.unix_ms()))
+        client.set_login(*_login(config))
         if self._dialect.subscriptions:
             client.subscribe(self._dialect.subscriptions)
         channel = TcpChannel(config["address"] or config["host"], config["port"], deadline)

@@ -9,7 +9,6 @@ Source: Alink protocol, "Device properties, events, and services".
 
 import json
 
-from signet import modules
 from signet.cloud import mqtt, thing
 
 # Codes of a reply that says "not now": too many requests, internal.
@@ -27,7 +26,6 @@ class _Dialect:
     }
 
     def __init__(self, config):
-        self._config = config
         self._prefix = prefix = "/sys/{}/{}/thing/".format(
             config["product_key"], config["device_name"]
         )
@@ -36,14 +34,6 @@ class _Dialect:
             (prefix + "service/property/set", 1),
             (prefix + "service/+", 1),
         ]
-
-    def login(self, unix_ms):
-        from signet.cloud.alibaba import identity
-
-        login = identity.login(self._config, unix_ms)
-        identity = None
-        modules.forget("signet.cloud.alibaba.identity", "signet.sign.hmac", "signet.sign.content")
-        return login
 
     def check_topic(self, topic):
         pass

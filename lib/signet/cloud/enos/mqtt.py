@@ -9,7 +9,7 @@ Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream mes
 
 from micropython import const
 
-from signet import clock, modules
+from signet import clock
 from signet.cloud import mqtt, thing
 
 _LATE_MS = const(60_000)
@@ -30,7 +30,6 @@ class _Dialect:
     }
 
     def __init__(self, config):
-        self._config = config
         self._prefix = prefix = "/sys/{}/{}/thing/".format(
             config["product_key"], config["device_key"]
         )
@@ -41,14 +40,6 @@ class _Dialect:
             (prefix + "service/+", 1),
             (prefix + "service/measurepoint/set", 1),
         ]
-
-    def login(self, unix_ms):
-        from signet.cloud.enos import identity
-
-        login = identity.login(self._config, unix_ms)
-        identity = None
-        modules.forget("signet.cloud.enos.identity", "signet.sign.hmac", "signet.sign.content")
-        return login
 
     def check_topic(self, topic):
         pass

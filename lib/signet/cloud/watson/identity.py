@@ -60,11 +60,12 @@ def check(config):
     return warnings
 
 
-def login(config):
+def login(config, unix_ms):
     """Builds what CONNECT carries.
 
     Args:
         config: dict, checked.
+        unix_ms: int, not used: a token needs no time.
     Returns:
         (client id str, user str or None, password str or None)
     """

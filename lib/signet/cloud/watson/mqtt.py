@@ -7,7 +7,7 @@ closes the connection of a device that uses any other topic, so those are refuse
 Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
 """
 
-from signet import clock, modules
+from signet import clock
 from signet.cloud import mqtt, thing
 from signet.cloud.messages import Command
 from signet.errors import Rejected
@@ -28,14 +28,6 @@ class _Dialect:
         # The org quickstart takes no subscription at all.
         quickstart = config["org_id"] == "quickstart"
         self.subscriptions = [] if quickstart else [("iot-2/cmd/+/fmt/+", 1)]
-
-    def login(self, unix_ms):
-        from signet.cloud.watson import identity
-
-        login = identity.login(self._config)
-        identity = None
-        modules.forget("signet.cloud.watson.identity")
-        return login
 
     def check_topic(self, topic):
         levels = topic.split("/")
