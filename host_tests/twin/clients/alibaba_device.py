@@ -9,13 +9,10 @@ import json
 import sys
 from pathlib import Path
 
+from events import say
 from linkkit import linkkit
 
 given = json.loads(sys.argv[1])
-
-
-def say(**values):
-    print(json.dumps(values) + "\n", end="", flush=True)  # one write: SDKs call from threads
 
 
 def on_service(identifier, request_id, params, user_data):

@@ -13,13 +13,10 @@ from enos.core.MqttClient import MqttClient
 from enos.message.downstream.tsl.ServiceInvocationCommand import ServiceInvocationCommand
 from enos.message.downstream.tsl.ServiceInvocationReply import ServiceInvocationReply
 from enos.message.upstream.tsl.MeasurepointPostRequest import MeasurepointPostRequest
+from events import say
 
 given = json.loads(sys.argv[1])
 obeyed = threading.Event()
-
-
-def say(**values):
-    print(json.dumps(values) + "\n", end="", flush=True)  # one write: SDKs call from threads
 
 
 def serve(command, arguments):

@@ -9,15 +9,12 @@ import sys
 
 import hosts
 import wiotp.sdk.device
+from events import say
 
 given = json.loads(sys.argv[1])
 host = "{}.messaging.internetofthings.ibmcloud.com".format(given["org_id"])
 documented = 8883 if given["tls"] else 1883
 hosts.map_hosts({(host, documented): (given["address"], given["port"])})
-
-
-def say(**values):
-    print(json.dumps(values) + "\n", end="", flush=True)  # one write: SDKs call from threads
 
 
 client = wiotp.sdk.device.DeviceClient(
