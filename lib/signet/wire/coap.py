@@ -1,0 +1,278 @@
+"""Which bytes make a CoAP message, and which bytes are none?
+
+RFC 7252 section 3, whose words the names are; the numbers beside a rule are its sections.
+Who may send what, and when, is exchange.py's business.
+"""
+
+from micropython import const
+
+from signet.errors import ProtocolError
+
+# Types (3)
+CON = 0
+NON = 1
+ACK = 2
+RST = 3
+
+# Codes (12.1)
+EMPTY = 0
+GET = 1
+POST = 2
+PUT = 3
+DELETE = 4
+
+# Option numbers (12.2; 6 is of RFC 7641; 23, 27 and 60 are of RFC 7959)
+URI_HOST = 3
+OBSERVE = 6
+URI_PORT = 7
+URI_PATH = 11
+CONTENT_FORMAT = 12
+URI_QUERY = 15
+ACCEPT = 17
+BLOCK2 = 23
+BLOCK1 = 27
+SIZE1 = 60
+
+_MARKER = const(255)  # before the payload (3)
+_MAX_LENGTH = const(65_804)  # of an option value: 269 + 65535 (3.1)
+_RESERVED_CLASSES = const(0b1100_0010)  # 1, 6 and 7 (4.2, 12.1)
+
+
+class Message:
+    """One CoAP message (3).
+
+    Args:
+        type: int, CON, NON, ACK or RST.
+        code: int, 0 to 255, but not of the reserved classes 1, 6 and 7.
+        message_id: int, 0 to 65535.
+        token: bytes, at most 8.
+        options: sequence of (number int 0 to 65535, value bytes of at most 65804). They are sent
+            by number; equal numbers stay in the order given.
+        payload: bytes; what is empty is not sent.
+    An Empty message (code 0) has none of the last three.
+    """
+
+    def __init__(self, type, code, message_id, token=b"", options=(), payload=b""):
+        self.type = type
+        self.code = code
+        self.message_id = message_id
+        self.token = token
+        self.options = options
+        self.payload = payload
+
+
+def code(cls, detail):
+    """Returns the code of a class (0 to 7) and a detail (0 to 31): code(2, 5) is 2.05 (3)."""
+    return cls << 5 | detail
+
+
+def dotted(code):
+    """Returns a code as people write it: 69 is "2.05" (3)."""
+    return "{}.{:02d}".format(code >> 5, code & 31)
+
+
+def uint(number):
+    """Returns an int of 0 to 2^32-1 as an option value, in the shortest form: 0 is empty (3.2)."""
+    if number < 0 or number >> 32:
+        raise ValueError("an option value of format uint is 0 to 2^32-1")
+    size = 0
+    while number >> 8 * size:
+        size += 1
+    return number.to_bytes(size, "big")
+
+
+def uint_value(value):
+    """Returns the int that an option value (bytes) stands for; leading zeros are allowed (3.2).
+
+    Raises:
+        ProtocolError: longer than 4 bytes; no option that is a uint is (5.10).
+    """
+    if len(value) > 4:
+        raise malformed("a uint of {} bytes".format(len(value)))
+    return int.from_bytes(value, "big")
+
+
+def malformed(what):
+    """Returns the ProtocolError that says what a peer did."""
+    return ProtocolError("the peer broke CoAP: " + what)
+
+
+def encode(message):
+    """Returns a Message as bytes; raises ValueError as encode_into does."""
+    size = 16 + len(message.payload)
+    for _, value in message.options:
+        size += 5 + len(value)
+    buffer = bytearray(size)
+    return bytes(memoryview(buffer)[: encode_into(buffer, message)])
+
+
+def encode_into(buffer, message):
+    """Writes a Message into a buffer and returns its length in bytes.
+
+    Allocates nothing: bytes are copied one by one, since a slice would be an object on the heap.
+
+    Args:
+        buffer: bytearray or memoryview; on an error its content is undefined.
+    Raises:
+        ValueError: the buffer is too small, or the message is not as `Message` says.
+    """
+    token, options, payload = message.token, message.options, message.payload
+    _check("type", message.type, 3)
+    _check("code", message.code, 255)
+    if _RESERVED_CLASSES >> (message.code >> 5) & 1:
+        raise ValueError("the code is of a reserved class")
+    _check("message id", message.message_id, 65_535)
+    _check("token length", len(token), 8)
+    if not message.code and (token or options or payload):
+        raise ValueError("an Empty message is its header only")
+    try:
+        buffer[0] = 0x40 | message.type << 4 | len(token)
+        buffer[1] = message.code
+        buffer[2] = message.message_id >> 8
+        buffer[3] = message.message_id & 255
+        at = _write_options(buffer, _copy(buffer, 4, token), options)
+        if payload:
+            buffer[at] = _MARKER
+            at = _copy(buffer, at + 1, payload)
+    except IndexError:
+        raise ValueError("the buffer is too small")
+    return at
+
+
+def _check(name, number, most):
+    if not 0 <= number <= most:
+        raise ValueError("{} {} is not 0 to {}".format(name, number, most))
+
+
+def _copy(buffer, at, data):
+    for byte in data:
+        buffer[at] = byte
+        at += 1
+    return at
+
+
+def _write_options(buffer, at, options):
+    """Writes options by number: in one pass if they come so, else in one pass for each number."""
+    ordered = True
+    previous = 0
+    for number, value in options:
+        _check("option number", number, 65_535)
+        _check("option length", len(value), _MAX_LENGTH)
+        if number < previous:
+            ordered = False
+        previous = number
+    wanted = previous = 0
+    while wanted < 65_536:
+        following = 65_536
+        for number, value in options:
+            if ordered or number == wanted:
+                delta = number - previous
+                size = len(value)
+                buffer[at] = _nibble(delta) << 4 | _nibble(size)
+                at = _extend(buffer, at + 1, delta)
+                at = _extend(buffer, at, size)
+                at = _copy(buffer, at, value)
+                previous = number
+            elif wanted < number < following:
+                following = number
+        wanted = following
+    return at
+
+
+def _nibble(number):
+    """What stands in the first byte of an option for a delta or a length (3.1)."""
+    return number if number < 13 else 13 if number < 269 else 14
+
+
+def _extend(buffer, at, number):
+    """Writes what of a delta or a length does not fit there: 0, 1 or 2 bytes (3.1)."""
+    if number < 13:
+        return at
+    number -= 13
+    if number > 255:
+        number -= 256
+        buffer[at] = number >> 8
+        at += 1
+    buffer[at] = number & 255
+    return at + 1
+
+
+def decode(datagram):
+    """Returns the Message in a datagram, its options in the order of the wire.
+
+    Codes of the reserved classes 1, 6 and 7 are refused here too: 4.2 and 4.3 ask to reject them
+    just as a message format error. Class 3 is not reserved but unassigned (12.1), so it passes.
+
+    Args:
+        datagram: bytes or bytearray.
+    Raises:
+        ProtocolError: a message format error (3, 4.1), or an option number above 65535 (12.2).
+    """
+    datagram = bytes(datagram)
+    size = len(datagram)
+    if size < 4:
+        raise malformed("{} bytes are no header".format(size))
+    first, code = datagram[0], datagram[1]
+    if first >> 6 != 1:
+        raise malformed("version {}".format(first >> 6))
+    if _RESERVED_CLASSES >> (code >> 5) & 1:
+        raise malformed("code {} of a reserved class".format(dotted(code)))
+    at = 4 + (first & 15)
+    if at > 12:
+        raise malformed("token length {}".format(at - 4))
+    if not code and (at > 4 or size > 4):
+        raise malformed("an Empty message with more than a header")
+    if at > size:
+        raise malformed("the token is cut off")
+    options = []
+    try:
+        body = _read_options(datagram, at, options)
+    except IndexError:
+        raise malformed("an option is cut off")
+    return Message(
+        first >> 4 & 3,
+        code,
+        datagram[2] << 8 | datagram[3],
+        datagram[4:at],
+        options,
+        datagram[body:],
+    )
+
+
+def _read_options(datagram, at, options):
+    """Appends each option; returns where the payload begins. IndexError: cut off."""
+    size = len(datagram)
+    number = 0
+    while at < size:
+        first = datagram[at]
+        at += 1
+        if first == _MARKER:
+            if at == size:
+                raise malformed("a payload marker without payload")
+            break
+        delta, length = first >> 4, first & 15
+        number += _number(datagram, at, delta)
+        if delta > 12:
+            at += delta - 12
+        end = at + _number(datagram, at, length)
+        if length > 12:
+            at += length - 12
+            end += length - 12
+        if number > 65_535:
+            raise malformed("option number {}".format(number))
+        if end > size:
+            raise malformed("the value of option {} is cut off".format(number))
+        options.append((number, datagram[at:end]))
+        at = end
+    return at
+
+
+def _number(datagram, at, nibble):
+    """The delta or length that a nibble and the bytes after it stand for (3.1)."""
+    if nibble < 13:
+        return nibble
+    if nibble == 13:
+        return 13 + datagram[at]
+    if nibble == 14:
+        return 269 + (datagram[at] << 8 | datagram[at + 1])
+    raise malformed("15 in the first byte of an option")
