@@ -74,7 +74,7 @@ def dotted(code):
 def uint(number):
     """Returns an int of 0 to 2^32-1 as an option value, in the shortest form: 0 is empty (3.2)."""
     if number < 0 or number >> 32:
-        raise ValueError("an option value of format uint is 0 to 2^32-1")
+        raise ValueError("uint is 0 to 2^32-1")
     size = 0
     while number >> 8 * size:
         size += 1
@@ -88,7 +88,7 @@ def uint_value(value):
         ProtocolError: longer than 4 bytes; no option that is a uint is (5.10).
     """
     if len(value) > 4:
-        raise malformed("a uint of {} bytes".format(len(value)))
+        raise malformed("uint of {} bytes".format(len(value)))
     return int.from_bytes(value, "big")
 
 
@@ -99,9 +99,9 @@ def malformed(what):
 
 def encode(message):
     """Returns a Message as bytes; raises ValueError as encode_into does."""
-    size = 16 + len(message.payload)
-    for _, value in message.options:
-        size += 5 + len(value)
+    size = 13 + len(message.payload)
+    for option in message.options:
+        size += 5 + len(option[1])
     buffer = bytearray(size)
     return bytes(memoryview(buffer)[: encode_into(buffer, message)])
 
@@ -116,18 +116,18 @@ def encode_into(buffer, message):
     Raises:
         ValueError: the buffer is too small, or the message is not as `Message` says.
     """
-    token, options, payload = message.token, message.options, message.payload
+    code, token, options, payload = message.code, message.token, message.options, message.payload
     _check("type", message.type, 3)
-    _check("code", message.code, 255)
-    if _RESERVED_CLASSES >> (message.code >> 5) & 1:
-        raise ValueError("the code is of a reserved class")
+    _check("code", code, 255)
     _check("message id", message.message_id, 65_535)
     _check("token length", len(token), 8)
-    if not message.code and (token or options or payload):
-        raise ValueError("an Empty message is its header only")
+    if _RESERVED_CLASSES >> (code >> 5) & 1:
+        raise ValueError("reserved class")
+    if not code and (token or options or payload):
+        raise ValueError("Empty with more than a header")
     try:
         buffer[0] = 0x40 | message.type << 4 | len(token)
-        buffer[1] = message.code
+        buffer[1] = code
         buffer[2] = message.message_id >> 8
         buffer[3] = message.message_id & 255
         at = _write_options(buffer, _copy(buffer, 4, token), options)
@@ -135,7 +135,7 @@ def encode_into(buffer, message):
             buffer[at] = _MARKER
             at = _copy(buffer, at + 1, payload)
     except IndexError:
-        raise ValueError("the buffer is too small")
+        raise ValueError("buffer too small")
     return at
 
 
@@ -170,8 +170,7 @@ def _write_options(buffer, at, options):
                 size = len(value)
                 buffer[at] = _nibble(delta) << 4 | _nibble(size)
                 at = _extend(buffer, at + 1, delta)
-                at = _extend(buffer, at, size)
-                at = _copy(buffer, at, value)
+                at = _copy(buffer, _extend(buffer, at, size), value)
                 previous = number
             elif wanted < number < following:
                 following = number
@@ -210,61 +209,43 @@ def decode(datagram):
     """
     datagram = bytes(datagram)
     size = len(datagram)
-    if size < 4:
-        raise malformed("{} bytes are no header".format(size))
-    first, code = datagram[0], datagram[1]
-    if first >> 6 != 1:
-        raise malformed("version {}".format(first >> 6))
-    if _RESERVED_CLASSES >> (code >> 5) & 1:
-        raise malformed("code {} of a reserved class".format(dotted(code)))
-    at = 4 + (first & 15)
-    if at > 12:
-        raise malformed("token length {}".format(at - 4))
-    if not code and (at > 4 or size > 4):
-        raise malformed("an Empty message with more than a header")
-    if at > size:
-        raise malformed("the token is cut off")
     options = []
-    try:
-        body = _read_options(datagram, at, options)
-    except IndexError:
-        raise malformed("an option is cut off")
-    return Message(
-        first >> 4 & 3,
-        code,
-        datagram[2] << 8 | datagram[3],
-        datagram[4:at],
-        options,
-        datagram[body:],
-    )
-
-
-def _read_options(datagram, at, options):
-    """Appends each option; returns where the payload begins. IndexError: cut off."""
-    size = len(datagram)
     number = 0
-    while at < size:
-        first = datagram[at]
-        at += 1
-        if first == _MARKER:
-            if at == size:
-                raise malformed("a payload marker without payload")
-            break
-        delta, length = first >> 4, first & 15
-        number += _number(datagram, at, delta)
-        if delta > 12:
-            at += delta - 12
-        end = at + _number(datagram, at, length)
-        if length > 12:
-            at += length - 12
-            end += length - 12
-        if number > 65_535:
-            raise malformed("option number {}".format(number))
-        if end > size:
-            raise malformed("the value of option {} is cut off".format(number))
-        options.append((number, datagram[at:end]))
-        at = end
-    return at
+    try:
+        first, code, message_id = datagram[0], datagram[1], datagram[2] << 8 | datagram[3]
+        at = 4 + (first & 15)
+        if first >> 6 != 1:
+            raise malformed("version")
+        if at > 12:
+            raise malformed("token length")
+        if _RESERVED_CLASSES >> (code >> 5) & 1:
+            raise malformed("reserved class")
+        if not code and (at > 4 or size > 4):
+            raise malformed("Empty with more than a header")
+        if at > size:
+            raise IndexError
+        token = datagram[4:at]
+        while at < size:
+            byte = datagram[at]
+            at += 1
+            if byte == _MARKER:
+                if at == size:
+                    raise malformed("payload marker without payload")
+                break
+            delta, length = byte >> 4, byte & 15
+            number += _number(datagram, at, delta)
+            if delta > 12:
+                at += delta - 12
+            value = at + max(length - 12, 0)
+            at = value + _number(datagram, at, length)
+            if number > 65_535:
+                raise malformed("option number {}".format(number))
+            if at > size:
+                raise IndexError
+            options.append((number, datagram[value:at]))
+    except IndexError:
+        raise malformed("cut off")
+    return Message(first >> 4 & 3, code, message_id, token, options, datagram[at:])
 
 
 def _number(datagram, at, nibble):
@@ -273,6 +254,6 @@ def _number(datagram, at, nibble):
         return nibble
     if nibble == 13:
         return 13 + datagram[at]
-    if nibble == 14:
-        return 269 + (datagram[at] << 8 | datagram[at + 1])
-    raise malformed("15 in the first byte of an option")
+    if nibble == 15:
+        raise malformed("15 in an option")
+    return 269 + (datagram[at] << 8 | datagram[at + 1])
