@@ -1,0 +1,193 @@
+"""How does a CoAP request travel over a datagram channel until its answer is here?
+
+`wire.exchange` decides what is sent and when (RFC 7252 sections 4 and 5); this class carries it over a channel
+(net/datagram.py or net/dtls.py), keeps the time, and waits.
+
+    client = CoapClient()
+    client.use(UdpChannel("192.0.2.1", 5683, clock.Deadline(5000)))
+    answer = client.ask(coap.GET, ((coap.URI_PATH, b"time"),), b"", clock.Deadline(100_000))
+
+or without blocking: `request`, then `poll` until it returns ("response", Message) or ("failed", error); the
+other events are listed in wire/exchange.py. Large bodies: client/coap_blocks.py. Observation:
+client/coap_observe.py. A request that wants no answer (RFC 7967): request(..., confirmable=False) with
+option 258, then `cancel()`.
+"""
+
+import os
+
+from micropython import const
+
+from signet import clock
+from signet.errors import Lost, TimedOut
+from signet.wire.exchange import Exchange
+
+_ACK_OR_RST = const(0x20)  # the upper bit of the type, in the first byte of a message
+
+
+class CoapClient:
+    """Asks one server, one request at a time, over one channel after another.
+
+    Args:
+        message_id: int, 0 to 65535, the first to use, from `next_message_id` of before; None: random.
+        ack_timeout_ms, max_retransmit: int, RFC 7252 section 4.8; higher and fewer on NB-IoT.
+        known: numbers of options that the caller understands in a response beside the standard's.
+    Attributes:
+        channel: what `use` was given, or None.
+        exchange: wire.exchange.Exchange.
+    """
+
+    def __init__(self, message_id=None, ack_timeout_ms=2000, max_retransmit=4, known=()):
+        if message_id is None:
+            random = os.urandom(2)
+            message_id = random[0] << 8 | random[1]
+        self.exchange = Exchange(message_id, os.urandom, ack_timeout_ms, max_retransmit, known)
+        self.channel = None
+        self._last = False
+        self._ignored = 0  # by channels of before
+        self._now_ms = 0
+        self._ticks = clock.ticks_ms()
+
+    @property
+    def next_message_id(self):
+        """int, to be kept over a reboot."""
+        return self.exchange.next_message_id
+
+    @property
+    def busy(self):
+        """bool, True while a request is outstanding."""
+        return self.exchange.busy
+
+    @property
+    def ignored(self):
+        """int, datagrams that were malformed, for nobody, or from somebody else."""
+        return (
+            self.exchange.ignored + self._ignored + (self.channel.ignored if self.channel else 0)
+        )
+
+    def now_ms(self):
+        """Returns ms since this client was made, as an int that never goes back."""
+        ticks = clock.ticks_ms()
+        self._now_ms += max(0, clock.ticks_diff(ticks, self._ticks))
+        self._ticks = ticks
+        return self._now_ms
+
+    def use(self, channel):
+        """Sends and receives through `channel` from now on; an outstanding request goes on there."""
+        if self.channel:
+            self._ignored += self.channel.ignored
+        self.channel = channel
+
+    def request(self, code, options, payload=b"", last=False, confirmable=True, token=None):
+        """Starts a request and returns at once.
+
+        Args:
+            code: int, a method code such as coap.POST.
+            options: sequence of (number, value bytes).
+            payload: bytes.
+            last: bool, True when nothing will follow this request for long: a radio may be
+                released after one reply.
+            confirmable, token: as in wire.exchange.
+        Returns:
+            bytes, the token.
+        Raises:
+            Lost: the channel is down for good; the request is not outstanding.
+            RuntimeError, Throttled, ValueError: see wire.exchange.
+        """
+        token = self.exchange.request(code, options, payload, self.now_ms(), confirmable, token)
+        self._last = last
+        try:
+            self._send()
+        except Lost:
+            self.exchange.cancel()
+            raise
+        return token
+
+    def ping(self):
+        """Asks whether the server is there: ("pong",) or ("failed", error). Raises as `request`."""
+        self.exchange.ping(self.now_ms())
+        self._last = False
+        self._send()
+
+    def cancel(self):
+        """Forgets the outstanding request."""
+        self.exchange.cancel()
+
+    def _send(self):
+        while True:
+            datagram = self.exchange.outgoing()
+            if datagram is None:
+                return
+            replies = None
+            if self._last:
+                if not datagram[0] & _ACK_OR_RST:
+                    replies = 1
+                elif not self.exchange.busy:
+                    replies = 0
+            self.channel.send(datagram, replies)
+
+    def poll(self, timeout_ms):
+        """Waits for one event.
+
+        Args:
+            timeout_ms: int, 0 or more.
+        Returns:
+            an event of wire.exchange, or None. When the channel is down for good that is
+            ("failed", Lost), and no request is outstanding any more.
+        """
+        deadline = clock.Deadline(timeout_ms)
+        try:
+            while True:
+                datagram = self.channel.receive()
+                now_ms = self.now_ms()
+                event = None
+                if datagram is not None:
+                    event = self.exchange.received(datagram, now_ms)
+                if event is None:
+                    event = self.exchange.tick(now_ms)
+                self._send()
+                left_ms = deadline.remaining_ms()
+                if event is not None or not left_ms:
+                    return event
+                if datagram is None:
+                    wait_ms = self.exchange.wait_ms(now_ms)
+                    left_ms = min(left_ms, clock.WAIT_SLICE_MS)
+                    if not self.channel.wait(
+                        left_ms if wait_ms is None else min(left_ms, wait_ms)
+                    ):
+                        clock.waited()
+        except Lost as error:
+            self.exchange.cancel()
+            return ("failed", error)
+
+    def ask(self, code, options, payload, deadline, last=False, token=None):
+        """Sends a CON request and waits for its response; other events meanwhile are dropped.
+
+        Args:
+            deadline: clock.Deadline.
+            code, options, payload, last, token: as in `request`.
+        Returns:
+            wire.coap.Message, whatever its code.
+        Raises:
+            TimedOut: no answer in time. Lost: rejected, or the channel is down for good.
+            ProtocolError: the answer cannot be understood.
+            RuntimeError, Throttled, ValueError: see `request`.
+        """
+        self.request(code, options, payload, last, True, token)
+        while True:
+            event = self.poll(deadline.remaining_ms())
+            if event is None:
+                if deadline.expired():
+                    self.exchange.cancel()
+                    raise TimedOut("no answer from the server in time")
+            elif event[0] == "failed":
+                raise event[1]
+            elif event[0] == "response":
+                return event[1]
+
+    def close(self):
+        """Closes the channel and forgets the outstanding request; harmless when closed already."""
+        self.exchange.cancel()
+        channel = self.channel
+        if channel:
+            self.use(None)
+            channel.close()
