@@ -25,12 +25,23 @@ broker). Or a list of steps, run for each connection: ("packet",) reads one whol
 ("expect", n) reads n bytes, ("send", hex), ("answer",) reads one packet and answers it as a polite
 broker does, ("wait", ms), ("close",), ("reset",); after the last step the server only reads on.
 Several lists, ("tcp", [...], [...]), serve the first connection, the second, and so on.
+
+    SERVERS = {
+        "echo": ("udp", "echo"),                    UDP, see host/datagrams.py
+        "odd": ("udp", [("datagram",), ("send", "6045{mid}{token}ff31")]),
+    }
+
+UDP behaviours: echo, black_hole, from_another_port (an echo that does), duplicates (an echo that
+says everything twice). Steps, run for each address that sends something: ("datagram",) reads one,
+("send", hex), ("send_from_other", hex) from another port, ("wait", ms), ("echo",) from now on.
+{mid} and {token} in hex are those of the CoAP message read last.
 Certificates: good, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
 
     check.server("good")              {"host", "port"} and for tls {"name", "ca"} (path of a PEM
                                       file), for mosquitto {"user", "password"}
     check.connections("odd", 14)      what the server has received: a list of bytes, one for each
-                                      connection; waits until there are at least 14 in all
+                                      connection (UDP: for each datagram); waits until there are
+                                      at least 14 in all
 """
 
 import json

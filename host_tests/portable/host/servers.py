@@ -9,7 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from host_tests.portable.host import behaviours
+from host_tests.portable.host import behaviours, datagrams
 from host_tests.portable.host.broker import PASSWORD, USER, Broker
 from host_tests.portable.host.certificates import NAME, Certificates
 from tools.ui import UserError
@@ -54,6 +54,14 @@ async def _cancel_all():
     await asyncio.gather(*others, return_exceptions=True)
 
 
+def _scripts(name, rest, kind):
+    """The behaviours of a declaration; kind: the module that has NAMED and script."""
+    try:
+        return [kind.NAMED[item] if isinstance(item, str) else kind.script(item) for item in rest]
+    except KeyError as error:
+        raise UserError(f"SERVERS: {name}: no such behaviour or step: {error}") from None
+
+
 class Servers:
     """The servers of one test file.
 
@@ -64,7 +72,7 @@ class Servers:
     def __init__(self, house: House, declared: dict):
         self._house = house
         self._running = []  # objects with close()
-        self._recorders = {name: [] for name in declared}  # one Recorder for each connection
+        self._recorders = {name: [] for name in declared}  # one for each connection or datagram
         try:
             self.context = {
                 "servers": {name: self._start(name, *spec) for name, spec in declared.items()}
@@ -85,6 +93,9 @@ class Servers:
             closed.bind((_HOST, 0))
             self._running.append(closed)
             return {"host": _HOST, "port": closed.getsockname()[1]}
+        if kind == "udp":
+            host, port = self._datagrams(name, rest)
+            return {"host": host, "port": port}
         endpoint, context = {}, None
         if kind == "tls":
             endpoint, context = self._tls(rest[0])
@@ -104,14 +115,16 @@ class Servers:
             "ca_der": str(certificates.ca_der),
         }, context
 
+    def _datagrams(self, name, rest):
+        server = datagrams.Server(
+            _scripts(name, rest, datagrams), self._recorders[name], self._house.changed
+        )
+        address = self._house.run(server.start())
+        self._running.append(server)
+        return address
+
     def _handler(self, name, rest):
-        try:
-            scripts = [
-                behaviours.NAMED[item] if isinstance(item, str) else behaviours.script(item)
-                for item in rest
-            ]
-        except KeyError as error:
-            raise UserError(f"SERVERS: {name}: no such behaviour or step: {error}") from None
+        scripts = _scripts(name, rest, behaviours)
         recorders = self._recorders[name]
 
         async def handle(reader, writer):
