@@ -1,0 +1,133 @@
+"""Which small values must outlive deep sleep and power cuts, and how are they kept?
+
+In a log on flash: a record is a line, eight hexadecimal digits of CRC-32 and the JSON that they
+prove whole.  A power cut at any byte leaves the old values or the new ones, on LittleFS; FAT does
+not promise to keep what was closed before (docs/reference/filesystem.rst).
+"""
+
+import json
+import os
+from binascii import crc32
+
+from signet.errors import SignetError
+
+
+class State:
+    """Named values in a file.
+
+    A file that is missing or damaged never raises: what is readable up to the damage counts, and
+    the next `save` writes the file anew.
+
+    Args:
+        path: str, the file; beside it, `path`.new exists while it is written anew.
+        limit_bytes: int; a file that would grow beyond this is written anew, as one record.
+    Attributes:
+        values: dict of str to str, int or bool, to be changed by `save` and `reserve` only.
+    """
+
+    def __init__(self, path, limit_bytes=2048):
+        self._path = path
+        self._spare = path + ".new"
+        self._limit = limit_bytes
+        self._left = {}  # name -> how many of the reserved numbers are unused
+        self.values = {}
+        self._size = limit_bytes  # so the next save writes the file anew, unless all is readable
+        try:
+            self._recover()
+            size = 0
+            with open(path, "rb") as file:
+                for line in file:
+                    changes = line[8:-1]
+                    if _record(changes) != line:
+                        return
+                    _apply(json.loads(changes), self.values)
+                    size += len(line)
+            self._size = size
+        except (OSError, ValueError):
+            pass
+
+    def save(self, changes):
+        """Keeps `changes` on flash, all or none, then in `values`.
+
+        Args:
+            changes: dict of str to str, int or bool; None takes the name away.
+        Raises:
+            SignetError: the flash is full or cannot be written; `values` are as before.
+        """
+        record = _record(json.dumps(changes).encode())
+        size = self._size + len(record)
+        self._size = self._limit  # until it is certain that no half record ends the file
+        try:
+            if size > self._limit:
+                values = dict(self.values)
+                _apply(changes, values)
+                record = _record(json.dumps(values).encode())
+                size = len(record)
+                _write(self._spare, "wb", record)
+                self._replace()
+            else:
+                _write(self._path, "ab", record)
+        except OSError as error:
+            raise SignetError("{} not saved: {}; is the flash full?".format(self._path, error))
+        self._size = size
+        _apply(changes, self.values)
+        for name in changes:
+            self._left.pop(name, None)
+
+    def reserve(self, name, count, first=0, modulo=None):
+        """Returns a number that was never returned before, also across resets.
+
+        Writes to flash once in `count` calls: what was reserved there and not used before a reset
+        is skipped. `save` of `name` sets the number that comes next.
+
+        Args:
+            name: str, where `values` keep the first number that is not reserved.
+            count: int, how many numbers to reserve at a time.
+            first: int, the first number of all.
+            modulo: int more than `count`, where numbers begin again at 0; None for never.
+        Raises:
+            SignetError: as `save`; no number is used up.
+        """
+        left = self._left.get(name)
+        if not left:
+            left = count
+            end = self.values.get(name, first) + count
+            self.save({name: end % modulo if modulo else end})
+        self._left[name] = left - 1
+        number = self.values[name] - left
+        return number % modulo if modulo else number
+
+    def _recover(self):
+        """Ends what a power cut interrupted while the file was written anew."""
+        try:
+            os.stat(self._path)
+        except OSError:
+            os.rename(self._spare, self._path)
+            return
+        try:
+            os.remove(self._spare)  # half, or older than the file some day
+        except OSError:
+            pass
+
+    def _replace(self):
+        try:
+            os.rename(self._spare, self._path)
+        except OSError:  # not over a file that exists
+            os.remove(self._path)
+            os.rename(self._spare, self._path)
+
+
+def _record(text):
+    return b"%08x" % crc32(text) + text + b"\n"
+
+
+def _apply(changes, values):
+    for name, value in changes.items():
+        values[name] = value
+        if value is None:
+            del values[name]
+
+
+def _write(path, mode, record):
+    with open(path, mode) as file:
+        file.write(record)
