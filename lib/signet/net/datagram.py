@@ -6,16 +6,18 @@ a datagram from elsewhere is seen, counted and dropped (RFC 7252 section 5.3.2),
 message that anybody may forge ends nothing.
 """
 
+import errno
 import select
 import socket
 
 from micropython import const
 
 from signet.errors import Lost
-from signet.net.sockets import NOT_NOW, codes, reason, resolve
 
 _POLLIN = const(1)
-_NOT_NOW = NOT_NOW + codes("ENOBUFS", "ENOMEM")  # lwIP: no buffer for it
+# The numbers differ by port, and not every port has all; the last two are lwIP's full buffers.
+_NAMES = ("EAGAIN", "EWOULDBLOCK", "ENOBUFS", "ENOMEM")
+_NOT_NOW = [getattr(errno, name) for name in _NAMES if hasattr(errno, name)]
 
 
 def _plain(address):
@@ -46,21 +48,21 @@ class UdpChannel:
         self.largest = largest
         self.ignored = 0
         self.replies = None
-        found = resolve(host, port, socket.SOCK_DGRAM)
-        info = found[0]
-        for each in found:
-            if each[0] == socket.AF_INET:
-                info = each
-                break
+        try:
+            found = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)
+            info = found[0]
+            for each in found:
+                if each[0] == socket.AF_INET:
+                    info = each
+                    break
+            self._sock = socket.socket(info[0], socket.SOCK_DGRAM)
+        except (OSError, UnicodeError, IndexError) as error:  # CPython: a label DNS does not allow
+            raise Lost("cannot find {}: {}; check the name and the network".format(host, error))
         self._to = info[-1]
         self._peer = _plain(self._to)
         self.address = self._peer[0]
         if isinstance(self.address, bytes):
             self.address = socket.inet_ntop(info[0], self.address)
-        try:
-            self._sock = socket.socket(info[0], socket.SOCK_DGRAM)
-        except OSError as error:
-            raise Lost(reason(error))
         self._sock.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._sock, _POLLIN)
@@ -83,7 +85,7 @@ class UdpChannel:
         except OSError as error:
             if error.args[0] in _NOT_NOW:
                 return False
-            raise Lost(reason(error))
+            raise Lost("cannot send: {}; is the network up?".format(error))
         return True
 
     def receive(self):
@@ -99,7 +101,7 @@ class UdpChannel:
         except OSError as error:
             if error.args[0] in _NOT_NOW:  # a wrong checksum
                 return None
-            raise Lost(reason(error))
+            raise Lost("cannot receive: {}; is the network up?".format(error))
         if 0 < len(datagram) <= self.largest and _plain(sender) == self._peer:
             return datagram
         self.ignored += 1

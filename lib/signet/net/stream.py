@@ -9,6 +9,7 @@ Names and return values follow MicroPython's stream protocol: None means "nothin
 0 means "closed by the peer" (docs/library/io.rst).
 """
 
+import errno
 import select
 import socket
 
@@ -16,7 +17,6 @@ from micropython import const
 
 from signet import clock
 from signet.errors import Lost, TimedOut
-from signet.net.sockets import NOT_NOW, codes, reason, resolve
 
 _POLLIN = const(1)
 _POLLOUT = const(4)
@@ -25,7 +25,29 @@ _TCP = const(6)  # IPPROTO_TCP; ports do not name it
 _NODELAY = const(1)
 
 
-_IN_PROGRESS = NOT_NOW + codes("EINPROGRESS", "EALREADY")
+def _codes(*names):
+    """The numbers differ by port: Linux, lwIP on ESP32, macOS."""
+    return [getattr(errno, name) for name in names if hasattr(errno, name)]
+
+
+_NOT_NOW = _codes("EAGAIN", "EWOULDBLOCK")
+_IN_PROGRESS = _NOT_NOW + _codes("EINPROGRESS", "EALREADY")
+_CAUSES = (
+    (_codes("ECONNREFUSED"), "connection refused; is the port right and the server up?"),
+    (_codes("EHOSTUNREACH", "ENETUNREACH"), "no route to the host; is the network up?"),
+    (_codes("ECONNRESET", "ECONNABORTED"), "reset by the peer"),
+    (_codes("EPIPE", "ENOTCONN"), "closed by the peer"),
+    (_codes("ETIMEDOUT"), "no answer in time"),
+)
+
+
+def reason(error):
+    """Says in words what an OSError of any port means."""
+    code = error.args[0] if error.args else None
+    for codes, cause in _CAUSES:
+        if code in codes:
+            return cause
+    return str(error)
 
 
 class TcpChannel:
@@ -41,8 +63,14 @@ class TcpChannel:
 
     def __init__(self, host, port, deadline):
         self._sock = None
-        failure = ""
-        for info in resolve(host, port, socket.SOCK_STREAM):
+        try:
+            addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:  # CPython: a label that DNS does not allow
+            raise Lost(
+                "cannot find {}: {}; check the name and the network".format(host, reason(error))
+            )
+        failure = "no address"
+        for info in addresses:
             try:
                 self._open(info, deadline)
                 return
@@ -101,7 +129,7 @@ class TcpChannel:
         try:
             return self._receive(buffer)
         except OSError as error:
-            if error.args[0] in NOT_NOW:
+            if error.args[0] in _NOT_NOW:
                 return None
             raise Lost(reason(error))
 
@@ -110,7 +138,7 @@ class TcpChannel:
         try:
             return self._send(buffer)
         except OSError as error:
-            if error.args[0] in NOT_NOW:
+            if error.args[0] in _NOT_NOW:
                 return None
             raise Lost(reason(error))
 
