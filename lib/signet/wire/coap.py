@@ -116,7 +116,8 @@ def encode_into(buffer, message):
     Raises:
         ValueError: the buffer is too small, or the message is not as `Message` says.
     """
-    code, token, options, payload = message.code, message.token, message.options, message.payload
+    code, token = message.code, message.token
+    options, payload = message.options, message.payload
     _check("type", message.type, 3)
     _check("code", code, 255)
     _check("message id", message.message_id, 65_535)
