@@ -1,16 +1,16 @@
 """How does a CoAP request travel over a datagram channel until its answer is here?
 
-`wire.exchange` decides what is sent and when (RFC 7252 sections 4 and 5); this class carries it over a channel
-(net/datagram.py or net/dtls.py), keeps the time, and waits.
+`wire.exchange` decides what is sent and when (RFC 7252 sections 4 and 5); this class carries it
+over a channel (net/datagram.py or net/dtls.py), keeps the time, and waits.
 
     client = CoapClient()
     client.use(UdpChannel("192.0.2.1", 5683, clock.Deadline(5000)))
     answer = client.ask(coap.GET, ((coap.URI_PATH, b"time"),), b"", clock.Deadline(100_000))
 
-or without blocking: `request`, then `poll` until it returns ("response", Message) or ("failed", error); the
-other events are listed in wire/exchange.py. Large bodies: client/coap_blocks.py. Observation:
-client/coap_observe.py. A request that wants no answer (RFC 7967): request(..., confirmable=False) with
-option 258, then `cancel()`.
+or without blocking: `request`, then `poll` until it returns ("response", Message) or ("failed",
+error); the other events are listed in wire/exchange.py. Large bodies: client/coap_blocks.py.
+Observation: client/coap_observe.py. A request that wants no answer (RFC 7967): option 258 in
+request(..., confirmable=False), then `cancel()`.
 """
 
 import os
@@ -28,9 +28,9 @@ class CoapClient:
     """Asks one server, one request at a time, over one channel after another.
 
     Args:
-        message_id: int, 0 to 65535, the first to use, from `next_message_id` of before; None: random.
+        message_id: int, 0 to 65535, the first to use: `next_message_id` of before; None: random.
         ack_timeout_ms, max_retransmit: int, RFC 7252 section 4.8; higher and fewer on NB-IoT.
-        known: numbers of options that the caller understands in a response beside the standard's.
+        known: numbers of further options that the caller understands in a response.
     Attributes:
         channel: what `use` was given, or None.
         exchange: wire.exchange.Exchange.
@@ -72,7 +72,7 @@ class CoapClient:
         return self._now_ms
 
     def use(self, channel):
-        """Sends and receives through `channel` from now on; an outstanding request goes on there."""
+        """Sends and receives through `channel` from now on, an outstanding request included."""
         if self.channel:
             self._ignored += self.channel.ignored
         self.channel = channel
@@ -103,7 +103,7 @@ class CoapClient:
         return token
 
     def ping(self):
-        """Asks whether the server is there: ("pong",) or ("failed", error). Raises as `request`."""
+        """Asks whether the server is there: ("pong",) or ("failed", error)."""
         self.exchange.ping(self.now_ms())
         self._last = False
         self._send()

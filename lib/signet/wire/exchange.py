@@ -1,7 +1,7 @@
 """When is a CoAP message sent, sent again, acknowledged, rejected or taken for an answer?
 
-The message layer and the matching of responses, RFC 7252 sections 4 and 5.2 to 5.4, for a client that
-talks to one server. No socket and no clock: the caller carries datagrams and tells the time.
+The message layer and the matching of responses, RFC 7252 sections 4 and 5.2 to 5.4, for a client
+that talks to one server. No socket and no clock: the caller carries datagrams and tells the time.
 
     exchange = Exchange(first_message_id, os.urandom)
     exchange.request(coap.GET, ((coap.URI_PATH, b"time"),), b"", now_ms)
@@ -13,15 +13,15 @@ Events are tuples:
 
     ("response", Message)       the answer; not busy any more
     ("acknowledged",)           an empty ACK came: the answer follows by itself (5.2.2)
-    ("failed", error)           TimedOut, Lost (rejected with RST) or ProtocolError (an option that must
-                                be understood and is not, 5.4.1); not busy any more
+    ("failed", error)           TimedOut, Lost (rejected with RST) or ProtocolError (an option that
+                                must be understood and is not, 5.4.1); not busy any more
     ("pong",)                   the answer to `ping`; not busy any more
     ("notification", Message)   for a token in `observed` (RFC 7641)
 
-What is rejected, and how (4.2, 4.3): a CON that is malformed, a request or ping, an answer that nobody
-waits for or cannot be understood: with RST. An ACK, a RST or a NON like that: silently, as a RST would
-cost a radio more than it tells; except a NON notification that is not wanted any more, which is the
-only way to end it (RFC 7641 section 3.6). No datagram whatever raises an exception.
+What is rejected, and how (4.2, 4.3): a CON that is malformed, a request or ping, an answer that
+nobody waits for or cannot be understood: with RST. An ACK, a RST or a NON like that: silently, as
+a RST would cost a radio more than it tells; except a NON notification that is not wanted any more,
+which RST ends (RFC 7641 section 3.6). No datagram whatever raises an exception.
 """
 
 from micropython import const
@@ -122,7 +122,7 @@ class Exchange:
         return token
 
     def ping(self, now_ms):
-        """Starts an Empty CON, which any CoAP endpoint answers with RST (4.3). Raises as `request`."""
+        """Starts an Empty CON, which any CoAP endpoint answers with RST (4.3)."""
         random = self._start(now_ms)
         self._encode(coap.CON, coap.EMPTY, b"", (), b"")
         self._send(_PING, random, now_ms)
@@ -291,7 +291,4 @@ class Exchange:
 
 
 def _has_observe(message):
-    for number, _ in message.options:
-        if number == _OBSERVE:
-            return True
-    return False
+    return any(number == _OBSERVE for number, _ in message.options)
