@@ -14,7 +14,11 @@ def main():
             link.report(board.sensors())
         except Exception as error:  # a sensor may fail; the link goes on
             print("sensors: {}: {}".format(type(error).__name__, error))
-        link.poll(link.report_interval_ms)
+        if not link.deep_sleep:
+            link.poll(link.report_interval_ms)
+        elif link.flush(link.report_interval_ms):  # sleeps only when the cloud has them all
+            link.close()
+            board.deep_sleep(link.report_interval_ms)
 
 
 try:

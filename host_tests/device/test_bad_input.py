@@ -23,7 +23,7 @@ def test_a_wrong_key(device, config):
     values["devicesecret"] = values.pop("device_secret")
     line = _config_error(device.run(values))
     assert line == (
-        "device.json: devicesecret: there is no such key for cloud enos; "
+        "device.json: devicesecret: there is no such key for cloud enos by mqtt; "
         "did you mean `device_secret`?"
     )
 

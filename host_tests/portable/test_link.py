@@ -17,7 +17,13 @@ from signet.errors import (
 )
 from signet.link import Link
 
-_CONFIG = {"retry_s": 20, "report_interval_s": 60, "outbox_limit": 4, "drop": "oldest"}
+_CONFIG = {
+    "retry_s": 20,
+    "report_interval_s": 60,
+    "deep_sleep": False,
+    "outbox_limit": 4,
+    "drop": "oldest",
+}
 
 
 class _Session:
@@ -33,6 +39,7 @@ class _Session:
         self.in_flight = []
         self.opened = self.closed = 0
         self.refuse = {}
+        self.last = None
 
     def open(self, deadline):
         self.opened += 1
@@ -40,7 +47,7 @@ class _Session:
         if error is not None:
             raise error
 
-    def submit(self, key, report):
+    def submit(self, key, report, last):
         if key in self.refuse:
             raise self.refuse[key]
         if key in self.in_flight:
@@ -48,6 +55,7 @@ class _Session:
         if len(self.in_flight) >= self.window:
             return False
         self.in_flight.append(key)
+        self.last = last
         self.sent.append((key, report.values))
         return True
 
@@ -339,3 +347,25 @@ def test_bytes_need_a_topic():
     link = _link(_Session(opens=[Lost("x")]))
     check.raises(ValueError, link.report, b"raw")
     assert link.report(b"raw", topic="a/b") == 1
+
+
+def test_the_session_is_told_which_report_is_the_last_one():
+    session = _Session(events=[("acked", 1), None])
+    session.window = 1
+    link = _link(session)
+    link.report({"n": 1})
+    link.report({"n": 2})
+    link.poll()  # connects
+    link.poll()
+    assert session.sent == [(1, {"n": 1})] and session.last is False
+    link.poll()
+    assert session.sent[1:] == [(2, {"n": 2})] and session.last is True
+
+
+def test_the_clouds_own_message_id_is_shown_where_there_is_one():
+    session = _Session(events=[("acked", 1, b"1234567890123456789")])
+    link = _link(session)
+    link.report({"n": 1})
+    link.poll()
+    link.poll()
+    assert "report 1 stored as 1234567890123456789" in link.lines

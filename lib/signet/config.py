@@ -1,6 +1,7 @@
 """What does device.json say, is it right, and how is it mended?
 
-Keys that every cloud has are below; a cloud's own keys are in its identity.py, in the same form:
+Keys that every device has are below, then those of each way in; a cloud's own keys are in its
+identity.py, in the same form:
 
     (key, kind, default, rule, example)
 
@@ -22,21 +23,30 @@ _NOT_IN_NAMES = " \t\r\n/"
 
 _COMMON = (
     ("cloud", "choice", ..., ("alibaba", "enos", "watson"), "enos"),
-    ("way", "choice", "mqtt", ("mqtt",), "mqtt"),
+    ("way", "choice", "mqtt", ("mqtt", "coap"), "mqtt"),
     ("host", "text", ..., (253, _NOT_IN_NAMES + ":"), "mqtt.example.com"),
     ("address", "text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
     ("port", "int", None, (1, 65_535), 8883),
     ("tls", "flag", None, None, "true"),
     ("insecure", "flag", False, None, "false"),
     ("ca", "text", "ca.pem", (255, ""), "ca.pem"),
-    ("clean_session", "flag", True, None, "true"),
-    ("window", "int", 4, (1, 32), 4),
     ("report_interval_s", "int", 60, (1, 86_400), 60),
+    ("deep_sleep", "flag", False, None, "false"),
     ("retry_s", "int", 20, (1, 3600), 20),
     ("outbox_limit", "int", 32, (1, 200), 32),
     ("drop", "choice", "oldest", ("oldest", "newest"), "oldest"),
     ("app", "any", None, None, "{}"),
 )
+_BY_WAY = {
+    "mqtt": (
+        ("clean_session", "flag", True, None, "true"),
+        ("window", "int", 4, (1, 32), 4),
+    ),
+    "coap": (
+        ("ack_timeout_s", "int", 2, (1, 60), 2),
+        ("max_retransmit", "int", 4, (0, 10), 4),
+    ),
+}
 
 
 def load(path, log=print):
@@ -67,11 +77,12 @@ def load(path, log=print):
     if values is None:
         raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
     config = check(values, log)
-    config["trust"] = _trust(config["ca"]) if config["tls"] else None
+    datagrams = config["way"] == "coap"
+    config["trust"] = _trust(config["ca"], datagrams) if config["tls"] else None
     return config
 
 
-def _trust(path):
+def _trust(path, datagrams):
     """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
     from signet.net import secure
 
@@ -80,7 +91,7 @@ def _trust(path):
             ca = file.read()
     except OSError:
         raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
-    return secure.context(ca)
+    return secure.context(ca, datagrams)
 
 
 def check(values, log=print):
@@ -88,16 +99,20 @@ def check(values, log=print):
     if not isinstance(values, dict):
         raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
     cloud = _value(values, _COMMON[0])
+    way = _value(values, _COMMON[1])
     identity = __import__("signet.cloud." + cloud + ".identity", None, None, ("*",))
-    fields = _COMMON + identity.FIELDS
+    if way not in identity.PORTS:
+        text = "cloud {} has no way in by {}".format(cloud, way)
+        raise ConfigError("way", text, '"mqtt"')
+    fields = _COMMON + _BY_WAY[way] + identity.FIELDS + identity.BY_WAY[way]
     known = [field[0] for field in fields]
     for key in sorted(values):
         if key not in known:
             near = [name for name in known if _near(key, name)]
             raise ConfigError(
                 key,
-                "there is no such key for cloud {}; {}".format(
-                    cloud, "did you mean `{}`?".format(near[0]) if near else "remove it"
+                "there is no such key for cloud {} by {}; {}".format(
+                    cloud, way, "did you mean `{}`?".format(near[0]) if near else "remove it"
                 ),
             )
     config = {}
@@ -106,7 +121,7 @@ def check(values, log=print):
     if config["tls"] is None:
         config["tls"] = identity.TLS_BY_DEFAULT
     if config["port"] is None:
-        config["port"] = identity.PORTS[config["tls"]]
+        config["port"] = identity.PORTS[way][config["tls"]]
     for warning in identity.check(config):
         log("warning: " + warning)
     return config

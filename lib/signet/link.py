@@ -45,6 +45,7 @@ class Link:
     Attributes:
         on_command: function of one messages.Command; returns a dict or None for the answer.
         connected: bool.
+        report_interval_ms, deep_sleep: what device.json says, for the device program.
         handed_over: int, reports that the cloud has acknowledged since the board started.
         outbox: what waits, was dropped, was set aside.
     """
@@ -55,6 +56,7 @@ class Link:
         self._log = log
         self._retry_ms = config["retry_s"] * 1000
         self.report_interval_ms = config["report_interval_s"] * 1000
+        self.deep_sleep = config["deep_sleep"]
         self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
         self.on_command = None
         self.connected = False
@@ -179,7 +181,8 @@ class Link:
         if event[0] == "acked":
             if self.outbox.remove(event[1]):
                 self.handed_over += 1
-                self._log("report {} stored".format(event[1]))
+                known = " as {}".format(event[2].decode()) if event[2:] and event[2] else ""
+                self._log("report {} stored{}".format(event[1], known))
         elif event[0] == "failed":
             if isinstance(event[2], Throttled):
                 self._log("report {}: {}; sent again later".format(event[1], event[2]))
@@ -194,7 +197,8 @@ class Link:
 
     def _submit(self, entry):
         try:
-            return self._session.submit(*entry)
+            key, report = entry
+            return self._session.submit(key, report, self.outbox.after(key) is None)
         except Rejected as error:
             self._set_aside(entry[0], error)
         except MemoryError as error:

@@ -110,12 +110,13 @@ class MqttSession:
                 raise
             raise Refused("{}; {}".format(error, hint), error.code)
 
-    def submit(self, key, report):
+    def submit(self, key, report, last=False):
         """Hands one report to the wire.
 
         Args:
             key: int, the caller's name for it; a key in flight already is not sent twice.
             report: messages.Report.
+            last: bool, no other report waits; of no use here.
         Returns:
             bool, False while the window is full.
         Raises:

@@ -1,15 +1,13 @@
 """How does a device report to Alibaba Cloud IoT Platform over MQTT?
 
-The thing model: properties go to `thing/event/property/post`, events to `thing/event/{id}/post`,
-each answered on its topic + "_reply".  Down come `thing/service/property/set` and
-`thing/service/{id}`, answered in the same way.
+The thing model: reports (see post.py) are answered on their topic + "_reply".  Down come
+`thing/service/property/set` and `thing/service/{id}`, answered in the same way.
 
 Source: Alink protocol, "Device properties, events, and services".
 """
 
-import json
-
 from signet.cloud import mqtt, thing
+from signet.cloud.alibaba import post
 
 # Codes of a reply that says "not now": too many requests, internal.
 _PASSING = (429, 500)
@@ -39,20 +37,8 @@ class _Dialect:
         pass
 
     def encode(self, report, message_id):
-        if report.event is not None:
-            thing.check_name(report.event)
-            where = "event/{}/post".format(report.event)
-            params = _timed(thing.dumps(report.values), report.time_ms)
-        else:
-            where = "event/property/post"
-            thing.check(report.values)
-            params = ",".join(
-                json.dumps(name) + ":" + _timed(json.dumps(value), report.time_ms)
-                for name, value in report.values.items()
-            )
-            params = "{" + params + "}"
-        method = "thing." + where.replace("/", ".")
-        return self._prefix + where, thing.request(message_id, method, params), True
+        where = post.where(report)
+        return self._prefix + where, post.body(report, where, message_id), True
 
     def decode(self, topic, payload):
         if not topic.startswith(self._prefix):
@@ -68,12 +54,6 @@ class _Dialect:
 
     def result(self, command, value):
         return thing.result(command, value)
-
-
-def _timed(value, time_ms):
-    if time_ms is None:
-        return '{"value":' + value + "}"
-    return '{"value":' + value + ',"time":' + str(time_ms) + "}"
 
 
 def session(config, log):

@@ -11,7 +11,7 @@ from signet.sign import content
 from signet.sign.hmac import hash_hex
 
 TLS_BY_DEFAULT = False
-PORTS = {False: 11883, True: 18883}
+PORTS = {"mqtt": {False: 11883, True: 18883}}
 
 _NOT_IN_KEYS = " \t\r\n/+#&|,"
 
@@ -21,8 +21,8 @@ FIELDS = (
     ("device_secret", "secret", ..., (256, None), "the device secret from the EnOS console"),
     ("client_id", "text", None, (64, "|"), "meter-7"),
     ("sign_method", "choice", "sha256", ("sha256", "hmacsha1"), "sha256"),
-    ("keepalive_s", "int", 60, (60, 300), 60),
 )
+BY_WAY = {"mqtt": (("keepalive_s", "int", 60, (60, 300), 60),)}
 
 _HASHES = {"sha256": "sha256", "hmacsha1": "sha1"}
 

@@ -10,7 +10,7 @@ characters there, but any length on Maximo Application Suite.
 from signet.errors import ConfigError
 
 TLS_BY_DEFAULT = True
-PORTS = {False: 1883, True: 8883}
+PORTS = {"mqtt": {False: 1883, True: 8883}}
 QUICKSTART = "quickstart"
 
 _NAME = (36, "-_.")
@@ -21,8 +21,8 @@ FIELDS = (
     ("device_id", "word", ..., _NAME, "meter-7"),
     ("token", "secret", None, (256, None), "the device's authentication token"),
     ("event", "word", "status", (64, "-_."), "status"),
-    ("keepalive_s", "int", 60, (1, 65_535), 60),
 )
+BY_WAY = {"mqtt": (("keepalive_s", "int", 60, (1, 65_535), 60),)}
 
 
 def check(config):

@@ -1,0 +1,77 @@
+"""How does a device ask Alibaba's `/auth` for a token, and what does the answer say?
+
+Signed is every field but `version`, `sign`, `resources` and `signmethod`, sorted by name.
+
+Source: Alibaba "Establish communication over the CoAP protocol".
+"""
+
+import json
+
+from signet.cloud import thing
+from signet.errors import ProtocolError
+from signet.sign import content
+from signet.sign.hmac import Signer
+
+_NOT_SIGNED = ("version", "sign", "resources", "signmethod")
+
+
+def request(config, unix_ms, seq=None):
+    """Builds the body.
+
+    Args:
+        config: dict from config.load.
+        unix_ms: int, sent when `timestamp` is true; the cloud does not look at it.
+        seq: str, any text that has not been signed before; None over DTLS.
+    Returns:
+        bytes, JSON with its fields in the document's order.
+    Raises:
+        ConfigError: this board lacks the hash of `sign_method`.
+    """
+    names = ["productKey", "deviceName", "clientId"]
+    fields = {
+        "productKey": config["product_key"],
+        "deviceName": config["device_name"],
+        "clientId": config["client_id"],
+        "signmethod": config["sign_method"],
+    }
+    if seq is not None:
+        names.append("seq")
+        fields["seq"] = seq
+    if config["timestamp"]:
+        names.append("timestamp")
+        fields["timestamp"] = str(unix_ms)
+    if config["ack_mode"]:
+        names.append("ackMode")
+        fields["ackMode"] = config["ack_mode"]
+    signer = Signer(config["device_secret"], config["sign_method"][4:])
+    fields["sign"] = signer.hexdigest(content.build(fields, _NOT_SIGNED))
+    names += ["sign", "signmethod"]
+    pairs = [json.dumps(name) + ":" + json.dumps(fields[name]) for name in names]
+    return ("{" + ",".join(pairs) + "}").encode()
+
+
+def answer(payload, encrypted):
+    """Reads what `/auth` answered.
+
+    Args:
+        payload: bytes.
+        encrypted: bool, True in symmetric mode, where `random` and `seqOffset` must be there.
+    Returns:
+        dict of token (str); in symmetric mode also random (str) and offset (int).
+    Raises:
+        ProtocolError: something is missing or of another kind. The token is not shown.
+    """
+    body = thing.parse("/auth", payload)
+    try:
+        found = {"token": body["token"]}
+        kinds = [(found["token"], str)]
+        if encrypted:
+            found["random"] = body["random"]
+            found["offset"] = body["seqOffset"]
+            kinds += [(found["random"], str), (found["offset"], int)]
+    except KeyError:
+        raise ProtocolError("the answer to /auth is not the JSON of the document")
+    for value, kind in kinds:
+        if not isinstance(value, kind) or isinstance(value, bool) or value == "":
+            raise ProtocolError("the answer to /auth has a value of the wrong kind")
+    return found

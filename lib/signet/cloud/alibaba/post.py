@@ -1,0 +1,71 @@
+"""What does a report look like as a request of Alibaba's thing model, on every way in?
+
+Properties go to `thing/event/property/post`, events to `thing/event/{id}/post`; each value may
+carry its time.
+
+Source: Alink protocol, "Device properties, events, and services".
+"""
+
+import json
+
+from signet.cloud import thing
+
+
+def where(report):
+    """Returns what follows `/sys/{pk}/{dn}/thing/` in the topic, str; Rejected for a bad event."""
+    if report.event is None:
+        return "event/property/post"
+    thing.check_name(report.event)
+    return "event/" + report.event + "/post"
+
+
+def body(report, place, message_id):
+    """Builds the request as JSON.
+
+    Args:
+        report: messages.Report with a dict of values.
+        place: str from `where`.
+        message_id: str of digits.
+    Returns:
+        bytes
+    Raises:
+        Rejected: a value has no form in JSON.
+    """
+    if report.event is not None:
+        params = _timed(thing.dumps(report.values), report.time_ms)
+    else:
+        thing.check(report.values)
+        params = ",".join(
+            [
+                json.dumps(name) + ":" + _timed(json.dumps(value), report.time_ms)
+                for name, value in report.values.items()
+            ]
+        )
+        params = "{" + params + "}"
+    return thing.request(message_id, method(place), params)
+
+
+def request(report, place, message_id):
+    """Builds the same request as a dict, for CBOR; arguments as in `body`."""
+    if report.event is not None:
+        params = _stamped(report.values, report.time_ms)
+    else:
+        params = {}
+        for name in report.values:
+            params[name] = _stamped(report.values[name], report.time_ms)
+    return {"id": message_id, "version": "1.0", "method": method(place), "params": params}
+
+
+def method(place):
+    """Returns the method of a request to `place` (str from `where`)."""
+    return "thing." + place.replace("/", ".")
+
+
+def _timed(value, time_ms):
+    if time_ms is None:
+        return '{"value":' + value + "}"
+    return '{"value":' + value + ',"time":' + str(time_ms) + "}"
+
+
+def _stamped(value, time_ms):
+    return {"value": value} if time_ms is None else {"value": value, "time": time_ms}
