@@ -16,6 +16,7 @@ _HASHES = ("md5", "sha1", "sha256")
 def write(folder: Path) -> None:
     """Writes NAME.json for check.vectors and NAME.jsonl for check.lines."""
     (folder / "hmac-generated.json").write_text(json.dumps(list(_hmacs())))
+    (folder / "aes-generated.json").write_text(json.dumps(list(_aes_messages())))
     for name, records in (("coap", _coap_messages()),):
         lines = (json.dumps(record, separators=(",", ":")) for record in records)
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
@@ -28,6 +29,20 @@ def _hmacs() -> Iterator[dict[str, str]]:
         key, message = source.randbytes(size), source.randbytes(source.randrange(150))
         macs = {name: hmac.digest(key, message, name).hex() for name in _HASHES}
         yield {"key": key.hex(), "message": message.hex(), **macs}
+
+
+def _aes_messages() -> Iterator[list[str]]:
+    """Key, IV, plain and AES-128-CBC with PKCS#7 of every length up to 64, by OpenSSL."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    source = random.Random(5652)  # RFC 5652
+    for size in (*range(65), 255, 256, 500):
+        key, iv, plain = (source.randbytes(count) for count in (16, 16, size))
+        padder = PKCS7(128).padder()
+        encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+        data = encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
+        yield [each.hex() for each in (key, iv, plain, data)]
 
 
 def _coap_messages() -> Iterator[list[Any]]:
