@@ -5,6 +5,7 @@ Sources: help.aliyun.com documents 73742 (login), 89301 (Alink); alibabacloud.co
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tools import signing
@@ -146,22 +147,40 @@ class Alibaba(Cloud):
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer an Alink request on its `_reply` topic."""
-        if not topics.allowed(publish.topic, _REQUESTS, client.names):
+        if not self.is_request(publish.topic, client.names):
             return Verdict()
-        method = ".".join(publish.topic.split("/")[4:])
-        code, message, message_id, wanted = _check(publish.payload, method)
+        try:
+            request = decode(publish.payload)
+        except ValueError:
+            code, message = 460, "request parameter error: payload is not JSON"
+            message_id, wanted = "", True
+        else:
+            code, message, message_id, wanted = self.check(publish.topic, request)
         body = {
             "code": code,
             "data": {},
             "id": message_id,
             "message": message,
-            "method": method,
+            "method": _method(publish.topic),
             "version": "1.0",
         }
         reply = Publish(publish.topic + "_reply", encode(body)) if wanted else None
         if code == 200:
             return Verdict(reply=reply)
         return Verdict("rejected", f"code {code}: {message}", reply)
+
+    @staticmethod
+    def is_request(topic: str, names: Mapping[str, str]) -> bool:
+        """Whether what the device of these names publishes to `topic` is an Alink request."""
+        return topics.allowed(topic, _REQUESTS, names)
+
+    @staticmethod
+    def check(topic: str, request: Any) -> tuple[int, str, str, bool]:
+        """Code, message and id of an Alink reply, and whether one is wanted (document 89301).
+
+        request: the decoded payload.
+        """
+        return _check(request, _method(topic))
 
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """`set` and `get` act on properties, any other name calls that service."""
@@ -178,14 +197,14 @@ class Alibaba(Cloud):
         return Order(topic, encode(body), topic + "_reply", message_id)
 
 
-def _check(payload: bytes, method: str) -> tuple[int, str, str, bool]:
-    """Code, message and id of the reply, and whether one is wanted (document 89301)."""
-    try:
-        request = decode(payload)
-    except ValueError:
-        return 460, "request parameter error: payload is not JSON", "", True
+def _method(topic: str) -> str:
+    """The Alink method of a topic: what follows product key and device name."""
+    return ".".join(topic.split("/")[4:])
+
+
+def _check(request: Any, method: str) -> tuple[int, str, str, bool]:
     if not isinstance(request, dict):
-        return 460, "request parameter error: payload is not a JSON object", "", True
+        return 460, "request parameter error: payload is not an object", "", True
     system = request.get("sys")
     wanted = not isinstance(system, dict) or system.get("ack") != 0
     message_id = request.get("id")

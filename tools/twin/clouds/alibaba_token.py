@@ -1,0 +1,118 @@
+"""What does a token of Alibaba's CoAP server stand for: device, expiry, key, seqs?
+
+Source: Alibaba Cloud, "Establish communication over the CoAP protocol"; the session key as the
+vendor's Java sample and C SDKs make it (help.aliyun.com document 57697).
+"""
+
+import hashlib
+import secrets
+import string
+import time
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+_IV = b"543yhjy97ae7fyfg"
+_PER_DEVICE = 16  # more valid tokens than this no device needs; the oldest goes
+
+
+class TokenError(Exception):
+    """The token, or what was encrypted under it, is not good; the text says why."""
+
+
+@dataclass(slots=True)
+class Token:
+    """One login of a device.
+
+    tls: it came in over DTLS, where nothing is encrypted again. separate: ackMode 1.
+    random, seq_offset: as /auth answered them; used: the seqs that have come since.
+    """
+
+    text: str
+    product: str
+    name: str
+    tls: bool
+    separate: bool
+    expires_s: float
+    random: str = ""
+    seq_offset: int = 0
+    key: bytes = field(default=b"", repr=False)
+    used: set[int] = field(default_factory=set)
+
+    def decrypt(self, data: bytes) -> bytes:
+        """AES-128-CBC with the constant IV and PKCS#7. raises: TokenError."""
+        decryptor = Cipher(algorithms.AES128(self.key), modes.CBC(_IV)).decryptor()
+        unpadder = padding.PKCS7(128).unpadder()
+        try:
+            padded = decryptor.update(data) + decryptor.finalize()
+            return unpadder.update(padded) + unpadder.finalize()
+        except ValueError:
+            raise TokenError("does not decrypt under this login's key") from None
+
+    def use_seq(self, option: bytes | None) -> int:
+        """Check option 2089, the encrypted decimal text of seq, and use seq up.
+
+        raises: TokenError when it is missing, no number, not above seqOffset, or was used.
+        """
+        if option is None:
+            raise TokenError("option 2089 (seq) is missing")
+        text = self.decrypt(option)
+        if not (text.isdigit() and len(text) <= 19):
+            raise TokenError(f"option 2089 holds {text!r}, no decimal number")
+        seq = int(text)
+        if seq <= self.seq_offset:
+            raise TokenError(f"seq {seq} is not above seqOffset {self.seq_offset}")
+        if seq in self.used:
+            raise TokenError(f"seq {seq} was used before")
+        self.used.add(seq)
+        return seq
+
+
+class Tokens:
+    """Every token given out and not yet lost. life_s: how long one is good."""
+
+    def __init__(self, life_s: float) -> None:
+        self.life_s = life_s
+        self._tokens: dict[str, Token] = {}
+
+    def give(self, product: str, name: str, secret: str, *, tls: bool, separate: bool) -> Token:
+        """A new token for a device that proved who it is."""
+        expires_s = time.monotonic() + self.life_s
+        if tls:
+            token = Token(secrets.token_hex(16), product, name, tls, separate, expires_s)
+        else:
+            random = secrets.token_hex(8)
+            # The document's sample: 30 letters and digits, a dot, the first four digits of random.
+            letters = (secrets.choice(string.ascii_letters + string.digits) for _ in range(30))
+            text = "".join(letters) + "." + random[:4]
+            token = Token(text, product, name, tls, separate, expires_s, random)
+            token.seq_offset = 1 + secrets.randbelow(1000)
+            token.key = hashlib.sha256(f"{secret},{random}".encode()).digest()[8:24]
+        own = [t for t in self._tokens.values() if (t.product, t.name) == (product, name)]
+        for old in own[: max(0, len(own) + 1 - _PER_DEVICE)]:
+            del self._tokens[old.text]
+        self._tokens[token.text] = token
+        return token
+
+    def find(self, option: bytes | None, tls: bool) -> Token:
+        """The token that option 2088 names. raises: TokenError."""
+        if option is None:
+            raise TokenError("option 2088 (token) is missing")
+        token = self._tokens.get(option.decode("utf-8", "replace"))
+        if token is None:
+            raise TokenError("the token is unknown")
+        if token.tls != tls:
+            raise TokenError("the token is of the other port: DTLS or not")
+        if time.monotonic() >= token.expires_s:
+            raise TokenError("the token has expired")
+        return token
+
+    def expire(self) -> None:
+        """Every token's time is over, from now on."""
+        for token in self._tokens.values():
+            token.expires_s = 0.0
+
+    def forget(self) -> None:
+        """Lose every token."""
+        self._tokens.clear()

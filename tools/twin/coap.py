@@ -1,0 +1,154 @@
+"""How do a CoAP server's rules get a UDP port, with aiocoap as the message layer (RFC 7252)?
+
+aiocoap matches, acknowledges, deduplicates and retransmits; its own transports choose their ports
+and pass on what RFC 7252 calls a format error, so this is one more.
+"""
+
+import logging
+import socket
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+from aiocoap import (  # type: ignore[import-untyped]
+    Code,
+    Context,
+    Message,
+    OptionNumber,
+    interfaces,
+    messagemanager,
+    optiontypes,
+    tokenmanager,
+)
+
+from tools.twin import udp
+from tools.twin.clouds.alibaba_coap import Reply, Request
+from tools.twin.udp import Address
+
+_LOGGER = "signet.twin.coap"
+
+logging.getLogger(_LOGGER).setLevel(logging.CRITICAL)  # what matters, the rules report
+
+
+class Server:
+    """A CoAP server on a bound UDP socket.
+
+    answer: gives the reply to each request that is no duplicate, at once.
+    lost: asked for each reply, whether it shall be lost on its way.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        answer: Callable[[Request], Reply],
+        lost: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.address: Address = listener.getsockname()
+        self._answer = answer
+        self._context = Context(serversite=self, loggername=_LOGGER)
+        tokens = tokenmanager.TokenManager(self._context)
+        self._messages = messagemanager.MessageManager(tokens)
+        self._messages.message_interface = _Transport(listener, self._messages, lost)
+        tokens.token_interface = self._messages
+        self._context.request_interfaces.append(tokens)
+
+    async def close(self) -> None:
+        """End it and its socket."""
+        await self._context.shutdown()
+
+    async def render_to_pipe(self, pipe: Any) -> None:
+        """What aiocoap calls with each new request."""
+        request = pipe.request
+        reply = self._answer(_request(request))
+        if reply.separate:
+            self._acknowledge(request)
+        pipe.add_response(_message(reply), is_last=True)
+
+    def _acknowledge(self, request: Message) -> None:
+        """Send the empty ACK now (RFC 7252, section 5.2.2), which aiocoap would after 0.1 s."""
+        waiting = self._messages._piggyback_opportunities
+        if found := waiting.pop((request.remote, request.token), None):
+            message_id, timer = found
+            timer.cancel()
+            self._messages._send_empty_ack(request.remote, message_id, reason="ackMode 1")
+
+
+def _request(message: Message) -> Request:
+    options = [(int(o.number), o.encode()) for o in message.opt.option_list()]
+    peer = "{}:{}".format(*message.remote.address)
+    return Request(int(message.code), options, message.payload, peer)
+
+
+def _message(reply: Reply) -> Message:
+    kind, detail = reply.code.split(".")
+    message = Message(code=Code(int(kind) * 32 + int(detail)), payload=reply.payload)
+    for number, value in reply.options:
+        message.opt.add_option(optiontypes.OpaqueOption(OptionNumber(number), value))
+    return message
+
+
+class _Remote(namedtuple("_Remote", ["transport", "address"]), interfaces.EndpointAddress):
+    """One client, as aiocoap wants it; equal for equal addresses."""
+
+    __slots__ = ()
+    scheme = "coap"
+    is_multicast = False
+    is_multicast_locally = False
+
+    @property
+    def hostinfo(self) -> str:
+        return "{}:{}".format(*self.address)
+
+    @property
+    def hostinfo_local(self) -> str:
+        return "localhost"
+
+    @property
+    def uri_base(self) -> str:
+        return f"coap://{self.hostinfo}"
+
+    @property
+    def uri_base_local(self) -> str:
+        return f"coap://{self.hostinfo_local}"
+
+    @property
+    def blockwise_key(self) -> Address:
+        return self.address  # type: ignore[no-any-return]
+
+
+class _Transport(interfaces.MessageInterface):
+    """Datagrams in and out; what is malformed is ignored (RFC 7252, sections 3 and 4.2)."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        messages: messagemanager.MessageManager,
+        lost: Callable[[], bool],
+    ) -> None:
+        self._listener = listener
+        self._messages = messages
+        self._lost = lost
+        udp.receive(listener, self._received)
+
+    def _received(self, datagram: bytes, address: Address) -> None:
+        if len(datagram) < 4 or datagram[0] & 15 > 8 or (datagram[1] == 0 and len(datagram) > 4):
+            return
+        try:
+            message = Message.decode(datagram, remote=_Remote(self, address))
+        except Exception:  # UnparsableMessage, and for example text options that are no UTF-8
+            return
+        self._messages.dispatch_message(message)
+
+    def send(self, message: Message) -> None:
+        if message.code.is_response() and self._lost():
+            return
+        udp.send(self._listener, message.encode(), message.remote.address)
+
+    async def recognize_remote(self, remote: Any) -> bool:
+        return isinstance(remote, _Remote)
+
+    async def determine_remote(self, message: Message) -> None:
+        return None
+
+    async def shutdown(self) -> None:
+        udp.close(self._listener)
