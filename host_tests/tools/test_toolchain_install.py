@@ -99,7 +99,8 @@ def test_each_part_that_cannot_be_fetched_is_one_sentence_and_leaves_nothing(sta
     assert process.returncode == 2
     assert "Traceback" not in err
     said = complaints(err)
-    assert sum("apt cannot fetch" in line for line in said) == 2
+    assert sum("apt cannot fetch" in line for line in said) == 3
+    assert sum("libcoap3-bin" in line for line in said) == 1
     assert sum("umqtt.simple 1.3.4 cannot be fetched" in line for line in said) == 1
     assert sum("pip cannot install the clouds' SDKs" in line for line in said) == 1
     assert all("check the network" in line or "pip config" in line for line in said)
@@ -169,6 +170,12 @@ def test_the_stamp_is_void_when_an_installed_file_is_gone_or_the_pins_change(
     assert not stamp.is_current()
 
 
+_LIBCOAP = """echo '{tool} v{version} -- a small CoAP implementation' >&2
+echo 'TLS Library: {tls}' >&2; exit 1"""
+_DTLS = "OpenSSL\n(DTLS and TLS support; PSK, PKI, PKCS11, and no RPK support)"
+_NO_DTLS = "None\n(No DTLS or TLS support)"
+
+
 def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
     from tools import toolchain
     from tools.toolchain import install, programs
@@ -177,13 +184,17 @@ def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
     script(path, "micropython", f'exec {toolchain.micropython(64)} "$@"')
     for tool in programs.MOSQUITTO_TOOLS:
         script(path, tool, f'exec {toolchain.mosquitto(tool)} "$@"')
+    for tool in programs.LIBCOAP_TOOLS:
+        script(path, tool, _LIBCOAP.format(tool=tool, version="4.3.5", tls=_DTLS))
     monkeypatch.setenv("PATH", str(path))
     monkeypatch.setattr(install.debian, "available", lambda: False)
     monkeypatch.setattr(install, "BIN", tmp_path / "cache" / "bin")
     plan = install._plan()
     assert plan.found["micropython-64"] == path / "micropython"
     assert plan.found["mosquitto"] == path / "mosquitto"
+    assert plan.found["coap-client"] == path / "coap-client"
     assert plan.wanted == {}
+    assert plan.missing.keys() <= {"micropython"}
     files = install._publish(plan, {})
     assert path / "mosquitto" in files
     done = subprocess.run(
@@ -210,6 +221,29 @@ def test_a_machine_without_32_bit_programs_is_told_when_one_is_asked_for(tmp_pat
     assert toolchain.word_sizes() == []
 
 
+def test_a_machine_without_libcoap_or_apt_is_told_when_it_is_asked_for(
+    tmp_path, monkeypatch, capfd
+):
+    from tools import toolchain
+    from tools.toolchain import install, programs
+    from tools.ui import UserError
+
+    monkeypatch.setattr(install, "BIN", tmp_path)
+    monkeypatch.setattr(toolchain, "BIN", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    old = _LIBCOAP.format(tool="coap-server", version="4.2.1", tls=_DTLS)
+    script(tmp_path / "path", "coap-server", old)
+    plan = install._Plan({}, {}, {}, {})
+    install._plan_libcoap(plan, "")
+    files = install._publish(plan, {})
+    for tool in programs.LIBCOAP_TOOLS:
+        assert tmp_path / f"{tool}.missing" in files
+        with pytest.raises(UserError, match=r"no libcoap .*coap-server is 4\.2, older than 4\.3"):
+            toolchain.libcoap(tool)
+    said = complaints(capfd.readouterr().err)
+    assert len(said) == 1 and "tests against it are skipped" in said[0]
+
+
 def test_what_is_not_installed_is_answered_with_make_setup(tmp_path, monkeypatch):
     from tools import toolchain
     from tools.ui import UserError
@@ -219,6 +253,7 @@ def test_what_is_not_installed_is_answered_with_make_setup(tmp_path, monkeypatch
     for ask in (
         toolchain.micropython,
         toolchain.mosquitto,
+        toolchain.libcoap,
         toolchain.umqtt,
         toolchain.vendor_sdks,
     ):
@@ -239,6 +274,23 @@ def test_mosquitto_must_be_2(tmp_path, says, reason):
 
     script(tmp_path, "mosquitto", f"echo {says}; exit 3")
     answer = refuse_mosquitto(tmp_path / "mosquitto")
+    assert (reason in answer) if reason else answer is None
+
+
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        (_LIBCOAP.format(tool="coap-server", version="4.2.1", tls=_DTLS), "older than 4.3"),
+        (_LIBCOAP.format(tool="coap-client-notls", version="4.3.4", tls=_NO_DTLS), "without DTLS"),
+        ("echo something else >&2", "is not libcoap's"),
+        (_LIBCOAP.format(tool="coap-client-openssl", version="4.3.4", tls=_DTLS), None),
+    ],
+)
+def test_libcoap_must_be_4_3_with_dtls(tmp_path, says, reason):
+    from tools.toolchain.programs import refuse_libcoap
+
+    script(tmp_path, "coap-server", says)
+    answer = refuse_libcoap(tmp_path / "coap-server")
     assert (reason in answer) if reason else answer is None
 
 

@@ -1,7 +1,9 @@
 """Is what `make setup` has installed what the tools and the tests need?"""
 
 import re
+import socket
 import subprocess
+import time
 
 import pytest
 
@@ -40,6 +42,47 @@ def test_mosquitto_and_its_tools_start(tool, tmp_path):
     )
     assert tool.partition("_")[0] in done.stdout + done.stderr
     assert "error while loading" not in done.stderr
+
+
+def wait_for_coap(port):
+    """Returns once a CoAP server answers a ping (RFC 7252 section 4.3) on 127.0.0.1."""
+    deadline = time.monotonic() + 20
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.connect(("127.0.0.1", port))
+        asker.settimeout(0.5)
+        while time.monotonic() < deadline:
+            try:
+                asker.send(bytes.fromhex("40000001"))
+                assert asker.recv(4) == bytes.fromhex("70000001")
+                return
+            except OSError:  # nobody listens there yet
+                time.sleep(0.01)
+    raise AssertionError("no CoAP server came up")
+
+
+def test_libcoap_serves_its_own_client_in_clear_and_over_dtls(tmp_path):
+    try:
+        server, client = toolchain.libcoap("coap-server"), toolchain.libcoap("coap-client")
+    except UserError as error:
+        pytest.skip(str(error))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [server, "-A", "127.0.0.1", "-p", str(port), "-k", "key"],
+        cwd=tmp_path,
+        env={},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_coap(port)
+        # libcoap's server has DTLS on the port above
+        for url in (f"coap://127.0.0.1:{port}/", f"coaps://127.0.0.1:{port + 1}/"):
+            shown = run(client, "-B", "20", "-k", "key", "-u", "user", url, cwd=tmp_path, env={})
+            assert "libcoap" in shown
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_umqtt_is_the_published_file():

@@ -22,11 +22,7 @@ def micropython(bits: int = 32) -> Path:
     """
     if bits not in (32, 64):
         raise ValueError("bits is 32 or 64")
-    program = BIN / ("micropython" if bits == 32 else "micropython-64")
-    reason = program.with_suffix(".missing")
-    if not program.exists() and reason.exists():
-        raise _user_error(reason.read_text().strip())
-    return _installed(program)
+    return _optional(BIN / ("micropython" if bits == 32 else "micropython-64"))
 
 
 def word_sizes() -> list[int]:
@@ -41,6 +37,15 @@ def mosquitto(tool: str = "mosquitto") -> Path:
     raises: UserError when it is not installed.
     """
     return _installed(BIN / tool)
+
+
+def libcoap(tool: str = "coap-server") -> Path:
+    """A tool of libcoap, 4.3 or newer, with DTLS.
+
+    tool: coap-server or coap-client.
+    raises: UserError when it is not installed, or when this machine cannot have it.
+    """
+    return _optional(BIN / tool)
 
 
 def umqtt() -> Path:
@@ -78,6 +83,13 @@ def compile_tree(source: Path, target: Path) -> dict[Path, bytes]:
 
 def _has(name: str) -> bool:
     return (BIN / name).exists()
+
+
+def _optional(program: Path) -> Path:
+    reason = program.with_suffix(".missing")
+    if not program.exists() and reason.exists():
+        raise _user_error(reason.read_text().strip())
+    return _installed(program)
 
 
 def _installed(path: Path) -> Path:

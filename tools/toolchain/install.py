@@ -1,10 +1,11 @@
 """How does everything that a package installer cannot bring come into `.cache`?
 
-Four parts run side by side: Debian roots for 64 and 32 bits (MicroPython, mosquitto),
-umqtt.simple, the clouds' SDKs. Each is built in a scratch folder and moved into place by one
-rename, so an interrupted run leaves nothing half done; the next run goes on with what is missing.
+Five parts run side by side: Debian roots for 64 and 32 bits (MicroPython, mosquitto) and for
+libcoap, umqtt.simple, the clouds' SDKs. Each is built in a scratch folder and moved into place by
+one rename, so an interrupted run leaves nothing half done; the next goes on with what is missing.
 
-    .cache/bin/       micropython (32 bits), micropython-64, mosquitto and its tools
+    .cache/bin/       micropython (32 bits), micropython-64, mosquitto and its tools, coap-server,
+                      coap-client; or micropython.missing, ... with the reason
     .cache/umqtt/     umqtt/simple.py
     .cache/sdks       -> an environment with the clouds' SDKs
     .cache/opt/       what those stand on, one folder per pinned content
@@ -33,6 +34,11 @@ from tools.ui import UserError, errors
 
 _OPT = CACHE / "opt"
 _MICROPYTHON = {32: "micropython", 64: "micropython-64"}
+_DEBIAN_NAMES = {
+    _MICROPYTHON[64]: "micropython",
+    **{tool: f"{tool}-openssl" for tool in programs.LIBCOAP_TOOLS},
+}
+_OPTIONAL = (_MICROPYTHON[32], *programs.LIBCOAP_TOOLS)
 _BY_HAND = (
     "install MicroPython 1.25 or newer (with tls and asyncio) and mosquitto 2.0 or newer (with "
     "mosquitto_passwd, mosquitto_pub and mosquitto_sub) by hand, for instance with `brew install "
@@ -45,12 +51,19 @@ class _Part(NamedTuple):
     install: Callable[[Report], None]
 
 
+class _Root(NamedTuple):
+    """A Debian root: what is in it."""
+
+    architecture: str
+    packages: list[str]
+
+
 class _Plan(NamedTuple):
     """What is taken from PATH, and what comes from which Debian root."""
 
     found: dict[str, Path]  # name in .cache/bin -> program of this machine
-    wanted: dict[str, list[str]]  # Debian's architecture -> packages
-    source: dict[str, str]  # name in .cache/bin -> architecture whose root holds it
+    wanted: dict[str, _Root]  # name of a root -> what it must hold
+    source: dict[str, str]  # name in .cache/bin -> name of the root that holds it
     missing: dict[str, str]  # name in .cache/bin -> why this machine cannot have it
 
 
@@ -99,11 +112,11 @@ def _install() -> None:
     pip = sdks.pip_command(CACHE)
     environment = _folder("sdks", sdks.LOCK.read_text(), sys.version, sys.base_prefix)
     roots = {
-        name: _folder(f"debian-{name}", debian.SUITE, *packages)
-        for name, packages in plan.wanted.items()
+        name: _folder(f"debian-{name}", debian.SUITE, *root.packages)
+        for name, root in plan.wanted.items()
     }
     parts = [
-        *(_Part(_title(plan, name), _root(name, roots[name], plan)) for name in plan.wanted),
+        *(_Part(_title(root), _fetch(root, roots[name])) for name, root in plan.wanted.items()),
         _Part("umqtt.simple", lambda report: _umqtt(pip, report)),
         _Part(
             "the clouds' SDKs",
@@ -130,7 +143,7 @@ def _plan() -> _Plan:
         if program:
             plan.found[name] = program
         elif bits in family:
-            plan.wanted.setdefault(family[bits], []).append("micropython")
+            plan.wanted[family[bits]] = _Root(family[bits], ["micropython"])
             plan.source[name] = family[bits]
         elif bits == 32:
             plan.missing[name] = _no_narrow("no 32-bit MicroPython is on PATH")
@@ -141,14 +154,34 @@ def _plan() -> _Plan:
     if tools:
         plan.found.update(tools)
     elif own:
-        plan.wanted.setdefault(own, []).extend(["mosquitto", "mosquitto-clients"])
+        root = plan.wanted.setdefault(own, _Root(own, []))
+        root.packages.extend(["mosquitto", "mosquitto-clients"])
         plan.source.update(dict.fromkeys(programs.MOSQUITTO_TOOLS, own))
     else:
         plan.missing["mosquitto"] = "mosquitto"
-    if plan.missing.keys() - {_MICROPYTHON[32]}:
+    _plan_libcoap(plan, own)
+    if plan.missing.keys() - set(_OPTIONAL):
         looked = "".join(f"; {reason}" for reason in dict.fromkeys(refused))
         raise UserError(f"this machine has no apt-get and dpkg-deb{looked}; {_BY_HAND}")
     return plan
+
+
+def _plan_libcoap(plan: _Plan, own: str) -> None:
+    """In a root of its own, so that the others need not be fetched again."""
+    tools, reasons = programs.libcoap_on_path(BIN)
+    if tools:
+        plan.found.update(tools)
+    elif own:
+        name = f"libcoap-{own}"
+        plan.wanted[name] = _Root(own, ["libcoap3-bin"])
+        plan.source.update(dict.fromkeys(programs.LIBCOAP_TOOLS, name))
+    else:
+        reason = "; ".join(["no libcoap 4.3 or newer with DTLS is on PATH", *reasons])
+        plan.missing.update(dict.fromkeys(programs.LIBCOAP_TOOLS, _no_libcoap(reason)))
+
+
+def _no_libcoap(reason: str) -> str:
+    return f"this machine has no libcoap ({reason}); tests against it are skipped"
 
 
 def _no_narrow(reason: str) -> str:
@@ -158,15 +191,14 @@ def _no_narrow(reason: str) -> str:
     )
 
 
-def _title(plan: _Plan, architecture: str) -> str:
-    names = [name for name in ("micropython", "mosquitto") if name in plan.wanted[architecture]]
-    return f"{' and '.join(names)} ({architecture})"
+def _title(root: _Root) -> str:
+    names = dict.fromkeys(package.partition("-")[0] for package in root.packages)
+    return f"{' and '.join(names)} ({root.architecture})"
 
 
-def _root(architecture: str, folder: Path, plan: _Plan) -> Callable[[Report], None]:
+def _fetch(root: _Root, folder: Path) -> Callable[[Report], None]:
     def install(report: Report) -> None:
-        packages = plan.wanted[architecture]
-        _once(folder, lambda new: debian.fetch(new, architecture, packages, report))
+        _once(folder, lambda new: debian.fetch(new, root.architecture, root.packages, report))
 
     return install
 
@@ -251,27 +283,30 @@ def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:
     for name, program in plan.found.items():
         programs.wrap(BIN / name, program)
         files += [BIN / name, program]
-    for name, architecture in plan.source.items():
+    for name, root in plan.source.items():
         staged = BIN / f".{name}.staged"
-        programs.wrap_loader(staged, roots[architecture], name.partition("-")[0])
+        programs.wrap_loader(staged, roots[root], _DEBIAN_NAMES.get(name, name))
         reason = _refusal(staged, name)
-        if reason and name == _MICROPYTHON[32]:
-            missing[name] = _no_narrow(f"Debian's for {architecture} {reason}")
+        if reason and name in _OPTIONAL:
+            because = f"Debian's for {plan.wanted[root].architecture} {reason}"
+            narrow = name == _MICROPYTHON[32]
+            missing[name] = _no_narrow(because) if narrow else _no_libcoap(because)
             staged.unlink()
             continue
         if reason:
             raise UserError(f"{name} from Debian's suite {debian.SUITE} {reason}; {_BY_HAND}")
         staged.replace(BIN / name)
         files.append(BIN / name)
-    for name in _MICROPYTHON.values():
+    for name in _OPTIONAL:
         note = (BIN / name).with_suffix(".missing")
         if name in missing:
             (BIN / name).unlink(missing_ok=True)
             note.write_text(missing[name] + "\n")
-            errors.print(f"signet: {missing[name]}", markup=False, soft_wrap=True)
             files.append(note)
         else:
             note.unlink(missing_ok=True)
+    for reason in dict.fromkeys(missing.values()):
+        errors.print(f"signet: {reason}", markup=False, soft_wrap=True)
     return files
 
 
@@ -279,6 +314,8 @@ def _refusal(program: Path, name: str) -> str | None:
     for bits, known in _MICROPYTHON.items():
         if name == known:
             return programs.refuse_micropython(program, bits)
+    if name in programs.LIBCOAP_TOOLS:
+        return programs.refuse_libcoap(program)
     return programs.refuse_mosquitto(program) if name == "mosquitto" else None
 
 

@@ -13,6 +13,8 @@ from tools.toolchain.run import RunError, run
 
 MICROPYTHON_AT_LEAST = (1, 25)
 MOSQUITTO_AT_LEAST = (2, 0)
+LIBCOAP_AT_LEAST = (4, 3)
+LIBCOAP_TOOLS = ("coap-server", "coap-client")
 MOSQUITTO_TOOLS = ("mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub")
 
 # What the board's code and the virtual board need; prints version and word size.
@@ -61,6 +63,25 @@ def refuse_mosquitto(program: Path) -> str | None:
     return None
 
 
+def refuse_libcoap(program: Path) -> str | None:
+    """Say why a program is not of a libcoap that is new enough and has DTLS; None when it is."""
+    try:
+        done = subprocess.run(
+            [program, "-h"], capture_output=True, text=True, check=False, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "does not run here"
+    found = re.search(r"^coap-\S+ v(\d+)\.(\d+)", done.stderr, re.MULTILINE)
+    if not found:
+        return "is not libcoap's or does not run here"
+    version = (int(found[1]), int(found[2]))
+    if version < LIBCOAP_AT_LEAST:
+        return f"is {_dotted(version)}, older than {_dotted(LIBCOAP_AT_LEAST)}"
+    if not re.search(r"^\(DTLS.* PKI\b", done.stderr, re.MULTILINE):
+        return "is built without DTLS"
+    return None
+
+
 def micropython_on_path(bits: int, own: Path) -> tuple[Path | None, list[str]]:
     """Find a MicroPython that passes on PATH.
 
@@ -101,6 +122,25 @@ def mosquitto_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
         refused.append(f"{broker} {reason}")
         return {}, refused
     return {name: program for name, program in found.items() if program}, refused
+
+
+def libcoap_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
+    """Find both tools of libcoap on PATH.
+
+    own: folder to pass over.
+    returns: path by name, empty unless both pass; and why each was refused.
+    """
+    found: dict[str, Path] = {}
+    refused: list[str] = []
+    for tool in LIBCOAP_TOOLS:
+        for program in (f / name for f in _path(own) for name in (f"{tool}-openssl", tool)):
+            if tool in found or not os.access(program, os.X_OK):
+                continue
+            if reason := refuse_libcoap(program):
+                refused.append(f"{program} {reason}")
+            else:
+                found[tool] = program
+    return (found if len(found) == len(LIBCOAP_TOOLS) else {}), refused
 
 
 def _path(own: Path) -> Iterator[Path]:
