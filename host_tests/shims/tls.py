@@ -2,6 +2,7 @@
 
 Source: MicroPython 1.25 extmod/modtls_mbedtls.c. A wrapped stream reads from and writes to any
 object with `readinto` and `write`, whose None means "nothing now" and whose 0 means the end.
+DTLS is in tls_datagrams.py.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import tempfile
 
 PROTOCOL_TLS_CLIENT = 0
 PROTOCOL_TLS_SERVER = 1
+PROTOCOL_DTLS_CLIENT = 2
 CERT_NONE = 0
 CERT_OPTIONAL = 1
 CERT_REQUIRED = 2
@@ -34,6 +36,13 @@ _NOT_SIGNED = "The certificate is not correctly signed by the trusted CA\n"
 
 class SSLContext:
     """As on a board: a client verifies unless told otherwise."""
+
+    def __new__(cls, protocol):
+        if protocol == PROTOCOL_DTLS_CLIENT:
+            from tls_datagrams import Context  # pyOpenSSL takes its time
+
+            return Context()
+        return super().__new__(cls)
 
     def __init__(self, protocol):
         self._server = protocol == PROTOCOL_TLS_SERVER

@@ -11,7 +11,8 @@ import socket
 HOST = "127.0.0.1"
 
 
-def _socket():
+def open_socket():
+    """A UDP socket with a port of its own."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
     sock.bind((HOST, 0))
@@ -58,7 +59,7 @@ class Server(asyncio.DatagramProtocol):
         self._behaviours = behaviours
         self._received = received
         self._changed = changed
-        self._own, self._other = _socket(), _socket()
+        self._own, self._other = open_socket(), open_socket()
         self._peers = {}
         self._tasks = set()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from host_tests.portable.host import behaviours, datagrams
 from host_tests.portable.host.broker import PASSWORD, USER, Broker
 from host_tests.portable.host.certificates import NAME, Certificates
+from tools.twin import dtls
 from tools.ui import UserError
 
 _HOST = "127.0.0.1"
@@ -88,14 +89,19 @@ class Servers:
             broker = Broker(self._house.folder)
             self._running.append(broker)
             return {"host": _HOST, "port": broker.port, "user": USER, "password": PASSWORD}
+        if (kind, *rest) == ("coap", "plugtest"):
+            return self._plugtest()
         if rest == ("refused",):
             closed = socket.socket()  # bound, so that nobody else takes it, but not listening
             closed.bind((_HOST, 0))
             self._running.append(closed)
             return {"host": _HOST, "port": closed.getsockname()[1]}
         if kind == "udp":
-            host, port = self._datagrams(name, rest)
+            host, port = self._house.run(self._datagrams(name, rest))
             return {"host": host, "port": port}
+        if kind == "dtls":
+            host, port = self._house.run(self._terminate(name, rest[0], rest[1:]))
+            return {"host": host, "port": port, **self._trust()}
         endpoint, context = {}, None
         if kind == "tls":
             endpoint, context = self._tls(rest[0])
@@ -105,23 +111,40 @@ class Servers:
         host, port = self._listen(self._handler(name, rest), context)
         return {"host": host, "port": port, **endpoint}
 
-    def _tls(self, certificate):
-        certificates = self._house.certificates
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.chain(certificate))
-        return {
-            "name": NAME,
-            "ca": str(certificates.ca),
-            "ca_der": str(certificates.ca_der),
-        }, context
+    def _plugtest(self):
+        from host_tests.portable.host.plugtest import Plugtest  # aiocoap takes a while to import
 
-    def _datagrams(self, name, rest):
+        server = Plugtest()
+        self._running.append(server)
+        return self._house.run(server.start())
+
+    def _tls(self, certificate):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._house.certificates.chain(certificate))
+        return self._trust(), context
+
+    def _trust(self):
+        certificates = self._house.certificates
+        return {"name": NAME, "ca": str(certificates.ca), "ca_der": str(certificates.ca_der)}
+
+    async def _datagrams(self, name, rest):
         server = datagrams.Server(
             _scripts(name, rest, datagrams), self._recorders[name], self._house.changed
         )
-        address = self._house.run(server.start())
+        address = await server.start()
         self._running.append(server)
         return address
+
+    async def _terminate(self, name, certificate, rest):
+        """DTLS in front of a UDP server that has the behaviour."""
+        listener = datagrams.open_socket()
+        terminator = await dtls.serve(
+            listener,
+            self._house.certificates.chain(certificate),
+            await self._datagrams(name, rest),
+        )
+        self._running.append(terminator)
+        return listener.getsockname()
 
     def _handler(self, name, rest):
         scripts = _scripts(name, rest, behaviours)

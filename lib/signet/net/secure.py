@@ -35,12 +35,13 @@ _CURES = (
 # A place in the heap for `wrap_socket`, kept while there is no connection: an old heap has no
 # other piece of that size (`gc.mem_info`: 12 KiB free, none larger than 400 bytes).
 _PLACE_BYTES = const(1024)
-_place = []
+place = []
 
 
-def _keep_place():
+def keep_place():
+    """Holds the place again, if it is still there."""
     try:
-        _place[:] = [bytearray(_PLACE_BYTES)]
+        place[:] = [bytearray(_PLACE_BYTES)]
     except MemoryError:
         pass
 
@@ -77,23 +78,29 @@ class _Feed(io.IOBase):
         return argument if request == _POLL else 0
 
 
-def context(ca):
+def context(ca, datagrams=False):
     """Makes what every connection shares: whom to trust.  Once, while the heap is in one piece.
 
     Args:
         ca: bytes, one or more CA certificates, PEM or DER.
+        datagrams: bool, True for DTLS.
     Returns:
         tls.SSLContext that verifies.
     Raises:
-        ConfigError: `ca` holds no certificate.
+        ConfigError: `ca` holds no certificate, or this firmware has no DTLS.
     """
-    trust = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    if datagrams:
+        from signet.net import dtls
+
+        trust = dtls.context()
+    else:
+        trust = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     trust.verify_mode = tls.CERT_REQUIRED
     try:
         trust.load_verify_locations(ca)
     except (ValueError, OSError):
         raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
-    _keep_place()
+    keep_place()
     return trust
 
 
@@ -114,13 +121,13 @@ class TlsChannel:
         self._channel = channel
         self.wait = channel.wait
         self._feed = feed = _Feed(channel, deadline)
-        _place.clear()
+        place.clear()
         try:
             self._tls = trust.wrap_socket(feed, server_hostname=host)
         except (ValueError, OSError) as error:
             channel.close()
-            _keep_place()
-            raise _explain(error, host, feed)
+            keep_place()
+            raise explain(error, host, feed)
         feed.deadline = None
 
     def readinto(self, buffer):
@@ -145,10 +152,11 @@ class TlsChannel:
             pass
         self._channel.close()
         self._tls = None
-        _keep_place()
+        keep_place()
 
 
-def _explain(error, host, feed):
+def explain(error, host, feed):
+    """Makes Untrusted or Lost of what a handshake has raised; feed: its stream, with `error`."""
     if feed.error:
         return Lost("TLS handshake with {}: {}".format(host, feed.error))
     text = str(error)

@@ -1,0 +1,182 @@
+"""How does a datagram channel become a verified DTLS 1.2 channel (RFC 6347)?
+
+DTLS reads and writes through `_Feed`, a stream of ours over any datagram channel, a modem's too.
+The handshake is driven from here, with a deadline of ours: inside MicroPython it cannot be bounded
+and, on a blocking socket, never retransmits.  Only `recv` gives one record for each call; `read`
+and `readinto` join them (extmod/modtls_mbedtls.c of MicroPython 1.25).
+
+There is no resumption and no Connection ID: when a NAT gives the board another port, the server
+hears nothing more and says nothing.  Who gets no answers opens a new channel.
+"""
+
+import io
+
+import tls
+from micropython import const
+
+from signet import clock
+from signet.errors import ConfigError, Lost
+from signet.net.secure import explain, keep_place, place
+
+_LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
+
+# A ClientHello with these has 160 bytes, not 350.  The last is the one that RFC 7252 section
+# 9.1.3.3 prescribes, and not every port has it.
+_SUITES = [
+    "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256",
+    "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256",
+    "TLS-ECDHE-ECDSA-WITH-AES-128-CBC-SHA256",
+    "TLS-ECDHE-RSA-WITH-AES-128-CBC-SHA256",
+    "TLS-ECDHE-ECDSA-WITH-AES-128-CCM-8",
+]
+
+
+def context():
+    """Makes the tls.SSLContext that `secure.context` gives its CA.
+
+    Raises:
+        ConfigError: this firmware has no DTLS.
+    """
+    protocol = getattr(tls, "PROTOCOL_DTLS_CLIENT", None)
+    if protocol is None:
+        raise ConfigError("tls", "this firmware has no DTLS, MicroPython 1.25 has it", "false")
+    trust = tls.SSLContext(protocol)
+    try:
+        trust.set_ciphers(_SUITES)
+    except OSError:
+        trust.set_ciphers(_SUITES[:-1])
+    return trust
+
+
+class _Feed(io.IOBase):
+    """The stream below DTLS, a datagram for each call; errors are kept, not raised through C."""
+
+    def __init__(self, channel):
+        self._channel = channel
+        self.error = None
+        self.replies = None
+        self.sent = True
+
+    def readinto(self, buffer):
+        try:
+            datagram = self._channel.receive()
+        except Lost as error:
+            self.error = error
+            return None
+        if datagram is None:
+            return None
+        size = len(datagram)
+        buffer[:size] = datagram
+        return size
+
+    def write(self, buffer):
+        try:
+            self.sent = self._channel.send(buffer, self.replies)
+        except Lost as error:
+            self.error = error
+        return len(buffer)  # what did not go is lost on the way, which DTLS and CoAP expect
+
+    def ioctl(self, request, argument):
+        return 0
+
+
+class DtlsChannel:
+    """DTLS over a datagram channel, verified; the handshake is done when this returns.
+
+    Args:
+        channel: net.datagram.UdpChannel or a modem's; it belongs to this object from now on, and
+            takes larger datagrams than before when it can.
+        host: str, the name that the certificate must carry; sent as SNI.
+        trust: what `secure.context(ca, datagrams=True)` returned.
+        deadline: clock.Deadline of the handshake.
+    Raises:
+        Untrusted: the server's certificate is not the right one; says why.
+        Lost: the handshake failed, or nobody answered in time.
+    Attributes:
+        address, ignored: those of the channel below.
+    """
+
+    def __init__(self, channel, host, trust, deadline):
+        self._channel = channel
+        self.address = channel.address
+        self.replies = None
+        channel.largest = _LARGEST
+        self._feed = feed = _Feed(channel)
+        self._early = None  # came with the end of the handshake
+        self._more = False
+        place.clear()
+        try:
+            self._tls = trust.wrap_socket(
+                feed, do_handshake_on_connect=False, server_hostname=host
+            )
+            self._shake_hands(deadline)
+        except (ValueError, OSError, Lost) as error:
+            channel.close()
+            keep_place()
+            raise explain(error, host, feed)
+
+    def _shake_hands(self, deadline):
+        while True:
+            self._early = self._do(self._tls.recv, _LARGEST)
+            # None until the handshake is over, then the server's certificate
+            if self._early or self._tls.getpeercert(True):
+                return
+            if deadline.expired():
+                raise Lost("no answer in time")
+            self._channel.wait(min(deadline.remaining_ms(), clock.WAIT_SLICE_MS))
+            clock.waited()
+
+    def _do(self, operation, argument):
+        feed = self._feed
+        try:
+            result = operation(argument)
+        except OSError as error:
+            raise feed.error or Lost("DTLS: {}".format(error))
+        if feed.error:
+            raise feed.error
+        if result == b"":
+            raise Lost("closed by the peer")
+        return result
+
+    def send(self, datagram, replies=None):
+        """Hands one datagram to the network, in one record.
+
+        Args:
+            datagram: bytes-like, not empty.
+            replies: as in UdpChannel.
+        Returns:
+            True; or False when it could not go now, which is as good as lost on the way.
+        Raises:
+            Lost: the peer has ended the session, or there is no network.
+        """
+        self.replies = self._feed.replies = replies
+        return self._do(self._tls.write, datagram) is not None and self._feed.sent
+
+    def receive(self):
+        """Returns the bytes of one datagram, or None if there is none now.
+
+        Raises:
+            Lost: the peer has ended the session, or there is no network.
+        """
+        datagram, self._early = self._early, None
+        if datagram is None:
+            datagram = self._do(self._tls.recv, _LARGEST)
+        self._more = datagram is not None  # one datagram may have brought several records
+        return datagram
+
+    def wait(self, timeout_ms):
+        """Returns True when there may be something to read, False after `timeout_ms`, an int."""
+        return self._more or self._channel.wait(timeout_ms)
+
+    def close(self):
+        """Ends the session without a word, which would wake the radio; harmless when closed."""
+        if self._tls is not None:
+            self._tls.close()
+            self._tls = None
+            self._channel.close()
+            keep_place()
+
+    @property
+    def ignored(self):
+        """int, see UdpChannel."""
+        return self._channel.ignored
