@@ -119,6 +119,14 @@ def lines(name):
     raise OSError("no vectors " + name)
 
 
+def scratch(name):
+    """Returns a path that no other test uses, for a file that goes with the test run."""
+    import os
+    from binascii import hexlify
+
+    return "{}/{}-{}".format(_context["vectors"][-1], hexlify(os.urandom(4)).decode(), name)
+
+
 def raises(error_class, function, *args, **kwargs):
     """Calls the function and returns the error it raises; fails if it raises none, or another."""
     try:
