@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
-
-_PORTS = ("enos", "alibaba", "alibaba-tls", "watson", "watson-tls")
 
 
 class Twin(TwinProcess):
     """`signet twin` on free ports, and what tests ask of it.
 
     folder: where its state, its ready file and its output go; keep one to keep its registry.
+    options: further ones of its command line, for example "--loss", "30%".
     """
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, dict.fromkeys(_PORTS, 0))
+    def __init__(self, folder: Path, *options: str) -> None:
+        super().__init__(folder, {door.key: 0 for door in DOORS}, options)
 
     def device(self, cloud: str) -> dict[str, str]:
         """The ready device of a cloud: identity and secret, in the cloud's own words."""
@@ -27,7 +27,7 @@ class Twin(TwinProcess):
         return device
 
     def way(self, cloud: str, name: str = "mqtt") -> dict[str, Any]:
-        """Address, port, TLS and host name of a way in: "mqtt" or "mqtts"."""
+        """Address, port, TLS and host name of a way in: "mqtt", "mqtts", "coap" or "coaps"."""
         way: dict[str, Any] = self.ready["clouds"][cloud]["ways"][name]
         return way
 
@@ -70,7 +70,7 @@ class Twin(TwinProcess):
         )
 
     def fault(self, name: str, **values: Any) -> None:
-        """kill_broker, start_broker, drop_connections, swallow_replies, swallow_pubacks (n=1)."""
+        """Break something: tools/twin/control.py lists the faults and their values."""
         self.ask({"do": "fault", "fault": name, **values})
 
     def wait_for_output(self, text: str, timeout_s: float = 20.0) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from host_tests.support import Twin
 from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
+from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
 from tools.twin.twin import open_store
 
@@ -84,8 +85,10 @@ def test_the_ready_file_names_every_way_in_and_all_of_them_accept(twin: Twin) ->
     assert set(twin.ready["clouds"]) == {"enos", "alibaba", "watson"}
     assert twin.ready["pid"] == twin.process.pid if twin.process else False
     for entry in twin.ready["clouds"].values():
-        for way in entry["ways"].values():
-            Raw(way).socket.close()
+        for name, way in entry["ways"].items():
+            if name.startswith("mqtt"):
+                Raw(way).socket.close()
+    assert {"coap", "coaps"} < set(twin.ready["clouds"]["alibaba"]["ways"])
 
 
 def test_ca_devices_and_messages_outlive_a_restart(tmp_path: Path) -> None:
@@ -111,7 +114,7 @@ def test_two_twins_run_side_by_side_and_one_folder_has_one(twin: Twin, own_twin:
 
 def test_a_taken_port_that_was_asked_for_is_one_clear_error(twin: Twin, tmp_path: Path) -> None:
     port = twin.way("enos")["port"]
-    refused = _run("--state", tmp_path / "state", "--enos-port", port)
+    refused = _run("--state", tmp_path / "state", "--port", f"enos-mqtt={port}")
     assert refused.returncode == 2
     assert str(port) in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -126,8 +129,14 @@ def test_a_ready_file_without_a_folder_is_one_clear_error(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--enos-port", "99999"), "equal to 65535"),
-        (("--enos-port", "-4"), "equal to 0"),
+        (("--port", "enos-mqtt=99999"), "a port is 0 to 65535"),
+        (("--port", "enos-mqtt=-4"), "a port is 0 to 65535"),
+        (("--port", "enos-mqtt"), "a port is 0 to 65535"),
+        (("--port", "enos=0"), "no door 'enos'; --port takes enos-mqtt=11883, alibaba-mqtt=1883"),
+        (("--loss", "130%"), "write it as 0.3 or 30%"),
+        (("--loss", "much"), "write it as 0.3 or 30%"),
+        (("--reorder", "-0.1"), "write it as 0.3 or 30%"),
+        (("--delay-ms", "-1"), "equal to 0"),
         (("--state", __file__), "is a file"),
         (("--state", "/dev/null/twin"), "/dev/null/twin: Not a directory"),
         (("--ready-file", "."), "is a directory"),
@@ -148,8 +157,8 @@ def test_a_door_that_moved_says_so_and_hints_can_be_copied(tmp_path: Path) -> No
         with contextlib.suppress(OSError):  # taken by somebody else: as good
             taken.bind(("127.0.0.1", 11883))
             taken.listen()
-        ports = ("alibaba", "alibaba-tls", "watson", "watson-tls")
-        with TwinProcess(tmp_path, dict.fromkeys(ports, 0)) as twin:
+        free = {door.key: 0 for door in DOORS if door.key != "enos-mqtt"}
+        with TwinProcess(tmp_path, free) as twin:
             port = twin.ready["clouds"]["enos"]["ways"]["mqtt"]["port"]
             wait_until(lambda: "Ctrl-C ends it" in twin.output())
             printed = twin.output()
@@ -189,6 +198,24 @@ def test_config_prints_a_device_json_for_the_ready_device(twin: Twin, tls: bool)
         **twin.device("watson"),
     }
     assert (f"--ca {twin.ready['ca_file']}" in done.stderr) == tls
+
+
+@pytest.mark.parametrize("way", ["coap", "coaps"])
+def test_config_prints_a_device_json_for_each_way_of_coap(twin: Twin, way: str) -> None:
+    done = _run("config", "alibaba", "--way", way, "--state", twin.state)
+    assert json.loads(done.stdout) == {
+        "cloud": "alibaba",
+        "way": "coap",
+        **twin.way("alibaba", way),
+        **twin.device("alibaba"),
+    }
+    assert (f"--ca {twin.ready['ca_file']}" in done.stderr) == (way == "coaps")
+
+
+def test_config_for_a_way_that_is_not_there_names_those_that_are(twin: Twin) -> None:
+    refused = _run("config", "enos", "--way", "coap", "--state", twin.state)
+    assert refused.returncode == 2
+    assert "no way 'coap' to enos; use one of: mqtt" in refused.stderr
 
 
 def test_config_for_a_port_that_is_not_there_is_one_clear_error(twin: Twin) -> None:
@@ -280,8 +307,9 @@ def test_it_never_prints_a_secret(twin: Twin) -> None:
 
 def test_it_runs_with_no_terminal_and_closed_output(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
+    free = [word for door in DOORS for word in ("--port", f"{door.key}=0")]
     process = subprocess.Popen(
-        [_SIGNET, "twin", "--state", tmp_path / "s", "--ready-file", ready, "--enos-port", "0"],
+        [_SIGNET, "twin", "--state", tmp_path / "s", "--ready-file", ready, *free],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

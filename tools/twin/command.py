@@ -19,9 +19,11 @@ from rich.text import Text
 from tools.paths import CACHE
 from tools.twin import control
 from tools.twin.clouds import CLOUDS
+from tools.twin.listeners import DOORS
+from tools.twin.lossy import Losses
 from tools.twin.ready import RUNNING, device_config
 from tools.twin.store import Device, Store
-from tools.twin.twin import Options, Twin, open_store
+from tools.twin.twin import TOKEN_LIFE_S, Options, Twin, open_store
 from tools.ui import UserError, console, errors, signet
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
@@ -38,10 +40,7 @@ State = Annotated[
 ]
 
 
-def _port(usual: int) -> Any:
-    text = f"Port; 0 takes a free one. Default: {usual}, or a free one when that is taken."
-    return typer.Option(min=0, max=65535, help=text)
-
+_USUAL = ", ".join(f"{door.key}={door.port}" for door in DOORS)
 
 _STYLES = {
     "connected": "green",
@@ -65,27 +64,76 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         ),
     ] = None,
     state: State = _DEFAULT_STATE,
-    enos_port: Annotated[int | None, _port(11883)] = None,
-    alibaba_port: Annotated[int | None, _port(1883)] = None,
-    alibaba_tls_port: Annotated[int | None, _port(8883)] = None,
-    watson_port: Annotated[int | None, _port(1883)] = None,
-    watson_tls_port: Annotated[int | None, _port(8883)] = None,
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DOOR=PORT",
+            help=f"Port of a door; 0 takes a free one. Can be repeated. Default: {_USUAL}; each a"
+            " free one when that is taken.",
+        ),
+    ] = None,
+    loss: Annotated[
+        str, typer.Option(help="CoAP: share of lost datagrams, each direction: 0.3 or 30%.")
+    ] = "0",
+    duplicate: Annotated[str, typer.Option(help="CoAP: share that comes twice.")] = "0",
+    reorder: Annotated[str, typer.Option(help="CoAP: share that the next overtakes.")] = "0",
+    delay_ms: Annotated[
+        int, typer.Option(min=0, help="CoAP: how long each datagram is on its way.")
+    ] = 0,
+    rebind_every: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="CoAP: after so many datagrams of a device the next come from another source"
+            " port, as behind a NAT. 0: never.",
+        ),
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the random numbers for all that: the same run again.")
+    ] = 0,
+    token_life: Annotated[
+        float, typer.Option(min=0, help="CoAP: for how many seconds a token is good.")
+    ] = TOKEN_LIFE_S,
 ) -> None:
     """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
-    wanted = {
-        "enos-mqtt": enos_port,
-        "alibaba-mqtt": alibaba_port,
-        "alibaba-mqtts": alibaba_tls_port,
-        "watson-mqtt": watson_port,
-        "watson-mqtts": watson_tls_port,
-    }
-    ports = {key: port for key, port in wanted.items() if port is not None}
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise UserError(f"there is no folder {ready_file.absolute().parent} for the ready file")
-    options = Options(state, ready_file, ports)
+    losses = Losses(
+        _share("--loss", loss),
+        _share("--duplicate", duplicate),
+        _share("--reorder", reorder),
+        delay_ms,
+        rebind_every,
+        seed,
+    )
+    options = Options(state, ready_file, _ports(port or []), losses, token_life)
     asyncio.run(Twin(options, _print_event).run(lambda ready: _print_ready(ready, state)))
+
+
+def _ports(words: list[str]) -> dict[str, int]:
+    """The ports of `DOOR=PORT` words."""
+    ports = {}
+    for word in words:
+        key, _, number = word.partition("=")
+        if key not in (door.key for door in DOORS):
+            raise UserError(f"there is no door {key!r}; --port takes {_USUAL}, or other numbers")
+        if not (number.isdecimal() and int(number) <= 65535):
+            raise UserError(f"{number!r} is no port for {key}; a port is 0 to 65535")
+        ports[key] = int(number)
+    return ports
+
+
+def _share(option: str, text: str) -> float:
+    """The share that "0.3" or "30%" says."""
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        if 0.0 <= share <= 1.0:
+            return share
+    except ValueError:
+        pass
+    raise UserError(f"{option} {text!r} is no share; write it as 0.3 or 30%")
 
 
 @contextlib.contextmanager
@@ -203,17 +251,22 @@ def command(
 @app.command()
 def config(
     cloud: Annotated[str, typer.Argument(help="enos, alibaba or watson.")],
-    tls: Annotated[bool, typer.Option("--tls", help="For the port with TLS.")] = False,
+    way: Annotated[str, typer.Option(help="mqtt, coap, or coaps (CoAP over DTLS).")] = "mqtt",
+    tls: Annotated[bool, typer.Option("--tls", help="MQTT: for the port with TLS.")] = False,
     state: State = _DEFAULT_STATE,
 ) -> None:
     """Print a device.json for the running twin's ready device, SECRET INCLUDED."""
     _check_cloud(cloud)
     ready = _running(state)
-    way = "mqtts" if tls else "mqtt"
-    if way not in ready["clouds"][cloud]["ways"]:
-        raise UserError(f"the twin has no TLS port for {cloud}; leave out --tls")
+    ways = ready["clouds"][cloud]["ways"]
+    if tls and way == "mqtt":
+        way = "mqtts"
+        if way not in ways:
+            raise UserError(f"the twin has no TLS port for {cloud}; leave out --tls")
+    if way not in ways:
+        raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
     print(json.dumps(device_config(ready, cloud, way), indent=2))
-    if tls:
+    if ways[way]["tls"]:
         ca = shlex.quote(ready["ca_file"])
         errors.print(f"`signet board deploy` also needs: --ca {ca}", markup=False, soft_wrap=True)
 

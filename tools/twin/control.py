@@ -5,9 +5,12 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
 - {"do": "command", "cloud", "name", "data", "device"?, "timeout_s"?}: see `Hub.command`.
 - {"do": "messages", "cloud"?, "after"?}: {"messages": [...]} with ids above, oldest first, at
   most 1000; ask again with the last id for more.
+- {"do": "datagrams"}: {"datagrams": {DOOR: {"up": counts, "down": counts}}} of the CoAP doors; see
+  `lossy.Proxy`.
 - {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
-  drop_connections ("cloud"? for one cloud's alone), swallow_replies or swallow_pubacks ("n": how
-  many, default 1).
+  drop_connections ("cloud"? for one cloud's alone); swallow_replies, swallow_pubacks,
+  swallow_coap_replies or fail_auth ("n": how many, default 1); expire_tokens, forget_tokens,
+  restart_dtls; set_losses (the fields of `lossy.Losses`; those left out are 0).
 
 Errors come back as {"error": text}.
 """
@@ -29,13 +32,19 @@ _LINE_LIMIT = 1 << 20
 _REPLY_TIMEOUT_S = 10.0
 
 
-async def serve(hub: Hub, path: Path, faults: Mapping[str, Fault]) -> asyncio.Server:
+Datagrams = Callable[[], Mapping[str, Any]]
+"""Gives what passed the CoAP doors."""
+
+
+async def serve(
+    hub: Hub, path: Path, faults: Mapping[str, Fault], datagrams: Datagrams
+) -> asyncio.Server:
     """Answer requests on the socket `path`, whose folder must be private."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                answer = await _answer(hub, faults, line)
+                answer = await _answer(hub, faults, datagrams, line)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError, asyncio.CancelledError):
@@ -46,7 +55,9 @@ async def serve(hub: Hub, path: Path, faults: Mapping[str, Fault]) -> asyncio.Se
     return await asyncio.start_unix_server(accept, path, limit=_LINE_LIMIT)
 
 
-async def _answer(hub: Hub, faults: Mapping[str, Fault], line: bytes) -> dict[str, Any]:
+async def _answer(
+    hub: Hub, faults: Mapping[str, Fault], datagrams: Datagrams, line: bytes
+) -> dict[str, Any]:
     try:
         request = json.loads(line)
         what = request["do"]
@@ -61,6 +72,8 @@ async def _answer(hub: Hub, faults: Mapping[str, Fault], line: bytes) -> dict[st
         if what == "messages":
             after = int(request.get("after", 0))
             return {"messages": hub.store.messages(request.get("cloud"), after)}
+        if what == "datagrams":
+            return {"datagrams": datagrams()}
         if what == "fault":
             await faults[request["fault"]](request)
             return {"done": True}

@@ -50,7 +50,7 @@ class Hub:
         self.report = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
-        self.swallow = {"replies": 0, "pubacks": 0}
+        self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0}
         self.connections: set[Connection] = set()
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
         # Rises over restarts: a device may remember the ids it has served.
@@ -90,7 +90,7 @@ class Hub:
                 del self.sessions[key]
 
     def swallowed(self, what: str) -> bool:
-        """Whether a fault eats this reply or PUBACK; counts down."""
+        """Whether a fault eats this reply, PUBACK or login; counts down."""
         if self.swallow[what] == 0:
             return False
         self.swallow[what] -= 1

@@ -39,15 +39,24 @@ class Door:
         """How options name it."""
         return f"{self.cloud}-{self.way}"
 
+    @property
+    def kind(self) -> socket.SocketKind:
+        """Of its socket: CoAP goes over UDP."""
+        coap = self.way.startswith("coap")
+        return socket.SOCK_DGRAM if coap else socket.SOCK_STREAM
+
 
 DOORS = (
     Door("enos", "mqtt", "127.0.0.1", 11883, False, "mqtt.enos.test"),
     Door("alibaba", "mqtt", "127.0.0.2", 1883, False, "{product}.iot-as-mqtt.{region}"),
     Door("alibaba", "mqtts", "127.0.0.2", 8883, True, "{product}.iot-as-mqtt.{region}"),
+    Door("alibaba", "coap", "127.0.0.2", 5682, False, "{product}.coap.{link}"),
+    Door("alibaba", "coaps", "127.0.0.2", 5684, True, "{product}.coap.{link}"),
     Door("watson", "mqtt", "127.0.0.3", 1883, False, "{product}.messaging.{domain}"),
     Door("watson", "mqtts", "127.0.0.3", 8883, True, "{product}.messaging.{domain}"),
 )
 _REGION = "cn-shanghai.aliyuncs.com"
+_LINK = "cn-shanghai.link.aliyuncs.com"
 _DOMAIN = "internetofthings.ibmcloud.com"
 
 # What every server certificate of the twin may be called, beside the ready devices' hosts.
@@ -56,6 +65,8 @@ _NAMES = (
     "mqtt.enos.test",
     f"*.iot-as-mqtt.{_REGION}",
     "*.mqtt.iothub.aliyuncs.com",
+    f"*.coap.{_LINK}",
+    "*.coap.iothub.aliyuncs.com",
     f"*.messaging.{_DOMAIN}",
     "127.0.0.1",
     "127.0.0.2",
@@ -65,14 +76,18 @@ _NAMES = (
 
 def host(door: Door, product: str) -> str:
     """The host name of a door for a product key (Alibaba) or an org (Watson)."""
-    return door.host.format(product=product, region=_REGION, domain=_DOMAIN)
+    return door.host.format(product=product, region=_REGION, link=_LINK, domain=_DOMAIN)
 
 
-def server_context(authority: Authority, hosts: list[str], folder: Path) -> ssl.SSLContext:
-    """TLS 1.2 and up, with a certificate made for this run."""
+def certificate(authority: Authority, hosts: list[str], folder: Path) -> Path:
+    """A key and a certificate for this run, as one PEM file in `folder`."""
+    return authority.server(list(dict.fromkeys([*hosts, *_NAMES])), folder / "server.pem")
+
+
+def server_context(certificate_file: Path) -> ssl.SSLContext:
+    """TLS 1.2 and up, with a certificate and its key from one PEM file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    names = list(dict.fromkeys([*hosts, *_NAMES]))
-    context.load_cert_chain(authority.server(names, folder / "server.pem"))
+    context.load_cert_chain(certificate_file)
 
     def remember(secured: Any, server_name: str | None, _context: ssl.SSLContext) -> None:
         secured.signet_server_name = server_name  # the ssl module itself forgets it
@@ -82,18 +97,19 @@ def server_context(authority: Authority, hosts: list[str], folder: Path) -> ssl.
 
 
 def listen(door: Door, wanted: int | None) -> socket.socket:
-    """A listening socket. wanted: a port, 0 for a free one, None for the real one or a free one.
+    """A door's socket, bound, and listening where that is TCP.
 
+    wanted: a port, 0 for a free one, None for the real one or a free one.
     raises: UserError when a port that was asked for is taken.
     """
     for address in (door.address, "127.0.0.1"):  # macOS has only the latter without root
         try:
-            return _bind(address, door.port if wanted is None else wanted)
+            return bind(door.kind, address, door.port if wanted is None else wanted)
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 continue
             if wanted is None:
-                return _bind(address, 0)
+                return bind(door.kind, address, 0)
             reason = error.strerror or str(error)
             raise UserError(
                 f"cannot listen on {address}:{wanted} for {door.key}: {reason};"
@@ -102,16 +118,19 @@ def listen(door: Door, wanted: int | None) -> socket.socket:
     raise UserError(f"this machine has no loopback address {door.address} for {door.key}")
 
 
-def _bind(address: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def bind(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
+    """A bound socket; one for TCP listens. raises: OSError."""
+    bound = socket.socket(socket.AF_INET, kind)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen(_BACKLOG)
+        if kind == socket.SOCK_STREAM:  # with UDP this would let two share a port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            bound.listen(_BACKLOG)
     except OSError:
-        listener.close()
+        bound.close()
         raise
-    return listener
+    return bound
 
 
 async def serve(
@@ -128,7 +147,8 @@ async def serve(
             try:
                 await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
             except OSError as error:
-                hub.report(door.cloud, way.peer, "refused", f"TLS: {_explain(error)}")
+                text = getattr(error, "reason", None) or str(error)
+                hub.report(door.cloud, way.peer, "refused", f"TLS: {explain(text)}")
                 return
             secured = writer.get_extra_info("ssl_object")
             way.server_name = getattr(secured, "signet_server_name", None)
@@ -151,7 +171,9 @@ _HINTS = {
 }
 
 
-def _explain(error: OSError) -> str:
-    text = getattr(error, "reason", None) or str(error) or "connection lost in the handshake"
-    hint = next((hint for word, hint in _HINTS.items() if word in text), "")
+def explain(text: str) -> str:
+    """OpenSSL's reason why a handshake failed, with what to do about it where that is known."""
+    text = text or "connection lost in the handshake"
+    words = text.upper().replace(" ", "_")
+    hint = next((hint for word, hint in _HINTS.items() if word in words), "")
     return f"{text}: {hint}" if hint else text

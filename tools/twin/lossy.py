@@ -21,7 +21,7 @@ _HOLD_S = 0.25  # a datagram held back for reordering goes on alone after this
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """How bad the network is.
+    """How bad the network is. raises: ValueError for a share or a count that cannot be.
 
     drop, duplicate, reorder: share of the datagrams, 0.0 to 1.0. A reordered one is held back
     until the next of its direction and client has passed it, for 250 ms at most.
@@ -66,7 +66,7 @@ class Proxy:
     """The network between all clients of one server.
 
     counts: by "up" (to the server) and "down": how many "arrived", were "dropped", "duplicated",
-    "reordered", "forwarded", "swallowed"; and under "up" how many source ports were "rebound".
+    "reordered", "forwarded"; and under "up" how many source ports were "rebound".
     """
 
     def __init__(self, listener: socket.socket, backend: Address, losses: Losses) -> None:
@@ -74,7 +74,6 @@ class Proxy:
         self._backend = backend
         self._clients = udp.Clients(_MOST_CLIENTS, _IDLE_S, self._forget)
         self.counts: dict[str, Counter[str]] = {"up": Counter(), "down": Counter()}
-        self._swallow = 0
         self.change(losses)
         udp.receive(listener, self._from_client)
 
@@ -82,10 +81,6 @@ class Proxy:
         """From now on these losses, their random numbers from the start."""
         self._losses = losses
         self._random = {way: random.Random(f"{losses.seed} {way}") for way in ("up", "down")}  # noqa: S311
-
-    def swallow(self, count: int) -> None:
-        """Lose the next `count` datagrams of the server, whatever the losses are."""
-        self._swallow = count
 
     def close(self) -> None:
         """End every client and the listener."""
@@ -154,9 +149,5 @@ class Proxy:
         udp.send(client.socket, datagram)
 
     def _to_client(self, client: _Client, datagram: bytes) -> None:
-        if self._swallow:
-            self._swallow -= 1
-            self.counts["down"]["swallowed"] += 1
-            return
         self.counts["down"]["forwarded"] += 1
         udp.send(self._listener, datagram, client.address)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,16 +23,20 @@ class TwinProcess:
     """`signet twin` in a process that ends with ours; a context manager.
 
     folder: receives its state, its ready file and its output; keep one to keep its registry.
-    ports: by the names of its port options, for example {"enos": 0}; the others are its defaults.
+    ports: by door, for example {"enos-mqtt": 0}; the others are its defaults.
+    options: further ones of its command line, for example "--loss", "30%".
     """
 
-    def __init__(self, folder: Path, ports: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, folder: Path, ports: Mapping[str, int] | None = None, options: Sequence[str] = ()
+    ) -> None:
         self.state = folder / "twin"
         self.ready_file = folder / "twin-ready.json"
         self.output_file = folder / "twin.log"
         self.ready: dict[str, Any] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self._ports = ports or {}
+        self._options = options
 
     def start(self) -> Self:
         """Start it and return once every listener accepts.
@@ -42,8 +46,9 @@ class TwinProcess:
         program = Path(sys.executable).with_name("signet")
         command: list[str | Path] = [program, "twin"]
         command += ["--ready-file", self.ready_file, "--state", self.state]
-        for name, port in self._ports.items():
-            command += [f"--{name}-port", str(port)]
+        for door, port in self._ports.items():
+            command += ["--port", f"{door}={port}"]
+        command += self._options
         self.ready_file.parent.mkdir(parents=True, exist_ok=True)
         self.ready_file.unlink(missing_ok=True)
         with self.output_file.open("ab") as output:
@@ -101,7 +106,7 @@ class TwinProcess:
     def device_config(self, cloud: str, way: str = "mqtt") -> dict[str, Any]:
         """Returns what a device.json needs for the ready device of a cloud.
 
-        way: a way in of the ready file: "mqtt", or "mqtts" for TLS.
+        way: a way in of the ready file: "mqtt", "mqtts" for TLS, "coap", "coaps" for DTLS.
         """
         return device_config(self.ready, cloud, way)
 
@@ -110,6 +115,11 @@ class TwinProcess:
         request = {"do": "messages", "cloud": cloud, "after": after}
         messages: list[dict[str, Any]] = self.ask(request)["messages"]
         return messages
+
+    def datagrams(self) -> dict[str, Any]:
+        """Returns what passed each CoAP door: {"alibaba-coap": {"up": counts, "down": counts}}."""
+        datagrams: dict[str, Any] = self.ask({"do": "datagrams"})["datagrams"]
+        return datagrams
 
     def command(self, cloud: str, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Sends a command to the device on line; returns the twin's answer, with its "reply"."""

@@ -2,6 +2,7 @@
 
 {"pid", "ca_file", "control", "database", "clouds": {NAME: {"ways": {"mqtt": {"address", "port",
 "tls", "host"}, ...}, "device": identity, "application"?: identity}}}; "mqtts" is the way with TLS.
+"coap" (symmetric encryption) and "coaps" (DTLS) are Alibaba's over UDP.
 """
 
 from collections.abc import Mapping
@@ -18,13 +19,14 @@ def device_config(ready: Mapping[str, Any], cloud: str, way: str = "mqtt") -> di
     """
     entry = ready["clouds"][cloud]
     door = entry["ways"][way]
-    return {
+    config = {
         "cloud": cloud,
-        "way": "mqtt",
+        "way": way.removesuffix("s"),
         "host": door["host"],
         "address": door["address"],
         "port": door["port"],
         "tls": door["tls"],
-        "insecure": not door["tls"],
-        **entry["device"],
     }
+    if config["way"] == "mqtt":  # CoAP without DTLS encrypts by itself
+        config["insecure"] = not door["tls"]
+    return {**config, **entry["device"]}

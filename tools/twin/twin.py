@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +18,15 @@ from tools.pki.authority import Authority
 from tools.twin import control, listeners
 from tools.twin.broker import Broker
 from tools.twin.clouds import CLOUDS
+from tools.twin.coap_doors import CoapDoors
 from tools.twin.hub import Hub, Report
+from tools.twin.lossy import Losses
 from tools.twin.ready import RUNNING
 from tools.twin.store import Device, Store
 from tools.ui import UserError
+
+TOKEN_LIFE_S = 7 * 24 * 3600.0
+"""How long Alibaba Cloud says that a CoAP token is good."""
 
 _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
 
@@ -31,11 +37,14 @@ class Options:
 
     state: folder of CA, registry and messages. ready_file: written once every listener accepts.
     ports: by `Door.key`; 0 is a free port, an absent key the real port or a free one.
+    losses: of the network in front of the CoAP doors. token_life_s: of Alibaba's CoAP tokens.
     """
 
     state: Path
     ready_file: Path | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
+    losses: Losses = field(default_factory=Losses)
+    token_life_s: float = TOKEN_LIFE_S
 
 
 class Twin:
@@ -91,14 +100,21 @@ class Twin:
 
         products = {d.cloud: d.product.split("/")[0] for d in devices}
         hosts = [listeners.host(door, products[door.cloud]) for door in listeners.DOORS]
-        context = listeners.server_context(authority, hosts, folder)
+        certificate = listeners.certificate(authority, hosts, folder)
+        context = listeners.server_context(certificate)
+        coap = CoapDoors(hub, certificate, self._options.losses, self._options.token_life_s)
+        stack.push_async_callback(coap.close)
         clouds: dict[str, Any] = {}
         for door, host in zip(listeners.DOORS, hosts, strict=True):
             wanted = self._options.ports.get(door.key)
             listener = listeners.listen(door, wanted)
-            server = await listeners.serve(hub, door, listener, context if door.tls else None)
-            stack.callback(server.close)
             address, port = listener.getsockname()
+            if door.kind == socket.SOCK_DGRAM:
+                await coap.open(door, listener)
+            else:
+                secured = context if door.tls else None
+                server = await listeners.serve(hub, door, listener, secured)
+                stack.callback(server.close)
             if wanted is None and port != door.port:
                 text = f"port {door.port} of {address} is taken; it is at port {port} this time"
                 self._report("twin", door.key, "moved", text)
@@ -108,7 +124,8 @@ class Twin:
         for device in devices:
             clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
         path = folder / "control.sock"
-        server = await control.serve(hub, path, self._faults())
+        faults = {**self._faults(), **coap.faults()}
+        server = await control.serve(hub, path, faults, coap.datagrams)
         stack.callback(server.close)
         return {
             "pid": os.getpid(),
@@ -135,6 +152,8 @@ class Twin:
             "drop_connections": self._drop_connections,
             "swallow_replies": self._swallow("replies"),
             "swallow_pubacks": self._swallow("pubacks"),
+            "swallow_coap_replies": self._swallow("coap_replies"),
+            "fail_auth": self._swallow("auths"),
         }
 
     async def _kill_broker(self, _request: Mapping[str, Any]) -> None:

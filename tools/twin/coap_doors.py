@@ -1,0 +1,111 @@
+"""How does a datagram of a device reach Alibaba's CoAP rules: over which network, by DTLS or not?
+
+Door, lossy network, DTLS terminator on 5684, CoAP server: each a UDP socket on loopback. The
+network is always there, so that a running twin's can be made worse.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.twin import dtls, listeners, lossy
+from tools.twin.clouds.alibaba import Alibaba
+from tools.twin.clouds.alibaba_coap import AlibabaCoap
+from tools.twin.clouds.alibaba_token import Tokens
+from tools.twin.coap import Server
+from tools.twin.control import Fault
+from tools.twin.hub import Hub
+from tools.twin.listeners import Door
+from tools.twin.lossy import Losses
+
+
+class CoapDoors:
+    """Alibaba's CoAP ports of one twin.
+
+    certificate: PEM file with key and certificate. life_s: how long a token is good.
+    """
+
+    def __init__(self, hub: Hub, certificate: Path, losses: Losses, life_s: float) -> None:
+        self._hub = hub
+        self._certificate = certificate
+        self._losses = losses
+        self._tokens = Tokens(life_s)
+        cloud = hub.clouds["alibaba"]
+        assert isinstance(cloud, Alibaba)
+        self._rules = AlibabaCoap(cloud, self._tokens, self._report, self._fails)
+        self._servers: list[Server] = []
+        self._terminators: list[dtls.Terminator] = []
+        self._networks: dict[str, lossy.Proxy] = {}
+
+    def _report(self, device: str, kind: str, text: str) -> None:
+        self._hub.report("alibaba", device, kind, text)
+
+    def _fails(self) -> bool:
+        return self._hub.swallowed("auths")
+
+    def _lost(self) -> bool:
+        if not self._hub.swallowed("coap_replies"):
+            return False
+        self._hub.report("alibaba", "CoAP", "fault", "a reply was swallowed")
+        return True
+
+    async def open(self, door: Door, listener: socket.socket) -> None:
+        """Serve on a bound socket."""
+        behind = _free()
+        server = Server(behind, lambda request: self._rules.answer(request, door.tls), self._lost)
+        self._servers.append(server)
+        backend = server.address
+        if door.tls:
+            behind = _free()
+            backend = behind.getsockname()
+            self._terminators.append(
+                await dtls.serve(behind, self._certificate, server.address, self._refused)
+            )
+        self._networks[door.key] = await lossy.serve(listener, backend, self._losses)
+
+    def _refused(self, peer: str, reason: str) -> None:
+        self._report(peer, "refused", f"DTLS: {listeners.explain(reason)}")
+
+    async def close(self) -> None:
+        """End all of it."""
+        for network in self._networks.values():
+            network.close()
+        for terminator in self._terminators:
+            terminator.close()
+        for server in self._servers:
+            await server.close()
+
+    def datagrams(self) -> dict[str, Any]:
+        """What passed since the start, by door: see `lossy.Proxy.counts`."""
+        return {key: network.counts for key, network in self._networks.items()}
+
+    def faults(self) -> dict[str, Fault]:
+        """What control requests may break."""
+        return {
+            "expire_tokens": _quickly(lambda _: self._tokens.expire()),
+            "forget_tokens": _quickly(lambda _: self._tokens.forget()),
+            "restart_dtls": _quickly(lambda _: self._restart_dtls()),
+            "set_losses": _quickly(self._set_losses),
+        }
+
+    def _restart_dtls(self) -> None:
+        for terminator in self._terminators:
+            terminator.forget()
+
+    def _set_losses(self, request: Mapping[str, Any]) -> None:
+        names = Losses.__dataclass_fields__
+        losses = Losses(**{name: request[name] for name in names if name in request})
+        for network in self._networks.values():
+            network.change(losses)
+
+
+def _free() -> socket.socket:
+    return listeners.bind(socket.SOCK_DGRAM, "127.0.0.1", 0)
+
+
+def _quickly(act: Callable[[Mapping[str, Any]], None]) -> Fault:
+    async def fault(request: Mapping[str, Any]) -> None:
+        act(request)
+
+    return fault
