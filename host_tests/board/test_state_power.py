@@ -1,0 +1,71 @@
+"""Does signet/state.py keep its promises whichever write to a board's flash the power cuts?"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools import toolchain
+from tools.board.virtual import VirtualBoard
+from tools.paths import LIB
+
+# Reserves and saves in a loop; a small limit, so that the file is written anew several times.
+_MAIN = """
+from signet.state import State
+kept = State("state.log", 150)
+print("start", kept.values)
+for _ in range(40):
+    number = kept.reserve("seq", 3)
+    print("number", number)
+    kept.save({"saved": number, "token": "t" * 30})
+    print("saved", number)
+print("done")
+"""
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> VirtualBoard:
+    """A board, 32 bits where there are such, with the program on it; it is off."""
+    (tmp_path / "main.py").write_text(_MAIN)
+    board = VirtualBoard(tmp_path / "board", bits=toolchain.word_sizes()[0]).create(256)
+    steps = ["fs", "mkdir", "/lib", "+", "fs", "mkdir", "/lib/signet"]
+    for name in ("__init__.py", "errors.py", "state.py"):
+        steps += ["+", "fs", "cp", str(LIB / "signet" / name), f":/lib/signet/{name}"]
+    steps += ["+", "fs", "cp", str(tmp_path / "main.py"), ":/main.py"]
+    with board:
+        command = [*toolchain.mpremote(), "connect", board.device, *steps]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return board
+
+
+def test_no_number_repeats_and_no_value_is_half_saved_whichever_write_fails(
+    board: VirtualBoard,
+) -> None:
+    last = attempted = saved = -1
+    number = ended = 0
+    with board:
+        board.power_cut()
+        while ended < 3:  # the last lives come to their end
+            number += 1
+            before = len(board.output())
+            board.start(cut_at_write=number)
+            while not (cut := board.wait_for_cut(0.005)):
+                if "done" in board.output()[before:]:
+                    break
+            life = board.output()[before:]
+            board.power_cut()
+            ended += not cut
+            assert "Traceback" not in life and "Error" not in life, life
+            found = re.search(r"^start .*?'saved': (\d+)", life, re.MULTILINE)
+            assert saved == -1 or found, life
+            if found:
+                assert int(found[1]) in (saved, attempted), life
+                saved = int(found[1])
+            for what, value in re.findall(r"^(number|saved) (\d+)$", life, re.MULTILINE):
+                if what == "number":
+                    assert int(value) > last, life
+                    last = attempted = int(value)
+                else:
+                    saved = int(value)
+    assert number > 150
