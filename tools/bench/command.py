@@ -3,12 +3,20 @@
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tools import toolchain
+from tools.bench import programs
 from tools.ui import console, errors
 
 app = typer.Typer(no_args_is_help=True, help="Measure against peers.")
+
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    TimeElapsedColumn(),
+    TextColumn("left"),
+    TimeRemainingColumn(),
+)
 
 
 @app.callback()
@@ -27,10 +35,36 @@ def hmac(
     """Time and heap of one HMAC signature, against two bare hashes and micropython-lib's hmac."""
     from tools.bench import hmac as bench
 
-    steps = len(bench.HASHES) * len(toolchain.word_sizes() or [32])
+    steps = len(bench.HASHES) * len(programs.builds())
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("Measuring HMAC", total=steps)
         rows = bench.measure(rounds, key_bytes, message_bytes, lambda: progress.advance(task))
     for table in bench.tables(rows):
         console.print(table)
     console.print(bench.explanation(rounds, key_bytes, message_bytes), markup=False)
+
+
+@app.command()
+def fuzz(
+    cpython: Annotated[
+        int, typer.Option(min=0, help="Datagrams on CPython, in two processes.")
+    ] = 1_000_000,
+    micropython: Annotated[
+        int, typer.Option(min=0, help="Datagrams on each MicroPython.")
+    ] = 50_000,
+    seed: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The same seed gives the same datagrams.")
+    ] = 1,
+) -> None:
+    """Mutated datagrams into the CoAP codec and exchange: nothing but ProtocolError may come."""
+    from tools.bench import fuzz as bench
+
+    total = cpython + micropython * len(programs.builds())
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Fuzzing", total=total)
+        rows = bench.measure(cpython, micropython, seed, lambda n: progress.advance(task, n))
+    for table in bench.tables(rows):
+        console.print(table)
+    console.print(bench.verdict(rows), markup=False)
+    if not all(row.passed for row in rows):
+        raise typer.Exit(1)

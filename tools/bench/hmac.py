@@ -4,27 +4,19 @@ The measuring runs on MicroPython (`firmware/bench/measure_hmac.py`); this file 
 build and turns its times into a table.
 """
 
-import json
-import os
 import statistics
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from rich import box
 from rich.table import Table
 
-from tools import toolchain
-from tools.paths import CACHE, LIB, ROOT
-from tools.ui import UserError
+from tools.bench import programs
 
 HASHES = ("md5", "sha1", "sha256")
 CONTENDERS = ("bare", "signer", "peer")
-HEAP = "110k"
 GOAL_OVER_BARE = 1.10
 GOAL_UNDER_PEER = 10.0
-_BUILDS = {32: "i386", 64: "64-bit"}
-_ON_BOARD = ROOT / "firmware" / "bench"
 
 
 class Row(NamedTuple):
@@ -52,39 +44,14 @@ def measure(
     step: called after each hash.
     raises: UserError when there is no MicroPython, or when it fails.
     """
+    arguments = (str(rounds), str(key_bytes), str(message_bytes))
     rows = []
-    for bits in toolchain.word_sizes() or [32]:  # without any: the error that says what to do
-        for found in _run(bits, rounds, key_bytes, message_bytes):
-            rows.append(_row(_BUILDS[bits], found))
-            step()
+    for job, found in programs.run(
+        [programs.Job("measure_hmac", build, arguments) for build in programs.builds()]
+    ):
+        rows.append(_row(job.interpreter, found))
+        step()
     return rows
-
-
-def _run(bits: int, rounds: int, key_bytes: int, message_bytes: int) -> Iterator[dict[str, Any]]:
-    built = CACHE / "bench"
-    for source, name in ((LIB, "lib"), (_ON_BOARD, "on_board")):
-        toolchain.compile_tree(source, built / name)
-    arguments = map(str, (rounds, key_bytes, message_bytes))
-    with subprocess.Popen(
-        [toolchain.micropython(bits), "-X", f"heapsize={HEAP}", "-m", "measure_hmac", *arguments],
-        env={**os.environ, "MICROPYPATH": f"{built}/lib:{built}/on_board:.frozen"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        said = []
-        try:
-            for line in process.stdout:
-                if line.startswith("{"):
-                    yield json.loads(line)
-                else:
-                    said.append(line.strip())
-        finally:
-            process.kill()
-    if said:
-        raise UserError(f"measuring on {_BUILDS[bits]} MicroPython failed: {said[-1]}")
 
 
 def _row(build: str, found: dict[str, Any]) -> Row:
@@ -162,7 +129,7 @@ def explanation(rounds: int, key_bytes: int, message_bytes: int) -> str:
     """What was compared with what, and the goals."""
     return (
         f"{rounds} rounds in which the contenders take turns; key {key_bytes} B, "
-        f"message {message_bytes} B,\nheap {HEAP}. "
+        f"message {message_bytes} B,\nheap {programs.HEAP}. "
         "Ratios are medians over the rounds, each compared with itself.\n"
         "bare: two hash objects over joined input, the least that HMAC can do.\n"
         "peer: the algorithm of micropython-lib's hmac 3.4, written anew.\n"

@@ -1,0 +1,98 @@
+"""Does `signet bench fuzz` find what it looks for, and nothing in the code as it is?"""
+
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from tools.bench import command, fuzz, programs
+from tools.paths import LIB
+from tools.ui import UserError
+
+_DATAGRAMS = 3000
+
+
+@pytest.fixture(scope="module")
+def rows():
+    steps = []
+    found = fuzz.measure(2 * _DATAGRAMS, _DATAGRAMS, 7, steps.append)
+    assert sum(steps) == sum(row.datagrams for row in found)
+    return found
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """Fuzzes a copy of lib/ with a mistake in the exchange: `planted(old text, new text)`."""
+
+    def run(old, new, count=2 * _DATAGRAMS):
+        shutil.copytree(LIB, tmp_path / "lib")
+        file = tmp_path / "lib" / "signet" / "wire" / "exchange.py"
+        source = file.read_text()
+        assert old in source
+        file.write_text(source.replace(old, new))
+        return fuzz.measure(count, 0, 7, lambda _: None, tmp_path / "lib")
+
+    return run
+
+
+def test_nothing_but_protocol_error_comes_and_memory_does_not_grow(rows):
+    for row in rows:
+        assert row.first is None
+        assert row.passed, row
+        assert row.counts["accepted"] + row.counts["ProtocolError"] == row.datagrams
+
+
+def test_every_interpreter_makes_the_same_of_the_same_datagrams(rows):
+    one, other, *boards = rows
+    assert [row.interpreter for row in boards] == programs.builds()
+    for row in boards:
+        assert (row.counts, row.events, row.states) == (one.counts, one.events, one.states)
+    assert other.counts != one.counts, "two processes must not send the same"
+
+
+def test_the_exchange_meets_them_in_every_state_and_goes_on_answering(rows):
+    for row in rows:
+        assert min(row.states.values()) > _DATAGRAMS // 100
+        assert len(row.states) == 4
+        for kind in ("response", "acknowledged", "notification", "pong", "Lost", "ProtocolError"):
+            assert row.events[kind], kind
+        assert row.counts["clean"] > _DATAGRAMS // 256
+
+
+def test_an_exception_is_found_with_its_datagram(planted):
+    rows = planted("def _has_observe(message):", "def _has_observe(message):\n    b''[0]")
+    for row in rows:
+        assert not row.passed
+        assert row.first["error"].startswith("IndexError: ")
+        assert bytes.fromhex(row.first["datagram"])
+        assert "_has_observe" in row.first["trace"]
+    assert rows[0].first["datagram"] in fuzz.verdict(rows)
+
+
+def test_an_answer_to_another_request_is_found(planted):
+    rows = planted("message.token == self._token", "message.token")
+    assert "AssertionError: an answer to something else" in fuzz.verdict(rows)
+
+
+def test_growth_of_memory_is_found(planted):
+    rows = planted("self._seen = self._seen[1 - _SEEN :]", "pass")
+    assert all(row.growth > fuzz.GROWTH_BYTES for row in rows)
+    assert "memory grew from" in fuzz.verdict(rows)
+
+
+def test_a_hang_is_found(planted, monkeypatch):
+    monkeypatch.setattr(programs, "_SILENCE_S", 1.0)
+    with pytest.raises(UserError, match="fuzz_coap on CPython has said nothing for 1 s: it hangs"):
+        planted(
+            "def _has_observe(message):", "def _has_observe(message):\n    while 1: pass", 2000
+        )
+
+
+def test_the_command_prints_counts_and_fails_for_what_it_finds(monkeypatch):
+    few = ["fuzz", "--cpython", "300", "--micropython", "300"]
+    done = CliRunner().invoke(command.app, few, env={"COLUMNS": "100"})
+    assert done.exit_code == 0, done.output
+    for text in ("CPython", "accepted", "other", "growth", "waiting for an ACK", "response"):
+        assert text in done.stdout
+    monkeypatch.setattr(fuzz, "GROWTH_BYTES", -(1 << 30))
+    assert CliRunner().invoke(command.app, few).exit_code == 1

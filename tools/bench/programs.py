@@ -1,0 +1,158 @@
+"""How do the programs of firmware/bench run: on which interpreter, and how is their word taken?
+
+They import `signet`, which tools/ never does; they say what they measured in lines of JSON.
+"""
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools import toolchain
+from tools.lifeline import die_with_parent
+from tools.paths import CACHE, LIB, ROOT
+from tools.ui import UserError
+
+HEAP = "110k"
+"""What MicroPython gets, as much as an ESP32 without PSRAM leaves to a program."""
+
+CPYTHON = "CPython"
+_BUILDS = {"i386": 32, "64-bit": 64}
+_PROGRAMS = ROOT / "firmware" / "bench"
+_SHIMS = ROOT / "host_tests" / "shims"
+_SILENCE_S = 60.0
+
+
+class Job(NamedTuple):
+    """A program to run.
+
+    program: name of a file of firmware/bench, without its ending. interpreter: CPYTHON, or one of
+    `builds()`. arguments: given to it. lib: what CPython imports `signet` from, for tests.
+    """
+
+    program: str
+    interpreter: str
+    arguments: tuple[str, ...] = ()
+    lib: Path = LIB
+
+
+def builds() -> list[str]:
+    """The MicroPython builds of this machine, "i386" and "64-bit", the default first."""
+    names = {bits: name for name, bits in _BUILDS.items()}
+    # Without any: the one whose error says what to do.
+    return [names[bits] for bits in toolchain.word_sizes() or [32]]
+
+
+def compiled() -> str:
+    """Compile lib/ and firmware/bench; returns what MICROPYPATH must be to import from them."""
+    for source, name in ((LIB, "lib"), (_PROGRAMS, "on_board")):
+        toolchain.compile_tree(source, CACHE / "bench" / name)
+    return f"{CACHE}/bench/lib:{CACHE}/bench/on_board:.frozen"
+
+
+def run(jobs: Sequence[Job], at_once: int = 1) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Run programs and yield what they say, a dict for each line of JSON.
+
+    jobs: in the order in which they start. at_once: how many run side by side.
+    raises: UserError when one fails, with the last line that it printed, or when it is silent for
+    a minute.
+    """
+    waiting = list(jobs)[::-1]
+    running: dict[_Process, Job] = {}
+    with selectors.DefaultSelector() as selector:
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    job = waiting.pop()
+                    process = _Process(job)
+                    running[process] = job
+                    selector.register(process.output, selectors.EVENT_READ, process)
+                for key, _ in selector.select(1.0):
+                    process = key.data
+                    yield from ((running[process], found) for found in process.read())
+                    if process.ended:
+                        selector.unregister(process.output)
+                        process.finish()
+                        del running[process]
+                for process in running:
+                    process.check_silence()
+        finally:
+            for process in running:
+                process.end()
+
+
+class _Process:
+    """A program that runs."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._partial = b""
+        self._said: list[str] = []
+        self._heard_at = time.monotonic()
+        self.ended = False
+        command, environment = _cpython(job) if job.interpreter == CPYTHON else _micropython(job)
+        self._process = subprocess.Popen(
+            [*command, *job.arguments],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent(),  # noqa: PLW1509
+        )
+        assert self._process.stdout is not None
+        self.output = self._process.stdout
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Take what it has printed; yields what is JSON."""
+        chunk = os.read(self.output.fileno(), 65536)
+        self.ended = not chunk
+        self._heard_at = time.monotonic()
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"{"):
+                yield json.loads(line)
+            elif line.strip():
+                self._said.append(line.decode(errors="replace").strip())
+
+    def check_silence(self) -> None:
+        """Has it said nothing for too long?  raises: UserError."""
+        if time.monotonic() - self._heard_at > _SILENCE_S:
+            raise UserError(
+                f"{self._job.program} on {self._job.interpreter} has said nothing for "
+                f"{_SILENCE_S:.0f} s: it hangs"
+            )
+
+    def finish(self) -> None:
+        """Wait for its end.  raises: UserError when it failed."""
+        self.output.close()
+        status = self._process.wait()
+        if status or self._said:
+            last = self._said[-1] if self._said else f"exit status {status}"
+            raise UserError(f"{self._job.program} on {self._job.interpreter} failed: {last}")
+
+    def end(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.wait()
+        self.output.close()
+
+
+def _cpython(job: Job) -> tuple[list[str], dict[str, str]]:
+    path = os.pathsep.join(map(str, (_PROGRAMS, _SHIMS, job.lib)))
+    return (
+        [sys.executable, "-u", "-X", "utf8", str(_PROGRAMS / f"{job.program}.py")],
+        {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+def _micropython(job: Job) -> tuple[list[str], dict[str, str]]:
+    interpreter = str(toolchain.micropython(_BUILDS[job.interpreter]))
+    return (
+        [interpreter, "-X", f"heapsize={HEAP}", "-m", job.program],
+        {"MICROPYPATH": compiled()},
+    )
