@@ -54,6 +54,36 @@ def test_the_network_comes_up_and_the_clock_is_set(
     assert shown == "True True True\n"
 
 
+_COUNTS = "import machine, ntptime, time\nntptime.settime = lambda: print('asked')\n"
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_the_time_is_not_asked_for_while_it_is_known(
+    on_board: Callable[..., str], kind: str
+) -> None:
+    program = _COUNTS + "print(board.set_clock(), board.set_clock())"
+    assert on_board(kind, program) == "asked\nTrue True\n"
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize(
+    ("memory", "asked"),
+    [
+        ("b'set ' + (int(time.time()) - 82700).to_bytes(4, 'little')", False),
+        ("b'set ' + (int(time.time()) - 82800).to_bytes(4, 'little')", True),
+        ("b'set ' + (int(time.time()) + 60).to_bytes(4, 'little')", True),  # the clock went back
+        ("b'set ' + bytes(4)", True),
+        ("b'set '", True),
+        ("b'somebody else'", True),
+    ],
+)
+def test_the_time_is_asked_for_after_a_day_or_when_rtc_memory_does_not_tell(
+    on_board: Callable[..., str], kind: str, memory: str, asked: bool
+) -> None:
+    program = _COUNTS + f"machine.RTC().memory({memory})\nprint(board.set_clock())"
+    assert on_board(kind, program) == ("asked\nTrue\n" if asked else "True\n")
+
+
 @pytest.mark.parametrize("kind", _KINDS)
 def test_sensors_give_a_dict_of_numbers(on_board: Callable[..., str], kind: str) -> None:
     program = (

@@ -1,8 +1,9 @@
 """What is on an ESP32, and how is it used?  Deployed as /board.py.
 
-The contract of every board: network_up, set_clock, sensors, obey, feed, idle.  Wi-Fi comes from
-/wifi.json, {"ssid": "...", "password": "..."}, which is never printed.
-docs/esp32/quickref.rst, docs/library/network.WLAN.rst, docs/library/machine.WDT.rst.
+The contract of every board: network_up, set_clock, sensors, obey, feed, idle, deep_sleep.  Wi-Fi
+comes from /wifi.json, {"ssid": "...", "password": "..."}, which is never printed.  RTC memory
+holds when the clock was set.
+docs/esp32/quickref.rst, docs/library/network.WLAN.rst, docs/library/machine.WDT.rst, machine.rst.
 """
 
 import gc
@@ -20,6 +21,9 @@ except ImportError:  # other ports with Wi-Fi
 _WATCHDOG_MS = 60_000  # longer than any wait that signet cannot interrupt (a name server's)
 _LED_PIN = 2  # the LED of most development boards
 _NTP_TRIES = 3  # ntptime sends one packet and waits one second
+_SYNC_S = 23 * 3600  # an hour less than signet's day, so that a board that stays on asks daily
+_CLOCK_SET_AT = b"set "  # RTC memory: this, then time.time() in 4 bytes
+_JOIN_SLICE_MS = 10
 _SLICE_MS = 500
 
 state = {"led": 0}
@@ -63,18 +67,36 @@ def network_up(timeout_ms=15_000):
             print("board: no Wi-Fi yet, status", station.status())
             return False
         _feed_if_started()
-        time.sleep_ms(50)
+        time.sleep_ms(_JOIN_SLICE_MS)
     return True
 
 
+def _clock_is_fresh():
+    """Was the clock set within a day?  RTC memory tells; a power cut clears it with the clock."""
+    kept = machine.RTC().memory()
+    if len(kept) != 8 or kept[:4] != _CLOCK_SET_AT:
+        return False
+    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < _SYNC_S
+
+
+def _note_clock_is_set():
+    machine.RTC().memory(_CLOCK_SET_AT + int(time.time()).to_bytes(4, "little"))
+
+
 def set_clock():
-    """Sets the clock by NTP; returns True when that worked."""
+    """Sets the clock by NTP, unless it was set within a day; returns True when it is set.
+
+    The clock runs on through deep sleep, and drifts: a board that wakes asks once a day only.
+    """
+    if _clock_is_fresh():
+        return True
     import ntptime
 
     for _ in range(_NTP_TRIES):
         _feed_if_started()
         try:
             ntptime.settime()
+            _note_clock_is_set()
             return True
         except (OSError, OverflowError):
             pass
@@ -153,3 +175,13 @@ def idle(ms):
         if left <= 0:
             return
         time.sleep_ms(min(left, _SLICE_MS))
+
+
+def deep_sleep(ms):
+    """Switches off for `ms`, 1 or more; then the board starts anew with boot.py.  Never returns.
+
+    Clock, RTC memory and flash stay, all else is lost.  Wi-Fi is stopped first, as the chip's
+    maker asks (ESP-IDF Programming Guide, Sleep Modes).
+    """
+    network.WLAN(network.STA_IF).active(False)
+    machine.deepsleep(max(ms, 1))  # 0 would be for ever

@@ -1,7 +1,8 @@
 """What is on the virtual board, and how is it used?  Deployed as /board.py.
 
-The contract of every board: network_up, set_clock, sensors, obey, feed, idle.  The sensors are
-simulated: a warm room in which nothing is random, so that a test knows what to expect.
+The contract of every board: network_up, set_clock, sensors, obey, feed, idle, deep_sleep.  The
+sensors are simulated: a warm room in which nothing is random, so that a test knows what to expect.
+RTC memory holds when the clock was set, as on an ESP32.
 """
 
 import time
@@ -11,6 +12,8 @@ import network
 import ntptime
 
 _WATCHDOG_MS = 30_000
+_SYNC_S = 23 * 3600  # an hour less than signet's day, so that a board that stays on asks daily
+_CLOCK_SET_AT = b"set "  # RTC memory: this, then time.time() in 4 bytes
 
 state = {"led": 0}
 
@@ -34,9 +37,23 @@ def network_up(timeout_ms=15_000):
     return True
 
 
+def _clock_is_fresh():
+    """Was the clock set within a day?  RTC memory tells; a power cut clears it with the clock."""
+    kept = machine.RTC().memory()
+    if len(kept) != 8 or kept[:4] != _CLOCK_SET_AT:
+        return False
+    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < _SYNC_S
+
+
+def _note_clock_is_set():
+    machine.RTC().memory(_CLOCK_SET_AT + int(time.time()).to_bytes(4, "little"))
+
+
 def set_clock():
-    """Sets the clock from the network; returns True when that worked."""
-    ntptime.settime()
+    """Sets the clock from the network, unless it was within a day; returns True when it is set."""
+    if not _clock_is_fresh():
+        ntptime.settime()
+        _note_clock_is_set()
     return True
 
 
@@ -91,3 +108,12 @@ def idle(ms):
         if left <= 0:
             return
         time.sleep_ms(min(left, 1000))
+
+
+def deep_sleep(ms):
+    """Switches off for `ms`, 1 or more; then the board starts anew with boot.py.  Never returns.
+
+    Clock, RTC memory and flash stay, all else is lost.
+    """
+    network.WLAN(network.STA_IF).active(False)
+    machine.deepsleep(max(ms, 1))  # 0 would be for ever

@@ -61,9 +61,9 @@ def freq():
     return 160_000_000
 
 
-def deepsleep(time_ms=-1):
-    """Switches off; starts anew after `time_ms`.  Never returns."""
-    _bridge.leave(_bridge.SLEEP, time_ms)
+def deepsleep(time_ms=0):
+    """Switches off; starts anew after `time_ms`, 0 for never.  Never returns."""
+    _bridge.leave(_bridge.SLEEP, time_ms or -1)
 
 
 def lightsleep(time_ms):
