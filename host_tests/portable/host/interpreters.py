@@ -78,7 +78,7 @@ class Interpreters:
             self._built = True
         tests = own / "source"  # one file at a time: the others may not even compile
         tests.mkdir()
-        for each in (file, _HERE / "check.py", _HERE / "runner.py"):
+        for each in (file, *_HERE.glob("check*.py"), _HERE / "runner.py"):
             shutil.copy2(each, tests)
         compiled = own / "compiled"
         toolchain.compile_tree(tests, compiled)

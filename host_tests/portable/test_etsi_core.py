@@ -1,0 +1,383 @@
+"""Does a CoapClient do what the ETSI CoAP test descriptions TD_COAP_CORE ask of a client?
+
+One test for each description of cabo/td-coap4 base.yml, and for each of fsismondi/ttproto that has
+a reverse proxy, 24 to 29. There is no 30. The server is aiocoap, and aiocoap reads the datagrams.
+"""
+
+from check import equal
+from check_coap import (
+    ACCEPT,
+    ACK,
+    CHANGED,
+    CON,
+    CONTENT,
+    CONTENT_FORMAT,
+    CREATED,
+    DELETE,
+    DELETED,
+    ETAG,
+    GET,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    LOCATION_PATH,
+    LOCATION_QUERY,
+    MAX_AGE,
+    NON,
+    POST,
+    PRECONDITION_FAILED,
+    PUT,
+    RST,
+    URI_QUERY,
+    VALID,
+    ask,
+    begin,
+    empty,
+    piggybacked,
+    requests,
+    seen,
+    shown,
+    to,
+    values,
+)
+
+SERVERS = {"plugtest": ("coap", "plugtest")}
+
+_TEXT = (CONTENT_FORMAT, b"")  # 0, text/plain
+
+
+def _confirmable(code, expected, options=(), payload=b""):
+    answer = ask(begin(), code, "test", options, payload)
+    request, reply = seen(2)
+    requests(request, CON, code, "test")
+    equal((request.options[1:], request.payload), (list(options), payload))
+    piggybacked(reply, request, expected)
+    shown(answer, reply)
+    return reply
+
+
+def _non_confirmable(code, expected, options=(), payload=b""):
+    answer = ask(begin(), code, "test", options, payload, confirmable=False)
+    request, reply = seen(2)
+    requests(request, NON, code, "test")
+    equal((request.options[1:], request.payload), (list(options), payload))
+    equal((reply.sender, reply.type, reply.code), ("server", NON, expected))
+    equal(reply.token, request.token)
+    assert values(reply, CONTENT_FORMAT) or not reply.payload
+    shown(answer, reply)
+    return reply
+
+
+def test_TD_COAP_CORE_01_get():
+    assert _confirmable(GET, CONTENT).payload
+
+
+def test_TD_COAP_CORE_02_delete():
+    _confirmable(DELETE, DELETED)
+
+
+def test_TD_COAP_CORE_03_put():
+    _confirmable(PUT, CHANGED, (_TEXT,), b"new")
+
+
+def test_TD_COAP_CORE_04_post():
+    _confirmable(POST, CREATED, (_TEXT,), b"more")
+
+
+def test_TD_COAP_CORE_05_get_non():
+    assert _non_confirmable(GET, CONTENT).payload
+
+
+def test_TD_COAP_CORE_06_delete_non():
+    _non_confirmable(DELETE, DELETED)
+
+
+def test_TD_COAP_CORE_07_put_non():
+    _non_confirmable(PUT, CHANGED, (_TEXT,), b"new")
+
+
+def test_TD_COAP_CORE_08_post_non():
+    _non_confirmable(POST, CREATED, (_TEXT,), b"more")
+
+
+def _separate_exchange(request, acknowledged, reply, acknowledgement):
+    """The four datagrams of a CON request with a separate response."""
+    requests(request, CON, GET, "separate")
+    empty(acknowledged, "server", ACK, request.message_id)
+    equal((reply.sender, reply.type, reply.code), ("server", CON, CONTENT))
+    equal(reply.token, request.token)
+    assert values(reply, CONTENT_FORMAT) and reply.payload
+    empty(acknowledgement, "client", ACK, reply.message_id)
+
+
+def test_TD_COAP_CORE_09_separate_response():
+    answer = ask(begin(), GET, "separate")
+    notes = seen(4)
+    _separate_exchange(*notes)
+    shown(answer, notes[2])
+
+
+def test_TD_COAP_CORE_10_non_empty_token():
+    answer = ask(begin(), GET, "test", token=b"8 bytes!")
+    request, reply = seen(2)
+    equal(request.token, b"8 bytes!")
+    requests(request, CON, GET, "test")
+    piggybacked(reply, request, CONTENT)
+    shown(answer, reply)
+
+
+def test_TD_COAP_CORE_11_non_empty_token_and_separate_response():
+    answer = ask(begin(), GET, "separate", token=b"1")
+    notes = seen(4)
+    equal(notes[0].token, b"1")
+    _separate_exchange(*notes)
+    shown(answer, notes[2])
+
+
+def test_TD_COAP_CORE_12_empty_token():
+    answer = ask(begin(), GET, "test", token=b"")
+    request, reply = seen(2)
+    equal((request.type, request.code, request.token), (CON, GET, b""))
+    piggybacked(reply, request, CONTENT)
+    shown(answer, reply)
+
+
+def test_TD_COAP_CORE_13_several_uri_path_options():
+    answer = ask(begin(), GET, "seg1/seg2/seg3")
+    request, reply = seen(2)
+    requests(request, CON, GET, "seg1/seg2/seg3")
+    piggybacked(reply, request, CONTENT)
+    shown(answer, reply)
+
+
+def test_TD_COAP_CORE_14_several_uri_query_options():
+    query = [b"first=1", b"second=2", b"third=3"]
+    answer = ask(begin(), GET, "query", [(URI_QUERY, each) for each in query])
+    request, reply = seen(2)
+    requests(request, CON, GET, "query")
+    equal(values(request, URI_QUERY), query)
+    piggybacked(reply, request, CONTENT)
+    equal(answer.payload, b"first=1&second=2&third=3")
+
+
+def test_TD_COAP_CORE_15_lost_request():
+    answer = ask(begin(150, lose={"client": [0]}), GET, "test")
+    lost, again, reply = seen(3)
+    assert lost.lost
+    equal(again[2:], lost[2:])
+    piggybacked(reply, again, CONTENT)
+    shown(answer, reply)
+
+
+def test_TD_COAP_CORE_15_lost_response():
+    answer = ask(begin(150, lose={"server": [0]}), GET, "test")
+    request, lost, again, reply = seen(4)
+    assert lost.lost
+    equal(again, request)
+    equal(reply[2:], lost[2:])
+    shown(answer, reply)
+
+
+def test_TD_COAP_CORE_16_lost_request():
+    answer = ask(begin(150, lose={"client": [0]}), GET, "separate")
+    lost, *notes = seen(5)
+    equal(notes[0][2:], lost[2:])
+    _separate_exchange(*notes)
+    shown(answer, notes[2])
+
+
+def test_TD_COAP_CORE_16_lost_acknowledgement_of_the_request():
+    answer = ask(begin(150, lose={"server": [0]}), GET, "separate")
+    request, lost, again, *rest = seen(6)
+    assert lost.lost
+    equal(again, request)
+    _separate_exchange(again, *rest)
+    shown(answer, rest[1])
+
+
+def test_TD_COAP_CORE_16_the_response_also_stops_retransmission():
+    client = begin(400, lose={"server": [0]})
+    answer = ask(client, GET, "separate")
+    equal(client.poll(700), None)
+    notes = seen(4)  # there would be five
+    _separate_exchange(*notes)
+    shown(answer, notes[2])
+
+
+def test_TD_COAP_CORE_16_lost_response():
+    answer = ask(begin(lose={"server": [1]}), GET, "separate")
+    request, acknowledged, lost, reply, acknowledgement = seen(5)
+    assert lost.lost
+    equal(reply[2:], lost[2:])
+    _separate_exchange(request, acknowledged, reply, acknowledgement)
+    shown(answer, reply)
+
+
+def test_TD_COAP_CORE_16_lost_acknowledgement_of_the_response():
+    client = begin(lose={"client": [1]})
+    answer = ask(client, GET, "separate")
+    equal(client.poll(900), None)  # the same response again is not shown again
+    request, acknowledged, reply, lost, again, acknowledgement = seen(6)
+    assert lost.lost
+    equal(again, reply)
+    _separate_exchange(request, acknowledged, reply, lost)
+    _separate_exchange(request, acknowledged, again, acknowledgement)
+    shown(answer, reply)
+
+
+def test_TD_COAP_CORE_17_separate_response_non():
+    answer = ask(begin(), GET, "separate", confirmable=False)
+    request, reply = seen(2)
+    requests(request, NON, GET, "separate")
+    equal((reply.sender, reply.type, reply.code), ("server", NON, CONTENT))
+    equal(reply.token, request.token)
+    assert values(reply, CONTENT_FORMAT) and reply.payload
+    shown(answer, reply)
+
+
+def _several_location_path_options(where, **arguments):
+    answer = ask(begin(**arguments), POST, where, (_TEXT,), b"any")
+    request, reply = seen(2)
+    requests(request, CON, POST, where)
+    equal((values(request, CONTENT_FORMAT), request.payload), ([b""], b"any"))
+    piggybacked(reply, request, CREATED)
+    shown(answer, reply)
+    equal(values(answer, LOCATION_PATH), [b"location1", b"location2", b"location3"])
+
+
+def test_TD_COAP_CORE_18_several_location_path_options():
+    _several_location_path_options("test")
+
+
+def _several_location_query_options(**arguments):
+    answer = ask(begin(**arguments), POST, "location-query", (_TEXT,), b"any")
+    request, reply = seen(2)
+    requests(request, CON, POST, "location-query")
+    equal((values(request, CONTENT_FORMAT), request.payload), ([b""], b"any"))
+    piggybacked(reply, request, CREATED)
+    shown(answer, reply)
+    equal(values(answer, LOCATION_QUERY), [b"first=1", b"second=2"])
+
+
+def test_TD_COAP_CORE_19_several_location_query_options():
+    _several_location_query_options()
+
+
+def _accept(**arguments):
+    client = begin(**arguments)
+    for passed, accept, body in ((2, b"", b"one of two"), (4, b"\x29", b"<one>of two</one>")):
+        answer = ask(client, GET, "multi-format", ((ACCEPT, accept),))
+        request, reply = seen(passed)[-2:]
+        requests(request, CON, GET, "multi-format")
+        equal(values(request, ACCEPT), [accept])
+        piggybacked(reply, request, CONTENT)
+        equal((values(reply, CONTENT_FORMAT), reply.payload), ([accept], body))
+        shown(answer, reply)
+
+
+def test_TD_COAP_CORE_20_accept():
+    _accept()
+
+
+def _get_validate(client, passed, etags, expected):
+    """One GET, after which `passed` datagrams have passed."""
+    answer = ask(client, GET, "validate", [(ETAG, etag) for etag in etags])
+    request, reply = seen(passed)[-2:]
+    requests(request, CON, GET, "validate")
+    equal(values(request, ETAG), etags)
+    piggybacked(reply, request, expected)
+    shown(answer, reply)
+    return answer
+
+
+def test_TD_COAP_CORE_21_etag():
+    client = begin()
+    first = _get_validate(client, 2, [], CONTENT)
+    etag = values(first, ETAG)
+    valid = _get_validate(client, 4, etag, VALID)
+    equal((values(valid, ETAG), valid.payload), (etag, b""))
+    to("validate", "touch")
+    changed = _get_validate(client, 6, etag, CONTENT)
+    assert values(changed, ETAG) != etag and changed.payload != first.payload
+
+
+def _put_if_match(client, etag, payload, passed, expected):
+    answer = ask(client, PUT, "validate", ((IF_MATCH, etag),), payload)
+    request, reply = seen(passed)[-2:]
+    requests(request, CON, PUT, "validate")
+    equal((values(request, IF_MATCH), request.payload), ([etag], payload))
+    piggybacked(reply, request, expected)
+    shown(answer, reply)
+    return answer
+
+
+def test_TD_COAP_CORE_22_if_match():
+    client = begin()
+    etag = values(_get_validate(client, 2, [], CONTENT), ETAG)[0]
+    _put_if_match(client, etag, b"mine", 4, CHANGED)
+    second = _get_validate(client, 6, [], CONTENT)
+    equal(second.payload, b"mine")
+    to("validate", "touch")
+    _put_if_match(client, values(second, ETAG)[0], b"too late", 8, PRECONDITION_FAILED)
+    assert ask(client, GET, "validate").payload != b"too late"
+
+
+def _if_none_match(where, **arguments):
+    client = begin(**arguments)
+    for passed, expected in ((2, CREATED), (4, PRECONDITION_FAILED)):
+        answer = ask(client, PUT, where, ((IF_NONE_MATCH, b""),), b"any")
+        request, reply = seen(passed)[-2:]
+        requests(request, CON, PUT, where)
+        equal((values(request, IF_NONE_MATCH), request.payload), ([b""], b"any"))
+        piggybacked(reply, request, expected)
+        shown(answer, reply)
+
+
+def test_TD_COAP_CORE_23_if_none_match():
+    _if_none_match("create1")
+
+
+def test_TD_COAP_CORE_24_several_location_path_options_through_a_proxy():
+    _several_location_path_options("create2", proxy=True)
+
+
+def test_TD_COAP_CORE_25_several_location_query_options_through_a_proxy():
+    _several_location_query_options(proxy=True)
+
+
+def test_TD_COAP_CORE_26_accept_through_a_proxy():
+    _accept(proxy=True)
+
+
+def test_TD_COAP_CORE_27_if_match_through_a_proxy():
+    client = begin(proxy=True)
+    etag = values(ask(client, GET, "validate"), ETAG)[0]
+    changed = values(_put_if_match(client, etag, b"mine", 4, CHANGED), ETAG)[0]
+    assert changed != etag
+    to("validate", "touch")
+    _put_if_match(client, changed, b"too late", 6, PRECONDITION_FAILED)
+
+
+def test_TD_COAP_CORE_28_if_none_match_through_a_proxy():
+    _if_none_match("create3", proxy=True)
+
+
+def test_TD_COAP_CORE_29_max_age_of_what_a_proxy_has_kept():
+    client = begin(proxy=True)
+    first = ask(client, GET, "validate")
+    assert 0 < values(first, MAX_AGE)[0][0] <= 30 and values(first, ETAG)
+    to("validate", "touch")
+    kept = ask(client, GET, "validate")
+    request, reply = seen(4)[2:]
+    piggybacked(reply, request, CONTENT)
+    shown(kept, reply)
+    equal(kept.payload, first.payload)
+    assert 0 < values(kept, MAX_AGE)[0][0] <= values(first, MAX_AGE)[0][0]
+
+
+def test_TD_COAP_CORE_31_ping():
+    client = begin()
+    client.ping()
+    equal(client.poll(5000), ("pong",))
+    ping, pong = seen(2)
+    empty(ping, "client", CON, ping.message_id)
+    empty(pong, "server", RST, ping.message_id)
