@@ -5,7 +5,9 @@ A fixed seed each, so that a failure can be repeated.
 
 import hmac
 import json
+import math
 import random
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ def write(folder: Path) -> None:
     """Writes NAME.json for check.vectors and NAME.jsonl for check.lines."""
     (folder / "hmac-generated.json").write_text(json.dumps(list(_hmacs())))
     (folder / "aes-generated.json").write_text(json.dumps(list(_aes_messages())))
-    for name, records in (("coap", _coap_messages()),):
-        lines = (json.dumps(record, separators=(",", ":")) for record in records)
-        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    # Not as ASCII: MicroPython's json does not put surrogate pairs together.
+    for name, records in (("coap", _coap_messages()), ("cbor", _cbor_values())):
+        lines = (json.dumps(record, ensure_ascii=False) for record in records)
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _hmacs() -> Iterator[dict[str, str]]:
@@ -87,3 +90,54 @@ def _coap_messages() -> Iterator[list[Any]]:
             order,
             message.payload.hex(),
         ]
+
+
+def _cbor_values() -> Iterator[list[str]]:
+    """Random values by cbor2: canonical bytes, and the value as MicroPython can evaluate it.
+
+    double(hex) stands for a float: not every port reads its decimal form to the last bit. Keys
+    are text only, where cbor2's order (RFC 7049) is that of RFC 8949 too.
+    """
+    import cbor2
+
+    source = random.Random(8949)  # RFC 8949
+    for _ in range(800):
+        value = _cbor_value(source, 4)
+        yield [cbor2.dumps(value, canonical=True).hex(), _literal(value)]
+
+
+def _cbor_value(source: random.Random, depth: int) -> Any:
+    kind = source.randrange(9 if depth else 7)
+    if kind == 0:
+        return source.choice((None, True, False))
+    if kind < 3:
+        number = source.getrandbits(source.choice((4, 5, 8, 9, 16, 17, 31, 32, 33, 63, 64)))
+        return number if kind == 1 else -1 - number
+    if kind == 3:
+        body = struct.pack(">e", struct.unpack(">e", source.randbytes(2))[0])
+        floats = (struct.unpack(">e", body), struct.unpack(">f", source.randbytes(4)))
+        number = source.choice((*floats, struct.unpack(">d", source.randbytes(8))))[0]
+        return 0.0 if math.isnan(number) else number
+    if kind == 4:
+        return source.randbytes(source.choice((0, 1, 23, 24, 30, 255, 256)))
+    if kind < 7:
+        return _cbor_text(source)
+    items = range(source.choice((0, 1, 2, 3, 5, 24)) if depth > 3 else source.randrange(4))
+    if kind == 7:
+        return [_cbor_value(source, depth - 1) for _ in items]
+    return {_cbor_text(source): _cbor_value(source, depth - 1) for _ in items}
+
+
+def _cbor_text(source: random.Random) -> str:
+    size = source.choice((0, 1, 3, 8, 23, 24, 25))
+    return "".join(source.choice('aZ09 _"\\\n\u00e9\u6c34\U00010151') for _ in range(size))
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, float):
+        return f'double("{struct.pack(">d", value).hex()}")'
+    if isinstance(value, list):
+        return "[" + ",".join(map(_literal, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key!r}:{_literal(item)}" for key, item in value.items()) + "}"
+    return repr(value)
