@@ -63,6 +63,8 @@ class CoapDoors:
                 await dtls.serve(behind, self._certificate, server.address, self._refused)
             )
         self._networks[door.key] = await lossy.serve(listener, backend, self._losses)
+        if self._losses != Losses():
+            self._say_losses(door.key, self._losses)
 
     def _refused(self, peer: str, reason: str) -> None:
         self._report(peer, "refused", f"DTLS: {listeners.explain(reason)}")
@@ -96,8 +98,12 @@ class CoapDoors:
     def _set_losses(self, request: Mapping[str, Any]) -> None:
         names = Losses.__dataclass_fields__
         losses = Losses(**{name: request[name] for name in names if name in request})
-        for network in self._networks.values():
+        for key, network in self._networks.items():
             network.change(losses)
+            self._say_losses(key, losses)
+
+    def _say_losses(self, key: str, losses: Losses) -> None:
+        self._hub.report("twin", key, "network", str(losses))
 
 
 def _free() -> socket.socket:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from tools.twin import udp
 from tools.twin.udp import Address
 
+_SHARES = ("drop", "duplicate", "reorder")
+_COUNTS = ("delay_ms", "rebind_every")
 _MOST_CLIENTS = 256
 _IDLE_S = 600.0
 _HOLD_S = 0.25  # a datagram held back for reordering goes on alone after this
@@ -38,11 +40,17 @@ class Losses:
     rebind_every: int = 0
     seed: int = 0
 
+    def __str__(self) -> str:
+        """What is not zero, for a person."""
+        shares = (f"{n} {getattr(self, n):.0%}" for n in _SHARES if getattr(self, n))
+        counts = (f"{n} {getattr(self, n)}" for n in _COUNTS if getattr(self, n))
+        return ", ".join((*shares, *counts, f"seed {self.seed}"))
+
     def __post_init__(self) -> None:
-        for name in ("drop", "duplicate", "reorder"):
+        for name in _SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a share, 0 to 1")
-        for name in ("delay_ms", "rebind_every"):
+        for name in _COUNTS:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is not below 0")
 

@@ -5,6 +5,7 @@ options 2088 to 2090, ackMode). What it leaves open is decided here as each comm
 No socket and no aiocoap: a request in, a reply out.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -113,7 +114,7 @@ class AlibabaCoap:
             if len(path) > 1 and path[0] == "topic":
                 _check(request, (JSON, CBOR, _OCTETS))  # the C SDK 3 accepts octets
                 return self._topic(request, path, tls)
-            raise _RefusedError("4.04", f"no such path: /{'/'.join(path)}")
+            raise _RefusedError("4.04", f"no such path: {'/' + '/'.join(path)!r}")
         except _RefusedError as refused:
             self._report(request.peer, "refused", f"{refused.code}: {refused}")
             return Reply(refused.code)
@@ -247,8 +248,10 @@ def _login(request: Request, tls: bool) -> _Login:
     fields: dict[str, str] = {}
     for name, value in body.items():
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise _RefusedError("4.00", f"{name} is neither a text nor an integer")
+            raise _RefusedError("4.00", f"{name!r} is neither a text nor an integer")
         fields[str(name)] = str(value)
+    if not "".join((*fields, *fields.values())).isprintable():
+        raise _RefusedError("4.00", "the payload has characters that cannot be printed")
     # The document's table leaves seq out, its sample and every client of the AES port have it.
     for name in ("productKey", "deviceName", "clientId", "sign", *(() if tls else ("seq",))):
         if not fields.get(name):
@@ -283,7 +286,11 @@ def _decrypted(request: Request, token: Token) -> bytes:
 def _decoded(payload: bytes, form: int | None) -> Any:
     """The value of a payload in its Content-Format."""
     try:
-        return cbor2.loads(payload) if form == CBOR else decode(payload)
-    except (ValueError, EOFError, RecursionError, cbor2.CBORDecodeError) as error:
+        if form == CBOR:
+            return cbor2.loads(payload)
+        value = decode(payload)
+        json.dumps(value, ensure_ascii=False).encode()  # no half of a surrogate pair
+        return value
+    except (ValueError, TypeError, ArithmeticError, EOFError, RecursionError) as error:
         name = "CBOR" if form == CBOR else "JSON"
         raise _RefusedError("4.00", f"the payload is not {name}: {error}") from None

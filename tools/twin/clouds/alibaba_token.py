@@ -21,6 +21,11 @@ class TokenError(Exception):
     """The token, or what was encrypted under it, is not good; the text says why."""
 
 
+def session_key(secret: str, random: str) -> bytes:
+    """The AES key of a login: the middle of the SHA-256 of deviceSecret, a comma and random."""
+    return hashlib.sha256(f"{secret},{random}".encode()).digest()[8:24]
+
+
 @dataclass(slots=True)
 class Token:
     """One login of a device.
@@ -88,7 +93,7 @@ class Tokens:
             text = "".join(letters) + "." + random[:4]
             token = Token(text, product, name, tls, separate, expires_s, random)
             token.seq_offset = 1 + secrets.randbelow(1000)
-            token.key = hashlib.sha256(f"{secret},{random}".encode()).digest()[8:24]
+            token.key = session_key(secret, random)
         own = [t for t in self._tokens.values() if (t.product, t.name) == (product, name)]
         for old in own[: max(0, len(own) + 1 - _PER_DEVICE)]:
             del self._tokens[old.text]
