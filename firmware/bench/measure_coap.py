@@ -15,7 +15,7 @@ import time
 import peer_coap
 from signet.wire import coap
 
-CALLS = 20  # so few that none of them meets a garbage collection within a heap of 110 KiB
+CALLS = 10  # so few that none of them meets a garbage collection within a heap of 110 KiB
 PATH = ("topic", "sys", "a1NUjcVkHZS", "device-0001", "thing", "event", "property", "post")
 OPTIONS = [(11, segment.encode()) for segment in PATH]
 OPTIONS += [(12, b"\x32"), (2088, bytes(range(65, 97))), (2089, bytes(range(16)))]
@@ -37,7 +37,7 @@ def _encoders():
         return peer_coap.encode(theirs)
 
     assert buffer[: signet()] == peer(), "the contenders disagree"
-    return signet, peer
+    return {"signet": signet, "peer": peer}
 
 
 def _decoders(datagram):
@@ -50,7 +50,7 @@ def _decoders(datagram):
     ours, theirs = signet(), peer()
     options = [(option.number, option.value) for option in theirs.options]
     assert (ours.options, ours.payload) == (options, theirs.payload), "the contenders disagree"
-    return signet, peer
+    return {"signet": signet, "peer": peer}
 
 
 def _time(work):
@@ -74,14 +74,19 @@ def _heap(work):
 
 def main(rounds):
     encoders = _encoders()
-    datagram = bytes(encoders[1]())
-    for what, (signet, peer) in (("encode", encoders), ("decode", _decoders(datagram))):
-        times = {"signet": [], "peer": []}
+    datagram = bytes(encoders["peer"]())
+    for what, contenders in (("encode", encoders), ("decode", _decoders(datagram))):
+        times = {name: [] for name in contenders}
         for _ in range(rounds):
-            times["signet"].append(_time(signet))
-            times["peer"].append(_time(peer))
-        heap = {"signet": _heap(signet), "peer": _heap(peer)}
-        row = {"what": what, "bytes": len(datagram), "calls": CALLS, "times": times, "heap": heap}
+            for name, work in contenders.items():
+                times[name].append(_time(work))
+        row = {
+            "what": what,
+            "bytes": len(datagram),
+            "calls": CALLS,
+            "times": times,
+            "heap": {name: _heap(work) for name, work in contenders.items()},
+        }
         print(json.dumps(row))
 
 

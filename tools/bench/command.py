@@ -68,3 +68,26 @@ def fuzz(
     console.print(bench.verdict(rows), markup=False)
     if not all(row.passed for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def coap(
+    rounds: Annotated[int, typer.Option(min=1, help="How often the contenders take turns.")] = 200,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the search for the smallest heap.")
+    ] = False,
+) -> None:
+    """CoAP: time and heap of a message, datagrams of a report, smallest heap, bytes of .mpy."""
+    from tools.bench import coap as codec
+    from tools.bench import coap_wire
+
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Measuring the codec", total=2 * len(programs.builds()))
+        codecs = codec.measure(rounds, lambda: progress.advance(task))
+    console.print(codec.table(codecs))
+    console.print(codec.explanation(rounds), markup=False)
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Counting datagrams", total=len(coap_wire.CASES))
+        reports = coap_wire.measure(lambda: progress.advance(task))
+    console.print(coap_wire.table(reports))
+    console.print(coap_wire.explanation(), markup=False)

@@ -1,0 +1,197 @@
+"""How many datagrams, and how many bytes, does a report to Alibaba Cloud over CoAP cost?
+
+Measured, not computed: the device's own code runs on MicroPython, once for each time that it wakes
+(`firmware/bench/report_coap.py`), and talks to the twin through a relay that counts.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich import box
+from rich.table import Table
+
+from tools import toolchain
+from tools.bench import programs
+from tools.bench.relay import Relay, Traffic
+from tools.lifeline import die_with_parent
+from tools.twin.listeners import DOORS
+from tools.twin.process import TwinProcess
+from tools.ui import UserError
+
+RAW_BYTES = 31
+"""Of plain text in a raw report: 32 B of ciphertext, as PKCS#7 adds one to sixteen bytes."""
+
+WARM_PACKETS, WARM_BYTES = 2, 250
+COLD_PACKETS, COLD_BYTES = 4, 570
+"""Goals for such a report with AES; a yardstick of the design."""
+
+_SHORT = "/{product_key}/{device_name}/user/update"
+_LONG = "/{product_key}/{device_name}/user/"
+_LONG_OPTIONS_BYTES = 59
+"""Options of the path `/topic/sys/PK/DN/thing/event/property/post` with names of usual length."""
+
+_COLD, _WARM, _AWAKE = "cold", "warm", "awake"
+
+
+class Case(NamedTuple):
+    """What is measured. topic: of a raw report of RAW_BYTES; "": a property of the thing model."""
+
+    title: str
+    way: str
+    topic: str
+    settings: dict[str, object]
+
+
+CASES = (
+    Case("AES, 32 B, short topic", "coap", _SHORT, {}),
+    Case("AES, 32 B, long topic", "coap", _LONG, {}),
+    Case("the same, hmacmd5", "coap", _LONG, {"sign_method": "hmacmd5"}),
+    Case("the same, documented", "coap", _LONG, {"profile": "documented"}),
+    Case("AES, property post", "coap", "", {}),
+    Case("the same, CBOR", "coap", "", {"format": "cbor"}),
+    Case("DTLS, 31 B, short topic", "coaps", _SHORT, {}),
+    Case("DTLS, property post", "coaps", "", {}),
+)
+
+
+class Row(NamedTuple):
+    """One report. when: what the device had when it woke. goal: packets and bytes, or None."""
+
+    case: Case
+    when: str
+    traffic: Traffic
+    goal: tuple[int, int] | None
+
+    @property
+    def met(self) -> bool:
+        """Is the goal, where there is one, met?"""
+        if self.goal is None:
+            return True
+        return self.traffic.packets <= self.goal[0] and self.traffic.bytes <= self.goal[1]
+
+
+def measure(step: Callable[[], None], cases: tuple[Case, ...] = CASES) -> list[Row]:
+    """Starts a twin and lets a device report in every case: cold, awake, and after a wake.
+
+    step: called after each case.
+    raises: UserError when a report does not arrive.
+    """
+    rows: list[Row] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        TwinProcess(Path(name), {door.key: 0 for door in DOORS}) as twin,
+    ):
+        for number, case in enumerate(cases):
+            folder = Path(name, f"device-{number}")
+            folder.mkdir()
+            rows += _measure(case, twin, folder)
+            step()
+    return rows
+
+
+def _measure(case: Case, twin: TwinProcess, folder: Path) -> Iterator[Row]:
+    config = twin.device_config("alibaba", case.way) | case.settings
+    shutil.copy(twin.ready["ca_file"], folder / "ca.pem")
+    with Relay((config["address"], config["port"])) as relay:
+        config |= {"address": "127.0.0.1", "port": relay.port}
+        (folder / "device.json").write_text(json.dumps(config))
+        topic = _topic(case.topic, config)
+        cold, awake = _wake(folder, relay, topic, 2)
+        (warm,) = _wake(folder, relay, topic, 1)
+    judged = case.way == "coap" and case.topic and case.settings.get("profile") != "documented"
+    yield Row(case, _COLD, cold, (COLD_PACKETS, COLD_BYTES) if judged else None)
+    yield Row(case, _WARM, warm, (WARM_PACKETS, WARM_BYTES) if judged else None)
+    if case.way == "coaps":  # with AES it is as when warm
+        yield Row(case, _AWAKE, awake, None)
+
+
+def _topic(pattern: str, config: dict[str, object]) -> str:
+    topic = pattern.format(**config)
+    if not topic.endswith("/"):
+        return topic
+    # One byte of option before a segment of up to 12 bytes, two before a longer one.
+    used = sum(1 + len(segment) for segment in ("topic", *topic.split("/")[1:-1]))
+    return topic + "x" * (_LONG_OPTIONS_BYTES - used - 2)
+
+
+def _wake(folder: Path, relay: Relay, topic: str, reports: int) -> list[Traffic]:
+    """Let the device run once and report; what is on its flash is the files of `folder`."""
+    command = [str(toolchain.micropython(32 if 32 in toolchain.word_sizes() else 64))]
+    command += ["-X", f"heapsize={programs.HEAP}", "-m", "report_coap", str(reports)]
+    taken = []
+    said = []
+    with subprocess.Popen(
+        command + ([topic, str(RAW_BYTES)] if topic else []),
+        cwd=folder,
+        env={**os.environ, "MICROPYPATH": programs.compiled()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=die_with_parent(),  # noqa: PLW1509
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said.append(line.strip())
+                if said[-1] == "stored":
+                    taken.append(relay.take())
+                    process.stdin.write("\n")
+                    process.stdin.flush()
+        finally:
+            process.kill()
+    relay.take()  # a goodbye
+    if len(taken) != reports:
+        raise UserError(f"the device did not report; it said: {said[-1] if said else 'nothing'}")
+    return taken
+
+
+def table(rows: list[Row]) -> Table:
+    """The figures for a person."""
+    title = "One report on the wire: IPv4 packets, and their bytes with all headers"
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown.add_column("report", no_wrap=True)
+    shown.add_column("", no_wrap=True, min_width=5)
+    for name in ("packets\nup + down", "bytes\nup + down", "sum", "goal"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    last = None
+    for row in rows:
+        if last not in (None, row.case):
+            shown.add_section()
+        traffic = row.traffic
+        shown.add_row(
+            row.case.title if row.case != last else "",
+            row.when,
+            f"{traffic.packets_up} + {traffic.packets_down}",
+            f"{traffic.bytes_up} + {traffic.bytes_down}",
+            str(traffic.bytes),
+            _judged(row),
+        )
+        last = row.case
+    return shown
+
+
+def _judged(row: Row) -> str:
+    if row.goal is None:
+        return ""
+    text = f"{row.goal[0]}, {row.goal[1]}"
+    return f"[green]{text}[/]" if row.met else f"[red]{text} missed[/]"
+
+
+def explanation() -> str:
+    """What was sent, and the goals."""
+    return (
+        "cold: no token yet; warm: woken with what its flash keeps; awake: in the session.\n"
+        f"32 B: a raw report of {RAW_BYTES} bytes, which AES makes 32 of.\n"
+        "Short topic: /PK/DN/user/update.\n"
+        "Long topic: as long as the property post's with usual names, "
+        f"{_LONG_OPTIONS_BYTES} B of options.\n"
+        "Property post: two values as Alink JSON, or CBOR. Goals: packets and bytes."
+    )
