@@ -387,13 +387,20 @@ def test_an_ack_does_not_end_a_non():
     assert exchange.busy
 
 
-def test_an_ack_with_a_request_or_an_unassigned_class_is_ignored():
+def test_an_ack_with_a_request_or_a_reserved_class_is_ignored():
     exchange = _exchange(1)
     _get(exchange, b"T")
-    for code in ("01", "1f", "60", "7f"):
+    for code in ("01", "1f", "20", "c0", "ff"):
         check.equal(exchange.received(_hex("61" + code + "0001 54"), 100), None)
     assert exchange.busy
-    check.equal(exchange.ignored, 4)
+    check.equal(exchange.ignored, 5)
+
+
+def test_every_code_from_2_00_to_5_31_is_a_response():  # 12.1
+    for code in ("40", "5f", "60", "84", "a0", "bf"):
+        exchange = _exchange(1)
+        _get(exchange, b"T")
+        check.equal(exchange.received(_hex("61" + code + "0001 54"), 100)[0], "response")
 
 
 # Sections 4.2, 4.3: rejection, ping
@@ -455,7 +462,7 @@ def test_this_is_no_server():
     check.equal(_sent(exchange), [_hex("70 00 abcd")] * 2)
     check.equal(exchange.received(_hex("51 02 abce 54"), 0), None)
     check.equal(_sent(exchange), [])
-    check.equal(exchange.ignored, 3)
+    check.equal(exchange.ignored, 1)
 
 
 def test_a_malformed_con_is_rejected_and_everything_else_malformed_ignored():

@@ -10,7 +10,7 @@ over a channel (net/datagram.py or net/dtls.py), keeps the time, and waits.
 or without blocking: `request`, then `poll` until it returns ("response", Message) or ("failed",
 error); the other events are listed in wire/exchange.py. Large bodies: client/coap_blocks.py.
 Observation: client/coap_observe.py. A request that wants no answer (RFC 7967): option 258 in
-request(..., confirmable=False), then `cancel()`.
+request(..., confirmable=False), then `exchange.cancel()`.
 """
 
 import os
@@ -33,36 +33,22 @@ class CoapClient:
         known: numbers of further options that the caller understands in a response.
     Attributes:
         channel: what `use` was given, or None.
-        exchange: wire.exchange.Exchange.
+        exchange: wire.exchange.Exchange, with `busy`, `next_message_id`, `cancel()`, `observed`.
     """
 
     def __init__(self, message_id=None, ack_timeout_ms=2000, max_retransmit=4, known=()):
         if message_id is None:
-            random = os.urandom(2)
-            message_id = random[0] << 8 | random[1]
+            message_id = int.from_bytes(os.urandom(2), "big")
         self.exchange = Exchange(message_id, os.urandom, ack_timeout_ms, max_retransmit, known)
         self.channel = None
         self._last = False
-        self._ignored = 0  # by channels of before
         self._now_ms = 0
         self._ticks = clock.ticks_ms()
 
     @property
-    def next_message_id(self):
-        """int, to be kept over a reboot."""
-        return self.exchange.next_message_id
-
-    @property
-    def busy(self):
-        """bool, True while a request is outstanding."""
-        return self.exchange.busy
-
-    @property
     def ignored(self):
         """int, datagrams that were malformed, for nobody, or from somebody else."""
-        return (
-            self.exchange.ignored + self._ignored + (self.channel.ignored if self.channel else 0)
-        )
+        return self.exchange.ignored + (self.channel.ignored if self.channel else 0)
 
     def now_ms(self):
         """Returns ms since this client was made, as an int that never goes back."""
@@ -73,8 +59,7 @@ class CoapClient:
 
     def use(self, channel):
         """Sends and receives through `channel` from now on, an outstanding request included."""
-        if self.channel:
-            self._ignored += self.channel.ignored
+        self.exchange.ignored = self.ignored  # that of the channel before
         self.channel = channel
 
     def request(self, code, options, payload=b"", last=False, confirmable=True, token=None):
@@ -94,36 +79,32 @@ class CoapClient:
             RuntimeError, Throttled, ValueError: see wire.exchange.
         """
         token = self.exchange.request(code, options, payload, self.now_ms(), confirmable, token)
-        self._last = last
-        try:
-            self._send()
-        except Lost:
-            self.exchange.cancel()
-            raise
+        self._send(last)
         return token
 
     def ping(self):
         """Asks whether the server is there: ("pong",) or ("failed", error)."""
         self.exchange.ping(self.now_ms())
-        self._last = False
-        self._send()
+        self._send(False)
 
-    def cancel(self):
-        """Forgets the outstanding request."""
-        self.exchange.cancel()
-
-    def _send(self):
-        while True:
-            datagram = self.exchange.outgoing()
-            if datagram is None:
-                return
-            replies = None
-            if self._last:
-                if not datagram[0] & _ACK_OR_RST:
-                    replies = 1
-                elif not self.exchange.busy:
-                    replies = 0
-            self.channel.send(datagram, replies)
+    def _send(self, last):
+        self._last = last
+        exchange = self.exchange
+        try:
+            while True:
+                datagram = exchange.outgoing()
+                if datagram is None:
+                    return
+                replies = None
+                if last:
+                    if not datagram[0] & _ACK_OR_RST:
+                        replies = 1
+                    elif not exchange.busy:
+                        replies = 0
+                self.channel.send(datagram, replies)
+        except Lost:
+            exchange.cancel()
+            raise
 
     def poll(self, timeout_ms):
         """Waits for one event.
@@ -134,29 +115,27 @@ class CoapClient:
             an event of wire.exchange, or None. When the channel is down for good that is
             ("failed", Lost), and no request is outstanding any more.
         """
-        deadline = clock.Deadline(timeout_ms)
+        exchange, channel = self.exchange, self.channel
+        until_ms = self.now_ms() + timeout_ms
         try:
             while True:
-                datagram = self.channel.receive()
-                now_ms = self.now_ms()
                 event = None
-                if datagram is not None:
-                    event = self.exchange.received(datagram, now_ms)
-                if event is None:
-                    event = self.exchange.tick(now_ms)
-                self._send()
-                left_ms = deadline.remaining_ms()
-                if event is not None or not left_ms:
+                datagram = channel.receive()
+                now_ms = self.now_ms()
+                if datagram:
+                    event = exchange.received(datagram, now_ms)
+                event = event or exchange.tick(now_ms)
+                self._send(self._last)
+                left_ms = min(until_ms - now_ms, clock.WAIT_SLICE_MS)
+                if event or left_ms <= 0:
                     return event
-                if datagram is None:
-                    wait_ms = self.exchange.wait_ms(now_ms)
-                    left_ms = min(left_ms, clock.WAIT_SLICE_MS)
-                    if not self.channel.wait(
-                        left_ms if wait_ms is None else min(left_ms, wait_ms)
-                    ):
-                        clock.waited()
+                due_ms = exchange.wait_ms(now_ms)
+                if due_ms is None or due_ms > left_ms:
+                    due_ms = left_ms
+                if not channel.wait(due_ms):
+                    clock.waited()
         except Lost as error:
-            self.exchange.cancel()
+            exchange.cancel()
             return ("failed", error)
 
     def ask(self, code, options, payload, deadline, last=False, token=None):
@@ -175,19 +154,17 @@ class CoapClient:
         self.request(code, options, payload, last, True, token)
         while True:
             event = self.poll(deadline.remaining_ms())
-            if event is None:
-                if deadline.expired():
-                    self.exchange.cancel()
-                    raise TimedOut("no answer from the server in time")
-            elif event[0] == "failed":
+            if not event:
+                self.exchange.cancel()
+                raise TimedOut("no answer in time")
+            if event[0] == "failed":
                 raise event[1]
-            elif event[0] == "response":
+            if event[0] == "response":
                 return event[1]
 
     def close(self):
         """Closes the channel and forgets the outstanding request; harmless when closed already."""
         self.exchange.cancel()
-        channel = self.channel
-        if channel:
+        if self.channel:
+            self.channel.close()
             self.use(None)
-            channel.close()
