@@ -29,16 +29,20 @@ Several lists, ("tcp", [...], [...]), serve the first connection, the second, an
     SERVERS = {
         "echo": ("udp", "echo"),                    UDP, see host/datagrams.py
         "odd": ("udp", [("datagram",), ("send", "6045{mid}{token}ff31")]),
+        "safe": ("dtls", "good", "echo"),           DTLS 1.2 before that, with a certificate
+        "leaves": ("dtls", "good", "close_notify"), see host/dtls_ends.py
+        "openssl": ("s_server", "good", "-listen"), openssl's own; "port" is None without it
     }
 
 UDP behaviours: echo, black_hole, from_another_port (an echo that does), duplicates (an echo that
 says everything twice). Steps, run for each address that sends something: ("datagram",) reads one,
 ("send", hex), ("send_from_other", hex) from another port, ("wait", ms), ("echo",) from now on.
 {mid} and {token} in hex are those of the CoAP message read last.
+("coap", "plugtest") is a CoAP server that tells what it was sent: see check_coap.py.
 Certificates: good, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
 
-    check.server("good")              {"host", "port"} and for tls {"name", "ca"} (path of a PEM
-                                      file), for mosquitto {"user", "password"}
+    check.server("good")              {"host", "port"} and for tls, dtls {"name", "ca"} (path of a
+                                      PEM file), for mosquitto {"user", "password"}
     check.connections("odd", 14)      what the server has received: a list of bytes, one for each
                                       connection (UDP: for each datagram); waits until there are
                                       at least 14 in all

@@ -2,11 +2,12 @@
 
 import check
 from signet import clock
-from signet.errors import Lost, Untrusted
-from signet.net import secure
+from signet.errors import ConfigError, Lost, SignetError, Untrusted
+from signet.net import dtls, secure
 from signet.net.datagram import UdpChannel
 from signet.net.dtls import DtlsChannel
 
+TIMEOUT_S = 60
 SERVERS = {
     "good": ("dtls", "good", "echo"),
     "wrong_name": ("dtls", "wrong_name", "echo"),
@@ -15,8 +16,64 @@ SERVERS = {
     "expired": ("dtls", "expired", "echo"),
     "not_yet_valid": ("dtls", "not_yet_valid", "echo"),
     "three": ("dtls", "good", [("datagram",), ("send", "41"), ("send", "424242"), ("send", "43")]),
+    "vanishing": ("dtls", "good", [("datagram",), ("send", "41")]),
+    "leaving": ("dtls", "good", "close_notify"),
+    "unable": ("dtls", "good", "no_common_suite"),
     "hole": ("udp", "black_hole"),
+    "junk": ("udp", [("datagram",), ("send", "ff00f00f"), ("send", "16fefd0000"), ("echo",)]),
+    "openssl": ("s_server", "good"),
+    "openssl_cookie": ("s_server", "good", "-listen"),
 }
+
+
+class _Weather:
+    """A channel between DTLS and UDP where the test decides what passes.
+
+    up, down: functions of (count, datagram) -> list of datagrams to go on.
+    """
+
+    def __init__(self, below, up=None, down=None):
+        self._below = below
+        self._up = up or (lambda count, datagram: [datagram])
+        self._down = down or (lambda count, datagram: [datagram])
+        self._here = []
+        self.sent = self.received = 0
+        self.address = below.address
+        self.replies = None
+        self.down = False  # the whole network
+        self.full = False
+        self.closed = False
+
+    ignored = 7
+
+    def send(self, datagram, replies=None):
+        self.replies = replies
+        if self.down:
+            raise Lost("no network")
+        if self.full:
+            return False
+        self.sent += 1
+        for each in self._up(self.sent, bytes(datagram)):
+            self._below.send(each)
+        return True
+
+    def receive(self):
+        if self.down:
+            raise Lost("no network")
+        if not self._here:
+            datagram = self._below.receive()
+            if datagram is None:
+                return None
+            self.received += 1
+            self._here = self._down(self.received, datagram)
+        return self._here.pop(0) if self._here else None
+
+    def wait(self, timeout_ms):
+        return bool(self._here) or self._below.wait(timeout_ms)
+
+    def close(self):
+        self.closed = True
+        self._below.close()
 
 
 def _udp(name):
@@ -24,10 +81,13 @@ def _udp(name):
     return UdpChannel(end["host"], end["port"], clock.Deadline(3000), 1024)
 
 
-def _open(name, channel=None, timeout_ms=10000):
+def _trust():
     with open(check.server("good")["ca"], "rb") as file:
-        trust = secure.context(file.read(), datagrams=True)
-    return DtlsChannel(channel or _udp(name), "good.test", trust, clock.Deadline(timeout_ms))
+        return secure.context(file.read(), datagrams=True)
+
+
+def _open(name, channel=None, timeout_ms=10000, host="good.test"):
+    return DtlsChannel(channel or _udp(name), host, _trust(), clock.Deadline(timeout_ms))
 
 
 def _receive(channel, timeout_ms=3000):
@@ -41,10 +101,68 @@ def _receive(channel, timeout_ms=3000):
     return None
 
 
+def _echoes(channel):
+    channel.send(b"hello")
+    return _receive(channel) == b"hello"
+
+
 def test_a_datagram_goes_and_comes_back():
     channel = _open("good")
     assert channel.send(b"hello") is True
     assert _receive(channel) == b"hello"
+    check.equal(check.connections("good", 5)[-1], b"hello")
+    channel.close()
+
+
+def test_boundaries_are_kept():
+    channel = _open("three")
+    channel.send(b"?")
+    check.equal([_receive(channel) for _ in range(3)], [b"A", b"BBB", b"C"])
+    channel.close()
+
+
+def test_records_that_share_a_datagram_come_one_by_one():
+    held = []
+
+    def join(count, datagram):
+        if datagram[0] != 23:  # application data
+            return [datagram]
+        held.append(datagram)
+        return [b"".join(held)] if len(held) == 3 else []
+
+    channel = _open("three", _Weather(_udp("three"), down=join))
+    channel.send(b"?")
+    check.equal([_receive(channel) for _ in range(3)], [b"A", b"BBB", b"C"])
+    assert channel.receive() is None
+    channel.close()
+
+
+def test_a_datagram_as_large_as_coap_allows_passes():
+    channel = _open("good")  # the channel below takes 1024 bytes only: it is told to take more
+    for size in (1024, 1152, 1400):
+        channel.send(b"x" * size)
+        check.equal(_receive(channel), b"x" * size)
+    channel.close()
+
+
+def test_nothing_there_is_none():
+    channel = _open("good")
+    assert channel.receive() is None
+    assert channel.wait(10) is False
+    channel.close()
+
+
+def test_one_context_serves_many_channels():
+    trust = _trust()
+    for _ in range(3):
+        channel = DtlsChannel(_udp("good"), "good.test", trust, clock.Deadline(5000))
+        assert _echoes(channel)
+        channel.close()
+
+
+def test_a_server_that_asks_for_no_cookie_is_fine():
+    channel = _open("leaving")
+    assert _echoes(channel)
     channel.close()
 
 
@@ -63,3 +181,204 @@ def test_a_wrong_certificate_is_untrusted_and_says_why():
 def test_a_silent_server_is_lost_in_time():
     error = check.raises(Lost, _open, "hole", None, 300)
     assert "no answer in time" in str(error)
+
+
+def test_a_name_that_the_certificate_does_not_carry_is_untrusted():
+    error = check.raises(Untrusted, _open, "good", None, 5000, "evil.test")
+    assert "another name" in str(error) and "evil.test" in str(error)
+
+
+def test_nothing_is_sent_to_a_server_that_is_not_trusted():
+    check.raises(Untrusted, _open, "wrong_ca")
+    check.equal(check.connections("wrong_ca"), [])
+
+
+def test_a_server_that_vanishes_in_the_handshake_is_lost_in_time():
+    for last in (1, 2):
+        channel = _Weather(
+            _udp("good"), down=lambda count, datagram: [datagram] if count <= last else []
+        )
+        check.raises(Lost, _open, "good", channel, 300)
+        assert channel.closed
+
+
+def test_a_server_that_vanishes_later_is_silence():
+    channel = _open("vanishing")
+    channel.send(b"?")
+    assert _receive(channel) == b"A"
+    assert channel.send(b"?") is True
+    assert _receive(channel, 100) is None
+    channel.close()
+
+
+def test_a_session_that_the_peer_closes_is_lost():
+    channel = _open("leaving")
+    channel.send(b"?")
+    assert _receive(channel) == b"?"
+    error = check.raises(Lost, _receive, channel)
+    assert "closed by the peer" in str(error)
+    channel.close()
+
+
+def test_a_fatal_alert_in_the_handshake_is_lost_at_once():
+    error = check.raises(Lost, _open, "unable", None, 20000)
+    assert "alert" in str(error) and not isinstance(error, Untrusted), error
+
+
+def test_a_handshake_with_junk_is_lost_in_time():
+    error = check.raises(Lost, _open, "junk", None, 300)
+    assert not isinstance(error, Untrusted)
+
+
+def test_a_network_that_fails_is_lost():
+    channel = _Weather(_udp("good"))
+    channel.down = True
+    error = check.raises(Lost, _open, "good", channel)
+    assert "no network" in str(error)
+    channel = _Weather(_udp("good"))
+    session = _open("good", channel)
+    channel.down = True
+    assert "no network" in str(check.raises(Lost, session.send, b"hello"))
+    assert "no network" in str(check.raises(Lost, session.receive))
+    session.close()
+
+
+def test_a_datagram_that_cannot_go_now_is_false_and_lost():
+    channel = _Weather(_udp("good"))
+    session = _open("good", channel)
+    channel.full = True
+    assert session.send(b"lost") is False
+    channel.full = False
+    assert _echoes(session)
+    session.close()
+
+
+def test_the_hint_for_the_radio_reaches_the_channel_below():
+    channel = _Weather(_udp("good"))
+    session = _open("good", channel)
+    assert channel.replies is None
+    for replies in (1, 0, None):
+        session.send(b"hello", replies)
+        check.equal((session.replies, channel.replies), (replies, replies))
+    session.close()
+
+
+def test_address_and_count_are_those_of_the_channel_below():
+    session = _open("good", _Weather(_udp("good")))
+    check.equal((session.address, session.ignored), ("127.0.0.1", 7))
+    session.close()
+
+
+def test_the_watchdog_is_fed_during_the_handshake():
+    calls = []
+    clock.while_waiting = lambda: calls.append(1)
+    try:
+        check.raises(Lost, _open, "hole", None, 100)
+    finally:
+        clock.while_waiting = None
+    assert calls
+
+
+def test_closing_twice_is_harmless():
+    channel = _open("good")
+    channel.close()
+    channel.close()
+
+
+def test_a_ca_that_is_no_certificate_is_a_config_error():
+    error = check.raises(ConfigError, secure.context, b"junk", True)
+    check.equal(error.key, "ca")
+
+
+def test_a_firmware_without_dtls_is_a_config_error():
+    found, dtls.tls = dtls.tls, object()
+    try:
+        error = check.raises(ConfigError, secure.context, b"", True)
+    finally:
+        dtls.tls = found
+    assert "no DTLS" in str(error)
+
+
+_GARBAGE = [
+    b"\x00",
+    bytes(13),
+    b"\xff" * 60,
+    b"\x16\xfe\xfd" + bytes(8) + b"\xff\xff",  # says more than it has
+    b"\x16\xfe\xfd" + bytes(8) + b"\x00\x00",  # empty
+    b"\x17\xfe\xfd\x00\x01" + bytes(6) + b"\x00\x05hello",  # not encrypted
+    b"\x42\x45\x00\x01\xaa\xbb\xffhello",  # CoAP
+]
+
+
+def test_garbage_in_handshake_and_session_is_survived():
+    def litter(count, datagram):
+        return _GARBAGE + [datagram]  # noqa: RUF005
+
+    channel = _open("good", _Weather(_udp("good"), down=litter))
+    for _ in range(3):
+        assert _echoes(channel)
+    channel.close()
+
+
+_FATAL = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
+_FORGED = (
+    _FATAL,
+    b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x01\x00",  # close_notify
+    b"\x14\xfe\xfd" + bytes(8) + b"\x00\x01\x01",  # ChangeCipherSpec
+    b"\x17\xfe\xfd" + bytes(8) + b"\x00\x05hello",  # application data
+    b"\x16\xfe\xfd" + bytes(8) + b"\x00\x0c\x00" + bytes(11),  # HelloRequest
+)
+
+
+def test_what_anybody_can_forge_in_a_handshake_delays_it_or_ends_it_in_our_own_error():
+    for record in _FORGED:
+
+        def forge(count, datagram, record=record):
+            return [record, datagram]
+
+        try:
+            _open("good", _Weather(_udp("good"), down=forge), 400).close()
+        except Lost:
+            pass
+
+
+def test_what_anybody_can_forge_ends_no_session():
+    def forge(count, datagram):
+        protected = datagram[0] == 23  # application data
+        return list(_FORGED) + [datagram] if protected else [datagram]  # noqa: RUF005
+
+    channel = _Weather(_udp("good"), down=forge)
+    session = _open("good", channel)
+    for _ in range(3):
+        assert _echoes(session)
+    session.close()
+
+
+def test_whatever_is_mangled_on_the_way_ends_well_or_in_our_own_error():
+    errors = set()
+    for seed in range(15):
+
+        def mangle(count, datagram, seed=seed):
+            mangled = bytearray(datagram)
+            place = seed * 7919 + count * 104729
+            mangled[place % len(mangled)] ^= 1 << place % 8
+            cut = mangled[: place % len(mangled)]
+            return [cut if seed % 3 == 0 else mangled, datagram]
+
+        try:
+            channel = _open("good", _Weather(_udp("good"), down=mangle), 500)
+        except SignetError as error:
+            errors.add(type(error).__name__)
+            continue
+        assert _echoes(channel)
+        channel.close()
+    assert errors <= {"Lost", "Untrusted"}, errors
+
+
+def test_openssl_s_server_is_understood():
+    for name in ("openssl", "openssl_cookie"):
+        if check.server(name)["port"] is None:
+            check.skip("no openssl here")
+        channel = _open(name)
+        assert _echoes(channel)
+        channel.close()

@@ -33,11 +33,16 @@ _NOT_SIGNED = "The certificate is not correctly signed by the trusted CA\n"
 _HOSTNAME_MISMATCH = 62
 
 
+def _verify(connection, *found):
+    return connection.get_app_data().verify(*found)
+
+
 class Context:
     """A client that verifies: tls.SSLContext(tls.PROTOCOL_DTLS_CLIENT)."""
 
     def __init__(self):
         self._context = SSL.Context(SSL.DTLS_CLIENT_METHOD)
+        self._context.set_verify(SSL.VERIFY_PEER, _verify)
         self.verify_mode = 2
 
     def load_verify_locations(self, cadata):
@@ -74,13 +79,14 @@ class Wrapped:
         self._refused = None  # why the certificate is, an X509_V_ERR_*
         self._established = False
         self._error = None  # as on a board, an error of the session stays
-        context.set_verify(SSL.VERIFY_PEER, self._verify)
         self._connection = SSL.Connection(context, None)
+        self._connection.set_app_data(self)
         self._connection.set_tlsext_host_name(host.encode())
         self._connection.set_ciphertext_mtu(_MTU)
         self._connection.set_connect_state()
 
-    def _verify(self, connection, certificate, error, depth, ok):
+    def verify(self, certificate, error, depth, ok):
+        """OpenSSL has verified one certificate of the chain; the name is checked here."""
         if ok and depth == 0 and not self._is_named(certificate.to_cryptography()):
             ok, error = False, _HOSTNAME_MISMATCH
         if not ok:

@@ -12,7 +12,7 @@ from pathlib import Path
 from host_tests.portable.host import behaviours, datagrams
 from host_tests.portable.host.broker import PASSWORD, USER, Broker
 from host_tests.portable.host.certificates import NAME, Certificates
-from tools.twin import dtls
+from host_tests.portable.host.s_server import OpenSSLServer
 from tools.ui import UserError
 
 _HOST = "127.0.0.1"
@@ -100,8 +100,12 @@ class Servers:
             host, port = self._house.run(self._datagrams(name, rest))
             return {"host": host, "port": port}
         if kind == "dtls":
-            host, port = self._house.run(self._terminate(name, rest[0], rest[1:]))
+            host, port = self._house.run(self._dtls(name, rest[0], rest[1:]))
             return {"host": host, "port": port, **self._trust()}
+        if kind == "s_server":
+            server = OpenSSLServer(self._house.certificates.chain(rest[0]), rest[1:])
+            self._running.append(server)
+            return {"host": _HOST, "port": server.port, **self._trust()}
         endpoint, context = {}, None
         if kind == "tls":
             endpoint, context = self._tls(rest[0])
@@ -135,15 +139,19 @@ class Servers:
         self._running.append(server)
         return address
 
-    async def _terminate(self, name, certificate, rest):
-        """DTLS in front of a UDP server that has the behaviour."""
+    async def _dtls(self, name, kind, rest):
+        """A server that ends sessions aloud, or the twin's DTLS before a UDP server."""
+        from host_tests.portable.host import dtls_ends  # pyOpenSSL takes a while to import
+        from tools.twin import dtls
+
+        certificate = self._house.certificates.chain(kind)
+        if rest[0] in dtls_ends.ENDINGS:
+            server = dtls_ends.Server(certificate, rest[0])
+            self._running.append(server)
+            return await server.start()
+        behind = await self._datagrams(name, rest)
         listener = datagrams.open_socket()
-        terminator = await dtls.serve(
-            listener,
-            self._house.certificates.chain(certificate),
-            await self._datagrams(name, rest),
-        )
-        self._running.append(terminator)
+        self._running.append(await dtls.serve(listener, certificate, behind))
         return listener.getsockname()
 
     def _handler(self, name, rest):

@@ -63,7 +63,7 @@ class _Feed(io.IOBase):
         except Lost as error:
             self.error = error
             return None
-        if datagram is None:
+        if datagram is None or len(datagram) > len(buffer):
             return None
         size = len(datagram)
         buffer[:size] = datagram
