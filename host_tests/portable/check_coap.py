@@ -98,11 +98,11 @@ def response(client):
     raise AssertionError("no response")
 
 
-def seen(count):
-    """Returns what passed the relay, exactly `count` datagrams, each a Seen."""
-    notes = [_seen(note) for note in steer("seen", count=count)]
-    check.equal(len(notes), count, [(each.sender, each.type, each.code) for each in notes])
-    return notes
+def seen(count, first=0, most=99):
+    """Checks that `count` datagrams passed the relay; returns those from `first` on, as Seen."""
+    passed, notes = steer("seen", count=count, first=first, most=most)
+    check.equal(passed, count, [(each["sender"], each["type"], each["code"]) for each in notes])
+    return [_seen(note) for note in notes]
 
 
 def _seen(note):

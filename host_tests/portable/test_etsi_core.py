@@ -266,7 +266,7 @@ def _accept(**arguments):
     client = begin(**arguments)
     for passed, accept, body in ((2, b"", b"one of two"), (4, b"\x29", b"<one>of two</one>")):
         answer = ask(client, GET, "multi-format", ((ACCEPT, accept),))
-        request, reply = seen(passed)[-2:]
+        request, reply = seen(passed, passed - 2)
         requests(request, CON, GET, "multi-format")
         equal(values(request, ACCEPT), [accept])
         piggybacked(reply, request, CONTENT)
@@ -281,7 +281,7 @@ def test_TD_COAP_CORE_20_accept():
 def _get_validate(client, passed, etags, expected):
     """One GET, after which `passed` datagrams have passed."""
     answer = ask(client, GET, "validate", [(ETAG, etag) for etag in etags])
-    request, reply = seen(passed)[-2:]
+    request, reply = seen(passed, passed - 2)
     requests(request, CON, GET, "validate")
     equal(values(request, ETAG), etags)
     piggybacked(reply, request, expected)
@@ -302,7 +302,7 @@ def test_TD_COAP_CORE_21_etag():
 
 def _put_if_match(client, etag, payload, passed, expected):
     answer = ask(client, PUT, "validate", ((IF_MATCH, etag),), payload)
-    request, reply = seen(passed)[-2:]
+    request, reply = seen(passed, passed - 2)
     requests(request, CON, PUT, "validate")
     equal((values(request, IF_MATCH), request.payload), ([etag], payload))
     piggybacked(reply, request, expected)
@@ -325,7 +325,7 @@ def _if_none_match(where, **arguments):
     client = begin(**arguments)
     for passed, expected in ((2, CREATED), (4, PRECONDITION_FAILED)):
         answer = ask(client, PUT, where, ((IF_NONE_MATCH, b""),), b"any")
-        request, reply = seen(passed)[-2:]
+        request, reply = seen(passed, passed - 2)
         requests(request, CON, PUT, where)
         equal((values(request, IF_NONE_MATCH), request.payload), ([b""], b"any"))
         piggybacked(reply, request, expected)
@@ -367,7 +367,7 @@ def test_TD_COAP_CORE_29_max_age_of_what_a_proxy_has_kept():
     assert 0 < values(first, MAX_AGE)[0][0] <= 30 and values(first, ETAG)
     to("validate", "touch")
     kept = ask(client, GET, "validate")
-    request, reply = seen(4)[2:]
+    request, reply = seen(4, 2)
     piggybacked(reply, request, CONTENT)
     shown(kept, reply)
     equal(kept.payload, first.payload)

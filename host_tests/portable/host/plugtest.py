@@ -87,9 +87,13 @@ class Plugtest:
         self._proxy.serversite = _Proxy(self._proxy, "%s:%d" % self._server_address)
         self._relay.begin(self._proxy_address if proxy else self._server_address, lose or {})
 
-    async def do_seen(self, count):
-        """What passed the relay, once there are `count` datagrams, at most 5 s later."""
-        return await self._relay.seen(count)
+    async def do_seen(self, count, first, most):
+        """How many datagrams have passed once there are `count`, and those from `first` on.
+
+        Waits at most 5 s; the test sees for itself what is missing.
+        """
+        notes = await self._relay.seen(count)
+        return len(notes), notes[first : first + most]
 
     async def do_to(self, path, do, **arguments):
         """Calls a method of a resource: what happens at the server's side of a test."""

@@ -47,7 +47,7 @@ class Relay(asyncio.DatagramProtocol):
 
     def answered(self, data, client):
         """The server has sent a datagram to this client."""
-        if self._note("server", data):
+        if client in self._servers and self._note("server", data):
             self._transport.sendto(data, client)
 
     def _note(self, sender, data):
@@ -63,8 +63,14 @@ class Relay(asyncio.DatagramProtocol):
             self._changed.notify_all()
 
     def begin(self, upstream, lose):
-        """Begins anew: no notes, another server perhaps, other losses."""
+        """Begins anew: no clients, no notes, another server perhaps, other losses."""
+        self._hang_up()
         self._upstream, self._lose, self.notes = upstream, lose, []
+
+    def _hang_up(self):
+        for task in self._servers.values():
+            task.add_done_callback(lambda task: task.cancelled() or task.result().close())
+        self._servers = {}
 
     async def seen(self, count):
         """Returns the notes once there are `count` of them, or after 5 s those that there are."""
@@ -73,14 +79,13 @@ class Relay(asyncio.DatagramProtocol):
                 enough = self._changed.wait_for(lambda: len(self.notes) >= count)
                 await asyncio.wait_for(enough, _WAIT_S)
             except TimeoutError:
-                pass  # the test sees for itself what is missing
+                pass
         return self.notes
 
     def close(self):
         """Closes every port."""
         self._transport.close()
-        for task in self._servers.values():
-            task.add_done_callback(lambda task: task.cancelled() or task.result().close())
+        self._hang_up()
 
 
 class _Back(asyncio.DatagramProtocol):
