@@ -1,0 +1,146 @@
+"""What is the smallest heap in which a device reports to Alibaba Cloud over CoAP, and sleeps?
+
+A binary search: a virtual board with 32-bit objects and less and less heap boots main.py, reports,
+sleeps deeply, wakes, and reports again.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rich import box
+from rich.table import Table
+
+from tools.board.deploy import deploy, project_files
+from tools.board.virtual import VirtualBoard
+from tools.toolchain import word_sizes
+from tools.twin.listeners import DOORS
+from tools.twin.process import TwinProcess
+from tools.ui import UserError
+
+GOAL_KIB = 32
+WAYS = (("coap", "AES"), ("coaps", "DTLS"))
+LOWEST_KIB, HIGHEST_KIB = 16, 110
+CONFIRMATIONS = 3
+"""How often the heap that was found must do: not every wake finds the same holes in it."""
+
+_BITS = 32
+_WAIT_S = 20.0
+_STORED = "report 1 stored"  # each wake counts its reports from 1
+_END = rf"^{_STORED}|MemoryError|memory allocation failed|^not connected"
+
+
+class Row(NamedTuple):
+    """security: AES or DTLS. kib: the smallest heap. trouble: what came first with 1 KiB less."""
+
+    security: str
+    kib: int
+    trouble: str
+
+    @property
+    def met(self) -> bool:
+        """Is the goal met?"""
+        return self.kib <= GOAL_KIB
+
+
+def steps() -> int:
+    """How many steps `measure` takes, about."""
+    span = HIGHEST_KIB - LOWEST_KIB
+    return len(WAYS) * (span.bit_length() + CONFIRMATIONS) if _BITS in word_sizes() else 0
+
+
+def measure(step: Callable[[], None]) -> list[Row]:
+    """Searches for each way in; nothing without a 32-bit MicroPython. step: called after each try.
+
+    raises: UserError when a board does not report whatever its heap.
+    """
+    if not steps():
+        return []
+    with (
+        tempfile.TemporaryDirectory(prefix="signet-bench-") as folder,
+        TwinProcess(Path(folder), {door.key: 0 for door in DOORS}) as twin,
+    ):
+        return [
+            _smallest(_Device(Path(folder, way), twin, way), security, step)
+            for way, security in WAYS
+        ]
+
+
+class _Device:
+    """A virtual board with our program on its flash, as it left the factory before each try."""
+
+    def __init__(self, folder: Path, twin: TwinProcess, way: str) -> None:
+        config = twin.device_config("alibaba", way) | {"deep_sleep": True, "report_interval_s": 1}
+        files = project_files(config, Path(twin.ready["ca_file"]) if config["tls"] else None)
+        with VirtualBoard(folder, bits=_BITS).create() as board:
+            deploy(board.device, files, restart=False)
+            self._image = board.image
+        self._folder = folder
+        self._flash = self._image.read_bytes()
+
+    def trouble(self, kib: int) -> str:
+        """Try a heap; returns "" when it reports twice, otherwise the line that tells why not."""
+        self._image.write_bytes(self._flash)
+        try:
+            with VirtualBoard(self._folder, f"{kib}k", _BITS) as board:
+                since = 0
+                for _ in range(2):
+                    found = board.wait_for(_END, _WAIT_S, since)
+                    if found[0] != _STORED:
+                        line = board.wait_for(r".*\n", 1.0, found.start())[0]
+                        return line.strip()
+                    since = found.end()
+                return ""
+        except TimeoutError:
+            return f"no report within {_WAIT_S:.0f} s"
+        except UserError as error:
+            return str(error)
+
+
+def _smallest(device: _Device, security: str, step: Callable[[], None]) -> Row:
+    low, high = LOWEST_KIB - 1, HIGHEST_KIB
+    why = ""
+    while high - low > 1:
+        middle = (low + high) // 2
+        trouble = device.trouble(middle)
+        step()
+        if trouble:
+            low, why = middle, trouble
+        else:
+            high = middle
+    done = 0
+    while done < CONFIRMATIONS:
+        trouble = device.trouble(high)
+        step()
+        done += 1
+        if trouble:
+            if high >= HIGHEST_KIB:
+                raise UserError(f"{security}: the board does not report: {trouble}")
+            high, done, why = high + 1, 0, trouble
+    return Row(security, high, why)
+
+
+def table(rows: list[Row]) -> Table:
+    """The figures for a person."""
+    title = "Smallest heap of a device that reports, sleeps deeply, and reports again"
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown.add_column("security")
+    shown.add_column("KiB", justify="right")
+    shown.add_column("with 1 KiB less")
+    for row in rows:
+        shown.add_row(
+            row.security,
+            f"[green]{row.kib}[/]" if row.met else f"[red]{row.kib} missed[/]",
+            row.trouble,
+        )
+    return shown
+
+
+def explanation() -> str:
+    """What was tried, and the goal."""
+    return (
+        "The GC heap for boot.py, main.py and signet on a virtual board with 32-bit objects;\n"
+        f"everything but these two files as .mpy; {CONFIRMATIONS} tries in a row must do. "
+        f"Goal: {GOAL_KIB} KiB."
+    )
