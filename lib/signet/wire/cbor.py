@@ -115,7 +115,7 @@ def _read(data, at, depth):
     end = at
     if number > 23:
         if number > 27:
-            raise _malformed("indefinite length" if number == 31 else "reserved length")
+            raise _malformed("indefinite or reserved length")
         end += 1 << number - 24
         if end > len(data):
             raise _malformed("cut off")
@@ -126,7 +126,7 @@ def _read(data, at, depth):
         return (-1 - number if major else number), end
     if major > 5:
         if major == 6 or not 20 <= number <= 22 or end > at:
-            raise _malformed("tag" if major == 6 else "unknown simple value")
+            raise _malformed("tag or unknown simple value")
         return (False, True, None)[number - 20], end
     # A string has at least this many bytes left, an array as many, a map twice as many.
     if number > (len(data) - end) >> (major == 5):
@@ -148,9 +148,7 @@ def _read(data, at, depth):
     value = {}
     for _ in range(number):
         key, end = _read(data, end, depth - 1)
-        if isinstance(key, (list, dict)):
-            raise _malformed("a key that is a list or a map")
-        if key in value:
-            raise _malformed("a key twice")
+        if isinstance(key, (list, dict)) or key in value:
+            raise _malformed("key twice, or list or map as key")
         value[key], end = _read(data, end, depth - 1)
     return value, end

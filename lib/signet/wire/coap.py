@@ -21,17 +21,11 @@ POST = 2
 PUT = 3
 DELETE = 4
 
-# Option numbers (12.2; 6 is of RFC 7641; 23, 27 and 60 are of RFC 7959)
-URI_HOST = 3
+# Option numbers that more than one module needs (12.2; RFC 7641; RFC 7959)
 OBSERVE = 6
-URI_PORT = 7
 URI_PATH = 11
-CONTENT_FORMAT = 12
-URI_QUERY = 15
-ACCEPT = 17
 BLOCK2 = 23
 BLOCK1 = 27
-SIZE1 = 60
 
 _MARKER = const(255)  # before the payload (3)
 _MAX_LENGTH = const(65_804)  # of an option value: 269 + 65535 (3.1)
@@ -72,13 +66,13 @@ def dotted(code):
 
 
 def uint(number):
-    """Returns an int of 0 to 2^32-1 as an option value, in the shortest form: 0 is empty (3.2)."""
-    if number < 0 or number >> 32:
-        raise ValueError("uint is 0 to 2^32-1")
-    size = 0
-    while number >> 8 * size:
-        size += 1
-    return number.to_bytes(size, "big")
+    """Returns an option value in the shortest form, so 0 is empty (3.2).
+
+    Raises:
+        ValueError: not 0 to 2^32-1.
+    """
+    _check("uint", number, 0xFFFFFFFF)
+    return number.to_bytes(4, "big").lstrip(b"\0")
 
 
 def uint_value(value):
@@ -88,7 +82,7 @@ def uint_value(value):
         ProtocolError: longer than 4 bytes; no option that is a uint is (5.10).
     """
     if len(value) > 4:
-        raise malformed("uint of {} bytes".format(len(value)))
+        raise malformed("uint too long")
     return int.from_bytes(value, "big")
 
 
@@ -125,7 +119,7 @@ def encode_into(buffer, message):
     if _RESERVED_CLASSES >> (code >> 5) & 1:
         raise ValueError("reserved class")
     if not code and (token or options or payload):
-        raise ValueError("Empty with more than a header")
+        raise ValueError("Empty with more")
     try:
         buffer[0] = 0x40 | message.type << 4 | len(token)
         buffer[1] = code
@@ -222,7 +216,7 @@ def decode(datagram):
         if _RESERVED_CLASSES >> (code >> 5) & 1:
             raise malformed("reserved class")
         if not code and (at > 4 or size > 4):
-            raise malformed("Empty with more than a header")
+            raise malformed("Empty with more")
         if at > size:
             raise IndexError
         token = datagram[4:at]
@@ -231,7 +225,7 @@ def decode(datagram):
             at += 1
             if byte == _MARKER:
                 if at == size:
-                    raise malformed("payload marker without payload")
+                    raise malformed("no payload")
                 break
             delta, length = byte >> 4, byte & 15
             number += _number(datagram, at, delta)
