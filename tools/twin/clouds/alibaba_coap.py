@@ -5,6 +5,7 @@ options 2088 to 2090, ackMode). What it leaves open is decided here as each comm
 No socket and no aiocoap: a request in, a reply out.
 """
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -247,7 +248,8 @@ def _login(request: Request, tls: bool) -> _Login:
         raise _RefusedError("4.00", "the payload is not an object")
     fields: dict[str, str] = {}
     for name, value in body.items():
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+        if not number and not isinstance(value, str):
             raise _RefusedError("4.00", f"{name!r} is neither a text nor an integer")
         fields[str(name)] = str(value)
     if not "".join((*fields, *fields.values())).isprintable():
@@ -287,10 +289,14 @@ def _decoded(payload: bytes, form: int | None) -> Any:
     """The value of a payload in its Content-Format."""
     try:
         if form == CBOR:
-            return cbor2.loads(payload)
+            stream = io.BytesIO(payload)
+            value = cbor2.CBORDecoder(stream).decode()
+            if stream.read():
+                raise ValueError("something follows its end")
+            return value
         value = decode(payload)
         json.dumps(value, ensure_ascii=False).encode()  # no half of a surrogate pair
         return value
-    except (ValueError, TypeError, ArithmeticError, EOFError, RecursionError) as error:
+    except (ValueError, RecursionError, cbor2.CBORDecodeError) as error:
         name = "CBOR" if form == CBOR else "JSON"
         raise _RefusedError("4.00", f"the payload is not {name}: {error}") from None
