@@ -132,7 +132,8 @@ class Transfer:
             self._echo = option(response, _ECHO)
             if self._echo is not None:
                 return False
-        if self._body is None and self._in_blocks and self._acknowledged(response):
+        uploading = self._body is None and (self._in_blocks or code == _TOO_LARGE)
+        if uploading and self._acknowledged(response):
             return False
         if code >> 5 == 2 and block_of(response, coap.BLOCK2):
             return self._collect(response)
