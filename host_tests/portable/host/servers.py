@@ -12,6 +12,7 @@ from pathlib import Path
 from host_tests.portable.host import behaviours, datagrams
 from host_tests.portable.host.broker import PASSWORD, USER, Broker
 from host_tests.portable.host.certificates import NAME, Certificates
+from host_tests.portable.host.libcoap import CoapServer
 from host_tests.portable.host.s_server import OpenSSLServer
 from tools.ui import UserError
 
@@ -106,6 +107,8 @@ class Servers:
             server = OpenSSLServer(self._house.certificates.chain(rest[0]), rest[1:])
             self._running.append(server)
             return {"host": _HOST, "port": server.port, **self._trust()}
+        if kind == "libcoap":
+            return self._libcoap(*rest)
         endpoint, context = {}, None
         if kind == "tls":
             endpoint, context = self._tls(rest[0])
@@ -121,6 +124,13 @@ class Servers:
         server = Plugtest()
         self._running.append(server)
         return self._house.run(server.start())
+
+    def _libcoap(self, transport, certificate=None, *arguments):
+        chain = self._house.certificates.chain(certificate) if transport == "dtls" else None
+        server = CoapServer(chain, arguments)
+        self._running.append(server)
+        trust = self._trust() if chain else {}
+        return {"host": _HOST, "port": server.port, "missing": server.missing, **trust}
 
     def _tls(self, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
