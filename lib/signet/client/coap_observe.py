@@ -1,9 +1,13 @@
 """How does a CoapClient watch a resource (RFC 7641)?
 
-observer = Observer(client, options, clock.Deadline(100_000))    # observer.message: the state now
-while observer.active:
-    message = observer.take(client.poll(1000))                   # a fresh notification, or None
-observer.deregister(clock.Deadline(100_000))      # or observer.forget(): RST ends it with the next one
+    observer = Observer(client, options, clock.Deadline(100_000))
+    use(observer.message)                               the state now
+    while observer.active:
+        message = observer.take(client.poll(1000))      a fresh notification, or None
+    observer.deregister(clock.Deadline(100_000))
+
+or `forget()`: the next notification is rejected with RST, which ends it too. A notification may be
+the first of several blocks: client/coap_blocks.py, `rest`.
 """
 
 from signet.wire import coap
@@ -51,6 +55,7 @@ class Observer:
             coap.GET, self._options + (register,), b"", deadline, token=self._token
         )
         self._token = message.token
+        self._observation.active = False  # the answer to a request is news: the server may be new
         self._taken(message)
 
     def _taken(self, message):
