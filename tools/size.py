@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -24,7 +24,6 @@ GOAL_BYTES = 48 * 1024
 """All of lib/signet; a yardstick of the design."""
 
 _ENTRY = ("signet", "signet.config", "signet.link")  # what `signet.open` loads for any device
-_ONLY_WITH_TLS = "signet.net.secure"
 
 
 class Device(NamedTuple):
@@ -33,12 +32,32 @@ class Device(NamedTuple):
     cloud: str
     way: str
     tls: bool
+    format: str = "json"
+
+    @property
+    def name(self) -> str:
+        """For example "alibaba coaps": as the twin names its ways in."""
+        return f"{self.cloud} {self.way}{'s' if self.tls else ''}"
 
     @property
     def modules(self) -> tuple[str, ...]:
         """Modules that the configuration names itself, beside what they import."""
         base = f"signet.cloud.{self.cloud}"
         return (*_ENTRY, f"{base}.identity", f"{base}.{self.way}")
+
+    def loads(self, module: str) -> bool:
+        """Does this device load a module, when another module's code may import it?"""
+        condition = _CONDITIONS.get(module)
+        return condition is None or condition(self)
+
+
+_CONDITIONS: dict[str, Callable[[Device], bool]] = {
+    "signet.net.secure": lambda device: device.tls,
+    "signet.net.dtls": lambda device: device.tls and device.way == "coap",
+    "signet.sign.aes": lambda device: not device.tls,
+    "signet.wire.cbor": lambda device: device.format == "cbor",
+}
+"""Modules that are imported inside a function, and by whom; a test holds it to the truth."""
 
 
 def modules(lib: Path = LIB) -> dict[str, Path]:
@@ -51,13 +70,16 @@ def modules(lib: Path = LIB) -> dict[str, Path]:
 
 
 def devices(lib: Path = LIB) -> list[Device]:
-    """Every cloud and way in that the package has, over TLS, which is the larger case."""
-    files = sorted((lib / "signet" / "cloud").glob("*/*.py"))
-    return [
-        Device(file.parent.name, file.stem, tls=True)
-        for file in files
-        if file.stem not in ("__init__", "identity")
-    ]
+    """Every cloud and way in that the package has: over TLS, and without it where that is safe."""
+    found = []
+    for identity in sorted((lib / "signet" / "cloud").glob("*/identity.py")):
+        for way in sorted(_constant(identity, "PORTS")):
+            # CoAP without DTLS encrypts by itself.
+            found += [
+                Device(identity.parent.name, way, tls)
+                for tls in ((False, True) if way == "coap" else (True,))
+            ]
+    return found
 
 
 def imports(source: str) -> Iterator[str]:
@@ -86,12 +108,21 @@ def needed(device: Device, lib: Path = LIB) -> set[str]:
             raise UserError(f"there is no cloud {device.cloud} by way of {device.way}: no {name}")
     while waiting:
         name = waiting.pop()
-        if name in reached or name not in known or (name == _ONLY_WITH_TLS and not device.tls):
+        if name in reached or name not in known or not device.loads(name):
             continue
         reached.add(name)
         waiting.extend(imports(known[name].read_text()))
         waiting.append(name.rpartition(".")[0])  # a package is loaded with any module of it
     return reached
+
+
+def measured() -> dict[str, int]:
+    """Bytes of .mpy of every module."""
+    compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
+    return {
+        name: len(compiled[path.relative_to(LIB).with_suffix(".mpy")])
+        for name, path in modules().items()
+    }
 
 
 def read_device(file: Path) -> Device:
@@ -110,7 +141,8 @@ def read_device(file: Path) -> Device:
     if tls is None:
         identity = modules().get(f"signet.cloud.{cloud}.identity")
         tls = _constant(identity, "TLS_BY_DEFAULT") if identity else True
-    return Device(str(cloud), str(values.get("way", "mqtt")), bool(tls))
+    way, form = values.get("way", "mqtt"), values.get("format", "json")
+    return Device(str(cloud), str(way), bool(tls), str(form))
 
 
 def package_json(lib: Path = LIB) -> str:
@@ -150,24 +182,22 @@ def size(
         PACKAGE.write_text(package_json())
         console.print(f"{PACKAGE.name}: {len(modules())} files")
         return
-    compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    sizes = {
-        name: len(compiled[path.relative_to(LIB).with_suffix(".mpy")])
-        for name, path in modules().items()
-    }
+    sizes = measured()
     if device:
         chosen = read_device(device)
         columns: dict[str, set[str]] = {}
         sizes = {name: sizes[name] for name in needed(chosen)}
-        title = f"{chosen.cloud} by {chosen.way}{' over TLS' if chosen.tls else ''}"
+        title = chosen.name
     else:
-        columns = {f"{each.cloud} {each.way}": needed(each) for each in devices()}
-        title = "all of lib/signet; and what a device loads, with TLS"
+        columns = {each.name: needed(each) for each in devices()}
+        title = "all of lib/signet; and what a device loads"
     console.print(_table(f"Bytes of .mpy: {title}", sizes, columns))
     if not device:
         total = sum(sizes.values())
         verdict = "[green]kept[/]" if total <= GOAL_BYTES else "[red]missed[/]"
         console.print(f"goal: all of lib/signet <= {_kib(GOAL_BYTES)}; {_kib(total)}: {verdict}")
+    if device and chosen.way != "mqtt":
+        return
     umqtt = toolchain.compile_tree(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
     count = sum(map(len, umqtt.values()))
     console.print(

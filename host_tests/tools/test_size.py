@@ -3,10 +3,12 @@
 import json
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from host_tests.support import Twin
 from tools import size, toolchain
 from tools.cli import app
 from tools.paths import CACHE, LIB, ROOT
@@ -49,6 +51,48 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
     # These leave the heap again when their work is done (lib/signet/modules.py).
     forgotten = {"signet.config", f"signet.cloud.{cloud}.identity"}
     forgotten |= {"signet.sign.hmac", "signet.sign.content"}
+    assert size.needed(device) - loaded <= forgotten
+
+
+# What a CoAP device loads shows when it has reported: its modules come one after another.
+_REPORTED = """
+import sys, signet
+link = signet.open("device.json", None, lambda line: None)
+link.report({"n": 1})
+assert link.flush(10_000)
+print(" ".join(sorted(n for n in sys.modules if n == "signet" or n.startswith("signet."))))
+"""
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory):
+    with Twin(tmp_path_factory.mktemp("twin")) as twin:
+        yield twin
+
+
+@pytest.mark.parametrize(
+    ("way", "changes"), [("coap", {}), ("coap", {"format": "cbor"}), ("coaps", {})]
+)
+def test_what_a_coap_device_needs_is_what_micropython_loads_for_it(twin, way, changes, tmp_path):
+    target = CACHE / "mpy" / "lib"
+    toolchain.compile_tree(LIB, target)
+    (tmp_path / "ca.pem").write_bytes(Path(twin.ready["ca_file"]).read_bytes())
+    config = {**twin.device_config("alibaba", way), **changes}
+    (tmp_path / "device.json").write_text(json.dumps(config))
+    done = subprocess.run(
+        [toolchain.micropython(64), "-c", _REPORTED],
+        cwd=tmp_path,
+        env={"MICROPYPATH": f"{target}:.frozen"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    device = size.read_device(tmp_path / "device.json")
+    loaded = set(done.stdout.split())
+    assert loaded <= size.needed(device)
+    forgotten = {"signet.config", "signet.sign.hmac", "signet.sign.content"}
+    forgotten |= {"signet.cloud.alibaba.identity", "signet.cloud.alibaba.auth"}
     assert size.needed(device) - loaded <= forgotten
 
 

@@ -79,7 +79,7 @@ def coap(
 ) -> None:
     """CoAP: time and heap of a message, datagrams of a report, smallest heap, bytes of .mpy."""
     from tools.bench import coap as codec
-    from tools.bench import coap_heap, coap_wire
+    from tools.bench import coap_heap, coap_size, coap_wire
 
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
         task = progress.add_task("Measuring the codec", total=2 * len(programs.builds()))
@@ -91,6 +91,8 @@ def coap(
         reports = coap_wire.measure(lambda: progress.advance(task))
     console.print(coap_wire.table(reports))
     console.print(coap_wire.explanation(), markup=False)
+    console.print(coap_size.table(coap_size.measure()))
+    console.print(coap_size.explanation(), markup=False)
     if quick:
         return
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
