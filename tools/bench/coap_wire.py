@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,10 +76,10 @@ class Row(NamedTuple):
         return self.traffic.packets <= self.goal[0] and self.traffic.bytes <= self.goal[1]
 
 
-def measure(step: Callable[[], None], cases: tuple[Case, ...] = CASES) -> list[Row]:
+def measure(cases: Sequence[Case], step: Callable[[], None]) -> list[Row]:
     """Starts a twin and lets a device report in every case: cold, awake, and after a wake.
 
-    step: called after each case.
+    cases: CASES, or some of them. step: called after each case.
     raises: UserError when a report does not arrive.
     """
     rows: list[Row] = []

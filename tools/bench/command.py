@@ -88,7 +88,7 @@ def coap(
     console.print(codec.explanation(rounds), markup=False)
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
         task = progress.add_task("Counting datagrams", total=len(coap_wire.CASES))
-        reports = coap_wire.measure(lambda: progress.advance(task))
+        reports = coap_wire.measure(coap_wire.CASES, lambda: progress.advance(task))
     console.print(coap_wire.table(reports))
     console.print(coap_wire.explanation(), markup=False)
     console.print(coap_size.table(coap_size.measure()))

@@ -1,0 +1,127 @@
+"""Does `signet bench coap` measure what it says?  No timing is judged here."""
+
+import socket
+
+import pytest
+from typer.testing import CliRunner
+
+from tools import size
+from tools.bench import coap, coap_heap, coap_size, coap_wire, command, programs
+from tools.bench.relay import HEADERS_BYTES, Relay, Traffic
+
+
+def test_the_relay_counts_ip_packets_each_way():
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device,
+    ):
+        for each in (server, device):
+            each.settimeout(5)
+        server.bind(("127.0.0.1", 0))
+        with Relay(server.getsockname()) as relay:
+            device.sendto(b"12345", ("127.0.0.1", relay.port))
+            device.sendto(b"", ("127.0.0.1", relay.port))
+            data, address = server.recvfrom(100)
+            server.sendto(b"123", address)
+            assert (data, device.recv(100)) == (b"12345", b"123")
+            assert server.recv(100) == b""
+            assert HEADERS_BYTES == 20 + 8
+            assert relay.take() == Traffic(2, 1, 5 + 56, 3 + 28)
+            assert relay.take() == Traffic()
+
+
+@pytest.fixture(scope="module")
+def codecs():
+    steps = []
+    rows = coap.measure(3, lambda: steps.append(1))
+    assert len(steps) == len(rows)
+    return rows
+
+
+def test_encoding_and_decoding_on_every_build_of_this_machine(codecs):
+    assert [(row.build, row.what) for row in codecs] == [
+        (build, what) for build in programs.builds() for what in ("encode", "decode")
+    ]
+    for row in codecs:
+        assert set(row.median_us) == set(row.heap) == {"signet", "peer"}
+        assert all(0 < value < 100_000 for value in row.median_us.values())
+
+
+def test_encoding_takes_no_heap_and_decoding_less_than_the_peers(codecs):
+    for row in codecs:
+        assert row.heap["signet"] < row.heap["peer"]
+        if row.what == "encode":
+            assert row.heap["signet"] == 0
+
+
+def test_reports_of_32_bytes_of_ciphertext_are_counted_cold_and_warm():
+    cases = [case for case in coap_wire.CASES if "short topic" in case.title]
+    aes_cold, aes_warm, dtls_cold, dtls_warm, dtls_awake = coap_wire.measure(cases, lambda: None)
+    for row in (aes_warm, dtls_awake):
+        assert (row.traffic.packets_up, row.traffic.packets_down) == (1, 1)
+    assert (aes_cold.traffic.packets_up, aes_cold.traffic.packets_down) == (2, 2)
+    assert aes_warm.met
+    assert aes_warm.goal == (2, 250)
+    # A DTLS 1.2 record with AES-128-GCM: 13 bytes of header, 8 of nonce, 16 of tag
+    assert dtls_awake.traffic.bytes_down == aes_warm.traffic.bytes_down + 37
+    assert dtls_cold.traffic.packets > dtls_warm.traffic.packets > 8
+    assert all(row.goal is None for row in (dtls_cold, dtls_warm, dtls_awake))
+
+
+def test_the_long_topic_has_options_of_59_bytes():
+    names = {"product_key": "a1B2c3D4e5F", "device_name": "meter-7"}
+    segments = coap_wire._topic(coap_wire._LONG, names).split("/")[1:]
+    assert segments[:3] == ["a1B2c3D4e5F", "meter-7", "user"]
+    used = sum(len(each) + (1 if len(each) < 13 else 2) for each in ("topic", *segments))
+    assert used == 59
+
+
+class _Board:
+    """A device that needs so many KiB, and now and then some more."""
+
+    def __init__(self, needs, moods=()):
+        self.needs = needs
+        self.moods = list(moods)
+        self.tried = []
+
+    def trouble(self, kib):
+        self.tried.append(kib)
+        needs = self.needs
+        if kib == needs and self.moods:
+            needs += self.moods.pop()
+        return "" if kib >= needs else f"{kib} KiB are not enough"
+
+
+@pytest.mark.parametrize("needs", [coap_heap.LOWEST_KIB, 31, 32, 33, coap_heap.HIGHEST_KIB])
+def test_the_smallest_heap_is_found_and_confirmed(needs):
+    board = _Board(needs)
+    row = coap_heap._smallest(board, "AES", lambda: None)
+    assert row.kib == needs
+    assert row.met is (needs <= 32)
+    assert board.tried[-3:] == [needs] * 3
+    assert len(board.tried) <= 7 + 3
+    if needs > coap_heap.LOWEST_KIB:
+        assert row.trouble == f"{needs - 1} KiB are not enough"
+
+
+def test_a_heap_that_does_not_always_do_is_not_taken():
+    assert coap_heap._smallest(_Board(40, moods=(1, 0, 0)), "AES", lambda: None).kib == 41
+
+
+def test_what_coap_adds_is_counted_apart_from_what_every_device_has():
+    aes, dtls = coap_size.measure()
+    assert (aes.security, dtls.security) == ("AES", "DTLS")
+    sizes = size.measured()
+    for row in (aes, dtls):
+        assert sizes["signet.wire.coap"] + sizes["signet.wire.exchange"] < row.own < row.all
+    assert dtls.all - dtls.own > aes.all - aes.own, "what TLS has too is not CoAP's own"
+
+
+def test_the_command_prints_figures_units_and_goals(monkeypatch):
+    monkeypatch.setattr(coap_wire, "CASES", coap_wire.CASES[:1])
+    few = ["coap", "--rounds", "2", "--quick"]
+    done = CliRunner().invoke(command.app, few, env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.output
+    for text in ("µs", "heap, B", "encode", "cold", "warm", "2, 250", "16384", "DTLS"):
+        assert text in done.stdout
+    assert "Smallest heap" not in done.stdout
