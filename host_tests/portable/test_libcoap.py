@@ -52,6 +52,14 @@ def _dtls(name):
     return DtlsChannel(below, check.server(name)["name"], trust, Deadline(10_000))
 
 
+def _noted(channel):
+    """Returns the list of what is sent through a channel from now on."""
+    sent = []
+    send = channel.send
+    channel.send = lambda datagram, replies: sent.append(bytes(datagram)) or send(datagram)
+    return sent
+
+
 def _client(channel, **arguments):
     client = CoapClient(**arguments)
     client.use(channel)
@@ -106,12 +114,14 @@ def test_critical_option_that_the_caller_does_not_know_is_refused():
 
 
 def test_separate_response():
-    client = _client(_udp("udp"))
+    channel = _udp("udp")
+    sent = _noted(channel)
+    client = _client(channel, ack_timeout_ms=300)  # it would ask again if that went on
     client.request(GET, ((coap.URI_PATH, b"async"), (URI_QUERY, b"1")))
     equal(client.poll(5000), ("acknowledged",))
     event, answer = client.poll(5000)
     equal((event, answer.type, answer.code, answer.payload), ("response", 0, CONTENT, b"done"))
-    equal(client.poll(100), None)
+    equal((client.poll(100), len(sent)), (None, 2))  # the request, and an ACK
 
 
 def test_blocks_both_ways():
@@ -142,9 +152,7 @@ def test_observation_until_deregistered():
 
 def test_lost_answer_is_asked_for_again():
     channel = _udp("losing")
-    sent = []
-    send = channel.send
-    channel.send = lambda datagram, replies: sent.append(bytes(datagram)) or send(datagram)
+    sent = _noted(channel)
     _gets_the_time(_client(channel, ack_timeout_ms=100))
     assert len(sent) > 1
     equal(sent, sent[:1] * len(sent))
