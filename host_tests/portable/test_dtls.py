@@ -18,6 +18,7 @@ SERVERS = {
     "three": ("dtls", "good", [("datagram",), ("send", "41"), ("send", "424242"), ("send", "43")]),
     "vanishing": ("dtls", "good", [("datagram",), ("send", "41")]),
     "leaving": ("dtls", "good", "close_notify"),
+    "eager": ("dtls", "good", "speaks_first"),
     "unable": ("dtls", "good", "no_common_suite"),
     "hole": ("udp", "black_hole"),
     "junk": ("udp", [("datagram",), ("send", "ff00f00f"), ("send", "16fefd0000"), ("echo",)]),
@@ -134,6 +135,20 @@ def test_records_that_share_a_datagram_come_one_by_one():
     channel.send(b"?")
     check.equal([_receive(channel) for _ in range(3)], [b"A", b"BBB", b"C"])
     assert channel.receive() is None
+    channel.close()
+
+
+def test_what_comes_with_the_end_of_the_handshake_is_kept():
+    held = []
+
+    def join(count, datagram):
+        if datagram[3:5] == b"\x00\x00":  # not protected yet
+            return [datagram]
+        held.append(datagram)
+        return [b"".join(held)] if datagram[0] == 23 else []  # Finished, and application data
+
+    channel = _open("eager", _Weather(_udp("eager"), down=join))
+    assert channel.receive() == b"hello"
     channel.close()
 
 

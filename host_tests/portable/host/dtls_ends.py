@@ -1,6 +1,7 @@
-"""How can a DTLS server end a session aloud?  OpenSSL's own records, once a client is there.
+"""How can a DTLS server begin or end a session of its own accord?  In OpenSSL's own records.
 
 close_notify        echoes the first datagram and then closes the session (RFC 5246 section 7.2.1)
+speaks_first        sends "hello" as soon as the handshake is over
 no_common_suite     has no cipher suite of the client's: a fatal alert in the handshake
 
 Unlike the twin's DTLS this server asks for no cookie: no HelloVerifyRequest.
@@ -13,7 +14,7 @@ from OpenSSL import SSL
 
 from host_tests.portable.host.datagrams import open_socket
 
-ENDINGS = ("close_notify", "no_common_suite")
+ENDINGS = ("close_notify", "speaks_first", "no_common_suite")
 _RECORD_HEADER = 13
 
 
@@ -26,6 +27,7 @@ class Server(asyncio.DatagramProtocol):
         self._context.use_privatekey_file(str(certificate))
         if ending == "no_common_suite":
             self._context.set_cipher_list(b"AES256-SHA256")
+        self._speaks_first = ending == "speaks_first"
         self._sessions = {}
 
     async def start(self):
@@ -44,6 +46,8 @@ class Server(asyncio.DatagramProtocol):
         session.bio_write(data)
         with contextlib.suppress(SSL.Error):
             session.do_handshake()
+            if self._speaks_first:
+                session.send(b"hello")
             session.send(session.recv(1500))
             session.shutdown()
         written = b""

@@ -41,10 +41,12 @@ def context():
     if protocol is None:
         raise ConfigError("tls", "this firmware has no DTLS, MicroPython 1.25 has it", "false")
     trust = tls.SSLContext(protocol)
-    try:
-        trust.set_ciphers(_SUITES)
-    except OSError:
-        trust.set_ciphers(_SUITES[:-1])
+    for suites in (_SUITES, _SUITES[:-1]):
+        try:
+            trust.set_ciphers(suites)
+            break
+        except OSError:
+            pass  # none of them is set, and the firmware offers all that it has
     return trust
 
 
