@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from tools import toolchain
+from tools.board.knock import knock
 from tools.paths import CACHE, LIB, ROOT
 from tools.ui import UserError
 
@@ -28,6 +29,7 @@ _MANAGED = ("/lib/signet", "/lib/umqtt")
 """Folders of the board that hold what we deploy and nothing else."""
 
 _WATCHDOG_MS = 600_000
+_PATIENCE_S = 75.0  # a board that reports once a minute wakes meanwhile
 _LOOK_S = 20.0
 _COPY_S = 120.0  # for one file; mpremote itself waits for ever
 
@@ -86,6 +88,7 @@ _CURES = (
     ("read failed", "{0} was unplugged, or the board restarted; try again"),
 )
 
+_NO_ANSWER = "{0} does not answer as MicroPython; press the board's reset, then try again"
 _NO_RAW_REPL = ("could not enter raw repl", "could not exec command")
 
 
@@ -94,7 +97,7 @@ class _NoAnswerError(UserError):
 
 
 Progress = Callable[[int, int, str], None]
-"""Told (bytes done, bytes in all, path on the board)."""
+"""Told (bytes done, bytes in all, path on the board); (0, 0, what must be done) while it waits."""
 
 
 def _quiet(_done: int, _total: int, _path: str) -> None:
@@ -165,6 +168,9 @@ def deploy(
         path: _content(content) if isinstance(content, Path) else content
         for path, content in files.items()
     }
+    asleep = "the board sleeps or is busy: press its reset, or wait until it wakes"
+    if not knock(device, _PATIENCE_S, lambda: progress(0, 0, asleep)):
+        raise _NoAnswerError(_NO_ANSWER.format(device))
     present, folders = _look(device, wanted)
     stale = sorted(path for path in present if path not in wanted)
     changed = [
@@ -298,7 +304,7 @@ def _mpremote(
     if status == 0:
         return text
     if status == -signal.SIGKILL or any(sign in text for sign in _NO_RAW_REPL):
-        raise _NoAnswerError(f"{device} does not answer as MicroPython; press the board's reset")
+        raise _NoAnswerError(_NO_ANSWER.format(device))
     # Never mpremote's own words: they may quote a file's content.
     for sign, cure in _CURES:
         if sign in text:
