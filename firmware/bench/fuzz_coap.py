@@ -204,7 +204,7 @@ class Fuzz:
         else:
             assert busy, "an answer that nobody waits for"
             self.acknowledged = kind == "acknowledged"
-            assert self.exchange.busy == self.acknowledged, "busy in spite of the answer"
+            assert bool(self.exchange.busy) == self.acknowledged, "busy in spite of the answer"
         if kind == "failed":
             kind = type(event[1]).__name__
         self.events[kind] = self.events.get(kind, 0) + 1

@@ -159,7 +159,7 @@ def table(rows: list[Row]) -> Table:
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("report", no_wrap=True)
     shown.add_column("", no_wrap=True, min_width=5)
-    for name in ("packets\nup + down", "bytes\nup + down", "sum", "goal"):
+    for name in ("packets\nup+down", "bytes\nup+down", "sum", "goal"):
         shown.add_column(name, justify="right", no_wrap=True)
     last = None
     for row in rows:
@@ -169,8 +169,8 @@ def table(rows: list[Row]) -> Table:
         shown.add_row(
             row.case.title if row.case != last else "",
             row.when,
-            f"{traffic.packets_up} + {traffic.packets_down}",
-            f"{traffic.bytes_up} + {traffic.bytes_down}",
+            f"{traffic.packets_up}+{traffic.packets_down}",
+            f"{traffic.bytes_up}+{traffic.bytes_down}",
             str(traffic.bytes),
             _judged(row),
         )
