@@ -7,7 +7,7 @@ the RFC's own notation: 2:1/0/64 is Block2, block 1, no more, of 64 bytes.
 from binascii import unhexlify
 
 import check
-from signet.errors import Lost, ProtocolError
+from signet.errors import Lost, ProtocolError, SignetError
 from signet.wire import coap
 from signet.wire.block import Transfer, block, block_of
 from signet.wire.coap import Message
@@ -445,6 +445,40 @@ def test_echo_in_the_middle_of_an_upload_repeats_that_block():
     _answer(transfer, _CONTINUE, "1:0/1/128")
     assert not _answer(transfer, 0x81, "", b"", [(252, b"e")])
     check.equal(_asked(transfer), ([_value("1:1/0/128"), (252, b"e")], body[128:]))
+
+
+def test_no_server_raises_anything_else_or_goes_on_for_ever():
+    state = 7
+
+    def below(limit):
+        nonlocal state
+        state = (state * 1_103_515_245 + 12_345) & 0x3FFFFFFF
+        return (state >> 8) % limit
+
+    codes = (_CONTENT, _CHANGED, _CONTINUE, _CONTINUE, _TOO_LARGE, _INCOMPLETE, 0x81)
+    for _ in range(300):
+        transfer = Transfer((), bytes(below(100)), 16 << below(3), 16 << below(3), below(2), 200)
+        rounds = 0
+        try:
+            while rounds < 100:
+                rounds += 1
+                answer = []
+                for number, value in transfer.request()[0]:
+                    if not below(20):
+                        value = bytes([below(256) for _ in range(below(5))])
+                    if below(9):
+                        answer.append((number, value))
+                if not below(3):
+                    answer.append((23, bytes((rounds - 1 << 4 | 8,))))
+                if not below(9):
+                    answer.append(((4, 28, 252)[below(3)], bytes([below(256)])))
+                code = codes[below(len(codes))]
+                payload = bytes(16 if below(4) else below(70))
+                if transfer.received(Message(2, code, 1, b"", answer, payload)):
+                    break
+        except SignetError:
+            pass
+        assert rounds < 100
 
 
 # Section 3.4, with Observe

@@ -136,7 +136,7 @@ class CoapClient:
                     clock.waited()
         except Lost as error:
             exchange.cancel()
-            return ("failed", error)
+            return event or ("failed", error)  # an answer counts even if its ACK did not go
 
     def ask(self, code, options, payload, deadline, last=False, token=None):
         """Sends a CON request and waits for its response; other events meanwhile are dropped.
