@@ -218,11 +218,12 @@ def test_a_replayed_or_forged_client_hello_leaves_the_session_alone(tmp_path: Pa
                     client.socket.send(hello)
                     client.socket.send(hello_with_cookie)
                     assert client.echoed()
-                    forged = bytearray(hello)  # another's: it has not the cookie of this address
-                    forged[30] ^= 1
-                    client.socket.send(forged)
-                    assert client.socket.recv(2000)[13] == _VERIFY_REQUEST
-                    assert client.echoed()
+                    for captured in (hello, hello_with_cookie):  # the cookie is not the forger's
+                        forged = bytearray(captured)
+                        forged[30] ^= 1
+                        client.socket.send(forged)
+                        assert client.socket.recv(2000)[13] == _VERIFY_REQUEST
+                        assert client.echoed()
 
             await asyncio.to_thread(client)
             assert front.terminator.handshakes == 1
@@ -317,15 +318,16 @@ def test_senseless_datagrams_disturb_no_session(tmp_path: Path) -> None:
                 chance = random.Random(4)
                 with front.client().handshake() as client:
                     record = client.record(b"never comes")
-                    for _ in range(200):
+                    for number in range(200):
                         mutated = bytearray(record if chance.random() < 0.5 else client.sent[1])
                         mutated[chance.randrange(len(mutated))] ^= 1 + chance.randrange(255)
                         client.socket.send(mutated[: chance.randrange(len(mutated) + 1)])
                         client.socket.send(chance.randbytes(chance.randrange(40)))
-                    assert client.echoed()
+                        if number % 10 == 9:  # so that no socket's buffer runs over
+                            assert client.echoed()
 
             await asyncio.to_thread(client)
-            assert front.seen == [b"ping"]
+            assert front.seen == [b"ping"] * 20
 
     _run(test())
 

@@ -106,7 +106,7 @@ class Terminator:
         RFC 6347, sections 4.2.1 and 4.2.8: only then does it replace a session.
         """
         connection = SSL.Connection(self._context, None)
-        connection.set_app_data(address)
+        connection.set_app_data((address, client_random))  # what the cookie is made of
         connection.set_accept_state()
         connection.set_ciphertext_mtu(_MTU)
         connection.bio_write(datagram)
