@@ -138,16 +138,16 @@ def test_records_that_share_a_datagram_come_one_by_one():
     channel.close()
 
 
-def test_what_comes_with_the_end_of_the_handshake_is_kept():
+def test_what_comes_right_after_the_handshake_is_kept():
     held = []
 
-    def join(count, datagram):
+    def hold(count, datagram):
         if datagram[3:5] == b"\x00\x00":  # not protected yet
             return [datagram]
         held.append(datagram)
-        return [b"".join(held)] if datagram[0] == 23 else []  # Finished, and application data
+        return held if datagram[0] == 23 else []  # Finished and application data at once
 
-    channel = _open("eager", _Weather(_udp("eager"), down=join))
+    channel = _open("eager", _Weather(_udp("eager"), down=hold))
     assert channel.receive() == b"hello"
     channel.close()
 
