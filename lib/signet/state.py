@@ -33,7 +33,10 @@ class State:
         self.values = {}
         self._size = limit_bytes  # so the next save writes the file anew, unless all is readable
         try:
-            self._recover()
+            try:
+                os.stat(path)
+            except OSError:  # the power failed between the two steps of `_replace`
+                os.rename(self._spare, path)
             size = 0
             with open(path, "rb") as file:
                 for line in file:
@@ -43,6 +46,7 @@ class State:
                     _apply(json.loads(changes), self.values)
                     size += len(line)
             self._size = size
+            os.remove(self._spare)  # half, or older than the file some day; there seldom is one
         except (OSError, ValueError):
             pass
 
@@ -96,18 +100,6 @@ class State:
         self._left[name] = left - 1
         number = self.values[name] - left
         return number % modulo if modulo else number
-
-    def _recover(self):
-        """Ends what a power cut interrupted while the file was written anew."""
-        try:
-            os.stat(self._path)
-        except OSError:
-            os.rename(self._spare, self._path)
-            return
-        try:
-            os.remove(self._spare)  # half, or older than the file some day
-        except OSError:
-            pass
 
     def _replace(self):
         try:
