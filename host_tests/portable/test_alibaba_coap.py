@@ -102,7 +102,7 @@ def _again(*answers, **changes):
         "ack_mode": 0,
         "format": "json",
         "profile": "lean",
-        "ack_timeout_s": 2,
+        "ack_timeout_ms": 2000,
         "max_retransmit": 4,
     }
     config.update(changes)

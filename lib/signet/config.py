@@ -43,7 +43,7 @@ _BY_WAY = {
         ("window", "int", 4, (1, 32), 4),
     ),
     "coap": (
-        ("ack_timeout_s", "int", 2, (1, 60), 2),
+        ("ack_timeout_ms", "int", 2000, (100, 60_000), 2000),
         ("max_retransmit", "int", 4, (0, 10), 4),
     ),
 }

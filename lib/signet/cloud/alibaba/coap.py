@@ -94,7 +94,7 @@ class CoapSession:
         self._log = log
         self._encrypted = config["trust"] is None
         self._state = State(_STATE)
-        timeout_ms, retransmissions = config["ack_timeout_s"] * 1000, config["max_retransmit"]
+        timeout_ms, retransmissions = config["ack_timeout_ms"], config["max_retransmit"]
         known = _TOKEN, _SEQ, _MESSAGE_ID
         self._client = CoapClient(0, timeout_ms, retransmissions, known)
         # MAX_TRANSMIT_WAIT of RFC 7252 section 4.8.2
