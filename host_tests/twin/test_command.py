@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.support import Twin
+from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
 from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
@@ -168,6 +169,15 @@ def test_a_door_that_moved_says_so_and_hints_can_be_copied(tmp_path: Path) -> No
             (hint,) = [line for line in printed.splitlines() if " messages " in line]
             done = subprocess.run(shlex.split(hint), capture_output=True, text=True, check=True)
             assert "no message yet" in done.stderr
+
+
+def test_losses_hold_for_both_coap_doors_and_are_shown(tmp_path: Path) -> None:
+    with Twin(tmp_path, "--loss", "100%", "--seed", "7") as twin:
+        for way in ("coap", "coaps"):
+            twin.wait_for_output(f"twin    alibaba-{way} network: drop 100%, seed 7")
+            with Udp(twin.way("alibaba", way)) as udp:
+                udp.send(b"\x40\x00\x00\x01")
+            wait_until(lambda: twin.datagrams()[f"alibaba-{way}"]["up"].get("dropped") == 1)  # noqa: B023
 
 
 def test_messages_are_shown_to_the_last_or_only_the_last(tmp_path: Path) -> None:

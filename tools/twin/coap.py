@@ -27,7 +27,7 @@ from tools.twin.udp import Address
 
 _LOGGER = "signet.twin.coap"
 
-logging.getLogger(_LOGGER).setLevel(logging.CRITICAL)  # what matters, the rules report
+logging.getLogger(_LOGGER).setLevel(logging.ERROR)  # of the rest, the rules report what matters
 
 
 class Server:
