@@ -105,6 +105,13 @@ def seen(count, first=0, most=99):
     return [_seen(note) for note in notes]
 
 
+def works_in_silence(client, until):
+    """Lets the client go on until that many datagrams have passed; it has nothing to show."""
+    deadline = Deadline(5000)
+    while steer("seen", count=0, first=0, most=0)[0] < until and not deadline.expired():
+        check.equal(client.poll(50), None)
+
+
 def _seen(note):
     assert note["same"], "aiocoap writes this otherwise: {}".format(note)
     return Seen(

@@ -12,6 +12,7 @@ from aiocoap import Message, resource
 from aiocoap.numbers import codes
 
 from host_tests.portable.host import plugtest_site
+from host_tests.portable.host.plugtest_site import Piggybacking, Separating
 from host_tests.portable.host.relay import Relay
 
 _HOST = "127.0.0.1"
@@ -70,6 +71,7 @@ class Plugtest:
                 if not attempts_left:
                     raise
         self._contexts.append(context)
+        _decide_on_acknowledgements(context.request_interfaces[0].token_interface)
         return context, address
 
     async def _obey(self, reader, writer):
@@ -105,6 +107,18 @@ class Plugtest:
         self._control.close()
         self._relay.close()
         self._ending = [asyncio.ensure_future(context.shutdown()) for context in self._contexts]
+
+
+def _decide_on_acknowledgements(manager):
+    """Lets the path, not the load of the machine, decide which responses are piggybacked."""
+    dispatch = manager.dispatch_message
+
+    def dispatch_tuned(message):
+        separate = message.opt.uri_path == ("separate",)
+        message.transport_tuning = Separating() if separate else Piggybacking()
+        dispatch(message)
+
+    manager.dispatch_message = dispatch_tuned
 
 
 def _free_port() -> int:

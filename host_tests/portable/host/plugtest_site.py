@@ -12,8 +12,20 @@ from aiocoap.numbers import codes
 from aiocoap.optiontypes import BlockOption
 
 _TEXT, _XML = 0, 41
-_SEPARATE_AFTER_S = 0.25  # aiocoap acknowledges after 0.1 s
+_SEPARATE_AFTER_S = 0.5
 LARGE = b"".join(b"line %02d of a large resource\n" % line for line in range(12))  # 336 bytes
+
+
+class Piggybacking(aiocoap.TransportTuning):
+    """A server on a busy machine, that still has its response ready for the ACK."""
+
+    EMPTY_ACK_DELAY = 5
+
+
+class Separating(aiocoap.TransportTuning):
+    """A server that acknowledges at once what it will answer later."""
+
+    EMPTY_ACK_DELAY = 0
 
 
 class _Quick(aiocoap.TransportTuning):
