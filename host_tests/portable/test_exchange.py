@@ -425,6 +425,23 @@ def test_a_reset_that_is_not_empty_is_ignored():
     assert exchange.busy
 
 
+def test_a_request_code_is_no_answer_even_with_our_token():
+    exchange = _exchange(1)
+    _get(exchange, b"T")
+    for kind, reply in (("51", []), ("41", [_hex("70 00 beef")])):
+        check.equal(exchange.received(_hex(kind + "1f beef 54"), 20), None)
+        check.equal(_sent(exchange), reply)
+    assert exchange.busy
+
+
+def test_a_response_with_an_empty_token_is_no_answer_to_a_ping():
+    exchange = _exchange(1)
+    exchange.ping(0)
+    for response in ("50 45 beef", "40 45 beef", "60 45 0001"):
+        check.equal(exchange.received(_hex(response), 20), None)
+    assert exchange.busy
+
+
 def test_ping_is_an_empty_con_and_its_answer_a_reset():
     exchange = _exchange(0xFFFF)
     exchange.ping(0)
@@ -588,10 +605,12 @@ def test_no_message_id_comes_again_within_exchange_lifetime():
             exchange.ping(now_ms)
         except Throttled as error:
             throttled += 1
+            check.equal(message_id % 32_768, 0)
             assert 0 < error.retry_after_ms <= 247_000
             now_ms += error.retry_after_ms
             continue
         exchange.cancel()
+        now_ms = max(now_ms, 140_000)  # the first of them long before the others
         if message_id % 4096 == 0:
             assert now_ms - used.get(message_id, -247_000) >= 247_000
             used[message_id] = now_ms
