@@ -1,0 +1,95 @@
+"""How does a person see and change the twin's registry: `signet twin device`?"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.twin.clouds import CLOUDS
+from tools.twin.console import (
+    DEFAULT_STATE,
+    State,
+    call,
+    check_cloud,
+    new_table,
+    print_table,
+    store_of,
+)
+from tools.twin.store import Device, Store
+from tools.ui import UserError, console
+
+app = typer.Typer(no_args_is_help=True, help="The registry: list, add, disable, enable.")
+
+
+def _find(state: Path, store: Store, cloud: str, product: str, name: str) -> Device:
+    check_cloud(cloud)
+    for kind in ("device", "application"):
+        if found := store.device(cloud, kind, product, name):
+            return found
+    listing = call(state, "device", "list")
+    raise UserError(f"{cloud} has no {name!r} in {product!r}; see `{listing}`")
+
+
+@app.command("list")
+def list_devices(state: State = DEFAULT_STATE) -> None:
+    """List products and devices; secrets are never shown."""
+    table = new_table("cloud", "kind", "enabled", "policy", fold=("product", "name"))
+    with store_of(state) as store:
+        for entry in store.devices():
+            enabled = "yes" if entry.enabled else "no"
+            table.add_row(
+                entry.cloud, entry.kind, enabled, entry.policy, entry.product, entry.name
+            )
+    print_table(table)
+
+
+_NAME = re.compile(r"[A-Za-z0-9._@:-]{1,64}")  # no cloud takes more; separators never
+
+_Cloud = Annotated[str, typer.Argument(help="enos, alibaba or watson.")]
+_Product = Annotated[str, typer.Argument(help="Product key; Watson: org/type.")]
+_Name = Annotated[str, typer.Argument(help="Device key, device name or device id.")]
+
+
+@app.command("add")
+def add_device(
+    cloud: _Cloud,
+    product: _Product,
+    name: _Name,
+    policy: Annotated[str, typer.Option(help="Watson: token or certificate.")] = "token",
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Add a device and show its secret, this once."""
+    check_cloud(cloud)
+    if policy not in ("token", "certificate"):
+        raise UserError(f"there is no policy {policy!r}; use token or certificate")
+    parts = [*product.split("/"), name]
+    if len(parts) != (3 if cloud == "watson" else 2):
+        form = "of the form org/type" if cloud == "watson" else "a product key"
+        raise UserError(f"{product!r} is not {form}")
+    for part in parts:
+        if not _NAME.fullmatch(part):
+            raise UserError(f"{part!r} is not 1 to 64 letters, digits, or any of - _ . @ :")
+    with store_of(state) as store:
+        if store.device(cloud, "device", product, name):
+            raise UserError(f"{cloud} has a device {name!r} in {product!r} already")
+        added = store.add(cloud, "device", product, name, policy=policy)
+        console.print_json(data=CLOUDS[cloud].identity(added))
+
+
+@app.command("disable")
+def disable_device(
+    cloud: _Cloud, product: _Product, name: _Name, state: State = DEFAULT_STATE
+) -> None:
+    """Refuse the device's next login."""
+    with store_of(state) as store:
+        store.enable(_find(state, store, cloud, product, name), False)
+
+
+@app.command("enable")
+def enable_device(
+    cloud: _Cloud, product: _Product, name: _Name, state: State = DEFAULT_STATE
+) -> None:
+    """Let the device log in again."""
+    with store_of(state) as store:
+        store.enable(_find(state, store, cloud, product, name), True)

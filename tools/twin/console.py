@@ -1,0 +1,145 @@
+"""How does `signet twin` speak to a person, and which twin does a person speak of?"""
+
+import contextlib
+import datetime
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from tools.paths import CACHE
+from tools.twin import control
+from tools.twin.clouds import CLOUDS
+from tools.twin.ready import RUNNING
+from tools.twin.twin import open_store
+from tools.ui import UserError, console, signet
+
+DEFAULT_STATE = CACHE / "twin"
+
+State = Annotated[
+    Path,
+    typer.Option(
+        "--state", file_okay=False, help="Folder of the CA, the registry and the messages."
+    ),
+]
+
+
+_STYLES = {
+    "connected": "green",
+    "left": "green",
+    "report": "cyan",
+    "refused": "red",
+    "rejected": "red",
+    "closed": "yellow",
+    "fault": "magenta",
+}
+
+
+@contextlib.contextmanager
+def while_read() -> Iterator[None]:
+    """Serve on in silence when nobody reads any more: a pipe to `head`, say."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit):  # the latter is how rich tells of the former
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@while_read()
+def print_event(cloud: str, device: str, kind: str, text: str) -> None:
+    """One line per event."""
+    now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
+    if not console.is_terminal:  # rich costs more than the whole gate when nobody looks
+        print(f"{now} {cloud:<7} {device} {kind}: {text}", flush=True)
+        return
+    line = Text(f"{now} {cloud:<7} {device} ")
+    line.append(kind, _STYLES.get(kind, ""))
+    line.append(f": {text}")
+    console.print(line, soft_wrap=True)
+
+
+@while_read()
+def print_ready(ready: dict[str, Any], state: Path) -> None:
+    """Where everything listens, which devices there are, and what to try next."""
+    table = new_table("cloud", "way", "address", fold=("server name",))
+    devices = []
+    for cloud, entry in ready["clouds"].items():
+        device = " ".join(f"{k}={v}" for k, v in entry["device"].items() if k not in _SECRETS)
+        devices.append(f"{cloud:<8} {device}")
+        for name, way in entry["ways"].items():
+            table.add_row(cloud, name, f"{way['address']}:{way['port']}", way["host"])
+    print_table(table)
+    console.print(
+        "",
+        "One device per cloud is registered:",
+        *devices,
+        "",
+        f"CA for the TLS ports: {ready['ca_file']}",
+        "In another terminal:",
+        "  " + call(state, "config", "enos") + "  # a device.json, secret included",
+        "  " + call(state, "config", "alibaba", "--way", "coap"),
+        "  " + call(state, "messages"),
+        "  " + call(state, "command", "enos", "set", '{"led": 1}'),
+        "Ctrl-C ends it.",
+        sep="\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    sys.stdout.flush()
+
+
+def call(state: Path, *words: str) -> str:
+    """The command line for another call about the same twin."""
+    return signet("twin", *words, *(() if state == DEFAULT_STATE else ("--state", state)))
+
+
+def new_table(*columns: str, fold: tuple[str, ...]) -> Table:
+    """A table whose last columns, `fold`, are folded where a terminal is narrow; none is cut."""
+    table = Table(box=None, pad_edge=False)
+    for name in columns + fold:
+        table.add_column(name, overflow="fold", no_wrap=name not in fold)
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table; in a pipe each row is one line."""
+    if not console.is_terminal:
+        console.width = 10_000
+    console.print(table)
+
+
+_SECRETS = frozenset({"device_secret", "token"})
+
+
+def running(state: Path) -> dict[str, Any]:
+    """The ready file's contents of the twin that runs there. raises: UserError without one."""
+    with contextlib.suppress(OSError, ValueError):
+        ready: dict[str, Any] = json.loads((state / RUNNING).read_text())
+        if control.answers(Path(ready["control"])):  # a killed one leaves the file behind
+            return ready
+    raise UserError(f"no twin runs in {state}; start one with `{call(state)}`")
+
+
+def check_cloud(cloud: str) -> None:
+    """raises: UserError for a cloud that there is not."""
+    if cloud not in CLOUDS:
+        raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
+
+
+def visible(text: str) -> str:
+    """A device's own text without control characters, which could command the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+@contextlib.contextmanager
+def store_of(state: Path) -> Any:
+    """The registry in a state folder, opened while used. raises: UserError without one."""
+    if not (state / "twin.db").exists():
+        raise UserError(f"there is no registry in {state}; `{call(state)}` makes one")
+    with contextlib.closing(open_store(state)) as store:
+        yield store
