@@ -131,6 +131,9 @@ def test_the_reserved_size_and_a_fourth_byte_are_errors_of_the_peer():
 
 def test_leading_zeros_are_read():
     check.equal(block_of(Message(2, 0x45, 0, b"", [(23, b"\0\x21")]), 23), (2, False, 32))
+    check.equal(
+        block_of(Message(2, 0x45, 0, b"", [(23, b"\xff\xff\xfe")]), 23), (1_048_575, True, 1024)
+    )
     check.equal(block_of(Message(2, 0x45, 0), 23), None)
 
 
