@@ -93,7 +93,7 @@ def explanation(rounds: int) -> str:
     return (
         f"{rounds} rounds in which the contenders take turns; medians; heap {programs.HEAP}.\n"
         "The message: a POST to Alibaba Cloud in AES mode, 8 segments of path, options\n"
-        "12, 2088 (32 B), 2089 (16 B), 32 B of ciphertext. signet encodes into one buffer.\n"
+        "12, 2088 (32 B), 2089 (16 B), 32 B of ciphertext; signet reuses one buffer.\n"
         "peer: an object per option and bytearray appends, as small CoAP clients do it\n"
         "(firmware/bench/peer_coap.py). Goal: encoding takes no heap."
     )

@@ -140,7 +140,6 @@ def table(rows: list[Row]) -> Table:
 def explanation() -> str:
     """What was tried, and the goal."""
     return (
-        "The GC heap for boot.py, main.py and signet on a virtual board with 32-bit objects;\n"
-        f"everything but these two files as .mpy; {CONFIRMATIONS} tries in a row must do. "
-        f"Goal: {GOAL_KIB} KiB."
+        "The GC heap for boot.py, board.py, main.py and signet (.mpy) on a virtual board with\n"
+        f"32-bit objects; {CONFIRMATIONS} tries in a row must do. Goal: {GOAL_KIB} KiB."
     )

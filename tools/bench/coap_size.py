@@ -52,6 +52,6 @@ def explanation() -> str:
     """What was counted."""
     return (
         "CoAP's own: modules that no device loads which speaks MQTT to the same cloud.\n"
-        "All it loads: with errors, configuration, identity and link, which every device has;\n"
-        "`signet size --device` shows each module."
+        "All it loads: with errors, configuration, identity and link; `signet size --device`\n"
+        "shows each module."
     )

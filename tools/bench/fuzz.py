@@ -161,7 +161,7 @@ def verdict(rows: list[Row]) -> str:
                 f"{row.memory[1]} bytes"
             )
     return "\n".join(lines) or (
-        "Nothing but ProtocolError came. Clean requests, one in 256 datagrams, were answered.\n"
+        "Nothing but ProtocolError came; clean requests, one in 256, were answered.\n"
         "Growth: the most memory in use in the second half of a run, against the first;\n"
         f"up to {GROWTH_BYTES} bytes are fine, as the exchange remembers the last few messages."
     )
