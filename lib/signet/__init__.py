@@ -44,13 +44,11 @@ def open(path="device.json", board=None, log=print):
     Raises:
         ConfigError: the file is missing, is not JSON, or a value breaks its rule.
     """
-    from signet import config, modules
+    from signet import config, link, modules
 
     values = config.load(path, log)
     config = None
     name = "signet.cloud.{}.".format(values["cloud"])
     modules.forget("signet.config", name + "identity")
-    from signet import link  # not before: what is forgotten makes room for it
-
     session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
     return link.Link(session, values, board, log)

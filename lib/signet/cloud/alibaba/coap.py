@@ -23,6 +23,7 @@ from signet import clock, modules
 from signet.client.coap import CoapClient
 from signet.cloud.alibaba import post
 from signet.errors import (
+    ConfigError,
     Lost,
     ProtocolError,
     Refused,
@@ -77,6 +78,12 @@ def _error(message, what, refusal):
     return Throttled(text, wait_ms)
 
 
+def _cipher(key):
+    from signet.sign.aes import Cipher
+
+    return Cipher(key, _IV)
+
+
 class CoapSession:
     """The Session contract of DESIGN over CoAP; nothing comes down on this way.
 
@@ -85,6 +92,8 @@ class CoapSession:
         log: function of one str.
     Attributes:
         window: 1 (NSTART of RFC 7252).
+    Raises:
+        ConfigError: the firmware lacks the hash or the cipher that device.json asks for.
     """
 
     window = 1
@@ -99,6 +108,11 @@ class CoapSession:
         self._client = CoapClient(0, timeout_ms, retransmissions, known)
         # MAX_TRANSMIT_WAIT of RFC 7252 section 4.8.2
         self._longest_ms = timeout_ms * ((2 << retransmissions) - 1) * 3 // 2
+        method = config["sign_method"][4:]
+        if not hasattr(hashlib, method):
+            raise ConfigError("sign_method", "this firmware has no " + method, "hmacsha256")
+        if self._encrypted:
+            _cipher(bytes(16))
         self._cipher = None
         self._key = self._id = None  # the report that was taken last, and its Alink id
         self._path = self._payload = None  # on its way
@@ -165,21 +179,21 @@ class CoapSession:
         """Gets a token.  The code for it is loaded, and forgotten."""
         from signet.cloud.alibaba import auth
 
-        config = self._config
-        n = self._next()
-        body = auth.request(config, clock.unix_ms(), str(n) if self._encrypted else None)
-        options = self._options(b"auth", ()) + self._formats(_JSON)
         try:
+            n = self._next()
+            body = auth.request(self._config, clock.unix_ms(), str(n) if self._encrypted else None)
+            options = self._options(b"auth", ()) + self._formats(_JSON)
             deadline = clock.Deadline(self._longest_ms)
             message = self._client.ask(_POST, options, body, deadline)
+            if message.code >> 5 != 2:
+                raise _error(message, "/auth", Refused)
+            found = auth.answer(message.payload, self._encrypted)
         except TimedOut:
             self._forget_address()
             raise
-        if message.code >> 5 != 2:
-            raise _error(message, "/auth", Refused)
-        found = auth.answer(message.payload, self._encrypted)
-        auth = None
-        modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
+        finally:
+            auth = None
+            modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
         found["expires"] = clock.unix_ms() + _TOKEN_LIFE_MS if clock.is_set() else None
         self._state.save(found)
         self._log("authenticated")
@@ -187,10 +201,8 @@ class CoapSession:
             self._set_key()
 
     def _set_key(self):
-        from signet.sign.aes import Cipher
-
         secret = self._config["device_secret"] + "," + self._state.values["random"]
-        self._cipher = Cipher(hashlib.sha256(secret.encode()).digest()[8:24], _IV)
+        self._cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
 
     def _next(self):
         """Returns the next n, and gives the message that is about to go its id."""
