@@ -118,7 +118,7 @@ def test_the_values_that_the_rfc_spells_out():
 
 
 def test_a_block_that_no_option_can_say_is_a_mistake():
-    for number, size in ((0, 8), (0, 100), (0, 2048), (1_048_576, 16), (-1, 16)):
+    for number, size in ((0, 8), (0, 100), (0, 2048), (-1, 16)):
         check.raises(ValueError, block, number, False, size)
 
 

@@ -14,16 +14,20 @@ Also here, as it is one more reason to repeat a request: Echo (RFC 9175 section 
 from micropython import const
 
 from signet.errors import Lost
-from signet.wire import coap
+from signet.wire.coap import malformed, uint
 
 _ECHO = const(252)
 _ETAG = const(4)
+_BLOCK2 = const(23)
+_BLOCK1 = const(27)
 _SIZE2 = const(28)
 
 _CONTINUE = const(95)  # 2.31
 _UNAUTHORIZED = const(129)  # 4.01
 _INCOMPLETE = const(136)  # 4.08
 _TOO_LARGE = const(141)  # 4.13
+
+_SIZES = (16, 32, 64, 128, 256, 512, 1024)  # by SZX (2.2)
 
 
 def block(number, more, size):
@@ -32,39 +36,24 @@ def block(number, more, size):
     Args:
         number: int, 0 to 2^20-1, of the block.
         more: bool, whether more blocks follow.
-        size: int, bytes of a block: 16, 32, ... 1024.
+        size: int, bytes of a block; ValueError unless 16, 32, 64, 128, 256, 512 or 1024.
     """
-    szx = 0
-    while 16 << szx < size:
-        szx += 1
-    if 16 << szx != size or szx > 6 or not 0 <= number < 1 << 20:
-        raise ValueError("block {} of {} bytes".format(number, size))
-    return coap.uint(number << 4 | (8 if more else 0) | szx)
+    return uint(number << 4 | (8 if more else 0) | _SIZES.index(size))
 
 
 def block_of(message, number):
-    """Returns (number, more, size) of option `number` (BLOCK1 or BLOCK2) in a message, or None.
+    """Returns (number, more, size) of option `number` (23 or 27) in a message, or None.
 
     Raises:
         ProtocolError: no such option value is allowed (2.2).
     """
-    value = option(message, number)
+    value = dict(message.options).get(number)
     if value is None:
         return None
-    if len(value) > 3:
-        raise coap.malformed("block option of {} bytes".format(len(value)))
-    bits = coap.uint_value(value)
-    if bits & 7 == 7:
-        raise coap.malformed("reserved block size")
-    return bits >> 4, bool(bits & 8), 16 << (bits & 7)
-
-
-def option(message, number):
-    """Returns the value of the first option `number` of a message, bytes; None without one."""
-    for each, value in message.options:
-        if each == number:
-            return value
-    return None
+    bits = int.from_bytes(value, "big")
+    if len(value) > 3 or bits & 7 == 7:
+        raise malformed("block option")
+    return bits >> 4, bits & 8 != 0, 16 << (bits & 7)
 
 
 class Transfer:
@@ -93,31 +82,32 @@ class Transfer:
         self._first = (0, wanted) if early else None
         self._largest = largest
         self._echo = None
-        self._restarts = 1  # how often the server may still make us begin anew
-        self._upload(0, len(payload) > size)
+        self._patience = 1  # how often the server may still make us begin anew
+        self._begin(len(payload) > size)
 
-    def _upload(self, sent, in_blocks):
-        self._sent = sent  # bytes that the server has
+    def _begin(self, in_blocks):
         self._in_blocks = in_blocks
+        self._sent = 0  # bytes that the server has
         self._asked = self._first  # the block of the response to ask for: number, size; or None
-        self._body = None
+        self._body = None  # of the response
 
     def request(self):
         """Returns (options, payload) of the next request."""
         options = self._options
         payload = self._payload
-        end = len(payload)
         if self._echo is not None:
             options += ((_ECHO, self._echo),)
+        last = True
         if self._body is not None:
             payload = b""
         elif self._in_blocks:
-            end = self._sent + self._size
-            value = block(self._sent // self._size, end < len(payload), self._size)
-            options += ((coap.BLOCK1, value),)
-            payload = payload[self._sent : end]
-        if self._asked and end >= len(self._payload):
-            options += ((coap.BLOCK2, block(self._asked[0], False, self._asked[1])),)
+            sent, size = self._sent, self._size
+            last = sent + size >= len(payload)
+            options += ((_BLOCK1, block(sent // size, not last, size)),)
+            payload = payload[sent : sent + size]
+        if self._asked and last:
+            number, size = self._asked
+            options += ((_BLOCK2, block(number, False, size)),)
         return options, payload
 
     def received(self, response):
@@ -129,76 +119,72 @@ class Transfer:
         """
         code = response.code
         if code == _UNAUTHORIZED and self._echo is None:
-            self._echo = option(response, _ECHO)
+            self._echo = dict(response.options).get(_ECHO)
             if self._echo is not None:
                 return False
         uploading = self._body is None and (self._in_blocks or code == _TOO_LARGE)
         if uploading and self._acknowledged(response):
             return False
-        if code >> 5 == 2 and block_of(response, coap.BLOCK2):
-            return self._collect(response)
+        if code >> 5 == 2:
+            mark = block_of(response, _BLOCK2)
+            if mark:
+                return self._collected(response, *mark)
         self.result = response
         return True
 
     def _acknowledged(self, response):
         """Takes the answer to a block of the request; returns True when another is to be sent."""
         code = response.code
-        mark = block_of(response, coap.BLOCK1)
-        size = min(mark[2], self._size) if mark else self._size
-        if code == _TOO_LARGE and size < self._size:
+        mine = self._size
+        number, _, size = block_of(response, _BLOCK1) or (None, None, mine)
+        if code == _TOO_LARGE and size < mine:
             self._size = size
-            self._upload(0, True)
+            self._begin(True)
             return True
-        if code == _INCOMPLETE and self._restarts:
-            self._restarts -= 1
-            self._upload(0, True)
+        if code == _INCOMPLETE and self._patience:
+            self._patience = 0
+            self._begin(True)
             return True
         if code >> 5 != 2:
             return False
-        if mark is None or mark[0] != self._sent // self._size:
-            raise coap.malformed("answer to another block")
-        sent = self._sent + self._size
-        if sent >= len(self._payload):
-            if code == _CONTINUE:
-                raise coap.malformed("2.31 for the last block")
-            return False
-        self._sent = sent
-        self._size = size
-        return True
+        if number != self._sent // mine:
+            raise malformed("answer to another block")
+        sent = self._sent + mine
+        if sent < len(self._payload):
+            self._sent = sent
+            self._size = min(size, mine)
+            return True
+        if code == _CONTINUE:
+            raise malformed("2.31 for the last block")
+        return False
 
-    def _collect(self, response):
-        """Takes one block of the response (2.4)."""
-        number, more, size = block_of(response, coap.BLOCK2)
-        etag = option(response, _ETAG)
+    def _collected(self, response, number, more, size):
+        """Takes one block of the response (2.4); returns True when it was the last."""
+        options = dict(response.options)
+        etag = options.get(_ETAG)
         if self._body is None:
-            if number:
-                raise coap.malformed("not the first block")
             self._start = response
             self._etag = etag
             self._body = bytearray()
         elif etag != self._etag:
-            return self._changed()
-        body = self._body
-        payload = response.payload
-        if number * size != len(body) or len(payload) > size or (more and len(payload) != size):
-            raise coap.malformed("block out of order or not of its size")
-        total = coap.uint_value(option(response, _SIZE2) or b"")
-        if max(total, len(body) + len(payload)) > self._largest:
-            raise coap.malformed("body larger than {} bytes".format(self._largest))
+            if not self._patience:
+                raise Lost("the body changes faster than it can be fetched")
+            self._patience = 0
+            self._body = None
+            self._asked = (0, self._asked[1])
+            return False
+        body, payload = self._body, response.payload
+        length = len(payload)
+        if number * size != len(body) or length > size or (more and length != size):
+            raise malformed("block out of order or not of its size")
+        total = int.from_bytes(options.get(_SIZE2, b""), "big")
+        if max(total, len(body) + length) > self._largest:
+            raise malformed("body larger than {} bytes".format(self._largest))
         body.extend(payload)
-        if not more:
-            self._start.payload = bytes(body)
-            self.result = self._start
-            return True
-        if self._wanted:
-            size = min(size, self._wanted)
-        self._asked = (len(body) // size, size)
-        return False
-
-    def _changed(self):
-        if not self._restarts:
-            raise Lost("the body changes faster than it can be fetched")
-        self._restarts -= 1
-        self._body = None
-        self._asked = (0, self._asked[1])
-        return False
+        if more:
+            size = min(size, self._wanted or size)
+            self._asked = (len(body) // size, size)
+            return False
+        self._start.payload = bytes(body)
+        self.result = self._start
+        return True

@@ -5,14 +5,13 @@ RFC 7641 for a client. Sans I/O; client/coap_observe.py registers and deregister
 
 from micropython import const
 
-from signet.wire import coap
-
+_OBSERVE = const(6)
+_MAX_AGE = const(14)
 _HALF = const(0x80_0000)  # 2^23
 _STALE_MS = const(128_000)  # 3.4
-_MAX_AGE = const(14)
 
-REGISTER = (coap.OBSERVE, b"")  # 2: 0 is the empty value
-DEREGISTER = (coap.OBSERVE, b"\1")
+REGISTER = (_OBSERVE, b"")  # 2: 0 is the empty value
+DEREGISTER = (_OBSERVE, b"\1")
 
 
 def fresher(new, new_ms, old, old_ms):
@@ -23,14 +22,6 @@ def fresher(new, new_ms, old, old_ms):
         new_ms, old_ms: int, when they came, in ms of one clock.
     """
     return old < new < old + _HALF or new + _HALF < old or new_ms > old_ms + _STALE_MS
-
-
-def option(message, number, default=None):
-    """Returns option `number` of a message as an int; one that is too long counts as missing."""
-    for each, value in message.options:
-        if each == number and len(value) < 5:
-            return coap.uint_value(value)
-    return default
 
 
 class Observation:
@@ -44,7 +35,6 @@ class Observation:
     def __init__(self):
         self.active = False
         self.until_ms = 0
-        self._newest = self._newest_ms = None
 
     def take(self, message, now_ms):
         """Takes a response to a registration, or a notification.
@@ -52,15 +42,17 @@ class Observation:
         Returns:
             bool, True when its representation is news.
         """
-        number = option(message, coap.OBSERVE)
-        if number is None or message.code >> 5 != 2:
+        options = dict(message.options)
+        observe = options.get(_OBSERVE)
+        if observe is None or message.code >> 5 != 2:
             self.active = False
             return True
-        number &= 0xFF_FFFF  # 3.4: the three least significant bytes
+        number = int.from_bytes(observe[-3:], "big")  # 3.4: the three least significant bytes
         news = not self.active or fresher(number, now_ms, self._newest, self._newest_ms)
         if news:
             self.active = True
             self._newest = number
             self._newest_ms = now_ms
-            self.until_ms = now_ms + option(message, _MAX_AGE, 60) * 1000
+            max_age_s = int.from_bytes(options.get(_MAX_AGE, b"<")[-4:], "big")  # 60 by default
+            self.until_ms = now_ms + max_age_s * 1000
         return news
