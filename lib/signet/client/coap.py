@@ -132,8 +132,8 @@ class CoapClient:
                 due_ms = exchange.wait_ms(now_ms)
                 if due_ms is None or due_ms > left_ms:
                     due_ms = left_ms
-                if not channel.wait(due_ms):
-                    clock.waited()
+                channel.wait(due_ms)
+                clock.waited()  # each time: strangers' datagrams must not starve a watchdog
         except Lost as error:
             exchange.cancel()
             return event or ("failed", error)  # an answer counts even if its ACK did not go
@@ -152,15 +152,17 @@ class CoapClient:
             RuntimeError, Throttled, ValueError: see `request`.
         """
         self.request(code, options, payload, last, True, token)
-        while True:
-            event = self.poll(deadline.remaining_ms())
-            if not event:
-                self.exchange.cancel()
-                raise TimedOut("no answer in time")
-            if event[0] == "failed":
-                raise event[1]
-            if event[0] == "response":
-                return event[1]
+        try:
+            while True:
+                event = self.poll(deadline.remaining_ms())
+                if not event:
+                    raise TimedOut("no answer in time")
+                if event[0] == "failed":
+                    raise event[1]
+                if event[0] == "response":
+                    return event[1]
+        finally:
+            self.exchange.cancel()  # also when memory ran out
 
     def close(self):
         """Closes the channel and forgets the outstanding request; harmless when closed already."""
