@@ -379,6 +379,16 @@ def test_answers_to_another_block_are_errors_of_the_peer():
     check.raises(ProtocolError, _answer, transfer, _CONTINUE, "1:1/0/64")
 
 
+def test_the_last_answer_may_leave_block1_out_as_libcoap_s_does():
+    transfer = Transfer((), _body(65), size=64)
+    _answer(transfer, _CONTINUE, "1:0/1/64")
+    assert _answer(transfer, 0x41)
+    check.equal(transfer.result.code, 0x41)
+    transfer = Transfer((), _body(65), size=64)
+    _answer(transfer, _CONTINUE, "1:0/1/64")
+    check.raises(ProtocolError, _answer, transfer, _CHANGED, "1:0/0/64")
+
+
 def test_blocks_out_of_order_or_not_of_their_size_are_errors_of_the_peer():
     for blocks, size in (
         ("2:2/1/64", 64),
