@@ -367,3 +367,10 @@ def test_a_hash_that_the_firmware_lacks_shows_at_open():
     finally:
         coap.hashlib = kept
     assert "this firmware has no md5" in str(error)
+
+
+def test_a_value_without_a_form_is_rejected_in_both_formats():
+    for format in ("json", "cbor"):
+        session, _ = _session(_message(0x45, _AUTH), format=format)
+        check.raises(Rejected, session.submit, 1, Report({"t": object()}))
+        assert session.submit(2, Report({"t": 1}))

@@ -22,6 +22,7 @@ class _Lossy:
         self._lost_up, self._lost_down = up, down
         self.up = self.down = 0
         self.address = self._below.address
+        self.largest = 1152
         self.wait = self._below.wait
         self.close = self._below.close
 

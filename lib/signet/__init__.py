@@ -44,11 +44,14 @@ def open(path="device.json", board=None, log=print):
     Raises:
         ConfigError: the file is missing, is not JSON, or a value breaks its rule.
     """
-    from signet import config, link, modules
+    from signet import modules
 
-    values = config.load(path, log)
-    config = None
-    name = "signet.cloud.{}.".format(values["cloud"])
-    modules.forget("signet.config", name + "identity")
-    session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
-    return link.Link(session, values, board, log)
+    with modules.Tidy():
+        from signet import config, link
+
+        values = config.load(path, log)
+        config = None
+        name = "signet.cloud.{}.".format(values["cloud"])
+        modules.forget("signet.config", name + "identity")
+        session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
+        return link.Link(session, values, board, log)

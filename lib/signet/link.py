@@ -79,7 +79,9 @@ class Link:
         Returns:
             int, the report's key in the log; None when the outbox is full and keeps the old ones.
         """
-        if topic is None and not isinstance(values, dict):
+        if topic is not None and isinstance(values, str):
+            values = values.encode()
+        if not isinstance(values, dict if topic is None else (bytes, bytearray)):
             raise ValueError("a report is a dict of values, or bytes with a topic")
         dropped = self.outbox.dropped
         key = self.outbox.put(

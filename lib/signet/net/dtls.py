@@ -19,6 +19,17 @@ from signet.errors import ConfigError, Lost
 from signet.net.secure import explain, keep_place, place
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
+_RECORD = const(64)  # at most, around a datagram: 13 of header, and IV, MAC and padding of CBC
+
+_room = []  # for a datagram of that size: kept while there is no handshake, see secure.place
+
+
+def _keep_room():
+    try:
+        _room[:] = [bytearray(_LARGEST + 1)]
+    except MemoryError:
+        pass
+
 
 # A ClientHello with these has 160 bytes, not 350.  The last is the one that RFC 7252 section
 # 9.1.3.3 prescribes, and not every port has it.
@@ -47,6 +58,7 @@ def context():
             break
         except OSError:
             pass  # none of them is set, and the firmware offers all that it has
+    _keep_room()
     return trust
 
 
@@ -86,8 +98,8 @@ class DtlsChannel:
     """DTLS over a datagram channel, verified; the handshake is done when this returns.
 
     Args:
-        channel: net.datagram.UdpChannel or a modem's; it belongs to this object from now on, and
-            takes larger datagrams than before when it can.
+        channel: net.datagram.UdpChannel or a modem's; it belongs to this object from now on. Its
+            `largest` counts for what comes in a record; the handshake takes up to 1472 bytes.
         host: str, the name that the certificate must carry; sent as SNI.
         trust: what `secure.context(ca, datagrams=True)` returned.
         deadline: clock.Deadline of the handshake.
@@ -102,11 +114,13 @@ class DtlsChannel:
         self._channel = channel
         self.address = channel.address
         self.replies = None
+        self._largest = channel.largest
         channel.largest = _LARGEST
         self._feed = feed = _Feed(channel)
         self._early = None  # came with the end of the handshake
         self._more = False
         place.clear()
+        _room.clear()
         try:
             self._tls = trust.wrap_socket(
                 feed, do_handshake_on_connect=False, server_hostname=host
@@ -115,11 +129,13 @@ class DtlsChannel:
         except (ValueError, OSError, Lost) as error:
             channel.close()
             keep_place()
+            _keep_room()
             raise explain(error, host, feed)
+        channel.largest = self._largest + _RECORD
 
     def _shake_hands(self, deadline):
         while True:
-            self._early = self._do(self._tls.recv, _LARGEST)
+            self._early = self._do(self._tls.recv, self._largest)
             # None until the handshake is over, then the server's certificate
             if self._early or self._tls.getpeercert(True):
                 return
@@ -162,7 +178,7 @@ class DtlsChannel:
         """
         datagram, self._early = self._early, None
         if datagram is None:
-            datagram = self._do(self._tls.recv, _LARGEST)
+            datagram = self._do(self._tls.recv, self._largest)
         self._more = datagram is not None  # one datagram may have brought several records
         return datagram
 
@@ -177,6 +193,7 @@ class DtlsChannel:
             self._tls = None
             self._channel.close()
             keep_place()
+            _keep_room()
 
     @property
     def ignored(self):

@@ -45,7 +45,9 @@ def request(config, unix_ms, seq=None):
         fields["ackMode"] = config["ack_mode"]
     signer = Signer(config["device_secret"], config["sign_method"][4:])
     fields["sign"] = signer.hexdigest(content.build(fields, _NOT_SIGNED))
-    names += ["sign", "signmethod"]
+    names.append("sign")
+    if config["sign_method"] != "hmacmd5":  # the default; 23 bytes
+        names.append("signmethod")
     pairs = [json.dumps(name) + ":" + json.dumps(fields[name]) for name in names]
     return ("{" + ",".join(pairs) + "}").encode()
 

@@ -44,8 +44,9 @@ _JSON, _CBOR = const(50), const(60)
 _IV = b"543yhjy97ae7fyfg"
 _TOKEN_LIFE_MS = const(604_800_000)  # seven days
 _RESERVED = const(32)  # numbers for one write to flash
-_LARGEST = const(1024)  # datagram, as in the C SDK
+_LARGEST = const(1024)  # datagram that goes out, as in the C SDK
 _OVERHEAD = const(320)  # options with the longest token and names
+_LARGEST_ANSWER = const(512)  # to `/auth`, with the longest token: 280
 _HANDSHAKE_MS = const(30_000)
 _STATE = "signet.state"
 
@@ -148,7 +149,7 @@ class CoapSession:
     def _connect(self, deadline):
         config, state = self._config, self._state
         address = config["address"] or state.values.get("address")
-        channel = UdpChannel(address or config["host"], config["port"], deadline, _LARGEST)
+        channel = UdpChannel(address or config["host"], config["port"], deadline, _LARGEST_ANSWER)
         if address is None:
             state.save({"address": channel.address})
         if config["trust"] is not None:
@@ -177,11 +178,14 @@ class CoapSession:
 
     def _authenticate(self):
         """Gets a token.  The code for it is loaded, and forgotten."""
-        from signet.cloud.alibaba import auth
+        with modules.Tidy():
+            from signet.cloud.alibaba import auth
 
         try:
             n = self._next()
-            body = auth.request(self._config, clock.unix_ms(), str(n) if self._encrypted else None)
+            body = auth.request(
+                self._config, clock.unix_ms(), str(n & 0xFFF) if self._encrypted else None
+            )
             options = self._options(b"auth", ()) + self._formats(_JSON)
             deadline = clock.Deadline(self._longest_ms)
             message = self._client.ask(_POST, options, body, deadline)
@@ -266,7 +270,10 @@ class CoapSession:
             return path, post.body(report, where, self._id)
         from signet.wire import cbor
 
-        return path, cbor.dumps(post.request(report, where, self._id))
+        try:
+            return path, cbor.dumps(post.request(report, where, self._id))
+        except ValueError as error:
+            raise Rejected(str(error))
 
     def _send(self):
         format = _JSON if self._config["format"] == "json" else _CBOR

@@ -42,11 +42,13 @@ def check(config):
     Raises:
         ConfigError: the login would go out in clear.
     """
+    by_coap = config["way"] == "coap"
     if config["client_id"] is None:
-        config["client_id"] = (config["product_key"] + "." + config["device_name"])[:64]
+        name = config["device_name"]  # any text will do, and over CoAP each byte counts
+        config["client_id"] = name if by_coap else (config["product_key"] + "." + name)[:64]
     if config["tls"]:
         return []
-    if config["way"] == "coap":
+    if by_coap:
         text = (
             "AES hides what is reported, but does not prove who answers; the token goes in clear"
         )
