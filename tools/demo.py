@@ -29,7 +29,11 @@ _WAYS = (
     ("enos", "mqtt", "EnOS, MQTT"),
     ("alibaba", "mqtts", "Alibaba Cloud IoT Platform, MQTT over TLS"),
     ("watson", "mqtts", "Watson IoT Platform, MQTT over TLS"),
+    ("alibaba", "coap", "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep between reports"),
+    ("alibaba", "coaps", "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep between reports"),
 )
+_TELLING = ("authenticated", "connected", "report")  # of what the board prints
+_SLEEPING = ("coap", "coaps")  # nothing comes down on these
 
 
 def demo() -> None:
@@ -58,9 +62,13 @@ def _run() -> None:
                 progress.update(task, advance=1)
                 for cloud, way, title in _WAYS:
                     progress.update(task, description=f"deploying to the board: {title}")
+                    before = len(board.output()), _newest(twin, cloud)
                     files = _deploy(board, twin, cloud, way)
                     progress.update(task, description=f"waiting for reports: {title}")
-                    console.print(_show(board, twin, cloud, title, files))
+                    show = _show_sleep if way in _SLEEPING else _show_command
+                    table = _table(f"{title} ({files} files deployed)")
+                    show(table, board, twin, cloud, before)
+                    console.print(table)
                     progress.update(task, advance=1)
     console.print(
         f"Done in {time.monotonic() - started:.0f} s. "
@@ -74,42 +82,67 @@ def _deploy(board: VirtualBoard, twin: TwinProcess, cloud: str, way: str) -> int
     """Point the board to a cloud; returns how many files mpremote copied."""
     config = twin.device_config(cloud, way)
     config["report_interval_s"] = 1
+    config["deep_sleep"] = way in _SLEEPING
     ca = Path(twin.ready["ca_file"]) if config["tls"] else None
     return deploy_project(board.device, config, ca)
 
 
-def _show(board: VirtualBoard, twin: TwinProcess, cloud: str, title: str, files: int) -> Table:
-    before = len(board.output())
-    reports = _stored(board, twin, cloud)
-    answer = twin.command(cloud, "set", _COMMAND)
-    obeyed = board.wait_for(r"^command set: .*$", _TIMEOUT_S, before)[0]
+def _table(title: str) -> Table:
     table = Table(
-        title=f"{title} ({files} files deployed)",
-        title_justify="left",
-        show_header=False,
-        width=min(98, console.width),
+        title=title, title_justify="left", show_header=False, width=min(98, console.width)
     )
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
-    for number, report in enumerate(reports, 1):
-        table.add_row(
-            f"report {number} as stored", Text(f"{report['topic']}\n{report['payload']}")
-        )
+    return table
+
+
+def _show_command(
+    table: Table, board: VirtualBoard, twin: TwinProcess, cloud: str, before: tuple[int, int]
+) -> None:
+    _show_reports(table, _stored(board, twin, cloud, _REPORTS, before[1]))
+    printed = len(board.output())
+    answer = twin.command(cloud, "set", _COMMAND)
+    obeyed = board.wait_for(r"^command set: .*$", _TIMEOUT_S, printed)[0]
     table.add_row("command sent", Text(f"{answer['topic']}\n{json.dumps(_COMMAND)}"))
     table.add_row("board", Text(obeyed))
     if "reply" in answer:
         table.add_row("reply as stored", Text(json.dumps(answer["reply"], sort_keys=True)))
-    return table
 
 
-def _stored(board: VirtualBoard, twin: TwinProcess, cloud: str) -> list[dict[str, Any]]:
-    """Wait until the cloud has stored enough reports."""
+def _show_sleep(
+    table: Table, board: VirtualBoard, twin: TwinProcess, cloud: str, before: tuple[int, int]
+) -> None:
+    """The board wakes from deep sleep with an empty heap, and needs no new token."""
+    reports = _stored(board, twin, cloud, 2, before[1])
+    stored = r"^(?:.*\n)*?report 1 stored.*$"  # each wake counts its reports from 1
+    first = board.wait_for(stored, _TIMEOUT_S, before[0])
+    second = board.wait_for(stored, _TIMEOUT_S, first.end())
+    for number, match in enumerate((first, second), 1):
+        _show_reports(table, reports[number - 1 : number], number)
+        lines = [line for line in match[0].splitlines() if line.startswith(_TELLING)]
+        table.add_row("board" if number == 1 else "board, awake again", Text("\n".join(lines)))
+
+
+def _show_reports(table: Table, reports: list[dict[str, Any]], first: int = 1) -> None:
+    for number, report in enumerate(reports, first):
+        text = Text(f"{report['topic']}\n{report['payload']}")
+        table.add_row(f"report {number} as stored", text)
+
+
+def _newest(twin: TwinProcess, cloud: str) -> int:
+    return max((message["id"] for message in twin.messages(cloud)), default=0)
+
+
+def _stored(
+    board: VirtualBoard, twin: TwinProcess, cloud: str, count: int, after: int
+) -> list[dict[str, Any]]:
+    """Wait until the cloud has stored `count` reports more."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
-        stored = [m for m in twin.messages(cloud) if m["status"] == "stored"]
+        stored = [m for m in twin.messages(cloud, after) if m["status"] == "stored"]
         reports = [m for m in stored if m["direction"] == "up"]
-        if len(reports) >= _REPORTS:
-            return reports[:_REPORTS]
+        if len(reports) >= count:
+            return reports[:count]
         if time.monotonic() > deadline:
             tail = "\n".join(board.output().splitlines()[-10:])
             raise UserError(f"{cloud} stored {len(reports)} reports; the board printed:\n{tail}")

@@ -1,6 +1,5 @@
 """One twin and one virtual board for all tests here; each test deploys what it needs."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from host_tests.support import Twin
 from tools.board.deploy import deploy, project_files
+from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
 from tools.toolchain import word_sizes
 from tools.twin.process import TwinProcess
@@ -70,13 +70,8 @@ class Device:
 
     def stop(self) -> None:
         """Ends the program, so that the next test meets a silent board."""
-        line = os.open(self._board.device, os.O_RDWR | os.O_NOCTTY)
-        try:
-            before = len(self._board.output())
-            os.write(line, b"\r\x03")
-            self._board.wait_for(r"^>>> \Z", 10, before)
-        finally:
-            os.close(line)
+        # again and again: one Ctrl-C is lost on a board in deep sleep
+        assert knock(self._board.device, 10, lambda: None)
 
     def wait_for(self, pattern: str, timeout_s: float = 20) -> str:
         """Waits for a line of output since `run`; returns what matched."""

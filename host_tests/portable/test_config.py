@@ -77,20 +77,23 @@ def test_a_login_goes_over_a_plain_port_only_when_that_was_asked_for():
     assert _error(_ALIBABA, insecure=None).key == "insecure"
 
 
+_FILE = check.scratch("device.json")
+
+
 def _load(values):
     """Loads a device.json; gives its ConfigError."""
-    with open("device.json", "w") as file:
+    with open(_FILE, "w") as file:
         file.write(json.dumps(values))
     try:
-        return check.raises(ConfigError, config.load, "device.json", lambda line: None)
+        return check.raises(ConfigError, config.load, _FILE, lambda line: None)
     finally:
-        os.remove("device.json") if "device.json" in os.listdir() else None
+        os.remove(_FILE)
 
 
 def test_tls_wants_a_ca_file_that_is_there_and_holds_a_certificate():
     error = _load(_with(_WATSON, tls=None, ca="no-such.pem"))
     assert error.key == "ca" and "no-such.pem" in str(error)
-    error = _load(_with(_WATSON, tls=None, ca="device.json"))
+    error = _load(_with(_WATSON, tls=None, ca=_FILE))
     assert error.key == "ca" and "holds no certificate" in str(error)
 
 

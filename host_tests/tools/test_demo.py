@@ -10,26 +10,36 @@ from pathlib import Path
 import pytest
 
 SIGNET = Path(sys.executable).with_name("signet")
-CLOUDS = (
+COMMANDED = (
     "EnOS, MQTT",
     "Alibaba Cloud IoT Platform, MQTT over TLS",
     "Watson IoT Platform, MQTT over TLS",
 )
+SLEEPING = (
+    "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep between reports",
+    "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep between reports",
+)
 
 
-def test_each_cloud_stores_three_reports_and_is_obeyed_once(tmp_path):
-    environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "100"}
+def test_each_way_in_stores_reports_and_is_obeyed_or_slept_through(tmp_path):
+    environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "120"}
     done = subprocess.run(
         [SIGNET, "demo"], env=environment, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     parts = done.stdout.split("files deployed)")
-    assert len(parts) == 1 + len(CLOUDS)
-    for title, before, part in zip(CLOUDS, parts, parts[1:], strict=False):
+    assert len(parts) == 1 + len(COMMANDED) + len(SLEEPING)
+    for title, before in zip(COMMANDED + SLEEPING, parts, strict=False):
         assert title in before
+    for part in parts[1 : 1 + len(COMMANDED)]:
         for line in ("report 1 as stored", "report 2 as stored", "report 3 as stored"):
             assert part.count(line) == 1
         assert part.count("command set: {'led': 1}") == 1
+    for part in parts[1 + len(COMMANDED) :]:
+        awake, _, again = part.partition("board, awake again")
+        assert "report 1 as stored" in awake and "report 2 as stored" in awake
+        assert "authenticated" in awake and "authenticated" not in again
+        assert "report 1 stored as" in awake and "report 1 stored as" in again
     assert done.stdout.count("reply as stored") == 2, "Watson's devices do not answer"
     assert "\x1b" not in done.stdout + done.stderr, "colour belongs on a terminal only"
     assert list(tmp_path.iterdir()) == []
