@@ -15,7 +15,7 @@ from check_coap import (
     values,
 )
 from signet.client.coap import CoapClient
-from signet.client.coap_blocks import download, upload
+from signet.client.coap_blocks import download, rest, upload
 from signet.client.coap_observe import Observer
 from signet.clock import Deadline
 from signet.errors import ProtocolError, Untrusted
@@ -148,6 +148,27 @@ def test_observation_until_deregistered():
     assert texts[0] != texts[1]
     observer.deregister(Deadline(5000))
     equal((observer.active, client.poll(1200)), (False, None))
+
+
+def _observed(client, observer):
+    """The next state of /example_data, whole."""
+    deadline = Deadline(5000)
+    while not deadline.expired():
+        message = observer.take(client.poll(deadline.remaining_ms()))
+        if message:
+            return rest(client, path("example_data"), message, deadline).payload
+    return None
+
+
+def test_TD_COAP_OBS_13_and_14_observation_of_a_resource_that_is_large_at_times():
+    """Titles only: no public copy of these two descriptions could be read."""
+    other = _client(_udp("udp"))
+    client = _client(_udp("udp"))
+    observer = Observer(client, path("example_data"), Deadline(5000))
+    for body in (_BODY, b"small", _BODY[:1024], _BODY[3:]):
+        upload(other, PUT, path("example_data"), body, Deadline(9000))
+        equal(_observed(client, observer), body)
+    observer.deregister(Deadline(5000))
 
 
 def test_lost_answer_is_asked_for_again():
