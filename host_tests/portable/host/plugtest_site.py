@@ -226,7 +226,6 @@ def build(szx, max_age):
     max_age: of what can be observed, seconds.
     """
     site = resource.Site()
-    large_create = _LargeCreate(szx, site)
     for path, each in {
         "test": _Test(),
         "create2": _Test(),
@@ -241,7 +240,7 @@ def build(szx, max_age):
         "large": _Large(szx),
         "large-update": _Large(szx),
         "large-post": _Large(szx),
-        "large-create": large_create,
+        "large-create": _LargeCreate(szx, site),
         "obs": _Observed(max_age, _Quick()),
         "obs-non": _Observed(max_age, _Unreliable()),
         "obs-hasty": _Observed(max_age, _Hasty()),
