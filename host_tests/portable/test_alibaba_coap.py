@@ -204,7 +204,14 @@ def test_the_clouds_message_id_comes_with_the_success():
     session, client = _session(_message(0x45, _AUTH))
     session.submit(1, Report({"t": 1}))
     client.events.append(("response", _message(0x45, b"", ((2090, b"1234567890123456789"),))))
-    assert session.poll(0) == ("acked", 1, b"1234567890123456789")
+    assert session.poll(0) == ("acked", 1, "1234567890123456789")
+
+
+def test_a_message_id_that_is_no_number_is_shown_in_hexadecimal():
+    session, client = _session(_message(0x45, _AUTH))
+    session.submit(1, Report({"t": 1}))
+    client.events.append(("response", _message(0x45, b"", ((2090, b"\xff\x1b["),))))
+    assert session.poll(0) == ("acked", 1, "ff1b5b")
 
 
 def test_a_reply_that_cannot_be_decrypted_does_not_take_the_success_back():

@@ -363,7 +363,7 @@ def test_the_session_is_told_which_report_is_the_last_one():
 
 
 def test_the_clouds_own_message_id_is_shown_where_there_is_one():
-    session = _Session(events=[("acked", 1, b"1234567890123456789")])
+    session = _Session(events=[("acked", 1, "1234567890123456789")])
     link = _link(session)
     link.report({"n": 1})
     link.poll()

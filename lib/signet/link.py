@@ -183,7 +183,7 @@ class Link:
         if event[0] == "acked":
             if self.outbox.remove(event[1]):
                 self.handed_over += 1
-                known = " as {}".format(event[2].decode()) if event[2:] and event[2] else ""
+                known = " as " + event[2] if event[2:] and event[2] else ""
                 self._log("report {} stored{}".format(event[1], known))
         elif event[0] == "failed":
             if isinstance(event[2], Throttled):

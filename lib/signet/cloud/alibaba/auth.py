@@ -74,6 +74,7 @@ def answer(payload, encrypted):
     except KeyError:
         raise ProtocolError("the answer to /auth is not the JSON of the document")
     for value, kind in kinds:
-        if not isinstance(value, kind) or isinstance(value, bool) or value == "":
+        wrong = value < 0 or isinstance(value, bool) if isinstance(value, int) else value == ""
+        if wrong or not isinstance(value, kind):
             raise ProtocolError("the answer to /auth has a value of the wrong kind")
     return found

@@ -293,7 +293,7 @@ class CoapSession:
         Args:
             timeout_ms: int, 0 to only look.  Takes longer when the token has to be renewed.
         Returns:
-            ("acked", key, the cloud's message id as bytes or None), ("failed", key, error),
+            ("acked", key, the cloud's message id as str or None), ("failed", key, error),
             ("lost", error) or None.
         """
         try:
@@ -334,7 +334,12 @@ class CoapSession:
                 self._log("dropped the payload of an answer: {}".format(error))
         for number, value in message.options:
             if number == _MESSAGE_ID:
-                return value
+                try:
+                    return str(
+                        int(value.decode())
+                    )  # digits; what else it may be is not documented
+                except (ValueError, UnicodeError):
+                    return hexlify(value).decode()
         return None
 
     def _unanswered(self, error):
