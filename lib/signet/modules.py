@@ -21,6 +21,7 @@ class Tidy:
     """
 
     def __enter__(self):
+        gc.collect()
         if hasattr(gc, "mem_free"):  # CPython's threshold counts something else
             self._before = gc.threshold()
             gc.threshold(_OFTEN)

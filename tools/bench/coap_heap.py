@@ -1,7 +1,8 @@
 """What is the smallest heap in which a device reports to Alibaba Cloud over CoAP, and sleeps?
 
 A binary search: a virtual board with 32-bit objects and less and less heap boots main.py, reports,
-sleeps deeply, wakes, and reports again.
+sleeps deeply, wakes, and reports again. Once with signet as .mpy on the flash, whose code is copied
+into the heap, and once in a ROM partition, where it runs in place as frozen code does.
 """
 
 import tempfile
@@ -13,6 +14,7 @@ from rich import box
 from rich.table import Table
 
 from tools.board.deploy import deploy, project_files
+from tools.board.rom import build_romfs
 from tools.board.virtual import VirtualBoard
 from tools.toolchain import word_sizes
 from tools.twin.listeners import DOORS
@@ -21,6 +23,7 @@ from tools.ui import UserError
 
 GOAL_KIB = 32
 WAYS = (("coap", "AES"), ("coaps", "DTLS"))
+PLACES = (".mpy on flash", "ROMFS")
 LOWEST_KIB, HIGHEST_KIB = 16, 110
 CONFIRMATIONS = 3
 """How often the heap that was found must do: not every wake finds the same holes in it."""
@@ -32,9 +35,12 @@ _END = rf"^{_STORED}|MemoryError|memory allocation failed|^not connected"
 
 
 class Row(NamedTuple):
-    """security: AES or DTLS. kib: the smallest heap. trouble: what came first with 1 KiB less."""
+    """security: AES or DTLS. place: of signet's code. kib: the smallest heap. trouble: what came
+    first with 1 KiB less.
+    """
 
     security: str
+    place: str
     kib: int
     trouble: str
 
@@ -47,7 +53,11 @@ class Row(NamedTuple):
 def steps() -> int:
     """How many steps `measure` takes, about."""
     span = HIGHEST_KIB - LOWEST_KIB
-    return len(WAYS) * (span.bit_length() + CONFIRMATIONS) if _BITS in word_sizes() else 0
+    return (
+        len(WAYS) * len(PLACES) * (span.bit_length() + CONFIRMATIONS)
+        if _BITS in word_sizes()
+        else 0
+    )
 
 
 def measure(step: Callable[[], None]) -> list[Row]:
@@ -62,18 +72,22 @@ def measure(step: Callable[[], None]) -> list[Row]:
         TwinProcess(Path(folder), {door.key: 0 for door in DOORS}) as twin,
     ):
         return [
-            _smallest(_Device(Path(folder, way), twin, way), security, step)
+            _smallest(_Device(Path(folder, way + place), twin, way, place), security, place, step)
             for way, security in WAYS
+            for place in PLACES
         ]
 
 
 class _Device:
     """A virtual board with our program on its flash, as it left the factory before each try."""
 
-    def __init__(self, folder: Path, twin: TwinProcess, way: str) -> None:
+    def __init__(self, folder: Path, twin: TwinProcess, way: str, place: str) -> None:
         config = twin.device_config("alibaba", way) | {"deep_sleep": True, "report_interval_s": 1}
         files = project_files(config, Path(twin.ready["ca_file"]) if config["tls"] else None)
-        with VirtualBoard(folder, bits=_BITS).create() as board:
+        board = VirtualBoard(folder, bits=_BITS).create()
+        if place == "ROMFS":
+            files = _into_romfs(files, folder / "rom", board.romfs)
+        with board:
             deploy(board.device, files, restart=False)
             self._image = board.image
         self._folder = folder
@@ -98,7 +112,21 @@ class _Device:
             return str(error)
 
 
-def _smallest(device: _Device, security: str, step: Callable[[], None]) -> Row:
+def _into_romfs(files: dict[str, bytes], folder: Path, image: Path) -> dict[str, bytes]:
+    """Put board.py and what is in /lib into a ROM partition; returns the other files."""
+    left = {}
+    for path, content in files.items():
+        if path.startswith("/lib/") or path == "/board.py":
+            target = folder / path[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        else:
+            left[path] = content
+    build_romfs(folder, image)
+    return left
+
+
+def _smallest(device: _Device, security: str, place: str, step: Callable[[], None]) -> Row:
     low, high = LOWEST_KIB - 1, HIGHEST_KIB
     why = ""
     while high - low > 1:
@@ -118,7 +146,7 @@ def _smallest(device: _Device, security: str, step: Callable[[], None]) -> Row:
             if high >= HIGHEST_KIB:
                 raise UserError(f"{security}: the board does not report: {trouble}")
             high, done, why = high + 1, 0, trouble
-    return Row(security, high, why)
+    return Row(security, place, high, why)
 
 
 def table(rows: list[Row]) -> Table:
@@ -126,11 +154,13 @@ def table(rows: list[Row]) -> Table:
     title = "Smallest heap of a device that reports, sleeps deeply, and reports again"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("security")
+    shown.add_column("signet's code")
     shown.add_column("KiB", justify="right")
     shown.add_column("with 1 KiB less")
     for row in rows:
         shown.add_row(
             row.security,
+            row.place,
             f"[green]{row.kib}[/]" if row.met else f"[red]{row.kib} missed[/]",
             row.trouble,
         )
@@ -140,6 +170,6 @@ def table(rows: list[Row]) -> Table:
 def explanation() -> str:
     """What was tried, and the goal."""
     return (
-        "The GC heap for boot.py, board.py, main.py and signet (.mpy) on a virtual board with\n"
+        "The GC heap for boot.py, board.py, main.py and signet on a virtual board with\n"
         f"32-bit objects; {CONFIRMATIONS} tries in a row must do. Goal: {GOAL_KIB} KiB."
     )

@@ -75,12 +75,12 @@ class Bridge(threading.Thread):
     """The board around MicroPython, at first without power.
 
     image: file of the flash.
-    heap, bits: as in `rom.process`.
+    heap, bits, romfs: as in `rom.process`.
     """
 
-    def __init__(self, image: Path, heap: str, bits: int) -> None:
+    def __init__(self, image: Path, heap: str, bits: int, romfs: Path | None = None) -> None:
         super().__init__(name="virtual board", daemon=True)
-        self._how = rom.process(heap, bits)
+        self._how = rom.process(heap, bits, romfs)
         self._image = os.open(image, os.O_RDWR)
         self._master, slave = os.openpty()
         self.device = os.ttyname(slave)

@@ -1,7 +1,7 @@
 """How is a virtual board made, started, watched and switched off?
 
-A folder is a board: `flash.img` (LittleFS2 in 4 KiB blocks), `device` (a link to its serial line
-while it has power) and `lock`.
+A folder is a board: `flash.img` (LittleFS2 in 4 KiB blocks), `romfs.img` (a ROM partition, where
+there is one), `device` (a link to its serial line while it has power) and `lock`.
 """
 
 import contextlib
@@ -67,6 +67,11 @@ class VirtualBoard:
         return self.folder / "flash.img"
 
     @property
+    def romfs(self) -> Path:
+        """Its ROM partition, mounted as /rom when this file exists; see rom.build_romfs."""
+        return self.folder / "romfs.img"
+
+    @property
     def device(self) -> str:
         """The path of the serial line, for mpremote.
 
@@ -114,7 +119,8 @@ class VirtualBoard:
                 raise UserError(f"no virtual board in {self.folder}: run `signet board create`")
             self._take_lock()
             try:
-                self._bridge = Bridge(self.image, self._heap, self._bits)
+                romfs = self.romfs if self.romfs.exists() else None
+                self._bridge = Bridge(self.image, self._heap, self._bits, romfs)
             except BaseException:
                 self._release_lock()
                 raise

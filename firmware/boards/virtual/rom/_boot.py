@@ -1,7 +1,7 @@
 """What happens when the virtual board gets power?  The order of the ESP32 port's main.c.
 
-Mount the flash as `/`, run boot.py, then main.py unless boot.py failed or the raw REPL is
-wanted, then serve the serial line for ever.
+Mount the flash as `/` and the ROM partition, where there is one, as `/rom`; run boot.py, then
+main.py unless boot.py failed or the raw REPL is wanted; serve the serial line for ever.
 """
 
 import gc
@@ -52,10 +52,35 @@ def _mount():
     return True
 
 
+def _rom():
+    """The ROM partition: a host file in memory that is not the heap, as flash is on a chip.
+
+    docs/reference/romfs.rst: code of .mpy files in it runs in place.
+    """
+    if not _bridge.romfs:
+        return None
+    import ffi
+    from uctypes import bytearray_at
+
+    libc = ffi.open(None)
+    file = libc.func("i", "open", "si")(_bridge.romfs, 0)  # O_RDONLY
+    size = libc.func("i", "lseek", "iii")(file, 0, 2)  # SEEK_END
+    where = libc.func("p", "mmap", "pLiiiL")(0, size, 1, 2, file, 0)  # PROT_READ, MAP_PRIVATE
+    return vfs.VfsRom(bytearray_at(where, size))
+
+
+def _mount_rom(rom):
+    if rom is not None:
+        vfs.mount(rom, "/rom")
+        sys.path += ["/rom", "/rom/lib"]
+
+
 _die_with_bridge()
 _replace_kbd_intr()
 _bridge.ask(_bridge.END, int(_program.raw))
+_from_rom = _rom()  # while the host's files can be seen
 _ready = _mount() and _bridge.start != _bridge.STOPPED
+_mount_rom(_from_rom)
 gc.collect()
 if _ready and _program.run_file("boot.py") and not _program.raw:
     _program.run_file("main.py")

@@ -32,6 +32,7 @@ STOPPED = const(2)  # friendly REPL
 _words = os.getenv("BOARD").split(" ")
 _to, _from, flash_fd, start, cause, cut_at_write = (int(word) for word in _words[:6])
 memory = binascii.unhexlify(_words[6])  # outlives deep sleep
+romfs = os.getenv("ROMFS")  # the host's file with the ROM partition, if there is one
 _write = open(_to, "wb").write  # noqa: SIM115
 _read = open(_from, "rb").readinto  # noqa: SIM115
 _message = bytearray(5)
