@@ -369,3 +369,48 @@ def test_the_clouds_own_message_id_is_shown_where_there_is_one():
     link.poll()
     link.poll()
     assert "report 1 stored as 1234567890123456789" in link.lines
+
+
+def test_a_report_that_the_cloud_never_takes_does_not_block_the_others():
+    session = _Session()
+    session.window = 1
+    link = _link(session)
+    link.report({"n": 1})
+    link.report({"n": 2})
+    link.poll()  # connects
+    for _ in range(4):
+        session.events += [("failed", 1, Throttled("5.00", 1))]
+        link.poll(20)
+    session.events += [("acked", 2)]
+    link.poll(20)
+    link.poll(20)
+    assert link.handed_over == 1 and len(link.outbox) == 1
+    assert session.sent[-1][1] == {"n": 1}  # it goes on being tried
+
+
+def test_a_deferred_report_is_sent_in_time_though_the_interval_is_long():
+    session = _Session(events=[("failed", 1, Throttled("5.00", 1))])
+    link = _link(session)
+    link.report({"n": 1})
+    link.poll()  # connects
+    asked = []
+    play = session.poll
+
+    def poll(timeout_ms):
+        asked.append(timeout_ms)
+        return play(timeout_ms)
+
+    session.poll = poll
+    link.poll()
+    link.poll()  # would be waited for through the whole interval
+    session.poll = play
+    assert asked[1] <= 1
+    link.poll(20)
+    assert len(session.sent) >= 2
+
+
+def test_a_report_to_a_topic_is_bytes_or_text():
+    link = _link(_Session())
+    check.raises(ValueError, link.report, {"n": 1}, "/a/topic")
+    check.raises(ValueError, link.report, 5, "/a/topic")
+    assert link.report("text", "/a/topic") == 1

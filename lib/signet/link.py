@@ -27,6 +27,10 @@ _DOUBLINGS = const(3)  # of the wait after Lost
 _REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
 _REFUSED_DOUBLINGS = const(7)  # and grows on
 _TOO_LARGE = const(3)  # attempts for which memory may be missing
+_PUT_BACK = const(
+    3
+)  # times that the cloud may say "not now" to a report before the next has its turn
+_SYNC_DOUBLINGS = const(8)  # of the wait after the clock could not be set
 _LONGEST_MS = const(3_600_000)  # no wait is longer
 
 # What a session may raise; OSError and MemoryError where a port surprises us.
@@ -63,8 +67,11 @@ class Link:
         self.handed_over = 0
         self._submitted = 0  # the greatest key that the session has taken
         self._failures = 0
+        self._sync_failures = 0
         self._short_lives = 0
         self._opened_at = 0
+        self._waiting = None  # the key that the cloud did not take now,
+        self._waits = 0  # and how many times before
         self._starved = None  # the key for which memory was missing,
         self._too_large = 0  # and how many times
         self._next_try = self._next_submit = self._next_sync = clock.Deadline(0)
@@ -162,7 +169,9 @@ class Link:
         """Sets the clock once a day, and tries again after a while when that fails."""
         if self._board is not None and self._next_sync.expired():
             done = self._ask(self._board.set_clock)
-            self._next_sync = clock.Deadline(_SYNC_MS if done else self._retry_ms)
+            wait_ms = min(self._retry_ms << self._sync_failures, _LONGEST_MS)
+            self._sync_failures = 0 if done else min(self._sync_failures + 1, _SYNC_DOUBLINGS)
+            self._next_sync = clock.Deadline(_SYNC_MS if done else wait_ms)
             if not done and not clock.is_set():
                 self._log("the clock is not set; reports go without their time")
 
@@ -175,6 +184,8 @@ class Link:
                 if entry is None or not self._submit(entry):
                     break
                 self._submitted = entry[0]
+            if not self._next_submit.expired():
+                timeout_ms = min(timeout_ms, self._next_submit.remaining_ms())
             event = self._session.poll(timeout_ms)
         except _TROUBLES as error:
             event = ("lost", error)
@@ -187,15 +198,24 @@ class Link:
                 self._log("report {} stored{}".format(event[1], known))
         elif event[0] == "failed":
             if isinstance(event[2], Throttled):
-                self._log("report {}: {}; sent again later".format(event[1], event[2]))
-                self._submitted = min(self._submitted, event[1] - 1)
-                self._next_submit = clock.Deadline(event[2].retry_after_ms or self._retry_ms)
+                self._throttled(event[1], event[2])
             else:
                 self._set_aside(event[1], event[2])
         elif event[0] == "command":
             self._obey(event[1])
         else:
             self._lost(event[1])
+
+    def _throttled(self, key, error):
+        """The cloud says "not now", to all reports or to this one: nobody knows."""
+        self._log("report {}: {}; sent again later".format(key, error))
+        self._waits = self._waits + 1 if key == self._waiting else 0
+        self._waiting = key
+        wait_ms = error.retry_after_ms or self._retry_ms << min(self._waits, _DOUBLINGS)
+        self._next_submit = clock.Deadline(wait_ms)
+        if self._waits >= _PUT_BACK and len(self.outbox) > 1:
+            self.outbox.put_back(key)
+        self._submitted = min(self._submitted, key - 1)
 
     def _submit(self, entry):
         try:

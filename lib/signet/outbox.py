@@ -62,6 +62,15 @@ class Outbox:
                 return True
         return False
 
+    def put_back(self, key):
+        """Moves the report `key` (int) behind the others, under a new key."""
+        for entry in self._entries:
+            if entry[0] == key:
+                self.remove(key)
+                self._last_key += 1
+                self._entries.append((self._last_key, entry[1]))
+                return
+
     def set_aside(self, key, error):
         """Moves the report `key` (int) out of the way of the next; error: why it can never go."""
         self.remove(key)

@@ -23,6 +23,8 @@ class State:
         limit_bytes: int; a file that would grow beyond this is written anew, as one record.
     Attributes:
         values: dict of str to str, int or bool, to be changed by `save` and `reserve` only.
+        damaged: bool, True when more than a torn last record was lost: values may be old ones,
+            and numbers from `reserve` may come again unless they are set anew.
     """
 
     def __init__(self, path, limit_bytes=2048):
@@ -31,6 +33,7 @@ class State:
         self._limit = limit_bytes
         self._left = {}  # name -> how many of the reserved numbers are unused
         self.values = {}
+        self.damaged = False
         self._size = limit_bytes  # so the next save writes the file anew, unless all is readable
         try:
             try:
@@ -42,13 +45,16 @@ class State:
                 for line in file:
                     changes = line[8:-1]
                     if _record(changes) != line:
+                        self.damaged = line[-1:] == b"\n"
                         return
                     _apply(json.loads(changes), self.values)
                     size += len(line)
             self._size = size
             os.remove(self._spare)  # half, or older than the file some day; there seldom is one
-        except (OSError, ValueError):
+        except OSError:
             pass
+        except (ValueError, MemoryError):  # not a file of ours
+            self.damaged = True
 
     def save(self, changes):
         """Keeps `changes` on flash, all or none, then in `values`.

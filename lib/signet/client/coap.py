@@ -62,15 +62,15 @@ class CoapClient:
         self.exchange.ignored = self.ignored  # that of the channel before
         self.channel = channel
 
-    def request(self, code, options, payload=b"", last=False, confirmable=True, token=None):
+    def request(self, code, options, payload=b"", last=0, confirmable=True, token=None):
         """Starts a request and returns at once.
 
         Args:
             code: int, a method code such as coap.POST.
             options: sequence of (number, value bytes).
             payload: bytes.
-            last: bool, True when nothing will follow this request for long: a radio may be
-                released after one reply.
+            last: int, 0 when more requests follow; else how many datagrams will come until a
+                radio may be released for long: 1, or 2 for an empty ACK and a separate response.
             confirmable, token: as in wire.exchange.
         Returns:
             bytes, the token.
@@ -85,7 +85,7 @@ class CoapClient:
     def ping(self):
         """Asks whether the server is there: ("pong",) or ("failed", error)."""
         self.exchange.ping(self.now_ms())
-        self._send(False)
+        self._send(0)
 
     def _send(self, last):
         self._last = last
@@ -97,12 +97,12 @@ class CoapClient:
                     return
                 replies = None
                 if last:
-                    if not datagram[0] & _ACK_OR_RST:
+                    if datagram[0] & _ACK_OR_RST:
+                        replies = None if exchange.busy else 0
+                    elif last == 1:
                         replies = 1
-                    elif not exchange.busy:
-                        replies = 0
                 self.channel.send(datagram, replies)
-        except Lost:
+        except Exception:  # memory may have run out: an exchange that did not go must not stay
             exchange.cancel()
             raise
 
@@ -136,9 +136,11 @@ class CoapClient:
                 clock.waited()  # each time: strangers' datagrams must not starve a watchdog
         except Lost as error:
             exchange.cancel()
-            return event or ("failed", error)  # an answer counts even if its ACK did not go
+            if event and event[0] == "response":
+                return event  # it counts even if its ACK did not go
+            return ("failed", error)
 
-    def ask(self, code, options, payload, deadline, last=False, token=None):
+    def ask(self, code, options, payload, deadline, last=0, token=None):
         """Sends a CON request and waits for its response; other events meanwhile are dropped.
 
         Args:
@@ -151,8 +153,8 @@ class CoapClient:
             ProtocolError: the answer cannot be understood.
             RuntimeError, Throttled, ValueError: see `request`.
         """
-        self.request(code, options, payload, last, True, token)
         try:
+            self.request(code, options, payload, last, True, token)
             while True:
                 event = self.poll(deadline.remaining_ms())
                 if not event:

@@ -10,11 +10,14 @@ upstream / downstream messages".
 
 import json
 
+from micropython import const
+
 from signet.cloud.messages import Command
 from signet.errors import ProtocolError, Rejected, Throttled
 
 _CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
 _OK = 200
+_DEEPEST = const(8)  # the stack of a board is small
 _HANDLER_FAILED = 500
 
 
@@ -28,8 +31,10 @@ def dumps(values):
     return json.dumps(values)
 
 
-def check(value, where="report"):
-    """Raises Rejected when a value has no form in JSON; see `dumps`."""
+def check(value, where="report", depth=_DEEPEST):
+    """Raises Rejected when a value has no form in JSON, or is nested too deep; see `dumps`."""
+    if not depth:
+        raise Rejected("{}: nested deeper than {} levels".format(where, _DEEPEST))
     if value is None or isinstance(value, (int, str)):
         return
     if isinstance(value, float):
@@ -39,11 +44,11 @@ def check(value, where="report"):
         for key in value:
             if not isinstance(key, str) or not key:
                 raise Rejected("{}: key {!r} is not text".format(where, key))
-            check(value[key], key)
+            check(value[key], key, depth - 1)
         return
     elif isinstance(value, (list, tuple)):
         for item in value:
-            check(item, where)
+            check(item, where, depth - 1)
         return
     raise Rejected("{}: {!r} has no form in JSON".format(where, value))
 

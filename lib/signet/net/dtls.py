@@ -126,16 +126,19 @@ class DtlsChannel:
                 feed, do_handshake_on_connect=False, server_hostname=host
             )
             self._shake_hands(deadline)
-        except (ValueError, OSError, Lost) as error:
+        except Exception as error:
+            self._tls = None
             channel.close()
             keep_place()
             _keep_room()
+            if isinstance(error, MemoryError):
+                raise
             raise explain(error, host, feed)
         channel.largest = self._largest + _RECORD
 
     def _shake_hands(self, deadline):
         while True:
-            self._early = self._do(self._tls.recv, self._largest)
+            self._early = self._do(self._tls.recv, self._largest + _RECORD)
             # None until the handshake is over, then the server's certificate
             if self._early or self._tls.getpeercert(True):
                 return
@@ -178,8 +181,11 @@ class DtlsChannel:
         """
         datagram, self._early = self._early, None
         if datagram is None:
-            datagram = self._do(self._tls.recv, self._largest)
+            datagram = self._do(self._tls.recv, self._largest + _RECORD)
         self._more = datagram is not None  # one datagram may have brought several records
+        if self._more and len(datagram) > self._largest:
+            self._channel.ignored += 1
+            return None
         return datagram
 
     def wait(self, timeout_ms):

@@ -7,11 +7,14 @@ content.  The signing method is always sent, because sources differ on the defau
 Source: Alibaba "Establish MQTT connections over TCP"; Link SDK for C and Python.
 """
 
+from micropython import const
+
 from signet.errors import ConfigError
 
 TLS_BY_DEFAULT = True
 PORTS = {"mqtt": {False: 1883, True: 8883}, "coap": {False: 5682, True: 5684}}
 
+_LONGEST_MS = const(300_000)  # ACK_TIMEOUT * 2 ** MAX_RETRANSMIT; MAX_TRANSMIT_WAIT is thrice that
 _NOT_IN_KEYS = " \t\r\n/+#&|,"
 
 FIELDS = (
@@ -46,6 +49,12 @@ def check(config):
     if config["client_id"] is None:
         name = config["device_name"]  # any text will do, and over CoAP each byte counts
         config["client_id"] = name if by_coap else (config["product_key"] + "." + name)[:64]
+    if by_coap and config["ack_timeout_ms"] << config["max_retransmit"] > _LONGEST_MS:
+        raise ConfigError(
+            "max_retransmit",
+            "with this ack_timeout_ms one message may take more than 15 minutes; take less",
+            4,
+        )
     if config["tls"]:
         return []
     if by_coap:

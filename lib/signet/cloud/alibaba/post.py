@@ -46,7 +46,8 @@ def body(report, place, message_id):
 
 
 def request(report, place, message_id):
-    """Builds the same request as a dict, for CBOR; arguments as in `body`."""
+    """Builds the same request as a dict, for CBOR; arguments and errors as in `body`."""
+    thing.check(report.values)
     if report.event is not None:
         params = _stamped(report.values, report.time_ms)
     else:

@@ -1,0 +1,242 @@
+"""Does the Session over CoAP do the right thing when cloud, network, flash or memory do not?"""
+
+import hashlib
+import json
+
+import check
+from check_alibaba_coap import (
+    AUTH,
+    SECRET,
+    Channel,
+    again,
+    flash_full,
+    make,
+    message,
+    no_memory,
+    values,
+)
+from signet.cloud.alibaba import coap_access
+from signet.cloud.messages import Report
+from signet.errors import (
+    ConfigError,
+    Lost,
+    ProtocolError,
+    Refused,
+    Rejected,
+    SignetError,
+    Throttled,
+    TimedOut,
+    Untrusted,
+)
+
+
+def test_a_lost_or_expired_token_is_renewed_once_and_the_report_resent_once():
+    for code in (0x81, 0x82):
+        fresh = json.dumps({"random": "r2", "seqOffset": 5, "token": "t2"}).encode()
+        session, client = make(message(0x45, AUTH), message(0x45, fresh))
+        session.submit(1, Report({"t": 1}), True)
+        client.events.append(("response", message(code)))
+        assert session.poll(0) is None
+        assert [b"/".join(values(each[1], 11)) for each in client.sent[2:]] == [
+            b"auth",
+            b"topic/sys/pk/dn/thing/event/property/post",
+        ]
+        assert values(client.sent[3][1], 2088) == [b"t2"]
+        assert len(set(client.ids)) == 4
+        client.events.append(("response", message(0x45)))
+        assert session.poll(0) == ("acked", 1, None)
+
+
+def test_a_token_refused_twice_ends_as_refused():
+    session, client = make(message(0x45, AUTH), message(0x45, AUTH))
+    session.submit(1, Report({"t": 1}))
+    client.events += [("response", message(0x81)), ("response", message(0x81))]
+    assert session.poll(0) is None
+    kind, error = session.poll(0)
+    assert kind == "lost" and isinstance(error, Refused) and error.code == 0x81
+    assert "4.01" in str(error) and "t0k3n" not in str(error) and SECRET not in str(error)
+
+
+_CODES = (
+    # code, in answer to /auth, to a property post, to a topic of the program's own
+    (0x80, Refused, Rejected, Rejected),
+    (0x83, Refused, Refused, Rejected),
+    (0x84, Refused, Refused, Rejected),
+    (0x85, Refused, Refused, Rejected),
+    (0x86, Refused, Refused, Rejected),
+    (0x8F, Refused, Refused, Rejected),
+    (0x8D, Refused, Rejected, Rejected),
+    (0x9D, Throttled, Throttled, Throttled),
+    (0xA0, Throttled, Throttled, Throttled),
+    (0xA3, Throttled, Throttled, Throttled),
+)
+
+
+def test_every_code_of_the_documents_table_is_the_right_error():
+    """What is wrong with the device stops it; what is wrong with one report sets that aside."""
+    for code, in_auth, in_post, in_topic in _CODES:
+        error = check.raises(in_auth, make, message(code))
+        assert "/auth" in str(error) and "{}.{:02d}".format(code >> 5, code & 31) in str(error)
+        for report, expected in (
+            (Report({"t": 1}), in_post),
+            (Report(b"x", topic="/pk/dn/user/update"), in_topic),
+        ):
+            session, client = make(message(0x45, AUTH))
+            session.submit(1, report)
+            client.events.append(("response", message(code)))
+            event = session.poll(0)
+            assert event[0] == ("lost" if expected is Refused else "failed"), code
+            assert isinstance(event[-1], expected), code
+    assert isinstance(check.raises(Refused, make, message(0x81)), Refused)
+
+
+def test_a_device_that_is_refused_a_second_time_keeps_its_report():
+    for code in (0x81, 0x82):
+        session, client = make(message(0x45, AUTH), message(0x45, AUTH))
+        session.submit(1, Report({"t": 1}))
+        client.events += [("response", message(code)), ("response", message(code))]
+        assert session.poll(0) is None
+        event = session.poll(0)
+        assert event[0] == "lost" and isinstance(event[1], Refused)
+
+
+def test_max_age_says_how_long_to_wait():
+    session, client = make(message(0x45, AUTH))
+    session.submit(1, Report({"t": 1}))
+    client.events.append(("response", message(0xA3, b"", ((14, b"\x1e"),))))
+    assert session.poll(0)[2].retry_after_ms == 30_000
+
+
+def test_when_the_known_address_does_not_answer_dns_is_asked_and_the_address_not_forgotten():
+    session, client = make(message(0x45, AUTH))
+    assert session._access._state.values["address"] == "192.0.2.7"
+    session.submit(1, Report({"t": 1}))
+    client.events.append(("failed", TimedOut("nothing")))
+    kind, error = session.poll(0)
+    assert kind == "lost" and isinstance(error, Lost)
+    session.close()
+    Channel.opened.clear()
+    session.open(None)
+    assert Channel.opened == [("pk.coap.example.com", 5682)]
+    # DNS fails: what was known is better than nothing
+    session.close()
+    session._access.doubt = True
+    Channel.opened.clear()
+    Channel.unknown = "pk.coap.example.com"
+    try:
+        session.open(None)
+    finally:
+        Channel.unknown = None
+    assert Channel.opened == [("192.0.2.7", 5682)]
+
+
+def test_an_address_that_did_not_prove_itself_is_not_kept():
+    """Another host may have it now, or somebody answers for DNS."""
+    for trouble in (
+        message(0x84),
+        Lost("rejected"),
+        Untrusted("not the one"),
+        ProtocolError("what?"),
+        TimedOut("nothing"),
+    ):
+        coap_access._STATE = check.scratch("signet.state")
+        check.raises(SignetError, again, trouble)
+        _, _client = again(message(0x45, AUTH))
+        assert Channel.opened == [("pk.coap.example.com", 5682)]
+
+
+def test_a_failed_open_leaves_nothing_half_open():
+    for trouble in (message(0xA0), Lost("x"), MemoryError("x")):
+        session, client = make(message(0x45, AUTH))
+        session._access._state.save({"token": None})
+        client.answers.append(trouble)
+        check.raises((SignetError, MemoryError), session.open, None)
+        assert client.channel is None
+
+
+def test_memory_that_ends_while_sending_does_not_wedge_themake():
+    session, _client = make(message(0x45, AUTH))
+    real, session._access.cipher.encrypt = session._access.cipher.encrypt, no_memory
+    check.raises(MemoryError, session.submit, 1, Report({"t": 1}))
+    session._access.cipher.encrypt = real
+    assert session.submit(2, Report({"t": 2})) is True
+
+
+def test_memory_that_ends_in_a_login_is_not_the_reports_fault():
+    session, client = make(message(0x45, AUTH))
+    session._access._state.save({"token": None})
+    client.answers.append(MemoryError("x"))
+    check.raises(Lost, session.submit, 1, Report({"t": 1}))
+
+
+def test_an_answer_that_is_not_understood_is_asked_for_later():
+    session, client = make(message(0x45, AUTH))
+    session.submit(1, Report({"t": 1}))
+    client.events.append(("failed", ProtocolError("option 9")))
+    kind, key, error = session.poll(0)
+    assert (kind, key) == ("failed", 1) and isinstance(error, Throttled)
+
+
+def test_with_a_full_flash_reports_go_on_with_a_new_token():
+    session, client = make(message(0x45, AUTH))
+    session._access._state.save = session._access._state.reserve = flash_full
+    check.raises(Lost, session.submit, 1, Report({"t": 1}))
+    session.close()
+    for _ in range(2):
+        client.answers.append(message(0x45, AUTH))
+    session.open(None)
+    for key in range(1, 5):
+        assert session.submit(key, Report({"t": 1}))
+        client.events.append(("response", message(0x45)))
+        assert session.poll(0)[0] == "acked"
+    assert len(client.answers) == 1  # one login was enough
+    assert len(set(client.ids[1:])) == len(client.ids[1:])
+
+
+def test_after_damage_to_the_flash_no_number_is_used_with_the_old_token():
+    session, client = make(message(0x45, AUTH))
+    for key in range(40):
+        session.submit(key, Report({"t": 1}))
+        client.events.append(("response", message(0x45)))
+        session.poll(0)
+        client.sent.clear()
+    path = coap_access._STATE
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    data[len(data) // 2] ^= 1
+    with open(path, "wb") as file:
+        file.write(data)
+    _, client = again(message(0x45, AUTH))
+    assert values(client.sent[0][1], 11) == [b"auth"]
+
+
+def test_a_report_too_large_for_a_datagram_is_rejected():
+    session, client = make(message(0x45, AUTH))
+    check.raises(Rejected, session.submit, 1, Report(bytes(1000), topic="/pk/dn/user/update"))
+    check.raises(Rejected, session.submit, 2, Report(b"x", topic="/pk/dn/" + "x" * 256))
+    assert session.submit(3, Report({"t": 1})) and len(client.sent) == 2
+
+
+class _NoHash:
+    """hashlib of a board without MD5."""
+
+    @staticmethod
+    def sha256(data=b""):
+        return hashlib.sha256(data)
+
+
+def test_a_hash_that_the_firmware_lacks_shows_at_open():
+    coap_access._STATE = check.scratch("signet.state")
+    coap_access.hashlib, kept = _NoHash, coap_access.hashlib
+    try:
+        error = check.raises(ConfigError, again, sign_method="hmacmd5")
+    finally:
+        coap_access.hashlib = kept
+    assert "this firmware has no md5" in str(error)
+
+
+def test_a_value_without_a_form_is_rejected_in_both_formats():
+    for format in ("json", "cbor"):
+        session, _ = make(message(0x45, AUTH), format=format)
+        check.raises(Rejected, session.submit, 1, Report({"t": object()}))
+        assert session.submit(2, Report({"t": 1}))
