@@ -52,7 +52,8 @@ class Device(NamedTuple):
 
 
 _CONDITIONS: dict[str, Callable[[Device], bool]] = {
-    "signet.net.secure": lambda device: device.tls,
+    "signet.net.trust": lambda device: device.tls,
+    "signet.net.secure": lambda device: device.tls and device.way != "coap",
     "signet.net.dtls": lambda device: device.tls and device.way == "coap",
     "signet.sign.aes": lambda device: not device.tls,
     "signet.wire.cbor": lambda device: device.format == "cbor",

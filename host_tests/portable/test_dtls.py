@@ -3,9 +3,10 @@
 import check
 from signet import clock
 from signet.errors import ConfigError, Lost, SignetError, Untrusted
-from signet.net import dtls, secure
+from signet.net import dtls
 from signet.net.datagram import UdpChannel
 from signet.net.dtls import DtlsChannel
+from signet.net.trust import context
 
 TIMEOUT_S = 60
 SERVERS = {
@@ -78,7 +79,7 @@ class _Weather:
         return self._here.pop(0) if self._here else None
 
     def wait(self, timeout_ms):
-        return bool(self._here) or self._below.wait(timeout_ms)
+        return self.down or bool(self._here) or self._below.wait(timeout_ms)
 
     def close(self):
         self.closed = True
@@ -92,7 +93,7 @@ def _udp(name):
 
 def _trust():
     with open(check.server("good")["ca"], "rb") as file:
-        return secure.context(file.read(), datagrams=True)
+        return context(file.read(), datagrams=True)
 
 
 def _open(name, channel=None, timeout_ms=10000, host="good.test"):
@@ -309,14 +310,14 @@ def test_closing_twice_is_harmless():
 
 
 def test_a_ca_that_is_no_certificate_is_a_config_error():
-    error = check.raises(ConfigError, secure.context, b"junk", True)
+    error = check.raises(ConfigError, context, b"junk", True)
     check.equal(error.key, "ca")
 
 
 def test_a_firmware_without_dtls_is_a_config_error():
     found, dtls.tls = dtls.tls, object()
     try:
-        error = check.raises(ConfigError, secure.context, b"", True)
+        error = check.raises(ConfigError, context, b"", True)
     finally:
         dtls.tls = found
     assert "no DTLS" in str(error)

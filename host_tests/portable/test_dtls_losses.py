@@ -5,9 +5,9 @@ Each costs the second after which DTLS sends again.
 
 import check
 from signet import clock
-from signet.net import secure
 from signet.net.datagram import UdpChannel
 from signet.net.dtls import DtlsChannel
+from signet.net.trust import context
 
 TIMEOUT_S = 60
 SERVERS = {"good": ("dtls", "good", "echo")}
@@ -43,7 +43,7 @@ class _Lossy:
 
 def _shake_hands(up, down):
     with open(check.server("good")["ca"], "rb") as file:
-        trust = secure.context(file.read(), datagrams=True)
+        trust = context(file.read(), datagrams=True)
     below = _Lossy(up, down)
     channel = DtlsChannel(below, "good.test", trust, clock.Deadline(15000))
     counted = below.up, below.down

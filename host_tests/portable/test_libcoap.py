@@ -19,9 +19,9 @@ from signet.client.coap_blocks import download, rest, upload
 from signet.client.coap_observe import Observer
 from signet.clock import Deadline
 from signet.errors import ProtocolError, Untrusted
-from signet.net import secure
 from signet.net.datagram import UdpChannel
 from signet.net.dtls import DtlsChannel
+from signet.net.trust import context
 from signet.wire import coap
 
 SERVERS = {
@@ -48,7 +48,7 @@ def _udp(name):
 def _dtls(name):
     below = _udp(name)
     with open(check.server(name)["ca_der"], "rb") as file:
-        trust = secure.context(file.read(), datagrams=True)
+        trust = context(file.read(), datagrams=True)
     return DtlsChannel(below, check.server(name)["name"], trust, Deadline(10_000))
 
 

@@ -41,8 +41,9 @@ def _ca(name="good"):
 
 def _secure(name, host=None, ca=None, timeout_ms=5000):
     from signet.net import secure
+    from signet.net.trust import context
 
-    trust = secure.context(ca or _ca())
+    trust = context(ca or _ca())
     deadline = clock.Deadline(timeout_ms)
     host = host or check.server(name).get("name", "x")
     return secure.TlsChannel(_channel(name), host, trust, deadline)

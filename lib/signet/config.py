@@ -84,14 +84,14 @@ def load(path, log=print):
 
 def _trust(path, datagrams):
     """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
-    from signet.net import secure
+    from signet.net import trust
 
     try:
         with open(path, "rb") as file:
             ca = file.read()
     except OSError:
         raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
-    return secure.context(ca, datagrams)
+    return trust.context(ca, datagrams)
 
 
 def check(values, log=print):

@@ -40,12 +40,14 @@ class ConfigError(SignetError):
         super().__init__(text)
 
 
-class Refused(SignetError):
-    """The cloud refused this identity. `code` is the cloud's own number, or None."""
-
+class _Coded(SignetError):
     def __init__(self, text, code=None):
         self.code = code
         super().__init__(text)
+
+
+class Refused(_Coded):
+    """The cloud refused this identity. `code` is the cloud's own number, or None."""
 
 
 class Untrusted(Refused):
@@ -72,9 +74,5 @@ class ProtocolError(SignetError):
     """The peer sent bytes that its protocol does not allow."""
 
 
-class Rejected(SignetError):
+class Rejected(_Coded):
     """The cloud, or a limit, refused one report. `code` is the cloud's number, or None."""
-
-    def __init__(self, text, code=None):
-        self.code = code
-        super().__init__(text)

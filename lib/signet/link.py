@@ -70,10 +70,8 @@ class Link:
         self._sync_failures = 0
         self._short_lives = 0
         self._opened_at = 0
-        self._waiting = None  # the key that the cloud did not take now,
-        self._waits = 0  # and how many times before
-        self._starved = None  # the key for which memory was missing,
-        self._too_large = 0  # and how many times
+        self._stuck = None  # the key that did not go, by cloud or memory,
+        self._times = 0  # and how many times running
         self._next_try = self._next_submit = self._next_sync = clock.Deadline(0)
 
     def report(self, values, topic=None, event=None):
@@ -209,13 +207,17 @@ class Link:
     def _throttled(self, key, error):
         """The cloud says "not now", to all reports or to this one: nobody knows."""
         self._log("report {}: {}; sent again later".format(key, error))
-        self._waits = self._waits + 1 if key == self._waiting else 0
-        self._waiting = key
-        wait_ms = error.retry_after_ms or self._retry_ms << min(self._waits, _DOUBLINGS)
+        times = self._count(key)
+        wait_ms = error.retry_after_ms or self._retry_ms << min(times - 1, _DOUBLINGS)
         self._next_submit = clock.Deadline(wait_ms)
-        if self._waits >= _PUT_BACK and len(self.outbox) > 1:
+        if times > _PUT_BACK and len(self.outbox) > 1:
             self.outbox.put_back(key)
         self._submitted = min(self._submitted, key - 1)
+
+    def _count(self, key):
+        self._times = self._times + 1 if self._stuck == key else 1
+        self._stuck = key
+        return self._times
 
     def _submit(self, entry):
         try:
@@ -224,9 +226,7 @@ class Link:
         except Rejected as error:
             self._set_aside(entry[0], error)
         except MemoryError as error:
-            self._too_large = self._too_large + 1 if self._starved == entry[0] else 1
-            self._starved = entry[0]
-            if self._too_large < _TOO_LARGE:
+            if self._count(entry[0]) < _TOO_LARGE:
                 self._next_submit = clock.Deadline(self._retry_ms)
                 return False
             self._set_aside(entry[0], error)  # or no other report would ever go

@@ -16,12 +16,12 @@ from micropython import const
 
 from signet import clock
 from signet.errors import ConfigError, Lost
-from signet.net.secure import explain, keep_place, place
+from signet.net.trust import explain, keep_place, place
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
 _RECORD = const(64)  # at most, around a datagram: 13 of header, and IV, MAC and padding of CBC
 
-_room = []  # for a datagram of that size: kept while there is no handshake, see secure.place
+_room = []  # for a datagram of that size: kept while there is no handshake, see trust.place
 
 
 def _keep_room():
@@ -43,7 +43,7 @@ _SUITES = [
 
 
 def context():
-    """Makes the tls.SSLContext that `secure.context` gives its CA.
+    """Makes the tls.SSLContext that `trust.context` gives its CA.
 
     Raises:
         ConfigError: this firmware has no DTLS.
@@ -101,7 +101,7 @@ class DtlsChannel:
         channel: net.datagram.UdpChannel or a modem's; it belongs to this object from now on. Its
             `largest` counts for what comes in a record; the handshake takes up to 1472 bytes.
         host: str, the name that the certificate must carry; sent as SNI.
-        trust: what `secure.context(ca, datagrams=True)` returned.
+        trust: what `trust.context(ca, datagrams=True)` returned.
         deadline: clock.Deadline of the handshake.
     Raises:
         Untrusted: the server's certificate is not the right one; says why.
@@ -180,7 +180,7 @@ class DtlsChannel:
             Lost: the peer has ended the session, or there is no network.
         """
         datagram, self._early = self._early, None
-        if datagram is None:
+        if datagram is None and self.wait(0):
             datagram = self._do(self._tls.recv, self._largest + _RECORD)
         self._more = datagram is not None  # one datagram may have brought several records
         if self._more and len(datagram) > self._largest:

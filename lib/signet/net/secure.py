@@ -9,41 +9,13 @@ has no timeout of its own, and a socket timeout inside Mbed TLS poisons the sess
 
 import io
 
-import tls
 from micropython import const
 
-from signet.errors import ConfigError, Lost, Untrusted
+from signet.errors import Lost
+from signet.net.trust import explain, keep_place, place
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
-
-# What is wrong with a certificate, and how Mbed TLS and OpenSSL say so; the last always fits.
-_CURES = (
-    ("the certificate is for another name; check `host`", "Common Name", "mismatch"),
-    ("the certificate has expired, or the board's clock is wrong", "expired"),
-    ("the certificate is not valid yet, or the board's clock is wrong", "future", "not yet"),
-    (
-        "the certificate is not signed by the CA in `ca`",
-        "not correctly signed",
-        "self-signed",
-        "local issuer",
-    ),
-    ("the certificate could not be verified; check `ca`, `host` and the clock", "VERIFY"),
-)
-
-
-# A place in the heap for `wrap_socket`, kept while there is no connection: an old heap has no
-# other piece of that size (`gc.mem_info`: 12 KiB free, none larger than 400 bytes).
-_PLACE_BYTES = const(1024)
-place = []
-
-
-def keep_place():
-    """Holds the place again, if it is still there."""
-    try:
-        place[:] = [bytearray(_PLACE_BYTES)]
-    except MemoryError:
-        pass
 
 
 class _Feed(io.IOBase):
@@ -76,32 +48,6 @@ class _Feed(io.IOBase):
 
     def ioctl(self, request, argument):
         return argument if request == _POLL else 0
-
-
-def context(ca, datagrams=False):
-    """Makes what every connection shares: whom to trust.  Once, while the heap is in one piece.
-
-    Args:
-        ca: bytes, one or more CA certificates, PEM or DER.
-        datagrams: bool, True for DTLS.
-    Returns:
-        tls.SSLContext that verifies.
-    Raises:
-        ConfigError: `ca` holds no certificate, or this firmware has no DTLS.
-    """
-    if datagrams:
-        from signet.net import dtls
-
-        trust = dtls.context()
-    else:
-        trust = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    trust.verify_mode = tls.CERT_REQUIRED
-    try:
-        trust.load_verify_locations(ca)
-    except (ValueError, OSError):
-        raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
-    keep_place()
-    return trust
 
 
 class TlsChannel:
@@ -153,15 +99,3 @@ class TlsChannel:
         self._channel.close()
         self._tls = None
         keep_place()
-
-
-def explain(error, host, feed):
-    """Makes Untrusted or Lost of what a handshake has raised; feed: its stream, with `error`."""
-    if feed.error:
-        return Lost("TLS handshake with {}: {}".format(host, feed.error))
-    text = str(error)
-    for cure in _CURES:
-        for sign in cure[1:]:
-            if sign in text:
-                return Untrusted("TLS: {}: {}".format(host, cure[0]))
-    return Lost("TLS handshake with {} failed: {}".format(host, text))

@@ -11,10 +11,8 @@ from micropython import const
 
 from signet.cloud import thing
 from signet.errors import ProtocolError
-from signet.sign import content
-from signet.sign.hmac import Signer
 
-_LONGEST_TOKEN = const(255)  # what fits one option; the C SDK takes 192
+_LONGEST_TOKEN = const(255)  # what fits one option; 192 in the C SDK
 _NOT_SIGNED = ("version", "sign", "resources", "signmethod")
 
 
@@ -30,6 +28,9 @@ def request(config, unix_ms, seq=None):
     Raises:
         ConfigError: this board lacks the hash of `sign_method`.
     """
+    from signet.sign import content  # not above: `answer` has no need of them
+    from signet.sign.hmac import Signer
+
     names = ["productKey", "deviceName", "clientId"]
     fields = {
         "productKey": config["product_key"],

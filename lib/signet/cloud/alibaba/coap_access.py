@@ -35,7 +35,7 @@ _IV = b"543yhjy97ae7fyfg"
 _TOKEN_LIFE_MS = const(604_800_000)  # seven days
 _RESERVED = const(32)  # numbers for one write to flash
 _LARGEST = const(1024)  # datagram that goes out, as in the C SDK
-_LARGEST_ANSWER = const(512)  # to `/auth`, with the longest token: 350
+_LARGEST_ANSWER = const(384)  # to `/auth`, with the C SDK's longest token: 280
 _STATE = "signet.state"
 
 # The document's table, and what its codes mean in practice.
@@ -120,9 +120,10 @@ class Access:
         """
         try:
             self._check_state()
+            body = None if self._has_token() else self._login()
             if self.client.channel is None:
                 self.connect(deadline)
-            self.ensure_token()
+            self._authenticate(body)
         except Exception:  # memory may have run out: nothing half open may stay
             self.doubt = True
             self.client.close()
@@ -178,47 +179,57 @@ class Access:
 
     def ensure_token(self):
         """Gets a token unless there is one that lives; errors as in `open`."""
-        values = self._state.values
-        expires = values.get("expires")
-        late = expires is not None and clock.is_set() and clock.unix_ms() > expires
-        if values.get("token") is None or late:
-            self._authenticate()
-        elif self._encrypted and self.cipher is None:
-            self._set_key()
+        self._authenticate(None if self._has_token() else self._login())
 
     def renew_token(self):
         """Gets a token instead of one that the cloud does not take; errors as in `open`."""
         self._save({"token": None})
-        self._authenticate()
+        self._authenticate(self._login())
 
-    def _authenticate(self):
-        """Gets a token.  The code for it is loaded, and forgotten."""
+    def _has_token(self):
+        values = self._state.values
+        expires = values.get("expires")
+        late = expires is not None and clock.is_set() and clock.unix_ms() > expires
+        return values.get("token") is not None and not late
+
+    def _login(self):
+        """Builds the body of `/auth`.  The code that signs is loaded for it, and forgotten: before
+        a handshake, which needs the heap too.
+        """
         with modules.Tidy():
             from signet.cloud.alibaba import auth
 
-        try:
-            n = self._next()
-            seq = str(n) if self._encrypted else None
+            seq = str(self._next()) if self._encrypted else None
             body = auth.request(self._config, clock.unix_ms(), seq)
+            auth = None
+            modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
+        return body
+
+    def _authenticate(self, body):
+        """Sends `body`, unless it is None, to `/auth`; and has the key in any case."""
+        if body is not None:
+            self._next()
             options = self._options(b"auth", ()) + self._formats(_JSON)
             deadline = clock.Deadline(self._longest_ms)
             message = self.client.ask(_POST, options, body, deadline)
             if message.code >> 5 != 2:
                 raise error_of(message, "/auth", Refused)
-            found = auth.answer(message.payload, self._encrypted)
-        finally:
-            auth = None
-            modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
+            self._keep(message.payload)
+        if self._encrypted and self.cipher is None:
+            secret = self._config["device_secret"] + "," + self._state.values["random"]
+            self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
+
+    def _keep(self, answer):
+        from signet.cloud.alibaba import auth
+
+        found = auth.answer(answer, self._encrypted)
+        auth = None
+        modules.forget("signet.cloud.alibaba.auth")
         found["expires"] = clock.unix_ms() + _TOKEN_LIFE_MS if clock.is_set() else None
         self._save(found)
+        self.cipher = None
         self.keep_address()
         self._log("authenticated")
-        if self._encrypted:
-            self._set_key()
-
-    def _set_key(self):
-        secret = self._config["device_secret"] + "," + self._state.values["random"]
-        self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
 
     def reserve(self):
         """Returns a number (int) that was never used before; Lost when flash lets it down."""
