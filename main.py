@@ -4,6 +4,8 @@ import board
 import signet
 from signet import clock
 
+AWAKE_MS = 300_000  # at most, for a report that is to be followed by deep sleep
+
 
 def main():
     clock.while_waiting = board.feed
@@ -16,9 +18,10 @@ def main():
             print("sensors: {}: {}".format(type(error).__name__, error))
         if not link.deep_sleep:
             link.poll(link.report_interval_ms)
-        elif link.flush(link.report_interval_ms):  # sleeps only when the cloud has them all
-            link.close()
-            board.deep_sleep(link.report_interval_ms)
+            continue
+        link.flush(AWAKE_MS)  # what is not stored by then waits on flash
+        link.close()
+        board.deep_sleep(link.report_interval_ms)
 
 
 try:

@@ -5,6 +5,7 @@ The session here is scripted: it plays the cloud's part of the contract in DESIG
 
 import check
 from signet import clock
+from signet import link as link_module
 from signet.cloud.messages import Command
 from signet.errors import (
     ConfigError,
@@ -414,3 +415,47 @@ def test_a_report_to_a_topic_is_bytes_or_text():
     check.raises(ValueError, link.report, {"n": 1}, "/a/topic")
     check.raises(ValueError, link.report, 5, "/a/topic")
     assert link.report("text", "/a/topic") == 1
+
+
+def test_what_the_cloud_has_not_taken_outlives_a_deep_sleep():
+    link_module._OUTBOX = check.scratch("signet.outbox")
+    link = _link(_Session(), deep_sleep=True)
+    link.report({"n": 1.5, "text": "ä"})
+    link.report(b"\x00\xff", "/a/topic")
+    link.report({"n": 3}, event="alarm")
+    link.close()
+    again = _link(_Session(), deep_sleep=True)
+    kept = [again.outbox.after(key) for key in range(3)]
+    assert [entry[1].values for entry in kept] == [{"n": 1.5, "text": "ä"}, b"\x00\xff", {"n": 3}]
+    assert [entry[1].topic for entry in kept] == [None, "/a/topic", None]
+    assert kept[2][1].event == "alarm" and kept[0][1].time_ms is not None
+    for _ in range(3):
+        again.outbox.remove(again.outbox.after(0)[0])
+    again.close()  # all are stored: nothing may come back
+    assert not len(_link(_Session(), deep_sleep=True).outbox)
+
+
+def test_a_damaged_file_of_reports_gives_what_is_whole():
+    link_module._OUTBOX = path = check.scratch("signet.outbox")
+    link = _link(_Session(), deep_sleep=True)
+    link.report({"n": 1})
+    link.report({"n": 2})
+    link.close()
+    with open(path, "rb") as file:
+        data = file.read()
+    for size in range(len(data) + 1):
+        with open(path, "wb") as file:
+            file.write(data[:size])
+        found = len(_link(_Session(), deep_sleep=True).outbox)
+        assert found == data[:size].count(b"\n"), size
+    with open(path, "wb") as file:
+        file.write(bytes(300))
+    assert not len(_link(_Session(), deep_sleep=True).outbox)
+
+
+def test_without_deep_sleep_nothing_is_written():
+    link_module._OUTBOX = path = check.scratch("signet.outbox")
+    link = _link(_Session())
+    link.report({"n": 1})
+    link.close()
+    check.raises(OSError, open, path)

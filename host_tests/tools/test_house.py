@@ -20,13 +20,13 @@ _FLOORS = {
     "sign": 1,
     "wire": 2,
     "net": 2,
-    "outbox": 2,
+    "outbox": 5,
     "state": 2,
     "client": 3,
     "cloud": 4,
     "config": 5,
-    "link": 5,
-    "": 6,  # signet itself
+    "link": 6,
+    "": 7,  # signet itself
 }
 # Time and randomness are arguments there, and bytes go in and out: no socket, no clock, no files.
 _PURE_ROOMS = ("sign", "wire")

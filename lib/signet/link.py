@@ -26,6 +26,7 @@ _STOLEN_MS = const(10_000)  # closed so soon after login, twice running: somebod
 _DOUBLINGS = const(3)  # of the wait after Lost
 _REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
 _REFUSED_DOUBLINGS = const(7)  # and grows on
+_OUTBOX = "signet.outbox"
 _TOO_LARGE = const(3)  # attempts for which memory may be missing
 _PUT_BACK = const(
     3
@@ -62,6 +63,8 @@ class Link:
         self.report_interval_ms = config["report_interval_s"] * 1000
         self.deep_sleep = config["deep_sleep"]
         self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
+        if self.deep_sleep:
+            self.outbox.restore(_OUTBOX)
         self.on_command = None
         self.connected = False
         self.handed_over = 0
@@ -133,11 +136,19 @@ class Link:
         return not len(self.outbox)
 
     def close(self):
-        """Says goodbye to the cloud. A later `poll` would connect again."""
+        """Says goodbye to the cloud. A later `poll` would connect again.
+
+        With deep sleep, what the cloud has not acknowledged is written to flash.
+        """
         if self.connected:
             self._session.close()
             self.connected = False
         self._next_try = clock.Deadline(0)
+        if self.deep_sleep:
+            try:
+                self.outbox.keep(_OUTBOX)
+            except OSError as error:
+                self._log("reports not kept: {}; is the flash full?".format(error))
 
     def _connect(self):
         try:

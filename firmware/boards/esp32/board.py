@@ -22,7 +22,10 @@ _WATCHDOG_MS = 60_000  # longer than any wait that signet cannot interrupt (a na
 _LED_PIN = 2  # the LED of most development boards
 _NTP_TRIES = 3  # ntptime sends one packet and waits one second
 _SYNC_S = 23 * 3600  # an hour less than signet's day, so that a board that stays on asks daily
-_CLOCK_SET_AT = b"set "  # RTC memory: this, then time.time() in 4 bytes
+# RTC memory: one of these, then time.time() in 4 bytes
+_CLOCK_SET_AT = b"set "
+_NO_ANSWER_AT = b"none"
+_NO_ANSWER_S = 3600  # a private network may have no time server at all
 _JOIN_SLICE_MS = 10
 _SLICE_MS = 500
 
@@ -71,35 +74,40 @@ def network_up(timeout_ms=15_000):
     return True
 
 
-def _clock_is_fresh():
-    """Was the clock set within a day?  RTC memory tells; a power cut clears it with the clock."""
+def _noted_within(mark, seconds):
+    """Is that noted, and not longer ago?  A power cut clears RTC memory with the clock."""
     kept = machine.RTC().memory()
-    if len(kept) != 8 or kept[:4] != _CLOCK_SET_AT:
+    if len(kept) != 8 or kept[:4] != mark:
         return False
-    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < _SYNC_S
+    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < seconds
 
 
-def _note_clock_is_set():
-    machine.RTC().memory(_CLOCK_SET_AT + int(time.time()).to_bytes(4, "little"))
+def _note(mark):
+    machine.RTC().memory(mark + int(time.time()).to_bytes(4, "little"))
 
 
 def set_clock():
     """Sets the clock by NTP, unless it was set within a day; returns True when it is set.
 
-    The clock runs on through deep sleep, and drifts: a board that wakes asks once a day only.
+    The clock runs on through deep sleep, and drifts: a board that wakes asks once a day only, or
+    once an hour where nobody answers.
     """
-    if _clock_is_fresh():
+    if _noted_within(_CLOCK_SET_AT, _SYNC_S):
         return True
+    woken = machine.reset_cause() == machine.DEEPSLEEP_RESET
+    if woken and _noted_within(_NO_ANSWER_AT, _NO_ANSWER_S):
+        return False
     import ntptime
 
     for _ in range(_NTP_TRIES):
         _feed_if_started()
         try:
             ntptime.settime()
-            _note_clock_is_set()
+            _note(_CLOCK_SET_AT)
             return True
         except (OSError, OverflowError):
             pass
+    _note(_NO_ANSWER_AT)
     return False
 
 

@@ -1,0 +1,40 @@
+"""Does a board that finds no network go to sleep all the same, and lose nothing by it?"""
+
+from host_tests.device.coap_programs import FAST, FRESH, numbers_of, reports
+
+# As main.py, but awake for half a second only; a file tells which report it is.
+PROGRAM = (
+    FRESH.replace('"n")', '"n", "signet.outbox")')
+    + """
+import board, signet
+
+try:
+    with open("n") as file:
+        n = int(file.read())
+except (OSError, ValueError):
+    n = 0
+with open("n", "w") as file:
+    file.write(str(n + 1))
+link = signet.open("device.json", board)
+link.report({"n": n})
+link.flush(500)
+link.close()
+print("asleep with", len(link.outbox))
+board.deep_sleep(50)
+"""
+)
+
+
+def test_reports_of_a_night_without_network_arrive_in_the_morning(device, twin, config):
+    after = twin.last_id()
+    device.run(config("alibaba", "coap", deep_sleep=True, max_retransmit=1, **FAST), PROGRAM)
+    reports(twin, 2, after)
+    twin.fault("set_losses", drop=1.0)
+    try:
+        device.wait_for("asleep with 3")
+    finally:
+        twin.fault("set_losses")
+    device.wait_for(r"asleep with [3-9]\n(?:.*\n)*asleep with 0")
+    stored = reports(twin, 6, after)
+    numbers = numbers_of(stored)
+    assert sorted(set(numbers)) == list(range(max(numbers) + 1))
