@@ -29,8 +29,8 @@ _WAYS = (
     ("enos", "mqtt", "EnOS, MQTT"),
     ("alibaba", "mqtts", "Alibaba Cloud IoT Platform, MQTT over TLS"),
     ("watson", "mqtts", "Watson IoT Platform, MQTT over TLS"),
-    ("alibaba", "coap", "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep between reports"),
-    ("alibaba", "coaps", "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep between reports"),
+    ("alibaba", "coap", "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep"),
+    ("alibaba", "coaps", "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep"),
 )
 _TELLING = ("authenticated", "connected", "report")  # of what the board prints
 _SLEEPING = ("coap", "coaps")  # nothing comes down on these
@@ -66,7 +66,7 @@ def _run() -> None:
                     files = _deploy(board, twin, cloud, way)
                     progress.update(task, description=f"waiting for reports: {title}")
                     show = _show_sleep if way in _SLEEPING else _show_command
-                    table = _table(f"{title} ({files} files deployed)")
+                    table = _table(f"{title} ({files} file{'s'[: files != 1]} deployed)")
                     show(table, board, twin, cloud, before)
                     console.print(table)
                     progress.update(task, advance=1)
@@ -113,14 +113,26 @@ def _show_sleep(
     table: Table, board: VirtualBoard, twin: TwinProcess, cloud: str, before: tuple[int, int]
 ) -> None:
     """The board wakes from deep sleep with an empty heap, and needs no new token."""
-    reports = _stored(board, twin, cloud, 2, before[1])
     stored = r"^(?:.*\n)*?report 1 stored.*$"  # each wake counts its reports from 1
     first = board.wait_for(stored, _TIMEOUT_S, before[0])
+    counts = twin.datagrams()
     second = board.wait_for(stored, _TIMEOUT_S, first.end())
+    sent = _more_datagrams(counts, twin.datagrams())
+    reports = _stored(board, twin, cloud, 2, before[1])
     for number, match in enumerate((first, second), 1):
         _show_reports(table, reports[number - 1 : number], number)
         lines = [line for line in match[0].splitlines() if line.startswith(_TELLING)]
         table.add_row("board" if number == 1 else "board, awake again", Text("\n".join(lines)))
+    table.add_row("since it woke", Text(f"{sent['up']} datagrams out, {sent['down']} in"))
+
+
+def _more_datagrams(before: dict[str, Any], after: dict[str, Any]) -> dict[str, int]:
+    """How many went through the doors for CoAP meanwhile, each direction."""
+    return {
+        way: sum(after[door][way].get("arrived", 0) for door in after)
+        - sum(before[door][way].get("arrived", 0) for door in before)
+        for way in ("up", "down")
+    }
 
 
 def _show_reports(table: Table, reports: list[dict[str, Any]], first: int = 1) -> None:
