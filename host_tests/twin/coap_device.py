@@ -53,6 +53,11 @@ def message(
     return made
 
 
+def auth(body: object, **how: Any) -> aiocoap.Message:
+    """A request to /auth; how: as of `message`."""
+    return message("auth", json.dumps(body).encode(), **how)
+
+
 def option(reply: aiocoap.Message, number: int) -> bytes | None:
     """The value of an option of a reply."""
     found = reply.opt.get_option(aiocoap.OptionNumber(number))

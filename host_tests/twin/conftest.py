@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.support import Twin
+from host_tests.twin.coap_device import CoapDevice
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,16 @@ def own_twin(tmp_path: Path) -> Iterator[Twin]:
     with Twin(tmp_path) as running:
         yield running
         assert "Traceback" not in running.output()
+
+
+@pytest.fixture
+def device(twin: Twin) -> CoapDevice:
+    """The ready device of Alibaba's CoAP door, not logged in."""
+    return CoapDevice(twin)
+
+
+@pytest.fixture
+def online(device: CoapDevice) -> CoapDevice:
+    """The same, logged in."""
+    device.login()
+    return device

@@ -43,7 +43,11 @@ class Relay(threading.Thread):
         super().__init__(name="counting relay", daemon=True)
         self._server = server
         self._listener = _socket()
-        self._listener.bind(("127.0.0.1", 0))
+        # The server's port, where that is free here: a device may say it in Uri-Port.
+        try:
+            self._listener.bind(("127.0.0.1", server[1]))
+        except OSError:
+            self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)

@@ -4,6 +4,7 @@ aiocoap matches, acknowledges, deduplicates and retransmits; its own transports 
 and pass on what RFC 7252 calls a format error, so this is one more.
 """
 
+import io
 import logging
 import socket
 from collections import namedtuple
@@ -22,7 +23,8 @@ from aiocoap import (  # type: ignore[import-untyped]
 )
 
 from tools.twin import udp
-from tools.twin.clouds.alibaba_coap import Reply, Request
+from tools.twin.clouds.alibaba_coap import Reply
+from tools.twin.clouds.alibaba_options import Request
 from tools.twin.udp import Address
 
 _LOGGER = "signet.twin.coap"
@@ -74,9 +76,28 @@ class Server:
 
 
 def _request(message: Message) -> Request:
-    options = [(int(o.number), o.encode()) for o in message.opt.option_list()]
     peer = "{}:{}".format(*message.remote.address)
-    return Request(int(message.code), options, message.payload, peer)
+    return Request(int(message.code), message.raw_options, message.payload, peer)
+
+
+def _raw_options(datagram: bytes) -> list[tuple[int, bytes]]:
+    """The options of a message that aiocoap took (RFC 7252, section 3.1), as they came.
+
+    aiocoap's own options are numbers and texts: it forgets how long they were on the wire.
+    """
+    rest = io.BytesIO(datagram[4 + (datagram[0] & 15) :])
+
+    def extended(short: int) -> int:
+        if short < 13:
+            return short
+        return int.from_bytes(rest.read(short - 12), "big") + (13 if short == 13 else 269)
+
+    options: list[tuple[int, bytes]] = []
+    number = 0
+    while (first := rest.read(1)) and first != b"\xff":
+        number += extended(first[0] >> 4)
+        options.append((number, rest.read(extended(first[0] & 15))))
+    return options
 
 
 def _message(reply: Reply) -> Message:
@@ -137,6 +158,7 @@ class _Transport(interfaces.MessageInterface):
             message = Message.decode(datagram, remote=_Remote(self, address))
         except Exception:  # UnparsableMessage, and for example text options that are no UTF-8
             return
+        message.raw_options = _raw_options(datagram)
         self._messages.dispatch_message(message)
 
     def send(self, message: Message) -> None:

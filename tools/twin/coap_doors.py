@@ -12,12 +12,14 @@ from typing import Any
 from tools.twin import dtls, listeners, lossy
 from tools.twin.clouds.alibaba import Alibaba
 from tools.twin.clouds.alibaba_coap import AlibabaCoap
+from tools.twin.clouds.alibaba_options import Endpoint
 from tools.twin.clouds.alibaba_token import Tokens
 from tools.twin.coap import Server
 from tools.twin.control import Fault
 from tools.twin.hub import Hub
 from tools.twin.listeners import Door
 from tools.twin.lossy import Losses
+from tools.ui import UserError
 
 
 class CoapDoors:
@@ -33,16 +35,13 @@ class CoapDoors:
         self._tokens = Tokens(life_s)
         cloud = hub.clouds["alibaba"]
         assert isinstance(cloud, Alibaba)
-        self._rules = AlibabaCoap(cloud, self._tokens, self._report, self._fails)
+        self._rules = AlibabaCoap(cloud, self._tokens, self._report, hub.swallowed)
         self._servers: list[Server] = []
         self._terminators: list[dtls.Terminator] = []
         self._networks: dict[str, lossy.Proxy] = {}
 
     def _report(self, device: str, kind: str, text: str) -> None:
         self._hub.report("alibaba", device, kind, text)
-
-    def _fails(self) -> bool:
-        return self._hub.swallowed("auths")
 
     def _lost(self) -> bool:
         if not self._hub.swallowed("coap_replies"):
@@ -53,7 +52,8 @@ class CoapDoors:
     async def open(self, door: Door, listener: socket.socket) -> None:
         """Serve on a bound socket."""
         behind = _free()
-        server = Server(behind, lambda request: self._rules.answer(request, door.tls), self._lost)
+        endpoint = Endpoint(door.tls, *listener.getsockname())
+        server = Server(behind, lambda request: self._rules.answer(request, endpoint), self._lost)
         self._servers.append(server)
         backend = server.address
         if door.tls:
@@ -96,8 +96,11 @@ class CoapDoors:
             terminator.forget()
 
     def _set_losses(self, request: Mapping[str, Any]) -> None:
-        names = Losses.__dataclass_fields__
-        losses = Losses(**{name: request[name] for name in names if name in request})
+        given = {name: value for name, value in request.items() if name not in ("do", "fault")}
+        known = Losses.__dataclass_fields__
+        if wrong := [name for name in given if name not in known]:
+            raise UserError(f"set_losses has no {wrong[0]!r}; it takes {', '.join(known)}")
+        losses = Losses(**given)
         for key, network in self._networks.items():
             network.change(losses)
             self._say_losses(key, losses)

@@ -9,8 +9,9 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   `lossy.Proxy`.
 - {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
   drop_connections ("cloud"? for one cloud's alone); swallow_replies, swallow_pubacks,
-  swallow_coap_replies or fail_auth ("n": how many, default 1); expire_tokens, forget_tokens,
-  restart_dtls; set_losses (the fields of `lossy.Losses`; those left out are 0).
+  swallow_coap_replies, fail_auth or answer_4_02 ("n": how many, default 1; the latter answers
+  CoAP reports 4.02 as libcoap does, unstored); expire_tokens, forget_tokens, restart_dtls;
+  set_losses (the fields of `lossy.Losses`; those left out are 0).
 
 Errors come back as {"error": text}.
 """

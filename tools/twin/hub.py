@@ -50,7 +50,7 @@ class Hub:
         self.report = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
-        self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0}
+        self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0, "topics": 0}
         self.connections: set[Connection] = set()
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
         # Rises over restarts: a device may remember the ids it has served.
@@ -176,6 +176,7 @@ class Hub:
         self, target: Device, session: Session | None, broker_topic: str, topic: str
     ) -> None:
         if session is None:
-            raise NotDeliveredError(f"{target.label} is not connected")
+            hint = self.clouds[target.cloud].offline_hint
+            raise NotDeliveredError(f"{target.label} is not connected{hint}")
         if not any(topics.matches(f, broker_topic) for f in session.filters):
             raise NotDeliveredError(f"{target.label} has not subscribed to {topic}")

@@ -154,6 +154,7 @@ class Twin:
             "swallow_pubacks": self._swallow("pubacks"),
             "swallow_coap_replies": self._swallow("coap_replies"),
             "fail_auth": self._swallow("auths"),
+            "answer_4_02": self._swallow("topics"),
         }
 
     async def _kill_broker(self, _request: Mapping[str, Any]) -> None:

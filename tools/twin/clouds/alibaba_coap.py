@@ -1,7 +1,8 @@
 """How does Alibaba Cloud IoT Platform treat a CoAP device: its login, its reports, its mistakes?
 
 Source: Alibaba Cloud, "Establish communication over the CoAP protocol" (the table of codes, the
-options 2088 to 2090, ackMode). What it leaves open is decided here as each comment says.
+options 2088 to 2090, ackMode). What it leaves open is decided here as each comment says;
+what the vendor's C SDK 3 does beyond it (token in option 61, Accept 42) is refused.
 No socket and no aiocoap: a request in, a reply out.
 """
 
@@ -16,20 +17,24 @@ import cbor2
 from tools import signing
 from tools.twin import topics
 from tools.twin.clouds.alibaba import Alibaba
+from tools.twin.clouds.alibaba_options import (
+    ACCEPT,
+    CBOR,
+    CONTENT_FORMAT,
+    JSON,
+    MESSAGE_ID,
+    SEQ,
+    TOKEN,
+    Endpoint,
+    RefusedError,
+    Request,
+    check_formats,
+    understood,
+)
 from tools.twin.clouds.alibaba_token import Token, TokenError, Tokens
 from tools.twin.clouds.base import Verdict, decode, encode
 from tools.twin.store import Device
 
-JSON, CBOR = 50, 60
-_OCTETS = 42
-
-# Option numbers: RFC 7252, section 5.10, and the document's own.
-URI_HOST, URI_PORT, URI_PATH, CONTENT_FORMAT, ACCEPT = 3, 7, 11, 12, 17
-TOKEN, SEQ, MESSAGE_ID = 2088, 2089, 2090
-_OLD_TOKEN = 61  # what the C SDK 3 sends in place of 2088
-_KNOWN = frozenset({URI_HOST, URI_PORT, URI_PATH, CONTENT_FORMAT, ACCEPT, TOKEN, SEQ, _OLD_TOKEN})
-
-_POST = 2
 _FIRST_MESSAGE_ID = 1 << 60  # the documents' samples have 19 digits
 _REMEMBERED_IDS = 10_000
 
@@ -38,29 +43,6 @@ _SUBSCRIBE_ONLY = (
     "/{product_key}/{device_name}/get",
     "/{product_key}/{device_name}/user/get",
 )
-
-
-@dataclass(slots=True)
-class Request:
-    """One CoAP request. code: its detail, 2 for POST. options: raw, in the order of the wire."""
-
-    code: int
-    options: list[tuple[int, bytes]]
-    payload: bytes
-    peer: str
-
-    def first(self, number: int) -> bytes | None:
-        """The value of the first option with this number."""
-        return next((value for found, value in self.options if found == number), None)
-
-    def uint(self, number: int) -> int | None:
-        """The same as an unsigned integer."""
-        value = self.first(number)
-        return None if value is None else int.from_bytes(value, "big")
-
-    def path(self) -> list[str]:
-        """Its Uri-Path, by segments."""
-        return [v.decode("utf-8", "replace") for number, v in self.options if number == URI_PATH]
 
 
 @dataclass(slots=True)
@@ -73,12 +55,6 @@ class Reply:
     separate: bool = False
 
 
-class _RefusedError(Exception):
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 class _Login(NamedTuple):
     fields: dict[str, str]
     separate: bool
@@ -88,7 +64,8 @@ class AlibabaCoap:
     """The rules of both ports.
 
     cloud: Alibaba's rules for MQTT, of which topics and Alink hold here too.
-    report: takes device, kind and text of an event. failing: whether this /auth shall fail (5.00).
+    report: takes device, kind and text of an event. failing: whether this one of "auths" shall
+    fail (5.00), or of "topics" (4.02).
     """
 
     def __init__(
@@ -96,7 +73,7 @@ class AlibabaCoap:
         cloud: Alibaba,
         tokens: Tokens,
         report: Callable[[str, str, str], None],
-        failing: Callable[[], bool],
+        failing: Callable[[str], bool],
     ) -> None:
         self._cloud = cloud
         self._store = cloud.store
@@ -105,25 +82,35 @@ class AlibabaCoap:
         self._failing = failing
         self._ids: dict[str, dict[str, None]] = {}  # Alink ids by device, oldest first
 
-    def answer(self, request: Request, tls: bool) -> Reply:
-        """What the server answers; a report is on file when this returns. tls: port 5684."""
-        path = request.path()
+    def answer(self, request: Request, endpoint: Endpoint) -> Reply:
+        """What the server answers; a report is on file when this returns."""
         try:
+            request = understood(request, endpoint)
+            path = request.path()
             if path == ["auth"]:
-                _check(request, (JSON, CBOR))
-                return self._auth(request, tls)
+                check_formats(request)
+                return self._auth(request, endpoint.tls)
             if len(path) > 1 and path[0] == "topic":
-                _check(request, (JSON, CBOR, _OCTETS))  # the C SDK 3 accepts octets
-                return self._topic(request, path, tls)
-            raise _RefusedError("4.04", f"no such path: {'/' + '/'.join(path)!r}")
-        except _RefusedError as refused:
+                check_formats(request)
+                if self._failing("topics"):
+                    return self._bad_option(request)
+                return self._topic(request, path, endpoint.tls)
+            raise RefusedError("4.04", f"no such path: {'/' + '/'.join(path)!r}")
+        except RefusedError as refused:
             self._report(request.peer, "refused", f"{refused.code}: {refused}")
             return Reply(refused.code)
 
+    def _bad_option(self, request: Request) -> Reply:
+        """As a server answers that does not know option 2089, libcoap's for example."""
+        self._report(request.peer, "fault", "a report was answered 4.02")
+        seq = request.first(SEQ)
+        options = [] if seq is None else [(SEQ, seq)]
+        return Reply("4.02", b"Bad Option", options)
+
     def _auth(self, request: Request, tls: bool) -> Reply:
         login = _login(request, tls)
-        if self._failing():
-            raise _RefusedError("5.00", "/auth fails on demand")
+        if self._failing("auths"):
+            raise RefusedError("5.00", "/auth fails on demand")
         fields = login.fields
         device = self._device(fields["productKey"], fields["deviceName"])
         method = fields.get("signmethod", "hmacmd5")
@@ -133,7 +120,7 @@ class AlibabaCoap:
                 f"signature differs: expected {signed.algorithm}, in hexadecimal;"
                 f" the content is `{signed.content}`"
             )
-            raise _RefusedError("4.01", reason)
+            raise RefusedError("4.01", reason)
         token = self._tokens.give(
             device.product, device.name, device.secret, tls=tls, separate=login.separate
         )
@@ -151,17 +138,17 @@ class AlibabaCoap:
     def _device(self, product: str, name: str) -> Device:
         device = self._store.device("alibaba", "device", product, name)
         if device is None:
-            raise _RefusedError("4.01", f"no device {name!r} in product {product!r}")
+            raise RefusedError("4.01", f"no device {name!r} in product {product!r}")
         if not device.enabled:
-            raise _RefusedError("4.01", f"device {name!r} is disabled")
+            raise RefusedError("4.01", f"device {name!r} is disabled")
         return device
 
     def _topic(self, request: Request, path: list[str], tls: bool) -> Reply:
-        option = request.first(TOKEN) or request.first(_OLD_TOKEN)
+        option = request.first(TOKEN)
         try:
             token = self._tokens.find(option, tls)
         except TokenError as error:
-            raise _RefusedError("4.01", str(error)) from None
+            raise RefusedError("4.01", str(error)) from None
         topic = "/" + "/".join(path[1:])
         label, plain = f"{token.product}/{token.name}", request.payload
         names = {"product_key": token.product, "device_name": token.name}
@@ -175,7 +162,7 @@ class AlibabaCoap:
             if self._cloud.is_request(topic, names):
                 value = _decoded(plain, request.uint(CONTENT_FORMAT))
                 verdict, dup = self._judge(label, topic, value)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             self._file(label, topic, plain, Verdict("refused", str(refused)))
             self._report(label, "refused", f"{refused.code}: {refused}")
             return Reply(refused.code, separate=token.separate)
@@ -189,9 +176,9 @@ class AlibabaCoap:
 
     def _check_topic(self, topic: str, names: Mapping[str, str]) -> None:
         if not topics.allowed(topic, self._cloud.publish_rules["device"], names):
-            raise _RefusedError("4.03", f"may not publish to {topic!r}")
+            raise RefusedError("4.03", f"may not publish to {topic!r}")
         if topics.allowed(topic, _SUBSCRIBE_ONLY, names):
-            raise _RefusedError("4.03", f"{topic!r} is only for subscribing")
+            raise RefusedError("4.03", f"{topic!r} is only for subscribing")
 
     def _judge(self, label: str, topic: str, value: Any) -> tuple[Verdict, bool]:
         """What an Alink request is worth, and whether its id came before.
@@ -224,49 +211,32 @@ class AlibabaCoap:
         )
 
 
-def _check(request: Request, accepted: tuple[int, ...]) -> None:
-    """Method, critical options (RFC 7252, section 5.4.1), Content-Format and Accept."""
-    if request.code != _POST:
-        raise _RefusedError("4.05", f"method 0.{request.code:02}; the only one is POST, 0.02")
-    for number, _value in request.options:
-        if number % 2 and number not in _KNOWN:
-            raise _RefusedError("4.02", f"critical option {number} is unknown here")
-    form = request.uint(CONTENT_FORMAT)
-    if form not in (JSON, CBOR):
-        reason = f"Content-Format is {form}; the formats are {JSON} (JSON) and {CBOR} (CBOR)"
-        raise _RefusedError("4.15", reason)
-    accept = request.uint(ACCEPT)
-    if accept is not None and accept not in accepted:
-        reason = f"Accept is {accept}; the formats are {JSON} (JSON) and {CBOR} (CBOR)"
-        raise _RefusedError("4.06", reason)
-
-
 def _login(request: Request, tls: bool) -> _Login:
     """The fields of an /auth payload, as the texts that are signed."""
     body = _decoded(request.payload, request.uint(CONTENT_FORMAT))
     if not isinstance(body, dict):
-        raise _RefusedError("4.00", "the payload is not an object")
+        raise RefusedError("4.00", "the payload is not an object")
     fields: dict[str, str] = {}
     for name, value in body.items():
         number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
         if not number and not isinstance(value, str):
-            raise _RefusedError("4.00", f"{name!r} is neither a text nor an integer")
+            raise RefusedError("4.00", f"{name!r} is neither a text nor an integer")
         fields[str(name)] = str(value)
     if not "".join((*fields, *fields.values())).isprintable():
-        raise _RefusedError("4.00", "the payload has characters that cannot be printed")
+        raise RefusedError("4.00", "the payload has characters that cannot be printed")
     # The document's table leaves seq out, its sample and every client of the AES port have it.
     for name in ("productKey", "deviceName", "clientId", "sign", *(() if tls else ("seq",))):
         if not fields.get(name):
-            raise _RefusedError("4.00", f"{name} is missing")
+            raise RefusedError("4.00", f"{name} is missing")
     if len(fields["clientId"]) > 64:
-        raise _RefusedError("4.00", "clientId has more than 64 characters")
+        raise RefusedError("4.00", "clientId has more than 64 characters")
     method = fields.get("signmethod", "hmacmd5")
     if method not in signing.ALIBABA_METHODS:
         known = ", ".join(signing.ALIBABA_METHODS)
-        raise _RefusedError("4.00", f"signmethod {method!r} is unknown; use one of: {known}")
+        raise RefusedError("4.00", f"signmethod {method!r} is unknown; use one of: {known}")
     mode = fields.get("ackMode", "0")
     if mode not in ("0", "1"):
-        raise _RefusedError("4.00", f"ackMode is {mode!r}; it is 0 or 1")
+        raise RefusedError("4.00", f"ackMode is {mode!r}; it is 0 or 1")
     return _Login(fields, mode == "1")
 
 
@@ -278,11 +248,11 @@ def _decrypted(request: Request, token: Token) -> bytes:
     try:
         token.use_seq(request.first(SEQ))
     except TokenError as error:
-        raise _RefusedError("4.01", str(error)) from None
+        raise RefusedError("4.01", str(error)) from None
     try:
         return token.decrypt(request.payload)
     except TokenError as error:
-        raise _RefusedError("4.00", f"the payload {error}") from None
+        raise RefusedError("4.00", f"the payload {error}") from None
 
 
 def _decoded(payload: bytes, form: int | None) -> Any:
@@ -299,4 +269,4 @@ def _decoded(payload: bytes, form: int | None) -> Any:
         return value
     except (ValueError, RecursionError, cbor2.CBORDecodeError) as error:
         name = "CBOR" if form == CBOR else "JSON"
-        raise _RefusedError("4.00", f"the payload is not {name}: {error}") from None
+        raise RefusedError("4.00", f"the payload is not {name}: {error}") from None

@@ -89,6 +89,8 @@ class Cloud:
     max_payload: ClassVar[int]
     max_qos: ClassVar[int] = 1
     takes_wills: ClassVar[bool] = True
+    # What a person should know whose command found the device not connected.
+    offline_hint: ClassVar[str] = ""
     # Rule tables by kind of client, in the notation of tools.twin.topics.
     publish_rules: ClassVar[Rules]
     subscribe_rules: ClassVar[Rules]

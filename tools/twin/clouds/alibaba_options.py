@@ -1,0 +1,128 @@
+"""Which options of a request does Alibaba's CoAP server understand, and is the request for it?
+
+Source: Alibaba Cloud, "Establish communication over the CoAP protocol", for which there are
+(option 61, in which the C SDK 3 sends its token, is not among them); RFC 7252, sections 5.4.1
+(critical and elective), 5.4.3 (length), 5.4.5 (repeated), 5.7.2 and 5.10.2 (no proxy).
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+JSON, CBOR = 50, 60
+
+# Option numbers: RFC 7252, section 5.10, and the document's own.
+URI_HOST, URI_PORT, URI_PATH, CONTENT_FORMAT, ACCEPT = 3, 7, 11, 12, 17
+PROXY_URI, PROXY_SCHEME = 35, 39
+TOKEN, SEQ, MESSAGE_ID = 2088, 2089, 2090
+
+# Shortest and longest value. The document gives no lengths for its own.
+_LENGTHS = {
+    URI_HOST: (1, 255),
+    URI_PORT: (0, 2),
+    URI_PATH: (0, 255),
+    CONTENT_FORMAT: (0, 2),
+    ACCEPT: (0, 2),
+    PROXY_URI: (1, 1034),
+    PROXY_SCHEME: (1, 255),
+    TOKEN: (0, 65_804),
+    SEQ: (0, 65_804),
+}
+_POST = 2
+_HOST = re.compile(
+    r"[a-z0-9-]+\.coap\.(cn-shanghai\.link|iothub)\.aliyuncs\.com", re.IGNORECASE | re.ASCII
+)
+_PORTS = {False: 5682, True: 5684}
+
+
+class RefusedError(Exception):
+    """The request is answered with an error: its code, as "4.02"; the text says why."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Endpoint(NamedTuple):
+    """Where a request came in. tls: over DTLS. address, port: of the door in this run."""
+
+    tls: bool
+    address: str
+    port: int
+
+
+@dataclass(slots=True)
+class Request:
+    """One CoAP request. code: its detail, 2 for POST. options: raw, in the order of the wire."""
+
+    code: int
+    options: list[tuple[int, bytes]]
+    payload: bytes
+    peer: str
+
+    def first(self, number: int) -> bytes | None:
+        """The value of the first option with this number."""
+        return next((value for found, value in self.options if found == number), None)
+
+    def uint(self, number: int) -> int | None:
+        """The same as an unsigned integer."""
+        value = self.first(number)
+        return None if value is None else int.from_bytes(value, "big")
+
+    def path(self) -> list[str]:
+        """Its Uri-Path, by segments."""
+        return [v.decode("utf-8", "replace") for number, v in self.options if number == URI_PATH]
+
+
+def understood(request: Request, endpoint: Endpoint) -> Request:
+    """The request without the elective options that this server does not understand.
+
+    An option is not understood when it is unknown, when its length cannot be, and when it was
+    there before: of a token that is repeated the first counts, a second seq is an error.
+    raises: RefusedError 4.02 for a critical one; 5.05, which is what a server that is no proxy
+    answers, when the request is for another server.
+    """
+    kept: list[tuple[int, bytes]] = []
+    for number, value in request.options:
+        shortest, longest = _LENGTHS.get(number, (0, -1))
+        again = number != URI_PATH and any(number == found for found, _ in kept)
+        if shortest <= len(value) <= longest and not again:
+            kept.append((number, value))
+        elif number % 2:
+            raise RefusedError("4.02", f"critical option {number} {_why(number, again)}")
+    request = replace(request, options=kept)
+    _check_server(request, endpoint)
+    return request
+
+
+def _why(number: int, again: bool) -> str:
+    if again:
+        return "is there more than once"
+    return "has an impossible length" if number in _LENGTHS else "is unknown here"
+
+
+def _check_server(request: Request, endpoint: Endpoint) -> None:
+    for number, name in ((PROXY_URI, "Proxy-Uri"), (PROXY_SCHEME, "Proxy-Scheme")):
+        if request.first(number) is not None:
+            raise RefusedError("5.05", f"this is no proxy; leave out {name}")
+    host = (request.first(URI_HOST) or endpoint.address.encode()).decode("utf-8", "replace")
+    if host != endpoint.address and not _HOST.fullmatch(host):
+        reason = f"Uri-Host is {host!r}; this is no proxy for other hosts"
+        raise RefusedError("5.05", reason)
+    port = request.uint(URI_PORT)
+    if port not in (None, endpoint.port, _PORTS[endpoint.tls]):
+        reason = f"Uri-Port is {port}, not {endpoint.port}; this is no proxy for other ports"
+        raise RefusedError("5.05", reason)
+
+
+def check_formats(request: Request) -> None:
+    """Method, Content-Format and Accept. raises: RefusedError 4.05, 4.15 or 4.06."""
+    if request.code != _POST:
+        raise RefusedError("4.05", f"method 0.{request.code:02}; the only one is POST, 0.02")
+    formats = f"the formats are {JSON} (JSON) and {CBOR} (CBOR)"
+    form = request.uint(CONTENT_FORMAT)
+    if form not in (JSON, CBOR):
+        raise RefusedError("4.15", f"Content-Format is {form}; {formats}")
+    accept = request.uint(ACCEPT)
+    if accept not in (None, JSON, CBOR):
+        raise RefusedError("4.06", f"Accept is {accept}; {formats}")
