@@ -50,6 +50,7 @@ class Device:
         self._board = board
         self._twin = twin
         self._since = 0
+        self._printed: str | None = None  # since it was stopped
         self.secret = ""
 
     def run(
@@ -61,15 +62,19 @@ class Device:
             files["/main.py"] = main.encode()
         self.secret = config.get("device_secret") or config.get("token") or ""
         self._since = len(self._board.output())
+        self._printed = None
         deploy(self._board.device, files)
         return self
 
     def output(self) -> str:
         """Returns what it printed since `run`, without the end of the program before it."""
+        if self._printed is not None:
+            return self._printed
         return self._board.output()[self._since :].rpartition("KeyboardInterrupt: \n")[2]
 
     def stop(self) -> None:
-        """Ends the program, so that the next test meets a silent board."""
+        """Ends the program, so that the next test meets a silent board; `output` stays."""
+        self._printed = self.output()
         # again and again: one Ctrl-C is lost on a board in deep sleep
         assert knock(self._board.device, 10, lambda: None)
 

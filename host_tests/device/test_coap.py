@@ -5,8 +5,10 @@ import re
 import cbor2
 import pytest
 
-from host_tests.device.coap_programs import COUNT, FAST, SLEEP, numbers_of, reports
+from host_tests.device.coap_programs import COUNT, DNS, FAST, SLEEP, numbers_of, passed, reports
 from tools.pki.authority import Authority
+
+SWALLOWED = "a reply was swallowed"
 
 
 @pytest.mark.parametrize(
@@ -45,16 +47,26 @@ def test_cbor_arrives_as_cbor(device, twin, config, way):
 
 
 def test_after_deep_sleep_a_report_is_one_datagram_out_and_one_in(device, twin, config):
-    after, before = twin.last_id(), twin.datagrams()["alibaba-coap"]
+    after, before = twin.last_id(), passed(twin, "coap")
     device.run(config("alibaba", "coap"), SLEEP)
     stored = reports(twin, 4, after)
     assert numbers_of(stored)[:4] == [0, 1, 2, 3]
     assert device.output().count("authenticated") == 1
     device.stop()
-    now = twin.datagrams()["alibaba-coap"]
+    counts = passed(twin, "coap", before)
     count = len(reports(twin, 4, after))
-    for way in ("up", "down"):  # /auth, then one for each report
-        assert now[way]["forwarded"] - before[way].get("forwarded", 0) == 1 + count
+    for side in ("up", "down"):  # /auth, then one for each report
+        assert counts[side, "forwarded"] == 1 + count
+
+
+@pytest.mark.parametrize("way", ["coap", "coaps"])
+def test_after_deep_sleep_no_name_is_looked_up(device, twin, config, way):
+    after = twin.last_id()
+    values = config("alibaba", way, address=None)
+    dns = DNS.format(host=values["host"], address=twin.way("alibaba", way)["address"])
+    device.run(values, dns + SLEEP)
+    assert numbers_of(reports(twin, 3, after))[:3] == [0, 1, 2]
+    assert device.output().count("DNS was asked for") == 1
 
 
 def test_after_deep_sleep_dtls_shakes_hands_anew_and_keeps_its_token(device, twin, config):
@@ -85,24 +97,36 @@ def test_an_auth_server_that_fails_is_asked_again_later(device, twin, config):
     assert numbers_of(reports(twin, 1, after))[:1] == [0]
 
 
-@pytest.mark.parametrize("ack_mode", [0, 1])
-def test_a_lost_reply_costs_a_retransmission_and_stores_once(device, twin, config, ack_mode):
-    after = twin.last_id()
+@pytest.mark.parametrize(("ack_mode", "lost"), [(0, 2), (1, 1)])
+def test_a_lost_reply_costs_a_retransmission_and_stores_once(device, twin, config, ack_mode, lost):
+    after, before = twin.last_id(), passed(twin, "coap")
+    swallowed = twin.output().count(SWALLOWED)
     device.run(config("alibaba", "coap", ack_mode=ack_mode, **FAST), COUNT)
     count = len(reports(twin, 2, after))
-    twin.fault("swallow_coap_replies", n=2)
+    twin.fault("swallow_coap_replies", n=lost)
+    reports(twin, count + 3, after)
+    device.stop()
+    counts = passed(twin, "coap", before)
     stored = reports(twin, count + 3, after)
     assert numbers_of(stored) == list(range(len(stored))), "none is missing, none is there twice"
+    assert twin.output().count(SWALLOWED) == swallowed + lost
+    if ack_mode == 0:  # else the server sends its separate response again
+        assert counts["up", "forwarded"] >= 1 + len(stored) + lost
 
 
 def test_a_dtls_server_that_forgot_the_session_gets_a_new_handshake(device, twin, config):
-    after = twin.last_id()
+    after, before = twin.last_id(), passed(twin, "coaps")
     device.run(config("alibaba", "coaps", max_retransmit=1, **FAST), COUNT)
     count = len(reports(twin, 2, after))
     twin.fault("restart_dtls")
+    reports(twin, count + 2, after)
+    device.stop()
+    up = passed(twin, "coaps", before)["up", "forwarded"]
     numbers = numbers_of(reports(twin, count + 2, after))
     assert numbers == list(range(len(numbers)))
-    assert "not connected" not in device.output()
+    assert "not connected" not in device.output() and "lost" not in device.output()
+    # beside /auth and the reports: twice what was not answered, and three for each handshake
+    assert up >= 1 + len(numbers) + 2 + 2 * 3
 
 
 def test_a_wrong_secret_is_refused_and_not_hammered(device, config):

@@ -130,6 +130,45 @@ def test_when_the_known_address_does_not_answer_dns_is_asked_and_the_address_not
     assert Channel.opened == [("192.0.2.7", 5682)]
 
 
+def test_without_an_answer_dtls_shakes_hands_once_and_sends_the_report_once_more():
+    session, client = make(message(0x45, b'{"token":"t"}'), trust=object())
+    for key in range(2):  # for each report
+        assert session.submit(key, Report({"t": 1}), True)
+        opened, sent = len(Channel.opened), len(client.sent)
+        client.events += [("failed", TimedOut("nothing")), ("failed", TimedOut("nothing again"))]
+        assert session.poll(0) is None
+        assert len(Channel.opened) == opened + 1 and client.channel is not None
+        assert len(client.sent) == sent + 1 and client.ids[-1] != client.ids[-2]
+        assert client.sent[-1] == client.sent[-2], "code, options, payload, last"
+        kind, error = session.poll(0)
+        assert kind == "lost" and isinstance(error, TimedOut) and "again" in str(error)
+        assert len(Channel.opened) == opened + 1 and len(client.sent) == sent + 1
+        session.close()
+        session.open(None)
+
+
+def test_without_dtls_a_report_without_an_answer_is_a_connection_lost():
+    session, client = make(message(0x45, AUTH))
+    session.submit(1, Report({"t": 1}))
+    client.events.append(("failed", TimedOut("nothing")))
+    kind, error = session.poll(0)
+    assert kind == "lost" and isinstance(error, TimedOut)
+    assert len(Channel.opened) == 1 and len(client.sent) == 2
+
+
+def test_a_handshake_that_fails_after_no_answer_is_a_connection_lost():
+    session, client = make(message(0x45, b'{"token":"t"}'), trust=object())
+    session.submit(1, Report({"t": 1}))
+    client.events.append(("failed", TimedOut("nothing")))
+    Channel.unknown = "192.0.2.7"
+    try:
+        kind, error = session.poll(0)
+    finally:
+        Channel.unknown = None
+    assert kind == "lost" and isinstance(error, Lost) and "cannot find" in str(error)
+    assert len(client.sent) == 2
+
+
 def test_an_address_that_did_not_prove_itself_is_not_kept():
     """Another host may have it now, or somebody answers for DNS."""
     for trouble in (
