@@ -94,6 +94,30 @@ def test_growth_of_memory_is_found(planted):
     assert "memory grew from" in fuzz.verdict(rows)
 
 
+def test_a_leak_of_one_byte_in_ten_datagrams_is_found(planted):
+    rows = planted(
+        "self.seen = getattr(self, 'seen', 0) + 1\n    self.kept = bytes(self.seen // 10)",
+        6 * _DATAGRAMS,
+    )
+    assert all(row.growth > fuzz.GROWTH_BYTES for row in rows)
+
+
+def test_too_few_datagrams_say_nothing_about_growth(rows):
+    few = rows[0]._replace(datagrams=fuzz.FEWEST - 1, memory=(0, 1 << 20))
+    assert few.growth is None
+    assert few.passed
+    assert "nothing is said about growth" in fuzz.verdict([few])
+    assert "memory grew" in fuzz.verdict([few._replace(datagrams=fuzz.FEWEST)])
+
+
+def test_no_datagrams_are_no_success():
+    nothing = ["fuzz", "--cpython", "0", "--micropython", "0"]
+    done = CliRunner().invoke(command.app, nothing)
+    assert isinstance(done.exception, UserError)
+    assert "more than 0" in str(done.exception)
+    assert "Nothing but ProtocolError" not in done.output
+
+
 def test_a_hang_is_found(planted, monkeypatch):
     monkeypatch.setattr(programs, "_SILENCE_S", 1.0)
     with pytest.raises(UserError, match="fuzz_coap on CPython has said nothing for 1 s: it hangs"):
@@ -106,5 +130,7 @@ def test_the_command_prints_counts_and_fails_for_what_it_finds(monkeypatch):
     assert done.exit_code == 0, done.output
     for text in ("CPython", "accepted", "other", "growth", "waiting for an ACK", "response"):
         assert text in done.stdout
+    assert "nothing is said about growth" in done.stdout
+    monkeypatch.setattr(fuzz, "FEWEST", 300 // 2)
     monkeypatch.setattr(fuzz, "GROWTH_BYTES", -(1 << 30))
     assert CliRunner().invoke(command.app, few).exit_code == 1
