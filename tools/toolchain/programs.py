@@ -48,38 +48,45 @@ def refuse_micropython(program: Path, bits: int) -> str | None:
 
 def refuse_mosquitto(program: Path) -> str | None:
     """Say why a program is not a mosquitto new enough; None when it is."""
-    try:
-        done = subprocess.run(
-            [program, "-h"], capture_output=True, text=True, check=False, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "does not run here"
-    found = re.search(r"^mosquitto version (\d+)\.(\d+)", done.stdout, re.MULTILINE)
-    if not found:
-        return "is not mosquitto or does not run here"
-    version = (int(found[1]), int(found[2]))
-    if version < MOSQUITTO_AT_LEAST:
-        return f"is {_dotted(version)}, older than {_dotted(MOSQUITTO_AT_LEAST)}"
-    return None
+    help_text = _help_of(program)
+    return _refuse_version(help_text, "mosquitto version ", "mosquitto", MOSQUITTO_AT_LEAST)
 
 
 def refuse_libcoap(program: Path) -> str | None:
     """Say why a program is not of a libcoap that is new enough and has DTLS; None when it is."""
+    help_text = _help_of(program)
+    if reason := _refuse_version(help_text, r"coap-\S+ v", "libcoap's", LIBCOAP_AT_LEAST):
+        return reason
+    if not re.search(r"^\(DTLS.* PKI\b", help_text, re.MULTILINE):
+        return "is built without DTLS"
+    return None
+
+
+def _help_of(program: Path) -> str:
+    """What a program prints when asked for help; "" when it does not run."""
     try:
         done = subprocess.run(
             [program, "-h"], capture_output=True, text=True, check=False, timeout=20
         )
     except (OSError, subprocess.TimeoutExpired):
-        return "does not run here"
-    found = re.search(r"^coap-\S+ v(\d+)\.(\d+)", done.stderr, re.MULTILINE)
+        return ""
+    return done.stdout + done.stderr
+
+
+def _refuse_version(
+    help_text: str, before: str, whose: str, at_least: tuple[int, int]
+) -> str | None:
+    """Say why a help text is not of a version new enough; None when it is.
+
+    before: regular expression for what stands in front of the version on its line.
+    """
+    found = re.search(rf"^{before}(\d+)\.(\d+)", help_text, re.MULTILINE)
     if not found:
-        return "is not libcoap's or does not run here"
+        return f"is not {whose} or does not run here"
     version = (int(found[1]), int(found[2]))
-    if version < LIBCOAP_AT_LEAST:
-        return f"is {_dotted(version)}, older than {_dotted(LIBCOAP_AT_LEAST)}"
-    if not re.search(r"^\(DTLS.* PKI\b", done.stderr, re.MULTILINE):
-        return "is built without DTLS"
-    return None
+    return (
+        None if version >= at_least else f"is {_dotted(version)}, older than {_dotted(at_least)}"
+    )
 
 
 def micropython_on_path(bits: int, own: Path) -> tuple[Path | None, list[str]]:
