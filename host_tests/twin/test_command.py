@@ -16,6 +16,7 @@ import pytest
 from host_tests.support import Twin
 from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
+from tools.twin import console
 from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
 from tools.twin.twin import open_store
@@ -222,6 +223,14 @@ def test_config_prints_a_device_json_for_each_way_of_coap(twin: Twin, way: str) 
     assert (f"--ca {twin.ready['ca_file']}" in done.stderr) == (way == "coaps")
 
 
+def test_config_with_tls_for_coap_names_the_way_with_dtls(twin: Twin) -> None:
+    refused = _run("config", "alibaba", "--way", "coap", "--tls", "--state", twin.state)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "CoAP over DTLS is --way coaps" in refused.stderr
+    both = _run("config", "alibaba", "--way", "coaps", "--tls", "--state", twin.state)
+    assert json.loads(both.stdout)["tls"] is True
+
+
 def test_config_for_a_way_that_is_not_there_names_those_that_are(twin: Twin) -> None:
     refused = _run("config", "enos", "--way", "coap", "--state", twin.state)
     assert refused.returncode == 2
@@ -346,3 +355,24 @@ def test_messages_cannot_command_the_terminal(twin: Twin) -> None:
     shown = twin.cli("messages", "watson", "--after", str(after))
     assert "\x1b" not in shown
     assert "\\x1b[2Jgone" in shown
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_events_cannot_command_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr(console.console, "_force_terminal", terminal)
+    console.print_event("watson", "d\x1b[2J", "report", "iot-2/evt/\x1b]0;x\x07\x9b/fmt (2 bytes)")
+    shown = capsys.readouterr().out
+    assert r"d\x1b[2J" in shown
+    assert r"iot-2/evt/\x1b]0;x\x07\x9b/fmt" in shown
+    assert not {"\x1b[2J", "\x1b]", "\x07", "\x9b"} & {
+        shown[n : n + k] for n in range(len(shown)) for k in (1, 2, 4)
+    }
+
+
+def test_what_a_topic_holds_reaches_the_console_visibly(twin: Twin) -> None:
+    with paho(twin, "watson") as device:
+        device.publish("iot-2/evt/a\x1b[2Jb/fmt/json", b"{}")
+    twin.wait_for_output(r"a\x1b[2Jb")
+    assert "\x1b" not in twin.output()

@@ -159,6 +159,8 @@ def config(
             raise UserError(f"the twin has no TLS port for {cloud}; leave out --tls")
     if way not in ways:
         raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
+    if tls and not ways[way]["tls"]:
+        raise UserError(f"--tls is for MQTT; CoAP over DTLS is --way {way}s")
     print(json.dumps(device_config(ready, cloud, way), indent=2))
     if ways[way]["tls"]:
         ca = shlex.quote(ready["ca_file"])
@@ -202,6 +204,6 @@ def _print_message(message: dict[str, Any]) -> None:
     line.append(f" QoS {message['qos']} ")
     good = message["status"] in ("stored", "sent", "acked")
     line.append(message["status"], "green" if good else "red")
-    line.append(f" {message['reason']}" if message["reason"] else "")
+    line.append(f" {visible(message['reason'])}" if message["reason"] else "")
     line.append(f"  {visible(str(message['payload']))}")
     console.print(line, soft_wrap=True)

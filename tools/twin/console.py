@@ -52,7 +52,8 @@ def while_read() -> Iterator[None]:
 
 @while_read()
 def print_event(cloud: str, device: str, kind: str, text: str) -> None:
-    """One line per event."""
+    """One line per event; a device has its word in it."""
+    device, text = visible(device), visible(text)
     now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
     if not console.is_terminal:  # rich costs more than the whole gate when nobody looks
         print(f"{now} {cloud:<7} {device} {kind}: {text}", flush=True)
