@@ -516,6 +516,9 @@ def test_a_command_to_a_device_that_is_off_line_is_an_error(twin: Twin) -> None:
         with paho(twin, cloud):
             pass  # a clean session, so that none is left
     wait_until(lambda: "not connected" in _error(twin, "watson"))
+    assert "CoAP" not in _error(twin, "watson")
+    told = "board-1 is not connected by MQTT, and to a device that speaks CoAP nothing comes down"
+    wait_until(lambda: told in _error(twin, "alibaba"))
 
 
 def test_a_command_that_nobody_subscribed_to_says_so(twin: Twin) -> None:

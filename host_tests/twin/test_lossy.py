@@ -203,6 +203,22 @@ def test_a_delayed_datagram_is_on_its_way_for_so_long_and_keeps_its_place() -> N
     _run(test())
 
 
+def test_an_answer_is_delayed_as_long_and_keeps_its_place() -> None:
+    async def test() -> None:
+        async with _network(Losses()) as network:
+            client, received = network.client()
+            await network.send(client, b"hello")
+            _, sender = await network.at_server.get()
+            network.proxy.change(Losses(delay_ms=50))
+            sent = time.monotonic()
+            for number in range(5):
+                await network.answer(sender, b"%d" % number)
+            assert [await received.get() for _ in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
+            assert time.monotonic() - sent >= 0.05
+
+    _run(test())
+
+
 def test_a_rebound_client_comes_from_another_port_and_what_goes_to_the_old_one_is_lost() -> None:
     async def test() -> None:
         async with _network(Losses(rebind_every=3)) as network:
