@@ -89,6 +89,17 @@ def test_a_lost_token_is_renewed_and_no_report_is_lost(device, twin, config, way
     assert "set aside" not in device.output() and "lost" not in device.output()
 
 
+def test_a_report_answered_4_02_with_its_seq_renews_the_token_and_arrives(device, twin, config):
+    after = twin.last_id()
+    device.run(config("alibaba", "coap", **FAST), COUNT)
+    count = len(reports(twin, 2, after))
+    twin.fault("answer_4_02", n=1)
+    numbers = numbers_of(reports(twin, count + 4, after))
+    assert numbers == list(range(len(numbers)))
+    assert device.output().count("authenticated") == 2
+    assert "set aside" not in device.output() and "not connected" not in device.output()
+
+
 def test_an_auth_server_that_fails_is_asked_again_later(device, twin, config):
     after = twin.last_id()
     twin.fault("fail_auth", n=1)
