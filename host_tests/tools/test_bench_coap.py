@@ -95,8 +95,8 @@ class _Board:
 @pytest.mark.parametrize("needs", [coap_heap.LOWEST_KIB, 31, 32, 33, coap_heap.HIGHEST_KIB])
 def test_the_smallest_heap_is_found_and_confirmed(needs):
     board = _Board(needs)
-    row = coap_heap._smallest(board, "AES", lambda: None)
-    assert row.kib == needs
+    row = coap_heap._smallest(board, "AES", "ROMFS", lambda: None)
+    assert (row.kib, row.place) == (needs, "ROMFS")
     assert row.met is (needs <= 32)
     assert board.tried[-3:] == [needs] * 3
     assert len(board.tried) <= 7 + 3
@@ -105,7 +105,8 @@ def test_the_smallest_heap_is_found_and_confirmed(needs):
 
 
 def test_a_heap_that_does_not_always_do_is_not_taken():
-    assert coap_heap._smallest(_Board(40, moods=(1, 0, 0)), "AES", lambda: None).kib == 41
+    board = _Board(40, moods=(1, 0, 0))
+    assert coap_heap._smallest(board, "AES", "ROMFS", lambda: None).kib == 41
 
 
 def test_what_coap_adds_is_counted_apart_from_what_every_device_has():

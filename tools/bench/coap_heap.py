@@ -1,8 +1,8 @@
 """What is the smallest heap in which a device reports to Alibaba Cloud over CoAP, and sleeps?
 
 A binary search: a virtual board with 32-bit objects and less and less heap boots main.py, reports,
-sleeps deeply, wakes, and reports again. Once with signet as .mpy on the flash, whose code is copied
-into the heap, and once in a ROM partition, where it runs in place as frozen code does.
+sleeps deeply, wakes, and reports again. Once with signet as .mpy on the flash, whose code is
+copied into the heap, and once in a ROM partition, where it runs in place as frozen code does.
 """
 
 import tempfile
