@@ -33,6 +33,7 @@ class Device(NamedTuple):
     way: str
     tls: bool
     format: str = "json"
+    deep_sleep: bool = False
 
     @property
     def name(self) -> str:
@@ -57,6 +58,7 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.net.dtls": lambda device: device.tls and device.way == "coap",
     "signet.sign.aes": lambda device: not device.tls,
     "signet.wire.cbor": lambda device: device.format == "cbor",
+    "signet.outbox_file": lambda device: device.deep_sleep,
 }
 """Modules that are imported inside a function, and by whom; a test holds it to the truth."""
 
@@ -143,7 +145,8 @@ def read_device(file: Path) -> Device:
         identity = modules().get(f"signet.cloud.{cloud}.identity")
         tls = _constant(identity, "TLS_BY_DEFAULT") if identity else True
     way, form = values.get("way", "mqtt"), values.get("format", "json")
-    return Device(str(cloud), str(way), bool(tls), str(form))
+    sleeps = bool(values.get("deep_sleep", False))
+    return Device(str(cloud), str(way), bool(tls), str(form), sleeps)
 
 
 def package_json(lib: Path = LIB) -> str:

@@ -118,6 +118,7 @@ def again(*answers, **changes):
         "max_retransmit": 4,
     }
     config.update(changes)
+    config["crc"] = config["device_name"] + config["device_secret"]  # as a change of the file
     lines = []
     coap_access.UdpChannel = Channel
     dtls.DtlsChannel = _without_dtls

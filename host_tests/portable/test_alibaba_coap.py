@@ -99,7 +99,7 @@ def test_a_reply_that_cannot_be_decrypted_does_not_take_the_success_back():
     session.submit(1, Report({"t": 1}))
     client.events.append(("response", message(0x45, b"no ciphertext")))
     assert session.poll(0) == ("acked", 1, None)
-    assert "dropped the payload" in session.lines[-1]
+    assert "answer dropped" in session.lines[-1]
 
 
 def test_a_warm_start_needs_no_name_lookup_and_no_auth():

@@ -210,3 +210,15 @@ def test_a_way_in_that_a_cloud_does_not_have_is_named():
     for base in (_ENOS, _WATSON):
         error = _error(base, way="coap")
         assert error.key == "way" and "has no way in by coap" in str(error)
+
+
+def test_a_change_of_the_file_can_be_seen():
+    def crc(values):
+        with open(_FILE, "w") as file:
+            file.write(json.dumps(values))
+        try:
+            return config.load(_FILE, lambda line: None)["crc"]
+        finally:
+            os.remove(_FILE)
+
+    assert crc(_ENOS) == crc(_ENOS) != crc(_with(_ENOS, device_secret="other"))

@@ -302,19 +302,11 @@ def test_no_number_is_given_while_it_cannot_be_reserved():
 def test_numbers_are_written_once_a_block_and_skip_ahead_after_a_reset():
     flash = Flash()
     kept = State(_PATH)
-    check.equal([kept.reserve("seq", 4, 10) for _ in range(9)], list(range(10, 19)))
+    check.equal([kept.reserve("seq", 4) for _ in range(9)], list(range(9)))
     check.equal(flash.writes, 3)
     kept = State(_PATH)
-    check.equal([kept.reserve("seq", 4, 10), kept.reserve("mid", 8)], [22, 0])
-    check.equal(kept.values, {"seq": 26, "mid": 8})
-
-
-def test_numbers_with_a_modulo_begin_again_at_nought():
-    Flash()
-    kept = State(_PATH)
-    got = [kept.reserve("mid", 3, 65531, 65536) for _ in range(8)]
-    check.equal(got, [65531, 65532, 65533, 65534, 65535, 0, 1, 2])
-    check.equal(State(_PATH).reserve("mid", 3, 65531, 65536), 4)
+    check.equal([kept.reserve("seq", 4), kept.reserve("mid", 8)], [12, 0])
+    check.equal(kept.values, {"seq": 16, "mid": 8})
 
 
 def test_saving_a_name_sets_the_number_that_comes_next():

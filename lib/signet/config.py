@@ -16,6 +16,7 @@ default is `...` where the key is required.  The kind says what the rule means:
 """
 
 import json
+from binascii import crc32
 
 from signet.errors import ConfigError
 
@@ -56,8 +57,9 @@ def load(path, log=print):
         path: str, a JSON file.
         log: function of one str, for warnings.
     Returns:
-        dict with every key of the chosen cloud, its default where it was left out; and `trust`, a
-            tls.SSLContext that verifies, None without TLS.
+        dict with every key of the chosen cloud, its default where it was left out; also `trust`, a
+            tls.SSLContext that verifies, None without TLS, and `crc`, an int that tells whether
+            the file has changed.
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
     """
@@ -77,6 +79,7 @@ def load(path, log=print):
     if values is None:
         raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
     config = check(values, log)
+    config["crc"] = crc32(text.encode())
     datagrams = config["way"] == "coap"
     config["trust"] = _trust(config["ca"], datagrams) if config["tls"] else None
     return config

@@ -64,7 +64,9 @@ class Link:
         self.deep_sleep = config["deep_sleep"]
         self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
         if self.deep_sleep:
-            self.outbox.restore(_OUTBOX)
+            from signet import outbox_file
+
+            outbox_file.restore(self.outbox, _OUTBOX)
         self.on_command = None
         self.connected = False
         self.handed_over = 0
@@ -145,8 +147,10 @@ class Link:
             self.connected = False
         self._next_try = clock.Deadline(0)
         if self.deep_sleep:
+            from signet import outbox_file
+
             try:
-                self.outbox.keep(_OUTBOX)
+                outbox_file.keep(self.outbox, _OUTBOX)
             except OSError as error:
                 self._log("reports not kept: {}; is the flash full?".format(error))
 

@@ -1,15 +1,9 @@
 """Which reports has the cloud not acknowledged yet?
 
-In memory while the board is awake: a power cut loses them.  Before a deep sleep `keep` writes
-them to flash, and `restore` reads them after it.  Keys rise and never repeat, reports leave in
-any order, the box is bounded and counts what it had to drop.
+In memory while the board is awake: a power cut loses them; outbox_file.py takes them through a
+deep sleep.  Keys rise and never repeat, reports leave in any order, the box is bounded and counts
+what it had to drop.
 """
-
-import json
-import os
-from binascii import crc32, hexlify, unhexlify
-
-from signet.cloud.messages import Report
 
 
 class Outbox:
@@ -32,6 +26,9 @@ class Outbox:
         self._last_key = 0
         self.dropped = 0
         self.dead = []
+
+    def __iter__(self):
+        return iter([report for _, report in self._entries])
 
     def __len__(self):
         return len(self._entries)
@@ -83,36 +80,3 @@ class Outbox:
         self.dead.append((key, error))
         if len(self.dead) > self._DEAD_KEPT:
             self.dead.pop(0)
-
-    def keep(self, path):
-        """Writes what waits to the file `path` (str), or removes it when nothing does.
-
-        Each line is a report with its CRC-32.  Raises OSError when the flash is full.
-        """
-        if not self._entries:
-            try:
-                os.remove(path)
-            except OSError:
-                pass
-            return
-        with open(path, "wb") as file:
-            for _, report in self._entries:
-                values = report.values
-                if report.topic is not None:
-                    values = hexlify(values).decode()
-                line = json.dumps([values, report.time_ms, report.topic, report.event]).encode()
-                file.write(b"%08x" % crc32(line) + line + b"\n")
-
-    def restore(self, path):
-        """Reads what `keep` wrote to `path`, as far as it is whole; leaves it there."""
-        try:
-            with open(path, "rb") as file:
-                for line in file:
-                    if b"%08x" % crc32(line[8:-1]) != line[:8]:
-                        return
-                    values, time_ms, topic, event = json.loads(line[8:-1])
-                    if topic is not None:
-                        values = unhexlify(values)
-                    self.put(Report(values, time_ms, topic, event))
-        except (OSError, ValueError, MemoryError):
-            pass

@@ -84,28 +84,24 @@ class State:
         for name in changes:
             self._left.pop(name, None)
 
-    def reserve(self, name, count, first=0, modulo=None):
+    def reserve(self, name, count):
         """Returns a number that was never returned before, also across resets.
 
         Writes to flash once in `count` calls: what was reserved there and not used before a reset
-        is skipped. `save` of `name` sets the number that comes next.
+        is skipped. `save` of `name` sets the number that comes next; without, it is 0.
 
         Args:
             name: str, where `values` keep the first number that is not reserved.
             count: int, how many numbers to reserve at a time.
-            first: int, the first number of all.
-            modulo: int more than `count`, where numbers begin again at 0; None for never.
         Raises:
             SignetError: as `save`; no number is used up.
         """
         left = self._left.get(name)
         if not left:
             left = count
-            end = self.values.get(name, first) + count
-            self.save({name: end % modulo if modulo else end})
+            self.save({name: self.values.get(name, 0) + count})
         self._left[name] = left - 1
-        number = self.values[name] - left
-        return number % modulo if modulo else number
+        return self.values[name] - left
 
     def _replace(self):
         try:

@@ -19,7 +19,6 @@ EMPTY = 0
 GET = 1
 POST = 2
 PUT = 3
-DELETE = 4
 
 # Option numbers that more than one module needs (12.2; RFC 7641; RFC 7959)
 OBSERVE = 6
@@ -53,16 +52,6 @@ class Message:
         self.token = token
         self.options = options
         self.payload = payload
-
-
-def code(cls, detail):
-    """Returns the code of a class (0 to 7) and a detail (0 to 31): code(2, 5) is 2.05 (3)."""
-    return cls << 5 | detail
-
-
-def dotted(code):
-    """Returns a code as people write it: 69 is "2.05" (3)."""
-    return "{}.{:02d}".format(code >> 5, code & 31)
 
 
 def uint(number):

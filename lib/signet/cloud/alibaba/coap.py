@@ -6,6 +6,7 @@ symmetric (AES, port 5682) and DTLS (5684, where the token is all).
 Source: Alibaba "Establish communication over the CoAP protocol".
 """
 
+import json
 from binascii import hexlify
 
 from micropython import const
@@ -42,6 +43,7 @@ class CoapSession:
         self._log = log
         self._access = Access(config, log)
         self._client = self._access.client
+        self._cbor = None
         if config["format"] == "cbor":
             from signet.wire import cbor
 
@@ -91,13 +93,14 @@ class CoapSession:
         path = "/sys/{}/{}/thing/{}".format(
             self._config["product_key"], self._config["device_name"], where
         )
-        if self._config["format"] == "json":
-            return path, post.body(report, where, self._id)
-        return path, self._cbor.dumps(post.request(report, where, self._id))
+        body = post.body(report, where, self._id)
+        if self._cbor:
+            body = self._cbor.dumps(json.loads(body))
+        return path, body
 
     def _send(self):
         try:
-            format = _JSON if self._config["format"] == "json" else _CBOR
+            format = _CBOR if self._cbor else _JSON
             last = self._last and 1 + self._config["ack_mode"]
             self._access.post(self._path, self._payload, format, last)
         except Exception:  # or it would count as on its way for ever
@@ -155,7 +158,7 @@ class CoapSession:
             try:
                 self._access.cipher.decrypt(message.payload)
             except ProtocolError as error:
-                self._log("dropped the payload of an answer: {}".format(error))
+                self._log("answer dropped: {}".format(error))
         for number, value in message.options:
             if number == _MESSAGE_ID:
                 try:

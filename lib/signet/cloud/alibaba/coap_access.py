@@ -14,7 +14,6 @@ profile, the initialisation vector, how the key is made); RFC 7252.
 
 import hashlib
 import os
-from binascii import hexlify
 
 from micropython import const
 
@@ -42,12 +41,9 @@ _STATE = "signet.state"
 _MEANINGS = {
     0x80: "the payload is invalid",
     0x81: "unauthorized; check device_secret, product_key and device_name",
-    0x82: "token or option not understood",
     0x83: "forbidden; check the topic and that the device is enabled",
     0x84: "no such path; check host and topic",
-    0x85: "method not allowed",
-    0x86: "the format asked for is not supported",
-    0x8F: "the format sent is not supported",
+    0x8F: "the format is not supported",
     0xA0: "error or time-out in the cloud",
 }
 _TOO_MANY = const(0x9D)  # 4.29
@@ -130,13 +126,10 @@ class Access:
             raise
 
     def _check_state(self):
-        """Forgets what belongs to another identity; n stays: its last ids may still be known."""
-        config, state = self._config, self._state
-        names = ("host", "port", "tls", "ack_mode", "product_key", "device_name", "device_secret")
-        digest = hashlib.sha256("\n".join([str(config[name]) for name in names]).encode()).digest()
-        who = hexlify(digest[:4]).decode()
-        if state.values.get("who") != who:
-            self._save({"who": who, "token": None, "address": None})
+        """Forgets what belonged to another device.json; n stays: its last ids may be known yet."""
+        state = self._state
+        if state.values.get("crc") != self._config["crc"]:
+            self._save({"crc": self._config["crc"], "token": None, "address": None})
         if state.damaged or "n" not in state.values:  # n may be an old one: not with this token
             self._save({"n": _random_number(), "token": None})
             state.damaged = False
@@ -242,7 +235,7 @@ class Access:
             # What no flash remembers is safe with a new token only.
             self._number = _random_number()
             self._state.values["token"] = None
-            raise Lost("{}; counting in memory, with a new token".format(error))
+            raise Lost("{}; counting in memory".format(error))
 
     def post(self, path, payload, format, last):
         """Sends a report and returns at once.
@@ -267,7 +260,7 @@ class Access:
         for _, value in options:
             size += 3 + len(value)
             if len(value) > 255:  # RFC 7252 section 5.10
-                raise Rejected("a segment of the topic has more than 255 bytes")
+                raise Rejected("a topic segment has over 255 bytes")
         if size > _LARGEST:
             raise Rejected("a datagram of {} bytes is too large".format(size))
         self.client.request(_POST, options, payload, last)

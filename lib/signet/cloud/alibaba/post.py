@@ -42,31 +42,10 @@ def body(report, place, message_id):
             ]
         )
         params = "{" + params + "}"
-    return thing.request(message_id, method(place), params)
-
-
-def request(report, place, message_id):
-    """Builds the same request as a dict, for CBOR; arguments and errors as in `body`."""
-    thing.check(report.values)
-    if report.event is not None:
-        params = _stamped(report.values, report.time_ms)
-    else:
-        params = {}
-        for name in report.values:
-            params[name] = _stamped(report.values[name], report.time_ms)
-    return {"id": message_id, "version": "1.0", "method": method(place), "params": params}
-
-
-def method(place):
-    """Returns the method of a request to `place` (str from `where`)."""
-    return "thing." + place.replace("/", ".")
+    return thing.request(message_id, "thing." + place.replace("/", "."), params)
 
 
 def _timed(value, time_ms):
     if time_ms is None:
         return '{"value":' + value + "}"
     return '{"value":' + value + ',"time":' + str(time_ms) + "}"
-
-
-def _stamped(value, time_ms):
-    return {"value": value} if time_ms is None else {"value": value, "time": time_ms}
