@@ -99,7 +99,15 @@ def test_a_reply_that_cannot_be_decrypted_does_not_take_the_success_back():
     session.submit(1, Report({"t": 1}))
     client.events.append(("response", message(0x45, b"no ciphertext")))
     assert session.poll(0) == ("acked", 1, None)
-    assert "answer dropped" in session.lines[-1]
+    assert session.lines[-1].startswith("answer: ProtocolError(")
+
+
+def test_what_a_reply_holds_is_shown_decrypted():
+    session, client = make(message(0x45, AUTH))
+    session.submit(1, Report({"t": 1}))
+    client.events.append(("response", message(0x45, encrypted("hello"))))
+    assert session.poll(0) == ("acked", 1, None)
+    assert session.lines[-1] == "answer: b'hello'"
 
 
 def test_a_warm_start_needs_no_name_lookup_and_no_auth():

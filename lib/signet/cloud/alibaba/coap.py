@@ -154,11 +154,14 @@ class CoapSession:
 
     def _read(self, message):
         """Returns the cloud's message id, or None; nothing beside a 2.xx takes it back."""
-        if message.payload and self._access.cipher:
+        payload = message.payload
+        if payload:
             try:
-                self._access.cipher.decrypt(message.payload)
+                if self._access.cipher:
+                    payload = self._access.cipher.decrypt(payload)
             except ProtocolError as error:
-                self._log("answer dropped: {}".format(error))
+                payload = error
+            self._log("answer: {!r}".format(payload))  # no document says what may be in it
         for number, value in message.options:
             if number == _MESSAGE_ID:
                 try:

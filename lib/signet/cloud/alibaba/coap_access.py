@@ -192,7 +192,8 @@ class Access:
         with modules.Tidy():
             from signet.cloud.alibaba import auth
 
-            seq = str(self._next()) if self._encrypted else None
+            n = self._next()
+            seq = str(n) if self._encrypted else None
             body = auth.request(self._config, clock.unix_ms(), seq)
             auth = None
             modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
@@ -201,7 +202,6 @@ class Access:
     def _authenticate(self, body):
         """Sends `body`, unless it is None, to `/auth`; and has the key in any case."""
         if body is not None:
-            self._next()
             options = self._options(b"auth", ()) + self._formats(_JSON)
             deadline = clock.Deadline(self._longest_ms)
             message = self.client.ask(_POST, options, body, deadline)
