@@ -132,12 +132,21 @@ def test_when_the_known_address_does_not_answer_dns_is_asked_and_the_address_not
 
 def test_without_an_answer_dtls_shakes_hands_once_and_sends_the_report_once_more():
     session, client = make(message(0x45, b'{"token":"t"}'), trust=object())
+    closed_at = []
+    really_close = client.close
+
+    def close():
+        closed_at.append(len(Channel.opened))
+        really_close()
+
+    client.close = close
     for key in range(2):  # for each report
         assert session.submit(key, Report({"t": 1}), True)
         opened, sent = len(Channel.opened), len(client.sent)
         client.events += [("failed", TimedOut("nothing")), ("failed", TimedOut("nothing again"))]
         assert session.poll(0) is None
         assert len(Channel.opened) == opened + 1 and client.channel is not None
+        assert closed_at == [opened], "two channels at once need the memory of two"
         assert len(client.sent) == sent + 1 and client.ids[-1] != client.ids[-2]
         assert client.sent[-1] == client.sent[-2], "code, options, payload, last"
         kind, error = session.poll(0)
@@ -145,6 +154,7 @@ def test_without_an_answer_dtls_shakes_hands_once_and_sends_the_report_once_more
         assert len(Channel.opened) == opened + 1 and len(client.sent) == sent + 1
         session.close()
         session.open(None)
+        closed_at.clear()
 
 
 def test_without_dtls_a_report_without_an_answer_is_a_connection_lost():
