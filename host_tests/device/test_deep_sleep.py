@@ -37,4 +37,4 @@ def test_reports_of_a_night_without_network_arrive_in_the_morning(device, twin, 
     device.wait_for(r"asleep with [3-9]\n(?:.*\n)*asleep with 0")
     stored = reports(twin, 6, after)
     numbers = numbers_of(stored)
-    assert sorted(set(numbers)) == list(range(max(numbers) + 1))
+    assert sorted(set(numbers)) == list(range(max(numbers) + 1)), device.output()

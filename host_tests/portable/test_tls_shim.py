@@ -6,8 +6,9 @@ import check
 import tls
 from signet import clock
 from signet.errors import ConfigError, Lost, Untrusted
-from signet.net.secure import TlsChannel, context
+from signet.net.secure import TlsChannel
 from signet.net.stream import Stream, TcpChannel
+from signet.net.trust import context
 
 SERVERS = {
     "good": ("tls", "good", "echo"),

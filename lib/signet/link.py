@@ -113,16 +113,19 @@ class Link:
         """
         deadline = clock.Deadline(timeout_ms)
         while True:
-            clock.waited()
-            if self.connected:
-                self._keep_clock()
-                self._work(deadline.remaining_ms())
-            elif self._next_try.expired():
-                self._connect()
-            else:
-                clock.sleep_ms(min(deadline.remaining_ms(), self._next_try.remaining_ms(), 500))
+            self._turn(deadline)
             if deadline.expired():
                 return
+
+    def _turn(self, deadline):
+        clock.waited()
+        if self.connected:
+            self._keep_clock()
+            self._work(deadline.remaining_ms())
+        elif self._next_try.expired():
+            self._connect()
+        else:
+            clock.sleep_ms(min(deadline.remaining_ms(), self._next_try.remaining_ms(), 500))
 
     def flush(self, timeout_ms):
         """Works until the cloud has every report.
@@ -134,7 +137,7 @@ class Link:
         """
         deadline = clock.Deadline(timeout_ms)
         while len(self.outbox) and not deadline.expired():
-            self.poll(min(deadline.remaining_ms(), 100))
+            self._turn(deadline)
         return not len(self.outbox)
 
     def close(self):
