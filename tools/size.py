@@ -44,7 +44,8 @@ class Device(NamedTuple):
     def modules(self) -> tuple[str, ...]:
         """Modules that the configuration names itself, beside what they import."""
         base = f"signet.cloud.{self.cloud}"
-        return (*_ENTRY, f"{base}.identity", f"{base}.{self.way}")
+        login = (f"{base}.login",) if self.way == "mqtt" else ()
+        return (*_ENTRY, f"{base}.identity", f"{base}.{self.way}", *login)
 
     def loads(self, module: str) -> bool:
         """Does this device load a module, when another module's code may import it?"""

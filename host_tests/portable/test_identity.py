@@ -3,9 +3,9 @@
 Expected values: EnOS's documents and SDKs, Alibaba's documents, Watson's documents (facts files).
 """
 
-from signet.cloud.alibaba import identity as alibaba
-from signet.cloud.enos import identity as enos
-from signet.cloud.watson import identity as watson
+from signet.cloud.alibaba import login as alibaba
+from signet.cloud.enos import login as enos
+from signet.cloud.watson import login as watson
 
 
 def _enos(method):

@@ -29,12 +29,12 @@ _ANSWERS = const(8)  # answers to commands that may wait for their turn
 
 
 def _login(config):
-    """Returns (client id, user, password); the identity's code is loaded for it and forgotten."""
-    name = "signet.cloud.{}.identity".format(config["cloud"])
+    """Returns (client id, user, password); the code for it is loaded and forgotten."""
+    name = "signet.cloud.{}.login".format(config["cloud"])
     with modules.Tidy():
-        identity = __import__(name, None, None, ("*",))
-        login = identity.login(config, clock.unix_ms())
-        identity = None
+        module = __import__(name, None, None, ("*",))
+        login = module.login(config, clock.unix_ms())
+        module = None
         modules.forget(name, "signet.sign.hmac", "signet.sign.content")
     return login
 

@@ -1,10 +1,6 @@
-"""Who is a device to Alibaba Cloud IoT Platform, and how does it log in over MQTT?
+"""Which keys of device.json say who a device is to Alibaba Cloud IoT Platform?
 
-Client id `{id}|securemode={2 over TLS, 3 plain},signmethod={m}[,timestamp={ms}]|`, user
-`{deviceName}&{productKey}`, password = hex of the HMAC, keyed with the secret, over the sorted
-content.  The signing method is always sent, because sources differ on the default.
-
-Source: Alibaba "Establish MQTT connections over TCP"; Link SDK for C and Python.
+Source: Alibaba "Establish MQTT connections over TCP"; "... over the CoAP protocol".
 """
 
 from micropython import const
@@ -69,35 +65,3 @@ def check(config):
             "insecure", text.format(config["port"]) + "; use TLS, or accept it", "true"
         )
     return [text.format(config["port"])]
-
-
-def login(config, unix_ms):
-    """Builds what CONNECT carries.
-
-    Args:
-        config: dict, checked.
-        unix_ms: int, sent and signed when `timestamp` is true; it is not held against a clock.
-    Returns:
-        (client id, user, password), three str.
-    Raises:
-        ConfigError: this board lacks the hash of `sign_method`.
-    """
-    from signet.sign import content  # not before: a board checks device.json at each start
-    from signet.sign.hmac import Signer
-
-    method = config["sign_method"]
-    fields = {
-        "clientId": config["client_id"],
-        "deviceName": config["device_name"],
-        "productKey": config["product_key"],
-    }
-    options = "securemode={},signmethod={}".format(2 if config["tls"] else 3, method)
-    if config["timestamp"]:
-        fields["timestamp"] = str(unix_ms)
-        options += ",timestamp=" + fields["timestamp"]
-    signer = Signer(config["device_secret"].encode(), method[4:])
-    return (
-        "{}|{}|".format(config["client_id"], options),
-        config["device_name"] + "&" + config["product_key"],
-        signer.hexdigest(content.build(fields)),
-    )

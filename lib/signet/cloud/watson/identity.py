@@ -1,7 +1,4 @@
-"""Who is a device to Watson IoT Platform?
-
-Client id `d:{org}:{type}:{id}`, user `use-token-auth` (never asked of anyone), password = the
-token.  The org `quickstart` has no login at all.
+"""Which keys of device.json say who a device is to Watson IoT Platform?
 
 Source: Watson IoT "Connecting applications, devices, and gateways"; organisation ids have six
 characters there, but any length on Maximo Application Suite.
@@ -58,18 +55,3 @@ def check(config):
     if len(org) != 6 and org != QUICKSTART:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
-
-
-def login(config, unix_ms):
-    """Builds what CONNECT carries.
-
-    Args:
-        config: dict, checked.
-        unix_ms: int, not used: a token needs no time.
-    Returns:
-        (client id str, user str or None, password str or None)
-    """
-    client_id = "d:{}:{}:{}".format(config["org_id"], config["type_id"], config["device_id"])
-    if config["org_id"] == QUICKSTART:
-        return client_id, None, None
-    return client_id, "use-token-auth", config["token"]
