@@ -49,7 +49,7 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
     loaded = set(done.stdout.split())
     assert loaded <= size.needed(device)
     # These leave the heap again when their work is done (lib/signet/modules.py).
-    forgotten = {"signet.config", f"signet.cloud.{cloud}.identity"}
+    forgotten = {"signet.config", f"signet.cloud.{cloud}.identity", f"signet.cloud.{cloud}.login"}
     forgotten |= {"signet.sign.hmac", "signet.sign.content"}
     assert size.needed(device) - loaded <= forgotten
 
