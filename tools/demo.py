@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.board.deploy import deploy_project
+from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
 from tools.lifeline import end_as_ctrl_c
 from tools.twin.process import TwinProcess
@@ -62,6 +63,7 @@ def _run() -> None:
                 progress.update(task, advance=1)
                 for cloud, way, title in _WAYS:
                     progress.update(task, description=f"deploying to the board: {title}")
+                    knock(board.device, _TIMEOUT_S, lambda: None)  # ends the program of before
                     before = len(board.output()), _newest(twin, cloud)
                     files = _deploy(board, twin, cloud, way)
                     progress.update(task, description=f"waiting for reports: {title}")
