@@ -26,7 +26,7 @@ _room = []  # for a datagram of that size: kept while there is no handshake, see
 
 def _keep_room():
     try:
-        _room[:] = [bytearray(_LARGEST + 1)]
+        _room[:] = [bytearray(_LARGEST + 512)]  # and for what `recv` makes beside it
     except MemoryError:
         pass
 
@@ -70,10 +70,14 @@ class _Feed(io.IOBase):
         self.error = None
         self.replies = None
         self.sent = True
+        self.ahead = None  # the datagram that `receive` has taken, once there is a session
+        self.in_session = False
 
     def readinto(self, buffer):
+        datagram, self.ahead = self.ahead, None
         try:
-            datagram = self._channel.receive()
+            if datagram is None and not self.in_session:
+                datagram = self._channel.receive()
         except Lost as error:
             self.error = error
             return None
@@ -120,11 +124,11 @@ class DtlsChannel:
         self._early = None  # came with the end of the handshake
         self._more = False
         place.clear()
-        _room.clear()
         try:
             self._tls = trust.wrap_socket(
                 feed, do_handshake_on_connect=False, server_hostname=host
             )
+            _room.clear()  # not before: the session would take the room
             self._shake_hands(deadline)
         except Exception as error:
             self._tls = None
@@ -135,6 +139,7 @@ class DtlsChannel:
                 raise
             raise explain(error, host, feed)
         channel.largest = self._largest + _RECORD
+        feed.in_session = True
 
     def _shake_hands(self, deadline):
         while True:
@@ -180,8 +185,13 @@ class DtlsChannel:
             Lost: the peer has ended the session, or there is no network.
         """
         datagram, self._early = self._early, None
-        if datagram is None and self.wait(0):
-            datagram = self._do(self._tls.recv, self._largest + _RECORD)
+        if datagram is None:
+            if not self._more:
+                self._feed.ahead = ahead = self._channel.receive()
+                if ahead is None:
+                    return None
+                self._size = len(ahead)  # what is in it is shorter: less heap than for the largest
+            datagram = self._do(self._tls.recv, self._size)
         self._more = datagram is not None  # one datagram may have brought several records
         if self._more and len(datagram) > self._largest:
             self._channel.ignored += 1
