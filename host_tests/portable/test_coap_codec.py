@@ -320,15 +320,8 @@ def test_a_uint_is_written_in_the_shortest_form():
         (0xFFFFFFFF, b"\xff\xff\xff\xff"),
     ):
         check.equal(coap.uint(number), value)
-        check.equal(coap.uint_value(value), number)
     for number in (-1, -(2**40), 2**32, 2**70):
         check.raises(ValueError, coap.uint, number)
-
-
-def test_a_uint_may_have_leading_zeros_but_not_five_bytes():
-    check.equal(coap.uint_value(b"\0\0\0\7"), 7)
-    check.equal(coap.uint_value(b"\0"), 0)
-    check.raises(ProtocolError, coap.uint_value, b"\0\0\0\0\7")
 
 
 def test_what_aiocoap_writes_is_read_and_written_alike():

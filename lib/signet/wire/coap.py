@@ -20,7 +20,7 @@ GET = 1
 POST = 2
 PUT = 3
 
-# Option numbers that more than one module needs (12.2; RFC 7641; RFC 7959)
+# Option numbers, for who asks through client/coap.py (12.2; RFC 7641; RFC 7959)
 OBSERVE = 6
 URI_PATH = 11
 BLOCK2 = 23
@@ -62,17 +62,6 @@ def uint(number):
     """
     _check("uint", number, 0xFFFFFFFF)
     return number.to_bytes(4, "big").lstrip(b"\0")
-
-
-def uint_value(value):
-    """Returns the int that an option value (bytes) stands for; leading zeros are allowed (3.2).
-
-    Raises:
-        ProtocolError: longer than 4 bytes; no option that is a uint is (5.10).
-    """
-    if len(value) > 4:
-        raise malformed("uint too long")
-    return int.from_bytes(value, "big")
 
 
 def malformed(what):

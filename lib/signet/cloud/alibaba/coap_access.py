@@ -43,6 +43,8 @@ _MEANINGS = {
     0x81: "unauthorized; check device_secret, product_key and device_name",
     0x83: "forbidden; check the topic and that the device is enabled",
     0x84: "no such path; check host and topic",
+    0x85: "method not allowed",
+    0x86: "the format is not supported",
     0x8F: "the format is not supported",
     0xA0: "error or time-out in the cloud",
 }
