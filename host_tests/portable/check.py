@@ -60,6 +60,16 @@ MICROPYTHON = sys.implementation.name == "micropython"
 _context = {}
 
 
+# A certificate that must be refused (kinds of host/certificates.py), and what the error says.
+BAD_CERTIFICATES = (
+    ("wrong_name", "another name"),
+    ("wrong_ca", "not signed by the CA"),
+    ("self_signed", "not signed by the CA"),
+    ("expired", "expired"),
+    ("not_yet_valid", "not valid yet"),
+)
+
+
 class Skip(Exception):  # noqa: N818
     """Ends a test that has nothing to prove on this interpreter."""
 

@@ -54,13 +54,7 @@ def test_nothing_to_read_is_none():
 
 
 def test_a_wrong_certificate_is_untrusted_and_says_why():
-    for name, sign in (
-        ("wrong_name", "another name"),
-        ("wrong_ca", "not signed by the CA"),
-        ("self_signed", "not signed by the CA"),
-        ("expired", "expired"),
-        ("not_yet_valid", "not valid yet"),
-    ):
+    for name, sign in check.BAD_CERTIFICATES:
         error = check.raises(Untrusted, _open, name)
         assert sign in str(error), (name, str(error))
 

@@ -10,12 +10,11 @@ import fnmatch
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
+from tls import _ALERT, _INVALID, _NOT_SIGNED, _VERIFY
 
 _MTU = 1400
 _RECORD_HEADER = 13
 _BAD_CONFIG = (-24192, "SSL - Invalid value in SSL config")
-_ALERT = (-30592, "SSL - A fatal alert message was received from our peer")
-_INVALID = (-29184, "SSL - An invalid SSL record was received")
 _SUITES = {
     "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
@@ -23,13 +22,6 @@ _SUITES = {
     "TLS-ECDHE-RSA-WITH-AES-128-CBC-SHA256": "ECDHE-RSA-AES128-SHA256",
     "TLS-ECDHE-ECDSA-WITH-AES-128-CCM-8": "ECDHE-ECDSA-AES128-CCM8",
 }
-# X509_V_ERR_* of OpenSSL -> what mbedtls_x509_crt_verify_info says
-_VERIFY = {
-    9: "The certificate validity starts in the future\n",
-    10: "The certificate validity has expired\n",
-    62: "The certificate Common Name (CN) does not match with the expected CN\n",
-}
-_NOT_SIGNED = "The certificate is not correctly signed by the trusted CA\n"
 _HOSTNAME_MISMATCH = 62
 
 

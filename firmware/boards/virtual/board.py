@@ -37,23 +37,23 @@ def network_up(timeout_ms=15_000):
     return True
 
 
-def _clock_is_fresh():
-    """Was the clock set within a day?  RTC memory tells; a power cut clears it with the clock."""
+def _noted_within(mark, seconds):
+    """Is that noted, and not longer ago?  A power cut clears RTC memory with the clock."""
     kept = machine.RTC().memory()
-    if len(kept) != 8 or kept[:4] != _CLOCK_SET_AT:
+    if len(kept) != 8 or kept[:4] != mark:
         return False
-    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < _SYNC_S
+    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < seconds
 
 
-def _note_clock_is_set():
-    machine.RTC().memory(_CLOCK_SET_AT + int(time.time()).to_bytes(4, "little"))
+def _note(mark):
+    machine.RTC().memory(mark + int(time.time()).to_bytes(4, "little"))
 
 
 def set_clock():
     """Sets the clock from the network, unless it was within a day; returns True when it is set."""
-    if not _clock_is_fresh():
+    if not _noted_within(_CLOCK_SET_AT, _SYNC_S):
         ntptime.settime()
-        _note_clock_is_set()
+        _note(_CLOCK_SET_AT)
     return True
 
 
