@@ -28,9 +28,7 @@ _REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
 _REFUSED_DOUBLINGS = const(7)  # and grows on
 _OUTBOX = "signet.outbox"
 _TOO_LARGE = const(3)  # attempts for which memory may be missing
-_PUT_BACK = const(
-    3
-)  # times that the cloud may say "not now" to a report before the next has its turn
+_PUT_BACK = const(3)  # times of "not now" to a report, before the next has its turn
 _SYNC_DOUBLINGS = const(8)  # of the wait after the clock could not be set
 _LONGEST_MS = const(3_600_000)  # no wait is longer
 

@@ -1,7 +1,7 @@
-"""How does a module leave the heap again when its work is done?
+"""How do modules come into a board's heap without holes, and leave it when their work is done?
 
-A board's heap holds the code of every module that came as .mpy.  Configuration is read once, an
-identity is built once per connection: both are loaded when they are needed, and forgotten after.
+The heap holds the code of every module that came as .mpy.  Configuration is read once, a
+login is built once per connection: both are loaded when they are needed, and forgotten after.
 That is 11 KiB of 64 with Alibaba's (`host_tests/device/test_heap.py`).
 """
 
@@ -16,8 +16,8 @@ _OFTEN = const(1024)  # bytes
 class Tidy:
     """While modules are loaded (`with Tidy():`), collects garbage often.
 
-    What stays lies close together then, and no holes are left between: 14 KiB less of heap for
-    the whole device (`signet bench coap`).
+    What stays lies close together then, with no holes between: without it, `signet bench coap`
+    finds CoAP to need about 10 KiB more.
     """
 
     def __enter__(self):
