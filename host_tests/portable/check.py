@@ -22,8 +22,12 @@ must be literals:
 
 Behaviours: echo, black_hole, close_at_once, reset_at_once, refused, trickle, junk, mqtt (a polite
 broker). Or a list of steps, run for each connection: ("packet",) reads one whole MQTT packet,
-("expect", n) reads n bytes, ("send", hex), ("answer",) reads one packet and answers it as a polite
-broker does, ("wait", ms), ("close",), ("reset",); after the last step the server only reads on.
+("request",) reads one whole HTTP request (its head, then a body of its Content-Length),
+("expect", n) reads n bytes, ("send", hex), ("send_text", text) as Latin-1, ("drip", text, ms) byte
+by byte, so long apart, ("answer",) reads one packet and answers it as a polite broker does,
+("sni",) sends the name that the TLS client asked for, ("wait", ms), ("close",), ("half_close",)
+ends the sending side only (not over TLS: asyncio cannot), ("reset",); after the last step the
+server only reads on.
 Several lists, ("tcp", [...], [...]), serve the first connection, the second, and so on.
 
     SERVERS = {

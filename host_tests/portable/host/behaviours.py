@@ -6,8 +6,11 @@ byte for `check.connections`. See ../check.py for the list that a test file may 
 
 import asyncio
 import contextlib
+import re
 import socket
 import struct
+
+_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.I | re.M)
 
 
 class Recorder:
@@ -27,8 +30,8 @@ class Recorder:
     async def exactly(self, size):
         return await self._keep(await self._reader.readexactly(size)) if size else b""
 
-    async def some(self):
-        data = await self._keep(await self._reader.read(4096))
+    async def some(self, size=4096):
+        data = await self._keep(await self._reader.read(size))
         if not data:
             raise asyncio.IncompleteReadError(b"", None)
         return data
@@ -44,6 +47,13 @@ class Recorder:
             shift += 7
             if digit[0] < 128:
                 return packet, await self.exactly(length)
+
+    async def request(self):
+        """One whole HTTP request (RFC 9112): its head, then the body that Content-Length tells."""
+        length = _LENGTH.search(await self._keep(await self._reader.readuntil(b"\r\n\r\n")))
+        left = int(length[1]) if length else 0
+        while left:
+            left -= len(await self.some(left))
 
 
 def reset(writer):
@@ -141,8 +151,33 @@ async def _send(reader, writer, hex_bytes):
     await writer.drain()
 
 
+async def _send_text(reader, writer, text):
+    writer.write(text.encode("latin-1"))
+    await writer.drain()
+
+
+async def _drip(reader, writer, text, ms):
+    for byte in text.encode("latin-1"):
+        writer.write(bytes((byte,)))
+        await writer.drain()
+        await asyncio.sleep(ms / 1000)
+
+
+async def _sni(reader, writer):
+    writer.write((writer.get_extra_info("ssl_object").sni or "").encode())
+    await writer.drain()
+
+
+async def _half_close(reader, writer):
+    writer.write_eof()
+
+
 async def _packet(reader, writer):
     await reader.packet()
+
+
+async def _request(reader, writer):
+    await reader.request()
 
 
 async def _expect(reader, writer, size):
@@ -155,11 +190,16 @@ async def _wait(reader, writer, ms):
 
 _STEPS = {
     "packet": _packet,
+    "request": _request,
     "expect": _expect,
     "send": _send,
+    "send_text": _send_text,
+    "drip": _drip,
+    "sni": _sni,
     "answer": _answer,
     "wait": _wait,
     "close": _close_at_once,
+    "half_close": _half_close,
     "reset": _reset,
 }
 

@@ -113,6 +113,8 @@ class Servers:
         if kind == "tls":
             endpoint, context = self._tls(rest[0])
             rest = rest[1:]
+            if any(("half_close",) in steps for steps in rest if not isinstance(steps, str)):
+                raise UserError(f"SERVERS: {name}: asyncio cannot half_close a TLS connection")
         elif kind != "tcp":
             raise UserError(f"SERVERS: {name}: no such kind: {kind}")
         host, port = self._listen(self._handler(name, rest), context)
@@ -135,6 +137,7 @@ class Servers:
     def _tls(self, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._house.certificates.chain(certificate))
+        context.sni_callback = lambda connection, sni, _: setattr(connection, "sni", sni)
         return self._trust(), context
 
     def _trust(self):
