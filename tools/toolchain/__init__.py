@@ -48,6 +48,14 @@ def libcoap(tool: str = "coap-server") -> Path:
     return _optional(BIN / tool)
 
 
+def nginx() -> Path:
+    """The web server nginx, 1.22 or newer, with TLS and WebDAV.
+
+    raises: UserError when it is not installed, or when this machine cannot have it.
+    """
+    return _optional(BIN / "nginx")
+
+
 def umqtt() -> Path:
     """Folder that holds `umqtt/simple.py` (umqtt.simple 1.3.4 as published).
 

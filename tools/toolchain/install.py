@@ -1,11 +1,12 @@
 """How does everything that a package installer cannot bring come into `.cache`?
 
-Five parts run side by side: Debian roots for 64 and 32 bits (MicroPython, mosquitto) and for
-libcoap, umqtt.simple, the clouds' SDKs. Each is built in a scratch folder and moved into place by
-one rename, so an interrupted run leaves nothing half done; the next goes on with what is missing.
+Six parts run side by side: Debian roots for 64 and 32 bits (MicroPython, mosquitto), for libcoap
+and for nginx, umqtt.simple, the clouds' SDKs. Each is built in a scratch folder and moved into
+place by one rename, so an interrupted run leaves nothing half done; the next goes on with what is
+missing. The 32-bit MicroPython, libcoap and nginx are optional.
 
     .cache/bin/       micropython (32 bits), micropython-64, mosquitto and its tools, coap-server,
-                      coap-client; or micropython.missing, ... with the reason
+                      coap-client, nginx; or micropython.missing, ... with the reason
     .cache/umqtt/     umqtt/simple.py
     .cache/sdks       -> an environment with the clouds' SDKs
     .cache/opt/       what those stand on, one folder per pinned content
@@ -38,7 +39,8 @@ _DEBIAN_NAMES = {
     _MICROPYTHON[64]: "micropython",
     **{tool: f"{tool}-openssl" for tool in programs.LIBCOAP_TOOLS},
 }
-_OPTIONAL = (_MICROPYTHON[32], *programs.LIBCOAP_TOOLS)
+_PEER_OF = {tool: peer for peer in programs.PEERS for tool in peer.tools}
+_OPTIONAL = (_MICROPYTHON[32], *_PEER_OF)
 _BY_HAND = (
     "install MicroPython 1.25 or newer (with tls and asyncio) and mosquitto 2.0 or newer (with "
     "mosquitto_passwd, mosquitto_pub and mosquitto_sub) by hand, for instance with `brew install "
@@ -159,29 +161,30 @@ def _plan() -> _Plan:
         plan.source.update(dict.fromkeys(programs.MOSQUITTO_TOOLS, own))
     else:
         plan.missing["mosquitto"] = "mosquitto"
-    _plan_libcoap(plan, own)
+    for peer in programs.PEERS:
+        _plan_peer(plan, own, peer)
     if plan.missing.keys() - set(_OPTIONAL):
         looked = "".join(f"; {reason}" for reason in dict.fromkeys(refused))
         raise UserError(f"this machine has no apt-get and dpkg-deb{looked}; {_BY_HAND}")
     return plan
 
 
-def _plan_libcoap(plan: _Plan, own: str) -> None:
+def _plan_peer(plan: _Plan, own: str, peer: programs.Peer) -> None:
     """In a root of its own, so that the others need not be fetched again."""
-    tools, reasons = programs.libcoap_on_path(BIN)
+    tools, reasons = peer.on_path(BIN)
     if tools:
         plan.found.update(tools)
     elif own:
-        name = f"libcoap-{own}"
-        plan.wanted[name] = _Root(own, ["libcoap3-bin"])
-        plan.source.update(dict.fromkeys(programs.LIBCOAP_TOOLS, name))
+        name = f"{peer.name}-{own}"
+        plan.wanted[name] = _Root(own, [peer.package])
+        plan.source.update(dict.fromkeys(peer.tools, name))
     else:
-        reason = "; ".join(["no libcoap 4.3 or newer with DTLS is on PATH", *reasons])
-        plan.missing.update(dict.fromkeys(programs.LIBCOAP_TOOLS, _no_libcoap(reason)))
+        reason = _no_peer(peer, "; ".join([f"no {peer.needed} is on PATH", *reasons]))
+        plan.missing.update(dict.fromkeys(peer.tools, reason))
 
 
-def _no_libcoap(reason: str) -> str:
-    return f"this machine has no libcoap ({reason}); tests against it are skipped"
+def _no_peer(peer: programs.Peer, reason: str) -> str:
+    return f"this machine has no {peer.name} ({reason}); tests against it are skipped"
 
 
 def _no_narrow(reason: str) -> str:
@@ -289,8 +292,8 @@ def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:
         reason = _refusal(staged, name)
         if reason and name in _OPTIONAL:
             because = f"Debian's for {plan.wanted[root].architecture} {reason}"
-            narrow = name == _MICROPYTHON[32]
-            missing[name] = _no_narrow(because) if narrow else _no_libcoap(because)
+            peer = _PEER_OF.get(name)
+            missing[name] = _no_peer(peer, because) if peer else _no_narrow(because)
             staged.unlink()
             continue
         if reason:
@@ -314,8 +317,8 @@ def _refusal(program: Path, name: str) -> str | None:
     for bits, known in _MICROPYTHON.items():
         if name == known:
             return programs.refuse_micropython(program, bits)
-    if name in programs.LIBCOAP_TOOLS:
-        return programs.refuse_libcoap(program)
+    if name in _PEER_OF:
+        return _PEER_OF[name].refuse(program)
     return programs.refuse_mosquitto(program) if name == "mosquitto" else None
 
 

@@ -6,8 +6,9 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tools.toolchain.run import RunError, run
 
@@ -15,6 +16,8 @@ MICROPYTHON_AT_LEAST = (1, 25)
 MOSQUITTO_AT_LEAST = (2, 0)
 LIBCOAP_AT_LEAST = (4, 3)
 LIBCOAP_TOOLS = ("coap-server", "coap-client")
+NGINX_AT_LEAST = (1, 22)
+_NGINX_MODULES = ("http_ssl_module", "http_dav_module")
 MOSQUITTO_TOOLS = ("mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub")
 
 # What the board's code and the virtual board need; prints version and word size.
@@ -62,11 +65,20 @@ def refuse_libcoap(program: Path) -> str | None:
     return None
 
 
-def _help_of(program: Path) -> str:
+def refuse_nginx(program: Path) -> str | None:
+    """Say why a program is not an nginx that is new enough and whole; None when it is."""
+    built = _help_of(program, "-V")
+    if reason := _refuse_version(built, "nginx version: nginx/", "nginx", NGINX_AT_LEAST):
+        return reason
+    lacking = [name for name in _NGINX_MODULES if f"--with-{name}" not in built]
+    return f"is built without {', '.join(lacking)}" if lacking else None
+
+
+def _help_of(program: Path, option: str = "-h") -> str:
     """What a program prints when asked for help; "" when it does not run."""
     try:
         done = subprocess.run(
-            [program, "-h"], capture_output=True, text=True, check=False, timeout=20
+            [program, option], capture_output=True, text=True, check=False, timeout=20
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -150,6 +162,22 @@ def libcoap_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
     return (found if len(found) == len(LIBCOAP_TOOLS) else {}), refused
 
 
+def nginx_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
+    """Find nginx on PATH (and in sbin, where Debian keeps it).
+
+    own: folder to pass over.
+    returns: path by name, empty when none passes; and why each was refused.
+    """
+    refused: list[str] = []
+    for program in (folder / "nginx" for folder in _path(own)):
+        if os.access(program, os.X_OK):
+            reason = refuse_nginx(program)
+            if reason is None:
+                return {"nginx": program}, refused
+            refused.append(f"{program} {reason}")
+    return {}, refused
+
+
 def _path(own: Path) -> Iterator[Path]:
     for name in dict.fromkeys(
         [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/sbin", "/usr/sbin"]
@@ -193,3 +221,34 @@ def _write(wrapper: Path, *command: str | Path) -> None:
 
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
+
+
+class Peer(NamedTuple):
+    """What tests talk to where it can be had."""
+
+    name: str
+    needed: str  # the least that will do
+    package: str  # Debian's
+    tools: tuple[str, ...]  # names in .cache/bin
+    on_path: Callable[[Path], tuple[dict[str, Path], list[str]]]
+    refuse: Callable[[Path], str | None]
+
+
+PEERS = (
+    Peer(
+        "libcoap",
+        f"libcoap {_dotted(LIBCOAP_AT_LEAST)} or newer with DTLS",
+        "libcoap3-bin",
+        LIBCOAP_TOOLS,
+        libcoap_on_path,
+        refuse_libcoap,
+    ),
+    Peer(
+        "nginx",
+        f"nginx {_dotted(NGINX_AT_LEAST)} or newer with TLS and WebDAV",
+        "nginx",
+        ("nginx",),
+        nginx_on_path,
+        refuse_nginx,
+    ),
+)
