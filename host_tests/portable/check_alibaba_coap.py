@@ -105,6 +105,7 @@ def again(*answers, **changes):
         "port": 5682,
         "tls": False,
         "trust": None,
+        "way": "coap",
         "product_key": "pk",
         "device_name": "dn",
         "device_secret": SECRET,

@@ -14,6 +14,7 @@ from signet.errors import ProtocolError
 
 def _config(**changes):
     config = {
+        "way": "coap",
         "product_key": "123",
         "device_name": "test",
         "client_id": "123",

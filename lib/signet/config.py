@@ -24,7 +24,7 @@ _NOT_IN_NAMES = " \t\r\n/"
 
 _COMMON = (
     ("cloud", "choice", ..., ("alibaba", "enos", "watson"), "enos"),
-    ("way", "choice", "mqtt", ("mqtt", "coap"), "mqtt"),
+    ("way", "choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
     ("host", "text", ..., (253, _NOT_IN_NAMES + ":"), "mqtt.example.com"),
     ("address", "text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
     ("port", "int", None, (1, 65_535), 8883),
@@ -47,6 +47,7 @@ _BY_WAY = {
         ("ack_timeout_ms", "int", 2000, (100, 60_000), 2000),
         ("max_retransmit", "int", 4, (0, 10), 4),
     ),
+    "http": (("timeout_s", "int", 15, (1, 300), 15),),
 }
 
 

@@ -21,7 +21,7 @@ from micropython import const
 from signet import clock, modules
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
-from signet.net.stream import Stream, TcpChannel
+from signet.net.stream import Stream, connect
 
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
@@ -94,11 +94,7 @@ class MqttSession:
         client.set_login(*_login(config))
         if self._dialect.subscriptions:
             client.subscribe(self._dialect.subscriptions)
-        channel = TcpChannel(config["address"] or config["host"], config["port"], deadline)
-        if config["trust"] is not None:
-            from signet.net.secure import TlsChannel  # loaded before by config
-
-            channel = TlsChannel(channel, config["host"], config["trust"], deadline)
+        channel = connect(config, deadline)
         try:
             client.connect(Stream(channel))
             for entry in self._flight:

@@ -50,6 +50,23 @@ def reason(error):
     return str(error)
 
 
+def connect(config, deadline):
+    """Opens the channel that a configuration asks for: TCP, or verified TLS.
+
+    Args:
+        config: dict from config.load.
+        deadline: clock.Deadline of connect and handshake.
+    Raises:
+        Untrusted, Lost: as TcpChannel and net.secure.TlsChannel.
+    """
+    channel = TcpChannel(config["address"] or config["host"], config["port"], deadline)
+    if config["trust"] is not None:
+        from signet.net.secure import TlsChannel  # loaded before by config
+
+        channel = TlsChannel(channel, config["host"], config["trust"], deadline)
+    return channel
+
+
 class TcpChannel:
     """One TCP connection that never waits unless told to.
 

@@ -2,7 +2,8 @@
 
 Signed is every field but `version`, `sign`, `resources` and `signmethod`, sorted by name.
 
-Source: Alibaba "Establish communication over the CoAP protocol".
+Sources: Alibaba "Establish communication over the CoAP protocol"; "Establish connections over
+HTTP", whose sample fixes the order of the fields there.
 """
 
 import json
@@ -12,8 +13,10 @@ from micropython import const
 from signet.cloud import thing
 from signet.errors import ProtocolError
 
-_LONGEST_TOKEN = const(255)  # what fits one option; 192 in the C SDK
+_LONGEST_TOKEN = const(255)  # what fits one option of CoAP; 192 in the C SDK
 _NOT_SIGNED = ("version", "sign", "resources", "signmethod")
+_COAP = ("productKey", "deviceName", "clientId", "seq", "timestamp", "ackMode", "sign")
+_HTTP = ("version", "clientId", "signmethod", "sign", "productKey", "deviceName", "timestamp")
 
 
 def request(config, unix_ms, seq=None):
@@ -21,8 +24,9 @@ def request(config, unix_ms, seq=None):
 
     Args:
         config: dict from config.load.
-        unix_ms: int, sent when `timestamp` is true; the cloud does not look at it.
-        seq: str, any text that has not been signed before; None over DTLS.
+        unix_ms: int, sent when `timestamp` is true; None when it is not known. By CoAP the cloud
+            does not look at it.
+        seq: str, any text that has not been signed before; None over DTLS and HTTPS.
     Returns:
         bytes, JSON with its fields in the document's order.
     Raises:
@@ -31,33 +35,31 @@ def request(config, unix_ms, seq=None):
     from signet.sign import content  # not above: `answer` has no need of them
     from signet.sign.hmac import Signer
 
-    names = ["productKey", "deviceName", "clientId"]
     fields = {
+        "version": "default",
         "productKey": config["product_key"],
         "deviceName": config["device_name"],
         "clientId": config["client_id"],
         "signmethod": config["sign_method"],
     }
     if seq is not None:
-        names.append("seq")
         fields["seq"] = seq
-    if config["timestamp"]:
-        names.append("timestamp")
+    if config["timestamp"] and unix_ms is not None:
         fields["timestamp"] = str(unix_ms)
-    if config["ack_mode"]:
-        names.append("ackMode")
+    if config.get("ack_mode"):
         fields["ackMode"] = config["ack_mode"]
     signer = Signer(config["device_secret"], config["sign_method"][4:])
     fields["sign"] = signer.hexdigest(content.build(fields, _NOT_SIGNED))
-    names.append("sign")
-    if config["sign_method"] != "hmacmd5":  # the default; 23 bytes
-        names.append("signmethod")
-    pairs = [json.dumps(name) + ":" + json.dumps(fields[name]) for name in names]
+    names = _HTTP
+    if config["way"] == "coap":
+        # Its 23 bytes count there, and hmacmd5 is the default.
+        names = _COAP + (("signmethod",) if config["sign_method"] != "hmacmd5" else ())
+    pairs = [json.dumps(name) + ":" + json.dumps(fields[name]) for name in names if name in fields]
     return ("{" + ",".join(pairs) + "}").encode()
 
 
 def answer(payload, encrypted):
-    """Reads what `/auth` answered.
+    """Reads what `/auth` answered by CoAP.
 
     Args:
         payload: bytes.

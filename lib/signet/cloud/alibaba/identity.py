@@ -1,6 +1,7 @@
 """Which keys of device.json say who a device is to Alibaba Cloud IoT Platform?
 
-Source: Alibaba "Establish MQTT connections over TCP"; "... over the CoAP protocol".
+Sources: Alibaba "Establish MQTT connections over TCP"; "... over the CoAP protocol";
+"... over HTTP".
 """
 
 from micropython import const
@@ -8,7 +9,11 @@ from micropython import const
 from signet.errors import ConfigError
 
 TLS_BY_DEFAULT = True
-PORTS = {"mqtt": {False: 1883, True: 8883}, "coap": {False: 5682, True: 5684}}
+PORTS = {
+    "mqtt": {False: 1883, True: 8883},
+    "coap": {False: 5682, True: 5684},
+    "http": {False: 80, True: 443},
+}
 
 _LONGEST_MS = const(300_000)  # ACK_TIMEOUT * 2 ** MAX_RETRANSMIT; MAX_TRANSMIT_WAIT is thrice that
 _NOT_IN_KEYS = " \t\r\n/+#&|,"
@@ -18,8 +23,8 @@ FIELDS = (
     ("device_name", "text", ..., (64, _NOT_IN_KEYS), "meter-7"),
     ("device_secret", "secret", ..., (256, None), "the DeviceSecret from the console"),
     ("client_id", "text", None, (64, "|"), "meter-7"),
-    ("sign_method", "choice", "hmacsha256", ("hmacsha256", "hmacsha1", "hmacmd5"), "hmacsha256"),
-    ("timestamp", "flag", False, None, "false"),
+    ("sign_method", "choice", None, ("hmacsha256", "hmacsha1", "hmacmd5"), "hmacsha256"),
+    ("timestamp", "flag", None, None, "false"),
 )
 BY_WAY = {
     "mqtt": (("keepalive_s", "int", 60, (30, 1200), 60),),
@@ -28,6 +33,7 @@ BY_WAY = {
         ("format", "choice", "json", ("json", "cbor"), "json"),
         ("profile", "choice", "lean", ("lean", "documented"), "lean"),
     ),
+    "http": (),
 }
 
 
@@ -35,16 +41,20 @@ def check(config):
     """Completes the configuration.
 
     Args:
-        config: dict, checked by FIELDS; `client_id` gets its default.
+        config: dict, checked by FIELDS; what depends on the way in gets its default.
     Returns:
         list of str, warnings.
     Raises:
         ConfigError: the login would go out in clear.
     """
-    by_coap = config["way"] == "coap"
+    by_coap, by_http = config["way"] == "coap", config["way"] == "http"
     if config["client_id"] is None:
         name = config["device_name"]  # any text will do, and over CoAP each byte counts
         config["client_id"] = name if by_coap else (config["product_key"] + "." + name)[:64]
+    if config["sign_method"] is None:  # no document of HTTP has hmacsha256, though SDKs send it
+        config["sign_method"] = "hmacmd5" if by_http else "hmacsha256"
+    if config["timestamp"] is None:
+        config["timestamp"] = by_http
     if by_coap and config["ack_timeout_ms"] << config["max_retransmit"] > _LONGEST_MS:
         raise ConfigError(
             "max_retransmit",

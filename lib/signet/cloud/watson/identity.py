@@ -7,7 +7,7 @@ characters there, but any length on Maximo Application Suite.
 from signet.errors import ConfigError
 
 TLS_BY_DEFAULT = True
-PORTS = {"mqtt": {False: 1883, True: 8883}}
+PORTS = {"mqtt": {False: 1883, True: 8883}, "http": {False: 1883, True: 8883}}
 QUICKSTART = "quickstart"
 
 _NAME = (36, "-_.")
@@ -19,7 +19,15 @@ FIELDS = (
     ("token", "secret", None, (256, None), "the device's authentication token"),
     ("event", "word", "status", (64, "-_."), "status"),
 )
-BY_WAY = {"mqtt": (("keepalive_s", "int", 60, (1, 65_535), 60),)}
+BY_WAY = {
+    "mqtt": (("keepalive_s", "int", 60, (1, 65_535), 60),),
+    "http": (
+        ("role", "choice", "device", ("device", "gateway"), "device"),
+        ("command", "word", "+", (64, "-_.+"), "+"),
+        ("command_poll_s", "int", 60, (0, 86_400), 60),
+        ("command_wait_s", "int", 0, (0, 3600), 0),
+    ),
+}
 
 
 def check(config):
@@ -34,10 +42,13 @@ def check(config):
     """
     warnings = []
     org = config["org_id"]
+    if org == QUICKSTART and config.get("role") == "gateway":
+        raise ConfigError("role", "quickstart has no gateways", '"device"')
     if org == QUICKSTART:
         if config["tls"]:
             raise ConfigError("tls", "quickstart has no TLS", "false")
         config["clean_session"] = True
+        config["command_poll_s"] = 0
     elif config["token"] is None:
         raise ConfigError("token", "is missing", '"the device\'s authentication token"')
     elif not config["tls"]:

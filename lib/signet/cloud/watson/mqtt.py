@@ -7,9 +7,9 @@ closes the connection of a device that uses any other topic, so those are refuse
 Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
 """
 
-from signet import clock
 from signet.cloud import mqtt, thing
 from signet.cloud.messages import Command
+from signet.cloud.watson.event import body
 from signet.errors import Rejected
 
 
@@ -42,11 +42,7 @@ class _Dialect:
     def encode(self, report, message_id):
         event = report.event or self._config["event"]
         thing.check_name(event)
-        topic = "iot-2/evt/{}/fmt/json".format(event)
-        payload = '{"d":' + thing.dumps(report.values)
-        if report.time_ms is not None:
-            payload += ',"ts":"' + clock.iso8601(report.time_ms) + '"'
-        return topic, (payload + "}").encode(), False
+        return "iot-2/evt/{}/fmt/json".format(event), body(report), False
 
     def decode(self, topic, payload):
         levels = topic.split("/")

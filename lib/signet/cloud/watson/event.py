@@ -1,0 +1,15 @@
+"""What does a report look like as an event of Watson IoT Platform, on every way in?
+
+Source: Watson IoT "MQTT connectivity for devices", event format.
+"""
+
+from signet import clock
+from signet.cloud import thing
+
+
+def body(report):
+    """Builds {"d": values, "ts": time}, as bytes; Rejected when a value has no form in JSON."""
+    payload = '{"d":' + thing.dumps(report.values)
+    if report.time_ms is not None:
+        payload += ',"ts":"' + clock.iso8601(report.time_ms) + '"'
+    return (payload + "}").encode()

@@ -1,0 +1,160 @@
+"""How does a device or gateway report to Watson IoT Platform over HTTPS, and hear commands?
+
+Events are POSTs to `/api/v0002/device/types/T/devices/D/events/E` with basic authentication;
+commands are asked for, at `.../commands/C/request`, because nothing comes down by itself.  The
+board asks after it has connected, then every `command_poll_s`; the cloud may hold the request for
+`command_wait_s`, and a report waits as long: there is one connection.
+
+Sources: Watson IoT "Connecting applications, devices, and gateways using the API" and "HTTP
+messaging API"; status codes of eclipse/amlen server_proxy.
+"""
+
+from binascii import b2a_base64
+
+from signet import clock
+from signet.cloud import http, thing
+from signet.cloud.messages import Command
+from signet.cloud.watson.event import body
+from signet.errors import ProtocolError, Rejected, SignetError, Throttled
+from signet.wire.http import quote
+
+_PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
+_QUICKSTART = "quickstart"
+_HINT = "; check token, org_id, type_id and device_id"
+
+# Content type of each format; what comes down is looked up by how its content type begins.
+_TYPES = (
+    ("json", "application/json"),
+    ("xml", "application/xml"),
+    ("text", "text/plain"),
+    ("bin", "application/octet-stream"),
+)
+_ABOUT_COMMAND = ("retry-after", "content-type", "x-commandid", "x-devicetype", "x-deviceid")
+
+
+class WatsonHttpSession(http.HttpSession):
+    """See cloud/http.py; poll has ("command", Command) too."""
+
+    def __init__(self, config, log):
+        super().__init__(config, log)
+        type_id, device_id = config["type_id"], config["device_id"]
+        self._gateway = config["role"] == "gateway"
+        self._authorization = []
+        if config["org_id"] != _QUICKSTART:
+            user = "use-token-auth"
+            if self._gateway:
+                user = "g/{}/{}/{}".format(config["org_id"], type_id, device_id)
+            basic = b2a_base64("{}:{}".format(user, config["token"]).encode())[:-1].decode()
+            self._authorization.append(("Authorization", "Basic " + basic))
+        if self._gateway:  # its own commands, and those of devices behind it
+            type_id = device_id = "+"
+        self._commands = _PATH.format(type_id, device_id, "commands", config["command"])
+        self._next_ask = None  # a clock.Deadline; None: never
+        self._asked = False  # since it connected
+
+    def open(self, deadline):
+        """See HttpSession.open."""
+        super().open(deadline)
+        self._asked = False
+        self._next_ask = clock.Deadline(0) if self._config["command_poll_s"] else None
+
+    def submit(self, key, report, last=False):
+        """See HttpSession.submit; before the first report after connecting, commands are heard."""
+        if self._next_ask and not self._asked and not self._client.busy:
+            self._ask(0)
+        return super().submit(key, report, last)
+
+    def poll(self, timeout_ms):
+        """See HttpSession.poll; also ("command", Command)."""
+        if self._next_ask and not self._client.busy:
+            left_ms = self._next_ask.remaining_ms()
+            if not left_ms:
+                try:
+                    self._ask(self._config["command_wait_s"])
+                except SignetError as error:
+                    return ("lost", error)
+            elif left_ms < timeout_ms:
+                timeout_ms = left_ms
+        return super().poll(timeout_ms)
+
+    def _ask(self, wait_s):
+        """Asks for a command, which the cloud may take `wait_s` to have."""
+        self._asked = True
+        headers = self._authorization + [("Content-Type", "application/json")]
+        wait = b'{"waitTimeSecs":%d}' % wait_s
+        path = self._commands + "/request"
+        self._client.request(path, headers, wait, _ABOUT_COMMAND, extra_ms=wait_s * 1000)
+
+    def _other(self, reply):
+        """Makes an event of the answer to `_ask`."""
+        wait_ms = self._config["command_poll_s"] * 1000
+        self._next_ask = clock.Deadline(wait_ms)
+        try:
+            http.check_status(reply, "commands", False, _HINT)
+            if reply.status != 204:
+                self._next_ask = clock.Deadline(0)  # there may be more
+                return ("command", self._command(reply))
+        except ProtocolError as error:
+            self._log("dropped a message: {}".format(error))
+        except Throttled as error:
+            self._next_ask = clock.Deadline(max(wait_ms, error.retry_after_ms))
+            self._log("no commands now: {}".format(error))
+        except Rejected as error:
+            self._next_ask = None
+            self._log("commands are not asked for any more: {}".format(error))
+        return None
+
+    def _command(self, reply):
+        name = reply.headers.get("x-commandid") or self._config["command"]
+        content_type = reply.headers.get("content-type", "").lower()
+        form = "text" if content_type.startswith("text/") else "bin"
+        for known, word in _TYPES:
+            if content_type.startswith(word):
+                form = known
+        topic = "iot-2/"
+        if self._gateway:
+            topic += "type/{}/id/{}/".format(
+                reply.headers.get("x-devicetype", self._config["type_id"]),
+                reply.headers.get("x-deviceid", self._config["device_id"]),
+            )
+        topic += "cmd/{}/fmt/{}".format(name, form)
+        data = bytes(reply.body)
+        return Command(name, thing.loads(data, topic) if form == "json" else data, topic)
+
+    def _encode(self, report):
+        config = self._config
+        type_id, device_id, event, form = config["type_id"], config["device_id"], None, "json"
+        if report.topic is None:
+            event = report.event or config["event"]
+            thing.check_name(event)
+            data = body(report)
+        else:
+            type_id, device_id, event, form = self._levels(report.topic)
+            data = report.values
+        for known, content_type in _TYPES:
+            if form == known and (form == "json" or config["org_id"] != _QUICKSTART):
+                headers = self._authorization + [("Content-Type", content_type)]
+                path = _PATH.format(quote(type_id), quote(device_id), "events", quote(event))
+                return path, headers, data
+        raise Rejected("over HTTPS the format {} cannot be sent; take json".format(form))
+
+    def _levels(self, topic):
+        """Returns type, device, event and format of a raw topic; Rejected for any other."""
+        levels = topic.split("/")
+        if not self._gateway:  # it speaks for itself only, and does not say so
+            levels[1:1] = ["type", self._config["type_id"], "id", self._config["device_id"]]
+        good = len(levels) == 9 and levels[1::2] == ["type", "id", "evt", "fmt"]
+        if not good or levels[0] != "iot-2" or "" in levels or "+" in levels:
+            who = "type/TYPE/id/ID/" if self._gateway else ""
+            raise Rejected(
+                "may publish to iot-2/{}evt/EVENT/fmt/FORMAT only, not {}".format(who, topic)
+            )
+        return levels[2::2]
+
+    def _judge(self, reply):
+        http.check_status(reply, "events", self._is_plain, _HINT)
+
+
+def session(config, log):
+    """Returns the Session; config: dict from config.load, log: function of one str."""
+    return WatsonHttpSession(config, log)
