@@ -60,6 +60,7 @@ class Link:
         self._retry_ms = config["retry_s"] * 1000
         self.report_interval_ms = config["report_interval_s"] * 1000
         self.deep_sleep = config["deep_sleep"]
+        self._takes_files = not self.deep_sleep and getattr(session, "takes_files", False)
         self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
         if self.deep_sleep:
             from signet import outbox_file
@@ -81,7 +82,9 @@ class Link:
         """Takes a report; `poll` hands it over. Never waits.
 
         Args:
-            values: dict of name to value, stamped with the time of this call; or bytes.
+            values: dict of name to value, stamped with the time of this call; or bytes; or, by
+                way http and without deep sleep, a file open for reading in binary, which must
+                stay open until the report is stored: it may be larger than the heap.
             topic: str, to publish `values` as they are.
             event: str, the name of an event in the cloud, instead of a plain report.
         Returns:
@@ -89,7 +92,8 @@ class Link:
         """
         if topic is not None and isinstance(values, str):
             values = values.encode()
-        if not isinstance(values, dict if topic is None else (bytes, bytearray)):
+        is_file = topic is not None and self._takes_files and hasattr(values, "readinto")
+        if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
             raise ValueError("a report is a dict of values, or bytes with a topic")
         dropped = self.outbox.dropped
         key = self.outbox.put(
@@ -222,9 +226,9 @@ class Link:
 
     def _throttled(self, key, error):
         """The cloud says "not now", to all reports or to this one: nobody knows."""
-        self._log("report {}: {}; sent again later".format(key, error))
         times = self._count(key)
         wait_ms = error.retry_after_ms or self._retry_ms << min(times - 1, _DOUBLINGS)
+        self._log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
         self._next_submit = clock.Deadline(wait_ms)
         if times > _PUT_BACK and len(self.outbox) > 1:
             self.outbox.put_back(key)
