@@ -43,8 +43,9 @@ says everything twice). Steps, run for each address that sends something: ("data
 ("send", hex), ("send_from_other", hex) from another port, ("wait", ms), ("echo",) from now on.
 {mid} and {token} in hex are those of the CoAP message read last.
 ("coap", "plugtest") is a CoAP server that tells what it was sent: see check_coap.py.
-("libcoap", "udp") and ("libcoap", "dtls", certificate) are libcoap's coap-server; where that
-cannot be had, its "port" is None and its "missing" says why.
+("libcoap", "udp") and ("libcoap", "dtls", certificate) are libcoap's coap-server; ("nginx",) and
+("nginx", certificate) are nginx over TCP and TLS, with what host/nginx.py lists. Where one cannot
+be had, its "port" is None and its "missing" says why.
 Certificates: good, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
 
     check.server("good")              {"host", "port"} and for tls, dtls {"name", "ca"} (path of a

@@ -43,7 +43,7 @@ class Broker:
                     raise
 
     def _start(self, folder):
-        self.port = _free_port()
+        self.port = free_port()
         config = folder / f"mosquitto-{self.port}.conf"
         config.write_text(_CONFIG.format(port=self.port, folder=folder))
         self._log = (folder / f"mosquitto-{self.port}.log").open("w+")
@@ -75,7 +75,8 @@ class Broker:
         self._log.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -13,6 +13,7 @@ from host_tests.portable.host import behaviours, datagrams
 from host_tests.portable.host.broker import PASSWORD, USER, Broker
 from host_tests.portable.host.certificates import NAME, Certificates
 from host_tests.portable.host.libcoap import CoapServer
+from host_tests.portable.host.nginx import Nginx
 from host_tests.portable.host.s_server import OpenSSLServer
 from tools.ui import UserError
 
@@ -109,6 +110,8 @@ class Servers:
             return {"host": _HOST, "port": server.port, **self._trust()}
         if kind == "libcoap":
             return self._libcoap(*rest)
+        if kind == "nginx":
+            return self._nginx(*rest)
         endpoint, context = {}, None
         if kind == "tls":
             endpoint, context = self._tls(rest[0])
@@ -130,6 +133,13 @@ class Servers:
     def _libcoap(self, transport, certificate=None, *arguments):
         chain = self._house.certificates.chain(certificate) if transport == "dtls" else None
         server = CoapServer(chain, arguments)
+        self._running.append(server)
+        trust = self._trust() if chain else {}
+        return {"host": _HOST, "port": server.port, "missing": server.missing, **trust}
+
+    def _nginx(self, certificate=None):
+        chain = self._house.certificates.chain(certificate) if certificate else None
+        server = Nginx(self._house.folder, chain)
         self._running.append(server)
         trust = self._trust() if chain else {}
         return {"host": _HOST, "port": server.port, "missing": server.missing, **trust}
