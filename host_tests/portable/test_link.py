@@ -3,6 +3,8 @@
 The session here is scripted: it plays the cloud's part of the contract in DESIGN, step by step.
 """
 
+import io
+
 import check
 from signet import clock
 from signet import link as link_module
@@ -275,6 +277,27 @@ def test_a_passing_trouble_of_the_cloud_keeps_the_report_and_waits():
     assert len(link.outbox) == 2 and not link.outbox.dead
     assert link.flush(3000)
     assert [key for key, _ in session.sent] == [1, 2, 1] and link.handed_over == 2
+
+
+def test_the_log_says_for_how_long_a_throttled_report_waits():
+    session = _Session(events=[None, ("failed", 1, Throttled("code 40000")), None, None])
+    link = _link(session)
+    link.report({"t": 1})
+    for _ in range(3):
+        link.poll()
+    assert "report 1: code 40000; sent again in 20 s" in link.lines
+    assert 19_000 < link._next_submit.remaining_ms() <= 20_000
+
+
+def test_a_file_is_a_report_where_the_session_takes_it():
+    file = io.BytesIO(b"x")
+    session = _Session()
+    for takes, deep_sleep, topic in ((False, False, "t"), (True, True, "t"), (True, False, None)):
+        session.takes_files = takes
+        check.raises(ValueError, _link(session, deep_sleep=deep_sleep).report, file, topic)
+    session.takes_files = True
+    link = _link(session)
+    assert link.report(file, "t") == 1 and link.outbox.after(0)[1].values is file
 
 
 def test_a_report_that_does_not_fit_into_memory_does_not_stop_the_others():
