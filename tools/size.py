@@ -37,7 +37,7 @@ class Device(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example "alibaba coaps": as the twin names its ways in."""
+        """For example "alibaba https": as the twin names its ways in."""
         return f"{self.cloud} {self.way}{'s' if self.tls else ''}"
 
     @property
