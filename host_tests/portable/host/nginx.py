@@ -9,6 +9,7 @@
     /closes             does, after the third request of a connection, and says that it will
     /idle               does, and closes a connection that is idle for 50 ms
     /unanswered         does for a connection's first request, and closes at any other
+    /never              closes without a word
     /small              does, and takes no more than 1000 bytes: else 413 at once
     /moved              301 to /counted
     /seen/...           says what it has understood: method, path, Host, X-Thing, Content-Length
@@ -89,6 +90,9 @@ http {{
         return 444;
       }}
       return 200 "$connection $connection_requests";
+    }}
+    location = /never {{
+      return 444;
     }}
     location = /small {{
       client_max_body_size 1000;
