@@ -32,7 +32,7 @@ BODY = (
 CODE = b'{"code":0,'
 ADDRESS = "127.0.0.1"
 STEP = 64  # bytes; how finely `_room` looks
-MOST = 32_768
+MOST = 10_240
 
 
 class _NoDelay:
@@ -115,7 +115,7 @@ def _fits(work, room):
     size = 4096
     while size:
         try:
-            rest = (rest, bytearray(size))
+            rest = [rest, bytearray(size)]
         except MemoryError:
             size //= 2
     del place
@@ -123,9 +123,12 @@ def _fits(work, room):
     free = gc.mem_free()
     try:
         work()
-        return free
     except Exception:  # each has its own way to say it
-        return 0
+        free = 0
+    while rest:  # link by link: the collector may still find a pointer to the first
+        link, rest = rest, rest[0]
+        link[:] = ()
+    return free
 
 
 def _room(work):
