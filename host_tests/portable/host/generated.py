@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from host_tests.portable.host import h11_judge, replies
+
 _HASHES = ("md5", "sha1", "sha256")
 
 
@@ -20,7 +22,8 @@ def write(folder: Path) -> None:
     (folder / "hmac-generated.json").write_text(json.dumps(list(_hmacs())))
     (folder / "aes-generated.json").write_text(json.dumps(list(_aes_messages())))
     # Not as ASCII: MicroPython's json does not put surrogate pairs together.
-    for name, records in (("coap", _coap_messages()), ("cbor", _cbor_values())):
+    generated = (("coap", _coap_messages()), ("cbor", _cbor_values()), ("http", _http_replies()))
+    for name, records in generated:
         lines = (json.dumps(record, ensure_ascii=False) for record in records)
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -90,6 +93,24 @@ def _coap_messages() -> Iterator[list[Any]]:
             order,
             message.payload.hex(),
         ]
+
+
+def _http_replies() -> Iterator[list[Any]]:
+    """Replies, one in four undamaged: bytes, where to cut them, and what h11 reads.
+
+    That is outcome, status, wanted headers, body, keep_alive: h11_judge.Verdict.
+    """
+    source = random.Random(9112)  # RFC 9112
+    for turn in range(2000):
+        tape = replies.Tape(source.randbytes(300))
+        data = replies.reply(tape)
+        if turn % 4:
+            data = replies.damaged(tape, data)
+        verdict, *others = h11_judge.readings(data, replies.WANTED)
+        if not others:
+            outcome, status, headers, body, keep_alive = verdict
+            cuts = replies.cuts(tape, len(data))
+            yield [data.hex(), cuts, outcome, status, dict(headers), body.hex(), keep_alive]
 
 
 def _cbor_values() -> Iterator[list[str]]:

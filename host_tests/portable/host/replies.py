@@ -1,0 +1,255 @@
+"""Which replies does an HTTP server send, whole and damaged?  RFC 9112's grammar, from a tape.
+
+A tape is bytes that decide: hypothesis searches among them, a seed replays them. Zeros choose the
+plainest, so a failure that hypothesis has made small is a plain reply with one oddity.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+WANTED = ("retry-after", "x-commandid", "content-type")
+
+_T = TypeVar("_T")
+_STATUS = (b"200", b"200", b"401", b"503", b"204", b"304", b"429", b"600", b"999")
+_ODD_STATUS = (b"101", b"100", b"099", b"000", b"20", b"2000", b"2O0", b"-20", b" 200", b"")
+_VERSIONS = (b"HTTP/1.1",) * 8 + (b"HTTP/1.0",) * 3 + (b"HTTP/1.2",)
+_ODD_VERSIONS = (b"HTTP/2.0", b"HTTP/0.9", b"http/1.1", b"HTTP/1.10", b"HTTP/11", b"HTTP/1,1", b"")
+_REASONS = (b" OK", b" ", b"", b" Not Found", b" \xe6\xb0\xb4", b" a\tb", b"  two  ", b" \x01\x7f")
+_INTERIM = (b"100", b"102", b"103", b"199")
+_NAMES = (
+    *(b"Retry-After", b"X-commandId", b"Content-Type", b"Date", b"Server", b"Connection"),
+    *(
+        b"retry-after",
+        b"CONTENT-TYPE",
+        b"X!#$%&'*+-.^_`|~9z",
+        b"Retry-After-",
+        b"ETag",
+        b"Upgrade",
+    ),
+)
+_VALUES = (
+    *(b"120", b"text/plain; charset=utf-8", b"", b"a", b"a  b", b'"a,b", c', b"a:b", b"0"),
+    *(
+        b"close",
+        b"Keep-Alive",
+        b"keep-alive, CLOSE",
+        b"not-close",
+        b"\xc3\xa9",
+        b"\xff",
+        b"a\x01b",
+    ),
+)
+_SPACES = (b" ", b" ", b" ", b"", b"  ", b"\t", b" \t ")
+_CODINGS = (b"chunked", b"Chunked", b"CHUNKED")
+_ODD_CODINGS = (
+    b"gzip",
+    b"identity",
+    b"gzip, chunked",
+    b"chunked, chunked",
+    b"",
+    b"xchunked",
+    b'"chunked"',
+)
+_ODD_LENGTHS = (
+    *(
+        b"-1",
+        b"+5",
+        b"5 5",
+        b"5,5",
+        b"5, 6",
+        b"0x5",
+        b"5.0",
+        b"",
+        b",",
+        b"5,",
+        b"\xb2",
+        b"05",
+        b"_5",
+        b"5_0",
+    ),
+    *(b"99999999999999999999", b"999999999999999999999", b"4294967296", b"2147483648", b"five"),
+)
+_EXTENSIONS = (
+    b"",
+    b"",
+    b";a",
+    b";a=b",
+    b';a="b;c"',
+    b" ",
+    b"\t",
+    b" ;a",
+    b"; a = b",
+    b"x",
+    b";\xff",
+)
+_SIZES = (b"%x", b"%x", b"%X", b"0%x", b"0000%x", b"+%x", b"0x%x", b"-%x", b" %x", b"_%x", b"")
+_INSERTED = (
+    *(b"\r", b"\n", b"\r\n", b" ", b"\t", b"\0", b":", b",", b"0", b"5", b";", b"\x0b", b"\x0c"),
+    *(b"\x80", b"\r\n ", b"\r\n\r\n", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n"),
+)
+
+
+class Tape:
+    """Takes decisions from bytes, zeros when they are used up."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = iter(data)
+
+    def below(self, limit: int) -> int:
+        """A number below `limit`, which is 1 to 65536."""
+        number = next(self._data, 0)
+        if limit > 128:
+            return (number * 256 + next(self._data, 0)) * limit >> 16
+        return number * limit >> 8
+
+    def pick(self, values: Sequence[_T]) -> _T:
+        """One of them, the first ones when the tape has run out."""
+        return values[self.below(len(values))]
+
+    def one_in(self, count: int) -> bool:
+        """True for one of `count`."""
+        return self.below(count) == count - 1
+
+
+def reply(tape: Tape) -> bytes:
+    """Interim replies, a head and a body: right for the most part, a few oddities beside."""
+    end = b"\n" if tape.one_in(8) else b"\r\n"
+    framing, body = tape.pick(_FRAMINGS)(tape, end)
+    interim = b""
+    while tape.one_in(6):
+        fields = _fields(tape, end) if tape.one_in(3) else b""
+        interim += b"HTTP/1.1 " + tape.pick(_INTERIM) + b" Wait" + end + fields + end
+    version = tape.pick(_ODD_VERSIONS if tape.one_in(24) else _VERSIONS)
+    status = tape.pick(_ODD_STATUS if tape.one_in(24) else _STATUS)
+    first = version + b" " + status + tape.pick(_REASONS) + end
+    before, after = _fields(tape, end), _fields(tape, end)
+    rest = b"HTTP/1.1 200 OK\r\n" if tape.one_in(12) else b""
+    return interim + first + before + framing + after + end + body + rest
+
+
+def _fields(tape: Tape, end: bytes) -> bytes:
+    fields = b""
+    for _ in range(tape.below(4)):
+        value = tape.pick(_VALUES)
+        if tape.one_in(8):
+            value += end + tape.pick((b" ", b"\t", b"  ")) + tape.pick(_VALUES)
+        fields += _field(tape, tape.pick(_NAMES), value, end)
+    return fields
+
+
+def _field(tape: Tape, name: bytes, value: bytes, end: bytes) -> bytes:
+    colon = b" :" if tape.one_in(64) else b":"
+    return name + colon + tape.pick(_SPACES) + value + tape.pick(_SPACES[3:]) + end
+
+
+def _length(tape: Tape, end: bytes) -> tuple[bytes, bytes]:
+    body = _text(tape, 60)
+    name = tape.pick((b"Content-Length", b"content-length", b"CONTENT-LENGTH"))
+    fields = _field(tape, name, b"%d" % len(body), end)
+    if tape.one_in(8):
+        fields += _field(tape, name, b"%d" % (len(body) + tape.below(2)), end)
+    return fields, body
+
+
+def _odd_length(tape: Tape, end: bytes) -> tuple[bytes, bytes]:
+    return _field(tape, b"Content-Length", tape.pick(_ODD_LENGTHS), end), b"Hello"
+
+
+def _chunked(tape: Tape, end: bytes) -> tuple[bytes, bytes]:
+    body = b""
+    for _ in range(tape.below(4)):
+        body += _chunk(tape, _text(tape, 40) or b"a")
+    body += tape.pick((b"0", b"0", b"000", b"0;a=b")) + b"\r\n"
+    trailers = _fields(tape, end) if tape.one_in(4) else b""
+    fields = _field(tape, b"Transfer-Encoding", tape.pick(_CODINGS), end)
+    return fields, body + trailers + end
+
+
+def _chunk(tape: Tape, data: bytes) -> bytes:
+    size, extension = b"%x", b""
+    if tape.one_in(6):
+        size, extension = tape.pick(_SIZES), tape.pick(_EXTENSIONS)
+    end = b"\n" if tape.one_in(24) else b"\r\n"
+    return (size % len(data) if b"%" in size else size) + extension + end + data + b"\r\n"
+
+
+def _odd_coding(tape: Tape, end: bytes) -> tuple[bytes, bytes]:
+    _, body = _chunked(tape, end)
+    return _field(tape, b"Transfer-Encoding", tape.pick(_ODD_CODINGS), end), body
+
+
+def _both(tape: Tape, end: bytes) -> tuple[bytes, bytes]:
+    length, _ = tape.pick((_length, _odd_length))(tape, end)
+    coding, body = tape.pick((_chunked, _chunked, _odd_coding))(tape, end)
+    return (length + coding, body) if tape.below(2) else (coding + length, body)
+
+
+def _until_close(tape: Tape, _end: bytes) -> tuple[bytes, bytes]:
+    return b"", _text(tape, 60)
+
+
+_FRAMINGS = (
+    *(*(_length,) * 9, *(_chunked,) * 9, *(_until_close,) * 2, _both, _odd_length, _odd_coding),
+)
+
+
+def _text(tape: Tape, size: int) -> bytes:
+    return (tape.pick((b"{}", b"Hello ", b"\r\n", b"\0\xff", b"0\r\n\r\n")) * size)[
+        : tape.below(size)
+    ]
+
+
+def damaged(tape: Tape, data: bytes) -> bytes:
+    """The same with one to three mistakes, most of them where the tape says, in the head."""
+    for _ in range(1 + tape.below(3)):
+        head = data.find(b"\r\n\r\n") + 4
+        limit = head if 4 < head < len(data) and tape.below(3) else len(data)
+        place = tape.below(limit) if limit else 0
+        data = tape.pick(_DAMAGES)(tape, data, place)
+    return data
+
+
+def _cut(_tape: Tape, data: bytes, place: int) -> bytes:
+    return data[:place]
+
+
+def _removed(tape: Tape, data: bytes, place: int) -> bytes:
+    return data[:place] + data[place + 1 + tape.below(4) :]
+
+
+def _inserted(tape: Tape, data: bytes, place: int) -> bytes:
+    return data[:place] + tape.pick(_INSERTED) + data[place:]
+
+
+def _flipped(tape: Tape, data: bytes, place: int) -> bytes:
+    return (
+        data[:place]
+        + bytes(byte ^ 1 << tape.below(8) for byte in data[place : place + 1])
+        + data[place + 1 :]
+    )
+
+
+def _replaced(tape: Tape, data: bytes, place: int) -> bytes:
+    return data[:place] + bytes((tape.below(256),)) + data[place + 1 :]
+
+
+def _doubled(tape: Tape, data: bytes, place: int) -> bytes:
+    return data[:place] + data[place : place + 1 + tape.below(40)] + data[place:]
+
+
+def _line_doubled(_tape: Tape, data: bytes, place: int) -> bytes:
+    start, after = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place) + 1
+    return data[:after] + data[start:after] + data[after:]
+
+
+_DAMAGES = (_cut, _removed, _inserted, _inserted, _flipped, _replaced, _doubled, _line_doubled)
+
+
+def cuts(tape: Tape, size: int) -> list[int]:
+    """Where to cut a reply of `size` bytes into the pieces in which it comes."""
+    how = tape.below(4)
+    if how == 0 or size < 2:
+        return []
+    if how == 1:
+        return list(range(1, size))
+    return sorted({1 + tape.below(size - 1) for _ in range(1 + tape.below(6))})
