@@ -17,6 +17,7 @@ from tools.twin.clouds.alibaba import Alibaba
 from tools.twin.clouds.alibaba_coap import AlibabaCoap
 from tools.twin.clouds.alibaba_options import Endpoint, Request
 from tools.twin.clouds.alibaba_token import Tokens
+from tools.twin.clouds.alibaba_uplink import Uplink
 from tools.twin.store import Store
 
 
@@ -60,7 +61,7 @@ def _rules(door: dict[str, Any]) -> Callable[..., str]:
     """The code that a request to no path with these options gets, without a server."""
     endpoint = Endpoint(door["tls"], door["address"], door["port"])
     store = cast("Store", None)
-    rules = AlibabaCoap(Alibaba(store), Tokens(1.0), lambda *_: None, lambda _: False)
+    rules = AlibabaCoap(Uplink(Alibaba(store)), Tokens(1.0), lambda *_: None, lambda _: False)
     return lambda *options: rules.answer(Request(2, list(options), b"", "peer"), endpoint).code
 
 

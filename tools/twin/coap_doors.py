@@ -5,17 +5,17 @@ network is always there, so that a running twin's can be made worse.
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tools.twin import dtls, listeners, lossy
-from tools.twin.clouds.alibaba import Alibaba
 from tools.twin.clouds.alibaba_coap import AlibabaCoap
 from tools.twin.clouds.alibaba_options import Endpoint
 from tools.twin.clouds.alibaba_token import Tokens
+from tools.twin.clouds.alibaba_uplink import Uplink
 from tools.twin.coap import Server
-from tools.twin.control import Fault
+from tools.twin.control import Fault, quickly
 from tools.twin.hub import Hub
 from tools.twin.listeners import Door
 from tools.twin.lossy import Losses
@@ -25,17 +25,16 @@ from tools.ui import UserError
 class CoapDoors:
     """Alibaba's CoAP ports of one twin.
 
-    certificate: PEM file with key and certificate. life_s: how long a token is good.
+    certificate: PEM file with key and certificate. tokens: those of these ports.
     """
 
-    def __init__(self, hub: Hub, certificate: Path, losses: Losses, life_s: float) -> None:
+    def __init__(
+        self, hub: Hub, certificate: Path, losses: Losses, tokens: Tokens, uplink: Uplink
+    ) -> None:
         self._hub = hub
         self._certificate = certificate
         self._losses = losses
-        self._tokens = Tokens(life_s)
-        cloud = hub.clouds["alibaba"]
-        assert isinstance(cloud, Alibaba)
-        self._rules = AlibabaCoap(cloud, self._tokens, self._report, hub.swallowed)
+        self._rules = AlibabaCoap(uplink, tokens, self._report, hub.swallowed)
         self._servers: list[Server] = []
         self._terminators: list[dtls.Terminator] = []
         self._networks: dict[str, lossy.Proxy] = {}
@@ -85,10 +84,8 @@ class CoapDoors:
     def faults(self) -> dict[str, Fault]:
         """What control requests may break."""
         return {
-            "expire_tokens": _quickly(lambda _: self._tokens.expire()),
-            "forget_tokens": _quickly(lambda _: self._tokens.forget()),
-            "restart_dtls": _quickly(lambda _: self._restart_dtls()),
-            "set_losses": _quickly(self._set_losses),
+            "restart_dtls": quickly(lambda _: self._restart_dtls()),
+            "set_losses": quickly(self._set_losses),
         }
 
     def _restart_dtls(self) -> None:
@@ -111,10 +108,3 @@ class CoapDoors:
 
 def _free() -> socket.socket:
     return listeners.bind(socket.SOCK_DGRAM, "127.0.0.1", 0)
-
-
-def _quickly(act: Callable[[Mapping[str, Any]], None]) -> Fault:
-    async def fault(request: Mapping[str, Any]) -> None:
-        act(request)
-
-    return fault

@@ -49,7 +49,7 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         typer.Option(
             metavar="DOOR=PORT",
             help=f"Port of a door; 0 takes a free one. Can be repeated. Default: {_USUAL}; each a"
-            " free one when that is taken.",
+            " free one when that is taken or not permitted.",
         ),
     ] = None,
     loss: Annotated[
@@ -72,8 +72,12 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         int, typer.Option(help="Of the random numbers for all that: the same run again.")
     ] = 0,
     token_life: Annotated[
-        float, typer.Option(min=0, help="CoAP: for how many seconds a token is good.")
+        float, typer.Option(min=0, help="CoAP, HTTPS: for how many seconds a token is good.")
     ] = TOKEN_LIFE_S,
+    http_rate: Annotated[
+        float,
+        typer.Option(min=0, help="HTTPS: requests taken per second and device. 0: any number."),
+    ] = 0.0,
 ) -> None:
     """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
     if context.invoked_subcommand is not None:
@@ -88,7 +92,7 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
-    options = Options(state, ready_file, _ports(port or []), losses, token_life)
+    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate)
     asyncio.run(Twin(options, print_event).run(lambda ready: print_ready(ready, state)))
 
 
@@ -145,7 +149,10 @@ def command(
 @app.command()
 def config(
     cloud: Annotated[str, typer.Argument(help="enos, alibaba or watson.")],
-    way: Annotated[str, typer.Option(help="mqtt, coap, or coaps (CoAP over DTLS).")] = "mqtt",
+    way: Annotated[
+        str,
+        typer.Option(help="mqtt; coap or coaps (CoAP over DTLS); https, or http without TLS."),
+    ] = "mqtt",
     tls: Annotated[bool, typer.Option("--tls", help="MQTT: for the port with TLS.")] = False,
     state: State = DEFAULT_STATE,
 ) -> None:
@@ -160,7 +167,7 @@ def config(
     if way not in ways:
         raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
     if tls and not ways[way]["tls"]:
-        raise UserError(f"--tls is for MQTT; CoAP over DTLS is --way {way}s")
+        raise UserError(f"--tls is for MQTT; use --way {way}s")
     print(json.dumps(device_config(ready, cloud, way), indent=2))
     if ways[way]["tls"]:
         ca = shlex.quote(ready["ca_file"])

@@ -7,11 +7,16 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   most 1000; ask again with the last id for more.
 - {"do": "datagrams"}: {"datagrams": {DOOR: {"up": counts, "down": counts}}} of the CoAP doors; see
   `lossy.Proxy`.
+- {"do": "http"}: {"http": {CLOUD: {"connections": n, "requests": n}}} of the HTTPS services.
 - {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
   drop_connections ("cloud"? for one cloud's alone); swallow_replies, swallow_pubacks,
   swallow_coap_replies, fail_auth or answer_4_02 ("n": how many, default 1; the latter answers
   CoAP reports 4.02 as libcoap does, unstored); expire_tokens, forget_tokens, restart_dtls;
-  set_losses (the fields of `lossy.Losses`; those left out are 0).
+  set_losses (the fields of `lossy.Losses`; those left out are 0);
+  answer_http (the fields of `http_faults.Answer`): requests get this answer, nothing is stored;
+  misbehave_http (the fields of `http_faults.Misbehaviour`; `http_broken` has what each does):
+  requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?) is
+  misbehave_http "silent"; spell_info ("name"): the name of Alibaba's "info" from now on.
 
 Errors come back as {"error": text}.
 """
@@ -33,19 +38,28 @@ _LINE_LIMIT = 1 << 20
 _REPLY_TIMEOUT_S = 10.0
 
 
-Datagrams = Callable[[], Mapping[str, Any]]
-"""Gives what passed the CoAP doors."""
+Counts = Mapping[str, Callable[[], Mapping[str, Any]]]
+"""Gives what passed the doors, by what a request asks to "do"."""
+
+
+def quickly(act: Callable[[Mapping[str, Any]], None]) -> Fault:
+    """The fault that is done at once."""
+
+    async def fault(request: Mapping[str, Any]) -> None:
+        act(request)
+
+    return fault
 
 
 async def serve(
-    hub: Hub, path: Path, faults: Mapping[str, Fault], datagrams: Datagrams
+    hub: Hub, path: Path, faults: Mapping[str, Fault], counts: Counts
 ) -> asyncio.Server:
     """Answer requests on the socket `path`, whose folder must be private."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                answer = await _answer(hub, faults, datagrams, line)
+                answer = await _answer(hub, faults, counts, line)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError, asyncio.CancelledError):
@@ -57,7 +71,7 @@ async def serve(
 
 
 async def _answer(
-    hub: Hub, faults: Mapping[str, Fault], datagrams: Datagrams, line: bytes
+    hub: Hub, faults: Mapping[str, Fault], counts: Counts, line: bytes
 ) -> dict[str, Any]:
     try:
         request = json.loads(line)
@@ -73,8 +87,8 @@ async def _answer(
         if what == "messages":
             after = int(request.get("after", 0))
             return {"messages": hub.store.messages(request.get("cloud"), after)}
-        if what == "datagrams":
-            return {"datagrams": datagrams()}
+        if what in counts:
+            return {what: counts[what]()}
         if what == "fault":
             await faults[request["fault"]](request)
             return {"done": True}

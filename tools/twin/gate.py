@@ -2,6 +2,7 @@
 
 The gate checks its CONNECT by the cloud's rules, opens its counterpart in the broker and carries
 packets both ways until one side ends; what becomes of each packet is in tools.twin.traffic.
+A connection that begins as HTTP does is handed over where its port speaks that, too.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import contextlib
 from tools.twin import packets
 from tools.twin.clouds.base import Client, Cloud, RefusedError, Way
 from tools.twin.clouds.connack import CONNACK
+from tools.twin.http import Service
 from tools.twin.hub import Hub, Session
 from tools.twin.packets import (
     Decoder,
@@ -24,11 +26,15 @@ _CONNECT_TIMEOUT_S = 20.0
 _BROKER_TIMEOUT_S = 5.0
 _CONNECT_LIMIT = 5 * 65537 + 10  # section 3.1: five fields of at most 65535 bytes
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
+_ALL = 1 << 24  # more than a reader holds: what is handed over leaves nothing behind
 _PUSH_ID = 65535  # packet id of the gate's own SUBSCRIBE, done before the device may use it
 
 
 class Connection:
-    """One device's connection and its counterpart to the broker."""
+    """One device's connection and its counterpart to the broker.
+
+    mqtt: whether its port speaks MQTT. http: what serves HTTP there, None where nothing does.
+    """
 
     def __init__(
         self,
@@ -37,12 +43,17 @@ class Connection:
         way: Way,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        *,
+        mqtt: bool = True,
+        http: Service | None = None,
     ) -> None:
         self._hub = hub
         self._cloud = cloud
         self._way = way
         self._reader = reader
         self._writer = writer
+        self._mqtt = mqtt
+        self._http = http
         self._label = way.peer
         self.cloud_name = cloud.name
         self._client: Client | None = None
@@ -107,7 +118,12 @@ class Connection:
         self._report("refused", f"CONNACK {refused.code}: {refused}")
 
     async def _serve(self) -> None:
-        connect = await self._read_connect()
+        first = await self._first_bytes()
+        if self._http is not None and (not self._mqtt or _begins_http(first[0])):
+            await self._http.serve(self._way, self._reader, self._writer, first)
+            return
+        _check_first_byte(first[0])
+        connect = await self._read_connect(first)
         client = self._cloud.login(connect, self._way)
         client.client_id = connect.client_id
         self._label = client.device.label
@@ -186,19 +202,24 @@ class Connection:
         if message is not None:
             self._hub.platform.publish(message)
 
-    async def _read_connect(self) -> packets.Connect:
-        begun = False
+    async def _first_bytes(self) -> bytes:
+        wanted = "a CONNECT" if self._mqtt else "a request"
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                while True:
+                data = await self._reader.read(_ALL)
+        except TimeoutError:
+            raise ClosedError(f"not {wanted} within {_CONNECT_TIMEOUT_S:g} s") from None
+        if not data:
+            raise ClosedError(f"left without {wanted}")
+        return data
+
+    async def _read_connect(self, data: bytes) -> packets.Connect:
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                while not (found := self._decoder.feed(data)):
                     data = await self._reader.read(65536)
                     if not data:
                         raise ClosedError("left without a CONNECT")
-                    if not begun:
-                        _check_first_byte(data[0])
-                    begun = True
-                    if found := self._decoder.feed(data):
-                        break
         except TimeoutError:
             raise ClosedError(f"no CONNECT within {_CONNECT_TIMEOUT_S:g} s") from None
         first, *self._queue = found
@@ -322,6 +343,11 @@ class Connection:
             for packet in self._broker_decoder.feed(data):
                 self._traffic.from_broker(packet)
             await self._writer.drain()
+
+
+def _begins_http(first: int) -> bool:
+    """A request begins with the letters of its method (RFC 9112, section 3)."""
+    return chr(first).isalpha() and first < 128
 
 
 def _check_first_byte(first: int) -> None:

@@ -15,6 +15,7 @@ from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.base import BadCommandError, Client, Cloud
 from tools.twin.packets import Publish
 from tools.twin.platform import Platform
+from tools.twin.polls import Polls
 from tools.twin.store import Device, Store
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Hub:
         self.report = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
+        self.polls = Polls()
         self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0, "topics": 0}
         self.connections: set[Connection] = set()
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
@@ -109,6 +111,16 @@ class Hub:
         if future is not None and not future.done():
             future.set_result(body)
 
+    def offer(self, broker_topic: str, payload: bytes) -> bool | None:
+        """Keep a command for a device that fetches it by HTTP and has no session by MQTT.
+
+        returns: whether a request of the device waited for it; None when there is no such device.
+        """
+        reader = self.polls.reader(broker_topic)
+        if reader is None or reader in self.sessions:
+            return None
+        return self.polls.offer(reader, broker_topic, payload)
+
     def find(self, cloud: str, name: str | None) -> Device:
         """A registered device by name or label; without a name the one on line, or the first.
 
@@ -140,7 +152,7 @@ class Hub:
         """Send a command and wait for the device's reply where the cloud has one.
 
         returns: {"sent": True, "topic", "device"} and "reply" (the reply's JSON) where there is
-        one, or "queued": True when a durable session gets it later.
+        one, or "queued": True when a durable session, or a device by HTTP, gets it later.
         raises: NotDeliveredError.
         """
         target = self.find(cloud, device)
@@ -151,8 +163,11 @@ class Hub:
             raise NotDeliveredError(str(error)) from None
         topic = rules.broker_order(target, order.topic)
         session = self.sessions.get(rules.session_of(target))
-        self._check_listening(target, session, topic, order.topic)
         answer: dict[str, Any] = {"sent": True, "topic": order.topic, "device": target.label}
+        if (fetched := self.offer(topic, order.payload)) is not None:
+            self.platform.publish(Publish(topic, order.payload, qos=1))  # applications listen, too
+            return answer if fetched else answer | {"queued": True}
+        self._check_listening(target, session, topic, order.topic)
         waiting = (order.reply_topic or "", order.message_id or "")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[waiting] = future

@@ -1,7 +1,7 @@
 """On which addresses and ports do the clouds listen, and how does a connection get in?
 
 Each cloud has its own loopback address, so that all may use the real port numbers at once. A port
-that is taken is replaced by a free one.
+that is taken, or that this user may not have, is replaced by a free one.
 """
 
 import asyncio
@@ -16,16 +16,21 @@ from typing import Any
 from tools.pki.authority import Authority
 from tools.twin.clouds.base import Way
 from tools.twin.gate import Connection
+from tools.twin.http import Service
 from tools.twin.hub import Hub
 from tools.ui import UserError
 
 _HANDSHAKE_TIMEOUT_S = 15.0
 _BACKLOG = 100
+_NOT_PERMITTED = (errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One listener as documented. host: the name a device expects in the certificate (and SNI)."""
+    """One listener as documented. host: the name a device expects in the certificate (and SNI).
+
+    speaks: the protocols there, of TCP ports; their first byte tells which it is.
+    """
 
     cloud: str
     way: str
@@ -33,6 +38,7 @@ class Door:
     port: int
     tls: bool
     host: str
+    speaks: tuple[str, ...] = ("mqtt",)
 
     @property
     def key(self) -> str:
@@ -46,14 +52,19 @@ class Door:
         return socket.SOCK_DGRAM if coap else socket.SOCK_STREAM
 
 
+_HTTP = ("http",)
+_BOTH = ("mqtt", "http")
+
 DOORS = (
     Door("enos", "mqtt", "127.0.0.1", 11883, False, "mqtt.enos.test"),
     Door("alibaba", "mqtt", "127.0.0.2", 1883, False, "{product}.iot-as-mqtt.{region}"),
     Door("alibaba", "mqtts", "127.0.0.2", 8883, True, "{product}.iot-as-mqtt.{region}"),
+    Door("alibaba", "https", "127.0.0.2", 443, True, "iot-as-http.{region}", _HTTP),
     Door("alibaba", "coap", "127.0.0.2", 5682, False, "{product}.coap.{link}"),
     Door("alibaba", "coaps", "127.0.0.2", 5684, True, "{product}.coap.{link}"),
-    Door("watson", "mqtt", "127.0.0.3", 1883, False, "{product}.messaging.{domain}"),
-    Door("watson", "mqtts", "127.0.0.3", 8883, True, "{product}.messaging.{domain}"),
+    Door("watson", "mqtt", "127.0.0.3", 1883, False, "{product}.messaging.{domain}", _BOTH),
+    Door("watson", "mqtts", "127.0.0.3", 8883, True, "{product}.messaging.{domain}", _BOTH),
+    Door("watson", "https", "127.0.0.3", 443, True, "{product}.messaging.{domain}", _BOTH),
 )
 _REGION = "cn-shanghai.aliyuncs.com"
 _LINK = "cn-shanghai.link.aliyuncs.com"
@@ -65,9 +76,12 @@ _NAMES = (
     "mqtt.enos.test",
     f"*.iot-as-mqtt.{_REGION}",
     "*.mqtt.iothub.aliyuncs.com",
+    f"iot-as-http.{_REGION}",
+    "*.http.iothub.aliyuncs.com",
     f"*.coap.{_LINK}",
     "*.coap.iothub.aliyuncs.com",
     f"*.messaging.{_DOMAIN}",
+    f"*.{_DOMAIN}",
     "127.0.0.1",
     "127.0.0.2",
     "127.0.0.3",
@@ -100,7 +114,7 @@ def listen(door: Door, wanted: int | None) -> socket.socket:
     """A door's socket, bound, and listening where that is TCP.
 
     wanted: a port, 0 for a free one, None for the real one or a free one.
-    raises: UserError when a port that was asked for is taken.
+    raises: UserError when a port that was asked for is taken, or this user may not have it.
     """
     for address in (door.address, "127.0.0.1"):  # macOS has only the latter without root
         try:
@@ -111,6 +125,8 @@ def listen(door: Door, wanted: int | None) -> socket.socket:
             if wanted is None:
                 return bind(door.kind, address, 0)
             reason = error.strerror or str(error)
+            if error.errno in _NOT_PERMITTED:
+                reason += " (ports below 1024 often need root)"
             raise UserError(
                 f"cannot listen on {address}:{wanted} for {door.key}: {reason};"
                 " choose another port, or 0 for a free one"
@@ -134,9 +150,16 @@ def bind(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
 
 
 async def serve(
-    hub: Hub, door: Door, listener: socket.socket, context: ssl.SSLContext | None
+    hub: Hub,
+    door: Door,
+    listener: socket.socket,
+    context: ssl.SSLContext | None,
+    http: Service | None,
 ) -> asyncio.Server:
-    """Accept connections on a listening socket; `context` makes it a TLS door."""
+    """Accept connections on a listening socket.
+
+    context: makes it a TLS door. http: what serves HTTP, where the door speaks that.
+    """
     port = listener.getsockname()[1]
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -153,7 +176,8 @@ async def serve(
             secured = writer.get_extra_info("ssl_object")
             way.server_name = getattr(secured, "signet_server_name", None)
         with contextlib.suppress(asyncio.CancelledError):  # told to end: the twin stops
-            await Connection(hub, hub.clouds[door.cloud], way, reader, writer).run()
+            cloud, mqtt = hub.clouds[door.cloud], "mqtt" in door.speaks
+            await Connection(hub, cloud, way, reader, writer, mqtt=mqtt, http=http).run()
 
     return await asyncio.start_server(accept, sock=listener, limit=1 << 20)
 
@@ -165,7 +189,7 @@ _HINTS = {
     "CERTIFICATE_UNKNOWN": "the device refuses the certificate: does its server name fit?",
     "CERTIFICATE_EXPIRED": "the device believes the certificate expired: is its clock set?",
     "WRONG_VERSION_NUMBER": "no TLS: the device speaks plain MQTT to a TLS port",
-    "HTTP_REQUEST": "no TLS: the device speaks HTTP to an MQTT port",
+    "HTTP_REQUEST": "no TLS: the device speaks plain HTTP to a TLS port",
     "UNSUPPORTED_PROTOCOL": "the device's TLS is older than 1.2",
     "NO_SHARED_CIPHER": "no cipher suite in common (the twin has ECDSA P-256)",
 }

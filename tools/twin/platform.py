@@ -48,6 +48,11 @@ class Platform:
             self._on_lost()
         writer.close()
 
+    @property
+    def up(self) -> bool:
+        """Whether the broker can be reached."""
+        return self._writer is not None
+
     def publish(self, message: packets.Publish) -> bool:
         """Send a message to a topic of the broker; False while the broker is down."""
         if self._writer is None:

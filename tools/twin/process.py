@@ -106,7 +106,8 @@ class TwinProcess:
     def device_config(self, cloud: str, way: str = "mqtt") -> dict[str, Any]:
         """Returns what a device.json needs for the ready device of a cloud.
 
-        way: a way in of the ready file: "mqtt", "mqtts" for TLS, "coap", "coaps" for DTLS.
+        way: a way in of the ready file: "mqtt", "mqtts" for TLS, "coap", "coaps" for DTLS,
+        "http", "https".
         """
         return device_config(self.ready, cloud, way)
 
@@ -120,6 +121,11 @@ class TwinProcess:
         """Returns what passed each CoAP door: {"alibaba-coap": {"up": counts, "down": counts}}."""
         datagrams: dict[str, Any] = self.ask({"do": "datagrams"})["datagrams"]
         return datagrams
+
+    def http(self) -> dict[str, Any]:
+        """Returns what the HTTP services saw: {CLOUD: {"connections": n, "requests": n}}."""
+        counts: dict[str, Any] = self.ask({"do": "http"})["http"]
+        return counts
 
     def command(self, cloud: str, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Sends a command to the device on line; returns the twin's answer, with its "reply"."""

@@ -2,7 +2,8 @@
 
 {"pid", "ca_file", "control", "database", "clouds": {NAME: {"ways": {"mqtt": {"address", "port",
 "tls", "host"}, ...}, "device": identity, "application"?: identity}}}; "mqtts" is the way with TLS.
-"coap" (symmetric encryption) and "coaps" (DTLS) are Alibaba's over UDP.
+"coap" (symmetric encryption) and "coaps" (DTLS) are Alibaba's over UDP. "https" is Alibaba's and
+Watson's; "http" is Watson's on its port for MQTT without TLS.
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,6 @@ def device_config(ready: Mapping[str, Any], cloud: str, way: str = "mqtt") -> di
         "port": door["port"],
         "tls": door["tls"],
     }
-    if config["way"] == "mqtt":  # CoAP without DTLS encrypts by itself
+    if config["way"] != "coap":  # which without DTLS encrypts by itself
         config["insecure"] = not door["tls"]
     return {**config, **entry["device"]}

@@ -106,6 +106,8 @@ class Traffic:
             broker_topic, publish.payload, publish.qos, False, publish.dup, publish.packet_id
         )
         self._to_broker(onward.encode())
+        if self._client.device.kind == "application":
+            self._hub.offer(broker_topic, publish.payload)
         self._hub.answered(publish)
         if verdict.reply is not None and not self._hub.swallowed("replies"):
             topic = self._cloud.broker_down(self._client, verdict.reply.topic)

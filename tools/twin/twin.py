@@ -18,7 +18,11 @@ from tools.pki.authority import Authority
 from tools.twin import control, listeners
 from tools.twin.broker import Broker
 from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.alibaba import Alibaba
+from tools.twin.clouds.alibaba_token import Tokens
+from tools.twin.clouds.alibaba_uplink import Uplink
 from tools.twin.coap_doors import CoapDoors
+from tools.twin.http_doors import HttpDoors
 from tools.twin.hub import Hub, Report
 from tools.twin.lossy import Losses
 from tools.twin.ready import RUNNING
@@ -26,7 +30,7 @@ from tools.twin.store import Device, Store
 from tools.ui import UserError
 
 TOKEN_LIFE_S = 7 * 24 * 3600.0
-"""How long Alibaba Cloud says that a CoAP token is good."""
+"""How long Alibaba Cloud says that a token of CoAP or HTTPS is good."""
 
 _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
 
@@ -37,7 +41,8 @@ class Options:
 
     state: folder of CA, registry and messages. ready_file: written once every listener accepts.
     ports: by `Door.key`; 0 is a free port, an absent key the real port or a free one.
-    losses: of the network in front of the CoAP doors. token_life_s: of Alibaba's CoAP tokens.
+    losses: of the network in front of the CoAP doors. token_life_s: of Alibaba's tokens.
+    http_per_s: how many HTTP requests of a device are taken per second; 0 is any number.
     """
 
     state: Path
@@ -45,6 +50,7 @@ class Options:
     ports: Mapping[str, int] = field(default_factory=dict)
     losses: Losses = field(default_factory=Losses)
     token_life_s: float = TOKEN_LIFE_S
+    http_per_s: float = 0.0
 
 
 class Twin:
@@ -102,7 +108,7 @@ class Twin:
         hosts = [listeners.host(door, products[door.cloud]) for door in listeners.DOORS]
         certificate = listeners.certificate(authority, hosts, folder)
         context = listeners.server_context(certificate)
-        coap = CoapDoors(hub, certificate, self._options.losses, self._options.token_life_s)
+        coap, http, token_faults = self._doors(hub, certificate)
         stack.push_async_callback(coap.close)
         clouds: dict[str, Any] = {}
         for door, host in zip(listeners.DOORS, hosts, strict=True):
@@ -113,19 +119,27 @@ class Twin:
                 await coap.open(door, listener)
             else:
                 secured = context if door.tls else None
-                server = await listeners.serve(hub, door, listener, secured)
+                service = http.services[door.cloud] if "http" in door.speaks else None
+                server = await listeners.serve(hub, door, listener, secured, service)
                 stack.callback(server.close)
             if wanted is None and port != door.port:
-                text = f"port {door.port} of {address} is taken; it is at port {port} this time"
+                text = (
+                    f"port {door.port} of {address} is taken or not permitted;"
+                    f" it is at port {port} this time"
+                )
                 self._report("twin", door.key, "moved", text)
             way = {"address": address, "port": port, "tls": door.tls, "host": host}
-            clouds.setdefault(door.cloud, {"ways": {}})["ways"][door.way] = way
+            ways = clouds.setdefault(door.cloud, {"ways": {}})["ways"]
+            ways[door.way] = way
+            if "http" in door.speaks and not door.tls:
+                ways["http"] = way
         stack.push_async_callback(self._end_connections, "the twin stops")
         for device in devices:
             clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
         path = folder / "control.sock"
-        faults = {**self._faults(), **coap.faults()}
-        server = await control.serve(hub, path, faults, coap.datagrams)
+        faults = {**self._faults(), **token_faults, **coap.faults(), **http.faults()}
+        counts = {"datagrams": coap.datagrams, "http": http.counts}
+        server = await control.serve(hub, path, faults, counts)
         stack.callback(server.close)
         return {
             "pid": os.getpid(),
@@ -134,6 +148,30 @@ class Twin:
             "database": str(store.path.resolve()),
             "clouds": clouds,
         }
+
+    def _doors(
+        self, hub: Hub, certificate: Path
+    ) -> tuple[CoapDoors, HttpDoors, dict[str, control.Fault]]:
+        """CoAP's and HTTP's ways in, and the faults of the tokens that both give out."""
+        cloud = hub.clouds["alibaba"]
+        assert isinstance(cloud, Alibaba)
+        uplink = Uplink(cloud)
+        options = self._options
+        # Each way has tokens of its own: one of CoAP is unknown to HTTPS.
+        of_coap, of_http = Tokens(options.token_life_s), Tokens(options.token_life_s)
+        coap = CoapDoors(hub, certificate, options.losses, of_coap, uplink)
+        http = HttpDoors(hub, of_http, uplink, options.http_per_s)
+
+        def expire(_request: Mapping[str, Any]) -> None:
+            of_coap.expire()
+            of_http.expire()
+
+        def forget(_request: Mapping[str, Any]) -> None:
+            of_coap.forget()
+            of_http.forget()
+
+        faults = {"expire_tokens": expire, "forget_tokens": forget}
+        return coap, http, {name: control.quickly(act) for name, act in faults.items()}
 
     async def _end_connections(self, reason: str, cloud: str | None = None) -> None:
         ending = [c for c in self._hub.connections if cloud in (None, c.cloud_name)]

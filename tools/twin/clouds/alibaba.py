@@ -62,7 +62,7 @@ class Alibaba(Cloud):
     max_payload = 256 * 1024  # the C SDK caps packets at 256 KB
     max_qos = 1  # doc-detail 30540: no QoS 2, no will, no retained messages
     takes_wills = False
-    offline_hint = " by MQTT, and to a device that speaks CoAP nothing comes down"
+    offline_hint = " by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down"
     publish_rules: ClassVar[Rules] = {"device": _OWN}
     subscribe_rules: ClassVar[Rules] = {"device": _OWN}
     ready = (("device", "a1SignetPk", "board-1"),)

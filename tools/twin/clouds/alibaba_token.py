@@ -1,7 +1,8 @@
-"""What does a token of Alibaba's CoAP server stand for: device, expiry, key, seqs?
+"""What does a token of Alibaba's CoAP or HTTPS server stand for: device, expiry, key, seqs?
 
-Source: Alibaba Cloud, "Establish communication over the CoAP protocol"; the session key as the
-vendor's Java sample and C SDKs make it (help.aliyun.com document 57697).
+Source: Alibaba Cloud, "Establish communication over the CoAP protocol" and "Establish connections
+over HTTP"; the session key as the vendor's Java sample and C SDKs make it (help.aliyun.com
+document 57697).
 """
 
 import hashlib
@@ -18,7 +19,14 @@ _PER_DEVICE = 16  # more valid tokens than this no device needs; the oldest goes
 
 
 class TokenError(Exception):
-    """The token, or what was encrypted under it, is not good; the text says why."""
+    """The token, or what was encrypted under it, is not good; the text says why.
+
+    kind: "missing", "unknown" or "expired" of a token that `Tokens.find` did not find.
+    """
+
+    def __init__(self, reason: str, kind: str = "") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 def session_key(secret: str, random: str) -> bytes:
@@ -30,7 +38,7 @@ def session_key(secret: str, random: str) -> bytes:
 class Token:
     """One login of a device.
 
-    tls: it came in over DTLS, where nothing is encrypted again. separate: ackMode 1.
+    tls: it came in over DTLS or HTTPS, where nothing is encrypted again. separate: ackMode 1.
     random, seq_offset: as /auth answered them; used: the seqs that have come since.
     """
 
@@ -81,7 +89,9 @@ class Tokens:
         self.life_s = life_s
         self._tokens: dict[str, Token] = {}
 
-    def give(self, product: str, name: str, secret: str, *, tls: bool, separate: bool) -> Token:
+    def give(
+        self, product: str, name: str, secret: str, *, tls: bool, separate: bool = False
+    ) -> Token:
         """A new token for a device that proved who it is."""
         expires_s = time.monotonic() + self.life_s
         if tls:
@@ -100,17 +110,17 @@ class Tokens:
         self._tokens[token.text] = token
         return token
 
-    def find(self, option: bytes | None, tls: bool) -> Token:
-        """The token that option 2088 names. raises: TokenError."""
-        if option is None:
-            raise TokenError("option 2088 (token) is missing")
-        token = self._tokens.get(option.decode("utf-8", "replace"))
+    def find(self, text: str | None, tls: bool) -> Token:
+        """The token of that text, None where it was left out. raises: TokenError."""
+        if not text:
+            raise TokenError("the token is missing", "missing")
+        token = self._tokens.get(text)
         if token is None:
-            raise TokenError("the token is unknown")
+            raise TokenError("the token is unknown", "unknown")
         if token.tls != tls:
-            raise TokenError("the token is of the other port: DTLS or not")
+            raise TokenError("the token is of the other port: DTLS or not", "unknown")
         if time.monotonic() >= token.expires_s:
-            raise TokenError("the token has expired")
+            raise TokenError("the token has expired", "expired")
         return token
 
     def expire(self) -> None:

@@ -81,6 +81,7 @@ class Watson(Cloud):
     name = "watson"
     max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed (287)
     max_qos = 2
+    offline_hint = " by MQTT, and has not used HTTP yet"
     publish_rules: ClassVar[Rules] = {**_PUBLISH, "A": _PUBLISH["a"]}
     subscribe_rules: ClassVar[Rules] = {**_SUBSCRIBE, "A": _SUBSCRIBE["a"]}
     ready = (
@@ -105,7 +106,7 @@ class Watson(Cloud):
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, org, server name, token, as `pxmqtt.c` does."""
         kind, org, parts = _split(connect.client_id)
-        self._check_server_name(way, org)
+        self.check_server_name(way, org)
         if org == QUICKSTART:
             return self._quickstart(connect, kind, parts, way)
         if all(
@@ -116,9 +117,14 @@ class Watson(Cloud):
             return self._device(connect, kind, org, parts)
         return self._application(connect, kind, org, parts)
 
-    def _check_server_name(self, way: Way, org: str) -> None:
+    def check_server_name(self, way: Way, org: str) -> None:
+        """Whether the TLS client named this org's host. raises: RefusedError."""
         host, dot, domain = (way.server_name or "").partition(".")
-        if dot and domain.startswith("messaging.") and host.lower() != org.lower():
+        if (
+            dot
+            and domain.startswith(("messaging.", "internetofthings."))
+            and host.lower() != org.lower()
+        ):
             reason = f"server name (SNI) is of org {host!r}, client id of org {org!r}"
             raise RefusedError(self.name, "server name", reason)
 
@@ -131,7 +137,7 @@ class Watson(Cloud):
         product = f"{QUICKSTART}/{parts[0]}" if kind == "d" else QUICKSTART
         kinds = {"d": "device", "a": "application"}
         device = Device(self.name, kinds[kind], product, parts[-1], "")
-        return self._client(connect, device, "q" + kind, f"{self.name}:{connect.client_id}")
+        return self.client(device, "q" + kind, f"{self.name}:{connect.client_id}")
 
     def _device(self, connect: Connect, kind: str, org: str, parts: list[str]) -> Client:
         device = self.store.device(self.name, "device", f"{org}/{parts[0]}", parts[1])
@@ -147,7 +153,7 @@ class Watson(Cloud):
         if connect.user != "use-token-auth":
             raise RefusedError(self.name, "login", "user name is not `use-token-auth`")
         self._check_token(connect, device)
-        return self._client(connect, device, kind, f"{self.name}:{connect.client_id}")
+        return self.client(device, kind, f"{self.name}:{connect.client_id}")
 
     def _application(self, connect: Connect, kind: str, org: str, parts: list[str]) -> Client:
         device = self.store.device(self.name, "application", org, connect.user or "")
@@ -161,7 +167,7 @@ class Watson(Cloud):
                 reason = "client id `A:org:app` without an instance needs clean session = 1"
                 raise RefusedError(self.name, "form", reason)
             session += f":{next(self._instances)}"  # all instances share one id
-        client = self._client(connect, device, kind, session)
+        client = self.client(device, kind, session)
         client.names = {**client.names, "app": parts[0]}
         return client
 
@@ -169,7 +175,8 @@ class Watson(Cloud):
         if not hmac.compare_digest(connect.password or b"", device.secret.encode()):
             raise RefusedError(self.name, "login", "token (the password) is wrong or missing")
 
-    def _client(self, connect: Connect, device: Device, kind: str, session: str) -> Client:
+    def client(self, device: Device, kind: str, session: str) -> Client:
+        """A client that has proved who it is; kind: a row of the rules."""
         org, _, type_id = device.product.partition("/")
         names = {"org": org, "type": type_id, "id": device.name, "app": device.name}
         return Client(device, session, kind, names, closes=kind != "g")

@@ -1,0 +1,114 @@
+"""Which HTTP request gets a wrong answer on demand, and whose reply goes out broken?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+from tools.twin import http_broken
+from tools.twin.control import Fault, quickly
+from tools.ui import UserError
+
+PATHS = {"alibaba": ("auth", "topic"), "watson": ("events", "commands")}
+HOWS = (*http_broken.HOWS, "close")
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answer that requests to a path get instead of being looked at.
+
+    code: Alibaba's, or Watson's HTTP status. message: its text. status: HTTP status, where the
+    code is Alibaba's. retry_after_s: of a Retry-After header. n: how many requests get it.
+    """
+
+    cloud: str
+    path: str
+    code: int | None = None
+    message: str | None = None
+    status: int | None = None
+    retry_after_s: int | None = None
+    n: int = 1
+
+
+@dataclass(slots=True)
+class Misbehaviour:
+    """How the reply to a request goes out that is processed as ever. cloud: None is each."""
+
+    how: str
+    cloud: str | None = None
+    n: int = 1
+
+
+class HttpFaults:
+    """What control requests have ordered, by the cloud that it is for.
+
+    spell_info: takes the name that Alibaba's "info" shall have.
+    """
+
+    def __init__(self, spell_info: Callable[[str], None]) -> None:
+        self._answers: list[Answer] = []
+        self._misbehaviours: list[Misbehaviour] = []
+        self._spell_info = spell_info
+
+    def answer(self, cloud: str, path: str) -> Answer | None:
+        """What a request to this path is answered, if not by the rules; counts down."""
+        for order in self._answers:
+            if (order.cloud, order.path) == (cloud, path):
+                order.n -= 1
+                self._answers = [answer for answer in self._answers if answer.n > 0]
+                return order
+        return None
+
+    def misbehaviour(self, cloud: str) -> str | None:
+        """How this cloud's next reply goes out, if not well; counts down."""
+        for order in self._misbehaviours:
+            if order.cloud in (None, cloud):
+                order.n -= 1
+                self._misbehaviours = [other for other in self._misbehaviours if other.n > 0]
+                return order.how
+        return None
+
+    def faults(self) -> dict[str, Fault]:
+        """What control requests may break."""
+        return {
+            "answer_http": quickly(self._order_answer),
+            "misbehave_http": quickly(self._order_misbehaviour),
+            "lose_http_replies": quickly(
+                lambda request: self._order_misbehaviour({"how": "silent", **request})
+            ),
+            "spell_info": quickly(lambda request: self._spell_info(str(request["name"]))),
+        }
+
+    def _order_answer(self, request: Mapping[str, Any]) -> None:
+        order = Answer(**_given(request, Answer))
+        _check(order.cloud, PATHS, "cloud")
+        _check(order.path, PATHS[order.cloud], "path")
+        if order.code is None and order.status is None:
+            raise UserError("answer_http needs a code (Alibaba: or a status)")
+        if order.n > 0:
+            self._answers.append(order)
+
+    def _order_misbehaviour(self, request: Mapping[str, Any]) -> None:
+        order = Misbehaviour(**_given(request, Misbehaviour))
+        _check(order.how, HOWS, "how")
+        if order.cloud is not None:
+            _check(order.cloud, PATHS, "cloud")
+        if order.n > 0:
+            self._misbehaviours.append(order)
+
+
+def _given(request: Mapping[str, Any], order: type[Answer | Misbehaviour]) -> dict[str, Any]:
+    """The fields of an order in a control request. raises: UserError for others."""
+    given = {name: value for name, value in request.items() if name not in ("do", "fault")}
+    types = get_type_hints(order)
+    for name, value in given.items():
+        if name not in types:
+            raise UserError(f"there is no {name!r} in this fault; it takes {', '.join(types)}")
+        wanted = get_args(types[name]) or (types[name],)
+        if type(value) not in wanted:
+            raise UserError(f"{name} is {value!r}; it is {' or '.join(map(str, wanted))}")
+    return given
+
+
+def _check(value: str, known: Any, name: str) -> None:
+    if value not in known:
+        raise UserError(f"there is no {name} {value!r}; use one of: {', '.join(known)}")
