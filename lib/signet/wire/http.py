@@ -14,27 +14,17 @@ from signet.errors import Lost, ProtocolError
 
 _LINE_BYTES = const(1024)
 _HEAD_BYTES = const(8192)
-_LENGTH_DIGITS = const(20)
-
-# What comes next; from _SIZE to _CHUNK_END a line must end with CR LF (7.1), not only LF (2.2)
-_STATUS = const(0)
-_FIELD = const(1)
-_TRAILER = const(2)
-_SIZE = const(3)
-_CHUNK_END = const(4)
-_CONTENT = const(5)  # so many bytes of content
-_UNTIL_CLOSE = const(6)
 
 _NO_TOKEN = b'"(),/:;<=>?@[\\]{}'  # RFC 9110 section 5.6.2
 _NO_PATH = b'"#%<>?[\\]^`{|}'  # RFC 3986 section 3.3
 
 
-def _visible(data, but=b"", first=33):
-    """Returns True when `data` is not empty, from `first` to 126, and none of `but`."""
+def _visible(data, but=b""):
+    """Returns True when all of `data` is from "!" to "~", and none of it in `but`."""
     for byte in data:
-        if not first <= byte < 127 or byte in but:
+        if not 32 < byte < 127 or byte in but:
             return False
-    return len(data) > 0
+    return True
 
 
 def quote(text):
@@ -42,12 +32,15 @@ def quote(text):
 
     UTF-8; unreserved, sub-delims, ":", "@" and "/" stay as they are (RFC 3986 section 3.3).
     """
-    return "".join(
-        [
-            chr(byte) if 32 < byte < 127 and byte not in _NO_PATH else "%{:02X}".format(byte)
-            for byte in text.encode()
-        ]
-    )
+    path = ""
+    for byte in text.encode():
+        path += chr(byte) if _visible((byte,), _NO_PATH) else "%{:02X}".format(byte)
+    return path
+
+
+def _check(what, text):
+    if not _visible(text.encode()):
+        raise ValueError("HTTP {}: a blank, or not plain ASCII".format(what))
 
 
 def head(method, path, host, headers, length):
@@ -60,23 +53,14 @@ def head(method, path, host, headers, length):
         headers: sequence of (name str, value str), without Host and Content-Length.
         length: int, bytes of content.
     Raises:
-        ValueError: a part is not ASCII or could split a header. The value is not shown.
+        ValueError: a part is not ASCII, or could split a line. The value is not shown.
     """
-    if not _visible(method.encode(), _NO_TOKEN):
-        raise ValueError("HTTP method: not a token")
-    if path[:1] != "/" or not _visible(path.encode()):
-        raise ValueError("HTTP path: must begin with / and be percent-encoded")
-    lines = ["{} {} HTTP/1.1\r\nHost: {}\r\n".format(method, path, host)]
-    if not _visible(host.encode()):
-        raise ValueError("HTTP host: a blank, or not ASCII")
+    _check("method, path or host", method + path + host)
+    text = "{} {} HTTP/1.1\r\nHost: {}\r\n".format(method, path, host)
     for name, value in headers:
-        if not _visible(name.encode(), _NO_TOKEN):
-            raise ValueError("HTTP header: its name is not a token")
-        if value and not _visible(value.encode(), b"", 32):
-            raise ValueError("HTTP header {}: not printable ASCII".format(name))
-        lines.append("{}: {}\r\n".format(name, value))
-    lines.append("Content-Length: {}\r\n\r\n".format(length))
-    return "".join(lines).encode()
+        _check("header " + name, name + value.replace(" ", ""))
+        text += "{}: {}\r\n".format(name, value)
+    return "{}Content-Length: {}\r\n\r\n".format(text, length).encode()
 
 
 def _malformed(what):
@@ -111,15 +95,12 @@ class Reply:
         self._wanted = wanted
         self._limit = limit
         self._sink = sink
-        self.status = 0
-        self.headers = {}
+        self.status = self._head = self._left = 0
         self.body = bytearray()
-        self.done = self.keep_alive = self.began = False
-        self._state = _STATUS
+        self.done = self.began = False
         self._line = bytearray()
-        self._field = b""  # the line before, until it is known whether it goes on
-        self._head = 0  # bytes of all heads and trailers
-        self._left = 0
+        self._next = self._parse().send
+        self._next(None)
 
     def feed(self, data):
         """Takes the bytes that came: bytes, bytearray or memoryview.
@@ -129,147 +110,145 @@ class Reply:
                 8192 for a head with its interim replies and trailers, `limit` for the content.
         """
         view = memoryview(data)
-        at, end = 0, len(data)
-        while at < end:
+        while view:
             self.began = True
             if self.done:
                 self.keep_alive = False  # out of step
                 return
-            start = at
-            if self._state >= _CONTENT:
-                if self._state == _UNTIL_CLOSE:
-                    self._left = end - at
-                if not self._sink and len(self.body) + self._left > self._limit:
-                    raise _malformed("content beyond {} bytes".format(self._limit))
-                at = min(end, at + self._left)
-                (self._sink or self.body.extend)(view[start:at])
-                self._left -= at - start
-                if not self._left and self._state == _CONTENT:
-                    self._state = _CHUNK_END
-                    self.done = not self._chunked
-                continue
-            byte = 0
-            while at < end and byte != 10:
-                byte = data[at]
-                at += 1
-            if self._state < _SIZE:
-                self._head += at - start
-            if len(self._line) + at - start > _LINE_BYTES or self._head > _HEAD_BYTES:
-                raise _malformed("line or head too long")
-            self._line.extend(view[start:at])
-            if byte == 10:
-                line = bytes(self._line)
-                self._line = bytearray()
-                self._take(line[:-1])
+            count = len(view)
+            left = self._left
+            if left:
+                if 0 < left < count:
+                    count = left
+                if self._sink:
+                    self._sink(view[:count])
+                elif len(self.body) + count > self._limit:
+                    raise _malformed("too long")
+                else:
+                    self.body.extend(view[:count])
+                self._left = left - count
+                if left == count:
+                    self._left = self._next(None)
+            else:
+                count = 0
+                for byte in view:
+                    count += 1
+                    if byte == 10 or count > _LINE_BYTES:
+                        break
+                self._line.extend(view[:count])
+                if len(self._line) > _LINE_BYTES:
+                    raise _malformed("too long")
+                if byte == 10:
+                    line = bytes(self._line)
+                    self._line = bytearray()
+                    self._left = self._next(line[:-1])
+            view = view[count:]
 
     def end(self):
         """Tells that the peer has closed; raises Lost when the reply is not whole."""
-        if self._state == _UNTIL_CLOSE:
+        if self._left < 0:
             self.done = True
-        elif not self.done:
+        if not self.done:
             raise Lost("the reply was cut short" if self.began else "closed by the peer")
 
-    def _take(self, line):
-        """Takes one line, its LF removed."""
-        state = self._state
+    def _parse(self):
+        """Yields how many bytes are content: below 0 all until the close, 0 for none.
+
+        After 0 it is sent the next line without its LF.
+        """
+        while True:  # interim replies are skipped (RFC 9110 section 15.2)
+            line = self._text((yield 0))  # status-line (4)
+            digits = line[7:8] + line[9:12]
+            rest = line[:7] + line[8:9] + line[12:13]
+            if len(digits) < 4 or not digits.isdigit() or rest.rstrip(b" ") != b"HTTP/1.":
+                raise _malformed("status line")
+            status = int(digits[1:])
+            if status < 100 or status == 101:  # nobody asked for an upgrade
+                raise _malformed("status line")
+            self.keep_alive = digits[:1] > b"0"
+            self.headers = {}
+            self._length = None
+            self._chunked = False
+            yield from self._fields()
+            if status >= 200:
+                break
+        self.status = status
+        # 6.3
+        if status in (204, 304):
+            pass
+        elif self._chunked:
+            while True:  # 7.1
+                line = yield 0
+                size = line[:-1].split(b";", 1)[0].rstrip(b" \t")
+                if line[-1:] != b"\r" or not size or size.strip(b"0123456789abcdefABCDEF"):
+                    raise _malformed("chunk")
+                size = int(size, 16)
+                if not size:
+                    break
+                yield size
+                if (yield 0) != b"\r":
+                    raise _malformed("chunk")
+            yield from self._fields()
+        elif self._length is None:
+            self.keep_alive = False
+            yield -1
+        elif int(self._length):
+            yield int(self._length)
+        self.done = True
+        yield 0
+
+    def _text(self, line):
+        """Returns a line of a head or trailer without its CR."""
+        self._head += len(line) + 1
+        if self._head > _HEAD_BYTES:
+            raise _malformed("too long")
         if line[-1:] == b"\r":
             line = line[:-1]
-        elif state >= _SIZE:
-            raise _malformed("no CR LF around a chunk")
         for byte in b"\0\r\v\f":
             if byte in line:
                 raise _malformed("control character")
-        if state == _STATUS:
-            self._take_status(line)
-        elif state == _SIZE:
-            self._take_size(line.split(b";", 1)[0].rstrip(b" \t"))
-        elif state == _CHUNK_END:
-            if line:
-                raise _malformed("chunk longer than its size")
-            self._state = _SIZE
-        elif line[:1] in (b" ", b"\t"):  # obs-fold (5.2)
-            if not self._field:
-                raise _malformed("folded line without a field")
-            self._field += b" " + line.lstrip(b" \t")
-        else:
-            if self._field:
-                self._take_field(self._field)
-            self._field = line
-            if not line:
-                self._head_ended()
+        return line
 
-    def _take_status(self, line):
-        """status-line (4)."""
-        digits = line[5:6] + line[7:8] + line[9:12]
-        blanks = line[6:7] + line[8:9] + (line[12:13] or b" ")
-        if line[:5] != b"HTTP/" or len(digits) < 5 or not digits.isdigit() or blanks != b".  ":
-            raise _malformed("status line")
-        self.status = status = int(digits[2:])
-        if status < 100 or status == 101:  # nobody asked for an upgrade
-            raise _malformed("status {}".format(status))
-        self.keep_alive = digits[:2] >= b"11"
-        self.headers = {}
-        self._length = None
-        self._chunked = False
-        self._state = _FIELD
+    def _fields(self):
+        """Takes the lines of a head or trailer up to the empty one."""
+        field = b""
+        while True:
+            line = self._text((yield 0))
+            if line[:1] in (b" ", b"\t"):  # obs-fold (5.2)
+                if not field:
+                    raise _malformed("field line")
+                field += b" " + line.lstrip(b" \t")
+            else:
+                if field:
+                    self._take(field)
+                if not line:
+                    return
+                field = line
 
-    def _take_field(self, line):
+    def _take(self, line):
         """field-line (5)."""
-        at = line.find(b":")
-        name = line[: max(at, 0)]
-        if not _visible(name, _NO_TOKEN):
+        name, colon, value = line.partition(b":")
+        if not name or not colon or not _visible(name, _NO_TOKEN):
             raise _malformed("field line")
-        if self._state == _TRAILER:
-            return
-        name = str(name.lower(), "utf-8")
-        value = line[at + 1 :].strip(b" \t")
-        if name == "content-length":  # 6.3: the same number several times is one number
-            for part in value.split(b","):
-                part = part.strip()
-                if not part.isdigit() or len(part) > _LENGTH_DIGITS:
-                    raise _malformed("Content-Length")
-                if self._length not in (None, part):
-                    raise _malformed("two values of Content-Length")
+        if self.status:
+            return  # a trailer
+        name = name.decode().lower()
+        value = value.strip(b" \t")
+        wrong = False
+        for part in value.lower().split(b","):
+            part = part.strip()
+            if name == "content-length":  # 6.3: the same number several times is one number
+                wrong = self._length not in (None, part) or not part.isdigit()
                 self._length = part
-        elif name == "transfer-encoding":
-            if self._chunked or value.lower() != b"chunked":
-                raise _malformed("a transfer coding other than chunked")
-            self._chunked = True
-        elif name == "connection":
-            for part in value.lower().split(b","):
-                if part.strip() == b"close":
-                    self.keep_alive = False
+            elif name == "transfer-encoding":
+                wrong = self._chunked or part != b"chunked"
+                self._chunked = True
+            elif name == "connection" and part == b"close":
+                self.keep_alive = False
+            if wrong:
+                raise _malformed(name)
         if name in self._wanted:
-            value = "".join([chr(byte) for byte in value])
-            if name in self.headers:
-                value = self.headers[name] + ", " + value
-            self.headers[name] = value
-
-    def _head_ended(self):
-        """Which content follows (6.3)?"""
-        if self._state == _TRAILER:
-            self.done = True
-        elif self.status < 200:
-            self.status = 0
-            self._state = _STATUS
-        elif self.status in (204, 304):
-            self.done = True
-        elif self._chunked:
-            self._state = _SIZE
-        elif self._length:
-            self._state = _CONTENT
-            self._left = int(self._length)
-            self.done = not self._left
-        else:
-            self._state = _UNTIL_CLOSE
-            self.keep_alive = False
-
-    def _take_size(self, size):
-        """chunk-size (7.1)."""
-        for byte in size:
-            if byte not in b"0123456789abcdefABCDEF":
-                size = b""
-        if not 0 < len(size) <= _LENGTH_DIGITS:
-            raise _malformed("chunk size")
-        self._left = int(size, 16)
-        self._state = _CONTENT if self._left else _TRAILER
+            text = self.headers[name] + ", " if name in self.headers else ""
+            for byte in value:
+                text += chr(byte)
+            self.headers[name] = text
