@@ -246,26 +246,24 @@ class _Watched:
     """A file whose second piece comes when the server has spoken; there must be no third."""
 
     def __init__(self, file, client):
-        self.pieces = 0
+        self._pieces = 0
         self.seek = file.seek
         self._file = file
         self._client = client
 
     def readinto(self, buffer):
-        assert self.pieces < 2
-        if self.pieces:
+        assert self._pieces < 2
+        if self._pieces:
             assert self._client.channel.wait(_POLLIN, Deadline(5000))
-        self.pieces += 1
+        self._pieces += 1
         return self._file.readinto(buffer)
 
 
 def test_a_refusal_that_comes_while_the_body_is_sent_ends_the_sending():
     client = _client("plain")
     with open(_large_file(), "rb") as file:
-        body = _Watched(file, client)
-        reply = client.ask("/small", (), body, ("connection",))
+        reply = client.ask("/small", (), _Watched(file, client), ("connection",))
     equal((reply.status, reply.headers), (413, {"connection": "close"}))
-    equal(body.pieces, 2)
     equal((client.channel, _numbers(client, "/small")[1]), (None, 1))
     client.close()
 
