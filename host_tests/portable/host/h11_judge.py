@@ -43,7 +43,9 @@ DIFFERENCES = (
 
 def readings(data: bytes, wanted: Collection[str]) -> list[Verdict]:
     """What h11 says of a reply, and of the reply as it looks to us where a difference may lie."""
-    seen = [data] + [pattern.sub(instead, data) for _, pattern, instead in DIFFERENCES]
+    seen = [data]
+    for _, pattern, instead in DIFFERENCES:
+        seen += [pattern.sub(instead, each) for each in seen]
     return [judge(each, wanted) for each in dict.fromkeys(seen)]
 
 

@@ -10,82 +10,39 @@ from typing import TypeVar
 WANTED = ("retry-after", "x-commandid", "content-type")
 
 _T = TypeVar("_T")
-_STATUS = (b"200", b"200", b"401", b"503", b"204", b"304", b"429", b"600", b"999")
-_ODD_STATUS = (b"101", b"100", b"099", b"000", b"20", b"2000", b"2O0", b"-20", b" 200", b"")
-_VERSIONS = (b"HTTP/1.1",) * 8 + (b"HTTP/1.0",) * 3 + (b"HTTP/1.2",)
-_ODD_VERSIONS = (b"HTTP/2.0", b"HTTP/0.9", b"http/1.1", b"HTTP/1.10", b"HTTP/11", b"HTTP/1,1", b"")
-_REASONS = (b" OK", b" ", b"", b" Not Found", b" \xe6\xb0\xb4", b" a\tb", b"  two  ", b" \x01\x7f")
-_INTERIM = (b"100", b"102", b"103", b"199")
-_NAMES = (
-    *(b"Retry-After", b"X-commandId", b"Content-Type", b"Date", b"Server", b"Connection"),
-    *(
-        b"retry-after",
-        b"CONTENT-TYPE",
-        b"X!#$%&'*+-.^_`|~9z",
-        b"Retry-After-",
-        b"ETag",
-        b"Upgrade",
-    ),
+
+
+def _table(*lines: str) -> list[bytes]:
+    return [part.encode("latin-1") for line in lines for part in line.split("|")]
+
+
+_STATUS = _table("200|200|401|503|204|304|429|600|999")
+_ODD_STATUS = _table("101|100|099|000|20|2000|2O0|-20| 200|")
+_VERSIONS = _table(*("HTTP/1.1",) * 8, *("HTTP/1.0",) * 3, "HTTP/1.2")
+_ODD_VERSIONS = _table("HTTP/2.0|HTTP/0.9|http/1.1|HTTP/1.10|HTTP/11|HTTP/1,1|")
+_REASONS = _table(" OK| || Not Found| \xe6\xb0\xb4| a\tb|  two  | \x01\x7f")
+_INTERIM = _table("100|102|103|199")
+_NAMES = _table(
+    "Retry-After|X-commandId|Content-Type|Date|Server|Connection",
+    "retry-after|CONTENT-TYPE|X!#$%&'*+-.^_`~9z|Retry-After-|ETag|Upgrade",
 )
-_VALUES = (
-    *(b"120", b"text/plain; charset=utf-8", b"", b"a", b"a  b", b'"a,b", c', b"a:b", b"0"),
-    *(
-        b"close",
-        b"Keep-Alive",
-        b"keep-alive, CLOSE",
-        b"not-close",
-        b"\xc3\xa9",
-        b"\xff",
-        b"a\x01b",
-    ),
+_VALUES = _table(
+    'text/plain; charset=utf-8|120||a|a  b|"a,b", c|a:b|0',
+    "close|Keep-Alive|keep-alive, CLOSE|not-close|\xc3\xa9|\xff|a\x01b",
 )
-_SPACES = (b" ", b" ", b" ", b"", b"  ", b"\t", b" \t ")
-_CODINGS = (b"chunked", b"Chunked", b"CHUNKED")
-_ODD_CODINGS = (
-    b"gzip",
-    b"identity",
-    b"gzip, chunked",
-    b"chunked, chunked",
-    b"",
-    b"xchunked",
-    b'"chunked"',
+_SPACES = _table(" | | ||  |\t| \t ")
+_CODINGS = _table("chunked|Chunked|CHUNKED")
+_ODD_CODINGS = _table('gzip|identity|gzip, chunked|chunked, chunked||xchunked|"chunked"|,chunked')
+_ODD_LENGTHS = _table(
+    "-1|+5|5 5|5,5|5, 6|0x5|5.0||,|5,|\xb2|05|_5|5_0|five",
+    "99999999999999999999|999999999999999999999|4294967296|2147483648",
 )
-_ODD_LENGTHS = (
-    *(
-        b"-1",
-        b"+5",
-        b"5 5",
-        b"5,5",
-        b"5, 6",
-        b"0x5",
-        b"5.0",
-        b"",
-        b",",
-        b"5,",
-        b"\xb2",
-        b"05",
-        b"_5",
-        b"5_0",
-    ),
-    *(b"99999999999999999999", b"999999999999999999999", b"4294967296", b"2147483648", b"five"),
-)
-_EXTENSIONS = (
-    b"",
-    b"",
-    b";a",
-    b";a=b",
-    b';a="b;c"',
-    b" ",
-    b"\t",
-    b" ;a",
-    b"; a = b",
-    b"x",
-    b";\xff",
-)
-_SIZES = (b"%x", b"%x", b"%X", b"0%x", b"0000%x", b"+%x", b"0x%x", b"-%x", b" %x", b"_%x", b"")
-_INSERTED = (
-    *(b"\r", b"\n", b"\r\n", b" ", b"\t", b"\0", b":", b",", b"0", b"5", b";", b"\x0b", b"\x0c"),
-    *(b"\x80", b"\r\n ", b"\r\n\r\n", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n"),
+_EXTENSIONS = _table('||;a|;a=b|;a="b;c"| |\t| ;a|; a = b|x|;\xff')
+_SIZES = _table("%x|%x|%X|0%x|0000%x|+%x|0x%x|-%x| %x|_%x|", "0" * 18 + "%x", "0" * 20 + "%x")
+_INSERTED = _table(
+    "\r|\n|\r\n| |\t|\0|:|,|0|5|;|\v|\f|\x80|\x7f|\r\n |\r\n\r\n",
+    '"|(|)|/|<|=|>|?|@|[|\\|]|{|}',
+    "Content-Length: 3\r\n|Transfer-Encoding: chunked\r\n",
 )
 
 
@@ -118,6 +75,7 @@ def reply(tape: Tape) -> bytes:
     interim = b""
     while tape.one_in(6):
         fields = _fields(tape, end) if tape.one_in(3) else b""
+        fields += _field(tape, b"Content-Length", b"2", end) if tape.one_in(4) else b""
         interim += b"HTTP/1.1 " + tape.pick(_INTERIM) + b" Wait" + end + fields + end
     version = tape.pick(_ODD_VERSIONS if tape.one_in(24) else _VERSIONS)
     status = tape.pick(_ODD_STATUS if tape.one_in(24) else _STATUS)
