@@ -32,6 +32,8 @@ _WAYS = (
     ("watson", "mqtts", "Watson IoT Platform, MQTT over TLS"),
     ("alibaba", "coap", "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep"),
     ("alibaba", "coaps", "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep"),
+    ("alibaba", "https", "Alibaba Cloud IoT Platform, HTTPS, a token that lapses"),
+    ("watson", "https", "Watson IoT Platform, HTTPS, commands are asked for"),
 )
 _TELLING = ("authenticated", "connected", "report")  # of what the board prints
 _SLEEPING = ("coap", "coaps")  # nothing comes down on these
@@ -67,7 +69,7 @@ def _run() -> None:
                     before = len(board.output()), _newest(twin, cloud)
                     files = _deploy(board, twin, cloud, way)
                     progress.update(task, description=f"waiting for reports: {title}")
-                    show = _show_sleep if way in _SLEEPING else _show_command
+                    show = _SHOWS.get((cloud, way), _show_command)
                     table = _table(f"{title} ({files} file{'s'[: files != 1]} deployed)")
                     show(table, board, twin, cloud, before)
                     console.print(table)
@@ -85,6 +87,8 @@ def _deploy(board: VirtualBoard, twin: TwinProcess, cloud: str, way: str) -> int
     config = twin.device_config(cloud, way)
     config["report_interval_s"] = 1
     config["deep_sleep"] = way in _SLEEPING
+    if way == "https" and cloud == "watson":
+        config["command_poll_s"] = 1
     ca = Path(twin.ready["ca_file"]) if config["tls"] else None
     return deploy_project(board.device, config, ca)
 
@@ -128,6 +132,21 @@ def _show_sleep(
     table.add_row("since it woke", Text(f"{sent['up']} datagrams out, {sent['down']} in"))
 
 
+def _show_token(
+    table: Table, board: VirtualBoard, twin: TwinProcess, cloud: str, before: tuple[int, int]
+) -> None:
+    """The cloud says that the token has expired: the board gets another and sends again."""
+    reports = _stored(board, twin, cloud, _REPORTS, before[1])
+    _show_reports(table, reports)
+    printed = len(board.output())
+    twin.ask({"do": "fault", "fault": "expire_tokens"})
+    renewed = board.wait_for(r"^authenticated\n(.*\n)*?report \d+ stored.*$", _TIMEOUT_S, printed)
+    table.add_row("the token expires", "")
+    table.add_row("board", Text(renewed[0]))
+    lapsed = _stored(board, twin, cloud, 1, reports[-1]["id"])
+    _show_reports(table, lapsed, _REPORTS + 1)
+
+
 def _more_datagrams(before: dict[str, Any], after: dict[str, Any]) -> dict[str, int]:
     """How many went through the doors for CoAP meanwhile, each direction."""
     return {
@@ -141,6 +160,14 @@ def _show_reports(table: Table, reports: list[dict[str, Any]], first: int = 1) -
     for number, report in enumerate(reports, first):
         text = Text(f"{report['topic']}\n{report['payload']}")
         table.add_row(f"report {number} as stored", text)
+
+
+# By cloud and way; where there is none, commands come down and are obeyed.
+_SHOWS = {
+    ("alibaba", "coap"): _show_sleep,
+    ("alibaba", "coaps"): _show_sleep,
+    ("alibaba", "https"): _show_token,
+}
 
 
 def _newest(twin: TwinProcess, cloud: str) -> int:
