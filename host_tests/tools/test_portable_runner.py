@@ -142,6 +142,13 @@ def test_a_server_that_does_not_exist_is_named(tmp_path):
     assert "Traceback" not in found
 
 
+def test_what_asyncio_cannot_do_over_tls_is_said(tmp_path):
+    text = 'SERVERS = {"one": ("tls", "good", [("half_close",)])}\n\n\ndef test_one():\n    pass\n'
+    found = run(tmp_path, text, "--interpreter", BUILD)
+    assert "SERVERS: one: asyncio cannot half_close a TLS connection" in found
+    assert "Traceback" not in found
+
+
 def test_one_test_on_one_interpreter_by_its_id(tmp_path):
     file = tmp_path / "test_odd.py"
     file.write_text(FILE)

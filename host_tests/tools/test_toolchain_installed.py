@@ -2,11 +2,15 @@
 
 import re
 import socket
+import ssl
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
+from host_tests.portable.host.certificates import Certificates
+from host_tests.portable.host.nginx import Nginx
 from tools import toolchain
 from tools.paths import ROOT
 from tools.ui import UserError
@@ -83,6 +87,25 @@ def test_libcoap_serves_its_own_client_in_clear_and_over_dtls(tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_nginx_stores_and_gives_back_in_a_folder_of_its_own(tmp_path, scheme):
+    certificates = Certificates(tmp_path)
+    server = Nginx(tmp_path, certificates.chain("good") if scheme == "https" else None)
+    if server.missing:
+        pytest.skip(server.missing)
+    trust = ssl.create_default_context(cafile=certificates.ca)
+    trust.check_hostname = False
+    handlers = [urllib.request.HTTPSHandler(context=trust), urllib.request.ProxyHandler({})]
+    url = f"{scheme}://127.0.0.1:{server.port}/kept/one"
+    opener = urllib.request.build_opener(*handlers)
+    try:
+        put = urllib.request.Request(url, b"what is kept", method="PUT")
+        assert opener.open(put, timeout=20).status == 201
+        assert opener.open(url, timeout=20).read() == b"what is kept"
+    finally:
+        server.close()
 
 
 def test_umqtt_is_the_published_file():
