@@ -517,7 +517,7 @@ def test_a_command_to_a_device_that_is_off_line_is_an_error(twin: Twin) -> None:
             pass  # a clean session, so that none is left
     wait_until(lambda: "not connected" in _error(twin, "watson"))
     assert "CoAP" not in _error(twin, "watson")
-    told = "board-1 is not connected by MQTT, and to a device that speaks CoAP nothing comes down"
+    told = "not connected by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down"
     wait_until(lambda: told in _error(twin, "alibaba"))
 
 

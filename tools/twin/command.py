@@ -30,6 +30,7 @@ from tools.ui import UserError, console, errors
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
 
+_SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS"}
 _USUAL = ", ".join(f"{door.key}={door.port}" for door in DOORS)
 
 
@@ -167,7 +168,7 @@ def config(
     if way not in ways:
         raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
     if tls and not ways[way]["tls"]:
-        raise UserError(f"--tls is for MQTT; use --way {way}s")
+        raise UserError(f"--tls is for MQTT; {_SECURED[way]} is --way {way}s")
     print(json.dumps(device_config(ready, cloud, way), indent=2))
     if ways[way]["tls"]:
         ca = shlex.quote(ready["ca_file"])

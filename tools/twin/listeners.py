@@ -22,7 +22,6 @@ from tools.ui import UserError
 
 _HANDSHAKE_TIMEOUT_S = 15.0
 _BACKLOG = 100
-_NOT_PERMITTED = (errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +109,25 @@ def server_context(certificate_file: Path) -> ssl.SSLContext:
     return context
 
 
-def listen(door: Door, wanted: int | None) -> socket.socket:
-    """A door's socket, bound, and listening where that is TCP.
+def listen(door: Door, wanted: int | None) -> tuple[socket.socket, str]:
+    """A door's socket, bound, and listening where that is TCP; and why it is not the real port.
 
     wanted: a port, 0 for a free one, None for the real one or a free one.
+    returns: the second is "", "taken" or "not permitted" to this user.
     raises: UserError when a port that was asked for is taken, or this user may not have it.
     """
     for address in (door.address, "127.0.0.1"):  # macOS has only the latter without root
         try:
-            return bind(door.kind, address, door.port if wanted is None else wanted)
+            return bind(door.kind, address, door.port if wanted is None else wanted), ""
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 continue
+            forbidden = error.errno in (errno.EACCES, errno.EPERM)
             if wanted is None:
-                return bind(door.kind, address, 0)
+                return bind(door.kind, address, 0), "not permitted" if forbidden else "taken"
             reason = error.strerror or str(error)
-            if error.errno in _NOT_PERMITTED:
-                reason += " (ports below 1024 often need root)"
+            if forbidden:
+                reason += ", as ports below 1024 often are without root"
             raise UserError(
                 f"cannot listen on {address}:{wanted} for {door.key}: {reason};"
                 " choose another port, or 0 for a free one"

@@ -113,7 +113,7 @@ class Twin:
         clouds: dict[str, Any] = {}
         for door, host in zip(listeners.DOORS, hosts, strict=True):
             wanted = self._options.ports.get(door.key)
-            listener = listeners.listen(door, wanted)
+            listener, why = listeners.listen(door, wanted)
             address, port = listener.getsockname()
             if door.kind == socket.SOCK_DGRAM:
                 await coap.open(door, listener)
@@ -122,11 +122,8 @@ class Twin:
                 service = http.services[door.cloud] if "http" in door.speaks else None
                 server = await listeners.serve(hub, door, listener, secured, service)
                 stack.callback(server.close)
-            if wanted is None and port != door.port:
-                text = (
-                    f"port {door.port} of {address} is taken or not permitted;"
-                    f" it is at port {port} this time"
-                )
+            if why:
+                text = f"port {door.port} of {address} is {why}; it is at port {port} this time"
                 self._report("twin", door.key, "moved", text)
             way = {"address": address, "port": port, "tls": door.tls, "host": host}
             ways = clouds.setdefault(door.cloud, {"ways": {}})["ways"]
