@@ -11,37 +11,51 @@ from pathlib import Path
 import pytest
 
 SIGNET = Path(sys.executable).with_name("signet")
-COMMANDED = (
-    "EnOS, MQTT",
-    "Alibaba Cloud IoT Platform, MQTT over TLS",
-    "Watson IoT Platform, MQTT over TLS",
-)
-SLEEPING = (
-    "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep",
-    "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep",
-)
 
 
-def test_each_way_in_stores_reports_and_is_obeyed_or_slept_through(tmp_path):
+def _commanded(part):
+    for line in ("report 1 as stored", "report 2 as stored", "report 3 as stored"):
+        assert part.count(line) == 1
+    assert part.count("command set: {'led': 1}") == 1
+
+
+def _slept(part):
+    awake, _, again = part.partition("board, awake again")
+    assert "report 1 as stored" in awake and "report 2 as stored" in awake
+    assert "authenticated" in awake and "authenticated" not in again
+    assert "report 1 stored as" in awake and "report 1 stored as" in again
+    assert "datagrams out" in again
+
+
+def _lapsed(part):
+    before, _, after = part.partition("the token expires")
+    for line in ("report 1 as stored", "report 2 as stored", "report 3 as stored"):
+        assert before.count(line) == 1
+    assert after.count("authenticated") == 1 and "report 4 as stored" in after
+
+
+WAYS = {
+    "EnOS, MQTT": _commanded,
+    "Alibaba Cloud IoT Platform, MQTT over TLS": _commanded,
+    "Watson IoT Platform, MQTT over TLS": _commanded,
+    "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep": _slept,
+    "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep": _slept,
+    "Alibaba Cloud IoT Platform, HTTPS, a token that lapses": _lapsed,
+    "Watson IoT Platform, HTTPS, commands are asked for": _commanded,
+}
+
+
+def test_each_way_in_shows_what_it_promises(tmp_path):
     environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "80"}
     done = subprocess.run(
         [SIGNET, "demo"], env=environment, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    parts = re.split(r"files? deployed\)", done.stdout)
-    assert len(parts) == 1 + len(COMMANDED) + len(SLEEPING)
-    for title, before in zip(COMMANDED + SLEEPING, parts, strict=False):
-        assert title in before
-    for part in parts[1 : 1 + len(COMMANDED)]:
-        for line in ("report 1 as stored", "report 2 as stored", "report 3 as stored"):
-            assert part.count(line) == 1
-        assert part.count("command set: {'led': 1}") == 1
-    for part in parts[1 + len(COMMANDED) :]:
-        awake, _, again = part.partition("board, awake again")
-        assert "report 1 as stored" in awake and "report 2 as stored" in awake
-        assert "authenticated" in awake and "authenticated" not in again
-        assert "report 1 stored as" in awake and "report 1 stored as" in again
-        assert "datagrams out" in again
+    titles = re.findall(r"^(.+?) \(\d+ files? deployed\)", done.stdout, re.MULTILINE)
+    assert titles == list(WAYS)
+    parts = re.split(r"files? deployed\)", done.stdout)[1:]
+    for show, part in zip(WAYS.values(), parts, strict=True):
+        show(part)
     assert "1 datagrams out, 1 in" in done.stdout, "a warm report with AES"
     assert done.stdout.count("reply as stored") == 2, "Watson's devices do not answer"
     assert "\x1b" not in done.stdout + done.stderr, "colour belongs on a terminal only"
