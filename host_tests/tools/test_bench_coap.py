@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tools import size
-from tools.bench import coap, coap_heap, coap_size, coap_wire, command, programs
+from tools.bench import coap, coap_wire, command, heap, loaded, programs
 from tools.bench.relay import HEADERS_BYTES, Relay, Traffic
 
 
@@ -92,26 +92,25 @@ class _Board:
         return "" if kib >= needs else f"{kib} KiB are not enough"
 
 
-@pytest.mark.parametrize("needs", [coap_heap.LOWEST_KIB, 31, 32, 33, coap_heap.HIGHEST_KIB])
+@pytest.mark.parametrize("needs", [heap.LOWEST_KIB, 31, 32, 33, heap.HIGHEST_KIB])
 def test_the_smallest_heap_is_found_and_confirmed(needs):
     board = _Board(needs)
-    row = coap_heap._smallest(board, "AES", "ROMFS", lambda: None)
+    row = heap._smallest(board, "AES", "ROMFS", lambda: None)
     assert (row.kib, row.place) == (needs, "ROMFS")
-    assert row.met is (needs <= 32)
     assert board.tried[-3:] == [needs] * 3
     assert len(board.tried) <= 7 + 3
-    if needs > coap_heap.LOWEST_KIB:
+    if needs > heap.LOWEST_KIB:
         assert row.trouble == f"{needs - 1} KiB are not enough"
 
 
 def test_a_heap_that_does_not_always_do_is_not_taken():
     board = _Board(40, moods=(1, 0, 0))
-    assert coap_heap._smallest(board, "AES", "ROMFS", lambda: None).kib == 41
+    assert heap._smallest(board, "AES", "ROMFS", lambda: None).kib == 41
 
 
 def test_what_coap_adds_is_counted_apart_from_what_every_device_has():
-    aes, dtls = coap_size.measure()
-    assert (aes.security, dtls.security) == ("AES", "DTLS")
+    aes, dtls = loaded.measure(loaded.COAP)
+    assert (aes.title, dtls.title) == ("AES", "DTLS")
     sizes = size.measured()
     for row in (aes, dtls):
         assert sizes["signet.wire.coap"] + sizes["signet.wire.exchange"] < row.own < row.all

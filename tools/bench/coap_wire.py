@@ -1,13 +1,11 @@
 """How many datagrams, and how many bytes, does a report to Alibaba Cloud over CoAP cost?
 
 Measured, not computed: the device's own code runs on MicroPython, once for each time that it wakes
-(`firmware/bench/report_coap.py`), and talks to the twin through a relay that counts.
+(`firmware/bench/report.py`), and talks to the twin through a relay that counts.
 """
 
 import json
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,13 +14,10 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Table
 
-from tools import toolchain
-from tools.bench import programs
 from tools.bench.relay import Relay, Traffic
-from tools.lifeline import die_with_parent
+from tools.bench.reporting import wake
 from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
-from tools.ui import UserError
 
 RAW_BYTES = 31
 """Of plain text in a raw report: 32 B of ciphertext, as PKCS#7 adds one to sixteen bytes."""
@@ -106,8 +101,9 @@ def _measure(case: Case, twin: TwinProcess, folder: Path) -> Iterator[Row]:
         config |= {"address": "127.0.0.1", "port": relay.port}
         (folder / "device.json").write_text(json.dumps(config))
         topic = _topic(case.topic, config)
-        cold, awake = _wake(folder, relay, topic, 2)
-        (warm,) = _wake(folder, relay, topic, 1)
+        raw = (topic, str(RAW_BYTES)) if topic else ()
+        cold, awake = wake(folder, relay.take, 2, raw)
+        (warm,) = wake(folder, relay.take, 1, raw)
     judged = case.way == "coap" and case.topic and not case.settings.keys() & _BEYOND_GOALS
     yield Row(case, _COLD, cold, (COLD_PACKETS, COLD_BYTES) if judged else None)
     yield Row(case, _WARM, warm, (WARM_PACKETS, WARM_BYTES) if judged else None)
@@ -122,39 +118,6 @@ def _topic(pattern: str, config: dict[str, object]) -> str:
     # One byte of option before a segment of up to 12 bytes, two before a longer one.
     used = sum(1 + len(segment) for segment in ("topic", *topic.split("/")[1:-1]))
     return topic + "x" * (_LONG_OPTIONS_BYTES - used - 2)
-
-
-def _wake(folder: Path, relay: Relay, topic: str, reports: int) -> list[Traffic]:
-    """Let the device run once and report; what is on its flash is the files of `folder`."""
-    command = [str(toolchain.micropython(32 if 32 in toolchain.word_sizes() else 64))]
-    command += ["-X", f"heapsize={programs.HEAP}", "-m", "report_coap", str(reports)]
-    taken = []
-    said = []
-    with subprocess.Popen(
-        command + ([topic, str(RAW_BYTES)] if topic else []),
-        cwd=folder,
-        env={**os.environ, "MICROPYPATH": programs.compiled()},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=die_with_parent(),  # noqa: PLW1509
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                said.append(line.strip())
-                if said[-1] == "stored":
-                    taken.append(relay.take())
-                    process.stdin.write("\n")
-                    process.stdin.flush()
-        finally:
-            process.kill()
-    relay.take()  # a goodbye
-    if len(taken) != reports:
-        raise UserError(f"the device did not report; it said: {said[-1] if said else 'nothing'}")
-    return taken
 
 
 def table(rows: list[Row]) -> Table:

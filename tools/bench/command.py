@@ -79,7 +79,7 @@ def coap(
 ) -> None:
     """CoAP: time and heap of a message, datagrams of a report, smallest heap, bytes of .mpy."""
     from tools.bench import coap as codec
-    from tools.bench import coap_heap, coap_size, coap_wire
+    from tools.bench import coap_wire
 
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
         task = progress.add_task("Measuring the codec", total=2 * len(programs.builds()))
@@ -91,12 +91,45 @@ def coap(
         reports = coap_wire.measure(coap_wire.CASES, lambda: progress.advance(task))
     console.print(coap_wire.table(reports))
     console.print(coap_wire.explanation(), markup=False)
-    console.print(coap_size.table(coap_size.measure()))
-    console.print(coap_size.explanation(), markup=False)
+    _sizes_and_heaps("COAP", quick)
+
+
+@app.command()
+def http(
+    rounds: Annotated[
+        int, typer.Option(min=1, max=50, help="How often the contenders take turns.")
+    ] = 20,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the search for the smallest heap.")
+    ] = False,
+) -> None:
+    """HTTP: requests per second and their heap, packets of a report, smallest heap, .mpy."""
+    from tools.bench import http as client
+    from tools.bench import http_wire
+
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Sending requests", total=client.steps())
+        requests = client.measure(rounds, lambda: progress.advance(task))
+    console.print(client.table(requests))
+    console.print(client.explanation(rounds), markup=False)
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Counting packets", total=len(http_wire.CASES))
+        reports = http_wire.measure(http_wire.CASES, lambda: progress.advance(task))
+    console.print(http_wire.table(reports))
+    console.print(http_wire.explanation(), markup=False)
+    _sizes_and_heaps("HTTP", quick)
+
+
+def _sizes_and_heaps(kind: str, quick: bool) -> None:
+    from tools.bench import heap, loaded
+
+    code, board = getattr(loaded, kind), getattr(heap, kind)
+    console.print(loaded.table(code, loaded.measure(code)))
+    console.print(loaded.explanation(code), markup=False)
     if quick:
         return
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Looking for the smallest heap", total=coap_heap.steps())
-        heaps = coap_heap.measure(lambda: progress.advance(task))
-    console.print(coap_heap.table(heaps))
-    console.print(coap_heap.explanation(), markup=False)
+        task = progress.add_task("Looking for the smallest heap", total=heap.steps(board))
+        heaps = heap.measure(board, lambda: progress.advance(task))
+    console.print(heap.table(board, heaps))
+    console.print(heap.explanation(board), markup=False)

@@ -22,7 +22,7 @@ CONTENDERS = {
     KEPT: "signet, kept",
     ONCE: "signet, once",
     PEER: "requests",
-    NODELAY: "requests, no delay",
+    NODELAY: "  with no delay",
 }
 
 
@@ -92,19 +92,19 @@ def _rows(build: str, found: dict[str, Any]) -> list[Row]:
 
 def table(rows: list[Row]) -> Table:
     """The figures for a person."""
-    title = "One HTTP request after the other, to one server"
+    title = "HTTP requests, one after the other, to one server"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("build", "over", "client"):
         shown.add_column(name, no_wrap=True)
-    for name in ("requests\nper s", "ratio", "heap, B\nallocated", "ratio", "heap, B\nfree"):
-        shown.add_column(name, justify="right")
+    for name in ("per s", "ratio", "heap, B\ntaken", "ratio", "heap, B\nneeded"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         shown.add_row(
             row.build,
             row.what,
             CONTENDERS[row.contender],
             f"{row.per_second:.0f}",
-            f"{row.faster:.2f} x",
+            f"{row.faster:.2f}",
             str(row.heap),
             f"{row.heap_ratio:.2f}",
             str(row.room),
@@ -117,13 +117,13 @@ def explanation(rounds: int) -> str:
     """What was compared with what."""
     return (
         f"{rounds} rounds in which the contenders take turns; medians; heap {programs.HEAP}.\n"
-        "The request: a POST of 165 bytes, as a property post to Alibaba Cloud; the server:\n"
+        "The request: a POST of 165 bytes, as a property post to Alibaba Cloud. The server:\n"
         "aiohttp on this machine, TLS 1.2 (as boards have it), ECDSA P-256.\n"
         "signet, kept: on the connection that it keeps; once: closed after each request.\n"
         "requests: micropython-lib's own, frozen in Debian's MicroPython. It connects for\n"
-        "each request and does NOT verify the server's certificate; signet does.\n"
-        "It sends its head in many small writes, so that TCP waits for acknowledgements\n"
-        "(Nagle); no delay: the same with TCP_NODELAY, which it has no option for.\n"
-        "Ratios: to `requests`. Heap, allocated: by one request, the collector off; free:\n"
-        "the least free heap in which one succeeds, the collector on."
+        "each request, and does NOT verify the server's certificate; signet does. It sends\n"
+        "its head in many small writes, which TCP holds back until the one before has been\n"
+        "acknowledged (Nagle); with no delay: TCP_NODELAY, for which it has no option.\n"
+        "Ratios: to `requests`. Heap taken: allocated by one request, the collector off;\n"
+        "needed: the least free heap in which one succeeds, the collector on."
     )

@@ -49,10 +49,11 @@ def builds() -> list[str]:
 
 
 def compiled() -> str:
-    """Compile lib/ and firmware/bench; returns what MICROPYPATH must be to import from them."""
-    for source, name in ((LIB, "lib"), (_PROGRAMS, "on_board")):
+    """Compile lib/, firmware/bench, umqtt; returns what MICROPYPATH must be to import them."""
+    folders = {"lib": LIB, "on_board": _PROGRAMS, "umqtt": toolchain.umqtt()}
+    for name, source in folders.items():
         toolchain.compile_tree(source, CACHE / "bench" / name)
-    return f"{CACHE}/bench/lib:{CACHE}/bench/on_board:.frozen"
+    return ":".join([*(f"{CACHE}/bench/{name}" for name in folders), ".frozen"])
 
 
 def run(jobs: Sequence[Job], at_once: int = 1) -> Iterator[tuple[Job, dict[str, Any]]]:

@@ -1,6 +1,6 @@
-"""What does a device do when it wakes?  It reports, and ends; for `signet bench coap`.
+"""What does a device do when it wakes?  It reports, and ends; for `signet bench`.
 
-`report_coap COUNT [TOPIC BYTES]` reports COUNT times as device.json in the current folder says: a
+`report COUNT [TOPIC BYTES]` reports COUNT times as device.json in the current folder says: a
 property of the thing model, or so many BYTES to a TOPIC. It prints "stored" after each report, and
 waits for a line on its input before it goes on.
 """

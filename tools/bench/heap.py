@@ -1,4 +1,4 @@
-"""What is the smallest heap in which a device reports to Alibaba Cloud over CoAP, and sleeps?
+"""What is the smallest heap in which a device reports by a way in, and sleeps?
 
 A binary search: a virtual board with 32-bit objects and less and less heap boots main.py, reports,
 sleeps deeply, wakes, and reports again. Once with signet as .mpy on the flash, whose code is
@@ -21,8 +21,6 @@ from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
 from tools.ui import UserError
 
-GOAL_KIB = 32
-WAYS = (("coap", "AES"), ("coaps", "DTLS"))
 PLACES = (".mpy on flash", "ROMFS")
 LOWEST_KIB, HIGHEST_KIB = 16, 110
 CONFIRMATIONS = 3
@@ -34,46 +32,58 @@ _STORED = "report 1 stored"  # each wake counts its reports from 1
 _END = rf"^{_STORED}|MemoryError|memory allocation failed|^not connected"
 
 
+class Way(NamedTuple):
+    """A way in of the twin's ready file, and what a table calls it."""
+
+    cloud: str
+    way: str
+    title: str
+
+
+class Kind(NamedTuple):
+    """Ways in that share a table. title: of their column. goal_kib: for each."""
+
+    title: str
+    goal_kib: int
+    ways: tuple[Way, ...]
+
+
+COAP = Kind("security", 32, (Way("alibaba", "coap", "AES"), Way("alibaba", "coaps", "DTLS")))
+HTTP = Kind("HTTPS to", 40, (Way("alibaba", "https", "Alibaba"), Way("watson", "https", "Watson")))
+
+
 class Row(NamedTuple):
-    """security: AES or DTLS. place: of signet's code. kib: the smallest heap. trouble: what came
+    """title: of the way. place: of signet's code. kib: the smallest heap. trouble: what came
     first with 1 KiB less.
     """
 
-    security: str
+    title: str
     place: str
     kib: int
     trouble: str
 
-    @property
-    def met(self) -> bool:
-        """Is the goal met?"""
-        return self.kib <= GOAL_KIB
 
-
-def steps() -> int:
+def steps(kind: Kind) -> int:
     """How many steps `measure` takes, about."""
     span = HIGHEST_KIB - LOWEST_KIB
-    return (
-        len(WAYS) * len(PLACES) * (span.bit_length() + CONFIRMATIONS)
-        if _BITS in word_sizes()
-        else 0
-    )
+    tries = span.bit_length() + CONFIRMATIONS
+    return len(kind.ways) * len(PLACES) * tries if _BITS in word_sizes() else 0
 
 
-def measure(step: Callable[[], None]) -> list[Row]:
+def measure(kind: Kind, step: Callable[[], None]) -> list[Row]:
     """Searches for each way in; nothing without a 32-bit MicroPython. step: called after each try.
 
     raises: UserError when a board does not report whatever its heap.
     """
-    if not steps():
+    if not steps(kind):
         return []
     with (
-        tempfile.TemporaryDirectory(prefix="signet-bench-") as folder,
-        TwinProcess(Path(folder), {door.key: 0 for door in DOORS}) as twin,
+        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        TwinProcess(folder := Path(name), {door.key: 0 for door in DOORS}) as twin,
     ):
         return [
-            _smallest(_Device(Path(folder, way + place), twin, way, place), security, place, step)
-            for way, security in WAYS
+            _smallest(_Device(folder, twin, way, place), way.title, place, step)
+            for way in kind.ways
             for place in PLACES
         ]
 
@@ -81,8 +91,12 @@ def measure(step: Callable[[], None]) -> list[Row]:
 class _Device:
     """A virtual board with our program on its flash, as it left the factory before each try."""
 
-    def __init__(self, folder: Path, twin: TwinProcess, way: str, place: str) -> None:
-        config = twin.device_config("alibaba", way) | {"deep_sleep": True, "report_interval_s": 1}
+    def __init__(self, folder: Path, twin: TwinProcess, way: Way, place: str) -> None:
+        folder = folder / f"{way.cloud}-{way.way}-{place}"
+        config = twin.device_config(way.cloud, way.way) | {
+            "deep_sleep": True,
+            "report_interval_s": 1,
+        }
         files = project_files(config, Path(twin.ready["ca_file"]) if config["tls"] else None)
         board = VirtualBoard(folder, bits=_BITS).create()
         if place == "ROMFS":
@@ -126,7 +140,7 @@ def _into_romfs(files: dict[str, bytes], folder: Path, image: Path) -> dict[str,
     return left
 
 
-def _smallest(device: _Device, security: str, place: str, step: Callable[[], None]) -> Row:
+def _smallest(device: _Device, title: str, place: str, step: Callable[[], None]) -> Row:
     low, high = LOWEST_KIB - 1, HIGHEST_KIB
     why = ""
     while high - low > 1:
@@ -144,32 +158,32 @@ def _smallest(device: _Device, security: str, place: str, step: Callable[[], Non
         done += 1
         if trouble:
             if high >= HIGHEST_KIB:
-                raise UserError(f"{security}: the board does not report: {trouble}")
+                raise UserError(f"{title}: the board does not report: {trouble}")
             high, done, why = high + 1, 0, trouble
-    return Row(security, place, high, why)
+    return Row(title, place, high, why)
 
 
-def table(rows: list[Row]) -> Table:
+def table(kind: Kind, rows: list[Row]) -> Table:
     """The figures for a person."""
     title = "Smallest heap of a device that reports, sleeps deeply, and reports again"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    shown.add_column("security")
+    shown.add_column(kind.title)
     shown.add_column("signet's code")
     shown.add_column("KiB", justify="right")
     shown.add_column("with 1 KiB less")
     for row in rows:
         shown.add_row(
-            row.security,
+            row.title,
             row.place,
-            f"[green]{row.kib}[/]" if row.met else f"[red]{row.kib} missed[/]",
+            f"[green]{row.kib}[/]" if row.kib <= kind.goal_kib else f"[red]{row.kib} missed[/]",
             row.trouble,
         )
     return shown
 
 
-def explanation() -> str:
+def explanation(kind: Kind) -> str:
     """What was tried, and the goal."""
     return (
         "The GC heap for boot.py, board.py, main.py and signet on a virtual board with\n"
-        f"32-bit objects; {CONFIRMATIONS} tries in a row must do. Goal: {GOAL_KIB} KiB."
+        f"32-bit objects; {CONFIRMATIONS} tries in a row must do. Goal: {kind.goal_kib} KiB."
     )
