@@ -1,0 +1,262 @@
+"""What does a session over HTTP meet: which server answers it, with what, and what time is it?
+
+Everything of lib/signet runs but the socket: the session, its HttpClient, the codec. A `Server`
+takes each request apart and sends the next reply of its script, byte for byte.
+"""
+
+import gc
+
+from signet import clock
+from signet.cloud import http
+from signet.errors import SignetError
+
+_KEPT_BYTES = 4096  # of a body; no more than counted otherwise
+SECRET = "s3cr3t-that-nobody-may-see"
+START_MS = 1_800_000_000_000  # 2027, Unix time
+
+
+class Time:
+    """A clock that moves only when somebody waits."""
+
+    ticks = 0
+    unix_ms = START_MS
+    is_set = True
+
+    @classmethod
+    def sleep(cls, ms):
+        cls.ticks += ms
+        cls.unix_ms += ms
+
+
+clock.ticks_ms = lambda: Time.ticks
+clock.ticks_add = lambda ticks, delta: ticks + delta
+clock.ticks_diff = lambda later, earlier: later - earlier
+clock.sleep_ms = Time.sleep
+clock.unix_ms = lambda: Time.unix_ms
+clock.is_set = lambda: Time.is_set
+
+
+def reply(status, body="", *headers):
+    """Returns a whole reply, as bytes; headers: lines."""
+    if isinstance(body, str):
+        body = body.encode()
+    lines = ["HTTP/1.1 {} Status".format(status)]
+    lines.extend(headers)
+    if status != 204:
+        lines.append("Content-Length: {}".format(len(body)))
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Request:
+    """One that came; body is None where it is long, size its length."""
+
+    def __init__(self, head, connection):
+        lines = head.decode().split("\r\n")
+        self.line = lines[0]
+        self.path = lines[0].split(" ")[1]
+        self.headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(": ")
+            assert name not in self.headers, name
+            self.headers[name] = value
+        self.size = int(self.headers["Content-Length"])
+        self.body = None
+        self.connection = connection
+
+
+class Server:
+    """Answers from `replies` in order: bytes; CLOSE, SILENCE; an error, which a connect raises.
+
+    Attributes:
+        requests: list of Request.
+        opened: int, connections.
+    """
+
+    CLOSE = "close"
+    SILENCE = "silence"
+
+    def __init__(self, replies=()):
+        self.replies = list(replies)
+        self.requests = []
+        self.opened = 0
+
+    def connect(self, config, deadline):
+        if self.replies and isinstance(self.replies[0], Exception):
+            raise self.replies.pop(0)
+        self.opened += 1
+        return _Channel(self)
+
+
+class _Channel:
+    def __init__(self, server):
+        self._server = server
+        self._number = server.opened
+        self._head = b""
+        self._request = None
+        self._left = 0
+        self._answer = b""
+        self._closed = False
+
+    def write(self, data):
+        data = bytes(data)
+        count = len(data)
+        if self._request is None:
+            self._head += data
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                return count
+            self._request = request = Request(self._head[:end], self._number)
+            data = self._head[end + 4 :]
+            self._head = b""
+            self._left = request.size
+            if request.size <= _KEPT_BYTES:
+                request.body = b""
+        if self._request.body is not None:
+            self._request.body += data
+        self._left -= len(data)
+        assert self._left >= 0, "more than Content-Length"
+        if not self._left:
+            self._take(self._request)
+            self._request = None
+        return count
+
+    def _take(self, request):
+        server = self._server
+        server.requests.append(request)
+        assert server.replies, "no reply in the script to " + request.line
+        answer = server.replies.pop(0)
+        if answer is Server.CLOSE:
+            self._closed = True
+        elif answer is not Server.SILENCE:
+            self._answer += answer
+
+    def readinto(self, buffer):
+        if self._answer:
+            count = min(len(buffer), len(self._answer))
+            buffer[:count] = self._answer[:count]
+            self._answer = self._answer[count:]
+            return count
+        return 0 if self._closed else None
+
+    def wait(self, events, deadline):
+        if self._answer or self._closed or events & 4:
+            return 1
+        Time.sleep(deadline.remaining_ms())
+        return 0
+
+    def close(self):
+        self._closed = True
+
+
+def alibaba_config(**changes):
+    """Returns what config.load makes of a device.json; `crc` is a number of the test's."""
+    from signet.cloud.alibaba import identity
+
+    config = {
+        "cloud": "alibaba",
+        "host": "iot-as-http.cn-shanghai.aliyuncs.com",
+        "product_key": "pk",
+        "device_name": "dn",
+        "device_secret": SECRET,
+        "client_id": None,
+        "sign_method": None,
+        "timestamp": None,
+    }
+    return _completed(config, identity, changes)
+
+
+def watson_config(**changes):
+    """As alibaba_config."""
+    from signet.cloud.watson import identity
+
+    config = {
+        "cloud": "watson",
+        "host": "myorg1.messaging.internetofthings.ibmcloud.com",
+        "org_id": "myorg1",
+        "type_id": "T",
+        "device_id": "D",
+        "token": SECRET,
+        "event": "status",
+        "role": "device",
+        "command": "+",
+        "command_poll_s": 60,
+        "command_wait_s": 0,
+    }
+    return _completed(config, identity, changes)
+
+
+def _completed(config, identity, changes):
+    for key, value in (
+        ("way", "http"),
+        ("address", None),
+        ("port", None),
+        ("tls", True),
+        ("insecure", False),
+        ("trust", None),
+        ("timeout_s", 15),
+        ("crc", 1),
+    ):
+        config[key] = value
+    config.update(changes)
+    if config["port"] is None:
+        config["port"] = identity.PORTS["http"][config["tls"]]
+    identity.check(config)
+    return config
+
+
+def start(module, config, *replies):
+    """Returns (session, server), not open yet; session.lines is the log."""
+    gc.collect()
+    server = Server(replies)
+    http.connect = server.connect
+    lines = []
+    session = module.session(config, lines.append)
+    session.lines = lines
+    return session, server
+
+
+def event_of(session, polls=9):
+    """Polls until there is an event; returns it."""
+    for _ in range(polls):
+        event = session.poll(0)
+        if event is not None:
+            return event
+    raise AssertionError("no event")
+
+
+def outcome(session, report, key=1):
+    """Submits a report; returns the event that ends it."""
+    assert session.submit(key, report)
+    return event_of(session)
+
+
+def shown(event_or_error):
+    """Returns the text of an error, which must not show what is secret."""
+    text = str(event_or_error)
+    for secret in (SECRET, "t0k3n"):
+        assert secret not in text and secret not in repr(event_or_error), "a secret is shown"
+    return text
+
+
+class File:
+    """A file of `size` bytes that takes no memory."""
+
+    def __init__(self, size):
+        self.size = size
+        self.place = 0
+        self.is_open = True
+
+    def seek(self, place, whence=0):
+        if not self.is_open:
+            raise ValueError("closed")
+        self.place = place + (self.size if whence == 2 else 0)
+        return self.place
+
+    def readinto(self, buffer):
+        count = min(len(buffer), self.size - self.place)
+        self.place += count
+        return count
+
+
+def flash_full(*arguments):
+    raise SignetError("not saved: is the flash full?")
