@@ -15,13 +15,10 @@ from signet.errors import Lost, ProtocolError
 _LINE_BYTES = const(1024)
 _HEAD_BYTES = const(8192)
 
-_NO_TOKEN = b'"(),/:;<=>?@[\\]{}'  # RFC 9110 section 5.6.2
-_NO_PATH = b'"#%<>?[\\]^`{|}'  # RFC 3986 section 3.3
 
-
-def _visible(data, but=b""):
-    """Returns True when all of `data` is from "!" to "~", and none of it in `but`."""
-    for byte in data:
+def _visible(text, but):
+    """Returns True when all of `text` (bytes) is from "!" to "~", and none of it in `but`."""
+    for byte in text:  # noqa: SIM110  a generator would allocate
         if not 32 < byte < 127 or byte in but:
             return False
     return True
@@ -34,13 +31,13 @@ def quote(text):
     """
     path = ""
     for byte in text.encode():
-        path += chr(byte) if _visible((byte,), _NO_PATH) else "%{:02X}".format(byte)
+        path += chr(byte) if _visible((byte,), b'"#%<>?[\\]^`{|}') else "%{:02X}".format(byte)
     return path
 
 
-def _check(what, text):
-    if not _visible(text.encode()):
-        raise ValueError("HTTP {}: a blank, or not plain ASCII".format(what))
+def _check(text, what):
+    if not _visible(text.encode(), b""):
+        raise ValueError("HTTP {}: not plain ASCII".format(what))
 
 
 def head(method, path, host, headers, length):
@@ -55,10 +52,10 @@ def head(method, path, host, headers, length):
     Raises:
         ValueError: a part is not ASCII, or could split a line. The value is not shown.
     """
-    _check("method, path or host", method + path + host)
+    _check(method + path + host, "method, path or host")
     text = "{} {} HTTP/1.1\r\nHost: {}\r\n".format(method, path, host)
     for name, value in headers:
-        _check("header " + name, name + value.replace(" ", ""))
+        _check(name + value.replace(" ", ""), "header " + name)
         text += "{}: {}\r\n".format(name, value)
     return "{}Content-Length: {}\r\n\r\n".format(text, length).encode()
 
@@ -70,10 +67,11 @@ def _malformed(what):
 class Reply:
     """One reply, taken apart as its bytes come, in pieces of any size.
 
-    Read as h11 does (the reference of the tests): LF alone ends a line of a head, folded lines
-    are joined by a blank, the reason may be missing, a status is 100 to 999. Otherwise than h11:
-    blanks before a chunk extension are allowed (7.1.1); a control character that splits lines is
-    not allowed in one (2.2); a trailer's lines must be field lines, what they say is ignored.
+    Read as h11 does, the measure of the tests: LF alone ends a line of a head, folded lines are
+    joined by a blank, the reason may be missing, a status is 100 to 999 but not 101 (nobody asked
+    for an upgrade). Otherwise than h11: only HTTP/1.x (2.3); blanks may stand before a chunk's
+    extension (7.1.1), but no control character in it (2.2); numbers may be long; what a trailer
+    says is ignored, though its lines must be field lines.
     Without TLS nobody can tell whether content that lasts until the close was cut short.
 
     Args:
@@ -92,22 +90,22 @@ class Reply:
     """
 
     def __init__(self, wanted=(), limit=2048, sink=None):
-        self._wanted = wanted
-        self._limit = limit
-        self._sink = sink
-        self.status = self._head = self._left = 0
+        self.wanted = wanted
+        self.limit = limit
+        self.sink = sink
+        self.status = self._left = self.head = 0
         self.body = bytearray()
-        self.done = self.began = False
-        self._line = bytearray()
-        self._next = self._parse().send
-        self._next(None)
+        self.done = self.began = self.keep_alive = False
+        self.line = bytearray()  # with its end, until the next begins
+        self.send = self._parse().send
+        self.send(None)
 
     def feed(self, data):
         """Takes the bytes that came: bytes, bytearray or memoryview.
 
         Raises:
             ProtocolError: they are no reply, or one beyond the limits: 1024 bytes for a line,
-                8192 for a head with its interim replies and trailers, `limit` for the content.
+                8192 for a head with its interim replies, 8192 for a trailer, `limit` for content.
         """
         view = memoryview(data)
         while view:
@@ -120,100 +118,92 @@ class Reply:
             if left:
                 if 0 < left < count:
                     count = left
-                if self._sink:
-                    self._sink(view[:count])
-                elif len(self.body) + count > self._limit:
+                if self.sink:
+                    self.sink(view[:count])
+                elif len(self.body) + count > self.limit:
                     raise _malformed("too long")
                 else:
                     self.body.extend(view[:count])
                 self._left = left - count
                 if left == count:
-                    self._left = self._next(None)
+                    self._left = self.send(None)
             else:
                 count = 0
                 for byte in view:
                     count += 1
                     if byte == 10 or count > _LINE_BYTES:
                         break
-                self._line.extend(view[:count])
-                if len(self._line) > _LINE_BYTES:
+                self.line.extend(view[:count])
+                self.head += count
+                if len(self.line) > _LINE_BYTES or self.head > _HEAD_BYTES:
                     raise _malformed("too long")
                 if byte == 10:
-                    line = bytes(self._line)
-                    self._line = bytearray()
-                    self._left = self._next(line[:-1])
+                    line = bytes(self.line)[:-1]
+                    if line[-1:] == b"\r":
+                        line = line[:-1]
+                    for byte in b"\0\r\v\f":
+                        if byte in line:
+                            raise _malformed("control character")
+                    self._left = self.send(line)
+                    self.line = bytearray()
             view = view[count:]
 
     def end(self):
         """Tells that the peer has closed; raises Lost when the reply is not whole."""
-        if self._left < 0:
-            self.done = True
-        if not self.done:
+        if not self.done and self._left >= 0:
             raise Lost("the reply was cut short" if self.began else "closed by the peer")
+        self.done = True
+        self.keep_alive = False
 
     def _parse(self):
-        """Yields how many bytes are content: below 0 all until the close, 0 for none.
+        """Yields how many bytes of content come next, below 0 for all until the close.
 
-        After 0 it is sent the next line without its LF.
+        After it has yielded 0 it is sent the next line, without its end.
         """
-        while True:  # interim replies are skipped (RFC 9110 section 15.2)
-            line = self._text((yield 0))  # status-line (4)
+        status = 0
+        while status < 200:  # interim replies are skipped (RFC 9110 section 15.2)
+            self.headers = {}
+            self.length = self._chunked = None
+            line = yield 0  # status-line (4)
             digits = line[7:8] + line[9:12]
             rest = line[:7] + line[8:9] + line[12:13]
-            if len(digits) < 4 or not digits.isdigit() or rest.rstrip(b" ") != b"HTTP/1.":
-                raise _malformed("status line")
-            status = int(digits[1:])
+            status = 0
+            if len(digits) == 4 and digits.isdigit() and rest.rstrip(b" ") == b"HTTP/1.":
+                status = int(digits[1:])
             if status < 100 or status == 101:  # nobody asked for an upgrade
                 raise _malformed("status line")
-            self.keep_alive = digits[:1] > b"0"
-            self.headers = {}
-            self._length = None
-            self._chunked = False
+            self.keep_alive = line[7] > 48
             yield from self._fields()
-            if status >= 200:
-                break
         self.status = status
-        # 6.3
-        if status in (204, 304):
+        if status in (204, 304):  # 6.3
             pass
         elif self._chunked:
             while True:  # 7.1
-                line = yield 0
-                size = line[:-1].split(b";", 1)[0].rstrip(b" \t")
-                if line[-1:] != b"\r" or not size or size.strip(b"0123456789abcdefABCDEF"):
+                line = (yield 0).split(b";", 1)[0].rstrip(b" \t")
+                # a single LF ends only a line of a head (2.2)
+                if line.strip(b"0123456789ABCDEFabcdef") or not line or self.line[-2:] != b"\r\n":
                     raise _malformed("chunk")
-                size = int(size, 16)
-                if not size:
+                self.head = 0
+                left = int(line, 16)
+                if not left:
                     break
-                yield size
-                if (yield 0) != b"\r":
+                yield left
+                yield 0
+                if self.line != b"\r\n":
                     raise _malformed("chunk")
             yield from self._fields()
-        elif self._length is None:
-            self.keep_alive = False
-            yield -1
-        elif int(self._length):
-            yield int(self._length)
+        else:
+            left = int(self.length or -1)
+            if left:
+                yield left
         self.done = True
         yield 0
-
-    def _text(self, line):
-        """Returns a line of a head or trailer without its CR."""
-        self._head += len(line) + 1
-        if self._head > _HEAD_BYTES:
-            raise _malformed("too long")
-        if line[-1:] == b"\r":
-            line = line[:-1]
-        for byte in b"\0\r\v\f":
-            if byte in line:
-                raise _malformed("control character")
-        return line
 
     def _fields(self):
         """Takes the lines of a head or trailer up to the empty one."""
         field = b""
         while True:
-            line = self._text((yield 0))
+            line = yield 0
             if line[:1] in (b" ", b"\t"):  # obs-fold (5.2)
                 if not field:
                     raise _malformed("field line")
@@ -228,26 +218,25 @@ class Reply:
     def _take(self, line):
         """field-line (5)."""
         name, colon, value = line.partition(b":")
-        if not name or not colon or not _visible(name, _NO_TOKEN):
+        if not name or not colon or not _visible(name, b'"(),/:;<=>?@[\\]{}'):
             raise _malformed("field line")
         if self.status:
             return  # a trailer
         name = name.decode().lower()
         value = value.strip(b" \t")
-        wrong = False
         for part in value.lower().split(b","):
             part = part.strip()
             if name == "content-length":  # 6.3: the same number several times is one number
-                wrong = self._length not in (None, part) or not part.isdigit()
-                self._length = part
+                if (self.length or part) != part or not part.isdigit():
+                    raise _malformed(name)
+                self.length = part
             elif name == "transfer-encoding":
-                wrong = self._chunked or part != b"chunked"
+                if self._chunked or part != b"chunked":
+                    raise _malformed(name)
                 self._chunked = True
             elif name == "connection" and part == b"close":
                 self.keep_alive = False
-            if wrong:
-                raise _malformed(name)
-        if name in self._wanted:
+        if name in self.wanted:
             text = self.headers[name] + ", " if name in self.headers else ""
             for byte in value:
                 text += chr(byte)
