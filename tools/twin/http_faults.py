@@ -41,7 +41,7 @@ class Misbehaviour:
 class HttpFaults:
     """What control requests have ordered, by the cloud that it is for.
 
-    spell_info: takes the name that Alibaba's "info" shall have.
+    spell_info: takes the word that Alibaba's "info" shall have.
     """
 
     def __init__(self, spell_info: Callable[[str], None]) -> None:
@@ -75,7 +75,7 @@ class HttpFaults:
             "lose_http_replies": quickly(
                 lambda request: self._order_misbehaviour({"how": "silent", **request})
             ),
-            "spell_info": quickly(lambda request: self._spell_info(str(request["name"]))),
+            "spell_info": quickly(lambda request: self._spell_info(str(request["word"]))),
         }
 
     def _order_answer(self, request: Mapping[str, Any]) -> None:

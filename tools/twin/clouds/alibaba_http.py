@@ -85,9 +85,9 @@ class AlibabaHttp:
         self._ordered = ordered
         self._info = "info"
 
-    def spell_info(self, name: str) -> None:
+    def spell_info(self, word: str) -> None:
         """The document's samples have "Info", everybody else's "info"."""
-        self._info = name
+        self._info = word
 
     async def answer(self, request: Request) -> Reply:
         """What the server answers; a report is on file when this returns."""
