@@ -7,7 +7,8 @@ import check
 from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, Refused, Throttled
-from signet.net.stream import Stream, TcpChannel
+from signet.net.stream import TcpChannel
+from signet.net.umqtt_stream import Stream
 
 SERVERS = {
     "polite": ("tcp", "mqtt"),

@@ -10,7 +10,7 @@ from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
 from signet.cloud.enos.mqtt import _Dialect as Enos
 from signet.cloud.watson.mqtt import _Dialect as Watson
 from signet.errors import ProtocolError, SignetError
-from signet.net.stream import Stream
+from signet.net.umqtt_stream import Stream
 
 TIMEOUT_S = 60
 

@@ -64,7 +64,8 @@ sys.modules["umqtt.simple"] = _Module
 
 from signet import clock  # noqa: E402
 from signet.client.mqtt import MQTTClient  # noqa: E402
-from signet.net.stream import Stream, TcpChannel  # noqa: E402
+from signet.net.stream import TcpChannel  # noqa: E402
+from signet.net.umqtt_stream import Stream  # noqa: E402
 
 SERVERS = {
     "broker": ("mosquitto",),

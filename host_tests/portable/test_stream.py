@@ -3,7 +3,8 @@
 import check
 from signet import clock
 from signet.errors import ConfigError, Lost, TimedOut, Untrusted
-from signet.net.stream import Stream, TcpChannel
+from signet.net.stream import TcpChannel
+from signet.net.umqtt_stream import Stream
 
 SERVERS = {
     "echo": ("tcp", "echo"),

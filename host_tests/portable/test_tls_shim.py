@@ -7,8 +7,9 @@ import tls
 from signet import clock
 from signet.errors import ConfigError, Lost, Untrusted
 from signet.net.secure import TlsChannel
-from signet.net.stream import Stream, TcpChannel
+from signet.net.stream import TcpChannel
 from signet.net.trust import context
+from signet.net.umqtt_stream import Stream
 
 SERVERS = {
     "good": ("tls", "good", "echo"),

@@ -77,7 +77,7 @@ class MQTTClient(simple.MQTTClient):
         """Logs in, subscribes again and sends again what was not acknowledged.
 
         Args:
-            stream: net.stream.Stream, open; it belongs to the client from now on.
+            stream: net.umqtt_stream.Stream, open; it belongs to the client from now on.
         Returns:
             bool, True when the broker remembered this client's session.
         Raises:

@@ -17,7 +17,7 @@ class PacketReader:
     """Reads packets of one connection.
 
     Args:
-        stream: net.stream.Stream.
+        stream: net.umqtt_stream.Stream.
         max_packet_bytes: int; of a larger packet only so much is kept.
         timeout_ms: int, how long a packet may take once it has begun.
     Attributes:

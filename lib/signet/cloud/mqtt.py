@@ -21,7 +21,8 @@ from micropython import const
 from signet import clock, modules
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
-from signet.net.stream import Stream, connect
+from signet.net.stream import connect
+from signet.net.umqtt_stream import Stream
 
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
