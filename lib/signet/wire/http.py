@@ -14,6 +14,7 @@ from signet.errors import Lost, ProtocolError
 
 _LINE_BYTES = const(1024)
 _HEAD_BYTES = const(8192)
+_DIGITS = const(20)  # of a number
 
 
 def _visible(text, but):
@@ -69,9 +70,9 @@ class Reply:
 
     Read as h11 does, the measure of the tests: LF alone ends a line of a head, folded lines are
     joined by a blank, the reason may be missing, a status is 100 to 999 but not 101 (nobody asked
-    for an upgrade). Otherwise than h11: only HTTP/1.x (2.3); blanks may stand before a chunk's
-    extension (7.1.1), but no control character in it (2.2); numbers may be long; what a trailer
-    says is ignored, though its lines must be field lines.
+    for an upgrade). Otherwise than h11: blanks may stand before a chunk's
+    extension (7.1.1), but no control character in it (2.2); what a trailer says is
+    ignored, though its lines must be field lines.
     Without TLS nobody can tell whether content that lasts until the close was cut short.
 
     Args:
@@ -165,14 +166,14 @@ class Reply:
             self.headers = {}
             self.length = self._chunked = None
             line = yield 0  # status-line (4)
-            digits = line[7:8] + line[9:12]
-            rest = line[:7] + line[8:9] + line[12:13]
+            digits = line[5:6] + line[7:8] + line[9:12]
+            rest = line[:5] + line[6:7] + line[8:9] + line[12:13]
             status = 0
-            if len(digits) == 4 and digits.isdigit() and rest.rstrip(b" ") == b"HTTP/1.":
-                status = int(digits[1:])
+            if len(digits) == 5 and digits.isdigit() and rest.rstrip(b" ") == b"HTTP/.":
+                status = int(digits[2:])
             if status < 100 or status == 101:  # nobody asked for an upgrade
                 raise _malformed("status line")
-            self.keep_alive = line[7] > 48
+            self.keep_alive = digits >= b"11"
             yield from self._fields()
         self.status = status
         if status in (204, 304):  # 6.3
@@ -181,7 +182,12 @@ class Reply:
             while True:  # 7.1
                 line = (yield 0).split(b";", 1)[0].rstrip(b" \t")
                 # a single LF ends only a line of a head (2.2)
-                if line.strip(b"0123456789ABCDEFabcdef") or not line or self.line[-2:] != b"\r\n":
+                if (
+                    line.strip(b"0123456789ABCDEFabcdef")
+                    or not line
+                    or line[_DIGITS:]
+                    or self.line[-2:] != b"\r\n"
+                ):
                     raise _malformed("chunk")
                 self.head = 0
                 left = int(line, 16)
@@ -227,7 +233,7 @@ class Reply:
         for part in value.lower().split(b","):
             part = part.strip()
             if name == "content-length":  # 6.3: the same number several times is one number
-                if (self.length or part) != part or not part.isdigit():
+                if (self.length or part) != part or not part.isdigit() or part[_DIGITS:]:
                     raise _malformed(name)
                 self.length = part
             elif name == "transfer-encoding":
