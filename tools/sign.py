@@ -4,6 +4,7 @@ Computed with the standard library alone (tools/signing.py), never with what run
 """
 
 import getpass
+import json
 import os
 import sys
 import time
@@ -77,9 +78,12 @@ def alibaba(
     timestamp: Annotated[str, typer.Option(help="Unix milliseconds; none by default.")] = "",
     method: Annotated[str, typer.Option(help="hmacsha256, hmacsha1, hmacmd5.")] = "hmacsha256",
     plain: Annotated[bool, typer.Option("--plain", help="MQTT without TLS.")] = False,
+    http: Annotated[
+        bool, typer.Option("--http", help="HTTPS: show the body of /auth, for curl for example.")
+    ] = False,
     secret_file: _SecretFile = None,
 ) -> None:
-    """Alibaba Cloud over MQTT: an HMAC of the content, keyed with the device secret."""
+    """Alibaba Cloud over MQTT or HTTPS: an HMAC of the content, keyed with the device secret."""
     client_id = client_id or f"{product_key}.{device_name}"
     fields = {"clientId": client_id, "deviceName": device_name, "productKey": product_key}
     options = f"securemode={3 if plain else 2},signmethod={method}"
@@ -88,6 +92,14 @@ def alibaba(
         options += f",timestamp={timestamp}"
     signing.alibaba(fields, "", method)  # refuses an unknown method before a secret is asked for
     signed = signing.alibaba(fields, _secret(secret_file), method)
+    if http:
+        # In the order of the sample in "Establish connections over HTTP".
+        order = ("version", "clientId", "signmethod", "sign", "productKey", "deviceName")
+        body = fields | {"version": "default", "signmethod": method, "sign": signed.signature}
+        names = (*order, *(("timestamp",) if timestamp else ()))
+        text = json.dumps({name: body[name] for name in names}, separators=(",", ":"))
+        _show(signed, {"body": text})
+        return
     _show(
         signed,
         {"client id": f"{client_id}|{options}|", "user name": f"{device_name}&{product_key}"},

@@ -54,6 +54,29 @@ def test_enos_takes_the_present_time_and_the_device_key_by_default():
     assert f"timestamp={stamp}|" in shown["client id"]
 
 
+# "Establish connections over HTTP": the sample body of an authentication request.
+SAMPLE = (
+    '{"version":"default","clientId":"mylight1000002","signmethod":"hmacsha1",'
+    '"sign":"4870141D4067227128CBB4377906C3731CAC221C","productKey":"ZG1EvTEa7NN",'
+    '"deviceName":"NlwaSPXsCpTQuh8FxBGH","timestamp":"1501668289957"}'
+)
+
+
+def test_the_worked_example_of_https_with_the_body_in_the_samples_form():
+    arguments = ["--timestamp", "789", "--method", "hmacsha1", "--http"]
+    shown = run(*ALIBABA, *arguments, secret=MQTT["secret"])
+    assert shown["content"] == "clientId12345deviceNamedeviceproductKeypktimestamp789"
+    assert shown["signature"] == MQTT["sha1"]
+    body, sample = json.loads(shown["body"]), json.loads(SAMPLE)
+    assert list(body) == list(sample) and "client id" not in shown
+    assert len(shown["body"]) == len(SAMPLE) - sum(map(len, sample.values())) + sum(
+        map(len, body.values())
+    )
+    assert body["sign"] == MQTT["sha1"] and body["clientId"] == "12345"
+    untimed = run(*ALIBABA, "--http", secret=MQTT["secret"])
+    assert "timestamp" not in untimed["body"]
+
+
 def test_alibaba_as_in_its_document():
     shown = run(
         *ALIBABA, "--timestamp", "789", "--method", "hmacsha1", "--plain", secret=MQTT["secret"]
