@@ -66,13 +66,13 @@ def test_the_worked_example_of_https_with_the_body_in_the_samples_form():
     arguments = ["--timestamp", "789", "--method", "hmacsha1", "--http"]
     shown = run(*ALIBABA, *arguments, secret=MQTT["secret"])
     assert shown["content"] == "clientId12345deviceNamedeviceproductKeypktimestamp789"
-    assert shown["signature"] == MQTT["sha1"]
+    assert shown["signature"] == MQTT["hmacsha1"]
     body, sample = json.loads(shown["body"]), json.loads(SAMPLE)
     assert list(body) == list(sample) and "client id" not in shown
     assert len(shown["body"]) == len(SAMPLE) - sum(map(len, sample.values())) + sum(
         map(len, body.values())
     )
-    assert body["sign"] == MQTT["sha1"] and body["clientId"] == "12345"
+    assert body["sign"] == MQTT["hmacsha1"] and body["clientId"] == "12345"
     untimed = run(*ALIBABA, "--http", secret=MQTT["secret"])
     assert "timestamp" not in untimed["body"]
 
