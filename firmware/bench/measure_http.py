@@ -131,7 +131,7 @@ def _fits(work, room):
     return free
 
 
-def _room(work):
+def _needed(work):
     """Least free heap in which a request succeeds, in bytes."""
     low, high = 0, MOST // STEP
     least = _fits(work, MOST)
@@ -162,7 +162,7 @@ def main(rounds, port, tls_port, ca_file, host):
             "calls": CALLS,
             "times": times,
             "heap": {name: _heap(work) for name, work in contenders.items()},
-            "room": {name: _room(work) for name, work in contenders.items()},
+            "needed": {name: _needed(work) for name, work in contenders.items()},
         }
         print(json.dumps(row))
 

@@ -27,11 +27,11 @@ CONTENDERS = {
 
 
 class Row(NamedTuple):
-    """One contender on one build. what: TLS or TCP. heap, room: bytes.
+    """One contender on one build. what: TLS or TCP. heap, needed: bytes.
 
     us: microseconds per request, the median over the rounds. faster: how often as many requests as
     the peer, the median over the rounds, each compared with itself. heap: allocated by one
-    request. room: free heap without which it fails.
+    request. needed: free heap without which it fails.
     """
 
     build: str
@@ -41,7 +41,7 @@ class Row(NamedTuple):
     faster: float
     heap: int
     heap_ratio: float
-    room: int
+    needed: int
 
     @property
     def per_second(self) -> float:
@@ -84,7 +84,7 @@ def _rows(build: str, found: dict[str, Any]) -> list[Row]:
             ),
             heap[contender],
             heap[contender] / heap[PEER],
-            found["room"][contender],
+            found["needed"][contender],
         )
         for contender in CONTENDERS
     ]
@@ -107,7 +107,7 @@ def table(rows: list[Row]) -> Table:
             f"{row.faster:.2f}",
             str(row.heap),
             f"{row.heap_ratio:.2f}",
-            str(row.room),
+            str(row.needed),
             end_section=row.contender == NODELAY,
         )
     return shown
