@@ -106,11 +106,9 @@ def _http_replies() -> Iterator[list[Any]]:
         data = replies.reply(tape)
         if turn % 4:
             data = replies.damaged(tape, data)
-        verdict, *others = h11_judge.readings(data, replies.WANTED)
-        if not others:
-            outcome, status, headers, body, keep_alive = verdict
-            cuts = replies.cuts(tape, len(data))
-            yield [data.hex(), cuts, outcome, status, dict(headers), body.hex(), keep_alive]
+        outcome, status, headers, body, keep_alive = h11_judge.judge(data, replies.WANTED)
+        cuts = replies.cuts(tape, len(data))
+        yield [data.hex(), cuts, outcome, status, dict(headers), body.hex(), keep_alive]
 
 
 def _cbor_values() -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import h11
+from h11 import _readers
 
 _HEADERS = [("Host", "a"), ("Content-Length", "0")]
 
@@ -26,31 +27,18 @@ class Verdict(NamedTuple):
     keep_alive: bool = False
 
 
-# On purpose we read otherwise than h11: why, where, and what h11 would read as we do.
-DIFFERENCES = (
-    (
-        "blanks before a chunk extension are BWS (RFC 9112 section 7.1.1), which is read over",
-        re.compile(rb"(?m)^([0-9a-fA-F]+)[ \t]+(;.*)$"),
-        rb"\1\2",
-    ),
-    (
-        "a control character that may split lines is refused in a chunk extension too (2.2)",
-        re.compile(rb"(?m)^[0-9a-fA-F]+[ \t]*;.*[\0\r\v\f].*\r$"),
-        rb"not a size\r",
-    ),
-)
+# Where we read a chunk's header otherwise than h11 on purpose, it judges by our rules, unless told
+# not to; test_http_properties.py has the reasons.
+_ITS_OWN = _readers.chunk_header_re
+_OURS = re.compile(rb"(?P<chunk_size>[0-9A-Fa-f]{1,20})([ \t]*;[^\0\n\v\f\r]*)?[ \t]*\r\n")
 
 
-def readings(data: bytes, wanted: Collection[str]) -> list[Verdict]:
-    """What h11 says of a reply, and of the reply as it looks to us where a difference may lie."""
-    seen = [data]
-    for _, pattern, instead in DIFFERENCES:
-        seen += [pattern.sub(instead, each) for each in seen]
-    return [judge(each, wanted) for each in dict.fromkeys(seen)]
+def judge(data: bytes, wanted: Collection[str] = (), own_rules: bool = False) -> Verdict:
+    """Ask h11 about a reply after which the server closes.
 
-
-def judge(data: bytes, wanted: Collection[str] = ()) -> Verdict:
-    """Ask h11 about a reply after which the server closes; `wanted`: names in lower case."""
+    wanted: names of headers in lower case. own_rules: even where we differ on purpose.
+    """
+    _readers.chunk_header_re = _ITS_OWN if own_rules else _OURS
     found = _read(data, wanted)
     whole_lines = data[: data.rfind(b"\n") + 1]
     if found.outcome == "error" and _read(whole_lines).outcome != "error":

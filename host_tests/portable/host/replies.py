@@ -34,7 +34,7 @@ _SPACES = _table(" | | ||  |\t| \t ")
 _CODINGS = _table("chunked|Chunked|CHUNKED")
 _ODD_CODINGS = _table('gzip|identity|gzip, chunked|chunked, chunked||xchunked|"chunked"|,chunked')
 _ODD_LENGTHS = _table(
-    "-1|+5|5 5|5,5|5, 6|0x5|5.0||,|5,|\xb2|05|_5|5_0|five",
+    "-1|+5|5 5|5,5|5, 5|5, 6|0x5|5.0||,|5,|\xb2|05|_5|5_0|five",
     "99999999999999999999|999999999999999999999|4294967296|2147483648",
 )
 _EXTENSIONS = _table('||;a|;a=b|;a="b;c"| |\t| ;a|; a = b|x|;\xff')
