@@ -4,24 +4,18 @@
 idle, waits for an ACK, waits for a separate response, or observes, while time moves on; now and
 then a clean request must still get its answer. Only ProtocolError may come, from `decode` alone.
 
-Prints one line of JSON each: {"done": n} now and then, at the end the result. The same count and
-seed give the same datagrams on every interpreter, and must give the same counts.
+fuzzing.py says how it runs and what it prints.
 """
 
-import gc
-import json
 import sys
-from binascii import hexlify
 
+import fuzzing
 import peer_coap
 from mutate import Random, mutated
 from signet.errors import ProtocolError, Throttled
 from signet.wire import coap
 from signet.wire.exchange import Exchange
 
-MICROPYTHON = sys.implementation.name == "micropython"
-EPOCH = 256  # datagrams between two clean requests
-SAMPLES = 16  # of the memory in use, half of them in each half of the run
 LIFETIME_MS = 250_000  # more than EXCHANGE_LIFETIME: nothing is remembered any longer
 KNOWN = (2088, 2089, 2090)
 
@@ -77,17 +71,15 @@ class Fuzz:
         self.ids = [0, 0]  # of the last request, and of the one before
         self.tokens = [b"", b""]
         self.acknowledged = False
-        self.counts = {"accepted": 0, "ProtocolError": 0, "other": 0, "clean": 0}
-        self.events = {}
-        self.states = {}
-        self.first = None
+        self.found = fuzzing.Found(("accepted", "ProtocolError"))
 
     # The peer
 
     def datagram(self):
         """Returns the next datagram to send to the exchange, bytes."""
         random = self.random
-        return mutated(random, self._message(random), self._message(random))
+        data = self._message(random)
+        return mutated(random, data, self._message(random), 4 + (data[0] & 15))
 
     def _message(self, random):
         """Returns a valid message, mostly one that has to do with the requests, a bytearray."""
@@ -166,21 +158,21 @@ class Fuzz:
         state = "observing" if exchange.observed else "idle"
         if exchange.busy:
             state = "waiting for the answer" if self.acknowledged else "waiting for an ACK"
-        self.states[state] = self.states.get(state, 0) + 1
+        self.found.state(state)
         datagram = self.datagram()
         try:
             self._feed(datagram)
         except Exception as error:
-            self._note(error, datagram)
+            self.found.note(error, datagram)
 
     def _feed(self, datagram):
         try:
             coap.decode(datagram)
             well_formed = True
-            self.counts["accepted"] += 1
+            self.found.count("accepted")
         except ProtocolError:
             well_formed = False
-            self.counts["ProtocolError"] += 1
+            self.found.count("ProtocolError")
         busy = self.exchange.busy
         event = self.exchange.received(datagram, self.now_ms)
         if event is not None:
@@ -207,16 +199,7 @@ class Fuzz:
             assert bool(self.exchange.busy) == self.acknowledged, "busy in spite of the answer"
         if kind == "failed":
             kind = type(event[1]).__name__
-        self.events[kind] = self.events.get(kind, 0) + 1
-
-    def _note(self, error, datagram):
-        self.counts["other"] += 1
-        if self.first is None:
-            self.first = {
-                "error": "{}: {}".format(type(error).__name__, error),
-                "trace": _trace(error),
-                "datagram": hexlify(datagram).decode(),
-            }
+        self.found.event(kind)
 
     # Is it still good for anything?
 
@@ -224,9 +207,9 @@ class Fuzz:
         """Makes a request that is answered as it should be; the answer must come."""
         try:
             self._clean()
-            self.counts["clean"] += 1
+            self.found.count("clean")
         except Exception as error:
-            self._note(error, b"")
+            self.found.note(error, b"")
 
     def _clean(self):
         exchange = self.exchange
@@ -238,7 +221,7 @@ class Fuzz:
         assert [message.payload for message in sent] == [b"clean"], "the request was not sent"
         request = sent[0]
         kind, message_id = ACK, request.message_id
-        separate = self.counts["clean"] & 1
+        separate = self.found.counts["clean"] & 1
         if separate:
             kind, message_id = CON, self.peer_id
             empty = peer_coap.encode(peer_coap.Message(ACK, 0, request.message_id))
@@ -253,64 +236,5 @@ class Fuzz:
         assert types == ([ACK] if separate else []), "not acknowledged as it should be"
 
 
-def _trace(error):
-    """Returns where an error came from, text."""
-    if MICROPYTHON:
-        import io
-
-        out = io.StringIO()
-        sys.print_exception(error, out)
-        return out.getvalue()
-    import traceback
-
-    return "".join(traceback.format_exception(error))
-
-
-def _memory():
-    """Returns the bytes in use after a garbage collection."""
-    gc.collect()
-    if MICROPYTHON:
-        return gc.mem_alloc()
-    waiting = gc.get_objects()  # tracemalloc would make the run eight times as long
-    seen = set()
-    total = 0
-    while waiting:
-        thing = waiting.pop()
-        if id(thing) not in seen:
-            seen.add(id(thing))
-            total += sys.getsizeof(thing)
-            waiting += gc.get_referents(thing)
-    return total
-
-
-def main(count, seed):
-    fuzz = Fuzz(Random(seed))
-    memory = [0] * (SAMPLES + 1)
-    every = max(1, count // 100)
-    sample = 0
-    for number in range(count):
-        if number % EPOCH == 0:
-            fuzz.clean()
-        if number * SAMPLES // count >= sample:
-            memory[sample] = _memory()
-            sample += 1
-        fuzz.step()
-        if number % every == 0:
-            print(json.dumps({"done": number}))
-    fuzz.clean()
-    memory[SAMPLES] = _memory()
-    half = SAMPLES // 2
-    result = {
-        "datagrams": count,
-        "counts": fuzz.counts,
-        "events": fuzz.events,
-        "states": fuzz.states,
-        "ignored": fuzz.exchange.ignored,
-        "memory": [max(memory[1 : half + 1]), max(memory[half + 1 :])],
-        "first": fuzz.first,
-    }
-    print(json.dumps(result))
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    fuzzing.run(Fuzz(Random(int(sys.argv[2]))), int(sys.argv[1]))

@@ -1,6 +1,6 @@
-"""How does a valid datagram become one that a broken or hostile peer might send?  By seed.
+"""How does a valid message become one that a broken or hostile peer might send?  By seed.
 
-The same seed gives the same datagrams on every interpreter: all numbers stay below 2**30.
+The same seed gives the same messages on every interpreter: all numbers stay below 2**30.
 """
 
 
@@ -108,24 +108,25 @@ _MUTATIONS = (
 )
 
 
-def mutated(random, data, other, largest=1280):
-    """Returns a damaged copy of a datagram.
+def mutated(random, data, other, kept, largest=1280):
+    """Returns a damaged copy of a message.
 
     Args:
         random: Random.
         data: bytearray, valid, not empty.
         other: the same, another message to splice with.
+        kept: int, how many bytes at its begin to leave alone half of the time, or the damage
+            beyond them would never be looked at: message id and token, or a status line.
         largest: int, bytes that the result has at most.
     Returns:
-        bytes; the original once in eight times, anything at all once in 64. Half of the others
-        keep message id and token, or the damage beyond them would never be looked at.
+        bytes; the original once in eight times, anything at all once in 64.
     """
     chance = random.below(64)
     if chance < 8:
         return bytes(data)
     if chance == 8:
         return bytes(_anything(random, data, other))
-    header = data[: 4 + (data[0] & 15) if random.below(2) else 0]
+    header = data[: kept if random.below(2) else 0]
     data = data[len(header) :]
     for _ in range(1 + random.below(3)):
         if data:

@@ -9,19 +9,34 @@ from tools.bench import command, fuzz, programs
 from tools.paths import LIB
 from tools.ui import UserError
 
-_DATAGRAMS = 3000
+_COAP, _HTTP = fuzz.TARGETS["coap"], fuzz.TARGETS["http"]
+_MESSAGES = 3000
 
 
-@pytest.fixture(scope="module")
-def rows():
+def _measure(target):
     steps = []
-    found = fuzz.measure(2 * _DATAGRAMS, _DATAGRAMS, 7, steps.append)
-    assert sum(steps) == sum(row.datagrams for row in found)
+    found = fuzz.measure(2 * _MESSAGES, _MESSAGES, 7, steps.append, target=target)
+    assert sum(steps) == sum(row.messages for row in found)
     return found
 
 
-# A mistake, planted into a copy of lib/: what a client does with each datagram, wrongly.
-_WRONG = """
+@pytest.fixture(scope="module")
+def coap_rows():
+    return _measure(_COAP)
+
+
+@pytest.fixture(scope="module")
+def http_rows():
+    return _measure(_HTTP)
+
+
+@pytest.fixture(params=["coap_rows", "http_rows"])
+def rows(request):
+    return request.getfixturevalue(request.param)
+
+
+# A mistake, planted into a copy of lib/: what a client does with each message, wrongly.
+_WRONG_COAP = """
 
 _right = Exchange.received
 
@@ -34,29 +49,42 @@ def _wrong(self, datagram, now_ms):
 
 Exchange.received = _wrong
 """
+_WRONG_HTTP = """
+
+_right = Reply.feed
+
+
+def _wrong(self, data):
+    _right(self, data)
+    {}
+
+
+Reply.feed = _wrong
+"""
 
 
 @pytest.fixture
 def planted(tmp_path):
-    """Fuzzes a copy of lib/ whose exchange carries out a mistake with each datagram."""
+    """Fuzzes a copy of lib/ that makes a mistake with each datagram, or piece of a reply."""
 
-    def run(mistake, count=2 * _DATAGRAMS):
+    def run(mistake, count=2 * _MESSAGES, target=_COAP):
+        name, wrong = ("exchange", _WRONG_COAP) if target == _COAP else ("http", _WRONG_HTTP)
         shutil.copytree(LIB, tmp_path / "lib")
-        file = tmp_path / "lib" / "signet" / "wire" / "exchange.py"
-        file.write_text(file.read_text() + _WRONG.format(mistake))
-        return fuzz.measure(count, 0, 7, lambda _: None, tmp_path / "lib")
+        file = tmp_path / "lib" / "signet" / "wire" / f"{name}.py"
+        file.write_text(file.read_text() + wrong.format(mistake))
+        return fuzz.measure(count, 0, 7, lambda _: None, lib=tmp_path / "lib", target=target)
 
     return run
 
 
-def test_nothing_but_protocol_error_comes_and_memory_does_not_grow(rows):
+def test_nothing_but_the_errors_for_it_comes_and_memory_does_not_grow(rows):
     for row in rows:
         assert row.first is None
         assert row.passed, row
-        assert row.counts["accepted"] + row.counts["ProtocolError"] == row.datagrams
+        assert sum(row.counts[name] for name in row.target.outcomes) == row.messages
 
 
-def test_every_interpreter_makes_the_same_of_the_same_datagrams(rows):
+def test_every_interpreter_makes_the_same_of_the_same_messages(rows):
     one, other, *boards = rows
     assert [row.interpreter for row in boards] == programs.builds()
     for row in boards:
@@ -64,28 +92,58 @@ def test_every_interpreter_makes_the_same_of_the_same_datagrams(rows):
     assert other.counts != one.counts, "two processes must not send the same"
 
 
-def test_the_exchange_meets_them_in_every_state_and_goes_on_answering(rows):
-    for row in rows:
-        assert min(row.states.values()) > _DATAGRAMS // 100
+def test_the_exchange_meets_them_in_every_state_and_goes_on_answering(coap_rows):
+    for row in coap_rows:
+        assert min(row.states.values()) > _MESSAGES // 100
         assert len(row.states) == 4
         for kind in ("response", "acknowledged", "notification", "pong", "Lost", "ProtocolError"):
             assert row.events[kind], kind
-        assert row.counts["clean"] > _DATAGRAMS // 256
+        assert row.counts["clean"] > _MESSAGES // 256
 
 
-def test_an_exception_is_found_with_its_datagram(planted):
+def test_replies_of_every_kind_end_in_every_way(http_rows):
+    for row in http_rows:
+        assert row.states.keys() == {"length", "chunks", "close", "interim", "nothing"}
+        assert min(row.counts[name] for name in _HTTP.outcomes) > _MESSAGES // 20
+        for kind in ("kept alive", "not kept alive", "too long to keep", "cut in the content"):
+            assert row.events[kind], kind
+        assert row.counts["clean"] > _MESSAGES // 256
+
+
+def test_an_exception_is_found_with_its_message(planted):
     rows = planted("b''[0 if len(datagram) == 23 else slice(1)]")
     for row in rows:
         assert not row.passed
         assert row.first["error"].startswith("IndexError: ")
-        assert len(bytes.fromhex(row.first["datagram"])) == 23
+        assert len(bytes.fromhex(row.first["message"])) == 23
         assert "_wrong" in row.first["trace"]
-    assert rows[0].first["datagram"] in fuzz.verdict(rows)
+    assert f"datagram: {rows[0].first['message']}" in fuzz.verdict(rows)
 
 
 def test_an_answer_to_another_request_is_found(planted):
     rows = planted("if event and event[0] == 'response': event[1].token = b'other'")
     assert "AssertionError: an answer to something else" in fuzz.verdict(rows)
+
+
+def test_an_exception_of_the_reply_is_found(planted):
+    rows = planted("b''[0 if self.status == 304 else slice(1)]", target=_HTTP)
+    assert "IndexError: " in fuzz.verdict(rows)
+    assert f"reply: {rows[0].first['message']}" in fuzz.verdict(rows)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "found"),
+    [
+        ("if len(data) == 1: self.body.clear()", "the content depends on the pieces"),
+        ("self.done = self.done or len(data) == 7", "it depends on the pieces"),
+        (
+            "self.keep_alive = self.status == 200 or len(data) > 50",
+            "status, headers or end depend on",
+        ),
+    ],
+)
+def test_a_reply_that_is_read_otherwise_in_pieces_is_found(planted, mistake, found):
+    assert f"AssertionError: {found}" in fuzz.verdict(planted(mistake, target=_HTTP))
 
 
 def test_growth_of_memory_is_found(planted):
@@ -97,20 +155,20 @@ def test_growth_of_memory_is_found(planted):
 def test_a_leak_of_one_byte_in_ten_datagrams_is_found(planted):
     rows = planted(
         "self.seen = getattr(self, 'seen', 0) + 1\n    self.kept = bytes(self.seen // 10)",
-        6 * _DATAGRAMS,
+        6 * _MESSAGES,
     )
     assert all(row.growth > fuzz.GROWTH_BYTES for row in rows)
 
 
-def test_too_few_datagrams_say_nothing_about_growth(rows):
-    few = rows[0]._replace(datagrams=fuzz.FEWEST - 1, memory=(0, 1 << 20))
+def test_too_few_messages_say_nothing_about_growth(rows):
+    few = rows[0]._replace(messages=fuzz.FEWEST - 1, memory=(0, 1 << 20))
     assert few.growth is None
     assert few.passed
     assert "nothing is said about growth" in fuzz.verdict([few])
-    assert "memory grew" in fuzz.verdict([few._replace(datagrams=fuzz.FEWEST)])
+    assert "memory grew" in fuzz.verdict([few._replace(messages=fuzz.FEWEST)])
 
 
-def test_no_datagrams_are_no_success():
+def test_no_messages_are_no_success():
     nothing = ["fuzz", "--cpython", "0", "--micropython", "0"]
     done = CliRunner().invoke(command.app, nothing)
     assert isinstance(done.exception, UserError)
@@ -128,7 +186,7 @@ def test_the_command_prints_counts_and_fails_for_what_it_finds(monkeypatch):
     few = ["fuzz", "--cpython", "300", "--micropython", "300"]
     done = CliRunner().invoke(command.app, few, env={"COLUMNS": "100"})
     assert done.exit_code == 0, done.output
-    for text in ("CPython", "accepted", "other", "growth", "waiting for an ACK", "response"):
+    for text in ("CPython", "accepted", "other", "growth", "waiting for an ACK", "kept alive"):
         assert text in done.stdout
     assert "nothing is said about growth" in done.stdout
     monkeypatch.setattr(fuzz, "FEWEST", 300 // 2)

@@ -1,6 +1,7 @@
 """What can `signet bench` measure?"""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -47,26 +48,34 @@ def hmac(
 @app.command()
 def fuzz(
     cpython: Annotated[
-        int, typer.Option(min=0, help="Datagrams on CPython, in two processes.")
+        int, typer.Option(min=0, help="Messages of each protocol on CPython, in two processes.")
     ] = 1_000_000,
     micropython: Annotated[
-        int, typer.Option(min=0, help="Datagrams on each MicroPython.")
+        int, typer.Option(min=0, help="Messages of each protocol on each MicroPython.")
     ] = 50_000,
     seed: Annotated[
-        int, typer.Option(min=0, max=65_535, help="The same seed gives the same datagrams.")
+        int, typer.Option(min=0, max=65_535, help="The same seed gives the same messages.")
     ] = 1,
+    only: Annotated[
+        Literal["coap", "http"] | None, typer.Option(help="One protocol; both when left out.")
+    ] = None,
 ) -> None:
-    """Mutated datagrams into the CoAP codec and exchange: nothing but ProtocolError may come."""
+    """Mutated CoAP datagrams and HTTP replies: nothing but the errors for them may come."""
     from tools.bench import fuzz as bench
 
-    total = cpython + micropython * len(programs.builds())
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Fuzzing", total=total)
-        rows = bench.measure(cpython, micropython, seed, lambda n: progress.advance(task, n))
-    for table in bench.tables(rows):
-        console.print(table)
-    console.print(bench.verdict(rows), markup=False)
-    if not all(row.passed for row in rows):
+    passed = True
+    for name in [only] if only else bench.TARGETS:
+        target = bench.TARGETS[name]
+        with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+            total = cpython + micropython * len(programs.builds())
+            task = progress.add_task(f"Fuzzing with {target.messages}", total=total)
+            step = partial(progress.advance, task)
+            rows = bench.measure(cpython, micropython, seed, step, target=target)
+        for table in bench.tables(rows):
+            console.print(table)
+        console.print(bench.verdict(rows), markup=False)
+        passed = passed and all(row.passed for row in rows)
+    if not passed:
         raise typer.Exit(1)
 
 

@@ -1,6 +1,6 @@
-"""Can anything that a peer sends upset the CoAP codec or the exchange?  Counted, and judged.
+"""Can anything that a peer sends upset what signet reads it with?  Counted, and judged.
 
-The mutating runs in `firmware/bench/fuzz_coap.py`, on CPython and on each MicroPython build; this
+The mutating runs in `firmware/bench/fuzz_*.py`, on CPython and on each MicroPython build; this
 file starts it and turns what it counts into tables.
 """
 
@@ -17,26 +17,69 @@ from tools.ui import UserError
 
 AT_ONCE = 2
 GROWTH_BYTES = 600
-"""What the second half of a run may have in use beyond the first: the exchange remembers the last
-messages of its peer, whose sizes differ. Twice what runs of 500 000 datagrams on CPython show."""
+"""What the second half of a run may have in use beyond the first: the CoAP exchange remembers the
+last messages of its peer, whose sizes differ. Twice what 500 000 datagrams on CPython show."""
 
 FEWEST = 2000
-"""With fewer datagrams nothing is said about growth: the largest messages may all come in the
-second half (up to 800 bytes were seen), and below 16 the memory is not looked at in both."""
+"""With fewer messages nothing is said about growth: the largest may all come in the second half
+(up to 800 bytes were seen), and below 16 the memory is not looked at in both."""
+
+
+class Target(NamedTuple):
+    """What is fuzzed.
+
+    program: a file of firmware/bench. messages: what they are called, and `one` of them. title: of
+    the table of outcomes. outcomes: what may become of a message. kinds: title of the other table.
+    allowed, clean: for the verdict, which exceptions may come and what became of the clean ones.
+    """
+
+    program: str
+    messages: str
+    one: str
+    title: str
+    outcomes: tuple[str, ...]
+    kinds: str
+    allowed: str
+    clean: str
+
+
+TARGETS = {
+    "coap": Target(
+        "fuzz_coap",
+        "datagrams",
+        "datagram",
+        "Mutated datagrams into decode and exchange",
+        ("accepted", "ProtocolError"),
+        "Datagrams by what the exchange was doing, and its events",
+        "ProtocolError",
+        "clean requests, one in 256, were answered",
+    ),
+    "http": Target(
+        "fuzz_http",
+        "replies",
+        "reply",
+        "Mutated HTTP replies into Reply, at once and in pieces",
+        ("accepted", "ProtocolError", "Lost"),
+        "Replies by what they were before the damage, and what was said of them",
+        "ProtocolError and Lost",
+        "clean replies, one in 256, were read",
+    ),
+}
 
 
 class Row(NamedTuple):
     """One run.
 
-    counts: datagrams that `decode` "accepted" or refused with "ProtocolError", "other" exceptions,
-    "clean" requests that were answered. events, states: datagrams by what came of them, and by
-    what the exchange was doing. memory: most bytes in use in the first half, and in the second.
-    first: the first exception that should not be ("error", "trace", "datagram" in hex), or None.
+    counts: messages by outcome, "other" exceptions, "clean" messages that were taken. events,
+    states: messages by what came of them, and by what they met. memory: most bytes in use in the
+    first half, and in the second. first: the first exception that should not be ("error", "trace",
+    "message" in hex), or None.
     """
 
+    target: Target
     interpreter: str
     seed: int
-    datagrams: int
+    messages: int
     counts: dict[str, int]
     events: dict[str, int]
     states: dict[str, int]
@@ -45,8 +88,8 @@ class Row(NamedTuple):
 
     @property
     def growth(self) -> int | None:
-        """Bytes that the second half had in use beyond the first; None with too few datagrams."""
-        return self.memory[1] - self.memory[0] if self.datagrams >= FEWEST else None
+        """Bytes that the second half had in use beyond the first; None with too few messages."""
+        return self.memory[1] - self.memory[0] if self.messages >= FEWEST else None
 
     @property
     def grew(self) -> bool:
@@ -55,7 +98,7 @@ class Row(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Was there nothing but ProtocolError, and no growth?"""
+        """Was there nothing but what may come, and no growth?"""
         return not self.counts["other"] and not self.grew
 
 
@@ -64,22 +107,24 @@ def measure(
     micropython: int,
     seed: int,
     step: Callable[[int], None],
+    *,
     lib: Path = LIB,
+    target: Target = TARGETS["coap"],
 ) -> list[Row]:
     """Fuzz on CPython, in two processes side by side, and on each MicroPython of this machine.
 
-    cpython: datagrams on CPython, 0 or more. micropython: datagrams on each build, 0 or more.
+    cpython: messages on CPython, 0 or more. micropython: messages on each build, 0 or more.
     seed: of the first process; the second on CPython has the next. step: told how many more
-    datagrams are done. lib: what CPython imports `signet` from, for tests.
+    messages are done. lib: what CPython imports `signet` from, for tests. target: of TARGETS.
     raises: UserError when there is nothing to do, or a program fails or hangs.
     """
     if not cpython and not micropython:
-        raise UserError("no datagrams: give --cpython or --micropython more than 0")
+        raise UserError(f"no {target.messages}: give --cpython or --micropython more than 0")
     runs = [(programs.CPYTHON, cpython - cpython // 2, seed)]
     runs += [(programs.CPYTHON, cpython // 2, seed + 1)]
     runs += [(build, micropython, seed) for build in programs.builds()]
     jobs = [
-        programs.Job("fuzz_coap", interpreter, (str(count), str(number & 0xFFFF)), lib)
+        programs.Job(target.program, interpreter, (str(count), str(number & 0xFFFF)), lib)
         for interpreter, count, number in runs
         if count
     ]
@@ -90,15 +135,16 @@ def measure(
         step(now - done[job])
         done[job] = now
         if "counts" in found:
-            rows[job] = _row(job, found)
+            rows[job] = _row(target, job, found)
     return [rows[job] for job in jobs]
 
 
-def _row(job: programs.Job, found: dict[str, Any]) -> Row:
+def _row(target: Target, job: programs.Job, found: dict[str, Any]) -> Row:
     return Row(
+        target,
         job.interpreter,
         int(job.arguments[1]),
-        found["datagrams"],
+        found["messages"],
         found["counts"],
         found["events"],
         found["states"],
@@ -108,23 +154,23 @@ def _row(job: programs.Job, found: dict[str, Any]) -> Row:
 
 
 def tables(rows: list[Row]) -> list[Table]:
-    """The figures for a person: what came, then what the exchange made of it."""
+    """The figures of one target for a person: what came, then what became of it."""
     return [_outcomes(rows), _kinds(rows)]
 
 
 def _outcomes(rows: list[Row]) -> Table:
-    shown = _table("Mutated datagrams into decode and exchange", "on")
-    for name in ("seed", "datagrams", "accepted", "Protocol-\nError", "other", "clean"):
-        shown.add_column(name, justify="right")
+    target = rows[0].target
+    shown = _table(target.title, "on")
+    for name in ("seed", target.messages, *target.outcomes, "other", "clean"):
+        shown.add_column(name.replace("lE", "l-\nE"), justify="right")
     shown.add_column("growth,\nbytes", justify="right")
     for row in rows:
         counts = row.counts
         shown.add_row(
             row.interpreter,
             str(row.seed),
-            _count(row.datagrams),
-            _count(counts["accepted"]),
-            _count(counts["ProtocolError"]),
+            _count(row.messages),
+            *(_count(counts[name]) for name in target.outcomes),
             _judged(counts["other"], not counts["other"]),
             _count(counts["clean"]),
             "-" if row.growth is None else _judged(row.growth, not row.grew),
@@ -133,7 +179,7 @@ def _outcomes(rows: list[Row]) -> Table:
 
 
 def _kinds(rows: list[Row]) -> Table:
-    shown = _table("Datagrams by what the exchange was doing, and its events", "")
+    shown = _table(rows[0].target.kinds, "")
     for row in rows:
         shown.add_column(f"{row.interpreter}\nseed {row.seed}", justify="right")
     for name in sorted({name for row in rows for name in row.states}):
@@ -145,7 +191,7 @@ def _kinds(rows: list[Row]) -> Table:
 
 
 def _table(title: str, first: str) -> Table:
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column(first, no_wrap=True)
     return shown
 
@@ -161,23 +207,22 @@ def _judged(number: int, met: bool) -> str:
 def verdict(rows: list[Row]) -> str:
     """What is wrong, with what it takes to see it again; or that nothing is."""
     lines = []
+    target = rows[0].target
     for row in rows:
+        run = f"{row.interpreter}, seed {row.seed}"
         if row.first:
-            run = f"{row.interpreter}, seed {row.seed}, {row.datagrams} datagrams"
-            lines.append(f"{run}: {row.first['error']}")
-            lines.append(f"datagram: {row.first['datagram'] or 'a clean request'}")
+            message = row.first["message"] or "a clean one"
+            lines.append(f"{run}, {row.messages} {target.messages}: {row.first['error']}")
+            lines.append(f"{target.one}: {message}")
             lines.append(row.first["trace"].rstrip())
         if row.grew:
-            lines.append(
-                f"{row.interpreter}, seed {row.seed}: memory grew from {row.memory[0]} to "
-                f"{row.memory[1]} bytes"
-            )
+            lines.append(f"{run}: memory grew from {row.memory[0]} to {row.memory[1]} bytes")
     if lines:
         return "\n".join(lines)
-    told = "Nothing but ProtocolError came; clean requests, one in 256, were answered.\n"
+    told = f"Nothing but {target.allowed} came; {target.clean}.\n"
     if any(row.growth is None for row in rows):
-        return told + f"With fewer than {FEWEST} datagrams nothing is said about growth."
+        return told + f"With fewer than {FEWEST} {target.messages} nothing is said about growth."
     return told + (
         "Growth: the most memory in use in the second half of a run, against the first;\n"
-        f"up to {GROWTH_BYTES} bytes are fine, as the exchange remembers the last few messages."
+        f"up to {GROWTH_BYTES} bytes are fine, as a CoAP exchange remembers the last few messages."
     )
