@@ -74,6 +74,10 @@ def check_status(reply, what, is_plain, hint=""):
     raise Refused(text, status)
 
 
+def _unsendable(error):
+    return Rejected("cannot be sent: {}; is its file open?".format(error))
+
+
 class HttpSession:
     """The Session contract of DESIGN over HTTP.
 
@@ -166,7 +170,7 @@ class HttpSession:
             self._client.request(path, headers, body, WANTED)
         except (OSError, ValueError) as error:  # the network says Lost: so it is the report
             self._client.close()
-            raise Rejected("cannot be sent: {}; is its file open?".format(error))
+            raise _unsendable(error)
 
     def poll(self, timeout_ms):
         """Waits for one event.
@@ -184,6 +188,8 @@ class HttpSession:
             return self._other(reply) if self._key is None else self._answered(reply)
         except SignetError as error:
             return self._ended(error)
+        except (OSError, ValueError) as error:  # it was to be sent once more
+            return self._ended(_unsendable(error), self._key is not None)
 
     def _answered(self, reply):
         try:

@@ -71,7 +71,10 @@ class AlibabaHttpSession(http.HttpSession):
         if deadline:
             self._client.open(deadline)
         reply = self._client.ask("/auth", _JSON, body, http.WANTED)
-        code, text, info = _read(reply, "/auth")
+        try:
+            code, text, info = _read(reply, "/auth")
+        except Rejected as error:  # no report is to blame
+            raise Refused(str(error), error.code)
         if code in (_PARAMETER, _CREDENTIALS):
             text += "; check device_secret, product_key, device_name, the clock, and that the"
             raise Refused(text + " device is enabled", code)
