@@ -10,6 +10,8 @@ from signet import clock
 from signet.cloud import http
 from signet.errors import SignetError
 
+CLOSE = (b"",)
+SILENCE = b""
 _KEPT_BYTES = 4096  # of a body; no more than counted otherwise
 SECRET = "s3cr3t-that-nobody-may-see"
 START_MS = 1_800_000_000_000  # 2027, Unix time
@@ -65,15 +67,15 @@ class Request:
 
 
 class Server:
-    """Answers from `replies` in order: bytes; CLOSE, SILENCE; an error, which a connect raises.
+    """Answers from `replies`, in order.
+
+    Each is bytes; a tuple of bytes, after which it closes; or SILENCE. An error is raised by the
+    next connect.
 
     Attributes:
         requests: list of Request.
         opened: int, connections.
     """
-
-    CLOSE = "close"
-    SILENCE = "silence"
 
     def __init__(self, replies=()):
         self.replies = list(replies)
@@ -125,10 +127,8 @@ class _Channel:
         server.requests.append(request)
         assert server.replies, "no reply in the script to " + request.line
         answer = server.replies.pop(0)
-        if answer is Server.CLOSE:
-            self._closed = True
-        elif answer is not Server.SILENCE:
-            self._answer += answer
+        self._closed = isinstance(answer, tuple)
+        self._answer += answer[0] if self._closed else answer
 
     def readinto(self, buffer):
         if self._answer:
@@ -148,44 +148,8 @@ class _Channel:
         self._closed = True
 
 
-def alibaba_config(**changes):
-    """Returns what config.load makes of a device.json; `crc` is a number of the test's."""
-    from signet.cloud.alibaba import identity
-
-    config = {
-        "cloud": "alibaba",
-        "host": "iot-as-http.cn-shanghai.aliyuncs.com",
-        "product_key": "pk",
-        "device_name": "dn",
-        "device_secret": SECRET,
-        "client_id": None,
-        "sign_method": None,
-        "timestamp": None,
-    }
-    return _completed(config, identity, changes)
-
-
-def watson_config(**changes):
-    """As alibaba_config."""
-    from signet.cloud.watson import identity
-
-    config = {
-        "cloud": "watson",
-        "host": "myorg1.messaging.internetofthings.ibmcloud.com",
-        "org_id": "myorg1",
-        "type_id": "T",
-        "device_id": "D",
-        "token": SECRET,
-        "event": "status",
-        "role": "device",
-        "command": "+",
-        "command_poll_s": 60,
-        "command_wait_s": 0,
-    }
-    return _completed(config, identity, changes)
-
-
-def _completed(config, identity, changes):
+def completed(config, identity, changes):
+    """Returns `config` with what every way by HTTP has, `changes`, and the identity's defaults."""
     for key, value in (
         ("way", "http"),
         ("address", None),

@@ -7,8 +7,9 @@ example; digests of other contents by CPython's hmac.
 import json
 
 import check
-from check_http_session import File, Time, alibaba_config, event_of, reply, shown, start
-from signet.cloud.alibaba import auth, http
+from check_alibaba_http import config, fresh
+from check_http_session import File, Time, event_of, reply, shown
+from signet.cloud.alibaba import auth
 from signet.cloud.messages import Report
 from signet.errors import Rejected
 
@@ -20,22 +21,21 @@ DONE = reply(200, TAKEN % ("info", 892687627916247040))
 
 
 def _open(*replies, **changes):
-    http._STATE = check.scratch("signet.state")
-    session, server = start(http, alibaba_config(**changes), *replies)
+    session, server = fresh(*replies, **changes)
     session.open(None)
     return session, server
 
 
 def _example(**changes):
-    config = alibaba_config(
+    values = config(
         client_id="12345",
         device_name="device",
         product_key="pk",
         device_secret="secret",
         sign_method="hmacsha1",
     )
-    config.update(changes)
-    return json.loads(auth.request(config, 789))
+    values.update(changes)
+    return json.loads(auth.request(values, 789))
 
 
 def test_the_documents_signature_example_is_reproduced():
@@ -51,7 +51,7 @@ _SAMPLE = (
 
 def test_the_body_is_the_documents_sample_byte_for_byte():
     text = auth.request(
-        alibaba_config(
+        config(
             client_id="mylight1000002",
             device_name="NlwaSPXsCpTQuh8FxBGH",
             product_key="ZG1EvTEa7NN",

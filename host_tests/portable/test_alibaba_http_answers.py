@@ -1,0 +1,131 @@
+"""Does the Session over HTTPS see through an answer of Alibaba's that is none of the document's?
+
+The document: Alibaba "Establish connections over HTTP" (the seed); statuses: RFC 9110 section 15.
+"""
+
+import check
+from check_alibaba_http import DONE, TOPIC, fresh, opened
+from check_http_session import SILENCE, outcome, reply, shown
+from signet.cloud.messages import Report
+from signet.errors import ProtocolError, Refused, Rejected, Throttled, TimedOut
+
+EITHER = (Report({"t": 1}), Report(b"x", topic=TOPIC))
+
+_STATUSES = (
+    # status, in answer to /auth, to a property post, to a topic of the program's own
+    (400, Refused, Rejected, Rejected),
+    (401, Refused, Refused, Refused),
+    (403, Refused, Refused, Refused),
+    (404, Refused, Refused, Rejected),
+    (405, Refused, Refused, Rejected),
+    (408, Throttled, Throttled, Throttled),
+    (413, Refused, Rejected, Rejected),
+    (415, Refused, Rejected, Rejected),
+    (429, Throttled, Throttled, Throttled),
+    (301, Refused, Refused, Rejected),
+    (500, Throttled, Throttled, Throttled),
+    (502, Throttled, Throttled, Throttled),
+    (503, Throttled, Throttled, Throttled),
+)
+
+
+def test_a_status_other_than_200_is_the_right_error():
+    for status, in_auth, in_post, in_topic in _STATUSES:
+        answer = reply(status, "<html>no JSON</html>", "Retry-After: 5")
+        session, _ = fresh(answer)
+        error = check.raises(in_auth, session.open, None)
+        assert "/auth: HTTP status {}".format(status) in str(error)
+        for report, expected in zip(EITHER, (in_post, in_topic)):
+            session, _ = opened(answer)
+            event = outcome(session, report)
+            check.equal(event[0], "lost" if expected is Refused else "failed", status)
+            assert isinstance(event[-1], expected), status
+            assert "HTTP status {}".format(status) in str(event[-1])
+            if expected is Throttled:
+                check.equal(event[-1].retry_after_ms, 5000)
+
+
+def test_a_login_answered_by_a_bad_status_never_sets_a_report_aside():
+    for status in (400, 413, 415, 404):
+        session, _ = fresh(reply(status))
+        check.raises(Refused, session.submit, 1, Report({"t": 1}))
+
+
+def test_an_answer_that_is_not_the_documents_is_a_protocol_error():
+    for body in (
+        "",
+        "null",
+        "[]",
+        "{}",
+        "OK",
+        '{"code":0,"message":"success","info":{"messageId":1',
+        '{"code":"0"}',
+        '{"code":null}',
+        '{"code":true}',
+        '{"code":0.0}',
+        '{"code":[0]}',
+        '{"code":0,"info":[1]}',
+        '{"code":0,"info":"t0k3n"}',
+        b"\xff\xfe",
+    ):
+        for auth in (True, False):
+            if auth:
+                session, _ = fresh(reply(200, body))
+                error = check.raises(ProtocolError, session.open, None)
+            else:
+                session, _ = opened(reply(200, body))
+                kind, error = outcome(session, Report({"t": 1}))
+                assert kind == "lost" and isinstance(error, ProtocolError), body
+            shown(error)
+
+
+def test_a_token_that_is_missing_or_could_split_a_header_is_a_protocol_error_without_it():
+    for token in (
+        "null",
+        '""',
+        "12345",
+        '["t0k3n"]',
+        '"t0k3n\\r\\nX: y"',
+        '"t0k3n\\u000a"',
+        '"t0k3n x"',
+        '"t0k3n\\u0000"',
+        '"t0k3n\xfc"',
+    ):
+        session, server = fresh(reply(200, '{"code":0,"info":{"token":%s}}' % token))
+        shown(check.raises(ProtocolError, session.open, None))
+        check.equal(len(server.requests), 1)
+
+
+def test_tokens_of_every_documented_form_are_taken():
+    """32 hexadecimal digits now; JWT of 161 characters once."""
+    for token in ("6944e5bfb92e4d4ea3918d1eda3942f6", "eyJ0eXAiOiJKV1Qi.e-J_.MZ8m=+/" * 7):
+        session, server = fresh(reply(200, '{"code":0,"info":{"token":"%s"}}' % token), DONE)
+        session.open(None)
+        check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+        check.equal(server.requests[1].headers["password"], token)
+
+
+def test_an_answer_beyond_the_limit_is_a_protocol_error():
+    session, _ = opened(reply(200, '{"code":0,"x":"' + "x" * 2100 + '"}'))
+    kind, error = outcome(session, Report({"t": 1}))
+    assert kind == "lost" and isinstance(error, ProtocolError)
+
+
+def test_a_server_that_closes_after_each_answer_is_reported_to_all_the_same():
+    last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\n" + b'{"code":0}'
+    session, server = opened(last, last)
+    for key in (1, 2):
+        check.equal(outcome(session, Report({"t": 1}), key)[0], "acked")
+    check.equal([request.connection for request in server.requests], [1, 1, 2])
+
+
+def test_silence_is_lost_after_timeout_s_and_keeps_the_report():
+    session, server = opened(SILENCE, DONE)
+    session.submit(1, Report({"t": 1}))
+    check.equal(session.poll(14_999), None)
+    kind, error = session.poll(1)
+    assert kind == "lost" and isinstance(error, TimedOut)
+    session.close()
+    session.open(None)
+    check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    check.equal(server.requests[1].body, server.requests[2].body)

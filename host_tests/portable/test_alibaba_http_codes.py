@@ -1,0 +1,160 @@
+"""Does the Session over HTTPS do the right thing about each code of Alibaba's two tables?
+
+Codes and their messages: Alibaba "Establish connections over HTTP" (the seed).
+"""
+
+import check
+from check_alibaba_http import DONE, FRESH, MESSAGES, TOPIC, fresh, opened, says
+from check_http_session import outcome, reply, shown
+from signet.cloud.messages import Report
+from signet.errors import ProtocolError, Refused, Rejected, Throttled
+
+EITHER = (Report({"t": 1}), Report(b"x", topic=TOPIC))
+
+
+def test_a_token_that_is_expired_missing_or_unknown_costs_one_login_and_no_report():
+    for code in (20001, 20002, 20003):
+        for report in EITHER:
+            session, server = opened(says(code), FRESH, DONE)
+            check.equal(outcome(session, report), ("acked", 1, "892687627916247040"))
+            paths = [request.path[:6] for request in server.requests]
+            check.equal(paths, ["/auth", "/topic", "/auth", "/topic"])
+            passwords = [each.headers.get("password") for each in server.requests]
+            check.equal(passwords, [None, "t0k3n", None, "fresh"])
+            check.equal(server.requests[1].body, server.requests[3].body)  # the same Alink id
+
+
+def test_a_new_token_that_is_refused_too_is_refused_and_no_loop():
+    for code in (20001, 20002, 20003):
+        session, server = opened(says(code), FRESH, says(code))
+        kind, error = outcome(session, Report({"t": 1}))
+        assert kind == "lost" and isinstance(error, Refused), error
+        check.equal(error.code, code)
+        assert MESSAGES[code] in shown(error) and "fresh" not in shown(error)
+        check.equal(len(server.requests), 4)
+
+
+def test_after_that_the_next_report_may_renew_its_token_again():
+    session, server = opened(says(20001), FRESH, DONE, says(20001), FRESH, DONE)
+    for key in (1, 2):
+        check.equal(outcome(session, Report({"t": 1}), key)[:2], ("acked", key))
+    check.equal(len(server.requests), 7)
+
+
+def test_a_login_that_fails_in_the_middle_loses_the_connection_and_keeps_the_report():
+    for answer, expected in (
+        (says(20000), Refused),
+        (says(40000), Throttled),
+        (reply(200, "{}"), ProtocolError),
+        (reply(400), Refused),
+    ):
+        session, _ = opened(says(20001), answer, DONE)
+        kind, error = outcome(session, Report({"t": 1}))
+        assert kind == "lost" and isinstance(error, expected), error
+        shown(error)
+        session.close()
+        session.open(None)
+        check.equal(outcome(session, Report({"t": 1}))[:2], ("acked", 1))
+
+
+def test_not_now_is_throttled_on_both_paths():
+    for code in (10000, 20004, 40000):
+        session, _ = fresh(says(code))
+        error = check.raises(Throttled, session.open, None)
+        assert str(code) in str(error) and MESSAGES[code] in str(error)
+        for report in EITHER:
+            session, _ = opened(says(code))
+            kind, key, error = outcome(session, report)
+            assert (kind, key) == ("failed", 1) and isinstance(error, Throttled)
+            assert str(code) in str(error) and MESSAGES[code] in str(error)
+
+
+def test_not_now_is_said_for_ever_and_the_report_is_never_set_aside():
+    for code in (10000, 20004, 40000):
+        session, server = opened(*[says(code)] * 12)
+        for _ in range(12):
+            assert isinstance(outcome(session, Report({"t": 1}))[2], Throttled)
+        check.equal(len(server.requests), 13)
+
+
+def test_retry_after_says_how_long_to_wait():
+    session, _ = fresh(says(40000, "Retry-After: 7"))
+    check.equal(check.raises(Throttled, session.open, None).retry_after_ms, 7000)
+    for header, ms in (
+        ("Retry-After: 30", 30_000),
+        ("Retry-After: 99999999", 3_600_000),
+        ("Retry-After: 999999999999999999999", 0),
+        ("Retry-After: Wed, 21 Oct 2026 07:28:00 GMT", 0),
+        ("Retry-After: -1", 0),
+        ("Retry-After: 1.5", 0),
+        ("X-Nothing: 1", 0),
+    ):
+        session, _ = opened(says(40000, header))
+        check.equal(outcome(session, Report({"t": 1}))[2].retry_after_ms, ms, header)
+
+
+def test_what_cannot_be_published_is_tried_four_times_then_set_aside_with_its_reason():
+    for report in EITHER:
+        session, _ = opened(*[says(30001)] * 4 + [DONE])
+        for _ in range(3):
+            assert isinstance(outcome(session, report)[2], Throttled)
+        kind, key, error = outcome(session, report)
+        assert (kind, key) == ("failed", 1) and isinstance(error, Rejected)
+        check.equal(error.code, 30001)
+        assert "publish message error" in str(error)
+        check.equal(outcome(session, Report({"t": 2}), 2)[0], "acked")
+
+
+def test_each_report_has_its_four_tries():
+    session, _ = opened(*[says(30001)] * 6)
+    for _ in range(3):
+        assert isinstance(outcome(session, Report({"t": 1}), 1)[2], Throttled)
+    for _ in range(3):
+        assert isinstance(outcome(session, Report({"t": 1}), 2)[2], Throttled)
+
+
+def test_a_parameter_error_sets_the_report_aside_at_once():
+    for report in EITHER:
+        session, _ = opened(says(10001))
+        kind, key, error = outcome(session, report)
+        assert (kind, key) == ("failed", 1) and isinstance(error, Rejected)
+        check.equal(error.code, 10001)
+        assert "param error" in str(error)
+
+
+def test_a_login_with_a_parameter_error_or_a_wrong_identity_is_refused_and_says_what_to_check():
+    for code in (10001, 20000):
+        session, server = fresh(says(code))
+        error = check.raises(Refused, session.open, None)
+        check.equal(error.code, code)
+        for part in (str(code), MESSAGES[code], "device_secret", "product_key", "clock"):
+            assert part in shown(error), part
+        check.equal(len(server.requests), 1)
+
+
+def test_an_identity_that_is_refused_on_a_report_stops_the_device_without_another_login():
+    session, server = opened(says(20000))
+    kind, error = outcome(session, Report({"t": 1}))
+    assert kind == "lost" and isinstance(error, Refused)
+    check.equal(error.code, 20000)
+    check.equal(len(server.requests), 2)
+
+
+def test_a_code_that_no_table_has_is_shown_whole_and_tried_four_times():
+    for code in (1, -1, 400, 30002, 99999, 4294967296):
+        session, _ = opened(*[says(code)] * 4)
+        for _ in range(3):
+            error = outcome(session, Report({"t": 1}))[2]
+            assert isinstance(error, Throttled)
+            assert "code {} who knows".format(code) in str(error)
+        error = outcome(session, Report({"t": 1}))[2]
+        assert isinstance(error, Rejected)
+        check.equal(error.code, code)
+        assert "code {} who knows".format(code) in str(error)
+
+
+def test_an_unknown_code_of_a_login_is_not_now():
+    for code in (1, 30001, 20001):
+        session, _ = fresh(says(code))
+        error = check.raises(Throttled, session.open, None)
+        assert "/auth: code {} ".format(code) in str(error)
