@@ -93,8 +93,6 @@ class AlibabaHttp:
         """What the server answers; a report is on file when this returns."""
         path, peer = request.path, request.visit.way.peer
         try:
-            if not request.headers.get("host"):
-                raise _RefusedError(10001, "there is no Host (RFC 9112, section 3.2)", 400)
             _check_host(host_name(request))
             if path == "/auth":
                 return self._ordered_answer(request, "auth") or self._auth(request)
@@ -205,7 +203,7 @@ def _reply(
 
 def _check_host(name: str) -> None:
     """Addresses are taken, too: on loopback there may be no name."""
-    if not _HOST.fullmatch(name) and name != "localhost" and not re.fullmatch(r"[0-9.]*", name):
+    if not _HOST.fullmatch(name) and name != "localhost" and not re.fullmatch(r"[0-9.]+", name):
         raise _RefusedError(10001, f"Host is {name!r}; this is no proxy for other hosts", 421)
 
 

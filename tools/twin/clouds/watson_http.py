@@ -83,7 +83,7 @@ class WatsonHttp:
     async def answer(self, request: Request) -> Reply:
         """What the server answers; a report is on file when this returns."""
         try:
-            org = _org(request)
+            org = self._org(request)
             if request.method != "POST":
                 raise _RefusedError(
                     405, f"{request.method}; the only method is POST", Allow="POST"
@@ -102,6 +102,16 @@ class WatsonHttp:
             return Reply(refused.status, b"", refused.headers, close=True)
         except _OrderedError as error:
             return error.reply
+
+    def _org(self, request: Request) -> str:
+        """The org that Host names, whose case is no matter; both forms of it are documented."""
+        name = host_name(request)
+        found = _HOST.fullmatch(name)
+        if found is None:
+            forms = "{org}[.messaging].internetofthings.ibmcloud.com"
+            raise _RefusedError(400, f"Host is {name!r}; it names the org: {forms}")
+        known = (d.product.partition("/")[0] for d in self._cloud.store.devices("watson"))
+        return next((org for org in known if org.lower() == found[1]), found[1])
 
     def _report(self, device: str, kind: str, text: str) -> None:
         self._hub.report("watson", device, kind, text)
@@ -152,6 +162,8 @@ class WatsonHttp:
             raise _RefusedError(404, "only a gateway may ask for + as type or device")
         client = self._client(request, org, target)
         pattern = (target.type_id, target.device_id, target.name)
+        if wait_s:
+            self._report(client.device.label, "waits", f"for a command, {wait_s} s at most")
         command = await self._hub.polls.fetch(client.session, pattern, wait_s)
         if command is None:
             return Reply(204)
@@ -170,6 +182,7 @@ class WatsonHttp:
         if command.form in _MEDIA_TYPES:
             headers["Content-Type"] = _MEDIA_TYPES[command.form]
         found = (command.type_id, command.device_id, command.name)
+        self._report(client.device.label, "command", f"{command.name} was fetched")
         names = ("X-deviceType", "X-deviceId", "X-commandId")
         headers |= {n: f for n, f, p in zip(names, found, pattern, strict=True) if p == "+"}
         return Reply(200, command.payload, headers)
@@ -248,16 +261,6 @@ class _OrderedError(Exception):
         self.reply = reply
 
 
-def _org(request: Request) -> str:
-    """The org that Host names; both forms of it are documented."""
-    name = host_name(request)
-    found = _HOST.fullmatch(name)
-    if found is None:
-        forms = "{org}[.messaging].internetofthings.ibmcloud.com"
-        raise _RefusedError(400, f"Host is {name!r}; it names the org: {forms}")
-    return found[1]
-
-
 def _target(request: Request) -> _Target:
     """What the path speaks of; several slashes count as one."""
     found = _PATH.fullmatch(re.sub("/+", "/", request.path))
@@ -305,7 +308,7 @@ def _wait_s(body: bytes) -> int:
         value = json.loads(body.decode())
     except (ValueError, RecursionError):
         raise _RefusedError(400, "the body is not JSON") from None
-    if not isinstance(value, dict) or set(value) > {"waitTimeSecs"}:
+    if not isinstance(value, dict) or set(value) - {"waitTimeSecs"}:
         raise _RefusedError(400, "the body is no object with waitTimeSecs alone")
     wait_s = value.get("waitTimeSecs", 0)
     if type(wait_s) is not int or not 0 <= wait_s <= _LONGEST_WAIT_S:
@@ -353,7 +356,7 @@ def _identity(org: str, target: _Target, user: str) -> tuple[str, str, str]:
     else:
         reason = "the user name is neither `use-token-auth` nor `g/org/type/id` (`g-org-type-id`)"
         raise _RefusedError(403, reason)
-    if len(parts) != 4 or not all(parts) or parts[1].lower() != org:
+    if len(parts) != 4 or not all(parts) or parts[1].lower() != org.lower():
         raise _RefusedError(403, f"the user name is not `g/org/type/id` of the org {org!r}")
     return "g", f"{org}/{parts[2]}", parts[3]
 
