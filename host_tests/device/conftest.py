@@ -66,6 +66,12 @@ class Device:
         deploy(self._board.device, files)
         return self
 
+    def reset(self) -> None:
+        """Presses the reset button: the same files, a new start."""
+        self._since = len(self._board.output())
+        self._printed = None
+        self._board.reset()
+
     def output(self) -> str:
         """Returns what it printed since `run`, without the end of the program before it."""
         if self._printed is not None:
@@ -83,9 +89,7 @@ class Device:
         return self._board.wait_for(pattern, timeout_s, self._since)[0]
 
 
-@pytest.fixture
-def device(_board: VirtualBoard, twin: Twin) -> Iterator[Device]:
-    device = Device(_board, twin)
+def _used(device: Device) -> Iterator[Device]:
     yield device
     printed = device.output()
     device.stop()
@@ -94,6 +98,20 @@ def device(_board: VirtualBoard, twin: Twin) -> Iterator[Device]:
 
 
 @pytest.fixture
+def device(_board: VirtualBoard, twin: Twin) -> Iterator[Device]:
+    yield from _used(Device(_board, twin))
+
+
+@pytest.fixture(scope="module")
+def lasting(
+    _board: VirtualBoard, twin: Twin, config: Callable[..., dict[str, Any]], request: Any
+) -> Iterator[Device]:
+    """The board, for all tests of a module that name the same (cloud, way, program, changes)."""
+    cloud, way, program, changes = request.param
+    yield from _used(Device(_board, twin).run(config(cloud, way, **changes), program))
+
+
+@pytest.fixture(scope="session")
 def config(twin: Twin) -> Callable[..., dict[str, Any]]:
     """Makes a device.json for the ready device of a cloud: `config("enos", "mqtt", port=1)`."""
 
