@@ -10,6 +10,9 @@ from signet import clock
 from signet.cloud import http
 from signet.errors import SignetError
 
+if hasattr(gc, "mem_free"):
+    gc.threshold(1024)  # what stays lies close together
+
 CLOSE = (b"",)
 SILENCE = b""
 _KEPT_BYTES = 4096  # of a body; no more than counted otherwise
@@ -53,17 +56,27 @@ class Request:
     """One that came; body is None where it is long, size its length."""
 
     def __init__(self, head, connection):
-        lines = head.decode().split("\r\n")
-        self.line = lines[0]
-        self.path = lines[0].split(" ")[1]
-        self.headers = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(": ")
-            assert name not in self.headers, name
-            self.headers[name] = value
+        self._head = head  # all in one: a heap holds many
+        self.connection = connection
         self.size = int(self.headers["Content-Length"])
         self.body = None
-        self.connection = connection
+
+    @property
+    def line(self):
+        return self._head.split(b"\r", 1)[0].decode()
+
+    @property
+    def path(self):
+        return self.line.split(" ")[1]
+
+    @property
+    def headers(self):
+        headers = {}
+        for line in self._head.decode().split("\r\n")[1:]:
+            name, _, value = line.partition(": ")
+            assert name not in headers, name
+            headers[name] = value
+        return headers
 
 
 class Server:
