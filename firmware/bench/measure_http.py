@@ -31,7 +31,7 @@ BODY = (
 )
 CODE = b'{"code":0,'
 ADDRESS = "127.0.0.1"
-STEP = 64  # bytes; how finely `_room` looks
+STEP = 64  # bytes; how finely `_needed` looks
 MOST = 10_240
 
 
@@ -127,15 +127,20 @@ def _fits(work, room):
         free = 0
     while rest:  # link by link: the collector may still find a pointer to the first
         link, rest = rest, rest[0]
-        link[:] = ()
+        link[0] = link[1] = None
     return free
 
 
 def _needed(work):
     """Least free heap in which a request succeeds, in bytes."""
-    low, high = 0, MOST // STEP
-    least = _fits(work, MOST)
-    assert least, "a request does not fit the heap"
+    least, high = 0, MOST // STEP
+    while not least:
+        try:
+            least = _fits(work, high * STEP)
+            assert least, "a request does not fit the heap"
+        except MemoryError:  # no piece of that size is left
+            high -= 8
+    low = 0
     while high - low > 1:
         middle = (low + high) // 2
         free = _fits(work, middle * STEP)
