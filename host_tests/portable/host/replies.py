@@ -38,7 +38,7 @@ _ODD_LENGTHS = _table(
     "99999999999999999999|999999999999999999999|4294967296|2147483648",
 )
 _EXTENSIONS = _table('||;a|;a=b|;a="b;c"| |\t| ;a|; a = b|x|;\xff')
-_SIZES = _table("%x|%x|%X|0%x|0000%x|+%x|0x%x|-%x| %x|_%x|", "0" * 18 + "%x", "0" * 20 + "%x")
+_SIZES = _table("%x|%X|0%x|0000%x|+%x|0x%x|-%x| %x|_%x|", "0" * 18 + "%x", "0" * 20 + "%x")
 _INSERTED = _table(
     "\r|\n|\r\n| |\t|\0|:|,|0|5|;|\v|\f|\x80|\x7f|\r\n |\r\n\r\n",
     '"|(|)|/|<|=|>|?|@|[|\\|]|{|}',
@@ -124,7 +124,7 @@ def _chunked(tape: Tape, end: bytes) -> tuple[bytes, bytes]:
 
 
 def _chunk(tape: Tape, data: bytes) -> bytes:
-    size, extension = b"%x", b""
+    size, extension = tape.pick(_SIZES[:2]), b""
     if tape.one_in(6):
         size, extension = tape.pick(_SIZES), tape.pick(_EXTENSIONS)
     end = b"\n" if tape.one_in(24) else b"\r\n"
