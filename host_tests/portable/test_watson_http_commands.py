@@ -1,0 +1,220 @@
+"""Does the Session over HTTPS hear Watson's commands, and do reports not suffer from it?
+
+Expected: Watson IoT "HTTP messaging API", commands; eclipse/amlen server_proxy, test/proxy_test.c.
+"""
+
+import check
+from check_http_session import CLOSE, SILENCE, Time, event_of, outcome, reply, shown
+from check_watson_http import BASE, DONE, NOTHING, listening, opened
+from signet.cloud.messages import Report
+from signet.errors import Lost, ProtocolError, Refused
+
+ASK = BASE + "commands/+/request"
+EVENT = BASE + "events/status"
+
+
+def _command(body="{}", *headers):
+    return reply(
+        200, body, "X-commandId: reboot", *(headers or ("Content-Type: application/json",))
+    )
+
+
+def _paths(server):
+    return [request.path for request in server.requests]
+
+
+def test_commands_are_asked_for_with_a_post_of_json_and_the_wait_in_its_body():
+    session, server = listening(NOTHING, command_wait_s=30)
+    check.equal(session.poll(0), None)
+    (request,) = server.requests
+    check.equal(request.line, "POST " + ASK + " HTTP/1.1")
+    check.equal(request.body, b'{"waitTimeSecs":30}')
+    check.equal(request.headers["Content-Type"], "application/json")
+    assert request.headers["Authorization"].startswith("Basic ")
+
+
+def test_before_the_first_report_commands_are_asked_for_without_a_wait():
+    session, server = listening(NOTHING, DONE, DONE, command_wait_s=30)
+    assert session.submit(1, Report({"t": 1})) is False
+    check.equal(session.poll(0), None)
+    for key in (1, 2):
+        check.equal(outcome(session, Report({"t": 1}), key)[0], "acked")
+    check.equal(_paths(server), [ASK, EVENT, EVENT])
+    check.equal(server.requests[0].body, b'{"waitTimeSecs":0}')
+
+
+def test_after_each_connect_they_are_asked_for_anew():
+    session, server = listening(NOTHING, DONE, NOTHING, DONE)
+    for _ in range(2):
+        assert session.submit(1, Report({"t": 1})) is False
+        check.equal(session.poll(0), None)
+        check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+        session.close()
+        session.open(None)
+    check.equal(_paths(server), [ASK, EVENT, ASK, EVENT])
+
+
+def test_they_are_asked_for_again_after_command_poll_s():
+    session, server = listening(NOTHING, NOTHING, NOTHING)
+    session.poll(0)
+    session.poll(59_000)
+    check.equal(len(server.requests), 1)
+    session.poll(1_000)
+    session.poll(0)
+    check.equal(len(server.requests), 2)
+    session.poll(200_000)  # it wakes by itself
+    session.poll(0)
+    check.equal(len(server.requests), 3)
+
+
+def test_with_command_poll_s_0_they_are_never_asked_for():
+    session, server = opened(DONE)
+    check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    check.equal(session.poll(200_000_000), None)
+    check.equal(_paths(server), [EVENT])
+
+
+def test_a_command_comes_with_name_value_and_the_topic_of_mqtt():
+    session, _ = listening(_command('{"delay":5}'))
+    kind, command = event_of(session)
+    check.equal(kind, "command")
+    check.equal((command.name, command.data, command.id), ("reboot", {"delay": 5}, None))
+    check.equal(command.topic, "iot-2/cmd/reboot/fmt/json")
+    check.equal(session.reply(command, {"done": True}), None)
+
+
+def test_one_command_by_name_needs_no_header():
+    session, server = listening(
+        reply(200, "[1]", "Content-Type: application/json"), command="reboot"
+    )
+    _, command = event_of(session)
+    check.equal(server.requests[0].path, BASE + "commands/reboot/request")
+    check.equal((command.name, command.data), ("reboot", [1]))
+
+
+def test_a_gateway_hears_commands_of_every_device_behind_it():
+    session, server = listening(
+        _command("{}", "Content-Type: application/json", "X-deviceType: meter", "X-deviceId: m-7"),
+        _command(),
+        role="gateway",
+    )
+    _, command = event_of(session)
+    check.equal(server.requests[0].path, "/api/v0002/device/types/+/devices/+/commands/+/request")
+    check.equal(command.topic, "iot-2/type/meter/id/m-7/cmd/reboot/fmt/json")
+    _, command = event_of(session)
+    check.equal(command.topic, "iot-2/type/T/id/D/cmd/reboot/fmt/json")  # its own
+
+
+def test_each_content_type_of_the_vectors_is_its_format():
+    for content_type, form in (
+        ("application/json", "json"),
+        ("application/xml ; charset=utf-8", "xml"),
+        ("application/octet-stream", "bin"),
+        ("text/plain; charset=utf-8", "text"),
+        ("text/xml; charset=utf-8", "text"),
+        ("Application/JSON;charset=utf-8", "json"),
+    ):
+        session, _ = listening(_command('{"a":1}', "Content-Type: " + content_type))
+        _, command = event_of(session)
+        check.equal(command.topic, "iot-2/cmd/reboot/fmt/" + form)
+        check.equal(command.data, {"a": 1} if form == "json" else b'{"a":1}', content_type)
+
+
+def test_a_command_without_a_known_content_type_is_bytes():
+    for header in ("Content-Type: image/jpeg", "X-none: 1"):
+        session, _ = listening(_command(b"\xff\x00", header))
+        _, command = event_of(session)
+        check.equal((command.data, command.topic), (b"\xff\x00", "iot-2/cmd/reboot/fmt/bin"))
+
+
+def test_after_a_command_the_next_is_asked_for_at_once_and_a_report_has_its_turn():
+    session, server = listening(_command(), DONE, _command(), NOTHING)
+    check.equal(event_of(session)[0], "command")
+    check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    check.equal(event_of(session)[0], "command")
+    session.poll(0)
+    check.equal(_paths(server), [ASK, EVENT, ASK, ASK])
+
+
+def test_a_malformed_command_is_dropped_and_the_connection_kept():
+    session, server = listening(_command("{not JSON"), NOTHING, DONE)
+    check.equal(session.poll(0), None)
+    assert session.lines[0].startswith("dropped a message: no JSON on iot-2/cmd/reboot/fmt/json")
+    check.equal(session.poll(0), None)
+    check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    check.equal(server.opened, 1)
+
+
+def test_a_4xx_ends_the_asking_but_not_the_reports():
+    for status in (400, 404, 405, 413, 415):
+        session, server = listening(reply(status), DONE)
+        check.equal(session.poll(0), None)
+        assert "not asked for any more" in session.lines[0], status
+        assert "HTTP status {}".format(status) in session.lines[0]
+        check.equal(session.poll(200_000), None)
+        check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+        check.equal(_paths(server), [ASK, EVENT])
+
+
+def test_refused_credentials_end_all():
+    for status in (401, 403):
+        session, _ = listening(reply(status, ""))
+        kind, error = event_of(session)
+        assert kind == "lost" and isinstance(error, Refused)
+        assert "token" in shown(error) and "HTTP status {}".format(status) in str(error)
+
+
+def test_not_now_waits_as_long_as_the_cloud_says_and_reports_go_on():
+    for status in (408, 429, 500, 503):
+        session, server = listening(reply(status, "", "Retry-After: 300"), DONE, NOTHING)
+        check.equal(session.poll(0), None)
+        assert "HTTP status {}".format(status) in session.lines[0]
+        check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+        check.equal(session.poll(299_000), None)
+        check.equal(_paths(server), [ASK, EVENT])
+        session.poll(2_000)
+        session.poll(0)
+        check.equal(_paths(server), [ASK, EVENT, ASK])
+
+
+def test_without_retry_after_not_now_waits_command_poll_s():
+    session, server = listening(reply(503), NOTHING)
+    session.poll(0)
+    session.poll(59_000)
+    check.equal(len(server.requests), 1)
+    session.poll(2_000)
+    session.poll(0)
+    check.equal(len(server.requests), 2)
+
+
+def test_the_cloud_may_hold_a_request_for_command_wait_s_and_a_report_waits_for_it():
+    session, server = listening(SILENCE, command_wait_s=3600)
+    before = Time.ticks
+    check.equal(session.poll(3_600_000), None)
+    check.equal(session.submit(1, Report({"t": 1})), False)
+    check.equal(session.poll(14_000), None)
+    kind, error = session.poll(2_000)
+    assert kind == "lost" and isinstance(error, Lost)
+    check.equal(Time.ticks - before, 3_615_000)  # and timeout_s
+    check.equal(_paths(server), [ASK])
+
+
+def test_a_connection_lost_while_asking_is_lost():
+    for answer in (CLOSE, (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",)):
+        session, _ = listening(answer)
+        kind, error = event_of(session)
+        assert kind == "lost" and isinstance(error, Lost)
+    session, _ = listening(NOTHING, Lost("no route"))
+    session.poll(0)
+    session._client.close()
+    kind, error = session.poll(60_000) or session.poll(0)
+    assert kind == "lost" and isinstance(error, Lost)
+
+
+def test_a_command_larger_than_the_limit_loses_the_connection_once():
+    session, _ = listening(_command("x" * 2049, "Content-Type: text/plain"), NOTHING)
+    kind, error = event_of(session)
+    assert kind == "lost" and isinstance(error, ProtocolError)
+    session.close()
+    session.open(None)
+    check.equal(session.poll(0), None)
