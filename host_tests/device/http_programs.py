@@ -4,8 +4,7 @@ import json
 import re
 import time
 
-from host_tests.device.coap_programs import COUNT, FRESH, SLEEP
-
+from host_tests.device.coap_programs import COUNT, SLEEP
 
 # As COUNT, with waits a fiftieth of the shortest that device.json allows.
 HASTY = COUNT.replace("n = 0\n", "link._retry_ms = 20\nn = 0\n")

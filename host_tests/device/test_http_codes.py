@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.device.http_programs import COUNT, HASTY, Seen, counts, seconds
+from host_tests.device.coap_programs import COUNT
+from host_tests.device.http_programs import HASTY, Seen, counts, seconds
 from host_tests.support import Twin
 
 NO_COMMANDS = {"command_poll_s": 0}
