@@ -18,6 +18,7 @@ from tools.twin.clouds.base import Way
 from tools.twin.clouds.http_request import BODY_LIMIT, Reply, Request, Visit
 
 _NO_LOG = logging.Logger("signet.twin.http", logging.CRITICAL)  # the rules report what matters
+_BODY_S = 30.0  # for the whole of a request's body
 _IDLE_S = 75.0  # after which a kept connection is closed, as nginx does
 
 
@@ -65,10 +66,15 @@ class Service:
         if given.headers.get("Expect", "").lower() == "100-continue" and given.transport:
             given.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
-            request = await _request(given, visit)
+            async with asyncio.timeout(_BODY_S):
+                request = await _request(given, visit)
         except (web.RequestPayloadError, ConnectionError) as error:
             self._report(visit.way.peer, "refused", f"HTTP 400: {error}")
             reply = Reply(400, close=True)
+        except TimeoutError:  # also of malformed chunks, of which aiohttp tells no handler
+            text = f"HTTP 408: its body did not come within {_BODY_S:g} s"
+            self._report(visit.way.peer, "refused", text)
+            reply = Reply(408, close=True)
         else:
             reply = await self._answer(request)
         how = self._misbehaviour()
