@@ -160,6 +160,8 @@ class _Channel:
     def close(self):
         self._closed = True
 
+    end = close  # the server's side
+
 
 def completed(config, identity, changes):
     """Returns `config` with what every way by HTTP has, `changes`, and the identity's defaults."""
