@@ -126,7 +126,7 @@ def test_an_answer_to_another_request_is_found(planted):
 
 
 def test_an_exception_of_the_reply_is_found(planted):
-    rows = planted("b''[0 if self.status == 304 else slice(1)]", target=_HTTP)
+    rows = planted("b''[0 if self.status == 304 else slice(1)]", 1000, _HTTP)
     assert "IndexError: " in fuzz.verdict(rows)
     assert f"reply: {rows[0].first['message']}" in fuzz.verdict(rows)
 
@@ -143,7 +143,7 @@ def test_an_exception_of_the_reply_is_found(planted):
     ],
 )
 def test_a_reply_that_is_read_otherwise_in_pieces_is_found(planted, mistake, found):
-    assert f"AssertionError: {found}" in fuzz.verdict(planted(mistake, target=_HTTP))
+    assert f"AssertionError: {found}" in fuzz.verdict(planted(mistake, 1000, _HTTP))
 
 
 def test_growth_of_memory_is_found(planted):
