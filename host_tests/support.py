@@ -27,7 +27,7 @@ class Twin(TwinProcess):
         return device
 
     def way(self, cloud: str, name: str = "mqtt") -> dict[str, Any]:
-        """Address, port, TLS and host name of a way in: "mqtt", "mqtts", "coap" or "coaps"."""
+        """Address, port, TLS and host name of a way in: "mqtt", "mqtts", "coap", "https", ..."""
         way: dict[str, Any] = self.ready["clouds"][cloud]["ways"][name]
         return way
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from host_tests.support import Twin
+from host_tests.twin.http_device import WatsonDevice
 from tools import toolchain
 
 _CLIENTS = Path(__file__).parent / "clients"
@@ -164,3 +165,20 @@ def test_watson_sdk_application_hears_events_and_commands_a_device(twin: Twin, s
     assert heard["data"] == {"temperature": 21.5}
     application.tell("command")
     assert device.hear("command")["data"] == {"in": 5}
+
+
+def test_watson_sdk_application_hears_and_commands_a_device_that_speaks_http(
+    twin: Twin, start: Any
+) -> None:
+    device = WatsonDevice(twin, "h-sdk", "https")
+    given = {**_given(twin, "watson", "mqtts", "application"), "device_id": device.name}
+    application = start("watson_application.py", given)
+    application.hear("subscribed")
+    with device.http() as http:
+        assert device.event(http, b'{"temperature": 21.5}').status == 200
+        heard = application.hear("heard")
+        assert (heard["device"], heard["name"]) == ("h-sdk", "status")
+        assert heard["data"] == {"temperature": 21.5}
+        application.tell("command")
+        command = device.poll(http, wait_s=30)
+        assert (command.headers["x-commandid"], command.json) == ("reboot", {"in": 5})

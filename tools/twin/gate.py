@@ -56,6 +56,7 @@ class Connection:
         self._http = http
         self._label = way.peer
         self.cloud_name = cloud.name
+        self.is_http = False
         self._client: Client | None = None
         self._broker_reader: asyncio.StreamReader | None = None
         self._broker_writer: asyncio.StreamWriter | None = None
@@ -120,6 +121,7 @@ class Connection:
     async def _serve(self) -> None:
         first = await self._first_bytes()
         if self._http is not None and (not self._mqtt or _begins_http(first[0])):
+            self.is_http = True
             await self._http.serve(self._way, self._reader, self._writer, first)
             return
         _check_first_byte(first[0])
@@ -203,14 +205,14 @@ class Connection:
             self._hub.platform.publish(message)
 
     async def _first_bytes(self) -> bytes:
-        wanted = "a CONNECT" if self._mqtt else "a request"
+        wanted = "CONNECT" if self._mqtt else "request"
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 data = await self._reader.read(_ALL)
         except TimeoutError:
-            raise ClosedError(f"not {wanted} within {_CONNECT_TIMEOUT_S:g} s") from None
+            raise ClosedError(f"no {wanted} within {_CONNECT_TIMEOUT_S:g} s") from None
         if not data:
-            raise ClosedError(f"left without {wanted}")
+            raise ClosedError(f"left without a {wanted}")
         return data
 
     async def _read_connect(self, data: bytes) -> packets.Connect:

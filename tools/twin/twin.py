@@ -170,8 +170,12 @@ class Twin:
         faults = {"expire_tokens": expire, "forget_tokens": forget}
         return coap, http, {name: control.quickly(act) for name, act in faults.items()}
 
-    async def _end_connections(self, reason: str, cloud: str | None = None) -> None:
-        ending = [c for c in self._hub.connections if cloud in (None, c.cloud_name)]
+    async def _end_connections(
+        self, reason: str, cloud: str | None = None, *, http: bool = True
+    ) -> None:
+        """End all of a cloud's, or each cloud's. http: also those that speak HTTP."""
+        every = [c for c in self._hub.connections if cloud in (None, c.cloud_name)]
+        ending = [connection for connection in every if http or not connection.is_http]
         await asyncio.gather(*(connection.end(reason, 92) for connection in ending))
 
     def _broker_died(self) -> None:
@@ -194,7 +198,7 @@ class Twin:
 
     async def _kill_broker(self, _request: Mapping[str, Any]) -> None:
         await self._hub.broker.kill()
-        await self._end_connections("the broker is gone")
+        await self._end_connections("the broker is gone", http=False)
         self._hub.forget_offline()
 
     async def _start_broker(self, _request: Mapping[str, Any]) -> None:
