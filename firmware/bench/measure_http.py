@@ -164,6 +164,7 @@ def main(rounds, port, tls_port, ca_file, host):
                 times[name].append(_time(work))
         row = {
             "what": what,
+            "bytes": len(BODY),
             "calls": CALLS,
             "times": times,
             "heap": {name: _heap(work) for name, work in contenders.items()},

@@ -213,4 +213,13 @@ def test_the_command_prints_figures_units_and_who_verifies(monkeypatch, rows, re
     for text in ("per s", "heap, B", "requests", "does NOT verify", "cold", "woken", "HTTP's own"):
         assert text in done.stdout
     assert "Smallest heap" not in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_explanations_fit_a_terminal_of_80_columns():
+    texts = (
+        http.explanation(20),
+        http_wire.explanation(),
+        *(loaded.explanation(kind) for kind in (loaded.HTTP, loaded.COAP)),
+        *(heap.explanation(kind) for kind in (heap.HTTP, heap.COAP)),
+    )
+    assert max(len(line) for text in texts for line in text.splitlines()) <= 80

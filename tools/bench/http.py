@@ -29,13 +29,14 @@ CONTENDERS = {
 class Row(NamedTuple):
     """One contender on one build. what: TLS or TCP. heap, needed: bytes.
 
-    us: microseconds per request, the median over the rounds. faster: how often as many requests as
-    the peer, the median over the rounds, each compared with itself. heap: allocated by one
+    us: microseconds per request, the median over the rounds. faster: requests in the time of one
+    of the peer's, the median over the rounds, each compared with itself. heap: allocated by one
     request. needed: free heap without which it fails.
     """
 
     build: str
     what: str
+    content_bytes: int
     contender: str
     us: float
     faster: float
@@ -77,6 +78,7 @@ def _rows(build: str, found: dict[str, Any]) -> list[Row]:
         Row(
             build,
             found["what"],
+            found["bytes"],
             contender,
             statistics.median(times[contender]) / found["calls"],
             statistics.median(
@@ -92,7 +94,8 @@ def _rows(build: str, found: dict[str, Any]) -> list[Row]:
 
 def table(rows: list[Row]) -> Table:
     """The figures for a person."""
-    title = "HTTP requests, one after the other, to one server"
+    size = rows[0].content_bytes
+    title = f"HTTP requests of {size} bytes of content, one after the other, to one server"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("build", "over", "client"):
         shown.add_column(name, no_wrap=True)
@@ -117,12 +120,12 @@ def explanation(rounds: int) -> str:
     """What was compared with what."""
     return (
         f"{rounds} rounds in which the contenders take turns; medians; heap {programs.HEAP}.\n"
-        "The request: a POST of 165 bytes, as a property post to Alibaba Cloud. The server:\n"
-        "aiohttp on this machine, TLS 1.2 (as boards have it), ECDSA P-256.\n"
+        "The content: a property post to Alibaba Cloud. The server: aiohttp on this\n"
+        "machine, TLS 1.2 (as boards have it), ECDSA P-256.\n"
         "signet, kept: on the connection that it keeps; once: closed after each request.\n"
         "requests: micropython-lib's own, frozen in Debian's MicroPython. It connects for\n"
-        "each request, and does NOT verify the server's certificate; signet does. It sends\n"
-        "its head in many small writes, which TCP holds back until the one before has been\n"
+        "each request and does NOT verify the server's certificate; signet does. It sends\n"
+        "its head in many small writes, which TCP holds back until the last is\n"
         "acknowledged (Nagle); with no delay: TCP_NODELAY, for which it has no option.\n"
         "Ratios: to `requests`. Heap taken: allocated by one request, the collector off;\n"
         "needed: the least free heap in which one succeeds, the collector on."

@@ -151,5 +151,6 @@ def explanation() -> str:
         "first after a deep sleep, with what is on flash. TCP: segments of 1460 bytes or\n"
         "less, as Linux counts them, SYN and acknowledgements too, the closing not; each\n"
         f"with {HEADERS_BYTES} bytes of IP and TCP, and TCP's options: {TIMESTAMP_BYTES} of "
-        "timestamps here, which\nlwIP on a board leaves out."
+        "timestamps here, which\nlwIP on a board leaves out. "
+        "One acknowledgement more or less is chance."
     )

@@ -75,7 +75,7 @@ def _judged(kind: Kind, row: Row) -> str:
 def explanation(kind: Kind) -> str:
     """What was counted."""
     return (
-        f"{kind.name}'s own: modules that no device loads which speaks MQTT to the same cloud.\n"
-        "All it loads: with errors, configuration, identity and link; `signet size --device`\n"
-        "shows each module."
+        f"{kind.name}'s own: modules that no device loads which speaks MQTT to that cloud.\n"
+        "All it loads: with errors, configuration, identity and link; for each module:\n"
+        "`signet size --device`."
     )
