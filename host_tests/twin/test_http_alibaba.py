@@ -333,7 +333,6 @@ def test_an_older_token_is_still_good(online: AlibabaDevice) -> None:
         "/sys/a1SignetPk/board-2/thing/event/property/post",
         "/a1SignetPk/board-2/user/update",
         "/a1SignetPk/board-1/user/get",
-        "/a1SignetPk/board-1/user/+",
         "/a1SignetPk/board-1//update",
         "/other",
     ],

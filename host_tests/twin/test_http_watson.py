@@ -170,6 +170,8 @@ def test_131072_bytes_are_taken_and_one_more_gets_413(twin: Twin) -> None:
     with device.http() as http:
         assert device.event(http, b"x" * 131072).status == 200
         assert device.event(http, b"x" * 131073).status == 413
+    with device.http() as http:
+        assert device.event(http, b"x" * 1_000_000).status == 413
 
 
 # Who is it?

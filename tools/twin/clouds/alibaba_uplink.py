@@ -66,8 +66,7 @@ class Uplink:
 
     def check_topic(self, topic: str, names: Mapping[str, str]) -> None:
         """Whether a device of these names may publish there. raises: MistakeError "topic"."""
-        wildcard = "+" in topic or "#" in topic  # MQTT 3.1.1, section 3.3.2.1
-        if wildcard or not topics.allowed(topic, self._cloud.publish_rules["device"], names):
+        if not topics.allowed(topic, self._cloud.publish_rules["device"], names):
             raise MistakeError("topic", f"may not publish to {topic!r}")
         if topics.allowed(topic, _SUBSCRIBE_ONLY, names):
             raise MistakeError("topic", f"{topic!r} is only for subscribing")

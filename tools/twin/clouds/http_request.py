@@ -59,6 +59,8 @@ def host_name(request: Request) -> str:
 def decoded(path: str) -> str:
     """A path or a part of it without percent-encoding (RFC 3986, 2.1). raises: ValueError."""
     text = unquote(path, errors="strict")
+    if not path.isascii():
+        raise ValueError("characters beyond ASCII")
     if "%" in path and any(not _is_octet(part[:2]) for part in path.split("%")[1:]):
         raise ValueError("a % that two hexadecimal digits do not follow")
     return text
