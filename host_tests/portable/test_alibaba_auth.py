@@ -8,7 +8,7 @@ import json
 from binascii import unhexlify
 
 import check
-from signet.cloud.alibaba import auth
+from signet.cloud.alibaba import auth, coap_token
 from signet.errors import ProtocolError
 
 
@@ -79,7 +79,7 @@ def test_the_fields_go_in_the_documents_order():
 
 
 def test_the_documents_answers_are_read():
-    answer = auth.answer(
+    answer = coap_token.answer(
         b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}',
         True,
     )
@@ -88,7 +88,7 @@ def test_the_documents_answers_are_read():
         "offset": 1,
         "token": "MZ8m37hp01w1SSqoDFzo0010500d00.ad2b",
     }
-    assert auth.answer(b'{"token":"f13102810756432e85dfd351eeb41c04"}', False) == {
+    assert coap_token.answer(b'{"token":"f13102810756432e85dfd351eeb41c04"}', False) == {
         "token": "f13102810756432e85dfd351eeb41c04"
     }
 
@@ -112,5 +112,5 @@ def test_an_answer_that_is_not_the_documents_is_a_protocol_error_that_shows_no_t
         b'{"token":"","random":"r","seqOffset":1}',
         unhexlify("ff") + b'{"token":"t0k3n","random":"r","seqOffset":1}',
     ):
-        error = check.raises(ProtocolError, auth.answer, payload, True)
+        error = check.raises(ProtocolError, coap_token.answer, payload, True)
         assert "t0k3n" not in str(error)

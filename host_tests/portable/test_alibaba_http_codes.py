@@ -48,7 +48,7 @@ def test_a_login_that_fails_in_the_middle_loses_the_connection_and_keeps_the_rep
         (reply(200, "{}"), ProtocolError),
         (reply(400), Refused),
     ):
-        session, _ = opened(says(20001), answer, DONE)
+        session, _ = opened(says(20001), answer, FRESH, DONE)
         kind, error = outcome(session, Report({"t": 1}))
         assert kind == "lost" and isinstance(error, expected), error
         shown(error)

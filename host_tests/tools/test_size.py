@@ -50,7 +50,7 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
     assert loaded <= size.needed(device)
     # These leave the heap again when their work is done (lib/signet/modules.py).
     forgotten = {"signet.config", f"signet.cloud.{cloud}.identity", f"signet.cloud.{cloud}.login"}
-    forgotten |= {"signet.sign.hmac", "signet.sign.content"}
+    forgotten |= {"signet.sign.signer", "signet.sign.content"}
     assert size.needed(device) - loaded <= forgotten
 
 
@@ -91,8 +91,9 @@ def test_what_a_coap_device_needs_is_what_micropython_loads_for_it(twin, way, ch
     device = size.read_device(tmp_path / "device.json")
     loaded = set(done.stdout.split())
     assert loaded <= size.needed(device)
-    forgotten = {"signet.config", "signet.sign.hmac", "signet.sign.content"}
+    forgotten = {"signet.config", "signet.sign.signer", "signet.sign.content"}
     forgotten |= {"signet.cloud.alibaba.identity", "signet.cloud.alibaba.auth"}
+    forgotten |= {"signet.cloud.alibaba.coap_token"}
     assert size.needed(device) - loaded <= forgotten
 
 

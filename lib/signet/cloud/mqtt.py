@@ -36,7 +36,7 @@ def _login(config):
         module = __import__(name, None, None, ("*",))
         login = module.login(config, clock.unix_ms())
         module = None
-        modules.forget(name, "signet.sign.hmac", "signet.sign.content")
+        modules.forget(name, "signet.sign.signer", "signet.sign.content")
     return login
 
 

@@ -16,6 +16,8 @@ from signet.net.trust import explain, keep_place, place
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
+_HEADER_BYTES = const(5)  # RFC 5246 section 6.2.1; Mbed TLS asks for these by themselves
+_ALERT = const(21)
 
 
 class _Feed(io.IOBase):
@@ -25,6 +27,7 @@ class _Feed(io.IOBase):
         self._channel = channel
         self.deadline = deadline
         self.error = None
+        self.ended = False  # an alert has come: close_notify, or worse
 
     def readinto(self, buffer):
         try:
@@ -34,6 +37,8 @@ class _Feed(io.IOBase):
                     return self._channel.readinto(buffer)
                 self.error = Lost("no answer in time")
                 return 0
+            if count == _HEADER_BYTES and buffer[0] == _ALERT:
+                self.ended = True
             return count
         except Lost as error:  # must not unwind through Mbed TLS
             self.error = error
@@ -79,7 +84,9 @@ class TlsChannel:
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end."""
         try:
-            return self._tls.readinto(buffer)
+            count = self._tls.readinto(buffer)
+            # It tells of the end only once, and not at all after data in the same call.
+            return 0 if count is None and self._feed.ended else count
         except OSError as error:
             raise self._feed.error or Lost("TLS: {}".format(error))
 

@@ -1,4 +1,4 @@
-"""How does a device ask Alibaba's `/auth` for a token, and what does the answer say?
+"""How does a device ask Alibaba's `/auth` for a token?
 
 Signed is every field but `version`, `sign`, `resources` and `signmethod`, sorted by name.
 
@@ -8,12 +8,9 @@ HTTP", whose sample fixes the order of the fields there.
 
 import json
 
-from micropython import const
+from signet.sign import content
+from signet.sign.signer import Signer
 
-from signet.cloud import thing
-from signet.errors import ProtocolError
-
-_LONGEST_TOKEN = const(255)  # what fits one option of CoAP; 192 in the C SDK
 _NOT_SIGNED = ("version", "sign", "resources", "signmethod")
 _COAP = ("productKey", "deviceName", "clientId", "seq", "timestamp", "ackMode", "sign")
 _HTTP = ("version", "clientId", "signmethod", "sign", "productKey", "deviceName", "timestamp")
@@ -32,9 +29,6 @@ def request(config, unix_ms, seq=None):
     Raises:
         ConfigError: this board lacks the hash of `sign_method`.
     """
-    from signet.sign import content  # not above: `answer` has no need of them
-    from signet.sign.hmac import Signer
-
     fields = {
         "version": "default",
         "productKey": config["product_key"],
@@ -56,26 +50,3 @@ def request(config, unix_ms, seq=None):
         names = _COAP + (("signmethod",) if config["sign_method"] != "hmacmd5" else ())
     pairs = [json.dumps(name) + ":" + json.dumps(fields[name]) for name in names if name in fields]
     return ("{" + ",".join(pairs) + "}").encode()
-
-
-def answer(payload, encrypted):
-    """Reads what `/auth` answered by CoAP.
-
-    Args:
-        payload: bytes.
-        encrypted: bool, True in symmetric mode, where `random` and `seqOffset` must be there.
-    Returns:
-        dict of token (str); in symmetric mode also random (str) and offset (int).
-    Raises:
-        ProtocolError: something is missing or of another kind. The token is not shown.
-    """
-    body = thing.parse("/auth", payload)
-    found = {"token": body.get("token")}
-    good = isinstance(found["token"], str) and 0 < len(found["token"]) <= _LONGEST_TOKEN
-    if encrypted:
-        random, offset = body.get("random"), body.get("seqOffset")
-        good = good and isinstance(random, str) and type(offset) is int and offset >= 0
-        found["random"], found["offset"] = random, offset
-    if not good:
-        raise ProtocolError("the answer to /auth is not that of the document")
-    return found

@@ -198,7 +198,9 @@ class Access:
             seq = str(n) if self._encrypted else None
             body = auth.request(self._config, clock.unix_ms(), seq)
             auth = None
-            modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
+            modules.forget(
+                "signet.cloud.alibaba.auth", "signet.sign.signer", "signet.sign.content"
+            )
         return body
 
     def _authenticate(self, body):
@@ -215,11 +217,11 @@ class Access:
             self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
 
     def _keep(self, answer):
-        from signet.cloud.alibaba import auth
+        from signet.cloud.alibaba import coap_token
 
-        found = auth.answer(answer, self._encrypted)
-        auth = None
-        modules.forget("signet.cloud.alibaba.auth")
+        found = coap_token.answer(answer, self._encrypted)
+        coap_token = None
+        modules.forget("signet.cloud.alibaba.coap_token")
         found["expires"] = clock.unix_ms() + _TOKEN_LIFE_MS if clock.is_set() else None
         self._save(found)
         self.cipher = None

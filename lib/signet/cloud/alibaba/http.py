@@ -61,13 +61,18 @@ class AlibabaHttpSession(http.HttpSession):
         """Gets a token.  The code that signs is loaded for it, and forgotten: before a handshake,
         which needs the heap too.
         """
+        if self._state.values.get("token"):
+            # Now: if memory runs out below, the next `open` logs in before it connects.
+            self._save({"token": None})
         now_ms = clock.unix_ms() if clock.is_set() else None
         with modules.Tidy():
             from signet.cloud.alibaba import auth
 
             body = auth.request(self._config, now_ms)
             auth = None
-            modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
+            modules.forget(
+                "signet.cloud.alibaba.auth", "signet.sign.signer", "signet.sign.content"
+            )
         if deadline:
             self._client.open(deadline)
         reply = self._client.ask("/auth", _JSON, body, http.WANTED)

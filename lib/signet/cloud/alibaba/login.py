@@ -8,7 +8,7 @@ Source: Alibaba "Establish MQTT connections over TCP"; Link SDK for C and Python
 """
 
 from signet.sign import content
-from signet.sign.hmac import Signer
+from signet.sign.signer import Signer
 
 
 def login(config, unix_ms):
