@@ -324,6 +324,21 @@ def test_n_replies_in_a_row_may_go_wrong(twin: Twin) -> None:
     assert kept == [False, False, True]
 
 
+def test_replies_to_one_path_alone_may_go_wrong(twin: Twin) -> None:
+    with AlibabaDevice(twin) as device:
+        twin.fault("misbehave_http", how="close", cloud="alibaba", path="topic")
+        device.login()
+        assert device.http.kept
+        assert device.report().json["code"] == 0
+        assert not device.http.kept
+
+
+def test_config_with_tls_for_http_names_the_way_with_tls(twin: Twin) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        twin.cli("config", "watson", "--way", "http", "--tls")
+    assert "HTTP over TLS is --way https" in refused.value.stderr
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [({"how": "loud"}, "no how 'loud'; use one of: .*garbage"), ({}, "'how'")],

@@ -15,7 +15,7 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   set_losses (the fields of `lossy.Losses`; those left out are 0);
   answer_http (the fields of `http_faults.Answer`): requests get this answer, nothing is stored;
   misbehave_http (the fields of `http_faults.Misbehaviour`; `http_broken` has what each does):
-  requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?) is
+  requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?, "path"?) is
   misbehave_http "silent"; spell_info ("word"): how Alibaba's "info" is spelt from now on.
 
 Errors come back as {"error": text}.

@@ -25,14 +25,14 @@ _IDLE_S = 75.0  # after which a kept connection is closed, as nginx does
 class Service:
     """One cloud's HTTP service.
 
-    answer: its rules. misbehaviour: how the next reply shall go out, None for well. report: takes
-    device, kind and text of an event.
+    answer: its rules. misbehaviour: takes a request's path and says how its reply shall go out,
+    None for well. report: takes device, kind and text of an event.
     """
 
     def __init__(
         self,
         answer: Callable[[Request], Awaitable[Reply]],
-        misbehaviour: Callable[[], str | None],
+        misbehaviour: Callable[[str], str | None],
         report: Callable[[str, str, str], None],
     ) -> None:
         self._answer = answer
@@ -77,7 +77,7 @@ class Service:
             reply = Reply(408, close=True)
         else:
             reply = await self._answer(request)
-        how = self._misbehaviour()
+        how = self._misbehaviour(given.raw_path.partition("?")[0])
         if how is not None:
             self._report(visit.way.peer, "fault", f"the reply {reply.status} goes out: {how}")
             if how == "close":

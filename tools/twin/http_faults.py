@@ -31,10 +31,14 @@ class Answer:
 
 @dataclass(slots=True)
 class Misbehaviour:
-    """How the reply to a request goes out that is processed as ever. cloud: None is each."""
+    """How the reply to a request goes out that is processed as ever.
+
+    cloud, path: which requests; None is any. The paths are those of `Answer`.
+    """
 
     how: str
     cloud: str | None = None
+    path: str | None = None
     n: int = 1
 
 
@@ -58,10 +62,10 @@ class HttpFaults:
                 return order
         return None
 
-    def misbehaviour(self, cloud: str) -> str | None:
-        """How this cloud's next reply goes out, if not well; counts down."""
+    def misbehaviour(self, cloud: str, path: str) -> str | None:
+        """How the reply to a request for this path goes out, if not well; counts down."""
         for order in self._misbehaviours:
-            if order.cloud in (None, cloud):
+            if order.cloud in (None, cloud) and order.path in (None, *path.split("/")):
                 order.n -= 1
                 self._misbehaviours = [other for other in self._misbehaviours if other.n > 0]
                 return order.how
@@ -92,6 +96,8 @@ class HttpFaults:
         _check(order.how, HOWS, "how")
         if order.cloud is not None:
             _check(order.cloud, PATHS, "cloud")
+        if order.path is not None:
+            _check(order.path, [path for paths in PATHS.values() for path in paths], "path")
         if order.n > 0:
             self._misbehaviours.append(order)
 
