@@ -88,17 +88,20 @@ class Server:
     Attributes:
         requests: list of Request.
         opened: int, connections.
+        deadline: until when the last one had to be there.
     """
 
     def __init__(self, replies=()):
         self.replies = list(replies)
         self.requests = []
         self.opened = 0
+        self.deadline = None
 
     def connect(self, config, deadline):
         if self.replies and isinstance(self.replies[0], Exception):
             raise self.replies.pop(0)
         self.opened += 1
+        self.deadline = deadline
         return _Channel(self)
 
 
@@ -201,6 +204,14 @@ def event_of(session, polls=9):
         if event is not None:
             return event
     raise AssertionError("no event")
+
+
+def spend(session, ms):
+    """Polls for so long; there must be no event."""
+    end = Time.ticks + ms
+    while Time.ticks < end:
+        event = session.poll(end - Time.ticks)
+        assert event is None, event
 
 
 def outcome(session, report, key=1):

@@ -12,7 +12,7 @@ from signet.errors import ProtocolError, Refused, Rejected, Throttled, TimedOut
 EITHER = (Report({"t": 1}), Report(b"x", topic=TOPIC))
 
 _STATUSES = (
-    # status, in answer to /auth, to a property post, to a topic of the program's own
+    # status, in answer to /auth, to a property post, to a topic or event of the program's own
     (400, Refused, Rejected, Rejected),
     (401, Refused, Refused, Refused),
     (403, Refused, Refused, Refused),
@@ -35,7 +35,11 @@ def test_a_status_other_than_200_is_the_right_error():
         session, _ = fresh(answer)
         error = check.raises(in_auth, session.open, None)
         assert "/auth: HTTP status {}".format(status) in str(error)
-        for report, expected in zip(EITHER, (in_post, in_topic)):
+        for report, expected in (
+            (EITHER[0], in_post),
+            (EITHER[1], in_topic),
+            (Report({"t": 1}, event="alarm"), in_topic),
+        ):
             session, _ = opened(answer)
             event = outcome(session, report)
             check.equal(event[0], "lost" if expected is Refused else "failed", status)

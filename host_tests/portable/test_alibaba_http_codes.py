@@ -130,6 +130,7 @@ def test_a_login_with_a_parameter_error_or_a_wrong_identity_is_refused_and_says_
         for part in (str(code), MESSAGES[code], "device_secret", "product_key", "clock"):
             assert part in shown(error), part
         check.equal(len(server.requests), 1)
+        assert session._client.channel is None, "nothing may stay open until the next try"
 
 
 def test_an_identity_that_is_refused_on_a_report_stops_the_device_without_another_login():

@@ -19,6 +19,7 @@ from check_http_session import (
     shown,
     start,
 )
+from signet import clock
 from signet.cloud.alibaba import http
 from signet.cloud.messages import Report
 from signet.errors import ConfigError, Lost, Rejected, Untrusted
@@ -164,6 +165,13 @@ def test_a_server_that_cannot_prove_who_it_is_gets_nothing():
         assert check.raises(type(error), session.open, None) is error
         check.equal(server.requests, [])
         session.open(None)
+
+
+def test_a_login_has_the_time_of_its_connect():
+    session, server = fresh(AUTH)
+    deadline = clock.Deadline(5_000)
+    session.open(deadline)
+    assert server.deadline is deadline
 
 
 def test_a_file_is_a_report_and_is_sent_anew_from_its_start():

@@ -7,7 +7,7 @@ Expected: Watson IoT "Connecting applications, devices, and gateways using the A
 import json
 
 import check
-from check_http_session import CLOSE, SECRET, File, outcome, reply, shown
+from check_http_session import CLOSE, SECRET, File, outcome, reply, shown, spend
 from check_watson_http import BASE, DONE, opened
 from signet.cloud.messages import Report
 from signet.cloud.watson.http import WatsonHttpSession
@@ -142,11 +142,11 @@ def test_quickstart_has_no_login_and_takes_json_only():
     )
     for request in server.requests:
         assert "Authorization" not in request.headers
-    check.equal(session.poll(200_000), None)  # and no commands are asked for
+    spend(session, 200_000)  # and no commands are asked for
 
 
 _STATUSES = (
-    # status, in answer to a plain report, to a topic of the program's own
+    # status, in answer to a plain report, to a topic or event of the program's own
     (400, Rejected, Rejected),
     (401, Refused, Refused),
     (403, Refused, Refused),
@@ -166,6 +166,7 @@ def test_each_status_is_the_right_error():
         for report, expected in (
             (Report({"t": 1}), plain),
             (Report(b"x", topic="iot-2/evt/E/fmt/bin"), raw),
+            (Report({"t": 1}, event="alarm"), raw),
         ):
             session, _ = opened(reply(status, "", "Retry-After: 9", "Connection: close"))
             event = outcome(session, report)
