@@ -64,7 +64,7 @@ def check_status(reply, what, is_plain, hint=""):
     status = reply.status
     if 200 <= status < 300:
         return
-    text = "{}: HTTP status {} {}".format(what, status, _MEANINGS.get(status, ""))
+    text = "{}: HTTP status {} {}".format(what, status, _MEANINGS.get(status, "")).strip()
     if status >= 500 or status in _BUSY:
         raise Throttled(text, retry_after_ms(reply))
     if status in (401, 403):
