@@ -16,6 +16,10 @@ _LINE_BYTES = const(1024)
 _HEAD_BYTES = const(8192)
 _DIGITS = const(20)  # of a number
 
+_NOT_IN_PATH = b'"#%<>?[\\]^`{|}'
+_NOT_IN_TOKEN = b'"(),/:;<=>?@[\\]{}'
+_FRAMING = ("content-length", "transfer-encoding", "connection")
+
 
 def _visible(text, but):
     """Returns True when all of `text` (bytes) is from "!" to "~", and none of it in `but`."""
@@ -30,15 +34,18 @@ def quote(text):
 
     UTF-8; unreserved, sub-delims, ":", "@" and "/" stay as they are (RFC 3986 section 3.3).
     """
-    path = ""
-    for byte in text.encode():
-        path += chr(byte) if _visible((byte,), b'"#%<>?[\\]^`{|}') else "%{:02X}".format(byte)
-    return path
+    data = text.encode()
+    if _visible(data, _NOT_IN_PATH):
+        return text
+    return "".join(
+        [chr(byte) if _visible((byte,), _NOT_IN_PATH) else "%{:02X}".format(byte) for byte in data]
+    )
 
 
-def _check(text, what):
-    if not _visible(text.encode(), b""):
-        raise ValueError("HTTP {}: not plain ASCII".format(what))
+def _check(text, what, first="!"):
+    for character in text:  # one character of ASCII takes no heap
+        if not first <= character <= "~":
+            raise ValueError("HTTP {}: not plain ASCII".format(what))
 
 
 def head(method, path, host, headers, length):
@@ -53,12 +60,15 @@ def head(method, path, host, headers, length):
     Raises:
         ValueError: a part is not ASCII, or could split a line. The value is not shown.
     """
-    _check(method + path + host, "method, path or host")
-    text = "{} {} HTTP/1.1\r\nHost: {}\r\n".format(method, path, host)
+    lines = ["{} {} HTTP/1.1\r\nHost: {}\r\n".format(method, path, host)]
+    for part in (method, path, host):
+        _check(part, "method, path or host")
     for name, value in headers:
-        _check(name + value.replace(" ", ""), "header " + name)
-        text += "{}: {}\r\n".format(name, value)
-    return "{}Content-Length: {}\r\n\r\n".format(text, length).encode()
+        _check(name, "header's name")
+        _check(value, "header " + name, " ")
+        lines.append("{}: {}\r\n".format(name, value))
+    lines.append("Content-Length: {}\r\n\r\n".format(length))
+    return "".join(lines).encode()
 
 
 def _malformed(what):
@@ -97,7 +107,7 @@ class Reply:
         self.status = self._left = self.head = 0
         self.body = bytearray()
         self.done = self.began = self.keep_alive = False
-        self.line = bytearray()  # with its end, until the next begins
+        self.line = bytearray()  # of which the end has not come
         self.send = self._parse().send
         self.send(None)
 
@@ -134,20 +144,29 @@ class Reply:
                     count += 1
                     if byte == 10 or count > _LINE_BYTES:
                         break
-                self.line.extend(view[:count])
                 self.head += count
-                if len(self.line) > _LINE_BYTES or self.head > _HEAD_BYTES:
+                if len(self.line) + count > _LINE_BYTES or self.head > _HEAD_BYTES:
                     raise _malformed("too long")
-                if byte == 10:
-                    line = bytes(self.line)[:-1]
-                    if line[-1:] == b"\r":
-                        line = line[:-1]
-                    for byte in b"\0\r\v\f":
-                        if byte in line:
-                            raise _malformed("control character")
-                    self._left = self.send(line)
-                    self.line = bytearray()
+                if byte != 10:
+                    self.line.extend(view[:count])
+                else:
+                    self._left = self.send(self._line(view, count))
             view = view[count:]
+
+    def _line(self, view, count):
+        """Returns the line that `count` bytes of `view` end, without its end: one copy of it."""
+        if self.line:
+            self.line.extend(view[:count])
+            view = memoryview(self.line)
+            count = len(view)
+            self.line = bytearray()
+        count -= 1
+        self.crlf = count > 0 and view[count - 1] == 13
+        line = bytes(view[: count - self.crlf])
+        for byte in b"\0\r\v\f":
+            if byte in line:
+                raise _malformed("control character")
+        return line
 
     def end(self):
         """Tells that the peer has closed; raises Lost when the reply is not whole."""
@@ -186,7 +205,7 @@ class Reply:
                     line.strip(b"0123456789ABCDEFabcdef")
                     or not line
                     or line[_DIGITS:]
-                    or self.line[-2:] != b"\r\n"
+                    or not self.crlf
                 ):
                     raise _malformed("chunk")
                 self.head = 0
@@ -194,8 +213,7 @@ class Reply:
                 if not left:
                     break
                 yield left
-                yield 0
-                if self.line != b"\r\n":
+                if (yield 0) or not self.crlf:
                     raise _malformed("chunk")
             yield from self._fields()
         else:
@@ -223,13 +241,14 @@ class Reply:
 
     def _take(self, line):
         """field-line (5)."""
-        name, colon, value = line.partition(b":")
-        if not name or not colon or not _visible(name, b'"(),/:;<=>?@[\\]{}'):
+        at = line.find(b":")
+        name = line[: max(at, 0)]
+        if not name or not _visible(name, _NOT_IN_TOKEN):
             raise _malformed("field line")
-        if self.status:
-            return  # a trailer
         name = name.decode().lower()
-        value = value.strip(b" \t")
+        if self.status or not (name in self.wanted or name in _FRAMING):
+            return  # a trailer, or not asked for
+        value = line[at + 1 :].strip(b" \t")
         for part in value.lower().split(b","):
             part = part.strip()
             if name == "content-length":  # 6.3: the same number several times is one number
