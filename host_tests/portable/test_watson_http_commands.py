@@ -69,7 +69,7 @@ def test_they_are_asked_for_again_after_command_poll_s():
 def test_with_command_poll_s_0_they_are_never_asked_for():
     session, server = opened(DONE)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
-    spend(session, 200_000_000)
+    spend(session, 200_000)
     check.equal(_paths(server), [EVENT])
 
 
@@ -135,12 +135,15 @@ def test_after_a_command_the_next_is_asked_for_at_once_and_a_report_has_its_turn
     check.equal(_paths(server), [ASK, EVENT, ASK, ASK])
 
 
-def test_a_malformed_command_is_dropped_and_the_connection_kept():
-    session, server = listening(_command("{not JSON"), NOTHING, DONE)
+def test_a_malformed_command_is_dropped_and_neither_costs_the_connection_nor_begins_a_loop():
+    session, server = listening(_command("{not JSON"), DONE, NOTHING)
     check.equal(session.poll(0), None)
     assert session.lines[0].startswith("dropped a message: no JSON on iot-2/cmd/reboot/fmt/json")
-    check.equal(session.poll(0), None)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    spend(session, 59_999)
+    check.equal(_paths(server), [ASK, EVENT])
+    spend(session, 2)
+    check.equal(_paths(server), [ASK, EVENT, ASK])
     check.equal(server.opened, 1)
 
 

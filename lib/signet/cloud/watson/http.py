@@ -92,8 +92,9 @@ class WatsonHttpSession(http.HttpSession):
         try:
             http.check_status(reply, "commands", False, _HINT)
             if reply.status != 204:
+                command = self._command(reply)
                 self._next_ask = clock.Deadline(0)  # there may be more
-                return ("command", self._command(reply))
+                return ("command", command)
         except ProtocolError as error:
             self._log("dropped a message: {}".format(error))
         except Throttled as error:
