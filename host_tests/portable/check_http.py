@@ -65,6 +65,13 @@ def _limited(data, cuts, body):
     reply = Reply((), size)
     if read(data, cuts, reply) != "done" or reply.body != body:
         return "body {}, kept, is {}".format(body, bytes(reply.body))
-    if size and read(data, cuts, Reply((), size - 1)) != "error":
+    if not size:
+        return None
+    reply = Reply((), size - 1)
+    found = read(data, cuts, reply)
+    if reply.status >= 300:  # a page about an error is cut at the limit
+        if found != "done" or len(reply.body) >= size:
+            return "{} bytes of a page, limit {}, are {}".format(size, size - 1, found)
+    elif found != "error":
         return "{} bytes are within a limit of {}".format(size, size - 1)
     return None

@@ -49,6 +49,13 @@ def test_a_status_other_than_200_is_the_right_error():
                 check.equal(event[-1].retry_after_ms, 5000)
 
 
+def test_a_long_page_about_an_error_is_still_its_status():
+    session, _ = opened(reply(502, "<html>" * 500))
+    kind, error = outcome(session, EITHER[0])[::2]
+    assert kind == "failed" and isinstance(error, Throttled)
+    assert "HTTP status 502" in str(error)
+
+
 def test_a_login_answered_by_a_bad_status_never_sets_a_report_aside():
     for status in (400, 413, 415, 404):
         session, _ = fresh(reply(status))

@@ -213,7 +213,7 @@ def test_a_connection_lost_while_asking_is_lost():
 
 
 def test_a_command_larger_than_the_limit_loses_the_connection_once():
-    session, _ = listening(_command("x" * 2049, "Content-Type: text/plain"), NOTHING)
+    session, _ = listening(_command("x" * 8193, "Content-Type: text/plain"), NOTHING)
     kind, error = event_of(session)
     assert kind == "lost" and isinstance(error, ProtocolError)
     session.close()

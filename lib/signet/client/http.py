@@ -54,7 +54,9 @@ class HttpClient:
             self._used = False
             self.channel = self._connect(deadline)
 
-    def request(self, path, headers, body=b"", wanted=(), sink=None, method="POST", extra_ms=0):
+    def request(
+        self, path, headers, body=b"", wanted=(), sink=None, method="POST", extra_ms=0, limit=2048
+    ):
         """Sends a request and returns.
 
         It connects first where there is no connection, or the server has closed the kept one.
@@ -63,7 +65,7 @@ class HttpClient:
         Args:
             path, headers, method: as in wire.http.head.
             body: bytes-like; or a file open for reading as bytes, sent from its start.
-            wanted, sink: as in wire.http.Reply.
+            wanted, sink, limit: as in wire.http.Reply.
             extra_ms: int, added to the time that this request may take.
         Raises:
             Lost, TimedOut, Untrusted, ProtocolError: as `poll`.
@@ -75,7 +77,7 @@ class HttpClient:
         self.busy = True
         try:
             length = body.seek(0, _SEEK_END) if hasattr(body, "readinto") else len(body)
-            self._reply = Reply(wanted, sink=sink)
+            self._reply = Reply(wanted, limit, sink)
             start = head(method, path, self._host, headers, length)
             self._request = (start, body, length, self._timeout_ms + extra_ms)
             if not self._idle():

@@ -87,7 +87,8 @@ class Reply:
 
     Args:
         wanted: lower-case names of the headers to keep.
-        limit: int, most bytes of content to keep.
+        limit: int, most bytes of content to keep. More is an error, but for a status from 300
+            on, where the rest is left out.
         sink: function of one bytes-like, called with each piece of the content; it must not keep
             the piece. Then `limit` does not count and `body` stays empty.
     Attributes:
@@ -131,10 +132,10 @@ class Reply:
                     count = left
                 if self.sink:
                     self.sink(view[:count])
-                elif len(self.body) + count > self.limit:
-                    raise _malformed("too long")
-                else:
+                elif len(self.body) + count <= self.limit:
                     self.body.extend(view[:count])
+                elif self.status < 300:  # else it is a page about an error
+                    raise _malformed("too long")
                 self._left = left - count
                 if left == count:
                     self._left = self.send(None)

@@ -11,6 +11,8 @@ messaging API"; status codes of eclipse/amlen server_proxy.
 
 from binascii import b2a_base64
 
+from micropython import const
+
 from signet import clock
 from signet.cloud import http, thing
 from signet.cloud.messages import Command
@@ -29,6 +31,7 @@ _TYPES = (
     ("text", "text/plain"),
     ("bin", "application/octet-stream"),
 )
+_LARGEST_COMMAND = const(8192)  # bytes; a larger one is lost, and the connection with it
 _ABOUT_COMMAND = ("retry-after", "content-type", "x-commandid", "x-devicetype", "x-deviceid")
 
 
@@ -83,7 +86,9 @@ class WatsonHttpSession(http.HttpSession):
         headers = self._authorization + [("Content-Type", "application/json")]
         wait = b'{"waitTimeSecs":%d}' % wait_s
         path = self._commands + "/request"
-        self._client.request(path, headers, wait, _ABOUT_COMMAND, extra_ms=wait_s * 1000)
+        self._client.request(
+            path, headers, wait, _ABOUT_COMMAND, extra_ms=wait_s * 1000, limit=_LARGEST_COMMAND
+        )
 
     def _other(self, reply):
         """Makes an event of the answer to `_ask`."""
