@@ -51,7 +51,7 @@ def test_a_status_other_than_200_is_the_right_error():
 
 def test_a_long_page_about_an_error_is_still_its_status():
     session, _ = opened(reply(502, "<html>" * 500))
-    kind, error = outcome(session, EITHER[0])[::2]
+    kind, _, error = outcome(session, EITHER[0])
     assert kind == "failed" and isinstance(error, Throttled)
     assert "HTTP status 502" in str(error)
 
