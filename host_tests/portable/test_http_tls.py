@@ -26,9 +26,15 @@ SERVERS = {
             ("send_text", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
         ],
     ),
-    "resets": (
+    "until_close": (
         "tls",
         "good",
+        [("request",), ("send_text", "HTTP/1.1 200 OK\r\n\r\nto the end"), ("close",)],
+    ),
+    "closes_idle": (
+        "tls",
+        "good",
+        [("request",), ("send_text", "HTTP/1.1 204 No\r\n\r\n"), ("close",)],
         [
             ("request",),
             ("send_text", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
@@ -36,6 +42,15 @@ SERVERS = {
             ("reset",),
         ],
         [("request",), ("send_text", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nagain")],
+    ),
+    "cut": (
+        "tls",
+        "good",
+        [
+            ("request",),
+            ("send_text", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"),
+            ("close",),
+        ],
     ),
     "drips": (
         "tls",
@@ -126,11 +141,23 @@ def test_an_early_refusal_ends_the_sending_over_tls_too():
     assert body.at < body.size and client.channel is None
 
 
-def test_a_connection_that_was_reset_is_replaced():
-    client = _client("resets")
+def test_content_until_the_close_ends_with_it():
+    client = _client("until_close")
+    assert client.ask("/", ()).body == b"to the end" and client.channel is None
+
+
+def test_a_connection_that_was_closed_or_reset_is_replaced():
+    client = _client("closes_idle")
+    assert client.ask("/", ()).status == 204
+    while client.channel:
+        client.poll(10)
     assert client.ask("/", ()).body == b"ok"
     assert client.ask("/", ()).body == b"again"
     client.close()
+
+
+def test_a_reply_cut_short_is_lost():
+    assert "cut short" in _fails(_client("cut"), Lost)
 
 
 def test_a_byte_now_and_then_ends_with_the_time_of_the_request():

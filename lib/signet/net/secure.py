@@ -16,29 +16,34 @@ from signet.net.trust import explain, keep_place, place
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
-_HEADER_BYTES = const(5)  # RFC 5246 section 6.2.1; Mbed TLS asks for these by themselves
-_ALERT = const(21)
+_HEADER_BYTES = const(5)  # of a TLS record (RFC 8446 section 5.1)
 
 
 class _Feed(io.IOBase):
-    """The stream below TLS: waits during the handshake only, and never beyond its deadline."""
+    """The stream below TLS: waits during the handshake only, and never beyond its deadline.
+
+    After it, one record for each call from above: MicroPython's `readinto` goes on until its
+    buffer is full, and an end of TLS (close_notify) behind data in the same call would be lost.
+    """
 
     def __init__(self, channel, deadline):
         self._channel = channel
         self.deadline = deadline
         self.error = None
-        self.ended = False  # an alert has come: close_notify, or worse
+        self.record = False  # this call has read of one
 
     def readinto(self, buffer):
+        header = len(buffer) == _HEADER_BYTES
+        if header and self.record and self.deadline is None:
+            return None
         try:
             count = self._channel.readinto(buffer)
+            self.record = not header
             if count is None and self.deadline is not None:
                 if self._channel.wait(_POLLIN, self.deadline):
                     return self._channel.readinto(buffer)
                 self.error = Lost("no answer in time")
                 return 0
-            if count == _HEADER_BYTES and buffer[0] == _ALERT:
-                self.ended = True
             return count
         except Lost as error:  # must not unwind through Mbed TLS
             self.error = error
@@ -83,10 +88,9 @@ class TlsChannel:
 
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end."""
+        self._feed.record = False
         try:
-            count = self._tls.readinto(buffer)
-            # It tells of the end only once, and not at all after data in the same call.
-            return 0 if count is None and self._feed.ended else count
+            return self._tls.readinto(buffer)
         except OSError as error:
             raise self._feed.error or Lost("TLS: {}".format(error))
 

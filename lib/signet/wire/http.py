@@ -134,8 +134,10 @@ class Reply:
                     self.sink(view[:count])
                 elif len(self.body) + count <= self.limit:
                     self.body.extend(view[:count])
-                elif self.status < 300:  # else it is a page about an error
+                elif self.status < 300:
                     raise _malformed("too long")
+                else:
+                    self.limit = 0  # a page about an error: the rest is left out
                 self._left = left - count
                 if left == count:
                     self._left = self.send(None)
