@@ -66,6 +66,10 @@ class Device:
         deploy(self._board.device, files)
         return self
 
+    def mark(self) -> None:
+        """Begins anew with its output, while the program runs on."""
+        self._since = len(self._board.output())
+
     def reset(self) -> None:
         """Presses the reset button: the same files, a new start."""
         self._since = len(self._board.output())
