@@ -51,13 +51,13 @@ class Seen:
     def __init__(self, twin, cloud):
         self._twin = twin
         self._cloud = cloud
-        self._after = twin.last_id()
+        self.after = twin.last_id()
         self._before = twin.http()[cloud]
 
     def stored(self, count=0, **values):
         """Waits until so many reports are stored; returns all that are."""
         values = {"direction": "up", "status": "stored", **values}
-        return self._twin.wait_for_messages(self._cloud, count, self._after, **values)
+        return self._twin.wait_for_messages(self._cloud, count, self.after, **values)
 
     def more(self, count):
         """Waits until so many reports more are stored, and returns the numbers of all."""
