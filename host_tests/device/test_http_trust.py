@@ -1,0 +1,101 @@
+"""Does a board over HTTPS speak only to the right server, and in clear only when told to?"""
+
+import pytest
+
+from host_tests.device.conftest import COUNTER
+from host_tests.device.http_programs import Seen, seconds
+from host_tests.portable.host.certificates import NAME
+from host_tests.portable.host.servers import House, Servers
+from tools.pki.authority import Authority
+
+PROMPT = r"^>>> \Z"
+NOT_HAMMERED_S = 16  # sixteen times retry_s
+
+CAUSES = {
+    "wrong_name": "the certificate is for another name; check `host`",
+    "wrong_ca": "the certificate is not signed by the CA in `ca`",
+    "self_signed": "the certificate is not signed by the CA in `ca`",
+    "expired": "the certificate has expired, or the board's clock is wrong",
+    "not_yet_valid": "the certificate is not valid yet, or the board's clock is wrong",
+}
+
+
+@pytest.fixture(scope="module")
+def house():
+    house = House()
+    yield house
+    house.close()
+
+
+@pytest.fixture(scope="module")
+def impostors(house):
+    """TLS servers, each with a certificate that is wrong in its own way: host and port of each."""
+    servers = Servers(house, {kind: ("tls", kind, "echo") for kind in CAUSES})
+    yield servers.context["servers"]
+    servers.close()
+
+
+@pytest.mark.parametrize("kind", CAUSES)
+def test_a_server_with_a_wrong_certificate_is_refused_by_its_cause(
+    device, config, house, impostors, kind
+):
+    port = impostors[kind]["port"]
+    values = config("alibaba", "https", host=NAME, address="127.0.0.1", port=port)
+    device.run(values, COUNTER, ca=house.certificates.ca)
+    line = device.wait_for("^not connected: .*$")
+    assert line.startswith(f"not connected: TLS: {NAME}: {CAUSES[kind]}; next try in ")
+    assert seconds(line) >= NOT_HAMMERED_S
+
+
+@pytest.mark.parametrize("cloud", ["alibaba", "watson"])
+def test_a_cloud_under_another_ca_gets_no_request(device, twin, config, tmp_path, cloud):
+    seen = Seen(twin, cloud)
+    device.run(config(cloud, "https"), COUNTER, ca=Authority(tmp_path).certificate_file)
+    line = device.wait_for("^not connected: .*$")
+    assert CAUSES["wrong_ca"] in line and seconds(line) >= NOT_HAMMERED_S
+    assert seen.count() == 0
+
+
+@pytest.mark.parametrize("cloud", ["alibaba", "watson"])
+def test_a_cloud_of_another_name_gets_no_request(device, twin, config, cloud):
+    seen = Seen(twin, cloud)
+    device.run(config(cloud, "https", host="other.example.com"), COUNTER)
+    assert CAUSES["wrong_name"] in device.wait_for("^not connected: .*$")
+    assert seen.count() == 0
+
+
+def test_https_to_a_plain_port_fails_with_one_line(device, twin, config):
+    port = twin.way("watson", "http")["port"]
+    device.run(config("watson", "https", port=port), COUNTER)
+    assert "TLS handshake" in device.wait_for("^not connected: .*$")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "says"),
+    [
+        ("alibaba", "port 80 is not encrypted: who listens can log in as this device; use TLS"),
+        ("watson", "port 1883 would carry the token in clear; use TLS"),
+    ],
+)
+def test_without_tls_it_is_refused(device, config, cloud, says):
+    device.run(config(cloud, "https", tls=False, port=None))
+    device.wait_for(PROMPT)
+    line = device.wait_for(r"^device\.json: .*$")
+    assert line == f"device.json: insecure: {says}, or accept it; for example true"
+    assert device.output().count("device.json: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("cloud", "says"),
+    [
+        ("alibaba", "port 9 is not encrypted: who listens can log in as this device"),
+        ("watson", "port 9 is not encrypted: who listens has the token"),
+    ],
+)
+def test_without_tls_and_insecure_there_is_a_warning_at_each_boot(device, config, cloud, says):
+    values = config(cloud, "https", tls=False, insecure=True, port=9)  # nobody listens on discard
+    device.run(values, COUNTER)
+    for _ in range(2):
+        assert device.wait_for("^warning: .*$") == f"warning: {says}"
+        device.wait_for("^not connected: cannot reach ")
+        device.reset()
