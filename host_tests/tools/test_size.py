@@ -54,7 +54,7 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
     assert size.needed(device) - loaded <= forgotten
 
 
-# What a CoAP device loads shows when it has reported: its modules come one after another.
+# What a device by CoAP or HTTP loads shows when it has reported: one module comes after another.
 _REPORTED = """
 import sys, signet
 link = signet.open("device.json", None, lambda line: None)
@@ -71,13 +71,23 @@ def twin(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("way", "changes"), [("coap", {}), ("coap", {"format": "cbor"}), ("coaps", {})]
+    ("cloud", "way", "changes"),
+    [
+        ("alibaba", "coap", {}),
+        ("alibaba", "coap", {"format": "cbor"}),
+        ("alibaba", "coaps", {}),
+        ("alibaba", "https", {}),
+        ("watson", "https", {}),
+        ("watson", "http", {}),
+    ],
 )
-def test_what_a_coap_device_needs_is_what_micropython_loads_for_it(twin, way, changes, tmp_path):
+def test_what_a_device_needs_for_reports_is_what_micropython_loads_for_it(
+    twin, tmp_path, *, cloud, way, changes
+):
     target = CACHE / "mpy" / "lib"
     toolchain.compile_tree(LIB, target)
     (tmp_path / "ca.pem").write_bytes(Path(twin.ready["ca_file"]).read_bytes())
-    config = {**twin.device_config("alibaba", way), **changes}
+    config = {**twin.device_config(cloud, way), **changes}
     (tmp_path / "device.json").write_text(json.dumps(config))
     done = subprocess.run(
         [toolchain.micropython(64), "-c", _REPORTED],
@@ -92,7 +102,7 @@ def test_what_a_coap_device_needs_is_what_micropython_loads_for_it(twin, way, ch
     loaded = set(done.stdout.split())
     assert loaded <= size.needed(device)
     forgotten = {"signet.config", "signet.sign.signer", "signet.sign.content"}
-    forgotten |= {"signet.cloud.alibaba.identity", "signet.cloud.alibaba.auth"}
+    forgotten |= {f"signet.cloud.{cloud}.identity", "signet.cloud.alibaba.auth"}
     forgotten |= {"signet.cloud.alibaba.coap_token"}
     assert size.needed(device) - loaded <= forgotten
 
@@ -152,9 +162,12 @@ def test_what_any_one_device_loads_keeps_the_flash_goal():
 
 
 def test_all_of_the_package_grows_on_purpose_only():
-    """The design's goal is 48 KiB, missed since CoAP came; raise this figure knowingly."""
+    """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80).
+
+    No board loads all of it; what each loads keeps the goal. Raise this figure knowingly.
+    """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 64 * 1024
+    assert sum(map(len, compiled.values())) <= 80 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():
