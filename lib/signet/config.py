@@ -157,9 +157,12 @@ def _text(value, rule):
     longest, forbidden = rule
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         return "must be text of 1 to {} characters".format(longest)
-    for character in value:
-        if character in forbidden or ord(character) < 32:
+    for character in forbidden:
+        if character in value:
             return "must not hold the character {!r}".format(character)
+    for byte in value.encode():  # its characters would stay in the heap for good, as qstrs
+        if byte < 32:
+            return "must not hold the character {!r}".format(chr(byte))
     return None
 
 
@@ -167,10 +170,14 @@ def _word(value, rule):
     longest, allowed = rule
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         return "must be text of 1 to {} characters".format(longest)
-    for character in value:
-        plain = ord(character) < 128 and (character.isalpha() or character.isdigit())
-        if not plain and character not in allowed:
-            return "may hold letters, digits and {} only, not {!r}".format(allowed, character)
+    for byte in value.encode():
+        plain = 48 <= byte < 58 or 65 <= byte < 91 or 97 <= byte < 123
+        if not plain and byte not in allowed.encode():
+            for character in value:
+                if byte in character.encode():
+                    return "may hold letters, digits and {} only, not {!r}".format(
+                        allowed, character
+                    )
     return None
 
 

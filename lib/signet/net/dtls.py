@@ -16,7 +16,8 @@ from micropython import const
 
 from signet import clock
 from signet.errors import ConfigError, Lost
-from signet.net.trust import explain, keep_place, place
+from signet.modules import keep_place, place
+from signet.net.trust import explain
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
 _RECORD = const(64)  # at most, around a datagram: 13 of header, and IV, MAC and padding of CBC

@@ -12,7 +12,8 @@ import io
 from micropython import const
 
 from signet.errors import Lost
-from signet.net.trust import explain, keep_place, place
+from signet.modules import keep_place, place
+from signet.net.trust import explain
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)

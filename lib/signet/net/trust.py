@@ -5,9 +5,9 @@ micropython-lib's `ssl` silently switches verification off.
 """
 
 import tls
-from micropython import const
 
 from signet.errors import ConfigError, Lost, Untrusted
+from signet.modules import keep_place
 
 # What is wrong with a certificate, and how Mbed TLS and OpenSSL say so; the last always fits.
 _CURES = (
@@ -22,20 +22,6 @@ _CURES = (
     ),
     ("the certificate could not be verified; check `ca`, `host` and the clock", "VERIFY"),
 )
-
-
-# A place in the heap for `wrap_socket`, kept while there is no connection: an old heap has no
-# other piece of that size (`gc.mem_info`: 12 KiB free, none larger than 400 bytes).
-_PLACE_BYTES = const(1024)
-place = []
-
-
-def keep_place():
-    """Holds the place again, if it is still there."""
-    try:
-        place[:] = [bytearray(_PLACE_BYTES)]
-    except MemoryError:
-        pass
 
 
 def context(ca, datagrams=False):

@@ -42,9 +42,9 @@ def quote(text):
     )
 
 
-def _check(text, what, first="!"):
-    for character in text:  # one character of ASCII takes no heap
-        if not first <= character <= "~":
+def _check(text, what, first=33):
+    for byte in text.encode():  # characters of a str would stay in the heap for good, as qstrs
+        if not first <= byte < 127:
             raise ValueError("HTTP {}: not plain ASCII".format(what))
 
 
@@ -65,7 +65,7 @@ def head(method, path, host, headers, length):
         _check(part, "method, path or host")
     for name, value in headers:
         _check(name, "header's name")
-        _check(value, "header " + name, " ")
+        _check(value, "header " + name, 32)
         lines.append("{}: {}\r\n".format(name, value))
     lines.append("Content-Length: {}\r\n\r\n".format(length))
     return "".join(lines).encode()
