@@ -37,3 +37,42 @@ def test_it_reports_by_coap_and_sleeps_between(tmp_path, twin, config, way, heap
             end = board.wait_for("^report 1 stored", 20, end).end()
         assert "memory" not in board.output()
         assert board.output().count("authenticated") == 1
+
+
+@pytest.mark.parametrize(("cloud", "heap"), [("alibaba", "60k"), ("watson", "58k")])
+def test_it_reports_by_https_and_reconnects(tmp_path, twin, config, cloud, heap):
+    """10 of 10 runs passed at these heaps, and at 2 KiB less; at 4 KiB less none: no memory to log
+    in or to connect.
+    """
+    with VirtualBoard(tmp_path, heap=heap).create() as board:
+        deploy_project(board.device, config(cloud, "https"), Path(twin.ready["ca_file"]))
+        end = board.wait_for("^report 1 stored", 20).end()
+        twin.fault("drop_connections", cloud=cloud)  # found out before the next report
+        end = board.wait_for("^report . stored", 20, end).end()
+        twin.fault("misbehave_http", cloud=cloud, how="garbage")
+        lost = board.wait_for("^connection lost", 20, end)
+        board.wait_for("^report . stored", 20, lost.end())
+        assert "memory" not in board.output()
+
+
+def test_a_token_that_lapses_is_renewed_in_60_kib(tmp_path, twin, config):
+    """The code that signs is loaded once more, while the connection is open."""
+    with VirtualBoard(tmp_path, heap="60k").create() as board:
+        deploy_project(board.device, config("alibaba", "https"), Path(twin.ready["ca_file"]))
+        end = board.wait_for("^report 1 stored", 20).end()
+        twin.fault("expire_tokens")
+        end = board.wait_for("^authenticated", 20, end).end()
+        board.wait_for("^report . stored", 20, end)
+        assert "memory" not in board.output()
+
+
+def test_it_reports_by_https_and_sleeps_between(tmp_path, twin, config):
+    """Alibaba's token is not asked for again; at heaps as awake."""
+    with VirtualBoard(tmp_path, heap="60k").create() as board:
+        values = config("alibaba", "https", deep_sleep=True)
+        deploy_project(board.device, values, Path(twin.ready["ca_file"]))
+        end = 0
+        for _ in range(3):
+            end = board.wait_for("^report 1 stored", 20, end).end()
+        assert "memory" not in board.output()
+        assert board.output().count("authenticated") == 1

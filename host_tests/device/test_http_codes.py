@@ -141,7 +141,7 @@ def test_after_code_20000_the_report_comes_again(lasting, answered):
         (400, "report 1 set aside: /topic: HTTP status 400 the body is not what the cloud takes"),
         (404, "connection lost: /topic: HTTP status 404 no such path; check `host`; next try in"),
         (413, "report 1 set aside: /topic: HTTP status 413 too large"),
-        (502, "report 1: /topic: HTTP status 502 ; sent again in"),
+        (502, "report 1: /topic: HTTP status 502; sent again in"),
         (503, "report 1: /topic: HTTP status 503 the cloud is busy; sent again in"),
     ],
 )
@@ -213,6 +213,7 @@ def test_an_expired_token_is_20001_and_a_forgotten_one_20003(device, twin, confi
         twin.fault(fault)
         assert counts(seen.more(3))
         assert seen.beside_stored() == 1 + 2
+        device.stop()
         twin.wait_for_output(str(code))
 
 
@@ -336,9 +337,9 @@ def test_a_report_that_watson_cannot_take_is_set_aside(lasting, answered, status
 @pytest.mark.parametrize(
     ("status", "meaning"),
     [
-        (429, "too many requests"),
+        (429, " too many requests"),
         (500, ""),
-        (503, "the cloud is busy"),
+        (503, " the cloud is busy"),
     ],
 )
 def test_a_report_that_watson_does_not_take_now_waits_says_how_long_and_comes_again(
@@ -346,7 +347,7 @@ def test_a_report_that_watson_does_not_take_now_waits_says_how_long_and_comes_ag
 ):
     seen = answered("watson", "events", code=status)
     line = lasting.wait_for("^report 1: .*$")
-    assert line == f"report 1: events: HTTP status {status} {meaning}; sent again in 0 s"
+    assert line == f"report 1: events: HTTP status {status}{meaning}; sent again in 0 s"
     assert counts(seen.numbers(2))
     assert seen.beside_stored() == 1
     assert "connection lost" not in lasting.output(), "though Watson closes it after a refusal"

@@ -79,8 +79,8 @@ def test_https_to_a_plain_port_fails_with_one_line(device, twin, config):
 )
 def test_without_tls_it_is_refused(device, config, cloud, says):
     device.run(config(cloud, "https", tls=False, port=None))
+    line = device.wait_for(r"^device\.json: .*true$")
     device.wait_for(PROMPT)
-    line = device.wait_for(r"^device\.json: .*$")
     assert line == f"device.json: insecure: {says}, or accept it; for example true"
     assert device.output().count("device.json: ") == 1
 
