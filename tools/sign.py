@@ -76,7 +76,13 @@ def alibaba(
     device_name: Annotated[str, typer.Option(help="As the console shows it.")],
     client_id: Annotated[str, typer.Option(help="PRODUCT_KEY.DEVICE_NAME by default.")] = "",
     timestamp: Annotated[str, typer.Option(help="Unix milliseconds; none by default.")] = "",
-    method: Annotated[str, typer.Option(help="hmacsha256, hmacsha1, hmacmd5.")] = "hmacsha256",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="hmacsha256, hmacsha1, hmacmd5; as a board by default: hmacsha256, with --http "
+            "hmacmd5."
+        ),
+    ] = "",
     plain: Annotated[bool, typer.Option("--plain", help="MQTT without TLS.")] = False,
     http: Annotated[
         bool, typer.Option("--http", help="HTTPS: show the body of /auth, for curl for example.")
@@ -84,6 +90,9 @@ def alibaba(
     secret_file: _SecretFile = None,
 ) -> None:
     """Alibaba Cloud over MQTT or HTTPS: an HMAC of the content, keyed with the device secret."""
+    if http and plain:
+        raise UserError("--plain is about MQTT; with --http leave it out: there is only HTTPS")
+    method = method or ("hmacmd5" if http else "hmacsha256")
     client_id = client_id or f"{product_key}.{device_name}"
     fields = {"clientId": client_id, "deviceName": device_name, "productKey": product_key}
     options = f"securemode={3 if plain else 2},signmethod={method}"

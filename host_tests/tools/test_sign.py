@@ -1,5 +1,6 @@
 """Does `signet sign` show what the documents print, and never the secret?"""
 
+import hmac
 import json
 import os
 import subprocess
@@ -73,8 +74,23 @@ def test_the_worked_example_of_https_with_the_body_in_the_samples_form():
         map(len, body.values())
     )
     assert body["sign"] == MQTT["hmacsha1"] and body["clientId"] == "12345"
-    untimed = run(*ALIBABA, "--http", secret=MQTT["secret"])
-    assert "timestamp" not in untimed["body"]
+
+
+def test_https_without_timestamp_signs_none():
+    assert "timestamp" not in run(*ALIBABA, "--http", secret=MQTT["secret"])["body"]
+
+
+def test_https_is_signed_by_the_documents_default():
+    # "Establish connections over HTTP": signmethod: hmacmd5 and hmacsha1, hmacmd5 by default
+    shown = run(*ALIBABA, "--timestamp", "789", "--http", secret=MQTT["secret"])
+    expected = hmac.new(MQTT["secret"].encode(), MQTT["content"].encode(), "md5")
+    assert shown["signature"].lower() == expected.hexdigest()
+    assert json.loads(shown["body"])["signmethod"] == "hmacmd5"
+
+
+def test_https_in_clear_text_is_refused_before_the_secret_is_asked_for():
+    with pytest.raises(UserError, match="--plain is about MQTT"):
+        run(*ALIBABA, "--http", "--plain")
 
 
 def test_alibaba_as_in_its_document():
