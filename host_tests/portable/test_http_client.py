@@ -60,11 +60,11 @@ SERVERS = {
         [("request",), ("send_text", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")],
         [("request",), ("send_text", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")],
     ),
-    "closes_idle": (
+    "closes_idle": (  # once the client has read the reply, and says so
         "tcp",
-        [("request",), ("send_text", "HTTP/1.1 204 No\r\n\r\n"), ("close",)],
-        [("request",), ("send_text", "HTTP/1.1 204 No\r\n\r\n"), ("reset",)],
-        [("request",), ("send_text", "HTTP/1.1 204 No\r\n\r\n"), ("half_close",)],
+        [("request",), ("send_text", "HTTP/1.1 204 No\r\n\r\n"), ("expect", 1), ("close",)],
+        [("request",), ("send_text", "HTTP/1.1 204 No\r\n\r\n"), ("expect", 1), ("reset",)],
+        [("request",), ("send_text", "HTTP/1.1 204 No\r\n\r\n"), ("expect", 1), ("half_close",)],
         [("request",), ("send_text", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")],
     ),
     "talks_idle": (
@@ -197,6 +197,7 @@ def test_a_close_while_idle_is_noticed_in_silence():
     client = _client("closes_idle")
     for _ in range(3):
         assert client.ask("/", ()).status == 204
+        client.channel.write(b"!")
         _idle_until_closed(client)
     assert client.ask("/", ()).body == b"ok"
     client.close()
