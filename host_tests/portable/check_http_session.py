@@ -176,6 +176,7 @@ def completed(config, identity, changes):
         ("insecure", False),
         ("trust", None),
         ("timeout_s", 15),
+        ("report_interval_s", 60),
         ("crc", 1),
     ):
         config[key] = value

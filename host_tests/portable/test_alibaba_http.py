@@ -197,8 +197,9 @@ def test_one_report_at_a_time_is_on_its_way():
 
 def test_a_report_sent_again_keeps_its_alink_id():
     session, server = _open(AUTH, reply(200, '{"code":40000}'), DONE, DONE)
-    for key in (1, 1, 2):
-        session.submit(key, Report({"t": 1}))
+    first = Report({"t": 1})
+    for key, report in ((1, first), (5, first), (2, Report({"t": 1}))):  # put back: another key
+        session.submit(key, report)
         event_of(session)
     ids = [json.loads(request.body)["id"] for request in server.requests[1:]]
     assert ids[0] == ids[1] != ids[2]

@@ -9,7 +9,11 @@ from check_http_session import SILENCE, outcome, reply, shown
 from signet.cloud.messages import Report
 from signet.errors import ProtocolError, Refused, Rejected, Throttled, TimedOut
 
-EITHER = (Report({"t": 1}), Report(b"x", topic=TOPIC))
+
+def either():
+    """Returns a property post, and a report to a topic of the program\'s own, both new."""
+    return (Report({"t": 1}), Report(b"x", topic=TOPIC))
+
 
 _STATUSES = (
     # status, in answer to /auth, to a property post, to a topic or event of the program's own
@@ -17,12 +21,13 @@ _STATUSES = (
     (401, Refused, Refused, Refused),
     (403, Refused, Refused, Refused),
     (404, Refused, Refused, Rejected),
-    (405, Refused, Refused, Rejected),
+    (405, Refused, Refused, Refused),
+    (407, Refused, Refused, Refused),
     (408, Throttled, Throttled, Throttled),
     (413, Refused, Rejected, Rejected),
     (415, Refused, Rejected, Rejected),
     (429, Throttled, Throttled, Throttled),
-    (301, Refused, Refused, Rejected),
+    (301, Refused, Refused, Refused),
     (500, Throttled, Throttled, Throttled),
     (502, Throttled, Throttled, Throttled),
     (503, Throttled, Throttled, Throttled),
@@ -36,8 +41,8 @@ def test_a_status_other_than_200_is_the_right_error():
         error = check.raises(in_auth, session.open, None)
         assert "/auth: HTTP status {}".format(status) in str(error)
         for report, expected in (
-            (EITHER[0], in_post),
-            (EITHER[1], in_topic),
+            (either()[0], in_post),
+            (either()[1], in_topic),
             (Report({"t": 1}, event="alarm"), in_topic),
         ):
             session, _ = opened(answer)
@@ -51,7 +56,7 @@ def test_a_status_other_than_200_is_the_right_error():
 
 def test_a_long_page_about_an_error_is_still_its_status():
     session, _ = opened(reply(502, "<html>" * 500))
-    kind, _, error = outcome(session, EITHER[0])
+    kind, _, error = outcome(session, either()[0])
     assert kind == "failed" and isinstance(error, Throttled)
     assert "HTTP status 502" in str(error)
 
@@ -132,11 +137,23 @@ def test_a_server_that_closes_after_each_answer_is_reported_to_all_the_same():
 
 def test_silence_is_lost_after_timeout_s_and_keeps_the_report():
     session, server = opened(SILENCE, DONE)
-    session.submit(1, Report({"t": 1}))
+    report = Report({"t": 1})
+    session.submit(1, report)
     check.equal(session.poll(14_999), None)
     kind, error = session.poll(1)
     assert kind == "lost" and isinstance(error, TimedOut)
     session.close()
     session.open(None)
-    check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    check.equal(outcome(session, report)[0], "acked")
     check.equal(server.requests[1].body, server.requests[2].body)
+
+
+def test_a_report_that_meets_silence_three_times_lets_others_pass():
+    session, server = opened(SILENCE, SILENCE, SILENCE, SILENCE)
+    report = Report({"t": 1})
+    for expected in ("lost", "lost", "failed", "failed"):
+        session.submit(1, report)
+        event = session.poll(15_000)
+        check.equal(event[0], expected)
+    assert isinstance(event[2], Throttled) and "in time" in str(event[2])
+    check.equal(len(server.requests), 5)

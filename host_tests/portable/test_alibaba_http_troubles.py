@@ -138,13 +138,14 @@ def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew():
 def test_a_connection_lost_in_the_middle_keeps_the_report_and_its_id():
     for replies in ((CLOSE, CLOSE), ((DONE[:-3],),), ((DONE[:40],),), (CLOSE, Lost("no route"))):
         session, server = opened(*replies)
-        session.submit(1, Report({"t": 1}))
+        report = Report({"t": 1})
+        session.submit(1, report)
         kind, error = session.poll(60_000)
         assert kind == "lost" and isinstance(error, Lost), error
         session.close()
         server.replies[:] = [DONE]
         session.open(None)
-        check.equal(outcome(session, Report({"t": 1}))[:2], ("acked", 1))
+        check.equal(outcome(session, report)[:2], ("acked", 1))
         bodies = [request.body for request in server.requests[1:]]
         check.equal(bodies, [bodies[0]] * len(bodies))
 

@@ -116,3 +116,27 @@ def test_what_deep_sleep_interrupts_goes_after_it_without_another_login():
     assert link.flush(60_000)
     check.equal(lines[0], "connected")
     check.equal(server.requests[1].body, b"raw")
+
+
+def test_memory_that_is_missing_for_a_new_connection_sets_no_report_aside():
+    session, _ = fresh(AUTH, (DONE,), *[MemoryError()] * 5, DONE)
+    link, lines = _link(session)
+    for _ in range(2):
+        link.report({"t": 1})
+    assert link.flush(3_000_000)
+    check.equal((link.handed_over, link.outbox.dead), (2, []))
+    assert "connection lost: no connection" in " ".join(lines)
+
+
+def test_a_report_keeps_its_id_through_a_deep_sleep():
+    link_module._OUTBOX = check.scratch("signet.outbox")
+    session, server = fresh(AUTH, SILENCE)
+    link, _ = _link(session, True)
+    link.report({"t": 1})
+    assert not link.flush(10_000)
+    link.close()
+    sent = server.requests[-1].body
+    session, server = start(http, config(), DONE)
+    link, _ = _link(session, True)
+    assert link.flush(60_000)
+    check.equal(server.requests[-1].body, sent)

@@ -33,6 +33,7 @@ class _Session:
     """Plays `opens` (an error or None for each open) and `events` (for each poll)."""
 
     window = 2
+    is_exclusive = True
 
     def __init__(self, opens=(), events=()):
         self.opens = list(opens)
@@ -287,6 +288,45 @@ def test_the_log_says_for_how_long_a_throttled_report_waits():
         link.poll()
     assert "report 1: code 40000; sent again in 20 s" in link.lines
     assert 19_000 < link._next_submit.remaining_ms() <= 20_000
+
+
+def test_flush_ends_at_once_when_the_next_try_is_too_far_off():
+    link = _link(_Session(opens=[Refused("no")]))
+    link.report({"t": 1})
+    ticks = clock.ticks_ms()
+    assert link.flush(60_000) is False
+    session = _Session(events=[("failed", 1, Throttled("busy", 300_000))])
+    link = _link(session)
+    link.report({"t": 1})
+    assert link.flush(60_000) is False and len(link.outbox) == 1
+    assert clock.ticks_diff(clock.ticks_ms(), ticks) < 30_000
+
+
+def test_what_the_cloud_puts_off_does_not_count_as_missing_memory():
+    session = _Session()
+    link = _link(session)
+    link.report({"t": 1})
+    link.poll()
+    for _ in range(2):
+        session.events.append(("failed", 1, Throttled("503", 1)))
+        link._next_submit = clock.Deadline(0)
+        link.poll()
+    assert link._times == 2
+    session.refuse[1] = MemoryError()
+    link._next_submit = clock.Deadline(0)
+    link.poll()
+    assert len(link.outbox) == 1 and not link.outbox.dead
+
+
+def test_only_where_an_identity_is_exclusive_a_thief_is_suspected():
+    for exclusive in (True, False):
+        session = _Session(events=[("lost", Lost("x"))] * 2)
+        session.is_exclusive = exclusive
+        link = _link(session)
+        for _ in range(4):
+            _due(link)
+            link.poll()
+        assert ("another device" in link.lines[-1]) is exclusive, link.lines
 
 
 def test_a_file_is_a_report_where_the_session_takes_it():

@@ -152,7 +152,8 @@ _STATUSES = (
     (401, Refused, Refused),
     (403, Refused, Refused),
     (404, Refused, Rejected),
-    (405, Refused, Rejected),
+    (405, Refused, Refused),
+    (302, Refused, Refused),
     (408, Throttled, Throttled),
     (413, Rejected, Rejected),
     (415, Rejected, Rejected),
@@ -189,6 +190,20 @@ def test_after_a_status_that_closes_the_next_report_goes_over_a_new_connection()
     check.equal(outcome(session, Report({"t": 1}))[0], "failed")
     check.equal(outcome(session, Report({"t": 2}), 2)[0], "acked")
     check.equal([request.connection for request in server.requests], [1, 2])
+
+
+def test_a_long_answer_that_nobody_reads_is_a_success():
+    session, _ = opened(reply(200, "x" * 3000))
+    check.equal(outcome(session, Report({"t": 1})), ("acked", 1, None))
+
+
+def test_a_gateway_that_may_not_speak_for_a_device_sets_that_report_aside_and_goes_on():
+    session, _ = opened(reply(403), reply(403), role="gateway")
+    event = outcome(session, Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json"))
+    assert event[0] == "failed" and isinstance(event[2], Rejected)
+    assert "not a device of this gateway" in str(event[2])
+    event = outcome(session, Report({"t": 1}), 2)
+    assert event[0] == "lost" and isinstance(event[1], Refused)
 
 
 def test_each_2xx_is_a_success_whatever_its_body_says():

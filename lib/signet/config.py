@@ -25,7 +25,7 @@ _NOT_IN_NAMES = " \t\r\n/"
 _COMMON = (
     ("cloud", "choice", ..., ("alibaba", "enos", "watson"), "enos"),
     ("way", "choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
-    ("host", "text", ..., (253, _NOT_IN_NAMES + ":"), "mqtt.example.com"),
+    ("host", "word", ..., (253, "-._"), "mqtt.example.com"),
     ("address", "text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
     ("port", "int", None, (1, 65_535), 8883),
     ("tls", "flag", None, None, "true"),

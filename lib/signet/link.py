@@ -92,9 +92,12 @@ class Link:
         """
         if topic is not None and isinstance(values, str):
             values = values.encode()
-        is_file = topic is not None and self._takes_files and hasattr(values, "readinto")
+        is_file = topic is not None and self._takes_files and hasattr(values, "seek")
         if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
-            raise ValueError("a report is a dict of values, or bytes with a topic")
+            raise ValueError(
+                "a report is a dict of values, or bytes with a topic; a file by http only, and"
+                " without deep sleep"
+            )
         dropped = self.outbox.dropped
         key = self.outbox.put(
             Report(values, clock.unix_ms() if clock.is_set() else None, topic, event)
@@ -135,10 +138,13 @@ class Link:
         Args:
             timeout_ms: int, how long at most, less than 2**29.
         Returns:
-            bool, False when the time was too short.
+            bool, False when the time was too short; at once where the next try is too far off.
         """
         deadline = clock.Deadline(timeout_ms)
         while len(self.outbox) and not deadline.expired():
+            wait = self._next_submit if self.connected else self._next_try
+            if wait.remaining_ms() > deadline.remaining_ms():
+                break  # a board that sleeps deeply need not stay awake for it
             self._turn(deadline)
         return not len(self.outbox)
 
@@ -246,7 +252,7 @@ class Link:
         except Rejected as error:
             self._set_aside(entry[0], error)
         except MemoryError as error:
-            if self._count(entry[0]) < _TOO_LARGE:
+            if self._count(-entry[0]) < _TOO_LARGE:  # not among those that the cloud put off
                 self._next_submit = clock.Deadline(self._retry_ms)
                 return False
             self._set_aside(entry[0], error)  # or no other report would ever go
@@ -277,7 +283,7 @@ class Link:
         lived_ms = clock.ticks_diff(clock.ticks_ms(), self._opened_at)
         self._short_lives = self._short_lives + 1 if 0 <= lived_ms < _STOLEN_MS else 0
         what = "connection lost"
-        if self._short_lives > 1:
+        if self._short_lives > 1 and getattr(self._session, "is_exclusive", False):
             what += " again so soon (is another device using this identity?)"
         self._back_off(what, error)
 

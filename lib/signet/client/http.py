@@ -31,7 +31,9 @@ class HttpClient:
         connect: function of a clock.Deadline that returns a channel (net/stream.py,
             net/secure.py) or raises Lost or Untrusted.
         host: str for the Host header.
-        timeout_ms: int, for each request with its reply; connecting has 30 s beside it.
+        timeout_ms: int, for each request with its reply; connecting has 30 s beside it. A body
+            that does not fit 1 KiB has so long for each piece and 1 ms for each byte in all
+            (8 kbit/s), its reply so long again.
     Attributes:
         channel: the connection, or None.
         busy: bool, a request waits for its reply.
@@ -49,8 +51,15 @@ class HttpClient:
         self._request = self._reply = None
 
     def open(self, deadline):
-        """Connects unless connected, until a clock.Deadline; raises Lost or Untrusted."""
-        if self.channel is None:
+        """Connects, unless the kept connection is open and in step (9.3.1).
+
+        Args:
+            deadline: clock.Deadline.
+        Raises:
+            Lost, Untrusted: what `connect` raises.
+        """
+        if not self._idle():
+            self._drop()
             self._used = False
             self.channel = self._connect(deadline)
 
@@ -76,19 +85,17 @@ class HttpClient:
             raise RuntimeError("one request at a time")
         self.busy = True
         try:
-            length = body.seek(0, _SEEK_END) if hasattr(body, "readinto") else len(body)
+            length = body.seek(0, _SEEK_END) if hasattr(body, "seek") else len(body)
             self._reply = Reply(wanted, limit, sink)
             start = head(method, path, self._host, headers, length)
             self._request = (start, body, length, self._timeout_ms + extra_ms)
-            if not self._idle():
-                self._drop()
             self._send()
         except Exception:
             self.close()
             raise
 
     def _idle(self):
-        """Returns True while the kept connection is open and in step (9.3.1)."""
+        """Returns True while there is a connection, with nothing to read and no end."""
         try:
             return self.channel is not None and self.channel.readinto(self._byte) is None
         except Lost:
@@ -98,16 +105,17 @@ class HttpClient:
         """Sends until all is sent, or answered, or the peer is gone: `poll` sees which."""
         self.open(clock.Deadline(_CONNECT_MS))
         start, body, left, timeout_ms = self._request
-        self._deadline = clock.Deadline(timeout_ms)
+        is_large = len(start) + left > _BUFFER_BYTES
+        self._deadline = clock.Deadline(timeout_ms + (left if is_large else 0))
         view = memoryview(self._buffer)
-        is_file = hasattr(body, "readinto")
+        is_file = hasattr(body, "seek")
         if is_file:
             body.seek(0)
         else:
             body = memoryview(body)
         self._whole = False
         used = len(start)
-        if used + left > _BUFFER_BYTES:
+        if is_large:
             if not self._write(memoryview(start)):
                 return
             used = 0
@@ -126,11 +134,14 @@ class HttpClient:
                 return
             left -= size
             used = 0
+        if is_large:
+            self._deadline = clock.Deadline(timeout_ms)
         self._whole = True
 
     def _write(self, data):
         """Returns True when all of `data` is sent, False when there is no use in sending on."""
         channel, reply = self.channel, self._reply
+        stall = clock.Deadline(self._request[3])
         while data:
             try:
                 while True:
@@ -149,7 +160,8 @@ class HttpClient:
             if count:
                 data = data[count:]
             else:
-                channel.wait(_POLLIN_POLLOUT, self._deadline)
+                if not channel.wait(_POLLIN_POLLOUT, stall):
+                    raise TimedOut("the peer takes no data")
                 clock.waited()
         return True
 

@@ -7,7 +7,8 @@ cloud's answer says so.  A cloud's session adds:
     _encode(report)     (path, headers, body) of a report
     _judge(reply)       the cloud's message id, str or None; raises what the answer means
     _renewable, _renew  codes of a Refused that a new token mends, and how to get one
-    _other(reply)       the event of a reply to a request of its own, or None
+    _first()            sends a request of its own before the next report, if it has one
+    _other(reply)       the event of the reply to such a request, or None
 
 Source: RFC 9110 section 15 for the status codes.
 """
@@ -18,7 +19,15 @@ from micropython import const
 
 from signet import clock
 from signet.client.http import HttpClient
-from signet.errors import Lost, Refused, Rejected, SignetError, Throttled
+from signet.errors import (
+    Lost,
+    ProtocolError,
+    Refused,
+    Rejected,
+    SignetError,
+    Throttled,
+    TimedOut,
+)
 from signet.net.stream import connect
 
 LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
@@ -26,14 +35,15 @@ WANTED = ("retry-after",)
 
 _OPEN_MS = const(30_000)
 _LONGEST_WAIT_S = const(3600)
-_REPORT_IS_BAD = (400, 413, 415, 422)
+_MISSES = const(3)  # of an answer to one report, until others have their turn
+_REPORT_IS_BAD = (400, 413, 414, 415, 422)
 _BUSY = (408, 425, 429)
 _MEANINGS = {
     400: "the body is not what the cloud takes",
     401: "the cloud misses the credentials",
     403: "the cloud refuses the credentials",
-    404: "no such path; check `host`",
-    405: "no such method; check `host`",
+    404: "no such path",
+    405: "no such method",
     413: "too large",
     415: "the content type is not supported",
     429: "too many requests",
@@ -53,8 +63,8 @@ def check_status(reply, what, is_plain, hint=""):
     Args:
         reply: wire.http.Reply.
         what: str, which request, for the error.
-        is_plain: bool, True for a request that is as device.json has it: if that is refused, the
-            device is, or it speaks to a wrong server; else the report may be to blame.
+        is_plain: bool, True for a request whose path device.json alone decides: if that is not
+            there, this is a wrong server; else the report may be to blame.
         hint: str, what to check when the cloud refuses the credentials.
     Raises:
         Rejected: the report can never be taken.
@@ -69,9 +79,9 @@ def check_status(reply, what, is_plain, hint=""):
         raise Throttled(text, retry_after_ms(reply))
     if status in (401, 403):
         raise Refused(text + hint, status)
-    if status in _REPORT_IS_BAD or not is_plain:
+    if status in _REPORT_IS_BAD or (status == 404 and not is_plain):
         raise Rejected(text, status)
-    raise Refused(text, status)
+    raise Refused(text + "; does another server answer? check `host` and `address`", status)
 
 
 def _unsendable(error):
@@ -92,6 +102,7 @@ class HttpSession:
     window = 1
     takes_files = True
     _renewable = ()
+    _sink = None  # for what comes with the answer to a report, where nobody reads it
 
     def __init__(self, config, log):
         self._config = config
@@ -102,9 +113,7 @@ class HttpSession:
         self._client = HttpClient(self._connect, host, config["timeout_s"] * 1000)
         self._key = None  # of the report under way,
         self._report = None  # and itself
-        self._last_key = None  # the report that was taken last,
-        self._times = 0  # how often it was answered badly,
-        self._id = int.from_bytes(os.urandom(4), "big")  # and its id: a reboot must not repeat one
+        self._id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat one
         self._is_plain = True
         self._renewed = False
 
@@ -113,6 +122,10 @@ class HttpSession:
 
     def _begin(self, deadline):
         pass
+
+    def _first(self):
+        """Sends a request that goes before the next report; returns whether there is one."""
+        return False
 
     def open(self, deadline):
         """Connects, and proves who we are where that takes a request of its own.
@@ -138,7 +151,8 @@ class HttpSession:
             report: messages.Report; its values may be a file where it has a topic.
             last: bool, no other report waits; of no use here.
         Returns:
-            bool, False while another request is under way.
+            bool, False while another request is under way. Takes longer, up to 30 s and
+                `timeout_s`, when the server has closed the connection or the token is too old.
         Raises:
             Rejected: this report can never be sent; says why.
             Refused, Throttled, Lost, ProtocolError: no token, or the network failed; not taken.
@@ -149,12 +163,15 @@ class HttpSession:
             return False
         try:
             self._begin(clock.Deadline(_OPEN_MS))
-        except MemoryError:  # not this report's fault
-            raise Lost("no memory for a login")
-        if key != self._last_key:
-            self._last_key = key
-            self._times = 0
+            self._client.open(clock.Deadline(_OPEN_MS))
+            if self._first():
+                return False
+        except (MemoryError, OSError) as error:  # not this report's fault
+            self._client.close()
+            raise Lost("no connection: {}".format(error))
+        if report.id is None:
             self._id = (self._id + 1) & 0xFFFFFFFF
+            report.id = str(self._id)
         self._is_plain = report.topic is None and report.event is None
         self._renewed = False
         self._send(report)
@@ -167,7 +184,7 @@ class HttpSession:
             size = body.seek(0, 2) if hasattr(body, "seek") else len(body)
             if size > LARGEST:
                 raise Rejected("{} bytes are more than this cloud takes".format(size))
-            self._client.request(path, headers, body, WANTED)
+            self._client.request(path, headers, body, WANTED, self._sink)
         except (OSError, ValueError) as error:  # the network says Lost: so it is the report
             self._client.close()
             raise _unsendable(error)
@@ -176,7 +193,8 @@ class HttpSession:
         """Waits for one event.
 
         Args:
-            timeout_ms: int, 0 to only look.  Takes longer when the token has to be renewed.
+            timeout_ms: int, 0 to only look.  Takes longer when the token has to be renewed, or
+                the request sent once more over a new connection.
         Returns:
             ("acked", key, the cloud's message id as str or None), ("failed", key, error),
             ("lost", error) or None.
@@ -186,6 +204,12 @@ class HttpSession:
             if reply is None:
                 return None
             return self._other(reply) if self._key is None else self._answered(reply)
+        except (TimedOut, ProtocolError) as error:
+            if self._report is not None:
+                self._report.misses += 1
+                if self._report.misses >= _MISSES:
+                    return self._ended(Throttled(str(error)), True)
+            return self._ended(error)
         except SignetError as error:
             return self._ended(error)
         except (OSError, ValueError) as error:  # it was to be sent once more

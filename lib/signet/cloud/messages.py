@@ -9,7 +9,13 @@ class Report:
         time_ms: int, Unix ms when they were taken; None when the clock was not set.
         topic: str, publish `values` as they are to this topic; None for the cloud's own form.
         event: str, the event's name in the cloud; None for the cloud's plain report.
+    Attributes:
+        id: str, by which the cloud knows it again; a session may set it when it sends the report.
+        tries, misses: int, how often the cloud answered badly, and not at all; a session's.
     """
+
+    id = None
+    tries = misses = 0
 
     def __init__(self, values, time_ms=None, topic=None, event=None):
         self.values = values

@@ -66,6 +66,8 @@ class MqttSession:
         ConfigError: the board lacks a hash.
     """
 
+    is_exclusive = True  # a second login of this identity ends the first
+
     def __init__(self, config, dialect, log):
         self.window = config["window"]
         self._config = config

@@ -81,10 +81,12 @@ class TlsChannel:
         place.clear()
         try:
             self._tls = trust.wrap_socket(feed, server_hostname=host)
-        except (ValueError, OSError) as error:
+        except BaseException as error:  # memory may have run out
             channel.close()
             keep_place()
-            raise explain(error, host, feed)
+            if isinstance(error, (ValueError, OSError)):
+                raise explain(error, host, feed)
+            raise
         feed.deadline = None
 
     def readinto(self, buffer):

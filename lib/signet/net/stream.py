@@ -88,8 +88,10 @@ class TcpChannel:
             try:
                 self._open(info, deadline)
                 return
-            except OSError as error:
+            except BaseException as error:  # memory may have run out
                 self.close()
+                if not isinstance(error, OSError):
+                    raise
                 failure = reason(error)
         raise Lost("cannot reach {}:{}: {}".format(host, port, failure))
 

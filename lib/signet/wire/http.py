@@ -83,7 +83,8 @@ class Reply:
     for an upgrade). Otherwise than h11: blanks may stand before a chunk's
     extension (7.1.1), but no control character in it (2.2); what a trailer says is
     ignored, though its lines must be field lines.
-    Without TLS nobody can tell whether content that lasts until the close was cut short.
+    Nobody can tell whether content that lasts until the close was cut short, over TLS neither:
+    MicroPython does not say whether the peer ended TLS or only TCP.
 
     Args:
         wanted: lower-case names of the headers to keep.
@@ -135,7 +136,7 @@ class Reply:
                 elif len(self.body) + count <= self.limit:
                     self.body.extend(view[:count])
                 elif self.status < 300:
-                    raise _malformed("too long")
+                    raise _malformed("content too long")
                 else:
                     self.limit = 0  # a page about an error: the rest is left out
                 self._left = left - count
@@ -148,8 +149,10 @@ class Reply:
                     if byte == 10 or count > _LINE_BYTES:
                         break
                 self.head += count
-                if len(self.line) + count > _LINE_BYTES or self.head > _HEAD_BYTES:
-                    raise _malformed("too long")
+                if len(self.line) + count > _LINE_BYTES:
+                    raise _malformed("line too long")
+                if self.head > _HEAD_BYTES:
+                    raise _malformed("head too long")
                 if byte != 10:
                     self.line.extend(view[:count])
                 else:

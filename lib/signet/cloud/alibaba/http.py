@@ -26,6 +26,7 @@ _PARAMETER = const(10001)
 _CREDENTIALS = const(20000)
 _NOT_NOW = (10000, 20004, 40000)  # unknown error, session not updated, too many requests
 _JSON = (("Content-Type", "application/json"),)
+_HINT = "; check device_secret, product_key, device_name, the clock; is the device enabled?"
 
 
 class AlibabaHttpSession(http.HttpSession):
@@ -81,8 +82,7 @@ class AlibabaHttpSession(http.HttpSession):
         except Rejected as error:  # no report is to blame
             raise Refused(str(error), error.code)
         if code in (_PARAMETER, _CREDENTIALS):
-            text += "; check device_secret, product_key, device_name, the clock, and that the"
-            raise Refused(text + " device is enabled", code)
+            raise Refused(text + _HINT, code)
         if code:
             raise Throttled(text, http.retry_after_ms(reply))
         token = info.get("token")
@@ -95,7 +95,7 @@ class AlibabaHttpSession(http.HttpSession):
         topic, body = report.topic, report.values
         if topic is None:
             where = post.where(report)
-            body = post.body(report, where, str(self._id))
+            body = post.body(report, where, report.id)
             config = self._config
             topic = "/sys/{}/{}/thing/{}".format(
                 config["product_key"], config["device_name"], where
@@ -111,10 +111,10 @@ class AlibabaHttpSession(http.HttpSession):
         if not code:
             return str(info.get("messageId", ""))
         if code in self._renewable or code == _CREDENTIALS:
-            raise Refused(text, code)
+            raise Refused(text + _HINT, code)
         if code not in _NOT_NOW:
-            self._times += 1
-            if code == _PARAMETER or self._times >= _TRIES:
+            self._report.tries += 1
+            if code == _PARAMETER or self._report.tries >= _TRIES:
                 raise Rejected(text, code)
         raise Throttled(text, http.retry_after_ms(reply))
 
@@ -122,7 +122,7 @@ class AlibabaHttpSession(http.HttpSession):
 def _read(reply, what, is_plain=True):
     """Returns code (int, 0 for success), text (str) and info (dict) of an answer."""
     http.check_status(reply, what, is_plain)
-    body = thing.parse(what, bytes(reply.body))
+    body = thing.parse(what, reply.body)
     code = body.get("code")
     info = body.get("info") or body.get("Info") or {}  # the document writes it both ways
     if type(code) is not int or not isinstance(info, dict):

@@ -2,7 +2,7 @@
 
 Events are POSTs to `/api/v0002/device/types/T/devices/D/events/E` with basic authentication;
 commands are asked for, at `.../commands/C/request`, because nothing comes down by itself.  The
-board asks after it has connected, then every `command_poll_s`; the cloud may hold the request for
+board asks when it starts, then every `command_poll_s`; the cloud may hold the request for
 `command_wait_s`, and a report waits as long: there is one connection.
 
 Sources: Watson IoT "Connecting applications, devices, and gateways using the API" and "HTTP
@@ -17,7 +17,7 @@ from signet import clock
 from signet.cloud import http, thing
 from signet.cloud.messages import Command
 from signet.cloud.watson.event import body
-from signet.errors import ProtocolError, Rejected, SignetError, Throttled
+from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
@@ -31,12 +31,20 @@ _TYPES = (
     ("text", "text/plain"),
     ("bin", "application/octet-stream"),
 )
-_LARGEST_COMMAND = const(8192)  # bytes; a larger one is lost, and the connection with it
+_LARGEST_COMMAND = const(4096)  # bytes; a larger one is lost, and the connection with it
+_IN_A_ROW = const(8)  # commands that may go before a report
+_REFUSED_MS = const(3_600_000)
 _ABOUT_COMMAND = ("retry-after", "content-type", "x-commandid", "x-devicetype", "x-deviceid")
+
+
+def _ignore(piece):
+    pass
 
 
 class WatsonHttpSession(http.HttpSession):
     """See cloud/http.py; poll has ("command", Command) too."""
+
+    _sink = staticmethod(_ignore)  # nothing is said with an event's status
 
     def __init__(self, config, log):
         super().__init__(config, log)
@@ -52,20 +60,16 @@ class WatsonHttpSession(http.HttpSession):
         if self._gateway:  # its own commands, and those of devices behind it
             type_id = device_id = "+"
         self._commands = _PATH.format(type_id, device_id, "commands", config["command"])
-        self._next_ask = None  # a clock.Deadline; None: never
-        self._asked = False  # since it connected
+        self._next_ask = clock.Deadline(0) if config["command_poll_s"] else None
+        self._asked = 0  # times since the last report
+        self._is_foreign = False  # the report is of a device behind this gateway
 
-    def open(self, deadline):
-        """See HttpSession.open."""
-        super().open(deadline)
-        self._asked = False
-        self._next_ask = clock.Deadline(0) if self._config["command_poll_s"] else None
-
-    def submit(self, key, report, last=False):
-        """See HttpSession.submit; before the first report after connecting, commands are heard."""
-        if self._next_ask and not self._asked and not self._client.busy:
-            self._ask(0)
-        return super().submit(key, report, last)
+    def _first(self):
+        """Asks for a command that is due before the next report; see HttpSession."""
+        if not self._next_ask or not self._next_ask.expired() or self._asked >= _IN_A_ROW:
+            return False
+        self._ask(0)
+        return True
 
     def poll(self, timeout_ms):
         """See HttpSession.poll; also ("command", Command)."""
@@ -80,9 +84,13 @@ class WatsonHttpSession(http.HttpSession):
                 timeout_ms = left_ms
         return super().poll(timeout_ms)
 
+    def _ask_in(self, wait_ms):
+        self._next_ask = clock.Deadline(wait_ms)
+
     def _ask(self, wait_s):
         """Asks for a command, which the cloud may take `wait_s` to have."""
-        self._asked = True
+        self._asked += 1
+        self._ask_in(self._config["command_poll_s"] * 1000)  # also when this one is lost
         headers = self._authorization + [("Content-Type", "application/json")]
         wait = b'{"waitTimeSecs":%d}' % wait_s
         path = self._commands + "/request"
@@ -91,27 +99,29 @@ class WatsonHttpSession(http.HttpSession):
         )
 
     def _other(self, reply):
-        """Makes an event of the answer to `_ask`."""
+        """Makes an event of the answer to `_ask`; whatever it is, reports go on."""
         wait_ms = self._config["command_poll_s"] * 1000
-        self._next_ask = clock.Deadline(wait_ms)
+        self._ask_in(wait_ms)
         try:
             http.check_status(reply, "commands", False, _HINT)
             if reply.status != 204:
                 command = self._command(reply)
-                self._next_ask = clock.Deadline(0)  # there may be more
+                self._ask_in(0)  # there may be more
                 return ("command", command)
         except ProtocolError as error:
             self._log("dropped a message: {}".format(error))
         except Throttled as error:
-            self._next_ask = clock.Deadline(max(wait_ms, error.retry_after_ms))
+            self._ask_in(max(wait_ms, error.retry_after_ms))
             self._log("no commands now: {}".format(error))
-        except Rejected as error:
-            self._next_ask = None
-            self._log("commands are not asked for any more: {}".format(error))
+        except (Refused, Rejected) as error:
+            self._ask_in(max(wait_ms, _REFUSED_MS))
+            self._log("no commands: {}; asked again later".format(error))
         return None
 
     def _command(self, reply):
-        name = reply.headers.get("x-commandid") or self._config["command"]
+        name = reply.headers.get("x-commandid", self._config["command"])
+        if name == "+":  # whoever answers so knows no commands
+            raise ProtocolError("a command without a name")
         content_type = reply.headers.get("content-type", "").lower()
         form = "text" if content_type.startswith("text/") else "bin"
         for known, word in _TYPES:
@@ -124,8 +134,8 @@ class WatsonHttpSession(http.HttpSession):
                 reply.headers.get("x-deviceid", self._config["device_id"]),
             )
         topic += "cmd/{}/fmt/{}".format(name, form)
-        data = bytes(reply.body)
-        return Command(name, thing.loads(data, topic) if form == "json" else data, topic)
+        data = thing.loads(reply.body, topic) if form == "json" else bytes(reply.body)
+        return Command(name, data, topic)
 
     def _encode(self, report):
         config = self._config
@@ -137,6 +147,7 @@ class WatsonHttpSession(http.HttpSession):
         else:
             type_id, device_id, event, form = self._levels(report.topic)
             data = report.values
+        self._is_foreign = (type_id, device_id) != (config["type_id"], config["device_id"])
         for known, content_type in _TYPES:
             if form == known and (form == "json" or config["org_id"] != _QUICKSTART):
                 headers = self._authorization + [("Content-Type", content_type)]
@@ -158,6 +169,9 @@ class WatsonHttpSession(http.HttpSession):
         return levels[2::2]
 
     def _judge(self, reply):
+        self._asked = 0
+        if reply.status == 403 and self._is_foreign:
+            raise Rejected("events: HTTP status 403: not a device of this gateway", 403)
         http.check_status(reply, "events", self._is_plain, _HINT)
 
 

@@ -63,6 +63,10 @@ def check(config):
         warnings.append(
             "port {} is not encrypted: who listens has the token".format(config["port"])
         )
+    if config.get("command_wait_s", 0) > config["report_interval_s"]:
+        warnings.append(
+            "command_wait_s is longer than report_interval_s: reports wait until the cloud answers"
+        )
     if len(org) != 6 and org != QUICKSTART:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
