@@ -7,11 +7,10 @@ The message is what a device sends to Alibaba Cloud in AES mode (facts of its do
 2089 encrypted sequence number): POST, 8 segments of path, 32 bytes of ciphertext.
 """
 
-import gc
 import json
 import sys
-import time
 
+import measuring
 import peer_coap
 from signet.wire import coap
 
@@ -53,25 +52,6 @@ def _decoders(datagram):
     return {"signet": signet, "peer": peer}
 
 
-def _time(work):
-    gc.collect()
-    calls = range(CALLS)
-    start = time.ticks_us()
-    for _ in calls:
-        work()
-    return time.ticks_diff(time.ticks_us(), start)
-
-
-def _heap(work):
-    gc.collect()
-    gc.disable()
-    before = gc.mem_alloc()
-    work()
-    used = gc.mem_alloc() - before
-    gc.enable()
-    return used
-
-
 def main(rounds):
     encoders = _encoders()
     datagram = bytes(encoders["peer"]())
@@ -79,13 +59,13 @@ def main(rounds):
         times = {name: [] for name in contenders}
         for _ in range(rounds):
             for name, work in contenders.items():
-                times[name].append(_time(work))
+                times[name].append(measuring.elapsed_us(work, CALLS))
         row = {
             "what": what,
             "bytes": len(datagram),
             "calls": CALLS,
             "times": times,
-            "heap": {name: _heap(work) for name, work in contenders.items()},
+            "heap": {name: measuring.taken(work) for name, work in contenders.items()},
         }
         print(json.dumps(row))
 

@@ -1,8 +1,9 @@
 """How many requests per second, and how much heap does each take?  Runs on MicroPython.
 
-`measure_http ROUNDS PORT TLS_PORT CA_FILE HOST` prints one line of JSON for TLS and one for plain
-TCP: by contender the times of all rounds in microseconds for CALLS requests; the bytes that one
-request allocates, the free heap that it needs, and the bytes that stay allocated after it.
+`measure_http ROUNDS CALLS PORT TLS_PORT CA_FILE HOST` prints one line of JSON for TLS and one for
+plain TCP: by contender the times of all rounds in microseconds for CALLS requests; the bytes that
+one request allocates; the free heap that it needs; the path by which the server knows it. And the
+bytes outside the heap that one connection keeps, null where there is no /proc.
 
 kept:     signet's client on the connection that it keeps
 once:     the same client, closed after each request
@@ -16,14 +17,14 @@ import gc
 import json
 import socket
 import sys
-import time
 
+import measuring
 import requests
+from signet import clock
 from signet.client.http import HttpClient
 from signet.net.stream import TcpChannel
 
-CALLS = 5  # so few that garbage of none of them fills a heap of 110 KiB
-PATH = "/topic/sys/a1NUjcVkHZS/device-0001/thing/event/property/post"
+PATH = "/topic/sys/a1NUjcVkHZS/{}/thing/event/property/post"
 HEADERS = (("password", "0123456789abcdef" * 2), ("Content-Type", "application/octet-stream"))
 BODY = (
     b'{"id":"1","version":"1.0","params":{"temperature":{"value":21.5,"time":1763719200000},'
@@ -33,6 +34,7 @@ CODE = b'{"code":0,'
 ADDRESS = "127.0.0.1"
 STEP = 64  # bytes; how finely `_needed` looks
 MOST = 10_240
+CONNECTIONS = 8  # so many that pages of 4 KiB do not matter
 
 
 class _NoDelay:
@@ -48,7 +50,7 @@ class _NoDelay:
         return made
 
 
-def _contenders(port, ca, host):
+def _connector(port, ca, host):
     if ca:
         from signet.net import secure, trust
 
@@ -58,26 +60,39 @@ def _contenders(port, ca, host):
         channel = TcpChannel(ADDRESS, port, deadline)
         return secure.TlsChannel(channel, host, context, deadline) if ca else channel
 
-    url = "http{}://{}:{}{}".format("s" if ca else "", ADDRESS, port, PATH)
+    return connect
+
+
+def _path(name, device):
+    return PATH.format(device + name[:4])  # all of one length
+
+
+def _contenders(connect, base, host, device):
     client = HttpClient(connect, host)
     other = HttpClient(connect, host)
     headers = dict(HEADERS)
 
+    def ask(client, name):
+        return client.ask(_path(name, device), HEADERS, BODY).body
+
+    def post(name):
+        return requests.post(base + _path(name, device), data=BODY, headers=headers).content
+
     def kept():
-        return client.ask(PATH, HEADERS, BODY).body
+        return ask(client, "kept")
 
     def once():
-        body = other.ask(PATH, HEADERS, BODY).body
+        body = ask(other, "once")
         other.close()
         return body
 
     def peer():
-        return requests.post(url, data=BODY, headers=headers).content
+        return post("peer")
 
     def nodelay():
         requests.socket = _NoDelay
         try:
-            return peer()
+            return post("nodelay")
         finally:
             requests.socket = socket
 
@@ -87,23 +102,35 @@ def _contenders(port, ca, host):
     return found
 
 
-def _time(work):
-    gc.collect()
-    calls = range(CALLS)
-    start = time.ticks_us()
-    for _ in calls:
-        work()
-    return time.ticks_diff(time.ticks_us(), start)
+def _resident():
+    with open("/proc/self/statm") as file:  # proc(5)
+        return int(file.read().split()[1]) * 4096
 
 
-def _heap(work):
+def _outside(connect):
+    """Bytes of memory other than the heap that one connection keeps."""
+    pieces = None
+    try:
+        while True:  # touched once, the heap's own pages count before
+            pieces = [pieces, bytearray(256)]
+    except MemoryError:
+        pieces = None
     gc.collect()
-    gc.disable()
-    before = gc.mem_alloc()
-    work()
-    used = gc.mem_alloc() - before
-    gc.enable()
-    return used
+    kept = [connect(clock.Deadline(30_000))]  # the first one's share is also code
+    try:
+        before = _resident()
+    except OSError:
+        return None
+    kept += [connect(clock.Deadline(30_000)) for _ in range(CONNECTIONS)]
+    used = _resident() - before
+    for channel in kept:
+        channel.close()
+    return used // CONNECTIONS
+
+
+def _time(work, calls):
+    """Microseconds of so many requests, each of which begins with a heap without garbage."""
+    return sum([measuring.elapsed_us(work, 1) for _ in range(calls)])
 
 
 def _fits(work, room):
@@ -151,27 +178,34 @@ def _needed(work):
     return least
 
 
-def main(rounds, port, tls_port, ca_file, host):
+def main(rounds, calls, port, tls_port, ca_file, host):
     with open(ca_file, "rb") as file:
         ca = file.read()
-    for what, contenders in (
-        ("TLS", _contenders(tls_port, ca, host)),
-        ("TCP", _contenders(port, None, host)),
+    for what, scheme, number, trusted in (
+        ("TLS", "https", tls_port, ca),
+        ("TCP", "http", port, None),
     ):
+        connect = _connector(number, trusted, host)
+        base = "{}://{}:{}".format(scheme, ADDRESS, number)
+        outside = _outside(connect)
+        contenders = _contenders(connect, base, host, "device-")
         times = {name: [] for name in contenders}
         for _ in range(rounds):
             for name, work in contenders.items():
-                times[name].append(_time(work))
+                times[name].append(_time(work, calls))
         row = {
             "what": what,
             "bytes": len(BODY),
-            "calls": CALLS,
+            "calls": calls,
+            "outside": outside,
+            "paths": {name: _path(name, "device-") for name in contenders},
             "times": times,
-            "heap": {name: _heap(work) for name, work in contenders.items()},
-            "needed": {name: _needed(work) for name, work in contenders.items()},
+            "heap": {name: measuring.taken(work) for name, work in contenders.items()},
         }
+        contenders = _contenders(connect, base, host, "scarce-")
+        row["needed"] = {name: _needed(work) for name, work in contenders.items()}
         print(json.dumps(row))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5])
+    main(*[int(argument) for argument in sys.argv[1:5]], *sys.argv[5:])

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tools import size
-from tools.bench import coap, coap_wire, command, heap, loaded, programs
+from tools.bench import coap, coap_wire, command, loaded, programs
 from tools.bench.relay import HEADERS_BYTES, Relay, Traffic
 
 
@@ -74,38 +74,6 @@ def test_the_long_topic_has_options_of_59_bytes():
     assert segments[:3] == ["a1B2c3D4e5F", "meter-7", "user"]
     used = sum(len(each) + (1 if len(each) < 13 else 2) for each in ("topic", *segments))
     assert used == 59
-
-
-class _Board:
-    """A device that needs so many KiB, and now and then some more."""
-
-    def __init__(self, needs, moods=()):
-        self.needs = needs
-        self.moods = list(moods)
-        self.tried = []
-
-    def trouble(self, kib):
-        self.tried.append(kib)
-        needs = self.needs
-        if kib == needs and self.moods:
-            needs += self.moods.pop()
-        return "" if kib >= needs else f"{kib} KiB are not enough"
-
-
-@pytest.mark.parametrize("needs", [heap.LOWEST_KIB, 31, 32, 33, heap.HIGHEST_KIB])
-def test_the_smallest_heap_is_found_and_confirmed(needs):
-    board = _Board(needs)
-    row = heap._smallest(board, "AES", "ROMFS", lambda: None)
-    assert (row.kib, row.place) == (needs, "ROMFS")
-    assert board.tried[-3:] == [needs] * 3
-    assert len(board.tried) <= 7 + 3
-    if needs > heap.LOWEST_KIB:
-        assert row.trouble == f"{needs - 1} KiB are not enough"
-
-
-def test_a_heap_that_does_not_always_do_is_not_taken():
-    board = _Board(40, moods=(1, 0, 0))
-    assert heap._smallest(board, "AES", "ROMFS", lambda: None).kib == 41
 
 
 def test_what_coap_adds_is_counted_apart_from_what_every_device_has():

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rich import box
 from rich.table import Table
 
 from tools.bench.relay import Relay, Traffic
-from tools.bench.reporting import wake
+from tools.bench.reporting import traffic_table, wake
 from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
 
@@ -122,27 +121,9 @@ def _topic(pattern: str, config: dict[str, object]) -> str:
 
 def table(rows: list[Row]) -> Table:
     """The figures for a person."""
-    title = "One report on the wire: IPv4 packets, and their bytes with all headers"
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    shown.add_column("report", no_wrap=True)
-    shown.add_column("", no_wrap=True, min_width=5)
-    for name in ("packets\nup+down", "bytes\nup+down", "sum", "goal"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    last = None
-    for row in rows:
-        if last not in (None, row.case):
-            shown.add_section()
-        traffic = row.traffic
-        shown.add_row(
-            row.case.title if row.case != last else "",
-            row.when,
-            f"{traffic.packets_up}+{traffic.packets_down}",
-            f"{traffic.bytes_up}+{traffic.bytes_down}",
-            str(traffic.bytes),
-            _judged(row),
-        )
-        last = row.case
-    return shown
+    return traffic_table(
+        "report", "goal", [(row.case.title, row.when, row.traffic, _judged(row)) for row in rows]
+    )
 
 
 def _judged(row: Row) -> str:

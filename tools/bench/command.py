@@ -1,13 +1,19 @@
 """What can `signet bench` measure?"""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
 from tools.bench import programs
 from tools.ui import console, errors
+
+if TYPE_CHECKING:
+    from tools.bench import heap, loaded
 
 app = typer.Typer(no_args_is_help=True, help="Measure against peers.")
 
@@ -88,19 +94,15 @@ def coap(
 ) -> None:
     """CoAP: time and heap of a message, datagrams of a report, smallest heap, bytes of .mpy."""
     from tools.bench import coap as codec
-    from tools.bench import coap_wire
+    from tools.bench import coap_wire, heap, loaded
 
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Measuring the codec", total=2 * len(programs.builds()))
-        codecs = codec.measure(rounds, lambda: progress.advance(task))
-    console.print(codec.table(codecs))
-    console.print(codec.explanation(rounds), markup=False)
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Counting datagrams", total=len(coap_wire.CASES))
-        reports = coap_wire.measure(coap_wire.CASES, lambda: progress.advance(task))
-    console.print(coap_wire.table(reports))
-    console.print(coap_wire.explanation(), markup=False)
-    _sizes_and_heaps("COAP", quick)
+    with _steps("Measuring the codec", 2 * len(programs.builds())) as step:
+        codecs = codec.measure(rounds, step)
+    _show(codec.table(codecs), codec.explanation(rounds))
+    with _steps("Counting datagrams", len(coap_wire.CASES)) as step:
+        reports = coap_wire.measure(coap_wire.CASES, step)
+    _show(coap_wire.table(reports), coap_wire.explanation())
+    _sizes_and_heaps(loaded.COAP, heap.COAP, quick)
 
 
 @app.command()
@@ -113,32 +115,38 @@ def http(
     ] = False,
 ) -> None:
     """HTTP: requests per second and their heap, packets of a report, smallest heap, .mpy."""
+    from tools.bench import heap, http_wire, loaded
     from tools.bench import http as client
-    from tools.bench import http_wire
 
+    with _steps("Sending requests", client.steps()) as step:
+        requests = client.measure(rounds, step)
+    _show(client.table(requests), client.explanation(rounds), client.outside(requests))
+    with _steps("Counting packets", len(http_wire.CASES)) as step:
+        reports = http_wire.measure(http_wire.CASES, step)
+    _show(http_wire.table(reports), http_wire.explanation())
+    _sizes_and_heaps(loaded.HTTP, heap.HTTP, quick)
+
+
+@contextlib.contextmanager
+def _steps(text: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar; gives what advances it by one step."""
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Sending requests", total=client.steps())
-        requests = client.measure(rounds, lambda: progress.advance(task))
-    console.print(client.table(requests))
-    console.print(client.explanation(rounds), markup=False)
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Counting packets", total=len(http_wire.CASES))
-        reports = http_wire.measure(http_wire.CASES, lambda: progress.advance(task))
-    console.print(http_wire.table(reports))
-    console.print(http_wire.explanation(), markup=False)
-    _sizes_and_heaps("HTTP", quick)
+        task = progress.add_task(text, total=total)
+        yield lambda: progress.advance(task)
 
 
-def _sizes_and_heaps(kind: str, quick: bool) -> None:
+def _show(table: Table, *texts: str) -> None:
+    console.print(table)
+    for text in texts:
+        console.print(text, markup=False)
+
+
+def _sizes_and_heaps(code: "loaded.Kind", board: "heap.Kind", quick: bool) -> None:
     from tools.bench import heap, loaded
 
-    code, board = getattr(loaded, kind), getattr(heap, kind)
-    console.print(loaded.table(code, loaded.measure(code)))
-    console.print(loaded.explanation(code), markup=False)
+    _show(loaded.table(code, loaded.measure(code)), loaded.explanation(code))
     if quick:
         return
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Looking for the smallest heap", total=heap.steps(board))
-        heaps = heap.measure(board, lambda: progress.advance(task))
-    console.print(heap.table(board, heaps))
-    console.print(heap.explanation(board), markup=False)
+    with _steps("Looking for the smallest heap", heap.steps(board)) as step:
+        heaps = heap.measure(board, step)
+    _show(heap.table(board, heaps), heap.explanation(board))

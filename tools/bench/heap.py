@@ -13,11 +13,11 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Table
 
+from tools.bench.boards_twin import twin_of_boards
 from tools.board.deploy import deploy, project_files
 from tools.board.rom import build_romfs
 from tools.board.virtual import VirtualBoard
 from tools.toolchain import word_sizes
-from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
 from tools.ui import UserError
 
@@ -79,7 +79,7 @@ def measure(kind: Kind, step: Callable[[], None]) -> list[Row]:
         return []
     with (
         tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
-        TwinProcess(folder := Path(name), {door.key: 0 for door in DOORS}) as twin,
+        twin_of_boards(folder := Path(name)) as twin,
     ):
         return [
             _smallest(_Device(folder, twin, way, place), way.title, place, step)
@@ -165,7 +165,9 @@ def _smallest(device: _Device, title: str, place: str, step: Callable[[], None])
 
 def table(kind: Kind, rows: list[Row]) -> Table:
     """The figures for a person."""
-    title = "Smallest heap of a device that reports, sleeps deeply, and reports again"
+    met = all(row.kib <= kind.goal_kib for row in rows)
+    verdict = "[green]met[/]" if met else "[red]missed[/]"
+    title = f"Smallest heap, from cold: goal of {kind.goal_kib} KiB {verdict}"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column(kind.title)
     shown.add_column("signet's code")
@@ -175,7 +177,9 @@ def table(kind: Kind, rows: list[Row]) -> Table:
         shown.add_row(
             row.title,
             row.place,
-            f"[green]{row.kib}[/]" if row.kib <= kind.goal_kib else f"[red]{row.kib} missed[/]",
+            f"[green]{row.kib} met[/]"
+            if row.kib <= kind.goal_kib
+            else f"[red]{row.kib} missed[/]",
             row.trouble,
         )
     return shown
@@ -184,6 +188,9 @@ def table(kind: Kind, rows: list[Row]) -> Table:
 def explanation(kind: Kind) -> str:
     """What was tried, and the goal."""
     return (
-        "The GC heap for boot.py, board.py, main.py and signet on a virtual board with\n"
-        f"32-bit objects; {CONFIRMATIONS} tries in a row must do. Goal: {kind.goal_kib} KiB."
+        "A device boots cold, reports, sleeps deeply, wakes, and reports again: the GC\n"
+        "heap for boot.py, board.py, main.py and signet on a virtual board with 32-bit\n"
+        f"objects; {CONFIRMATIONS} tries in a row must do. Goal: {kind.goal_kib} KiB.\n"
+        "TLS 1.2, as boards have it. What Mbed TLS itself takes is not in it: on this\n"
+        "MicroPython that comes from libc; `signet bench http` shows how much."
     )

@@ -7,8 +7,9 @@ import contextlib
 import selectors
 import socket
 import threading
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
+
+from tools.bench.background import Background
 
 HEADERS_BYTES = 28
 _QUIET_S = 0.05  # on loopback nothing is under way for longer
@@ -33,7 +34,7 @@ class Traffic(NamedTuple):
         return self.bytes_up + self.bytes_down
 
 
-class Relay(threading.Thread):
+class Relay(Background):
     """Stands between devices and one server, and counts; a context manager.
 
     server: address and port of the server.
@@ -92,16 +93,8 @@ class Relay(threading.Thread):
             self._selector.register(upstream, selectors.EVENT_READ, client)
         return self._upstream[client]
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """See Background."""
         self._closing = True
         self.join()
         self._selector.close()

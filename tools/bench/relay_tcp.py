@@ -11,9 +11,8 @@ import struct
 import sys
 import threading
 import time
-from types import TracebackType
-from typing import Self
 
+from tools.bench.background import Background
 from tools.bench.relay import Traffic
 from tools.ui import UserError
 
@@ -28,11 +27,11 @@ _OPTIONS_AT, _SEGMENTS_AT = 5, 136  # tcpi_options; tcpi_segs_out, tcpi_segs_in
 _INFO_BYTES = 144
 
 
-class TcpRelay(threading.Thread):
+class TcpRelay(Background):
     """Stands between devices and one server, and counts; a context manager.
 
     server: address and port of the server.
-    raises: UserError where there is no Linux.
+    raises: UserError where there is no Linux; `take` raises it when the server refuses.
     """
 
     def __init__(self, server: tuple[str, int]) -> None:
@@ -46,10 +45,16 @@ class TcpRelay(threading.Thread):
         self._listener.listen()
         self.port: int = self._listener.getsockname()[1]
         self._connections: list[_Connection] = []
+        self._refusal = ""
         self._taken = Traffic()
 
     def take(self) -> Traffic:
-        """Wait until nothing is under way; returns what has passed since the last call."""
+        """Wait until nothing is under way; returns what has passed since the last call.
+
+        raises: UserError when the server refused a connection.
+        """
+        if self._refusal:
+            raise UserError(self._refusal)
         total, last = self._total(), None
         while total != last:
             time.sleep(_ACK_S)
@@ -65,18 +70,17 @@ class TcpRelay(threading.Thread):
         """Accept until the end."""
         with contextlib.suppress(OSError):  # closed
             while True:
-                self._connections.append(_Connection(self._listener.accept()[0], self._server))
+                self._connect(self._listener.accept()[0])
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    def _connect(self, device: socket.socket) -> None:
+        try:
+            self._connections.append(_Connection(device, self._server))
+        except OSError as error:
+            device.close()
+            self._refusal = "the relay got no connection to {}:{}: {}".format(*self._server, error)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """See Background."""
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes `accept`
         self._listener.close()
         self.join()

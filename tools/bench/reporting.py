@@ -1,9 +1,12 @@
-"""How does a device run once for a benchmark, so that each of its reports is counted by itself?"""
+"""How is each report of a device counted by itself, and shown?"""
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from rich import box
+from rich.table import Table
 
 from tools import toolchain
 from tools.bench import programs
@@ -50,3 +53,30 @@ def wake(
     if len(taken) != reports:
         raise UserError(f"the device did not report; it said: {said[-1] if said else 'nothing'}")
     return taken
+
+
+def traffic_table(first: str, last: str, rows: Sequence[tuple[str, str, Traffic, str]]) -> Table:
+    """What reports cost, for a person.
+
+    first, last: titles of these columns. rows: what reported; when; its traffic; the last column.
+    """
+    title = "One report on the wire: IPv4 packets, and their bytes with all headers"
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown.add_column(first, no_wrap=True)
+    shown.add_column("", no_wrap=True, min_width=5)
+    for name in ("packets\nup+down", "bytes\nup+down", "sum", last):
+        shown.add_column(name, justify="right", no_wrap=True)
+    before = None
+    for what, when, traffic, remark in rows:
+        if before not in (None, what):
+            shown.add_section()
+        shown.add_row(
+            what if what != before else "",
+            when,
+            f"{traffic.packets_up}+{traffic.packets_down}",
+            f"{traffic.bytes_up}+{traffic.bytes_down}",
+            str(traffic.bytes),
+            remark,
+        )
+        before = what
+    return shown

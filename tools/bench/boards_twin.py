@@ -1,0 +1,41 @@
+"""How does a twin speak TLS as it would with boards?
+
+Their Mbed TLS is built without TLS 1.3, while the one of Debian's MicroPython has it, whose
+handshake is of another size, and takes other memory.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.twin.listeners import DOORS
+from tools.twin.process import TwinProcess
+
+_OPENSSL_CONF = """
+openssl_conf = all
+[all]
+ssl_conf = modules
+[modules]
+system_default = limits
+[limits]
+MaxProtocol = TLSv1.2
+"""
+
+
+@contextlib.contextmanager
+def twin_of_boards(folder: Path) -> Iterator[TwinProcess]:
+    """A twin in `folder`, on free ports, that speaks TLS 1.2 at most; see openssl's config(5)."""
+    limits = folder / "openssl.cnf"
+    limits.write_text(_OPENSSL_CONF)
+    twin = TwinProcess(folder, {door.key: 0 for door in DOORS})
+    before = os.environ.get("OPENSSL_CONF")
+    os.environ["OPENSSL_CONF"] = str(limits)
+    try:
+        twin.start()
+    finally:
+        del os.environ["OPENSSL_CONF"]
+        if before is not None:
+            os.environ["OPENSSL_CONF"] = before
+    with twin:
+        yield twin
