@@ -31,7 +31,7 @@ while True:
     link.report({"n": n})
     n += 1
     while not link.flush(1000):
-        pass
+        link.poll(100)
     link.poll(50)
 """
 )
@@ -98,7 +98,7 @@ except (OSError, ValueError):
 link = signet.open("device.json", board)
 link.report({"n": n})
 while not link.flush(5000):
-    pass
+    link.poll(100)
 with open("n", "w") as file:
     file.write(str(n + 1))
 link.close()

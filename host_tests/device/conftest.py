@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from mpremote.transport_serial import SerialTransport
 
+from host_tests.device.http_programs import Seen
 from host_tests.support import Twin
 from tools.board.deploy import deploy, project_files
 from tools.board.knock import knock
@@ -45,11 +46,10 @@ def _board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
 
 
 def _put(board: VirtualBoard, files: dict[str, bytes]) -> None:
-    """As `deploy`, in a tenth of its time: writes these few files over what is there, and resets.
+    """As `deploy` on a stopped board, in a tenth of its time: writes these few files, and resets.
 
     host_tests/board holds `deploy` itself to what it promises.
     """
-    assert knock(board.device, 10, lambda: None)
     line = SerialTransport(board.device, baudrate=115200)
     try:
         line.enter_raw_repl(soft_reset=False)
@@ -68,7 +68,7 @@ class Device:
     def __init__(self, board: VirtualBoard, twin: Twin) -> None:
         self._board = board
         self._twin = twin
-        self._since = 0
+        self._since = len(board.output())
         self._printed: str | None = None  # since it was stopped
         self.secret = ""
 
@@ -76,12 +76,12 @@ class Device:
         self, config: dict[str, Any], main: str | None = None, ca: Path | None = None
     ) -> "Device":
         """Deploys signet with this device.json, and `main` in place of main.py; starts it."""
+        self.stop()
+        self.mark()
         files = project_files(config, ca or Path(self._twin.ready["ca_file"]))
         if main is not None:
             files["/main.py"] = main.encode()
         self.secret = config.get("device_secret") or config.get("token") or ""
-        self._since = len(self._board.output())
-        self._printed = None
         own = {path: files.pop(path) for path in ("/main.py", "/ca.pem", "/device.json")}
         if self._deployed != files:  # once, unless somebody works on lib/ meanwhile
             deploy(self._board.device, files | own)
@@ -92,20 +92,25 @@ class Device:
         return self
 
     def mark(self) -> None:
-        """Begins anew with its output, while the program runs on."""
-        self._since = len(self._board.output())
+        """Begins anew with its output, while the program runs on; looks at what there was."""
+        printed = self._board.output()
+        own = self._own(printed) if self._printed is None else self._printed
+        self._since = len(printed)
+        self._printed = None
+        assert "Traceback" not in own
+        assert not self.secret or self.secret not in own
 
     def reset(self) -> None:
         """Presses the reset button: the same files, a new start."""
-        self._since = len(self._board.output())
-        self._printed = None
+        self.mark()
         self._board.reset()
+
+    def _own(self, printed: str) -> str:
+        return printed[self._since :].rpartition("KeyboardInterrupt: \n")[2]
 
     def output(self) -> str:
         """Returns what it printed since `run`, without the end of the program before it."""
-        if self._printed is not None:
-            return self._printed
-        return self._board.output()[self._since :].rpartition("KeyboardInterrupt: \n")[2]
+        return self._own(self._board.output()) if self._printed is None else self._printed
 
     def stop(self) -> None:
         """Ends the program, so that the next test meets a silent board; `output` stays."""
@@ -118,28 +123,53 @@ class Device:
         return self._board.wait_for(pattern, timeout_s, self._since)[0]
 
 
-def _used(device: Device) -> Iterator[Device]:
-    yield device
-    printed = device.output()
-    device.stop()
-    assert "Traceback" not in printed
-    assert not device.secret or device.secret not in printed
-
-
 @pytest.fixture
 def device(_board: VirtualBoard, twin: Twin) -> Iterator[Device]:
     device = Device(_board, twin)
     device.stop()  # `lasting` may still run
-    yield from _used(device)
+    yield device
+    device.stop()
+    device.mark()
 
 
 @pytest.fixture(scope="module")
-def lasting(
+def _lasting(
     _board: VirtualBoard, twin: Twin, config: Callable[..., dict[str, Any]], request: Any
 ) -> Iterator[Device]:
-    """The board, for all tests of a module that name the same (cloud, way, program, changes)."""
     cloud, way, program, changes = request.param
-    yield from _used(Device(_board, twin).run(config(cloud, way, **changes), program))
+    device = Device(_board, twin).run(config(cloud, way, **changes), program)
+    device.wait_for("^report 1 stored")  # a Ctrl-C to a board that starts is lost
+    yield device
+    device.stop()
+
+
+@pytest.fixture
+def lasting(_lasting: Device) -> Iterator[Device]:
+    """The board, for all tests of a module that name the same (cloud, way, program, changes)."""
+    yield _lasting
+    _lasting.mark()
+
+
+@pytest.fixture
+def answered(lasting: Device, twin: Twin, request: pytest.FixtureRequest) -> Callable[..., Seen]:
+    """Starts the board anew, whose cloud answers its first `n` requests to a path so."""
+    cloud = request.node.callspec.params["_lasting"][0]
+
+    def begin(path: str, n: int = 1, **answer: Any) -> Seen:
+        lasting.stop()
+        seen = Seen(twin, cloud)
+        twin.fault("answer_http", cloud=cloud, path=path, n=n, **answer)
+        lasting.reset()
+        return seen
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def busy_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    """One that takes four HTTP requests a second of a device."""
+    with Twin(tmp_path_factory.mktemp("busy"), "--http-rate", "4") as twin:
+        yield twin
 
 
 @pytest.fixture(scope="session")

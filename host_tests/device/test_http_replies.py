@@ -24,10 +24,10 @@ SPOILED = [
 HARMLESS = ["bytes", "interim", "close"]
 
 both = pytest.mark.parametrize(
-    "lasting", [ALIBABA, WATSON], indirect=True, ids=lambda entry: entry[0]
+    "_lasting", [ALIBABA, WATSON], indirect=True, ids=lambda entry: entry[0]
 )
-alibaba = pytest.mark.parametrize("lasting", [ALIBABA], indirect=True, ids=["alibaba"])
-watson = pytest.mark.parametrize("lasting", [WATSON], indirect=True, ids=["watson"])
+alibaba = pytest.mark.parametrize("_lasting", [ALIBABA], indirect=True, ids=["alibaba"])
+watson = pytest.mark.parametrize("_lasting", [WATSON], indirect=True, ids=["watson"])
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def spoiled(lasting, twin, request):
     """Waits until the board reports; then spoils a reply, or several."""
 
     def spoil(how, n=1):
-        cloud = request.node.callspec.params["lasting"][0]
+        cloud = request.node.callspec.params["_lasting"][0]
         lasting.wait_for(r"^report \d+ stored")
         lasting.mark()
         seen = Seen(twin, cloud)
