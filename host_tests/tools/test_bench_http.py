@@ -182,7 +182,7 @@ def test_a_server_of_the_bench_that_cannot_listen_says_so(tmp_path, monkeypatch)
 
     monkeypatch.setattr(web.TCPSite, "start", start)
     with (
-        pytest.raises(UserError, match="does not listen: .*no port is free"),
+        pytest.raises(UserError, match=r"does not listen: .*no port is free"),
         http.Server(tmp_path),
     ):
         pass
