@@ -7,6 +7,7 @@ import pytest
 
 from host_tests.support import Twin
 from host_tests.twin.coap_device import CoapDevice
+from host_tests.twin.http_device import AlibabaDevice
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,17 @@ def online(device: CoapDevice) -> CoapDevice:
     """The same, logged in."""
     device.login()
     return device
+
+
+@pytest.fixture
+def alibaba(twin: Twin) -> Iterator[AlibabaDevice]:
+    """The ready device of Alibaba's HTTPS door on a connection of its own, not logged in."""
+    with AlibabaDevice(twin) as device:
+        yield device
+
+
+@pytest.fixture
+def logged_in(alibaba: AlibabaDevice) -> AlibabaDevice:
+    """The same, logged in."""
+    alibaba.login()
+    return alibaba

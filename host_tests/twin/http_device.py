@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from host_tests.support import Twin
@@ -18,6 +19,10 @@ from tools.twin.store import Device
 from tools.twin.twin import open_store
 
 TIMEOUT_S = 20.0
+JSON = {"Content-Type": "application/json"}
+OCTETS = {"Content_Type": "application/octet-stream"}  # as Bare.request takes it
+VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "watson-http.json").read_text())
+"""Watson's HTTP messaging as its opened proxy's own tests have it; the file names the sources."""
 
 
 class Answer(NamedTuple):
@@ -194,6 +199,19 @@ class AlibabaDevice:
         return self.http.ask(path or self.custom, data, {**usual, **(headers or {})})
 
 
+def code_of(answer: Answer) -> int:
+    """Alibaba's code in a reply, whose HTTP status is 200."""
+    assert answer.status == 200
+    return int(answer.json["code"])
+
+
+def code_in(reply: bytes) -> int:
+    """The same of a reply as bytes."""
+    head, _, body = reply.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    return int(json.loads(body)["code"])
+
+
 def alink(message_id: str = "1", **params: Any) -> bytes:
     """A property report (document 89301)."""
     return json.dumps({"id": message_id, "version": "1.0", "params": params}).encode()
@@ -234,3 +252,14 @@ class WatsonDevice:
 def path_of(type_id: str, device_id: str, role: str = "device") -> str:
     """The path of a device in the messaging API."""
     return f"/api/v0002/{role}/types/{type_id}/devices/{device_id}"
+
+
+def of_gateway(device: WatsonDevice, form: str = "g/signet/esp32/{}") -> dict[str, str]:
+    """The Authorization header of a device as a gateway."""
+    return basic(form.format(device.name), device.device.secret)
+
+
+def of_application(twin: Twin) -> dict[str, str]:
+    """The Authorization header of the ready application."""
+    given = twin.ready["clouds"]["watson"]["application"]
+    return basic(given["api_key"], given["token"])

@@ -1,0 +1,179 @@
+"""Does the twin keep every rule of Alibaba's document for a login by HTTPS?
+
+Rules and codes: Alibaba Cloud, "Establish connections over HTTP".
+"""
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from host_tests.support import Twin
+from host_tests.twin.http_device import AlibabaDevice, Http, code_of
+
+
+def test_auth_answers_code_message_and_token_as_in_the_documents_sample(
+    alibaba: AlibabaDevice,
+) -> None:
+    answer = alibaba.auth(alibaba.body())
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("application/json")
+    assert list(answer.json) == ["code", "message", "info"]
+    assert (answer.json["code"], answer.json["message"]) == (0, "success")
+    assert list(answer.json["info"]) == ["token"]
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.json["info"]["token"])
+
+
+def test_info_is_spelt_as_in_the_documents_sample_when_asked(
+    twin: Twin, alibaba: AlibabaDevice
+) -> None:
+    twin.fault("spell_info", word="Info")
+    try:
+        assert "token" in alibaba.auth(alibaba.body()).json["Info"]
+    finally:
+        twin.fault("spell_info", word="info")
+
+
+@pytest.mark.parametrize(
+    ("digest", "named"),
+    [("md5", None), ("md5", "hmacmd5"), ("sha1", "hmacsha1"), ("sha256", "hmacsha256")],
+)
+def test_auth_takes_each_signmethod_and_hmacmd5_by_default(
+    alibaba: AlibabaDevice, digest: str, named: str | None
+) -> None:
+    alibaba.login(digest, signmethod=named)
+
+
+def test_the_hexadecimal_of_a_signature_may_be_upper_case(alibaba: AlibabaDevice) -> None:
+    alibaba.login(sign=str(alibaba.body()["sign"]).upper())
+
+
+def test_version_default_may_be_said_and_is_not_signed(alibaba: AlibabaDevice) -> None:
+    alibaba.login(version="default")
+
+
+@pytest.mark.parametrize("kind", [str, int])
+@pytest.mark.parametrize("minutes", [-14, 0, 14])
+def test_a_timestamp_within_15_minutes_is_good_as_text_or_number(
+    alibaba: AlibabaDevice, minutes: int, kind: type
+) -> None:
+    alibaba.login(timestamp=kind(_ms(minutes)))
+
+
+def _ms(minutes: int) -> int:
+    return time.time_ns() // 1_000_000 + minutes * 60_000
+
+
+@pytest.mark.parametrize("minutes", [-16, 16])
+def test_a_timestamp_further_away_gets_20000(alibaba: AlibabaDevice, minutes: int) -> None:
+    assert code_of(alibaba.auth(alibaba.body(timestamp=_ms(minutes)))) == 20000
+
+
+def test_a_timestamp_is_signed(alibaba: AlibabaDevice) -> None:
+    assert code_of(alibaba.auth({**alibaba.body(), "timestamp": _ms(0)})) == 20000
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{", b"\xff", b"[]", b'"text"', b'{"productKey": {}}', b'{"productKey": "\\ud800"}'],
+)
+def test_an_auth_body_that_is_no_object_of_texts_gets_10001(
+    alibaba: AlibabaDevice, payload: bytes
+) -> None:
+    assert code_of(alibaba.auth(payload)) == 10001
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"productKey": None},
+        {"deviceName": None},
+        {"clientId": None},
+        {"clientId": "x" * 65},
+        {"sign": ""},
+        {"signmethod": "hmacmd4"},
+        {"version": "1.0"},
+        {"timestamp": "yesterday"},
+        {"timestamp": -1},
+    ],
+)
+def test_an_auth_field_that_is_missing_or_impossible_gets_10001(
+    alibaba: AlibabaDevice, fields: dict[str, Any]
+) -> None:
+    assert code_of(alibaba.auth(alibaba.body(**fields))) == 10001
+
+
+@pytest.mark.parametrize(
+    "fields", [{"sign": "0" * 32}, {"deviceName": "nobody"}, {"productKey": "none"}]
+)
+def test_a_wrong_signature_or_an_unknown_device_gets_20000(
+    alibaba: AlibabaDevice, fields: dict[str, Any]
+) -> None:
+    answer = alibaba.auth(alibaba.body(**fields))
+    assert answer.json == {"code": 20000, "message": "auth check error"}
+
+
+@pytest.mark.parametrize(
+    "form", ["", "text/plain", "application/octet-stream", "application/json; charset=gbk"]
+)
+def test_an_auth_content_type_other_than_json_gets_10001(
+    alibaba: AlibabaDevice, form: str
+) -> None:
+    assert code_of(alibaba.auth(alibaba.body(), {"Content-Type": form})) == 10001
+
+
+@pytest.mark.parametrize(
+    "form", ["application/json;charset=utf-8", "application/json; charset=UTF-8"]
+)
+def test_the_json_of_auth_may_name_its_charset(alibaba: AlibabaDevice, form: str) -> None:
+    assert code_of(alibaba.auth(alibaba.body(), {"Content-Type": form})) == 0
+
+
+def test_auth_ignores_a_query_as_the_vendors_c_sdk_4_sends_one(alibaba: AlibabaDevice) -> None:
+    body = json.dumps(alibaba.body()).encode()
+    answer = alibaba.http.ask("/auth?_v=c-sdk", body, {"Content-Type": "application/json"})
+    assert code_of(answer) == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/auth", "/topic/a1SignetPk/board-1/user/update"])
+def test_another_method_than_post_gets_405_and_10001(
+    alibaba: AlibabaDevice, path: str, method: str
+) -> None:
+    answer = alibaba.http.ask(path, method=method)
+    assert (answer.status, answer.json["code"]) == (405, 10001)
+    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/", "/aut", "/auth/", "/topic", "/topic/", "/auth/register"])
+def test_another_path_gets_404(alibaba: AlibabaDevice, path: str) -> None:
+    answer = alibaba.http.ask(path, b"{}", {"Content-Type": "application/json"})
+    assert (answer.status, answer.json["code"]) == (404, 10001)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("iot-as-http.cn-shanghai.aliyuncs.com", 200),
+        ("IOT-AS-HTTP.cn-shanghai.aliyuncs.com:443", 200),
+        ("iot-06.http.iothub.aliyuncs.com", 200),
+        ("127.0.0.2:443", 200),
+        ("example.com", 421),
+    ],
+)
+def test_a_request_for_another_host_is_misdirected(
+    alibaba: AlibabaDevice, host: str, status: int
+) -> None:
+    assert alibaba.auth(alibaba.body(), {"Host": host}).status == status
+
+
+def test_neither_token_nor_signature_is_ever_shown(twin: Twin, logged_in: AlibabaDevice) -> None:
+    logged_in.report(path="/topic/other")
+    logged_in.auth(logged_in.body(sign="5ecre7" * 6))
+    with Http(twin, "alibaba") as other:
+        other.ask(logged_in.custom, b"", {"password": "5ecre7-token"})
+    twin.wait_for_output("signature differs")
+    assert logged_in.token not in twin.output()
+    assert "5ecre7" not in twin.output()
