@@ -371,6 +371,13 @@ def test_events_cannot_command_the_terminal(
     }
 
 
+def test_an_event_is_one_line_of_bounded_length(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_event("watson", "d", "refused", "may not publish to '" + "x" * 65535)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("xxx…")
+    assert len(line) < 1100
+
+
 def test_what_a_topic_holds_reaches_the_console_visibly(twin: Twin) -> None:
     with paho(twin, "watson") as device:
         device.publish("iot-2/evt/a\x1b[2Jb/fmt/json", b"{}", qos=0)  # no PUBACK will come

@@ -50,6 +50,10 @@ def test_the_hexadecimal_of_a_signature_may_be_upper_case(alibaba: AlibabaDevice
     alibaba.login(sign=str(alibaba.body()["sign"]).upper())
 
 
+def test_a_client_id_has_at_most_64_characters(alibaba: AlibabaDevice) -> None:
+    alibaba.login(clientId="x" * 64)
+
+
 def test_version_default_may_be_said_and_is_not_signed(alibaba: AlibabaDevice) -> None:
     alibaba.login(version="default")
 

@@ -1,14 +1,26 @@
 """Does the twin keep every rule of Alibaba's document for a report by HTTPS?
 
-Rules and codes: Alibaba Cloud, "Establish connections over HTTP".
+Rules and codes: Alibaba Cloud, "Establish connections over HTTP"; topics: "Messaging" (length),
+MQTT 3.1.1, section 3.3.2.1 (wildcards).
 """
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from host_tests.support import Twin
-from host_tests.twin.http_device import AlibabaDevice, alink, code_of, registered
+from host_tests.twin.coap_device import CoapDevice
+from host_tests.twin.http_device import (
+    OCTETS,
+    AlibabaDevice,
+    Bare,
+    alink,
+    code_in,
+    code_of,
+    registered,
+)
+from tools.twin.clouds.alibaba_token import TokenError, Tokens
 
 
 def test_a_report_is_answered_an_integer_of_19_digits_and_is_on_file_by_then(
@@ -101,6 +113,38 @@ def test_a_token_that_is_unknown_gets_20003(logged_in: AlibabaDevice, token: str
     assert code_of(logged_in.report(headers={"password": token})) == 20003
 
 
+def test_a_token_that_came_by_coap_gets_20003(device: CoapDevice, alibaba: AlibabaDevice) -> None:
+    device.login()
+    assert code_of(alibaba.report(headers={"password": device.token})) == 20003
+
+
+def test_a_token_that_came_by_coap_over_dtls_gets_20003() -> None:
+    tokens = Tokens(60.0)
+    token = tokens.give("pk", "dn", "secret", way="coaps")
+    assert tokens.find(token.text, "coaps") is token
+    for way in ("coap", "https"):
+        with pytest.raises(TokenError, match="another way in: coaps") as unknown:
+            tokens.find(token.text, way)
+        assert unknown.value.kind == "unknown"
+
+
+def test_two_password_headers_get_20003_even_if_both_are_good(
+    twin: Twin, logged_in: AlibabaDevice
+) -> None:
+    with Bare(twin, "alibaba") as bare:
+        request = bare.request(logged_in.custom, b"1", **OCTETS, password=logged_in.token)
+        line = f"password: {logged_in.token}\r\n".encode()
+        bare.send(request.replace(line, line * 2))
+        assert code_in(bare.until(b"}")) == 20003
+
+
+def test_of_a_devices_tokens_the_last_16_are_good(twin: Twin) -> None:
+    with AlibabaDevice(twin, registered(twin, "alibaba", "a1SignetPk", "often")) as device:
+        tokens = [device.login().json["info"]["token"] for _ in range(17)]
+        codes = [code_of(device.report(headers={"password": token})) for token in tokens]
+    assert codes == [20003] + [0] * 16
+
+
 def test_a_tokens_header_may_be_written_in_any_case(logged_in: AlibabaDevice) -> None:
     token = logged_in.token
     assert code_of(logged_in.report(headers={"password": "", "PASSWORD": token})) == 0
@@ -135,6 +179,15 @@ def test_an_older_token_is_still_good(logged_in: AlibabaDevice) -> None:
         "/a1SignetPk/board-1/user/get",
         "/a1SignetPk/board-1//update",
         "/other",
+        "/a1SignetPk/board-1/user/+",
+        "/a1SignetPk/board-1/user/%2B",
+        "/a1SignetPk/board-1/user/%23",
+        "/a1SignetPk/board-1/user/update%23x",
+        "/a1SignetPk/board-1/user/a%00b",
+        "/a1SignetPk/board-1/user/%0A",
+        "/a1SignetPk/board-1/user/%7F",
+        "/a1SignetPk/board-1/user/" + "x" * 104,
+        "/a1SignetPk/board-1/user/" + "x" * 5000,
     ],
 )
 def test_a_topic_that_is_not_the_devices_own_gets_30001(
@@ -144,7 +197,12 @@ def test_a_topic_that_is_not_the_devices_own_gets_30001(
     answer = logged_in.report(path="/topic" + topic)
     assert answer.json == {"code": 30001, "message": "publish message error"}
     (message,) = twin.messages("alibaba", after)
-    assert (message["topic"], message["status"]) == (topic, "refused")
+    assert (message["topic"], message["status"]) == (unquote(topic), "refused")
+
+
+def test_a_topic_of_128_characters_is_taken(logged_in: AlibabaDevice) -> None:
+    path = "/topic/a1SignetPk/board-1/user/"
+    assert code_of(logged_in.report(path=path + "x" * (128 + len("/topic") - len(path)))) == 0
 
 
 def test_a_disabled_device_gets_20000_at_auth_and_20003_with_its_token(twin: Twin) -> None:

@@ -35,6 +35,11 @@ def test_config_prints_a_device_json_for_http(twin: Twin, cloud: str, way: str, 
     assert config["port"] == twin.way(cloud, way)["port"]
 
 
+def test_watson_speaks_http_where_it_speaks_mqtt_and_on_443() -> None:
+    doors = [d for d in listeners.DOORS if d.cloud == "watson" and "http" in d.speaks]
+    assert {(door.port, door.tls) for door in doors} == {(443, True), (8883, True), (1883, False)}
+
+
 def _forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     bind = listeners.bind
 

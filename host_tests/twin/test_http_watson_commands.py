@@ -108,10 +108,11 @@ def test_a_device_that_left_while_it_waited_finds_the_command_later(twin: Twin) 
     with device.http() as http:
         http.send(device.path + "/commands/+/request", b'{"waitTimeSecs":60}', device.authorized)
         _waits(twin, device, 0)
-    while "queued" not in twin.command("watson", "set", {}, "h-left"):
-        pass  # the twin had not noticed yet
+    twin.wait_for_output("h-left left: while it waited for a command")
+    assert twin.command("watson", "set", {"led": 7}, "h-left")["queued"]
     with device.http() as http:
-        assert device.poll(http).status == 200
+        assert device.poll(http).json == {"led": 7}
+        assert device.poll(http).status == 204
 
 
 def test_an_applications_commands_are_queued_by_mqtt_and_by_http(twin: Twin) -> None:

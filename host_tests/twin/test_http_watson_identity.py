@@ -16,6 +16,7 @@ from host_tests.twin.http_device import (
     of_application,
     of_gateway,
     path_of,
+    registered,
 )
 from host_tests.twin.wire import application_connect, paho
 
@@ -64,6 +65,27 @@ def test_who_it_is_is_asked_once_on_a_connection(twin: Twin) -> None:
         assert device.event(http).status == 200
         assert device.event(http, Authorization="").status == 200
     assert twin.output().count("h-once connected: HTTP, as device") == 1
+
+
+_OTHER_HOST = "other.messaging.internetofthings.ibmcloud.com"
+
+
+def _in_the_other_org(twin: Twin, name: str, way: str = "http") -> WatsonDevice:
+    """A device whose type and id are also those of another, in the org signet."""
+    device = WatsonDevice(twin, name, way)
+    secret = registered(twin, "watson", "other/esp32", name).secret
+    device.authorized = basic("use-token-auth", secret)
+    return device
+
+
+def test_another_org_on_the_same_connection_gets_403(twin: Twin) -> None:
+    other = _in_the_other_org(twin, "h-orgs")
+    with other.http() as http:
+        assert other.event(http, Host=_OTHER_HOST).status == 200
+    device = WatsonDevice(twin, "h-orgs")
+    with device.http() as http:
+        assert device.event(http).status == 200
+        assert other.event(http, Host=_OTHER_HOST).status == 403
 
 
 @pytest.mark.parametrize("what", ["device", "class"])
@@ -136,10 +158,11 @@ def test_a_host_that_names_no_org_gets_400(twin: Twin, host: str) -> None:
 
 
 def test_a_host_of_another_org_than_the_server_name_gets_403(twin: Twin) -> None:
-    device = WatsonDevice(twin, "h-host", "https")
-    with device.http() as http:
-        host = "other.messaging.internetofthings.ibmcloud.com"
-        assert device.event(http, Host=host).status == 403
+    device = _in_the_other_org(twin, "h-both", "https")
+    with device.http() as http:  # its server name is of the org signet
+        assert device.event(http, Host=_OTHER_HOST).status == 403
+    with device.http(host=_OTHER_HOST) as http:
+        assert device.event(http).status == 200
 
 
 def test_neither_token_nor_password_is_ever_shown(twin: Twin) -> None:

@@ -25,7 +25,7 @@ from tools.ui import UserError
 class CoapDoors:
     """Alibaba's CoAP ports of one twin.
 
-    certificate: PEM file with key and certificate. tokens: those of these ports.
+    certificate: PEM file with key and certificate. tokens: of every way in.
     """
 
     def __init__(

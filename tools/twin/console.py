@@ -41,6 +41,9 @@ _STYLES = {
 }
 
 
+_LONGEST_TEXT = 1000  # a topic may have 65535
+
+
 @contextlib.contextmanager
 def while_read() -> Iterator[None]:
     """Serve on in silence when nobody reads any more: a pipe to `head`, say."""
@@ -52,8 +55,8 @@ def while_read() -> Iterator[None]:
 
 @while_read()
 def print_event(cloud: str, device: str, kind: str, text: str) -> None:
-    """One line per event; a device has its word in it."""
-    device, text = visible(device), visible(text)
+    """One line per event; a device has its word in it, but not a long one."""
+    device, text = visible(_cut(device)), visible(_cut(text))
     now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
     if not console.is_terminal:  # rich costs more than the whole gate when nobody looks
         print(f"{now} {cloud:<7} {device} {kind}: {text}", flush=True)
@@ -130,6 +133,10 @@ def check_cloud(cloud: str) -> None:
     """raises: UserError for a cloud that there is not."""
     if cloud not in CLOUDS:
         raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
 
 
 def visible(text: str) -> str:

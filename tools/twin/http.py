@@ -17,16 +17,16 @@ from tools.twin import http_broken
 from tools.twin.clouds.base import Way
 from tools.twin.clouds.http_request import BODY_LIMIT, Reply, Request, Visit
 
+_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _NO_LOG = logging.Logger("signet.twin.http", logging.CRITICAL)  # the rules report what matters
-_BODY_S = 30.0  # for the whole of a request's body
-_IDLE_S = 75.0  # after which a kept connection is closed, as nginx does
 
 
 class Service:
     """One cloud's HTTP service.
 
     answer: its rules. misbehaviour: takes a request's path and says how its reply shall go out,
-    None for well. report: takes device, kind and text of an event.
+    None for well. report: takes device, kind and text of an event. head_s, body_s: for all of a
+    request's head and of its body. idle_s: after which a kept connection is closed, as by nginx.
     """
 
     def __init__(
@@ -34,10 +34,17 @@ class Service:
         answer: Callable[[Request], Awaitable[Reply]],
         misbehaviour: Callable[[str], str | None],
         report: Callable[[str, str, str], None],
+        *,
+        head_s: float = 30.0,
+        body_s: float = 30.0,
+        idle_s: float = 75.0,
     ) -> None:
         self._answer = answer
         self._misbehaviour = misbehaviour
         self._report = report
+        self._head_s = head_s
+        self._body_s = body_s
+        self._idle_s = idle_s
         self.counts = {"connections": 0, "requests": 0}
 
     async def serve(
@@ -53,7 +60,12 @@ class Service:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             return await self._handle(request, visit)
 
-        handler = _Handler(handle, lambda text: self._report(way.peer, "refused", text))
+        handler = _Handler(
+            handle,
+            lambda text: self._report(way.peer, "refused", text),
+            self._head_s,
+            self._idle_s,
+        )
         transport.set_protocol(handler)
         handler.connection_made(transport)
         handler.data_received(first)
@@ -66,13 +78,13 @@ class Service:
         if given.headers.get("Expect", "").lower() == "100-continue" and given.transport:
             given.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
-            async with asyncio.timeout(_BODY_S):
+            async with asyncio.timeout(self._body_s):
                 request = await _request(given, visit)
         except (web.RequestPayloadError, ConnectionError) as error:
             self._report(visit.way.peer, "refused", f"HTTP 400: {error}")
             reply = Reply(400, close=True)
         except TimeoutError:  # also of malformed chunks, of which aiohttp tells no handler
-            text = f"HTTP 408: its body did not come within {_BODY_S:g} s"
+            text = f"HTTP 408: its body did not come within {self._body_s:g} s"
             self._report(visit.way.peer, "refused", text)
             reply = Reply(408, close=True)
         else:
@@ -97,6 +109,8 @@ class _Handler(web.RequestHandler):
         self,
         handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         refused: Callable[[str], None],
+        head_s: float,
+        idle_s: float,
     ) -> None:
         # A request that waits for a command ends with its connection.
         server = web.Server(handle, handler_cancellation=True)
@@ -104,14 +118,39 @@ class _Handler(web.RequestHandler):
             server,
             loop=asyncio.get_running_loop(),
             access_log=_NO_LOG,
-            keepalive_timeout=_IDLE_S,
+            keepalive_timeout=idle_s,
             auto_decompress=False,
         )
         self._refused = refused
+        self._head_s = head_s
+        self._head_timer: asyncio.TimerHandle | None = None
         self.gone = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        """From the first byte that comes while nothing is under way, a head has its time."""
+        super().data_received(data)
+        waiter = self._waiter  # None before aiohttp has begun, and while a request is under way
+        idle = not self._request_count if waiter is None else not waiter.done()
+        if self._messages or not idle:
+            self._stop_head_timer()
+        elif self._head_timer is None:
+            loop = asyncio.get_running_loop()
+            self._head_timer = loop.call_later(self._head_s, self._head_is_late)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._refused(f"HTTP 408: its head did not come within {self._head_s:g} s")
+        if self.transport is not None:
+            self.transport.write(_LATE)
+        self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let `serve` end."""
+        self._stop_head_timer()
         super().connection_lost(exc)
         self.gone.set()
 

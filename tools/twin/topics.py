@@ -3,6 +3,7 @@
 A rule is a topic whose levels may be: `~` one level without wildcards, `~_reply` one such level
 with that ending, `+` one level that may be the wildcard `+`, `*` (last) any remainder,
 `{name}` the value of that name. No level is ever empty, save the first before a leading "/".
+Control characters obey no rule.
 The notation is that of eclipse/amlen's `topicrule.c`, the opened Watson messaging proxy.
 """
 
@@ -15,6 +16,8 @@ def allowed(topic: str, rules: Iterable[str], names: Mapping[str, str]) -> bool:
 
 
 def _obeys(topic: str, rule: str, names: Mapping[str, str]) -> bool:
+    if any(ord(character) < 32 or ord(character) == 127 for character in topic):
+        return False
     given = topic.split("/")
     wanted = rule.split("/")
     if wanted[-1] == "*":
@@ -28,8 +31,6 @@ def _obeys(topic: str, rule: str, names: Mapping[str, str]) -> bool:
 
 
 def _level_obeys(level: str, wanted: str, names: Mapping[str, str]) -> bool:
-    if any(ord(character) < 32 or ord(character) == 127 for character in level):
-        return False
     if wanted == "+":
         return level == "+" or (level != "" and not _wild(level))
     if wanted.startswith("~"):

@@ -154,21 +154,14 @@ class Twin:
         assert isinstance(cloud, Alibaba)
         uplink = Uplink(cloud)
         options = self._options
-        # Each way has tokens of its own: one of CoAP is unknown to HTTPS.
-        of_coap, of_http = Tokens(options.token_life_s), Tokens(options.token_life_s)
-        coap = CoapDoors(hub, certificate, options.losses, of_coap, uplink)
-        http = HttpDoors(hub, of_http, uplink, options.http_per_s)
-
-        def expire(_request: Mapping[str, Any]) -> None:
-            of_coap.expire()
-            of_http.expire()
-
-        def forget(_request: Mapping[str, Any]) -> None:
-            of_coap.forget()
-            of_http.forget()
-
-        faults = {"expire_tokens": expire, "forget_tokens": forget}
-        return coap, http, {name: control.quickly(act) for name, act in faults.items()}
+        tokens = Tokens(options.token_life_s)
+        coap = CoapDoors(hub, certificate, options.losses, tokens, uplink)
+        http = HttpDoors(hub, tokens, uplink, options.http_per_s)
+        faults = {
+            "expire_tokens": control.quickly(lambda _: tokens.expire()),
+            "forget_tokens": control.quickly(lambda _: tokens.forget()),
+        }
+        return coap, http, faults
 
     async def _end_connections(
         self, reason: str, cloud: str | None = None, *, http: bool = True

@@ -26,6 +26,8 @@ from tools.twin.clouds.base import (
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device
 
+LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQTT
+
 _SYS = "/sys/{product_key}/{device_name}/"
 _DAY_MS = 24 * 60 * 60 * 1000
 
@@ -145,6 +147,10 @@ class Alibaba(Cloud):
             f" the content is `{signed.content}`"
         )
         raise RefusedError(self.name, "signature", reason)
+
+    def up(self, client: Client, topic: str) -> str | None:
+        """As every cloud, and no topic that is too long."""
+        return super().up(client, topic) if len(topic) <= LONGEST_TOPIC else None
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer an Alink request on its `_reply` topic."""

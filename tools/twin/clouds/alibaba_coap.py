@@ -108,7 +108,7 @@ class AlibabaCoap:
             raise RefusedError("5.00", "/auth fails on demand")
         device = self._uplink.check_login(login.fields)
         token = self._tokens.give(
-            device.product, device.name, device.secret, tls=tls, separate=login.separate
+            device.product, device.name, device.secret, way=_way(tls), separate=login.separate
         )
         how = "CoAP over DTLS" if tls else "CoAP with AES"
         text = f"{how}, {method(login.fields)}, ackMode {int(login.separate)}"
@@ -125,7 +125,7 @@ class AlibabaCoap:
         option = request.first(TOKEN)
         try:
             text = None if option is None else option.decode("utf-8", "replace")
-            token = self._tokens.find(text, tls)
+            token = self._tokens.find(text, _way(tls))
         except TokenError as error:
             raise RefusedError("4.01", str(error)) from None
         topic = "/" + "/".join(path[1:])
@@ -153,6 +153,10 @@ class AlibabaCoap:
             self._report(label, "report", f"{topic} ({len(plain)} bytes)")
         options = [(MESSAGE_ID, str(message_id).encode())]
         return Reply("2.05", options=options, separate=token.separate)
+
+
+def _way(tls: bool) -> str:
+    return "coaps" if tls else "coap"
 
 
 def _code(refused: RefusedError | MistakeError) -> str:

@@ -43,6 +43,8 @@ MESSAGES = {
 _MISTAKES = {"form": 10001, "login": 20000, "topic": 30001}
 _TOKENS = {"missing": 20002, "expired": 20001, "unknown": 20003}
 _TIMESTAMP_MS = 15 * 60 * 1000
+# The document gives both media types bare. A charset says nothing new of JSON (RFC 8259, 8.1) and
+# is what clients add by themselves; of octets it makes no sense.
 _JSON = re.compile(r'application/json( *; *charset="?utf-8"?)?', re.IGNORECASE)
 _OCTETS = re.compile(r"application/octet-stream", re.IGNORECASE)
 _HOST = re.compile(
@@ -133,7 +135,7 @@ class AlibabaHttp:
         self._check_rate(label)
         if not self._platform_up():
             raise _RefusedError(20004, "the platform is down (fault kill_broker?)")
-        token = self._tokens.give(device.product, device.name, device.secret, tls=True)
+        token = self._tokens.give(device.product, device.name, device.secret, way="https")
         life = f"token for {self._tokens.life_s:g} s"
         self._report(device.label, "connected", f"HTTPS, {method(fields)}, {life}")
         return _reply(0, info={self._info: {"token": token.text}})
@@ -151,7 +153,7 @@ class AlibabaHttp:
         except ValueError as error:
             raise _RefusedError(10001, f"the path is not percent-encoded UTF-8: {error}") from None
         try:
-            token = self._tokens.find(request.headers.get("password"), True)
+            token = self._tokens.find(request.headers.get("password"), "https")
         except TokenError as error:
             raise _RefusedError(_TOKENS[error.kind], str(error)) from None
         label = f"{token.product}/{token.name}"
@@ -208,13 +210,13 @@ def _check_host(name: str) -> None:
 
 
 def _check_form(request: Request, wanted: re.Pattern[str]) -> None:
-    if request.method != "POST":
+    if request.method != "POST":  # the document gives no code: HTTP's own, and "param error"
         raise _RefusedError(10001, f"method {request.method}; the only one is POST", 405)
     given = request.headers.get("content-type")
     if given is None or not wanted.fullmatch(given):
         name = "application/json" if wanted is _JSON else "application/octet-stream"
         raise _RefusedError(10001, f"Content-Type is {given!r}; it is {name}")
-    if len(request.body) > BODY_LIMIT:
+    if len(request.body) > BODY_LIMIT:  # the document gives the limit, but no code
         raise _RefusedError(10001, f"more than {BODY_LIMIT} bytes of data")
 
 
@@ -224,5 +226,5 @@ def _check_timestamp(timestamp: str | None) -> None:
     if not (timestamp.isascii() and timestamp.isdecimal()):
         raise _RefusedError(10001, f"timestamp is {timestamp!r}, no number of milliseconds")
     away_ms = abs(time.time_ns() // 1_000_000 - int(timestamp))
-    if away_ms > _TIMESTAMP_MS:
+    if away_ms > _TIMESTAMP_MS:  # the document gives no code: a login that is not good
         raise _RefusedError(20000, f"timestamp is {away_ms / 60_000:.0f} minutes off; at most 15")

@@ -38,14 +38,15 @@ def session_key(secret: str, random: str) -> bytes:
 class Token:
     """One login of a device.
 
-    tls: it came in over DTLS or HTTPS, where nothing is encrypted again. separate: ackMode 1.
+    way: it came in by "coap", where reports are encrypted, "coaps" or "https", where TLS does
+    that; it is good there alone. separate: ackMode 1.
     random, seq_offset: as /auth answered them; used: the seqs that have come since.
     """
 
     text: str
     product: str
     name: str
-    tls: bool
+    way: str
     separate: bool
     expires_s: float
     random: str = ""
@@ -90,35 +91,39 @@ class Tokens:
         self._tokens: dict[str, Token] = {}
 
     def give(
-        self, product: str, name: str, secret: str, *, tls: bool, separate: bool = False
+        self, product: str, name: str, secret: str, *, way: str, separate: bool = False
     ) -> Token:
         """A new token for a device that proved who it is."""
         expires_s = time.monotonic() + self.life_s
-        if tls:
-            token = Token(secrets.token_hex(16), product, name, tls, separate, expires_s)
+        if way != "coap":
+            token = Token(secrets.token_hex(16), product, name, way, separate, expires_s)
         else:
             random = secrets.token_hex(8)
             # The document's sample: 30 letters and digits, a dot, the first four digits of random.
             letters = (secrets.choice(string.ascii_letters + string.digits) for _ in range(30))
             text = "".join(letters) + "." + random[:4]
-            token = Token(text, product, name, tls, separate, expires_s, random)
+            token = Token(text, product, name, way, separate, expires_s, random)
             token.seq_offset = 1 + secrets.randbelow(1000)
             token.key = session_key(secret, random)
-        own = [t for t in self._tokens.values() if (t.product, t.name) == (product, name)]
+        whose = (way, product, name)
+        own = [t for t in self._tokens.values() if (t.way, t.product, t.name) == whose]
         for old in own[: max(0, len(own) + 1 - _PER_DEVICE)]:
             del self._tokens[old.text]
         self._tokens[token.text] = token
         return token
 
-    def find(self, text: str | None, tls: bool) -> Token:
-        """The token of that text, None where it was left out. raises: TokenError."""
+    def find(self, text: str | None, way: str) -> Token:
+        """The token of that text, None where it was left out, that came this way.
+
+        raises: TokenError.
+        """
         if not text:
             raise TokenError("the token is missing", "missing")
         token = self._tokens.get(text)
         if token is None:
             raise TokenError("the token is unknown", "unknown")
-        if token.tls != tls:
-            raise TokenError("the token is of the other port: DTLS or not", "unknown")
+        if token.way != way:
+            raise TokenError(f"the token is of another way in: {token.way}", "unknown")
         if time.monotonic() >= token.expires_s:
             raise TokenError("the token has expired", "expired")
         return token

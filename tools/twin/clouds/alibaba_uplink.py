@@ -10,7 +10,7 @@ from typing import Any
 
 from tools import signing
 from tools.twin import topics
-from tools.twin.clouds.alibaba import Alibaba
+from tools.twin.clouds.alibaba import LONGEST_TOPIC, Alibaba
 from tools.twin.clouds.base import Verdict, decode
 from tools.twin.store import Device
 
@@ -66,6 +66,12 @@ class Uplink:
 
     def check_topic(self, topic: str, names: Mapping[str, str]) -> None:
         """Whether a device of these names may publish there. raises: MistakeError "topic"."""
+        if len(topic) > LONGEST_TOPIC:
+            raise MistakeError(
+                "topic", f"topic of {len(topic)} characters; at most {LONGEST_TOPIC}"
+            )
+        if "+" in topic or "#" in topic:  # MQTT 3.1.1, section 3.3.2.1
+            raise MistakeError("topic", f"{topic!r} holds a wildcard")
         if not topics.allowed(topic, self._cloud.publish_rules["device"], names):
             raise MistakeError("topic", f"may not publish to {topic!r}")
         if topics.allowed(topic, _SUBSCRIBE_ONLY, names):

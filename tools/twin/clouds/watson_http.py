@@ -4,6 +4,7 @@ Sources: the platform's docs (`devices/api.md`); for the server's own conduct it
 eclipse/amlen `iotrest.c`: facts only, no code. No socket, no aiohttp: a request in, a reply out.
 """
 
+import asyncio
 import hmac
 import math
 from collections.abc import Callable
@@ -131,7 +132,11 @@ class WatsonHttp:
         pattern = (target.type_id, target.device_id, target.name)
         if wait_s:
             self._report(client.device.label, "waits", f"for a command, {wait_s} s at most")
-        command = await self._hub.polls.fetch(client.session, pattern, wait_s)
+        try:
+            command = await self._hub.polls.fetch(client.session, pattern, wait_s)
+        except asyncio.CancelledError:
+            self._report(client.device.label, "left", "while it waited for a command")
+            raise
         if command is None:
             return Reply(204)
         topic = f"cmd/{command.name}/fmt/{command.form}"
