@@ -76,8 +76,8 @@ class TcpRelay(Background):
         try:
             self._connections.append(_Connection(device, self._server))
         except OSError as error:
-            device.close()
             self._refusal = "the relay got no connection to {}:{}: {}".format(*self._server, error)
+            device.close()
 
     def stop(self) -> None:
         """See Background."""
