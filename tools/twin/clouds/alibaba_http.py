@@ -165,6 +165,8 @@ class AlibabaHttp:
             return self._refuse(label, _RefusedError(20003, str(mistake)))
         verdict, dup = Verdict(), False
         try:
+            if "+" in topic or "#" in topic:  # as by MQTT (3.1.1, section 3.3.2.1)
+                raise MistakeError("topic", f"{topic!r} holds a wildcard")
             self._uplink.check_topic(topic, names)
             if not self._platform_up():
                 raise MistakeError("topic", "the platform is down (fault kill_broker?)")

@@ -70,8 +70,6 @@ class Uplink:
             raise MistakeError(
                 "topic", f"topic of {len(topic)} characters; at most {LONGEST_TOPIC}"
             )
-        if "+" in topic or "#" in topic:  # MQTT 3.1.1, section 3.3.2.1
-            raise MistakeError("topic", f"{topic!r} holds a wildcard")
         if not topics.allowed(topic, self._cloud.publish_rules["device"], names):
             raise MistakeError("topic", f"may not publish to {topic!r}")
         if topics.allowed(topic, _SUBSCRIBE_ONLY, names):
