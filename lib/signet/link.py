@@ -138,9 +138,11 @@ class Link:
         Args:
             timeout_ms: int, how long at most, less than 2**29.
         Returns:
-            bool, False when the time was too short; at once where the next try is too far off.
+            bool, False when the time was too short; at once where the next try is too far off, so
+                call `poll` before you flush again.
         """
         deadline = clock.Deadline(timeout_ms)
+        clock.waited()
         while len(self.outbox) and not deadline.expired():
             wait = self._next_submit if self.connected else self._next_try
             if wait.remaining_ms() > deadline.remaining_ms():
