@@ -151,16 +151,16 @@ def test_a_gateway_fetches_for_every_device_it_has_spoken_for(twin: Twin) -> Non
 
 
 def test_a_device_with_an_mqtt_session_gets_its_commands_there(twin: Twin) -> None:
-    device = WatsonDevice(twin, "h-both")
+    device = WatsonDevice(twin, "h-mqtt-too")
     changes = {
-        "client_id": "d:signet:esp32:h-both",
+        "client_id": "d:signet:esp32:h-mqtt-too",
         "password": device.device.secret.encode(),
     }
     with device.http() as http:
         device.event(http)
         with paho(twin, "watson", connect=connect_of(twin, "watson", **changes)) as board:
             board.subscribe("iot-2/cmd/+/fmt/+")
-            assert "queued" not in twin.command("watson", "set", {}, "h-both")
+            assert "queued" not in twin.command("watson", "set", {}, "h-mqtt-too")
             assert board.next().topic == "iot-2/cmd/set/fmt/json"
         assert device.poll(http).status == 204
 
