@@ -58,22 +58,29 @@ class AlibabaHttpSession(http.HttpSession):
         if values.get("token") is None or late:
             self._renew(deadline)
 
-    def _renew(self, deadline=None):
-        """Gets a token.  The code that signs is loaded for it, and forgotten: before a handshake,
-        which needs the heap too.
-        """
-        if self._state.values.get("token"):
-            # Now: if memory runs out below, the next `open` logs in before it connects.
-            self._save({"token": None})
-        now_ms = clock.unix_ms() if clock.is_set() else None
+    def _login(self, unix_ms):
+        """Builds the body of `/auth`.  The code that signs is loaded for it, and forgotten."""
         with modules.Tidy():
             from signet.cloud.alibaba import auth
 
-            body = auth.request(self._config, now_ms)
+            body = auth.request(self._config, unix_ms)
             auth = None
             modules.forget(
                 "signet.cloud.alibaba.auth", "signet.sign.signer", "signet.sign.content"
             )
+        return body
+
+    def _renew(self, deadline=None):
+        """Gets a token; before a handshake where there is none yet, which needs the heap too."""
+        if self._state.values.get("token"):
+            # Now: if memory runs out below, the next `open` logs in before it connects.
+            self._save({"token": None})
+        now_ms = clock.unix_ms() if clock.is_set() else None
+        try:
+            body = self._login(now_ms)
+        except MemoryError:  # without the connection there is more
+            self._client.close()
+            body = self._login(now_ms)
         if deadline:
             self._client.open(deadline)
         reply = self._client.ask("/auth", _JSON, body, http.WANTED)
