@@ -1,8 +1,9 @@
 """Do TCP and TLS streams keep net/stream.py's and net/secure.py's promises?"""
 
 import check
-from signet import clock
+from signet import clock, modules
 from signet.errors import ConfigError, Lost, TimedOut, Untrusted
+from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.umqtt_stream import Stream
 
@@ -196,3 +197,20 @@ def test_a_handshake_with_something_else_is_lost():
 def test_a_handshake_that_never_ends_ends_with_its_deadline():
     error = check.raises(Lost, _secure, "silent", None, None, 300)
     assert "in time" in str(error), error
+
+
+def test_memory_that_is_missing_for_a_handshake_closes_the_connection_and_keeps_its_place():
+    class Trust:
+        def wrap_socket(self, feed, server_hostname):
+            raise MemoryError()
+
+    class Channel:
+        wait = None
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    channel = Channel()
+    check.raises(MemoryError, TlsChannel, channel, "signet.test", Trust(), clock.Deadline(100))
+    assert channel.closed and modules.place
