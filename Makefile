@@ -17,9 +17,10 @@ setup: toolchain ## Install everything into .venv and .cache (the first run down
 demo: toolchain ## Three clouds and a board on this machine: watch reports arrive
 	@$(BIN)/signet demo
 
-# Files go to two workers, each file whole: most of a test's time is waiting for a board or a cloud.
+# Files go to three workers, each file whole: most of a test's time is waiting for a board or a cloud,
+# so that three keep two cores busy.
 test: setup lint ## Lint, then every test on every interpreter
-	@$(PYTEST) -n 2 --dist loadfile
+	@$(PYTEST) -n 3 --dist loadfile
 
 lint: .venv/.installed ## Check format, lint and types
 	@$(BIN)/ruff format --check
