@@ -414,7 +414,7 @@ def test_upload_sends_a_body_in_blocks():
     body = bytes(range(40))
     changed = coap_blocks.upload(client, coap.PUT, _TIME, body, Deadline(2000), size=16)
     check.equal(changed.code, 0x44)
-    parts = [request.split(b"\xff", 1)[1] for request in channel.sent]
+    parts = [request[8:].split(b"\xff", 1)[1] for request in channel.sent]
     check.equal(parts, [body[:16], body[16:32], body[32:]])
 
 
