@@ -289,6 +289,21 @@ def test_a_full_flash_is_a_clear_error_and_changes_nothing():
         check.equal(State(_PATH).values, {"secret": "hush", "seq": 2, "late": True})
 
 
+def test_what_a_full_flash_does_not_take_is_kept_in_memory_and_told():
+    flash = Flash()
+    kept = State(_PATH)
+    kept.save({"token": "old", "n": 1})
+    flash.full_in = 0
+    lines = []
+    kept.keep({"token": None, "late": True}, lines.append)
+    check.equal(kept.values, {"n": 1, "late": True})
+    check.equal(State(_PATH).values, {"token": "old", "n": 1})
+    assert len(lines) == 1 and "not saved" in lines[0]
+    flash.full_in = None
+    kept.keep({"token": "new"}, lines.append)
+    check.equal((State(_PATH).values["token"], len(lines)), ("new", 1))
+
+
 def test_no_number_is_given_while_it_cannot_be_reserved():
     flash = Flash()
     kept = State(_PATH)

@@ -84,6 +84,14 @@ class State:
         for name in changes:
             self._left.pop(name, None)
 
+    def keep(self, changes, log):
+        """As `save`; when the flash lets it down, in memory at least, and `log` is told (str)."""
+        try:
+            self.save(changes)
+        except SignetError as error:
+            log(str(error))
+            _apply(changes, self.values)
+
     def reserve(self, name, count):
         """Returns a number that was never returned before, also across resets.
 

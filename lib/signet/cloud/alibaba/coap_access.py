@@ -137,13 +137,7 @@ class Access:
             state.damaged = False
 
     def _save(self, changes):
-        """Keeps changes on flash, or in memory at least."""
-        try:
-            self._state.save(changes)
-        except SignetError as error:
-            self._log(str(error))
-            for name, value in changes.items():
-                self._state.values[name] = value
+        self._state.keep(changes, self._log)
 
     def connect(self, deadline):
         """Opens a channel to the server; deadline and errors as in `open`."""

@@ -14,7 +14,7 @@ from micropython import const
 from signet import clock, modules
 from signet.cloud import http, thing
 from signet.cloud.alibaba import post
-from signet.errors import ConfigError, ProtocolError, Refused, Rejected, SignetError, Throttled
+from signet.errors import ConfigError, ProtocolError, Refused, Rejected, Throttled
 from signet.state import State
 from signet.wire.http import quote
 
@@ -44,12 +44,7 @@ class AlibabaHttpSession(http.HttpSession):
             self._save({"crc": config["crc"], "token": None, "issued": None})
 
     def _save(self, changes):
-        """Keeps changes on flash, or in memory at least."""
-        try:
-            self._state.save(changes)
-        except SignetError as error:
-            self._log(str(error))
-            self._state.values.update(changes)
+        self._state.keep(changes, self._log)
 
     def _begin(self, deadline):
         values = self._state.values
