@@ -23,7 +23,7 @@ NIGHTS = SLEEP.replace("board.deep_sleep(50)", 'print("sleeps")\nboard.deep_slee
 # As COUNT; where it was is told by a file, written once the cloud has the report. It starts with
 # the flash as it is.
 POWER = """
-import board, signet
+import os, board, signet
 from signet import clock
 
 clock.while_waiting = board.feed
@@ -42,7 +42,7 @@ while True:
         file.write(str(n))
     os.rename("n.new", "n")
     link.poll(20)
-""".replace("import board", "import os, board")
+"""
 
 
 def _number(message):
