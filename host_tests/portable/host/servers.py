@@ -94,8 +94,13 @@ class Servers:
         if (kind, *rest) == ("coap", "plugtest"):
             return self._plugtest()
         if rest == ("refused",):
-            closed = socket.socket()  # bound, so that nobody else takes it, but not listening
+            # Bound, so that nobody else takes the port. TCP refuses as long as it does not listen,
+            # UDP for whom it is not connected to.
+            udp = kind == "udp"
+            closed = socket.socket(type=socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
             closed.bind((_HOST, 0))
+            if udp:
+                closed.connect((_HOST, 9))
             self._running.append(closed)
             return {"host": _HOST, "port": closed.getsockname()[1]}
         if kind == "udp":
