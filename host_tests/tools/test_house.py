@@ -26,6 +26,8 @@ _FLOORS = {
     "client": 3,
     "cloud": 4,
     "config": 5,
+    "expiry": 5,
+    "renewal": 5,
     "link": 6,
     "": 7,  # signet itself
 }

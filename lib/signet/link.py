@@ -57,6 +57,7 @@ class Link:
         self._session = session
         self._board = board
         self._log = log
+        self._config = config
         self._retry_ms = config["retry_s"] * 1000
         self.report_interval_ms = config["report_interval_s"] * 1000
         self.deep_sleep = config["deep_sleep"]
@@ -77,8 +78,10 @@ class Link:
         self._stuck = None  # the key that did not go, by cloud or memory,
         self._times = 0  # and how many times running
         self._next_try = self._next_submit = self._next_sync = clock.Deadline(0)
+        self._next_look = self._next_try if config.get("expires") else None
+        self._renewal = None
 
-    def report(self, values, topic=None, event=None):
+    def report(self, values, topic=None, event=None, device=None):
         """Takes a report; `poll` hands it over. Never waits.
 
         Args:
@@ -87,6 +90,8 @@ class Link:
                 stay open until the report is stored: it may be larger than the heap.
             topic: str, to publish `values` as they are.
             event: str, the name of an event in the cloud, instead of a plain report.
+            device: (type id, device id) of a device behind this gateway whose report it is; of
+                any device at an application (Watson by mqtt).
         Returns:
             int, the report's key in the log; None when the outbox is full and keeps the old ones.
         """
@@ -99,9 +104,8 @@ class Link:
                 " without deep sleep"
             )
         dropped = self.outbox.dropped
-        key = self.outbox.put(
-            Report(values, clock.unix_ms() if clock.is_set() else None, topic, event)
-        )
+        time_ms = clock.unix_ms() if clock.is_set() else None
+        key = self.outbox.put(Report(values, time_ms, topic, event, device))
         if self.outbox.dropped != dropped:
             self._log(
                 "outbox full: dropped the {} report".format("newest" if key is None else "oldest")
@@ -124,7 +128,9 @@ class Link:
 
     def _turn(self, deadline):
         clock.waited()
-        if self.connected:
+        if self._renewal is not None:
+            self._renewal.run(self)
+        elif self.connected:
             self._keep_clock()
             self._work(deadline.remaining_ms())
         elif self._next_try.expired():
@@ -167,6 +173,21 @@ class Link:
             except OSError as error:
                 self._log("reports not kept: {}; is the flash full?".format(error))
 
+    def renew(self, cert, key=None):
+        """Takes a new certificate; `poll` logs in with it, and keeps it on flash if that works.
+
+        Otherwise the old one stays. No report is lost either way.
+
+        Args:
+            cert: bytes, PEM with its chain (or DER when `key` is None).
+            key: bytes, its private key, PEM; None when the old key stays.
+        Raises:
+            ConfigError: this board has no certificate; or one of them cannot be read.
+        """
+        from signet.renewal import Renewal
+
+        self._renewal = Renewal(self._config, cert, key)
+
     def _connect(self):
         try:
             if self._board is not None and not self._ask(self._board.network_up, _NETWORK_MS):
@@ -200,6 +221,10 @@ class Link:
             self._next_sync = clock.Deadline(_SYNC_MS if done else wait_ms)
             if not done and not clock.is_set():
                 self._log("the clock is not set; reports go without their time")
+        if self._next_look is not None and self._next_look.expired() and clock.is_set():
+            from signet import expiry
+
+            self._next_look = clock.Deadline(expiry.look(self, self._config, self._log))
 
     def _work(self, timeout_ms):
         if self._failures and clock.ticks_diff(clock.ticks_ms(), self._opened_at) > _LASTED_MS:

@@ -27,7 +27,7 @@ def keep(outbox, path):
             values = report.values
             if report.topic is not None:
                 values = hexlify(values).decode()
-            fields = [values, report.time_ms, report.topic, report.event, report.id]
+            fields = [values, report.time_ms, report.topic, report.event, report.device, report.id]
             line = json.dumps(fields).encode()
             file.write(b"%08x" % crc32(line) + line + b"\n")
 
@@ -39,10 +39,10 @@ def restore(outbox, path):
             for line in file:
                 if b"%08x" % crc32(line[8:-1]) != line[:8]:
                     return
-                values, time_ms, topic, event, name = json.loads(line[8:-1])
+                values, time_ms, topic, event, device, name = json.loads(line[8:-1])
                 if topic is not None:
                     values = unhexlify(values)
-                report = Report(values, time_ms, topic, event)
+                report = Report(values, time_ms, topic, event, device)
                 report.id = name
                 outbox.put(report)
     except (OSError, ValueError, MemoryError):
