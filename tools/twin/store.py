@@ -61,6 +61,11 @@ class Store:
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.executescript(_SCHEMA)
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open file, for tables that others keep in it."""
+        return self._database
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
