@@ -113,6 +113,33 @@ def test_the_project_holds_what_a_board_needs(tmp_path: Path) -> None:
     assert project_files({"ca": "x.pem"}, ca)["/x.pem"] == b"CERTIFICATE"
 
 
+def test_certificate_and_key_come_from_beside_device_json(tmp_path: Path) -> None:
+    for name in ("ca.pem", "device.pem", "device.key"):
+        (tmp_path / name).write_text(name)
+    config: dict[str, object] = {"cloud": "watson", "cert": "device.pem", "key": "device.key"}
+    files = project_files(config, beside=tmp_path)
+    assert [files[f"/{name}"] for name in ("ca.pem", "device.pem", "device.key")] == [
+        b"ca.pem",
+        b"device.pem",
+        b"device.key",
+    ]
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot read .*device\.pem"):
+        project_files({"cert": "device.pem"}, beside=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../device.pem", "/etc/device.pem", 7])
+def test_a_certificate_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
+    with pytest.raises(UserError, match="name a file beside"):
+        project_files({"cert": name}, beside=tmp_path)
+
+
+def test_a_ca_that_is_not_beside_device_json_may_be_on_the_board(tmp_path: Path) -> None:
+    assert "/ca.pem" not in project_files({"cloud": "enos"}, beside=tmp_path)
+
+
 def test_the_project_runs_on_the_board(board: VirtualBoard) -> None:
     # A configuration that names an unknown cloud: the program starts, and says so.
     deploy_project(board.device, {"cloud": "cumulus", "device_secret": _SECRET})

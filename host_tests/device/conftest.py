@@ -73,9 +73,16 @@ class Device:
         self.secret = ""
 
     def run(
-        self, config: dict[str, Any], main: str | None = None, ca: Path | None = None
+        self,
+        config: dict[str, Any],
+        main: str | None = None,
+        ca: Path | None = None,
+        more: dict[str, bytes] | None = None,
     ) -> "Device":
-        """Deploys signet with this device.json, and `main` in place of main.py; starts it."""
+        """Deploys signet with this device.json, and `main` in place of main.py; starts it.
+
+        more: further files, path on the board -> content: certificate and key.
+        """
         self.stop()
         self.mark()
         files = project_files(config, ca or Path(self._twin.ready["ca_file"]))
@@ -83,6 +90,7 @@ class Device:
             files["/main.py"] = main.encode()
         self.secret = config.get("device_secret") or config.get("token") or ""
         own = {path: files.pop(path) for path in ("/main.py", "/ca.pem", "/device.json")}
+        own |= more or {}
         if self._deployed != files:  # once, unless somebody works on lib/ meanwhile
             deploy(self._board.device, files | own)
             self._deployed.clear()

@@ -53,9 +53,19 @@ def create(
 @app.command("deploy")
 def _deploy(
     *,
-    config: Annotated[Path, typer.Option(help="device.json: who the board is, to which cloud.")],
+    config: Annotated[
+        Path,
+        typer.Option(
+            help="device.json: who the board is, to which cloud. Certificates and a key that it"
+            " names are taken from beside it."
+        ),
+    ],
     ca: Annotated[
-        Path | None, typer.Option(help="Certificate authority of the cloud's server (PEM).")
+        Path | None,
+        typer.Option(
+            help="Certificate authority of the cloud's server (PEM). Default: ca.pem beside"
+            " device.json, where there is one."
+        ),
     ] = None,
     wifi: Annotated[
         Path | None, typer.Option(help='wifi.json: {"ssid": ..., "password": ...}.')
@@ -70,9 +80,11 @@ def _deploy(
     if device:
         check_device(device)
     kind = board or ("esp32" if device else "virtual")
-    files = project_files(_read_json(config), ca, kind)
+    files = project_files(_read_json(config), ca, kind, config.parent)
     if wifi:
         files["/wifi.json"] = json.dumps(_read_json(wifi)).encode()
+    if not device and folder == DEFAULT_FOLDER and not VirtualBoard(folder).image.exists():
+        VirtualBoard(folder).create()
     with _serial_line(device, folder) as line:
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=errors, transient=True) as progress:

@@ -24,6 +24,7 @@ from tools.ui import UserError
 
 BOARDS = ROOT / "firmware" / "boards"
 CONFIG = "device.json"
+_CA = "ca.pem"
 
 _MANAGED = ("/lib/signet", "/lib/umqtt")
 """Folders of the board that hold what we deploy and nothing else."""
@@ -105,13 +106,17 @@ def _quiet(_done: int, _total: int, _path: str) -> None:
 
 
 def project_files(
-    config: dict[str, object], ca: Path | None = None, board: str = "virtual"
+    config: dict[str, object],
+    ca: Path | None = None,
+    board: str = "virtual",
+    beside: Path | None = None,
 ) -> dict[str, bytes]:
     """Returns what a board needs: path on the board -> content.
 
     config: the values of device.json.
     ca: file of the certificate authority that the cloud's server must show, or None.
     board: a folder of firmware/boards/.
+    beside: the folder of device.json, where certificate and key lie that it names, and the CA.
     raises: UserError when a file is missing or does not compile.
     """
     board_file = BOARDS / board / "board.py"
@@ -126,9 +131,30 @@ def project_files(
     files["/board.py"] = board_file.read_bytes()
     for name in ("boot.py", "main.py"):
         files[f"/{name}"] = _content(ROOT / name)
+    files |= _named_files(config, beside)
     if ca is not None:
-        files[f"/{config.get('ca', 'ca.pem')}"] = _content(ca)
+        files[f"/{config.get('ca', _CA)}"] = _content(ca)
     files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
+    return files
+
+
+def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, bytes]:
+    """The certificates and the key that device.json names, by path on the board.
+
+    A CA may come from elsewhere; a client certificate lies beside device.json, or it is a slip.
+    """
+    if beside is None:
+        return {}
+    files = {}
+    for key, default in (("ca", _CA), ("cert", None), ("key", None)):
+        name = config.get(key, default)
+        if name is None:
+            continue
+        if not isinstance(name, str) or "/" in name:
+            raise UserError(f"device.json: {key} is {name!r}; name a file beside device.json")
+        path = beside / name
+        if key != "ca" or path.exists():
+            files[f"/{name}"] = _content(path)
     return files
 
 
