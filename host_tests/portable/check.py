@@ -46,6 +46,18 @@ says everything twice). Steps, run for each address that sends something: ("data
 ("libcoap", "udp") and ("libcoap", "dtls", certificate) are libcoap's coap-server; ("nginx",) and
 ("nginx", certificate) are nginx over TCP and TLS, with what host/nginx.py lists. Where one cannot
 be had, its "port" is None and its "missing" says why.
+
+    SERVERS = {
+        "broker": ("mosquitto", "websockets"),      MQTT over WebSocket; a certificate may follow
+        "safe": ("mosquitto", "require_certificate", "good"),
+        "web": ("websockets", "mqtt"),              the library `websockets`: host/websocket.py
+        "secure_web": ("wss", "good", "echo"),      over TLS, with a certificate
+    }
+
+require_certificate lets in who has a certificate of the CA for clients: the endpoint's
+"client_cert" and "client_key" are paths of PEM files that will do, "clients" has such a pair of
+each kind good, wrong_ca, expired, not_yet_valid. No user is needed there, but a wrong password is
+refused.
 Certificates: good, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
 
     check.server("good")              {"host", "port"} and for tls, dtls {"name", "ca"} (path of a

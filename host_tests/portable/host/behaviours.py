@@ -188,7 +188,7 @@ async def _wait(reader, writer, ms):
     await asyncio.sleep(ms / 1000)
 
 
-_STEPS = {
+STEPS = {
     "packet": _packet,
     "request": _request,
     "expect": _expect,
@@ -204,9 +204,9 @@ _STEPS = {
 }
 
 
-def script(steps):
+def script(steps, known=STEPS):
     """Makes a behaviour of a list of steps; unknown steps are a KeyError at once."""
-    coroutines = [(_STEPS[step[0]], step[1:]) for step in steps]
+    coroutines = [(known[step[0]], step[1:]) for step in steps]
 
     async def behaviour(reader, writer):
         for step, arguments in coroutines:

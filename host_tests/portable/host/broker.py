@@ -1,4 +1,8 @@
-"""How does a plain mosquitto run beside a test?  One process, one port, one password file."""
+"""How does a plain mosquitto run beside a test?  One process, one port, one password file.
+
+Over TCP; with options also over WebSocket, and TLS with a certificate demanded of the client. Then
+a login needs no user and password, but one that gives them gives the right ones.
+"""
 
 import socket
 import subprocess
@@ -13,16 +17,30 @@ PASSWORD = "pass"
 
 _CONFIG = """\
 listener {port} 127.0.0.1
-allow_anonymous false
+allow_anonymous {anonymous}
 password_file {folder}/passwords
 user root
 """
 
 
 class Broker:
-    """A mosquitto that accepts user `USER` with `PASSWORD`; ready when this returns."""
+    """A mosquitto that accepts user `USER` with `PASSWORD`; ready when this returns.
 
-    def __init__(self, folder: Path):
+    folder: where it keeps its files.
+    websockets: MQTT over WebSocket, on any path.
+    certificate: path of a PEM file with certificate and key, for TLS; or None.
+    client_ca: path of a PEM file with the CA of who is let in, for TLS; or None.
+    """
+
+    def __init__(self, folder: Path, websockets=False, certificate=None, client_ca=None):
+        self._options = ""
+        self._anonymous = "true" if client_ca else "false"
+        if websockets:
+            self._options += "protocol websockets\n"
+        if certificate:
+            self._options += f"certfile {certificate}\nkeyfile {certificate}\n"
+        if client_ca:
+            self._options += f"require_certificate true\ncafile {client_ca}\n"
         passwords = folder / "passwords"
         if not passwords.exists():
             command = [
@@ -45,7 +63,8 @@ class Broker:
     def _start(self, folder):
         self.port = free_port()
         config = folder / f"mosquitto-{self.port}.conf"
-        config.write_text(_CONFIG.format(port=self.port, folder=folder))
+        text = _CONFIG.format(port=self.port, folder=folder, anonymous=self._anonymous)
+        config.write_text(text + self._options)
         self._log = (folder / f"mosquitto-{self.port}.log").open("w+")
         self._process = subprocess.Popen(
             [*TIED, toolchain.mosquitto(), "-c", config],

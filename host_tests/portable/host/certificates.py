@@ -6,9 +6,12 @@ wrong_ca        for good.test, signed by another CA
 self_signed     for good.test, signed by itself
 expired         for good.test, valid until last year
 not_yet_valid   for good.test, valid from next year
+
+A client's are good, wrong_ca, expired and not_yet_valid, and signed by a CA of their own.
 """
 
 import datetime
+import functools
 from pathlib import Path
 
 from cryptography import x509
@@ -38,6 +41,33 @@ class Certificates:
             path.write_bytes(self._make(kind))
         return path
 
+    @functools.cached_property
+    def client_ca(self) -> Path:
+        """The path of a PEM file: the CA that signs what `client` returns."""
+        path = self._folder / "client_ca.pem"
+        path.write_bytes(_pem(self._client_authority[0]))
+        return path
+
+    @functools.cached_property
+    def _client_authority(self):
+        return self._authority("signet test client CA")
+
+    def client(self, kind: str) -> tuple[Path, Path]:
+        """Returns the paths of two PEM files: a client's certificate `kind`, and its key."""
+        paths = self._folder / f"client_{kind}.pem", self._folder / f"client_{kind}.key"
+        if not paths[1].exists():
+            year = _YEAR
+            ours = self._client_authority
+            authority, begin, end = {
+                "good": (ours, -year, year),
+                "wrong_ca": (self._authority("another CA"), -year, year),
+                "expired": (ours, -2 * year, -year),
+                "not_yet_valid": (ours, year, 2 * year),
+            }[kind]
+            for path, pem in zip(paths, self._signed("client.test", authority, begin, end)):
+                path.write_bytes(pem)
+        return paths
+
     def _make(self, kind: str) -> bytes:
         year = _YEAR
         kinds = {
@@ -51,6 +81,10 @@ class Certificates:
         name, authority, begin, end = kinds[kind]
         if authority is None:
             authority = self._authority("another CA")
+        return b"".join(self._signed(name, authority, begin, end))
+
+    def _signed(self, name, authority, begin, end) -> tuple[bytes, bytes]:
+        """A certificate and its key, both PEM; authority: certificate and key, or "self"."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         issuer, signer = (
@@ -67,7 +101,7 @@ class Certificates:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        return _pem(certificate) + private
+        return _pem(certificate), private
 
     def _authority(self, name):
         key = ec.generate_private_key(ec.SECP256R1())

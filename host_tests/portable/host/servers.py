@@ -88,9 +88,7 @@ class Servers:
 
     def _start(self, name, kind, *rest):
         if kind == "mosquitto":
-            broker = Broker(self._house.folder)
-            self._running.append(broker)
-            return {"host": _HOST, "port": broker.port, "user": USER, "password": PASSWORD}
+            return self._mosquitto(*rest)
         if (kind, *rest) == ("coap", "plugtest"):
             return self._plugtest()
         if rest == ("refused",):
@@ -118,15 +116,34 @@ class Servers:
         if kind == "nginx":
             return self._nginx(*rest)
         endpoint, context = {}, None
-        if kind == "tls":
+        if kind in ("tls", "wss"):
             endpoint, context = self._tls(rest[0])
             rest = rest[1:]
             if any(("half_close",) in steps for steps in rest if not isinstance(steps, str)):
                 raise UserError(f"SERVERS: {name}: asyncio cannot half_close a TLS connection")
-        elif kind != "tcp":
+        elif kind not in ("tcp", "websockets"):
             raise UserError(f"SERVERS: {name}: no such kind: {kind}")
-        host, port = self._listen(self._handler(name, rest), context)
+        handler = self._websockets if kind in ("websockets", "wss") else self._handler
+        host, port = self._listen(handler(name, rest), context)
         return {"host": host, "port": port, **endpoint}
+
+    def _mosquitto(self, option=None, certificate=None):
+        certificates, trust, client_ca = self._house.certificates, {}, None
+        if option == "require_certificate":
+            client_ca = certificates.client_ca
+            kinds = ("good", "wrong_ca", "expired", "not_yet_valid")
+            clients = {kind: [str(path) for path in certificates.client(kind)] for kind in kinds}
+            cert, key = clients["good"]
+            trust = {"client_cert": cert, "client_key": key, "clients": clients}
+        elif option not in (None, "websockets"):
+            raise UserError(f"SERVERS: mosquitto: no such option: {option}")
+        if certificate:
+            trust.update(self._trust())
+            certificate = certificates.chain(certificate)
+        broker = Broker(self._house.folder, option == "websockets", certificate, client_ca)
+        self._running.append(broker)
+        end = {"host": _HOST, "port": broker.port, "user": USER, "password": PASSWORD}
+        return {**end, **trust}
 
     def _plugtest(self):
         from host_tests.portable.host.plugtest import Plugtest  # aiocoap takes a while to import
@@ -191,6 +208,19 @@ class Servers:
             recorders.append(recorder)
             behaviour = scripts[min(len(recorders), len(scripts)) - 1]
             await behaviours.serve(behaviour, recorder, writer)
+
+        return handle
+
+    def _websockets(self, name, rest):
+        from host_tests.portable.host import websocket
+
+        scripts = _scripts(name, rest, websocket)
+        recorders = self._recorders[name]
+
+        async def handle(reader, writer):
+            recorder = websocket.Recorder(reader, writer, self._house.changed)
+            recorders.append(recorder)
+            await websocket.serve(scripts[min(len(recorders), len(scripts)) - 1], recorder)
 
         return handle
 
