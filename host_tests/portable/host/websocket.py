@@ -73,6 +73,8 @@ class Recorder(behaviours.Recorder):
         for data in self._protocol.data_to_send():
             if data:
                 self.writer.write(data)
+            else:  # both have said goodbye
+                self.writer.close()
 
     # As a reader
 
