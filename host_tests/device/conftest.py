@@ -182,11 +182,11 @@ def busy_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 
 @pytest.fixture(scope="session")
 def config(twin: Twin) -> Callable[..., dict[str, Any]]:
-    """Makes a device.json for the ready device of a cloud: `config("enos", "mqtt", port=1)`."""
+    """Makes a device.json for a cloud's ready device, or its `role`: `config("enos", port=1)`."""
 
     def make(cloud: str, way: str = "mqtt", **changes: Any) -> dict[str, Any]:
         values = {
-            **TwinProcess.device_config(twin, cloud, way),
+            **TwinProcess.device_config(twin, cloud, way, changes.get("role", "device")),
             "retry_s": 1,
             "report_interval_s": 1,
         }

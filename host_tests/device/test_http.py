@@ -212,5 +212,5 @@ def test_a_gateway_reports_for_itself_and_for_a_device_behind_it(device, twin, c
     device.run(config("watson", "https", role="gateway"), COUNT.replace("n = 0\n", raw))
     behind, own = seen.stored(2)[:2]
     assert (behind["topic"], behind["payload"]) == (topic, "x")
-    assert own["topic"] == "iot-2/type/esp32/id/board-1/evt/status/fmt/json"
+    assert own["topic"] == "iot-2/type/router/id/gateway-1/evt/status/fmt/json"
     assert seen.count("connections") == 1

@@ -51,19 +51,18 @@ def test_a_command_is_heard_over_deep_sleep(device, twin, config):
 
 
 def test_a_gateway_hears_its_own_commands_and_those_of_a_device_behind_it(device, twin, config):
-    twin.cli("device", "add", "watson", "signet/pump", "p-1")
     raw = "link.report(b'x', topic='iot-2/type/pump/id/p-1/evt/own/fmt/text')\nlink.on_c"
     device.run(
         config("watson", "https", role="gateway", command_poll_s=1), HEAR.replace("link.on_c", raw)
     )
     device.wait_for("^report 2 stored")
-    for name in ("board-1", "p-1"):
+    for name in ("gateway-1", "p-1"):
         twin.command("watson", "set", {"of": name}, device=name)
     # Not what another test has left in the queue.
     lines = device.wait_for("^iot-2/.*of.*}\\n(?s:.*)^iot-2/.*of.*}$").splitlines()
     heard = [line for line in lines if line.startswith("iot-2/") and "'of'" in line]
     assert heard == [
-        "iot-2/type/esp32/id/board-1/cmd/set/fmt/json {'of': 'board-1'}",
+        "iot-2/type/router/id/gateway-1/cmd/set/fmt/json {'of': 'gateway-1'}",
         "iot-2/type/pump/id/p-1/cmd/set/fmt/json {'of': 'p-1'}",
     ]
 

@@ -138,11 +138,13 @@ class Bare:
         return got
 
 
-def registered(twin: Twin, cloud: str, product: str, name: str, **more: Any) -> Device:
+def registered(
+    twin: Twin, cloud: str, product: str, name: str, kind: str = "device", **more: Any
+) -> Device:
     """A new device, known to the running twin at once."""
     store = open_store(twin.state)
     try:
-        return store.add(cloud, "device", product, name, **more)
+        return store.add(cloud, kind, product, name, **more)
     finally:
         store.close()
 
@@ -249,14 +251,17 @@ class WatsonDevice:
         return http.ask(f"{self.path}/commands/{name}/request", body, self.authorized)
 
 
+class WatsonGateway(WatsonDevice):
+    """A gateway of its own. form: that of its user name."""
+
+    def __init__(self, twin: Twin, name: str, form: str = "g/signet/esp32/{}") -> None:
+        super().__init__(twin, name, kind="gateway")
+        self.authorized = basic(form.format(name), self.device.secret)
+
+
 def path_of(type_id: str, device_id: str, role: str = "device") -> str:
     """The path of a device in the messaging API."""
     return f"/api/v0002/{role}/types/{type_id}/devices/{device_id}"
-
-
-def of_gateway(device: WatsonDevice, form: str = "g/signet/esp32/{}") -> dict[str, str]:
-    """The Authorization header of a device as a gateway."""
-    return basic(form.format(device.name), device.device.secret)
 
 
 def of_application(twin: Twin) -> dict[str, str]:

@@ -20,6 +20,7 @@ from host_tests.twin.wire import (
     Raw,
     application_connect,
     connect_of,
+    gateway_connect,
     paho,
     wait_until,
 )
@@ -310,9 +311,8 @@ def test_watson_closes_on_a_wrong_filter(twin: Twin) -> None:
 
 
 def test_watson_keeps_a_gateway_on_a_wrong_topic_and_tells_it(twin: Twin) -> None:
-    client_id = "g:signet:esp32:board-1"
-    with paho(twin, "watson", client_id=client_id) as client:
-        client.subscribe("iot-2/type/esp32/id/board-1/notify")
+    with paho(twin, "watson", connect=gateway_connect(twin)) as client:
+        client.subscribe("iot-2/type/router/id/gateway-1/notify")
         client.publish("iot-2/evt/status/fmt/json", b"{}")
         notice = json.loads(client.next().payload)
     assert notice["Topic"] == "iot-2/evt/status/fmt/json"

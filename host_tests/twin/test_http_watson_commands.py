@@ -15,8 +15,8 @@ from host_tests.twin.http_device import (
     JSON,
     Http,
     WatsonDevice,
+    WatsonGateway,
     of_application,
-    of_gateway,
     path_of,
 )
 from host_tests.twin.wire import application_connect, connect_of, paho
@@ -134,10 +134,10 @@ def test_an_applications_commands_are_queued_by_mqtt_and_by_http(twin: Twin) -> 
 
 
 def test_a_gateway_fetches_for_every_device_it_has_spoken_for(twin: Twin) -> None:
-    gateway = WatsonDevice(twin, "h-fetch")
+    gateway = WatsonGateway(twin, "h-fetch")
     with gateway.http() as http:
         event = path_of("sensor", "h-behind") + "/events/e"
-        assert http.ask(event, b"{}", {**JSON, **of_gateway(gateway)}).status == 200
+        assert http.ask(event, b"{}", {**JSON, **gateway.authorized}).status == 200
         with Http(twin, "watson") as posting:
             path = path_of("sensor", "h-behind", "application") + "/commands/blink"
             assert posting.ask(path, b"{}", {**JSON, **of_application(twin)}).status == 200

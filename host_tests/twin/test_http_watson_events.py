@@ -16,7 +16,7 @@ from host_tests.twin.http_device import (
     Answer,
     Http,
     WatsonDevice,
-    of_gateway,
+    WatsonGateway,
     path_of,
 )
 from host_tests.twin.wire import application_connect, paho
@@ -83,12 +83,11 @@ _STATUS_CASES = [
     ids=lambda c: c if isinstance(c, str) else c["req"] + c["body"],
 )
 def test_status_as_in_the_proxys_own_test(twin: Twin, role: str, case: dict[str, Any]) -> None:
-    device = WatsonDevice(twin, f"D-{role}")
+    device = (WatsonDevice if role == "device" else WatsonGateway)(twin, f"D-{role}")
     base = device.path
     assert VECTORS["http_status"]["base"] == path_of("T", "D")
     method, path = case["req"].replace("/D/", f"/{device.name}/").split(" ")
-    headers = device.authorized if role == "device" else of_gateway(device)
-    headers = {**headers, "Content-Type": case.get("content_type", "")}
+    headers = {**device.authorized, "Content-Type": case.get("content_type", "")}
     with device.http() as http:
         http.send(path.replace("{base}", base), case["body"].encode(), headers, method)
         if case.get("wait"):

@@ -12,9 +12,9 @@ from host_tests.twin.http_device import (
     VECTORS,
     Http,
     WatsonDevice,
+    WatsonGateway,
     basic,
     of_application,
-    of_gateway,
     path_of,
     registered,
 )
@@ -103,14 +103,32 @@ def test_another_identity_on_the_same_connection_gets_403(twin: Twin, what: str)
 
 @pytest.mark.parametrize("form", ["g/signet/esp32/{}", "g-signet-esp32-{}"])
 def test_a_gateway_posts_for_a_device_behind_it(twin: Twin, form: str) -> None:
-    gateway = WatsonDevice(twin, "h-gateway")
+    name = "h-gateway" + form[1].replace("/", "s")
+    gateway = WatsonGateway(twin, name, form)
     after = twin.last_id()
     with gateway.http() as http:
-        path = path_of("sensor", "behind") + "/events/e"
-        assert http.ask(path, b"{}", {**JSON, **of_gateway(gateway, form)}).status == 200
+        path = path_of("sensor", f"of-{name}") + "/events/e"
+        assert http.ask(path, b"{}", {**JSON, **gateway.authorized}).status == 200
     (message,) = twin.messages("watson", after)
-    assert message["topic"] == "iot-2/type/sensor/id/behind/evt/e/fmt/json"
-    assert message["device"] == "signet/esp32/h-gateway"
+    assert message["topic"] == f"iot-2/type/sensor/id/of-{name}/evt/e/fmt/json"
+    assert message["device"] == f"signet/esp32/{name}"
+
+
+@pytest.mark.parametrize("what", ["events/e", "commands/c/request"])
+def test_a_gateway_gets_403_for_a_device_that_is_not_behind_it(twin: Twin, what: str) -> None:
+    gateway = WatsonGateway(twin, "h-no-gateway")
+    WatsonDevice(twin, "h-on-its-own")
+    with gateway.http() as http:
+        path = f"{path_of('esp32', 'h-on-its-own')}/{what}"
+        assert http.ask(path, b"{}", {**JSON, **gateway.authorized}).status == 403
+
+
+def test_a_device_is_no_gateway_nor_a_gateway_a_device(twin: Twin) -> None:
+    device, gateway = WatsonDevice(twin, "h-is-device"), WatsonGateway(twin, "h-is-gateway")
+    for one, other in ((device, "g/signet/esp32/h-is-device"), (gateway, "use-token-auth")):
+        with one.http() as http:
+            answer = one.event(http, **basic(other, one.device.secret))
+            assert answer.status == 403
 
 
 def test_an_application_posts_an_event_for_a_device(twin: Twin) -> None:

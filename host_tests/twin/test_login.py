@@ -28,6 +28,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.add("enos", "device", "123", "test", secret=_SECRET)
     store.add("alibaba", "device", "pk", "device", secret="secret")
     store.add("watson", "device", "org123/esp32", "board-1", secret="passw0rd")
+    store.add("watson", "gateway", "org123/router", "gateway-1", secret="passw0rd")
     store.add("watson", "device", "org123/esp32", "sealed", secret="x", policy="certificate")
     store.add("watson", "application", "org123", "a-org123-key", secret="t0ken")
     for cloud, product in (("enos", "123"), ("alibaba", "pk"), ("watson", "org123/esp32")):
@@ -220,7 +221,7 @@ _QUICKSTART = {"client_id": "d:quickstart:esp32:board-1"}
         (_PLAIN, _WATSON),
         (_TLS, _WATSON),
         (Way(True, 8883, "org123.messaging.internetofthings.ibmcloud.com"), _WATSON),
-        (_PLAIN, _WATSON | {"client_id": "g:org123:esp32:board-1"}),
+        (_PLAIN, _WATSON | {"client_id": "g:org123:router:gateway-1"}),
         (_PLAIN, _APPLICATION),
         (_PLAIN, _APPLICATION | {"client_id": "A:org123:app"}),
         (_PLAIN, _APPLICATION | {"client_id": "A:org123:app:1", "clean_session": False}),
@@ -244,6 +245,8 @@ def test_watson_lets_in(store: Store, way: Way, fields: dict[str, Any]) -> None:
         (5, _PLAIN, _WATSON | {"client_id": "d:nobody:esp32:board-1"}),
         (5, _PLAIN, _WATSON | {"client_id": "d:org123:esp32:board-2"}),
         (5, _PLAIN, _WATSON | {"client_id": "d:org123:esp32:off"}),
+        (5, _PLAIN, _WATSON | {"client_id": "g:org123:esp32:board-1"}),
+        (5, _PLAIN, _WATSON | {"client_id": "d:org123:router:gateway-1"}),
         (5, _PLAIN, _WATSON | {"password": b"wrong"}),
         (5, _PLAIN, _WATSON | {"password": None}),
         (5, _PLAIN, _WATSON | {"user": "use-auth-token"}),

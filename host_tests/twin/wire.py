@@ -128,6 +128,13 @@ def application_connect(twin: Twin, app_id: str = "tests") -> packets.Connect:
     return _connect(client_id, given["api_key"], given["token"], {})
 
 
+def gateway_connect(twin: Twin, **changes: Any) -> packets.Connect:
+    """The CONNECT of Watson's ready gateway."""
+    given = twin.ready["clouds"]["watson"]["gateway"]
+    client_id = f"g:{given['org_id']}:{given['type_id']}:{given['device_id']}"
+    return _connect(client_id, "use-token-auth", given["token"], changes)
+
+
 class Paho:
     """A paho-mqtt client that is logged in; messages wait in a queue."""
 

@@ -23,14 +23,14 @@ from tools.twin.console import (
 )
 from tools.twin.listeners import DOORS
 from tools.twin.lossy import Losses
-from tools.twin.ready import device_config
+from tools.twin.ready import ROLES, device_config
 from tools.twin.twin import TOKEN_LIFE_S, Options, Twin
 from tools.ui import UserError, console, errors
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
 
-_SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS"}
+_SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS", "ws": "WebSocket over TLS"}
 _USUAL = ", ".join(f"{door.key}={door.port}" for door in DOORS)
 
 
@@ -152,8 +152,15 @@ def config(
     cloud: Annotated[str, typer.Argument(help="enos, alibaba or watson.")],
     way: Annotated[
         str,
-        typer.Option(help="mqtt; coap or coaps (CoAP over DTLS); https, or http without TLS."),
+        typer.Option(
+            help="mqtt; coap or coaps (CoAP over DTLS); https, or http without TLS; ws or wss"
+            " (MQTT over WebSocket)."
+        ),
     ] = "mqtt",
+    role: Annotated[
+        str,
+        typer.Option(help="Watson: device, gateway, application or scalable-application."),
+    ] = "device",
     tls: Annotated[bool, typer.Option("--tls", help="MQTT: for the port with TLS.")] = False,
     state: State = DEFAULT_STATE,
 ) -> None:
@@ -169,7 +176,10 @@ def config(
         raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
     if tls and not ways[way]["tls"]:
         raise UserError(f"--tls is for MQTT; {_SECURED[way]} is --way {way}s")
-    print(json.dumps(device_config(ready, cloud, way), indent=2))
+    roles = [name for name, kind in ROLES.items() if kind in ready["clouds"][cloud]]
+    if role not in roles:
+        raise UserError(f"{cloud} has no role {role!r}; use one of: {', '.join(roles)}")
+    print(json.dumps(device_config(ready, cloud, way, role), indent=2))
     if ways[way]["tls"]:
         ca = shlex.quote(ready["ca_file"])
         errors.print(f"`signet board deploy` also needs: --ca {ca}", markup=False, soft_wrap=True)

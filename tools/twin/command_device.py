@@ -16,7 +16,7 @@ from tools.twin.console import (
     print_table,
     store_of,
 )
-from tools.twin.store import Device, Store
+from tools.twin.store import KINDS, Device, Store
 from tools.ui import UserError, console
 
 app = typer.Typer(no_args_is_help=True, help="The registry: list, add, disable, enable.")
@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="The registry: list, add, disable, 
 
 def _find(state: Path, store: Store, cloud: str, product: str, name: str) -> Device:
     check_cloud(cloud)
-    for kind in ("device", "application"):
+    for kind in KINDS:
         if found := store.device(cloud, kind, product, name):
             return found
     listing = call(state, "device", "list")
@@ -38,9 +38,8 @@ def list_devices(state: State = DEFAULT_STATE) -> None:
     with store_of(state) as store:
         for entry in store.devices():
             enabled = "yes" if entry.enabled else "no"
-            table.add_row(
-                entry.cloud, entry.kind, enabled, entry.policy, entry.product, entry.name
-            )
+            name = entry.name + (f" behind {entry.gateway}" if entry.gateway else "")
+            table.add_row(entry.cloud, entry.kind, enabled, entry.policy, entry.product, name)
     print_table(table)
 
 
@@ -52,15 +51,23 @@ _Name = Annotated[str, typer.Argument(help="Device key, device name or device id
 
 
 @app.command("add")
-def add_device(
+def add_device(  # noqa: PLR0917 - typer takes options as arguments
     cloud: _Cloud,
     product: _Product,
     name: _Name,
     policy: Annotated[str, typer.Option(help="Watson: token or certificate.")] = "token",
+    gateway: Annotated[bool, typer.Option("--gateway", help="Watson: a gateway.")] = False,
+    behind: Annotated[
+        str, typer.Option(metavar="ORG/TYPE/ID", help="Watson: the gateway that it is behind.")
+    ] = "",
     state: State = DEFAULT_STATE,
 ) -> None:
-    """Add a device and show its secret, this once."""
+    """Add a device or a gateway and show its secret, this once."""
     check_cloud(cloud)
+    if cloud != "watson" and (gateway or behind):
+        raise UserError(f"the twin's {cloud} has no gateways; they are Watson's")
+    if gateway and behind:
+        raise UserError("a gateway is behind no other gateway")
     if policy not in ("token", "certificate"):
         raise UserError(f"there is no policy {policy!r}; use token or certificate")
     parts = [*product.split("/"), name]
@@ -71,9 +78,13 @@ def add_device(
         if not _NAME.fullmatch(part):
             raise UserError(f"{part!r} is not 1 to 64 letters, digits, or any of - _ . @ :")
     with store_of(state) as store:
-        if store.device(cloud, "device", product, name):
-            raise UserError(f"{cloud} has a device {name!r} in {product!r} already")
-        added = store.add(cloud, "device", product, name, policy=policy)
+        for kind in ("device", "gateway"):
+            if store.device(cloud, kind, product, name):
+                raise UserError(f"{cloud} has a {kind} {name!r} in {product!r} already")
+        if behind and store.device(cloud, "gateway", *behind.rsplit("/", 1)) is None:
+            raise UserError(f"{cloud} has no gateway {behind!r}")
+        kind = "gateway" if gateway else "device"
+        added = store.add(cloud, kind, product, name, policy=policy, gateway=behind)
         console.print_json(data=CLOUDS[cloud].identity(added))
 
 

@@ -235,7 +235,8 @@ class Connection:
         if will is None or not self._cloud.takes_wills:
             return None
         topic = self._cloud.up(client, will.topic)
-        if topic is None or will.qos > self._cloud.max_qos:
+        foreign = self._cloud.foreign(client, will.topic)
+        if topic is None or foreign or will.qos > self._cloud.max_qos:
             raise RefusedError(
                 self._cloud.name, "will", f"the will may not be published to {will.topic!r}"
             )

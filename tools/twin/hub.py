@@ -122,16 +122,18 @@ class Hub:
         return self.polls.offer(reader, broker_topic, payload)
 
     def find(self, cloud: str, name: str | None) -> Device:
-        """A registered device by name or label; without a name the one on line, or the first.
+        """A registered device or gateway by name, label, or a label's end (Watson's "type/id").
+
+        Without a name it is the one on line, or the first.
 
         raises: NotDeliveredError.
         """
         if cloud not in self.clouds:
             known = ", ".join(self.clouds)
             raise NotDeliveredError(f"there is no cloud {cloud!r}; use one of: {known}")
-        devices = [d for d in self.store.devices(cloud) if d.kind == "device"]
+        devices = [d for d in self.store.devices(cloud) if d.kind != "application"]
         if name:
-            found = [d for d in devices if name in (d.name, d.label)]
+            found = [d for d in devices if f"/{d.label}".endswith(f"/{name}")]
         else:
             session_of = self.clouds[cloud].session_of
             online = [d for d in devices if self._online(session_of(d))]
@@ -190,8 +192,9 @@ class Hub:
     def _check_listening(
         self, target: Device, session: Session | None, broker_topic: str, topic: str
     ) -> None:
+        listener = target.gateway or target.label
         if session is None:
             hint = self.clouds[target.cloud].offline_hint
-            raise NotDeliveredError(f"{target.label} is not connected{hint}")
+            raise NotDeliveredError(f"{listener} is not connected{hint}")
         if not any(topics.matches(f, broker_topic) for f in session.filters):
-            raise NotDeliveredError(f"{target.label} has not subscribed to {topic}")
+            raise NotDeliveredError(f"{listener} has not subscribed to {topic}")

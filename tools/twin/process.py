@@ -103,13 +103,14 @@ class TwinProcess:
         """
         return control.ask(Path(self.ready["control"]), request)
 
-    def device_config(self, cloud: str, way: str = "mqtt") -> dict[str, Any]:
+    def device_config(self, cloud: str, way: str = "mqtt", role: str = "device") -> dict[str, Any]:
         """Returns what a device.json needs for the ready device of a cloud.
 
         way: a way in of the ready file: "mqtt", "mqtts" for TLS, "coap", "coaps" for DTLS,
-        "http", "https".
+        "http", "https", "ws", "wss". role: of Watson also "gateway", "application",
+        "scalable-application".
         """
-        return device_config(self.ready, cloud, way)
+        return device_config(self.ready, cloud, way, role)
 
     def messages(self, cloud: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """Returns the messages as stored, with an id above `after`."""

@@ -1,9 +1,10 @@
 """What stands in the ready file of a twin, and what does a device make of it?
 
 {"pid", "ca_file", "control", "database", "clouds": {NAME: {"ways": {"mqtt": {"address", "port",
-"tls", "host"}, ...}, "device": identity, "application"?: identity}}}; "mqtts" is the way with TLS.
-"coap" (symmetric encryption) and "coaps" (DTLS) are Alibaba's over UDP. "https" is Alibaba's and
-Watson's; "http" is Watson's on its port for MQTT without TLS.
+"tls", "host", "websocket"?}, ...}, "device": identity, "gateway"?: identity, "application"?:
+identity}}}; "mqtts" is the way with TLS. "coap" (symmetric encryption) and "coaps" (DTLS) are
+Alibaba's over UDP. "https" is Alibaba's and Watson's; "http" is Watson's on its port for MQTT
+without TLS. "ws" and "wss" are MQTT over WebSocket, on Watson's ports for MQTT.
 """
 
 from collections.abc import Mapping
@@ -13,16 +14,28 @@ RUNNING = "running.json"
 """In the state folder while a twin runs: the ready file's contents."""
 
 
-def device_config(ready: Mapping[str, Any], cloud: str, way: str = "mqtt") -> dict[str, Any]:
+# Which identity of the ready file a role has; a device's goes without saying.
+ROLES = {
+    "device": "device",
+    "gateway": "gateway",
+    "application": "application",
+    "scalable-application": "application",
+}
+
+
+def device_config(
+    ready: Mapping[str, Any], cloud: str, way: str = "mqtt", role: str = "device"
+) -> dict[str, Any]:
     """What a device.json needs for the ready device of a cloud, its secret included.
 
-    ready: contents of the ready file. way: a way in of that cloud there.
+    ready: contents of the ready file. way: a way in of that cloud there. role: one of `ROLES`,
+    where the cloud has it.
     """
     entry = ready["clouds"][cloud]
     door = entry["ways"][way]
     config = {
         "cloud": cloud,
-        "way": way.removesuffix("s"),
+        "way": "mqtt" if "websocket" in door else way.removesuffix("s"),
         "host": door["host"],
         "address": door["address"],
         "port": door["port"],
@@ -30,4 +43,8 @@ def device_config(ready: Mapping[str, Any], cloud: str, way: str = "mqtt") -> di
     }
     if config["way"] != "coap":  # which without DTLS encrypts by itself
         config["insecure"] = not door["tls"]
-    return {**config, **entry["device"]}
+    if "websocket" in door:
+        config["websocket"] = True
+    if role != "device":
+        config["role"] = role
+    return {**config, **entry[ROLES[role]]}

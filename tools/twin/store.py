@@ -15,6 +15,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS devices(
   cloud TEXT NOT NULL, kind TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL,
   secret TEXT NOT NULL, enabled INTEGER NOT NULL DEFAULT 1, policy TEXT NOT NULL,
+  gateway TEXT NOT NULL DEFAULT '',
   PRIMARY KEY(cloud, kind, product, name));
 CREATE TABLE IF NOT EXISTS messages(
   id INTEGER PRIMARY KEY AUTOINCREMENT, received_ms INTEGER NOT NULL, cloud TEXT NOT NULL,
@@ -23,15 +24,19 @@ CREATE TABLE IF NOT EXISTS messages(
   reason TEXT NOT NULL);
 """
 
+KINDS = ("device", "gateway", "application")
+"""Of the registry's entries; all but "device" are Watson's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
     """One entry of the registry.
 
-    kind: "device", or "application" for a Watson API key.
+    kind: "device", or Watson's "gateway", or "application" for a Watson API key.
     product: EnOS and Alibaba product key; Watson "org/type" (application: the org).
     name: EnOS device key, Alibaba device name, Watson device id (application: its API key).
     policy: "token", or "certificate" (Watson's "TLS with Client Certificate").
+    gateway: the label of the gateway that a device of Watson is behind, or "".
     """
 
     cloud: str
@@ -41,6 +46,7 @@ class Device:
     secret: str = field(repr=False)
     enabled: bool = True
     policy: str = "token"
+    gateway: str = ""
 
     @property
     def label(self) -> str:
@@ -60,6 +66,9 @@ class Store:
         # Survives a killed twin, not a power cut: these are clouds to try things on.
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.executescript(_SCHEMA)
+        columns = [row["name"] for row in self._database.execute("PRAGMA table_info(devices)")]
+        if "gateway" not in columns:  # of a folder that an earlier version made
+            self._database.execute("ALTER TABLE devices ADD gateway TEXT NOT NULL DEFAULT ''")
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -79,12 +88,14 @@ class Store:
         *,
         secret: str = "",
         policy: str = "token",
+        gateway: str = "",
     ) -> Device:
         """Add a device, or give it a new secret; without `secret` makes one of 32 hex digits."""
-        device = Device(cloud, kind, product, name, secret or secrets.token_hex(16), True, policy)
+        secret = secret or secrets.token_hex(16)
+        device = Device(cloud, kind, product, name, secret, True, policy, gateway)
         self._database.execute(
-            "INSERT OR REPLACE INTO devices VALUES(?,?,?,?,?,1,?)",
-            (cloud, kind, product, name, device.secret, policy),
+            "INSERT OR REPLACE INTO devices VALUES(?,?,?,?,?,1,?,?)",
+            (cloud, kind, product, name, secret, policy, gateway),
         )
         return device
 

@@ -13,6 +13,9 @@ from tools.twin.packets import MalformedError, Packet, Publish
 
 Send = Callable[[bytes], None]
 
+# Refusals by topic, which some clients are told of and stay connected: Watson's close codes.
+_TOLD = (180, 276)
+
 
 class ClosedError(Exception):
     """The gate ends the connection; the text says why, `code` is Watson's close code."""
@@ -49,6 +52,7 @@ class Traffic:
         # SUBSCRIBEs under way: the return codes, None where the broker's are awaited.
         self._subscribing: dict[int, list[int | None]] = {}
         self._sent: dict[int, int] = {}  # packet id to message id of what the device has to ack
+        self._dropped: set[int] = set()  # packet ids with QoS 2 that the device does not get
         self._handlers: dict[int, Callable[[Packet], None]] = {
             packets.PUBLISH: self._on_publish,
             packets.SUBSCRIBE: self._on_subscribe,
@@ -71,6 +75,9 @@ class Traffic:
         """Handle what the broker sent."""
         if packet.kind == packets.PUBLISH:
             self._deliver(Publish.parse(packet))
+        elif packet.kind == packets.PUBREL and packet.packet_id() in self._dropped:
+            self._dropped.remove(packet.packet_id())
+            self._to_broker(_ack(packets.PUBCOMP, packet.packet_id()))
         elif packet.kind == packets.PUBACK and self._hub.swallowed("pubacks"):
             self._report("fault", "a PUBACK was swallowed")
         elif packet.kind == packets.SUBACK:
@@ -84,15 +91,14 @@ class Traffic:
         refusal = self._refusal(publish, broker_topic)
         if refusal is not None:
             self._file(publish, "refused", str(refusal))
-            if self._client.closes or refusal.code != 276:
+            if self._client.closes or refusal.code not in _TOLD:
                 raise refusal
             self._report("refused", str(refusal))
             if publish.qos == 1:
                 self._to_device(_ack(packets.PUBACK, publish.packet_id))
             elif publish.qos == 2:
                 self._to_device(_ack(packets.PUBREC, publish.packet_id))
-            if note := self._cloud.notice(self._client, publish):
-                self._hub.platform.publish(note)
+            self._notify("Publish", publish.topic, refusal.code)
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
@@ -122,7 +128,13 @@ class Traffic:
             return ClosedError(f"QoS {publish.qos}; at most {self._cloud.max_qos}")
         if broker_topic is None:
             return ClosedError(f"may not publish to {publish.topic!r}", 276)
+        if code := self._cloud.foreign(self._client, publish.topic):
+            return ClosedError(f"{publish.topic!r} is of a device that is not behind it", code)
         return None
+
+    def _notify(self, request: str, topic: str, code: int) -> None:
+        if note := self._cloud.notice(self._client, request, topic, code):
+            self._hub.platform.publish(note)
 
     def _file(self, publish: Publish, status: str, reason: str) -> None:
         self._hub.store.record(
@@ -145,11 +157,13 @@ class Traffic:
         for name, wanted in filters:
             qos = min(wanted, self._cloud.max_qos)
             broker_filter = self._cloud.down(self._client, name)
-            if broker_filter is None:
+            code = 276 if broker_filter is None else self._cloud.foreign(self._client, name)
+            if broker_filter is None or code:
                 if self._client.closes:
-                    raise ClosedError(f"may not subscribe to {name!r}", 276)
+                    raise ClosedError(f"may not subscribe to {name!r}", code)
                 self._report("refused", f"SUBACK 0x80: may not subscribe to {name!r}")
                 codes.append(packets.REFUSED_FILTER)
+                self._notify("Subscribe", name, code)
             elif any(name.startswith(pushed[:-1]) for pushed in self._client.pushed):
                 codes.append(qos)  # already subscribed, for the device, by the gate
             else:
@@ -195,7 +209,10 @@ class Traffic:
 
     def _deliver(self, publish: Publish) -> None:
         publish.topic = self._cloud.local(self._client, publish.topic)
-        if self._client.device.kind == "device":
+        if not self._cloud.hears(self._client, publish.topic):
+            self._drop(publish)
+            return
+        if self._client.device.kind != "application":
             message_id = self._hub.store.record(
                 self._cloud.name,
                 self._client.device.label,
@@ -210,6 +227,14 @@ class Traffic:
             if publish.qos:
                 self._sent[publish.packet_id] = message_id
         self._to_device(publish.encode())
+
+    def _drop(self, publish: Publish) -> None:
+        """Tell the broker that a message has arrived, which the device does not get."""
+        if publish.qos == 1:
+            self._to_broker(_ack(packets.PUBACK, publish.packet_id))
+        elif publish.qos == 2:
+            self._dropped.add(publish.packet_id)
+            self._to_broker(_ack(packets.PUBREC, publish.packet_id))
 
 
 def _ack(kind: int, packet_id: int) -> bytes:

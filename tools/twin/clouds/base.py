@@ -156,8 +156,19 @@ class Cloud:
         """What the cloud tells applications when a client comes or goes; topic is the broker's."""
         return None
 
-    def notice(self, client: Client, publish: Publish) -> Publish | None:
-        """What the cloud tells a client whose wrong topic does not close the connection."""
+    def foreign(self, client: Client, topic: str) -> int:
+        """Why the client may not act for the device that its permitted topic names; 0: it may."""
+        return 0
+
+    def hears(self, client: Client, topic: str) -> bool:
+        """Whether the client receives a message on a topic that it subscribed to."""
+        return True
+
+    def notice(self, client: Client, request: str, topic: str, code: int) -> Publish | None:
+        """What the cloud tells a client whose wrong topic does not close the connection.
+
+        request: "Publish" or "Subscribe". code: Watson's close code of what was wrong.
+        """
         return None
 
 

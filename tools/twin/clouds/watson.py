@@ -11,6 +11,7 @@ import itertools
 import re
 from typing import Any, ClassVar
 
+from tools.twin.clouds import watson_gateway
 from tools.twin.clouds.base import (
     BadCommandError,
     Client,
@@ -21,15 +22,18 @@ from tools.twin.clouds.base import (
     Way,
     encode,
 )
+from tools.twin.clouds.watson_gateway import PART
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device
 
 QUICKSTART = "quickstart"
 
+KINDS = {"d": "device", "g": "gateway", "a": "application", "A": "application"}
+"""What the registry calls each class of client id."""
+
 # How many parts each class of client id has, the class letter included.
 _PARTS = {"d": (4,), "g": (4,), "a": (3,), "A": (3, 4)}
 _CHARACTERS = re.compile(r"[A-Za-z0-9._:-]+")
-_PART = re.compile(r"[A-Za-z0-9._-]{1,36}")
 
 # topicrule.c, "iot2" rules.
 _PUBLISH = {
@@ -86,6 +90,7 @@ class Watson(Cloud):
     subscribe_rules: ClassVar[Rules] = {**_SUBSCRIBE, "A": _SUBSCRIBE["a"]}
     ready = (
         ("device", "signet/esp32", "board-1"),
+        ("gateway", "signet/router", "gateway-1"),
         ("application", "signet", "a-signet-dashboard1"),
     )
 
@@ -140,12 +145,13 @@ class Watson(Cloud):
         return self.client(device, "q" + kind, f"{self.name}:{connect.client_id}")
 
     def _device(self, connect: Connect, kind: str, org: str, parts: list[str]) -> Client:
-        device = self.store.device(self.name, "device", f"{org}/{parts[0]}", parts[1])
+        what = KINDS[kind]
+        device = self.store.device(self.name, what, f"{org}/{parts[0]}", parts[1])
         if device is None:
-            reason = f"org {org!r} has no device {parts[1]!r} of type {parts[0]!r}"
+            reason = f"org {org!r} has no {what} {parts[1]!r} of type {parts[0]!r}"
             raise RefusedError(self.name, "unknown", reason)
         if not device.enabled:
-            raise RefusedError(self.name, "disabled", f"device {parts[1]!r} is disabled")
+            raise RefusedError(self.name, "disabled", f"{what} {parts[1]!r} is disabled")
         if device.policy == "certificate":
             reason = "its policy asks for a client certificate; none was shown"
             raise RefusedError(self.name, "certificate", reason)
@@ -182,9 +188,9 @@ class Watson(Cloud):
         return Client(device, session, kind, names, closes=kind != "g")
 
     def session_of(self, device: Device) -> str:
-        """The client id of a device that is no gateway."""
-        org, _, type_id = device.product.partition("/")
-        return f"{self.name}:d:{org}:{type_id}:{device.name}"
+        """That of the device or gateway itself, or of the gateway that the device is behind."""
+        kind = "g" if device.gateway or device.kind == "gateway" else "d"
+        return ":".join((self.name, kind, *(device.gateway or device.label).split("/")))
 
     def broker_up(self, client: Client, topic: str) -> str:
         """A device's short topic grows its type and id, as applications see it."""
@@ -207,7 +213,8 @@ class Watson(Cloud):
         """Where a command lies for applications that listen for commands."""
         org, _, type_id = device.product.partition("/")
         head, _, rest = topic.partition("/")
-        return f"{self.name}/{org}/{head}/type/{type_id}/id/{device.name}/{rest}"
+        who = "" if rest.startswith("type/") else f"type/{type_id}/id/{device.name}/"
+        return f"{self.name}/{org}/{head}/{who}{rest}"
 
     def local(self, client: Client, broker_topic: str) -> str:
         """A device's own topics lose its type and id again."""
@@ -218,10 +225,14 @@ class Watson(Cloud):
         return f"{head}/{rest.split('/', 4)[4]}"
 
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
-        """A command in JSON; Watson has no reply to one."""
+        """A command in JSON; Watson has no reply to one. A gateway hears the long topic."""
         if not name or any(character in name for character in "/+#"):
             raise BadCommandError(f"{name!r} is no command id")
-        return Order(f"iot-2/cmd/{name}/fmt/json", encode(data))
+        who = ""
+        if device.gateway or device.kind == "gateway":
+            _, _, type_id = device.product.partition("/")
+            who = f"type/{type_id}/id/{device.name}/"
+        return Order(f"iot-2/{who}cmd/{name}/fmt/json", encode(data))
 
     def presence(
         self, client: Client, way: Way, action: str, code: int, reason: str
@@ -229,7 +240,7 @@ class Watson(Cloud):
         """The retained `/mon` message (applications/mqtt.md, "Monitoring")."""
         names = client.names
         topic = f"{self.name}/{names['org']}/iot-2/"
-        if client.device.kind == "device":
+        if client.device.kind != "application":
             topic += f"type/{names['type']}/id/{names['id']}/mon"
         else:
             topic += f"app/{names['app']}/mon"
@@ -247,20 +258,19 @@ class Watson(Cloud):
             body |= {"CloseCode": code, "Reason": reason}
         return Publish(topic, encode(body), qos=1, retain=True)
 
-    def notice(self, client: Client, publish: Publish) -> Publish | None:
-        """gateways/mqtt.md: a gateway is told on its notify topic and stays connected."""
-        names = client.names
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        body = {
-            "Request": "Publish",
-            "Time": now.replace("+00:00", "Z"),
-            "Topic": publish.topic,
-            "Client": client.client_id,
-            "RC": 276,
-            "Message": "The topic is not valid",
-        }
-        topic = f"{self.name}/{names['org']}/iot-2/type/{names['type']}/id/{names['id']}/notify"
-        return Publish(topic, encode(body))
+    def foreign(self, client: Client, topic: str) -> int:
+        """A gateway acts for devices behind it."""
+        return watson_gateway.refusal(self.store, client, topic) if client.kind == "g" else 0
+
+    def hears(self, client: Client, topic: str) -> bool:
+        """A gateway hears of devices behind it."""
+        return client.kind != "g" or watson_gateway.hears(self.store, client, topic)
+
+    def notice(self, client: Client, request: str, topic: str, code: int) -> Publish | None:
+        """A gateway is told on its notify topic and stays connected."""
+        if client.kind != "g":
+            return None
+        return watson_gateway.notice(client, request, topic, code)
 
 
 def _split(client_id: str) -> tuple[str, str, list[str]]:
@@ -272,6 +282,6 @@ def _split(client_id: str) -> tuple[str, str, list[str]]:
     shape = "client id is none of d:org:type:id, g:org:type:id, a:org:app, A:org:app[:instance]"
     if kind not in _PARTS or len(parts) + 1 not in _PARTS[kind] or "" in parts:
         raise RefusedError("watson", "form", shape)
-    if not all(map(_PART.fullmatch, parts[1:])):
+    if not all(map(PART.fullmatch, parts[1:])):
         raise RefusedError("watson", "characters", "a part of the client id is longer than 36")
     return kind, parts[0], parts[1:]

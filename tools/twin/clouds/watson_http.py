@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tools.twin.clouds import base
 from tools.twin.clouds.base import Client
 from tools.twin.clouds.http_request import Reply, Request
-from tools.twin.clouds.watson import QUICKSTART, Watson
+from tools.twin.clouds.watson import KINDS, QUICKSTART, Watson
 from tools.twin.clouds.watson_request import (
     CHALLENGE,
     MEDIA_TYPES,
@@ -172,16 +172,23 @@ class WatsonHttp:
         else:
             client = visit.client
             _check_same(client, org, target)
-        if "+" not in (target.type_id, target.device_id) and client.kind in ("d", "g"):
-            ids = (target.type_id, target.device_id)
-            self._hub.polls.visited(client.session, org, *ids)
-        if client.kind == "g":  # it fetches its own commands, whatever it asks for
-            own = (client.names["type"], client.names["id"])
+        if self._cloud.foreign(client, f"iot-2/type/{target.type_id}/id/{target.device_id}/"):
+            who = f"{target.type_id}/{target.device_id}"
+            raise RefusedError(403, f"{who} is not a device of {client.device.label}")
+        for own in self._fetched_by(client):
             self._hub.polls.visited(client.session, org, *own)
         if wait_s := self._throttle.wait_s(client.device.label):
             reason = f"too many requests; the next in {wait_s:.1f} s"
             raise RefusedError(503, reason, Retry_After=str(math.ceil(wait_s)))
         return client
+
+    def _fetched_by(self, client: Client) -> list[tuple[str, str]]:
+        """Type and id of whose commands it fetches: its own, a gateway's devices' besides."""
+        if client.kind not in ("d", "g"):
+            return []
+        label = client.device.label
+        mine = [d for d in self._cloud.store.devices("watson") if label in (d.label, d.gateway)]
+        return [(d.product.partition("/")[2], d.name) for d in mine]
 
     def _login(self, request: Request, org: str, target: Target) -> Client:
         try:
@@ -192,11 +199,9 @@ class WatsonHttp:
             return self._quickstart(request, target)
         user, password = credentials(request)
         kind, product, name = identity(org, target, user)
-        device = self._cloud.store.device(
-            "watson", "application" if kind == "a" else "device", product, name
-        )
+        device = self._cloud.store.device("watson", KINDS[kind], product, name)
         if device is None:  # a user name is not shown: it may be a token in the wrong place
-            missing = f"device {product}/{name}" if kind == "d" else _CLASSES[kind]
+            missing = f"device {product}/{name}" if kind == "d" else KINDS[kind]
             raise RefusedError(403, f"there is no such {missing} in the org {org!r}")
         if not device.enabled:
             raise RefusedError(403, f"{device.label} is disabled")
@@ -217,13 +222,7 @@ class WatsonHttp:
         return self._cloud.client(device, kind, f"watson:{device.label}")
 
 
-_CLASSES = {
-    "d": "device",
-    "g": "gateway",
-    "a": "application",
-    "qd": "quickstart device",
-    "qa": "quickstart application",
-}
+_CLASSES = {**KINDS, "qd": "quickstart device", "qa": "quickstart application"}
 
 
 def _gateway_asks(request: Request) -> bool:
