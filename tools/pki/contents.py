@@ -1,0 +1,175 @@
+"""What is in a file: which certificates, requests and private keys, in PEM or DER?
+
+PEM: RFC 7468. Text outside the blocks is ignored, as OpenSSL and Mbed TLS do.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from tools.ui import UserError
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+_REQUESTS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
+_IGNORED = ("EC PARAMETERS", "DH PARAMETERS")
+
+# The first byte of DER, an ASN.1 SEQUENCE.
+_SEQUENCE = 0x30
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A private key, which no output may hold.
+
+    form: "traditional", "PKCS #8" or "OpenSSH". key: None when it is encrypted.
+    """
+
+    form: str
+    encrypted: bool
+    key: object | None = field(repr=False)
+
+    @property
+    def public(self) -> object | None:
+        """The public key; None when that is not known."""
+        return getattr(self.key, "public_key", lambda: None)()
+
+
+Part = x509.Certificate | x509.CertificateSigningRequest | Key
+_T = TypeVar("_T", x509.Certificate, x509.CertificateSigningRequest, Key)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds, in its order. pem: PEM, else DER. unreadable: what cannot be read."""
+
+    parts: list[Part]
+    pem: bool
+    unreadable: list[str]
+
+    @property
+    def certificates(self) -> list[x509.Certificate]:
+        """The certificates, in their order."""
+        return _of(self.parts, x509.Certificate)
+
+    @property
+    def requests(self) -> list[x509.CertificateSigningRequest]:
+        """The signing requests."""
+        return _of(self.parts, x509.CertificateSigningRequest)
+
+    @property
+    def keys(self) -> list[Key]:
+        """The private keys."""
+        return _of(self.parts, Key)
+
+
+def _of(parts: Iterable[Part], kind: type[_T]) -> list[_T]:
+    return [part for part in parts if isinstance(part, kind)]
+
+
+def read(data: bytes) -> Contents:
+    """Take a file apart. raises: UserError when it is nothing of that kind."""
+    if b"-----BEGIN " in data:
+        parts: list[Part] = []
+        unreadable: list[str] = []
+        for match in _BLOCK.finditer(data):
+            label = match[1].decode()
+            if label in _IGNORED:
+                continue
+            try:
+                parts.append(_pem_part(label, match[0]))
+            except UserError as error:
+                unreadable.append(str(error))
+        if data.count(b"-----BEGIN ") > len(_BLOCK.findall(data)):
+            unreadable.append("a block has no END line of its own: the file is cut off")
+        return Contents(parts, True, unreadable)
+    if data[:1] and data[0] == _SEQUENCE:
+        return Contents([_der_part(data)], False, [])
+    raise UserError("neither PEM nor DER: no certificate, request or key in it")
+
+
+def _pem_part(label: str, block: bytes) -> Part:
+    if label in _CERTIFICATES:
+        try:
+            return _whole(x509.load_pem_x509_certificate(block))
+        except _DAMAGED:
+            raise UserError("a certificate that is damaged: copy it again") from None
+    if label in _REQUESTS:
+        try:
+            return _whole(x509.load_pem_x509_csr(block))
+        except _DAMAGED:
+            raise UserError("a request that is damaged: make it again") from None
+    if label.endswith("PRIVATE KEY"):
+        return _pem_key(label, block)
+    if label == "PKCS7":
+        raise UserError(
+            "PKCS #7, which boards do not read: `openssl pkcs7 -print_certs` takes it apart"
+        )
+    raise UserError(f"a block {label}, which is no certificate, request or private key")
+
+
+# An extension may be damaged, be there twice, or be of a kind that must not stand there.
+_DAMAGED = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_Named = TypeVar("_Named", x509.Certificate, x509.CertificateSigningRequest)
+
+
+def _whole(part: _Named) -> _Named:
+    """cryptography reads names and extensions only when asked for: now is the time to complain."""
+    _ = part.extensions, part.subject
+    return part
+
+
+def public_key(part: x509.Certificate | x509.CertificateSigningRequest) -> object | None:
+    """Its public key; None for one of an unknown kind or curve."""
+    try:
+        return part.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _pem_key(label: str, block: bytes) -> Key:
+    form = "PKCS #8" if label in ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY") else "traditional"
+    if label == "OPENSSH PRIVATE KEY":
+        return Key("OpenSSH", False, None)
+    if label == "ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in block:
+        return Key(form, True, None)
+    try:
+        return Key(form, False, serialization.load_pem_private_key(block, None))
+    except Exception:  # OpenSSL's errors have many types, and may quote the file
+        raise UserError("a private key that is damaged or of an unknown kind") from None
+
+
+def _der_part(data: bytes) -> Part:
+    for load in (x509.load_der_x509_certificate, x509.load_der_x509_csr):
+        try:
+            return _whole(load(data))
+        except _DAMAGED:
+            pass
+    try:
+        key = serialization.load_der_private_key(data, None)
+    except TypeError:
+        return Key("PKCS #8", True, None)
+    except Exception:
+        raise UserError(
+            "DER, but no certificate, request or private key; of PKCS #12 (.p12, .pfx)"
+            " `openssl pkcs12 -nodes -in FILE` makes PEM"
+        ) from None
+    return Key(_der_form(data, key), False, key)
+
+
+def _der_form(data: bytes, key: object) -> str:
+    """PKCS #8 wraps what the traditional form has bare."""
+    try:
+        traditional = key.private_bytes(  # type: ignore[attr-defined]
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    except (ValueError, AttributeError):
+        return "PKCS #8"
+    return "traditional" if data[: len(traditional)] == traditional else "PKCS #8"
