@@ -1,0 +1,166 @@
+"""How does a channel become a WebSocket that carries MQTT (RFC 6455, MQTT 3.1.1 section 6)?
+
+What is in the frames is one stream: MQTT packets need not end where messages do (MQTT-6.0.0-2).
+"""
+
+import os
+
+from micropython import const
+
+from signet.errors import Lost
+from signet.wire import websocket as wire
+
+_POLLIN = const(1)
+_POLLOUT = const(4)
+_HEAD_BYTES = const(2048)
+_FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
+
+
+class WebSocketChannel:
+    """MQTT over WebSocket over a channel; the opening handshake is done when this returns.
+
+    Args:
+        channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
+        host: str for the Host header, see wire.websocket.opening.
+        deadline: clock.Deadline of the handshake.
+    Raises:
+        ConfigError: this firmware has no SHA-1.
+        Refused, Throttled: the server answers with such a status.
+        Lost: the handshake failed or took too long.
+        ProtocolError: the answer is not one that RFC 6455 allows.
+    """
+
+    def __init__(self, channel, host, deadline):
+        self._channel = channel
+        self.wait = channel.wait
+        self._rest = b""  # of the frame that has begun
+        self._taken = 0  # bytes of the caller's that are in it
+        self._due = None  # the control frame whose turn is next
+        self._goodbye = wire.NORMAL
+        self._ended = False
+        try:
+            self._out = bytearray(8 + _FRAME_BYTES)
+            self._frames = wire.Frames()
+            self._shake_hands(host, deadline)
+        except BaseException:  # memory may have run out
+            channel.close()
+            raise
+
+    def _shake_hands(self, host, deadline):
+        channel = self._channel
+        request, accept = wire.opening(host, os.urandom(16))
+        while request:
+            count = channel.write(request)
+            if count:
+                request = request[count:]
+            elif not channel.wait(_POLLOUT, deadline):
+                raise Lost("WebSocket: the peer takes no data")
+        head = bytearray()
+        byte = bytearray(1)
+        ends = 0  # CR and LF in a row
+        while ends < 4:  # byte by byte: what comes after the head must stay where it is
+            count = channel.readinto(byte)
+            if count:
+                head.extend(byte)
+                ends = ends + 1 if byte[0] in b"\r\n" else 0
+                if len(head) > _HEAD_BYTES:
+                    raise Lost("WebSocket: the answer does not end")
+            elif count == 0:
+                raise Lost("WebSocket: closed by the peer; is this a WebSocket port?")
+            elif not channel.wait(_POLLIN, deadline):
+                raise Lost("WebSocket: no answer in time")
+        wire.check_reply(bytes(head), accept)
+
+    def readinto(self, buffer):
+        """Reads what is there now: bytes read, None if nothing, 0 at the end.
+
+        Raises:
+            Lost: the connection failed, or the peer gave a reason for ending it.
+            ProtocolError: the peer broke WebSocket.
+        """
+        frames = self._frames
+        self._flush()
+        while not frames.left:
+            if self._ended:
+                return 0
+            count = self._channel.readinto(frames.room)
+            if not count:
+                return count
+            self._goodbye = wire.BROKEN
+            control = frames.took(count)
+            if control:
+                self._obey(*control)
+            self._goodbye = wire.NORMAL
+        if len(buffer) > frames.left:
+            buffer = memoryview(buffer)[: frames.left]
+        count = self._channel.readinto(buffer)
+        if count:
+            frames.left -= count
+        return count
+
+    def _obey(self, opcode, payload):
+        """Does what a control frame asks for (5.5)."""
+        if opcode == wire.CLOSE:
+            reason = wire.closing(payload)
+            self._end(payload[:2])
+            if reason:
+                raise Lost("closed by the peer: " + reason)
+        elif opcode == wire.PING:
+            self._due = (wire.PONG, payload)  # of several, the last may be answered alone
+            self._flush()
+
+    def _end(self, payload):
+        self._ended = True
+        self._due = (wire.CLOSE, payload)
+        try:
+            self._flush()
+        except Lost:
+            pass
+
+    def _flush(self):
+        """Sends what has begun and then what is due; returns True when all has gone."""
+        while True:
+            while self._rest:
+                count = self._channel.write(self._rest)
+                if not count:
+                    return False
+                self._rest = self._rest[count:]
+            if self._due is None:
+                return True
+            self._begin(*self._due)
+            self._due = None
+
+    def _begin(self, opcode, payload):
+        size = wire.frame(opcode, payload, os.urandom(4), self._out)
+        self._rest = memoryview(self._out)[:size]
+
+    def write(self, buffer):
+        """Writes what fits now: bytes written, or None if nothing fits.
+
+        After None, the next call must bring the same bytes again, as TLS wants it.
+
+        Raises:
+            Lost: the connection failed or has ended.
+        """
+        if self._ended:
+            raise Lost("closed by the peer")
+        if not self._flush():
+            return None
+        if not self._taken:
+            self._taken = min(len(buffer), _FRAME_BYTES)
+            self._begin(wire.BINARY, buffer[: self._taken])
+            if not self._flush():
+                return None
+        taken = self._taken
+        self._taken = 0
+        return taken
+
+    def close(self):
+        """Sends a close frame if it fits now, and closes; harmless when it is closed already."""
+        if self._channel is not None:
+            try:
+                if not self._ended:
+                    self._end(self._goodbye)
+            finally:
+                self._channel.close()
+                self._channel = None
