@@ -123,7 +123,7 @@ def test_obey_sets_what_the_board_has_and_tells_what_it_set(
 ) -> None:
     program = (
         "import machine\n"
-        f"class C:\n name = 'set'\n data = {data}\n"
+        f"class C:\n name, kind, device = 'set', 'command', None\n data = {data}\n"
         "print(board.obey(C()), machine.Pin(2, machine.Pin.OUT).value())"
     )
     assert on_board(kind, program) == result + "\n"

@@ -133,8 +133,8 @@ def test_keys_of_another_way_in_or_cloud_are_named():
         error = _error(base, **{key: 1})
         check.equal(error.key, key)
         assert "no such key for cloud {} by http; {}".format(base["cloud"], near) in str(error)
-    for key in ("role", "timeout_s"):
-        error = _error(_WATSON, way="mqtt", **{key: "device"})
+    for key in ("command", "timeout_s"):
+        error = _error(_WATSON, way="mqtt", **{key: "reboot"})
         assert "no such key for cloud watson by mqtt" in str(error)
 
 

@@ -62,8 +62,11 @@ class Throttled(SignetError):
         super().__init__(text)
 
 
-class Lost(SignetError):
-    """The network or the connection failed; nothing is wrong with what was sent."""
+class Lost(_Coded):
+    """The network or the connection failed; nothing is wrong with what was sent.
+
+    `code` is 0 when the peer closed the connection instead of answering a login, else None.
+    """
 
 
 class TimedOut(Lost):

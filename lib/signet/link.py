@@ -91,7 +91,7 @@ class Link:
             topic: str, to publish `values` as they are.
             event: str, the name of an event in the cloud, instead of a plain report.
             device: (type id, device id) of a device behind this gateway whose report it is; of
-                any device at an application (Watson by mqtt).
+                any device at an application, which must name one (Watson).
         Returns:
             int, the report's key in the log; None when the outbox is full and keeps the old ones.
         """
@@ -103,6 +103,8 @@ class Link:
                 "a report is a dict of values, or bytes with a topic; a file by http only, and"
                 " without deep sleep"
             )
+        if device is not None and self._config.get("role", "device") == "device":
+            raise ValueError("only a gateway or an application reports for another device")
         dropped = self.outbox.dropped
         time_ms = clock.unix_ms() if clock.is_set() else None
         key = self.outbox.put(Report(values, time_ms, topic, event, device))

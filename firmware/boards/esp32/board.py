@@ -151,8 +151,11 @@ def _temperature():
 def obey(command):
     """Carries out `command` (its `.name`, `.data`); returns what to tell the cloud, a dict.
 
-    A value named in `state` is set from the command's data; any other command is only noted.
+    A value named in `state` is set from the command's data; any other command is only noted, and
+    so is what is not for this board: what a gateway hears for others, an application of others.
     """
+    if command.kind != "command" or command.device is not None:
+        return None
     data = command.data if isinstance(command.data, dict) else {}
     changed = {name: data[name] for name in state if name in data}
     state.update(changed)

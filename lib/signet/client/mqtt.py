@@ -83,7 +83,7 @@ class MQTTClient(simple.MQTTClient):
         Raises:
             Refused: return codes 1, 2, 4, 5 (in `code`).
             Throttled: return code 3.
-            Lost: no answer, or the connection was closed instead of an answer.
+            Lost: no answer, or (`code` is 0) the connection was closed instead of an answer.
             ProtocolError: the answer is not a CONNACK.
         """
         self.close()
@@ -120,7 +120,7 @@ class MQTTClient(simple.MQTTClient):
             raise Lost("the broker does not answer CONNECT")
         except Lost as error:
             raise Lost(
-                "the broker closed the connection instead of answering CONNECT: " + str(error)
+                "the broker closed the connection instead of answering CONNECT: " + str(error), 0
             )
         if answer[:2] != b"\x20\2" or answer[2] > 1:
             raise ProtocolError("the answer to CONNECT is not a CONNACK; is this an MQTT port?")

@@ -4,7 +4,8 @@ A dialect is a small object that does no I/O:
 
     subscriptions             [(topic, qos)]
     max_payload_bytes         int
-    refusals                  {CONNACK code: what to check}
+    refusals                  {CONNACK code: what to check; 0: what it means that the broker
+                              closes a TLS connection instead of answering}
     encode(report, id)        (topic, payload bytes, True when a reply with `id` will come)
     decode(topic, payload)    ("reply", id, error or None), ("command", Command), or None
     check_topic(topic)        raises Rejected for a raw topic that the cloud would punish
@@ -104,11 +105,11 @@ class MqttSession:
                 if entry.packet_id is None:  # the broker had it, but the cloud's reply is lost
                     self._send(entry)
                 entry.sent_at = clock.ticks_ms()
-        except Refused as error:
+        except (Lost, Refused) as error:
             hint = self._dialect.refusals.get(error.code)
-            if hint is None:
+            if hint is None or not (error.code or config["tls"]):
                 raise
-            raise Refused("{}; {}".format(error, hint), error.code)
+            raise type(error)("{}; {}".format(error, hint), error.code)
 
     def submit(self, key, report, last=False):
         """Hands one report to the wire.

@@ -53,13 +53,13 @@ def check(value, where="report", depth=_DEEPEST):
     raise Rejected("{}: {!r} has no form in JSON".format(where, value))
 
 
-def check_name(name):
-    """Raises Rejected unless an event may be called so: 1 to 64 letters, digits and -_. (str)."""
-    if not isinstance(name, str) or not 1 <= len(name) <= 64:
-        raise Rejected("the name of an event must have 1 to 64 characters")
+def check_name(name, what="event", longest=64):
+    """Raises Rejected unless `what` may be called so: 1 to `longest` letters, digits and -_."""
+    if not isinstance(name, str) or not 1 <= len(name) <= longest:
+        raise Rejected("the name of {} must have 1 to {} characters".format(what, longest))
     for character in name:
         if not ("a" <= character.lower() <= "z" or character in "0123456789-_."):
-            raise Rejected("event {}: a name must not hold {!r}".format(name, character))
+            raise Rejected("{} {}: a name must not hold {!r}".format(what, name, character))
 
 
 def loads(payload, topic):

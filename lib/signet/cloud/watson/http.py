@@ -144,6 +144,8 @@ class WatsonHttpSession(http.HttpSession):
             event = report.event or config["event"]
             thing.check_name(event)
             data = body(report)
+            if report.device is not None:
+                type_id, device_id = report.device
         else:
             type_id, device_id, event, form = self._levels(report.topic)
             data = report.values

@@ -1,9 +1,12 @@
 """Which keys of device.json say who a device is to Watson IoT Platform?
 
+Those that only an application has are checked in application_identity.py.
+
 Source: Watson IoT "Connecting applications, devices, and gateways"; organisation ids have six
 characters there, but any length on Maximo Application Suite.
 """
 
+from signet import modules
 from signet.errors import ConfigError
 
 TLS_BY_DEFAULT = True
@@ -11,16 +14,28 @@ PORTS = {"mqtt": {False: 1883, True: 8883}, "http": {False: 1883, True: 8883}}
 QUICKSTART = "quickstart"
 
 _NAME = (36, "-_.")
+_NOT_IN_KEYS = " \t\r\n:"
+_ROLES = ("device", "gateway", "application", "scalable-application")
 
 FIELDS = (
     ("org_id", "word", ..., _NAME, "myorg1"),
-    ("type_id", "word", ..., _NAME, "meter"),
-    ("device_id", "word", ..., _NAME, "meter-7"),
+    ("type_id", "word", None, _NAME, "meter"),
+    ("device_id", "word", None, _NAME, "meter-7"),
     ("token", "secret", None, (256, None), "the device's authentication token"),
     ("event", "word", "status", (64, "-_."), "status"),
 )
 BY_WAY = {
-    "mqtt": (("keepalive_s", "int", 60, (1, 65_535), 60),),
+    "mqtt": (
+        ("keepalive_s", "int", 60, (1, 65_535), 60),
+        ("role", "choice", "device", _ROLES, "device"),
+        ("websocket", "flag", False, None, "true"),
+        ("cert", "text", None, (255, ""), "board-1.pem"),
+        ("key", "text", None, (255, ""), "board-1.key"),
+        ("app_id", "word", None, _NAME, "dashboard"),
+        ("instance_id", "word", None, _NAME, "1"),
+        ("api_key", "text", None, (256, _NOT_IN_KEYS), "a-myorg1-a84ps90Ajs"),
+        ("subscribe", "any", None, None, None),
+    ),
     "http": (
         ("role", "choice", "device", ("device", "gateway"), "device"),
         ("command", "word", "+", (64, "-_.+"), "+"),
@@ -28,29 +43,34 @@ BY_WAY = {
         ("command_wait_s", "int", 0, (0, 3600), 0),
     ),
 }
+_APPLICATION = "signet.cloud.watson.application_identity"
 
 
 def check(config):
     """Checks what concerns more than one key.
 
     Args:
-        config: dict, checked by FIELDS.
+        config: dict, checked by FIELDS; `subscribe` of an application gets its default.
     Returns:
         list of str, warnings.
     Raises:
-        ConfigError: the token is missing, or would go out in clear.
+        ConfigError: a key is missing, or does not go with another; or the token would go out in
+            clear.
     """
     warnings = []
-    org = config["org_id"]
-    if org == QUICKSTART and config.get("role") == "gateway":
-        raise ConfigError("role", "quickstart has no gateways", '"device"')
-    if org == QUICKSTART:
-        if config["tls"]:
-            raise ConfigError("tls", "quickstart has no TLS", "false")
+    org, role = config["org_id"], config["role"]
+    quickstart = org == QUICKSTART
+    if quickstart:
+        _check_quickstart(config)
+    if role.endswith("application"):
+        __import__(_APPLICATION, None, None, ("*",)).check(config, quickstart)
+        modules.forget(_APPLICATION)
+    else:
+        _check_device(config, role)
+    _check_certificate(config)
+    if quickstart:
         config["clean_session"] = True
         config["command_poll_s"] = 0
-    elif config["token"] is None:
-        raise ConfigError("token", "is missing", '"the device\'s authentication token"')
     elif not config["tls"]:
         if not config["insecure"]:
             raise ConfigError(
@@ -67,6 +87,37 @@ def check(config):
         warnings.append(
             "command_wait_s is longer than report_interval_s: reports wait until the cloud answers"
         )
-    if len(org) != 6 and org != QUICKSTART:
+    if len(org) != 6 and not quickstart:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
+
+
+def _check_quickstart(config):
+    if config["role"] not in ("device", "application"):
+        text = "quickstart has no {}s".format(config["role"])
+        raise ConfigError("role", text, '"device"')
+    if config.get("cert") is not None:
+        raise ConfigError("cert", "quickstart has no certificates; remove it")
+    if config["tls"]:
+        raise ConfigError("tls", "quickstart has no TLS", "false")
+
+
+def _check_device(config, role):
+    for key, example in (("type_id", '"meter"'), ("device_id", '"meter-7"')):
+        if config[key] is None:
+            raise ConfigError(key, "is missing", example)
+    for key in ("app_id", "instance_id", "api_key", "subscribe"):
+        if config.get(key) is not None:
+            text = 'is of applications only; remove it, or say "role": "application"'
+            raise ConfigError(key, text)
+    if config["token"] is None and config.get("cert") is None and config["org_id"] != QUICKSTART:
+        raise ConfigError("token", "is missing", '"the device\'s authentication token"')
+
+
+def _check_certificate(config):
+    cert = config.get("cert")
+    if cert is None:
+        if config.get("key") is not None:
+            raise ConfigError("cert", "is missing; `key` is of a certificate", '"board-1.pem"')
+    elif not config["tls"]:
+        raise ConfigError("cert", "goes with TLS only; remove it, or `tls`")

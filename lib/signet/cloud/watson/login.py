@@ -1,12 +1,17 @@
-"""What does CONNECT carry for a device of Watson IoT Platform?
+"""What does CONNECT carry for a client of Watson IoT Platform?
 
-Client id `d:{org}:{type}:{id}`, user `use-token-auth` (never asked of anyone), password = the
-token.  The org `quickstart` has no login at all.
+Client id `d:{org}:{type}:{id}`, `g:` for a gateway; user `use-token-auth` (never asked of
+anyone), password = the token.  An application is `a:{org}:{app}`, or `A:{org}:{app}`, or
+`A:{org}:{app}:{instance}`; its user is the API key, its password the key's token.  Where a
+certificate says who we are and no token is configured, there is neither; nor at the org
+`quickstart`.
 
-Source: Watson IoT "Connecting applications, devices, and gateways".
+Source: Watson IoT "Connecting applications, devices, and gateways"; client ids of eclipse/amlen
+server_proxy, proxy_test.c.
 """
 
 _QUICKSTART = "quickstart"
+_CLASSES = {"gateway": "g", "application": "a", "scalable-application": "A"}
 
 
 def login(config, unix_ms):
@@ -18,7 +23,17 @@ def login(config, unix_ms):
     Returns:
         (client id str, user str or None, password str or None)
     """
-    client_id = "d:{}:{}:{}".format(config["org_id"], config["type_id"], config["device_id"])
-    if config["org_id"] == _QUICKSTART:
-        return client_id, None, None
-    return client_id, "use-token-auth", config["token"]
+    kind = _CLASSES.get(config.get("role"), "d")
+    parts = [kind, config["org_id"]]
+    user = "use-token-auth"
+    if kind in "dg":
+        parts += (config["type_id"], config["device_id"])
+    else:
+        user = config["api_key"]
+        parts.append(config["app_id"])
+        if config["instance_id"] is not None:
+            parts.append(config["instance_id"])
+    token = config["token"]
+    if token is None or config["org_id"] == _QUICKSTART:
+        user = token = None
+    return ":".join(parts), user, token

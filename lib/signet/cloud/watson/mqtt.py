@@ -1,5 +1,7 @@
 """How does a device report to Watson IoT Platform over MQTT?
 
+A gateway and an application have a file each, gateway.py and application.py.
+
 Events go to `iot-2/evt/{event}/fmt/json` as {"d": values, "ts": time}, commands come from
 `iot-2/cmd/{command}/fmt/{format}`.  There is no reply: PUBACK is the acknowledgement.  Watson
 closes the connection of a device that uses any other topic, so those are refused here.
@@ -18,6 +20,7 @@ class _Dialect:
 
     max_payload_bytes = 131_072
     refusals = {
+        0: "does a security policy ask for a certificate? check `cert`",
         2: "check org_id, type_id and device_id",
         4: "check token",
         5: "check token, org_id, type_id and device_id",
@@ -57,5 +60,9 @@ class _Dialect:
 
 
 def session(config, log):
-    """Returns the Session; config: dict from config.load, log: function of one str."""
-    return mqtt.MqttSession(config, _Dialect(config), log)
+    """Returns the Session of the role; config: dict from config.load, log: function of one str."""
+    role = config.get("role", "device")
+    if role == "device":
+        return mqtt.MqttSession(config, _Dialect(config), log)
+    name = "signet.cloud.watson." + ("gateway" if role == "gateway" else "application")
+    return __import__(name, None, None, ("*",)).session(config, log)
