@@ -3,6 +3,7 @@
 PEM: RFC 7468. Text outside the blocks is ignored, as OpenSSL and Mbed TLS do.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -145,11 +146,10 @@ def _pem_key(label: str, block: bytes) -> Key:
 
 
 def _der_part(data: bytes) -> Part:
-    for load in (x509.load_der_x509_certificate, x509.load_der_x509_csr):
-        try:
-            return _whole(load(data))
-        except _DAMAGED:
-            pass
+    with contextlib.suppress(*_DAMAGED):
+        return _whole(x509.load_der_x509_certificate(data))
+    with contextlib.suppress(*_DAMAGED):
+        return _whole(x509.load_der_x509_csr(data))
     try:
         key = serialization.load_der_private_key(data, None)
     except TypeError:
