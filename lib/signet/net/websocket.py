@@ -47,14 +47,22 @@ class WebSocketChannel:
             raise
 
     def _shake_hands(self, host, deadline):
-        channel = self._channel
         request, accept = wire.opening(host, os.urandom(16))
+        try:
+            head = self._ask(request, deadline)
+        except Lost as error:
+            raise Lost("WebSocket: {}; is this a WebSocket port?".format(error))
+        wire.check_reply(head, accept)
+
+    def _ask(self, request, deadline):
+        """Sends the opening request and returns the head of the answer, bytes."""
+        channel = self._channel
         while request:
             count = channel.write(request)
             if count:
                 request = request[count:]
             elif not channel.wait(_POLLOUT, deadline):
-                raise Lost("WebSocket: the peer takes no data")
+                raise Lost("no answer in time")
         head = bytearray()
         byte = bytearray(1)
         ends = 0  # CR and LF in a row
@@ -63,13 +71,11 @@ class WebSocketChannel:
             if count:
                 head.extend(byte)
                 ends = ends + 1 if byte[0] in b"\r\n" else 0
-                if len(head) > _HEAD_BYTES:
-                    raise Lost("WebSocket: the answer does not end")
-            elif count == 0:
-                raise Lost("WebSocket: closed by the peer; is this a WebSocket port?")
-            elif not channel.wait(_POLLIN, deadline):
-                raise Lost("WebSocket: no answer in time")
-        wire.check_reply(bytes(head), accept)
+            if count == 0 or len(head) > _HEAD_BYTES:
+                raise Lost("closed by the peer")
+            if count is None and not channel.wait(_POLLIN, deadline):
+                raise Lost("no answer in time")
+        return bytes(head)
 
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end.

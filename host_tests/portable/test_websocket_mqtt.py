@@ -1,0 +1,116 @@
+"""Does MQTT go over WebSocket to brokers that others wrote?  mosquitto, and `websockets`."""
+
+import check
+from signet import clock
+from signet.client.mqtt import MQTTClient
+from signet.errors import Lost, Refused
+from signet.net.stream import connect
+from signet.net.trust import context
+from signet.net.umqtt_stream import Stream
+
+SERVERS = {
+    "broker": ("mosquitto", "websockets"),
+    "safe": ("mosquitto", "websockets", "good"),
+    "fragments": ("websockets", "mqtt_fragments"),
+    "secure_fragments": ("wss", "good", "mqtt_fragments"),
+    "plain": ("mosquitto",),
+}
+
+
+def _connected(name, client_id, password="pass", **options):
+    end = check.server(name)
+    trust = None
+    if "ca" in end:
+        with open(end["ca"], "rb") as file:
+            trust = context(file.read())
+    client = MQTTClient(client_id, "user", password, **options)
+    config = {
+        "host": "good.test",
+        "address": end["host"],
+        "port": end["port"],
+        "trust": trust,
+        "websocket": True,
+    }
+    client.connect(Stream(connect(config, clock.Deadline(5000))))
+    return client
+
+
+def _next(client):
+    event = client.poll(5000)
+    assert event is not None, "nothing came"
+    return event
+
+
+def _there_and_back(name):
+    client = _connected(name, "there-and-back")
+    client.subscribe("t/1", 1)
+    assert _next(client) == ("subscribed", [b"t/1"])
+    packet_id = client.publish("t/1", b"21.5", qos=1)
+    events = [_next(client), _next(client)]
+    assert ("acked", packet_id) in events
+    assert ("message", b"t/1", b"21.5", False) in events
+    client.disconnect()
+
+
+def _kilobytes(name):
+    """Retained, so that the heap need not hold what goes and what comes at the same time."""
+    client = _connected(name, "kilobytes", max_packet_bytes=9000)
+    client.publish("t/8k", bytes(range(256)) * 32, retain=True, qos=1)
+    assert _next(client) == ("acked", 1)
+    client.subscribe("t/8k", 0)
+    events = [_next(client), _next(client)]
+    assert ("subscribed", [b"t/8k"]) in events
+    payload = [event for event in events if event[0] == "message"][0][2]
+    check.equal(len(payload), 8192)
+    for at in range(0, 8192, 256):
+        assert payload[at : at + 256] == bytes(range(256))
+    client.disconnect()
+
+
+def test_a_message_goes_to_mosquitto_and_comes_back():
+    _there_and_back("broker")
+
+
+def test_8_kilobytes_go_to_mosquitto_and_come_back():
+    _kilobytes("broker")
+
+
+def test_a_message_goes_to_mosquitto_over_tls_and_comes_back():
+    _there_and_back("safe")
+
+
+def test_8_kilobytes_go_to_mosquitto_over_tls_and_come_back():
+    _kilobytes("safe")
+
+
+def test_mosquitto_refuses_a_wrong_password():
+    assert check.raises(Refused, _connected, "broker", "c", "wrong").code == 5
+
+
+def test_a_client_that_only_waits_stays_connected():
+    client = _connected("broker", "quiet", keepalive_s=1)
+    client.poll(2500)  # mosquitto hangs up after one and a half times the keepalive
+    client.publish("t", b"", qos=1)
+    assert _next(client)[0] == "acked"
+    client.disconnect()
+
+
+def test_a_port_that_speaks_plain_mqtt_says_so():
+    error = check.raises(Lost, _connected, "plain", "c")
+    assert "is this a WebSocket port?" in str(error)
+
+
+def _publish_in_fragments(name):
+    client = _connected(name, "fragments")
+    for number in range(3):
+        packet_id = client.publish("t", str(number), qos=1)
+        assert _next(client) == ("acked", packet_id)
+    client.disconnect()
+
+
+def test_answers_in_fragments_of_a_byte_with_pings_between_are_understood():
+    _publish_in_fragments("fragments")
+
+
+def test_and_so_they_are_over_tls():
+    _publish_in_fragments("secure_fragments")
