@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.twin import dtls, listeners, lossy
+from tools.twin import dtls, listeners, lossy, tls_reasons
 from tools.twin.clouds.alibaba_coap import AlibabaCoap
 from tools.twin.clouds.alibaba_options import Endpoint
 from tools.twin.clouds.alibaba_token import Tokens
@@ -66,7 +66,7 @@ class CoapDoors:
             self._say_losses(door.key, self._losses)
 
     def _refused(self, peer: str, reason: str) -> None:
-        self._report(peer, "refused", f"DTLS: {listeners.explain(reason)}")
+        self._report(peer, "refused", f"DTLS: {tls_reasons.explain(reason)}")
 
     async def close(self) -> None:
         """End all of it."""

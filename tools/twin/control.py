@@ -16,7 +16,9 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   answer_http (the fields of `http_faults.Answer`): requests get this answer, nothing is stored;
   misbehave_http (the fields of `http_faults.Misbehaviour`; `http_broken` has what each does):
   requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?, "path"?) is
-  misbehave_http "silent"; spell_info ("word"): how Alibaba's "info" is spelt from now on.
+  misbehave_http "silent"; tls ("cloud", and the fields of `tls.Offer`; those left out are as
+  usual): what handshakes at that cloud's doors over TCP are offered; spell_info ("word"): how
+  Alibaba's "info" is spelt from now on.
 
 Errors come back as {"error": text}.
 """

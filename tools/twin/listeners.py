@@ -8,16 +8,18 @@ import asyncio
 import contextlib
 import errno
 import socket
-import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from tools.pki.authority import Authority
+from cryptography import x509
+
+from tools.twin import tls_reasons
 from tools.twin.clouds.base import Way
 from tools.twin.gate import Connection
+from tools.twin.handshake import Context
 from tools.twin.http import Service
 from tools.twin.hub import Hub
+from tools.twin.tls import Contexts
 from tools.ui import UserError
 
 _HANDSHAKE_TIMEOUT_S = 15.0
@@ -56,6 +58,7 @@ _BOTH = ("mqtt", "http")
 
 DOORS = (
     Door("enos", "mqtt", "127.0.0.1", 11883, False, "mqtt.enos.test"),
+    Door("enos", "mqtts", "127.0.0.1", 18883, True, "mqtt.enos.test"),
     Door("alibaba", "mqtt", "127.0.0.2", 1883, False, "{product}.iot-as-mqtt.{region}"),
     Door("alibaba", "mqtts", "127.0.0.2", 8883, True, "{product}.iot-as-mqtt.{region}"),
     Door("alibaba", "https", "127.0.0.2", 443, True, "iot-as-http.{region}", _HTTP),
@@ -92,21 +95,9 @@ def host(door: Door, product: str) -> str:
     return door.host.format(product=product, region=_REGION, link=_LINK, domain=_DOMAIN)
 
 
-def certificate(authority: Authority, hosts: list[str], folder: Path) -> Path:
-    """A key and a certificate for this run, as one PEM file in `folder`."""
-    return authority.server(list(dict.fromkeys([*hosts, *_NAMES])), folder / "server.pem")
-
-
-def server_context(certificate_file: Path) -> ssl.SSLContext:
-    """TLS 1.2 and up, with a certificate and its key from one PEM file."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_file)
-
-    def remember(secured: Any, server_name: str | None, _context: ssl.SSLContext) -> None:
-        secured.signet_server_name = server_name  # the ssl module itself forgets it
-
-    context.sni_callback = remember
-    return context
+def server_names(hosts: Sequence[str]) -> list[str]:
+    """What the certificate of a run's doors is called."""
+    return list(dict.fromkeys([*hosts, *_NAMES]))
 
 
 def listen(door: Door, wanted: int | None) -> tuple[socket.socket, str]:
@@ -154,28 +145,19 @@ async def serve(
     hub: Hub,
     door: Door,
     listener: socket.socket,
-    context: ssl.SSLContext | None,
+    contexts: Contexts,
     http: Service | None,
 ) -> asyncio.Server:
     """Accept connections on a listening socket.
 
-    context: makes it a TLS door. http: what serves HTTP, where the door speaks that.
+    contexts: of doors with TLS. http: what serves HTTP, where the door speaks that.
     """
     port = listener.getsockname()[1]
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         way = Way(door.tls, port, peer="{}:{}".format(*writer.get_extra_info("peername")))
-        if context is not None:
-            # Before any other wait, so that no byte of the handshake is read as MQTT. Not left to
-            # `start_server(ssl=...)`, which keeps the reason of a failed handshake to itself.
-            try:
-                await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
-            except OSError as error:
-                text = getattr(error, "reason", None) or str(error)
-                hub.report(door.cloud, way.peer, "refused", f"TLS: {explain(text)}")
-                return
-            secured = writer.get_extra_info("ssl_object")
-            way.server_name = getattr(secured, "signet_server_name", None)
+        if door.tls and not await _secure(hub, door, way, writer, contexts.context(door.cloud)):
+            return
         with contextlib.suppress(asyncio.CancelledError):  # told to end: the twin stops
             cloud, mqtt = hub.clouds[door.cloud], "mqtt" in door.speaks
             await Connection(hub, cloud, way, reader, writer, mqtt=mqtt, http=http).run()
@@ -183,22 +165,27 @@ async def serve(
     return await asyncio.start_server(accept, sock=listener, limit=1 << 20)
 
 
-# What OpenSSL says, and what it means for the device.
-_HINTS = {
-    "UNKNOWN_CA": "the device does not trust the twin's CA: give it the twin's ca.pem",
-    "BAD_CERTIFICATE": "the device refuses the certificate: does its server name fit?",
-    "CERTIFICATE_UNKNOWN": "the device refuses the certificate: does its server name fit?",
-    "CERTIFICATE_EXPIRED": "the device believes the certificate expired: is its clock set?",
-    "WRONG_VERSION_NUMBER": "no TLS: the device speaks plain MQTT to a TLS port",
-    "HTTP_REQUEST": "no TLS: the device speaks plain HTTP to a TLS port",
-    "UNSUPPORTED_PROTOCOL": "the device's TLS is older than 1.2",
-    "NO_SHARED_CIPHER": "no cipher suite in common (the twin has ECDSA P-256)",
-}
+async def _secure(
+    hub: Hub, door: Door, way: Way, writer: asyncio.StreamWriter, context: Context
+) -> bool:
+    """Shake hands, and note in `way` who came; False when that failed, and is reported.
 
-
-def explain(text: str) -> str:
-    """OpenSSL's reason why a handshake failed, with what to do about it where that is known."""
-    text = text or "connection lost in the handshake"
-    words = text.upper().replace(" ", "_")
-    hint = next((hint for word, hint in _HINTS.items() if word in words), "")
-    return f"{text}: {hint}" if hint else text
+    Before any other wait, so that no byte of the handshake is read as MQTT. Not left to
+    `start_server(ssl=...)`, which keeps the reason of a failed handshake to itself.
+    """
+    context.send = writer.transport.write
+    try:
+        await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
+        way.server_name = context.server_name
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        way.certificate = x509.load_der_x509_certificate(shown) if shown else None
+    except OSError as error:
+        text = tls_reasons.reason(door.cloud, error, context)
+        hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")
+        return False
+    except ValueError as error:
+        text = f"the device's certificate cannot be read: {error}"
+        hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")
+        writer.close()
+        return False
+    return True

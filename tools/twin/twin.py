@@ -17,6 +17,7 @@ from typing import Any
 from tools.pki.authority import Authority
 from tools.twin import control, listeners
 from tools.twin.broker import Broker
+from tools.twin.certificates import Certificates
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.alibaba import Alibaba
 from tools.twin.clouds.alibaba_token import Tokens
@@ -27,6 +28,7 @@ from tools.twin.hub import Hub, Report
 from tools.twin.lossy import Losses
 from tools.twin.ready import RUNNING
 from tools.twin.store import Device, Store
+from tools.twin.tls import Contexts
 from tools.ui import UserError
 
 TOKEN_LIFE_S = 7 * 24 * 3600.0
@@ -106,9 +108,14 @@ class Twin:
 
         products = {d.cloud: d.product.split("/")[0] for d in devices}
         hosts = [listeners.host(door, products[door.cloud]) for door in listeners.DOORS]
-        certificate = listeners.certificate(authority, hosts, folder)
-        context = listeners.server_context(certificate)
-        coap, http, token_faults = self._doors(hub, certificate)
+        contexts = Contexts(
+            Certificates(store),
+            authority,
+            listeners.server_names(hosts),
+            folder,
+            Authority(state / "enos", "signet twin EnOS CA"),
+        )
+        coap, http, token_faults = self._doors(hub, contexts.usual)
         stack.push_async_callback(coap.close)
         clouds: dict[str, Any] = {}
         for door, host in zip(listeners.DOORS, hosts, strict=True):
@@ -118,9 +125,8 @@ class Twin:
             if door.kind == socket.SOCK_DGRAM:
                 await coap.open(door, listener)
             else:
-                secured = context if door.tls else None
                 service = http.services[door.cloud] if "http" in door.speaks else None
-                server = await listeners.serve(hub, door, listener, secured, service)
+                server = await listeners.serve(hub, door, listener, contexts, service)
                 stack.callback(server.close)
             if why:
                 text = f"port {door.port} of {address} is {why}; it is at port {port} this time"
@@ -135,6 +141,7 @@ class Twin:
             clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
         path = folder / "control.sock"
         faults = {**self._faults(), **token_faults, **coap.faults(), **http.faults()}
+        faults |= contexts.faults()
         counts = {"datagrams": coap.datagrams, "http": http.counts}
         server = await control.serve(hub, path, faults, counts)
         stack.callback(server.close)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cryptography import x509
+
 from tools.twin import topics
 from tools.twin.clouds.connack import CONNACK
 from tools.twin.packets import Connect, Publish
@@ -35,12 +37,16 @@ class BadCommandError(Exception):
 
 @dataclass(slots=True)
 class Way:
-    """How the client came in: over TLS or not, under which server name (SNI), on which port."""
+    """How the client came in: over TLS or not, under which server name (SNI), on which port.
+
+    certificate: the one that it showed, and that a CA of its cloud or org has signed.
+    """
 
     tls: bool
     port: int
     server_name: str | None = None
     peer: str = ""
+    certificate: x509.Certificate | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,87 @@
+"""Whom does a client certificate name, and what does a security policy of Watson demand?
+
+Sources: "Configuring certificates"; the platform's docs (`reference/security/set_up_policies.md`);
+for the server's own conduct its opened proxy, eclipse/amlen `auth.c`: facts only, no code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a client of this policy shows.
+
+    plain: it may come without TLS. certificate: it needs one that names it. token: it needs its
+    token; or_certificate: unless it shows such a certificate.
+    """
+
+    plain: bool
+    certificate: bool
+    token: bool
+    or_certificate: bool = False
+
+
+POLICIES = {
+    "tls-optional": Policy(plain=True, certificate=False, token=True),
+    "token": Policy(plain=False, certificate=False, token=True),
+    "certificate": Policy(plain=False, certificate=True, token=False),
+    "certificate-and-token": Policy(plain=False, certificate=True, token=True),
+    "certificate-or-token": Policy(
+        plain=False, certificate=False, token=True, or_certificate=True
+    ),
+}
+"""By the names of tools.twin.certificates.POLICIES."""
+
+
+def org_of(server_name: str | None) -> str | None:
+    """The org in a TLS server name `{org}.messaging.{domain}` (or the older form without
+    `messaging`); None where the name has none."""
+    org, _, domain = (server_name or "").partition(".")
+    return org if org and domain.startswith(("messaging.", "internetofthings.")) else None
+
+
+def names(certificate: x509.Certificate) -> list[str]:
+    """What a certificate calls its owner: its common name, then its rfc822Names.
+
+    Those are forms like `d:type:id`, or anything else, which names no client.
+    """
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    texts = [str(attribute.value) for attribute in found]
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return texts
+    return texts + extension.value.get_values_for_type(x509.RFC822Name)
+
+
+def score(names: Sequence[str], kind: str, type_id: str | None, name: str) -> int:
+    """How well names fit a client: 3 exactly, 1 any client of its type, 0 not at all.
+
+    kind: class letter. type_id: None of an application. name: device id or app id.
+    """
+    wanted = [kind] if type_id is None else [kind, type_id]
+    best = 0
+    for text in names:
+        *head, last = text.split(":")
+        if head == wanted and last in ("", name):
+            best = max(best, 3 if last else 1)
+    return best
+
+
+_PARTS = {"d": 3, "g": 3, "a": 2}
+
+
+def client_id(names: Sequence[str], org: str) -> str | None:
+    """The client id that the first usable name makes in an org, or None.
+
+    A name is usable that stands for one client, and holds no org: that comes from the server name.
+    """
+    for text in names:
+        kind, *parts = text.split(":")
+        if len(parts) + 1 == _PARTS.get(kind) and all(parts):
+            return ":".join((kind, org, *parts))
+    return None
