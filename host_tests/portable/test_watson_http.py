@@ -112,11 +112,13 @@ def test_the_topics_that_a_device_may_publish_to_are_those_of_the_vectors():
 
 
 def test_a_gateway_logs_in_by_its_own_user_name_and_speaks_for_devices_behind_it():
-    session, server = opened(DONE, DONE, role="gateway", token="passw0rd")
+    session, server = opened(DONE, DONE, DONE, role="gateway", token="passw0rd")
     outcome(session, Report({"t": 1}))
     outcome(session, Report(b"x", topic="iot-2/type/meter/id/m-7/evt/E/fmt/text"), 2)
+    outcome(session, Report({"t": 1}, event="F", device=("meter", "m-7")), 3)
     check.equal(server.requests[0].path, BASE + "events/status")
-    check.equal(server.requests[1].path, "/api/v0002/device/types/meter/devices/m-7/events/E")
+    for request, event in zip(server.requests[1:], ("E", "F")):
+        check.equal(request.path, "/api/v0002/device/types/meter/devices/m-7/events/" + event)
     for request in server.requests:
         # base64 of g/myorg1/T/D:passw0rd
         header = "Basic Zy9teW9yZzEvVC9EOnBhc3N3MHJk"
@@ -198,12 +200,25 @@ def test_a_long_answer_that_nobody_reads_is_a_success():
 
 
 def test_a_gateway_that_may_not_speak_for_a_device_sets_that_report_aside_and_goes_on():
-    session, _ = opened(reply(403), reply(403), role="gateway")
-    event = outcome(session, Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json"))
-    assert event[0] == "failed" and isinstance(event[2], Rejected)
-    assert "not a device of this gateway" in str(event[2])
+    session, _ = opened(reply(403), reply(403), reply(403), role="gateway")
+    for report in (
+        Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json"),
+        Report({"t": 1}, device=("T", "OTHER")),
+    ):
+        event = outcome(session, report)
+        assert event[0] == "failed" and isinstance(event[2], Rejected)
+        assert "not a device of this gateway" in str(event[2])
     event = outcome(session, Report({"t": 1}), 2)
     assert event[0] == "lost" and isinstance(event[1], Refused)
+
+
+def test_a_device_behind_a_gateway_that_is_not_there_is_the_report_s_fault():
+    session, server = opened(reply(404), role="gateway")
+    event = outcome(session, Report({"t": 1}, device=("meter", "m-7")))
+    assert event[0] == "failed" and isinstance(event[2], Rejected)
+    for device in (("meter", "+"), ("", "m-7"), ("meter", "m/7")):
+        check.raises(Rejected, session.submit, 2, Report({"t": 1}, device=device))
+    check.equal(len(server.requests), 1)
 
 
 def test_each_2xx_is_a_success_whatever_its_body_says():

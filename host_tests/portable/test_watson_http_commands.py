@@ -104,8 +104,10 @@ def test_a_gateway_hears_commands_of_every_device_behind_it():
     _, command = event_of(session)
     check.equal(server.requests[0].path, "/api/v0002/device/types/+/devices/+/commands/+/request")
     check.equal(command.topic, "iot-2/type/meter/id/m-7/cmd/reboot/fmt/json")
+    check.equal(command.device, ("meter", "m-7"))
     _, command = event_of(session)
     check.equal(command.topic, "iot-2/type/T/id/D/cmd/reboot/fmt/json")  # its own
+    check.equal(command.device, None)
 
 
 def test_each_content_type_of_the_vectors_is_its_format():

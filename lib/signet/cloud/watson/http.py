@@ -127,15 +127,21 @@ class WatsonHttpSession(http.HttpSession):
         for known, word in _TYPES:
             if content_type.startswith(word):
                 form = known
+        own = (self._config["type_id"], self._config["device_id"])
+        device = own
         topic = "iot-2/"
         if self._gateway:
-            topic += "type/{}/id/{}/".format(
-                reply.headers.get("x-devicetype", self._config["type_id"]),
-                reply.headers.get("x-deviceid", self._config["device_id"]),
+            device = (
+                reply.headers.get("x-devicetype", own[0]),
+                reply.headers.get("x-deviceid", own[1]),
             )
+            topic += "type/{}/id/{}/".format(*device)
         topic += "cmd/{}/fmt/{}".format(name, form)
         data = thing.loads(reply.body, topic) if form == "json" else bytes(reply.body)
-        return Command(name, data, topic)
+        command = Command(name, data, topic)
+        if device != own:
+            command.device = device
+        return command
 
     def _encode(self, report):
         config = self._config
@@ -145,6 +151,8 @@ class WatsonHttpSession(http.HttpSession):
             thing.check_name(event)
             data = body(report)
             if report.device is not None:
+                for word in report.device:
+                    thing.check_name(word, "device", 36)
                 type_id, device_id = report.device
         else:
             type_id, device_id, event, form = self._levels(report.topic)
@@ -174,7 +182,8 @@ class WatsonHttpSession(http.HttpSession):
         self._asked = 0
         if reply.status == 403 and self._is_foreign:
             raise Rejected("events: HTTP status 403: not a device of this gateway", 403)
-        http.check_status(reply, "events", self._is_plain, _HINT)
+        is_plain = self._is_plain and not self._is_foreign
+        http.check_status(reply, "events", is_plain, _HINT)
 
 
 def session(config, log):
