@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tools.pki.keys import PublicKey, key_pem, new_key, read_key, write_file
+from tools.pki.names import alternatives
 from tools.ui import UserError
 
 # Long before now: a board whose clock was never set may still believe in its build date.
@@ -81,9 +83,9 @@ class Authority:
             not_before or _NOT_BEFORE,
             not_after or self._end(_now() + _days(_SERVER_DAYS)),
         )
-        alternatives = [_general(name) for name in names]
+        hosts = [_general(name) for name in names]
         certificate = self._issue(
-            common_name(names[0][:64]), key.public_key(), validity, alternatives, _SERVER
+            common_name(names[0][:64]), key.public_key(), validity, hosts, _SERVER
         )
         write_file(target, certificate_pem(certificate) + key_pem(key), 0o600)
         return target
@@ -112,9 +114,9 @@ class Authority:
         key = new_key(kind)
         start = not_before or _an_hour_ago()
         validity = (start, not_after or self._end(max(start, _now()) + _days(days)))
-        alternatives: list[x509.GeneralName] = [x509.RFC822Name(email)] if email else []
+        emails: list[x509.GeneralName] = [x509.RFC822Name(email)] if email else []
         certificate = self._issue(
-            subject_of(common_name), key.public_key(), validity, alternatives, _CLIENT
+            subject_of(common_name), key.public_key(), validity, emails, _CLIENT
         )
         write_file(target, certificate_pem(certificate) + key_pem(key), 0o600)
         return target
@@ -138,15 +140,26 @@ class Authority:
             raise UserError("the request is damaged: its signature is not by its own key")
         if not isinstance(public, PublicKey):
             raise UserError("the request's key is neither elliptic curve (P-256) nor RSA")
+        validity = (_an_hour_ago(), self._end(_now() + _days(days)))
+        purpose = _SERVER if server else _CLIENT
+        return self._issue(csr.subject, public, validity, alternatives(csr), purpose)
+
+    def renew(self, certificate: x509.Certificate, days: int = CLIENT_DAYS) -> x509.Certificate:
+        """The same client's certificate with the same key, a new serial number and new dates.
+
+        raises: UserError for a certificate that another authority signed.
+        """
         try:
-            names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
-            alternatives = []
-        else:
-            alternatives = list(names)
+            certificate.verify_directly_issued_by(self.certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            raise UserError(
+                "the certificate is not signed by this CA, which cannot renew it"
+            ) from None
+        public = certificate.public_key()
+        assert isinstance(public, PublicKey)  # or this authority would not have signed it
         validity = (_an_hour_ago(), self._end(_now() + _days(days)))
         return self._issue(
-            csr.subject, public, validity, alternatives, _SERVER if server else _CLIENT
+            certificate.subject, public, validity, alternatives(certificate), _CLIENT
         )
 
     def _issue(
@@ -154,7 +167,7 @@ class Authority:
         subject: x509.Name,
         public: PublicKey,
         validity: tuple[datetime.datetime, datetime.datetime],
-        alternatives: Sequence[x509.GeneralName],
+        also: Sequence[x509.GeneralName],
         purpose: x509.ObjectIdentifier,
     ) -> x509.Certificate:
         signer = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
@@ -172,12 +185,10 @@ class Authority:
                 critical=False,
             )
         )
-        if alternatives:
+        if also:
             # Critical where there is no other name (RFC 5280 section 4.2.1.6).
             critical = not list(subject)
-            builder = builder.add_extension(
-                x509.SubjectAlternativeName(alternatives), critical=critical
-            )
+            builder = builder.add_extension(x509.SubjectAlternativeName(also), critical=critical)
         return builder.sign(self._key, hashes.SHA256())
 
     def _end(self, wanted: datetime.datetime) -> datetime.datetime:

@@ -161,8 +161,9 @@ def _owner(key: Key, every: list[Part]) -> Iterator[Statement]:
     own = [part for part in others if public_key(part) == key.public]
     if any(isinstance(part, x509.Certificate) and is_ca(part) for part in own):
         yield Statement("the key of a CA: keep it off boards, and out of every upload")
+    elif any(isinstance(part, x509.Certificate) for part in own):
+        yield Statement("it belongs to the certificate here")
     elif own:
-        kind = "certificate" if isinstance(own[0], x509.Certificate) else "request"
-        yield Statement(f"it belongs to the {kind} here")
+        yield Statement("it belongs to the request here")
     elif others:
         yield Statement("it belongs to no certificate or request here", True)

@@ -30,9 +30,9 @@ class Statement:
 _Named = x509.Certificate | x509.CertificateSigningRequest
 _SOON_DAYS = 30
 
-_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}  # FIPS 186-4
 _FOR_BOARDS = "a board wants P-256, P-384, or RSA with 2048 to 4096 bits"
-_HASHES = ("sha256", "sha384", "sha512")
+_HASHES = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 
 # Mbed TLS refuses a certificate with a critical extension that it does not know (x509_crt.c).
 _KNOWN_CRITICAL = {
@@ -203,18 +203,21 @@ def _validity(found: x509.Certificate, now: datetime.datetime) -> Iterator[State
         yield Statement(f"{text}; {left} days left")
 
 
+def key_words(public: object) -> str:
+    """Kind and size of a public key."""
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return f"elliptic curve {_CURVES.get(public.curve.name, public.curve.name)}"
+    if isinstance(public, rsa.RSAPublicKey):
+        return f"RSA, {public.key_size} bits"
+    return type(public).__name__.removesuffix("PublicKey").lstrip("_") if public else "unknown"
+
+
 def _key(public: object) -> Iterator[Statement]:
     if isinstance(public, ec.EllipticCurvePublicKey):
-        curve = _CURVES.get(public.curve.name, public.curve.name)
-        good = curve in ("P-256", "P-384")
-        kind = f"elliptic curve {curve}"
-    elif isinstance(public, rsa.RSAPublicKey):
-        good = 2048 <= public.key_size <= 4096
-        kind = f"RSA, {public.key_size} bits"
+        good = public.curve.name in ("secp256r1", "secp384r1")
     else:
-        good = False
-        kind = type(public).__name__.removesuffix("PublicKey").lstrip("_") if public else "unknown"
-    yield Statement(f"key: {kind}" + ("" if good else f": {_FOR_BOARDS}"), not good)
+        good = isinstance(public, rsa.RSAPublicKey) and 2048 <= public.key_size <= 4096
+    yield Statement(f"key: {key_words(public)}" + ("" if good else f": {_FOR_BOARDS}"), not good)
 
 
 def _signature(found: _Named) -> Iterator[Statement]:
@@ -232,7 +235,7 @@ def _signature(found: _Named) -> Iterator[Statement]:
     elif found.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
         yield Statement("signed with RSASSA-PSS, which not every MicroPython build reads", True)
     else:
-        yield Statement(f"signed with {name.upper()}")
+        yield Statement(f"signed with {_HASHES[name]}")
 
 
 def _ca(found: x509.Certificate) -> Iterator[Statement]:

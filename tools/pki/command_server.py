@@ -1,0 +1,215 @@
+"""Which certificate does an org's messaging server show: `signet pki server`?
+
+As "Configuring certificates" describes the console: a request whose key stays there, or an upload
+with its key; one of them active, or the platform's default.
+"""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography import x509
+
+from tools.pki import names
+from tools.pki.authority import certificate_pem
+from tools.pki.checks import read_server
+from tools.pki.console import (
+    DEFAULT_FOLDER,
+    ORG,
+    CaFolder,
+    Days,
+    Org,
+    Rsa,
+    authority,
+    certificates_of,
+    kind,
+    read_file,
+    say,
+)
+from tools.pki.contents import public_key, read
+from tools.pki.keys import key_pem, new_key, write_file
+from tools.pki.requests import read_request, request, request_pem
+from tools.twin.certificates import ServerCertificate
+from tools.twin.console import DEFAULT_STATE, State, new_table, print_table, visible
+from tools.ui import UserError
+
+app = typer.Typer(
+    no_args_is_help=True, help="Messaging server certificates of the twin's Watson orgs."
+)
+
+_Id = Annotated[int, typer.Argument(metavar="ID", help="As `signet pki server list` shows it.")]
+_File = Annotated[Path, typer.Argument(metavar="FILE")]
+_To = Annotated[Path, typer.Option(help="The file to write.")]
+
+
+@app.command()
+def csr(
+    *,
+    to: _To,
+    org: Org = ORG,
+    domain: Annotated[str, typer.Option(help="A custom domain.")] = names.DOMAIN,
+    wildcard: Annotated[
+        bool, typer.Option("--wildcard", help="For every org of a custom domain.")
+    ] = False,
+    rsa: Rsa = False,
+    description: Annotated[str, typer.Option(help="For the list.")] = "",
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Make a key, which stays in the twin, and write a signing request for it."""
+    host = names.server(org, domain)
+    called = names.wildcard(domain) if wildcard else host
+    if len(called) > names.COMMON_NAME_LENGTH:
+        say("The name is longer than a common name may be: it is in the alternative name only.")
+    with certificates_of(state) as certificates:
+        key = new_key(kind(rsa))
+        fields = {"CN": called} if len(called) <= names.COMMON_NAME_LENGTH else {}
+        made = request_pem(request(key, fields, [called]))
+        write_file(to, made, 0o644)
+        number = certificates.request_server(org, made, key_pem(key), description or called)
+    say(f"{to}: request {number} of org {org}, for {called}")
+    say(
+        "Have a CA sign it (`signet pki server sign`), then `signet pki server upload` the answer."
+    )
+
+
+@app.command()
+def sign(
+    file: _File,
+    to: _To,
+    ca: CaFolder = DEFAULT_FOLDER,
+    days: Days = 397,
+) -> None:
+    """Sign a server's request with your own CA, as any CA would."""
+    signer = authority(ca)
+    try:
+        signed = signer.sign(read_request(read_file(file)), days, server=True)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
+    write_file(to, certificate_pem(signed), 0o644)
+    say(f"{to}: valid until {signed.not_valid_after_utc:%Y-%m-%d}; clients need {ca / 'ca.pem'}")
+
+
+@app.command()
+def upload(
+    file: _File,
+    *,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Its private key. Default: that of the request which it answers."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the key's passphrase. Default: ask, where it has one."),
+    ] = None,
+    org: Org = ORG,
+    description: Annotated[str, typer.Option(help="For the list.")] = "",
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Upload a signed certificate, with its chain: the answer to a request, or with its key."""
+    chain = read_file(file)
+    with certificates_of(state) as certificates:
+        if key is None:
+            if passphrase_file is not None:
+                raise UserError("--passphrase-file is for a key: name it with --key")
+            asked = _answered(chain, certificates.servers(org), org)
+            pem, _ = _checked(file, chain, asked.key_pem, None, org)
+            certificates.answer_request(asked.id, pem)
+            number = asked.id
+        else:
+            private = read_file(key)
+            phrase = _passphrase(private, passphrase_file)
+            pem, plain = _checked(file, chain, private, phrase, org)
+            first = x509.load_pem_x509_certificate(pem)
+            description = description or ", ".join(names.hosts(first))
+            number = certificates.add_server(org, pem, plain, description)
+    say(f"Server certificate {number} of org {org} is uploaded.")
+    say(f"`signet pki server activate {number}` lets the server show it.")
+
+
+@app.command()
+def activate(number: _Id, state: State = DEFAULT_STATE) -> None:
+    """Let the org's server show this certificate; its clients must send SNI from now on."""
+    with certificates_of(state) as certificates:
+        for server in certificates.servers():
+            if server.id == number:
+                certificates.activate_server(server.org, number)
+                say(f"Server certificate {number} is active for org {server.org}.")
+                return
+    raise UserError(f"there is no server certificate {number}; see `signet pki server list`")
+
+
+@app.command()
+def default(org: Org = ORG, state: State = DEFAULT_STATE) -> None:
+    """Let the org's server show the platform's certificate again."""
+    with certificates_of(state) as certificates:
+        certificates.activate_server(names.check_org(org), None)
+    say(f"The platform's default certificate is active for org {org}.")
+
+
+@app.command("list")
+def list_servers(
+    org: Annotated[str | None, typer.Option(help="Only of this organization.")] = None,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """List the server certificates and requests; where none is active the default is shown."""
+    table = new_table("id", "org", "active", "valid until", fold=("names", "description"))
+    with certificates_of(state) as certificates:
+        servers = certificates.servers(org)
+    for server in servers:
+        until, hosts = "request", ""
+        if server.chain_pem is not None:
+            found = x509.load_pem_x509_certificate(server.chain_pem)
+            until, hosts = f"{found.not_valid_after_utc:%Y-%m-%d}", ", ".join(names.hosts(found))
+        elif server.csr_pem is not None:
+            hosts = ", ".join(names.hosts(x509.load_pem_x509_csr(server.csr_pem)))
+        active = "yes" if server.active else "no"
+        words = (str(server.id), server.org, active, until, hosts, server.description)
+        table.add_row(*map(visible, words))
+    print_table(table)
+
+
+@app.command()
+def remove(number: _Id, state: State = DEFAULT_STATE) -> None:
+    """Forget a server certificate or a request, and its key."""
+    with certificates_of(state) as certificates:
+        certificates.remove_server(number)
+    say(f"Server certificate {number} is removed.")
+
+
+def _answered(chain: bytes, servers: list[ServerCertificate], org: str) -> ServerCertificate:
+    """The request that has the key of the first certificate in the file."""
+    found = read(chain).certificates
+    for server in servers:
+        if found and server.csr_pem is not None:
+            asked = x509.load_pem_x509_csr(server.csr_pem)
+            if public_key(asked) == public_key(found[0]):
+                return server
+    raise UserError(
+        f"no open request of org {org} has this certificate's key; name its private key with --key"
+        if found
+        else "the file holds no certificate: upload the signed certificate, not the request"
+    )
+
+
+def _checked(
+    file: Path, chain: bytes, key: bytes, phrase: bytes | None, org: str
+) -> tuple[bytes, bytes]:
+    try:
+        return read_server(chain, key, phrase, org)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
+
+
+def _passphrase(private: bytes, file: Path | None) -> bytes | None:
+    if file is not None:
+        phrase = read_file(file).rstrip(b"\r\n")
+        if not phrase:
+            raise UserError(f"{file} is empty: it must hold the passphrase")
+        return phrase
+    if not any(key.encrypted for key in read(private).keys):
+        return None
+    if not sys.stdin.isatty():
+        raise UserError("the private key is encrypted: name its passphrase's --passphrase-file")
+    return getpass.getpass("Passphrase of the private key (not shown): ").encode()

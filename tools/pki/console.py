@@ -1,0 +1,95 @@
+"""How does `signet pki` ask, refuse and print?"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from tools.pki.authority import Authority
+from tools.pki.contents import public_key
+from tools.pki.explain_certificate import key_words
+from tools.twin.certificates import Certificates
+from tools.twin.console import new_table, print_table, store_of, visible
+from tools.ui import UserError, console, signet
+
+DEFAULT_FOLDER = Path("pki")
+ORG = "signet"
+
+CaFolder = Annotated[Path, typer.Option("--ca", help="Folder of the CA.")]
+Org = Annotated[str, typer.Option(help="Organization id.")]
+Rsa = Annotated[bool, typer.Option("--rsa", help="An RSA key with 2048 bits; default: EC P-256.")]
+Days = Annotated[int, typer.Option(min=1, max=36_500, help="For how many days it is valid.")]
+
+
+def say(*lines: str) -> None:
+    """Print lines as they are; a name from a certificate cannot command the terminal."""
+    for line in lines:
+        console.print(visible(line), markup=False, soft_wrap=True)
+
+
+def authority(folder: Path) -> Authority:
+    """The CA in a folder. raises: UserError without one."""
+    if not ((folder / "ca.pem").is_file() and (folder / "ca.key").is_file()):
+        command = signet("pki", "ca", *(() if folder == DEFAULT_FOLDER else ("--folder", folder)))
+        raise UserError(f"there is no CA in {folder}; `{command}` makes one")
+    return Authority(folder)
+
+
+def read_file(path: Path) -> bytes:
+    """A file's content. raises: UserError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+
+
+def kind(rsa: bool) -> str:
+    """Of a key, as tools.pki.keys calls it."""
+    return "rsa" if rsa else "ec"
+
+
+@contextmanager
+def certificates_of(state: Path) -> Iterator[Certificates]:
+    """What the orgs of a twin have uploaded. raises: UserError without a registry."""
+    with store_of(state) as store:
+        yield Certificates(store)
+
+
+def rows(certificate: x509.Certificate) -> dict[str, str]:
+    """What identifies a certificate, for a preview."""
+    digest = certificate.fingerprint(hashes.SHA256()).hex(":")
+    return {
+        "subject": certificate.subject.rfc4514_string() or "-",
+        "issuer": certificate.issuer.rfc4514_string() or "-",
+        "serial number": f"{certificate.serial_number:x}",
+        "valid from": f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
+        "valid until": f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+        "key": key_words(public_key(certificate)),
+        "SHA-256": digest,
+    }
+
+
+def preview(certificate: x509.Certificate, more: dict[str, Any]) -> None:
+    """Show what is about to be saved."""
+    table = new_table("what", fold=("value",))
+    table.show_header = False
+    for name, value in (rows(certificate) | more).items():
+        table.add_row(name, visible(str(value)))
+    print_table(table)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before saving. raises: UserError when the answer is no, or there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(
+            "nothing saved: there is no terminal to ask at; --yes saves without asking"
+        )
+    if not typer.confirm(question):
+        raise UserError("nothing saved")
