@@ -18,7 +18,9 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?, "path"?) is
   misbehave_http "silent"; tls ("cloud", and the fields of `tls.Offer`; those left out are as
   usual): what handshakes at that cloud's doors over TCP are offered; spell_info ("word"): how
-  Alibaba's "info" is spelt from now on.
+  Alibaba's "info" is spelt from now on;
+  misbehave_websocket (the fields of `websocket_faults.Misbehaviour`): the next messages by
+  WebSocket go out so, or "refuse": the next handshakes are answered with a status.
 
 Errors come back as {"error": text}.
 """

@@ -2,11 +2,13 @@
 
 The gate checks its CONNECT by the cloud's rules, opens its counterpart in the broker and carries
 packets both ways until one side ends; what becomes of each packet is in tools.twin.traffic.
-A connection that begins as HTTP does is handed over where its port speaks that, too.
+A connection that begins as HTTP does is handed over where its port speaks that, too; what leaves
+HTTP for WebSocket comes back.
 """
 
 import asyncio
 import contextlib
+import dataclasses
 
 from tools.twin import packets
 from tools.twin.clouds.base import Client, Cloud, RefusedError, Way
@@ -122,12 +124,13 @@ class Connection:
         first = await self._first_bytes()
         if self._http is not None and (not self._mqtt or _begins_http(first[0])):
             self.is_http = True
-            await self._http.serve(self._way, self._reader, self._writer, first)
+            speak = self._over_websocket if self._mqtt else None
+            await self._http.serve(self._way, self._reader, self._writer, first, speak)
             return
         _check_first_byte(first[0])
         connect = await self._read_connect(first)
         client = self._cloud.login(connect, self._way)
-        client.client_id = connect.client_id
+        client.client_id = client.client_id or connect.client_id
         self._label = client.device.label
         self._client = client
         will = self._checked_will(client, connect.will)
@@ -141,9 +144,10 @@ class Connection:
             self._keepalive_s = keepalive_s * 1.5 or None
             self._will = connect.will if will else None
             self._announced = True
-            how = "TLS" if self._way.tls else "TCP"
             clean_text = "clean session" if connect.clean_session else "durable session"
-            self._report("connected", f"{how}, keepalive {keepalive_s} s, {clean_text}")
+            self._report(
+                "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
+            )
             self._announce("Connect", 0, "")
             code, reason = await self._pump(broker_reader)
             clean = True
@@ -167,6 +171,13 @@ class Connection:
                 if self._announced:
                     self._finish(clean, code, reason)
                 self._hub.leave(client, session)
+
+    async def _over_websocket(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Serve what came in as HTTP and left that for WebSocket: a connection of its own."""
+        way = dataclasses.replace(self._way, websocket=True)
+        await Connection(self._hub, self._cloud, way, reader, writer).run()
 
     async def _leave_broker(self) -> None:
         """Close the broker's side and wait until it has noticed.
@@ -346,6 +357,10 @@ class Connection:
             for packet in self._broker_decoder.feed(data):
                 self._traffic.from_broker(packet)
             await self._writer.drain()
+
+
+def _how(way: Way) -> str:
+    return ("WebSocket over " if way.websocket else "") + ("TLS" if way.tls else "TCP")
 
 
 def _begins_http(first: int) -> bool:

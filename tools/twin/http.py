@@ -5,6 +5,7 @@ first bytes read.
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,9 +14,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from tools.twin import http_broken
+from tools.twin import http_broken, websocket
 from tools.twin.clouds.base import Way
 from tools.twin.clouds.http_request import BODY_LIMIT, Reply, Request, Visit
+from tools.twin.websocket_faults import WebSocketFaults
 
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _NO_LOG = logging.Logger("signet.twin.http", logging.CRITICAL)  # the rules report what matters
@@ -27,6 +29,7 @@ class Service:
     answer: its rules. misbehaviour: takes a request's path and says how its reply shall go out,
     None for well. report: takes device, kind and text of an event. head_s, body_s: for all of a
     request's head and of its body. idle_s: after which a kept connection is closed, as by nginx.
+    misbehaviours: of WebSocket.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Service:
         head_s: float = 30.0,
         body_s: float = 30.0,
         idle_s: float = 75.0,
+        misbehaviours: WebSocketFaults | None = None,
     ) -> None:
         self._answer = answer
         self._misbehaviour = misbehaviour
@@ -45,12 +49,21 @@ class Service:
         self._head_s = head_s
         self._body_s = body_s
         self._idle_s = idle_s
+        self._misbehaviours = misbehaviours or WebSocketFaults()
         self.counts = {"connections": 0, "requests": 0}
 
     async def serve(
-        self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes
+        self,
+        way: Way,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        first: bytes,
+        speak: websocket.Speak | None,
     ) -> None:
-        """Serve a connection until it is closed. first: everything that was read from it."""
+        """Serve a connection until it is closed.
+
+        first: everything that was read from it. speak: what it may leave HTTP for, by WebSocket.
+        """
         transport = writer.transport
         if transport.is_closing():
             return
@@ -58,6 +71,9 @@ class Service:
         visit = Visit(way)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            if speak is not None and websocket.asked(request):
+                report = functools.partial(self._report, way.peer)
+                return await websocket.serve(request, speak, self._misbehaviours, report)
             return await self._handle(request, visit)
 
         handler = _Handler(

@@ -13,6 +13,7 @@ from tools.twin.http import Service
 from tools.twin.http_faults import HttpFaults
 from tools.twin.hub import Hub
 from tools.twin.throttle import Throttle
+from tools.twin.websocket_faults import WebSocketFaults
 
 
 class HttpDoors:
@@ -30,6 +31,7 @@ class HttpDoors:
             ordered=lambda path: self._orders.answer("alibaba", path),
         )
         self._orders = HttpFaults(rules.spell_info)
+        self._websocket = WebSocketFaults()
         ordered = functools.partial(self._orders.answer, "watson")
         watson_rules = WatsonHttp(hub, watson, Throttle(per_s), ordered)
         self.services = {
@@ -37,6 +39,7 @@ class HttpDoors:
                 answer,
                 functools.partial(self._orders.misbehaviour, cloud),
                 functools.partial(hub.report, cloud),
+                misbehaviours=self._websocket,
             )
             for cloud, answer in (("alibaba", rules.answer), ("watson", watson_rules.answer))
         }
@@ -47,4 +50,4 @@ class HttpDoors:
 
     def faults(self) -> dict[str, Fault]:
         """What control requests may break."""
-        return self._orders.faults()
+        return {**self._orders.faults(), **self._websocket.faults()}

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from tools.twin import http_broken
 from tools.twin.control import Fault, quickly
+from tools.twin.orders import check, given
 from tools.ui import UserError
 
 PATHS = {"alibaba": ("auth", "topic"), "watson": ("events", "commands")}
@@ -83,38 +84,20 @@ class HttpFaults:
         }
 
     def _order_answer(self, request: Mapping[str, Any]) -> None:
-        order = Answer(**_given(request, Answer))
-        _check(order.cloud, PATHS, "cloud")
-        _check(order.path, PATHS[order.cloud], "path")
+        order = Answer(**given(request, Answer))
+        check(order.cloud, PATHS, "cloud")
+        check(order.path, PATHS[order.cloud], "path")
         if order.code is None and order.status is None:
             raise UserError("answer_http needs a code (Alibaba: or a status)")
         if order.n > 0:
             self._answers.append(order)
 
     def _order_misbehaviour(self, request: Mapping[str, Any]) -> None:
-        order = Misbehaviour(**_given(request, Misbehaviour))
-        _check(order.how, HOWS, "how")
+        order = Misbehaviour(**given(request, Misbehaviour))
+        check(order.how, HOWS, "how")
         if order.cloud is not None:
-            _check(order.cloud, PATHS, "cloud")
+            check(order.cloud, PATHS, "cloud")
         if order.path is not None:
-            _check(order.path, [path for paths in PATHS.values() for path in paths], "path")
+            check(order.path, [path for paths in PATHS.values() for path in paths], "path")
         if order.n > 0:
             self._misbehaviours.append(order)
-
-
-def _given(request: Mapping[str, Any], order: type[Answer | Misbehaviour]) -> dict[str, Any]:
-    """The fields of an order in a control request. raises: UserError for others."""
-    given = {name: value for name, value in request.items() if name not in ("do", "fault")}
-    types = get_type_hints(order)
-    for name, value in given.items():
-        if name not in types:
-            raise UserError(f"there is no {name!r} in this fault; it takes {', '.join(types)}")
-        wanted = get_args(types[name]) or (types[name],)
-        if type(value) not in wanted:
-            raise UserError(f"{name} is {value!r}; it is {' or '.join(map(str, wanted))}")
-    return given
-
-
-def _check(value: str, known: Any, name: str) -> None:
-    if value not in known:
-        raise UserError(f"there is no {name} {value!r}; use one of: {', '.join(known)}")

@@ -30,7 +30,8 @@ _BACKLOG = 100
 class Door:
     """One listener as documented. host: the name a device expects in the certificate (and SNI).
 
-    speaks: the protocols there, of TCP ports; their first byte tells which it is.
+    speaks: the protocols there, of TCP ports; the first byte tells MQTT and HTTP apart, which a
+    client may leave for WebSocket.
     """
 
     cloud: str
@@ -54,7 +55,7 @@ class Door:
 
 
 _HTTP = ("http",)
-_BOTH = ("mqtt", "http")
+_ALL = ("mqtt", "http", "websocket")
 
 DOORS = (
     Door("enos", "mqtt", "127.0.0.1", 11883, False, "mqtt.enos.test"),
@@ -64,9 +65,9 @@ DOORS = (
     Door("alibaba", "https", "127.0.0.2", 443, True, "iot-as-http.{region}", _HTTP),
     Door("alibaba", "coap", "127.0.0.2", 5682, False, "{product}.coap.{link}"),
     Door("alibaba", "coaps", "127.0.0.2", 5684, True, "{product}.coap.{link}"),
-    Door("watson", "mqtt", "127.0.0.3", 1883, False, "{product}.messaging.{domain}", _BOTH),
-    Door("watson", "mqtts", "127.0.0.3", 8883, True, "{product}.messaging.{domain}", _BOTH),
-    Door("watson", "https", "127.0.0.3", 443, True, "{product}.messaging.{domain}", _BOTH),
+    Door("watson", "mqtt", "127.0.0.3", 1883, False, "{product}.messaging.{domain}", _ALL),
+    Door("watson", "mqtts", "127.0.0.3", 8883, True, "{product}.messaging.{domain}", _ALL),
+    Door("watson", "https", "127.0.0.3", 443, True, "{product}.messaging.{domain}", _ALL),
 )
 _REGION = "cn-shanghai.aliyuncs.com"
 _LINK = "cn-shanghai.link.aliyuncs.com"

@@ -45,6 +45,7 @@ class Options:
     ports: by `Door.key`; 0 is a free port, an absent key the real port or a free one.
     losses: of the network in front of the CoAP doors. token_life_s: of Alibaba's tokens.
     http_per_s: how many HTTP requests of a device are taken per second; 0 is any number.
+    policy: the default security policy of Watson's ready org from now on; None leaves it.
     """
 
     state: Path
@@ -53,6 +54,7 @@ class Options:
     losses: Losses = field(default_factory=Losses)
     token_life_s: float = TOKEN_LIFE_S
     http_per_s: float = 0.0
+    policy: str | None = None
 
 
 class Twin:
@@ -97,6 +99,10 @@ class Twin:
             for cloud in CLOUDS.values()
             for entry in cloud.ready
         ]
+        products = {d.cloud: d.product.split("/")[0] for d in devices}
+        certificates = Certificates(store)
+        if self._options.policy is not None:
+            certificates.set_policy(products["watson"], self._options.policy)
         authority = Authority(state)
 
         broker = Broker(folder, state / "mosquitto.log", self._broker_died)
@@ -106,10 +112,9 @@ class Twin:
         await broker.start()
         await hub.platform.start()
 
-        products = {d.cloud: d.product.split("/")[0] for d in devices}
         hosts = [listeners.host(door, products[door.cloud]) for door in listeners.DOORS]
         contexts = Contexts(
-            Certificates(store),
+            certificates,
             authority,
             listeners.server_names(hosts),
             folder,
@@ -136,9 +141,12 @@ class Twin:
             ways[door.way] = way
             if "http" in door.speaks and not door.tls:
                 ways["http"] = way
+            if "websocket" in door.speaks and "mqtt" in door.way:
+                ways["wss" if door.tls else "ws"] = {**way, "websocket": True}
         stack.push_async_callback(self._end_connections, "the twin stops")
         for device in devices:
             clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
+        clouds["watson"]["policy"] = certificates.policy(products["watson"])
         path = folder / "control.sock"
         faults = {**self._faults(), **token_faults, **coap.faults(), **http.faults()}
         faults |= contexts.faults()

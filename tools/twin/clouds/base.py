@@ -40,12 +40,14 @@ class Way:
     """How the client came in: over TLS or not, under which server name (SNI), on which port.
 
     certificate: the one that it showed, and that a CA of its cloud or org has signed.
+    websocket: whether it speaks MQTT in WebSocket's messages.
     """
 
     tls: bool
     port: int
     server_name: str | None = None
     peer: str = ""
+    websocket: bool = False
     certificate: x509.Certificate | None = None
 
 
