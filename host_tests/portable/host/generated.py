@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from host_tests.portable.host import h11_judge, replies
+from host_tests.portable.host import frames, h11_judge, replies
 
 _HASHES = ("md5", "sha1", "sha256")
 
@@ -22,7 +22,14 @@ def write(folder: Path) -> None:
     (folder / "hmac-generated.json").write_text(json.dumps(list(_hmacs())))
     (folder / "aes-generated.json").write_text(json.dumps(list(_aes_messages())))
     # Not as ASCII: MicroPython's json does not put surrogate pairs together.
-    generated = (("coap", _coap_messages()), ("cbor", _cbor_values()), ("http", _http_replies()))
+    generated = (
+        ("coap", _coap_messages()),
+        ("cbor", _cbor_values()),
+        ("http", _http_replies()),
+        ("websocket", _websocket_streams()),
+        ("websocket-sent", _websocket_frames()),
+        ("websocket-replies", _websocket_replies()),
+    )
     for name, records in generated:
         lines = (json.dumps(record, ensure_ascii=False) for record in records)
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
@@ -109,6 +116,40 @@ def _http_replies() -> Iterator[list[Any]]:
         outcome, status, headers, body, keep_alive = h11_judge.judge(data, replies.WANTED)
         cuts = replies.cuts(tape, len(data))
         yield [data.hex(), cuts, outcome, status, dict(headers), body.hex(), keep_alive]
+
+
+def _websocket_streams() -> Iterator[list[Any]]:
+    """Frames of a server, two in three streams wrong: bytes, where to cut them, frames.Verdict."""
+    source = random.Random(6455)  # RFC 6455
+    for _ in range(1500):
+        tape = replies.Tape(source.randbytes(80))
+        data = frames.stream(tape)
+        outcome, payload, controls = frames.judge(data)
+        said = [[opcode, text.hex()] for opcode, text in controls]
+        cuts = replies.cuts(tape, len(data))
+        cuts = cuts[:: 1 + len(cuts) // 100]  # 110 KiB are little for a long list
+        yield [data.hex(), cuts, outcome, payload.hex(), said]
+
+
+def _websocket_frames() -> Iterator[list[Any]]:
+    """Frames of a client, by `websockets`: opcode, payload, mask, frame."""
+    from websockets.frames import Frame, Opcode
+
+    source = random.Random(6455)
+    for size in (*range(10), 124, 125, 126, 127, 255, 256, 1000):
+        payload = source.randbytes(size)
+        for opcode in (Opcode.BINARY, Opcode.PONG)[: 1 + (size < 126)]:
+            frame = Frame(opcode, payload).serialize(mask=True)
+            mask = frame[len(frame) - size - 4 : len(frame) - size]
+            yield [int(opcode), payload.hex(), mask.hex(), frame.hex()]
+
+
+def _websocket_replies() -> Iterator[list[Any]]:
+    """Replies to the opening request of RFC 6455 section 1.3, and whether `websockets` agrees."""
+    source = random.Random(6455)
+    for _ in range(400):
+        reply = frames.opening_reply(replies.Tape(source.randbytes(40)))
+        yield [reply.decode(), frames.is_accepted(reply)]
 
 
 def _cbor_values() -> Iterator[list[str]]:
