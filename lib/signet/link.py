@@ -104,7 +104,7 @@ class Link:
                 " without deep sleep"
             )
         if device is not None and self._config.get("role", "device") == "device":
-            raise ValueError("only a gateway or an application reports for another device")
+            raise ValueError("only a gateway reports for another device")
         dropped = self.outbox.dropped
         time_ms = clock.unix_ms() if clock.is_set() else None
         key = self.outbox.put(Report(values, time_ms, topic, event, device))

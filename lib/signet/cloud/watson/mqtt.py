@@ -20,7 +20,7 @@ class _Dialect:
 
     max_payload_bytes = 131_072
     refusals = {
-        0: "does a security policy ask for a certificate? check `cert`",
+        0: "certificate policy? check `cert`",
         2: "check org_id, type_id and device_id",
         4: "check token",
         5: "check token, org_id, type_id and device_id",
@@ -61,8 +61,7 @@ class _Dialect:
 
 def session(config, log):
     """Returns the Session of the role; config: dict from config.load, log: function of one str."""
-    role = config.get("role", "device")
+    role = config["role"].split("-")[-1]  # scalable-application
     if role == "device":
         return mqtt.MqttSession(config, _Dialect(config), log)
-    name = "signet.cloud.watson." + ("gateway" if role == "gateway" else "application")
-    return __import__(name, None, None, ("*",)).session(config, log)
+    return __import__("signet.cloud.watson." + role, None, None, ("*",)).session(config, log)
