@@ -113,14 +113,6 @@ def test_what_is_no_connect_is_closed_without_a_word(twin: Twin, data: bytes) ->
         assert raw.closed()
 
 
-def test_a_device_whose_policy_asks_for_a_certificate_is_closed_without_a_word(
-    own_twin: Twin,
-) -> None:
-    own_twin.cli("device", "add", "watson", "signet/esp32", "sealed", "--policy", "certificate")
-    with Raw(own_twin.way("watson")) as raw:
-        assert raw.login(connect_of(own_twin, "watson", client_id="d:signet:esp32:sealed")) is None
-
-
 def test_a_disabled_device_is_refused_until_enabled(own_twin: Twin) -> None:
     device = ("enos", "signetEnOS", "board-1")
     for action, code in (("disable", 5), ("enable", 0)):

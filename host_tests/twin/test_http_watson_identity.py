@@ -48,13 +48,12 @@ def test_wrong_credentials_get_403_and_close_the_connection(twin: Twin, user: st
         assert not http.kept
 
 
-def test_a_device_that_is_unknown_disabled_or_sealed_gets_403(twin: Twin) -> None:
-    sealed = WatsonDevice(twin, "h-sealed", policy="certificate")
+def test_a_device_that_is_unknown_or_disabled_gets_403(twin: Twin) -> None:
     disabled = WatsonDevice(twin, "h-disabled")
     twin.cli("device", "disable", "watson", "signet/esp32", "h-disabled")
     unknown = WatsonDevice(twin, "h-known")
     unknown.path = path_of("esp32", "h-unknown")
-    for device in (sealed, disabled, unknown):
+    for device in (disabled, unknown):
         with device.http() as http:
             assert device.event(http).status == 403
 

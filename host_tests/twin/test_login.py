@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tools import signing
+from tools.twin.certificates import Certificates
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.base import Client, RefusedError, Way
 from tools.twin.packets import Connect
@@ -29,7 +30,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.add("alibaba", "device", "pk", "device", secret="secret")
     store.add("watson", "device", "org123/esp32", "board-1", secret="passw0rd")
     store.add("watson", "gateway", "org123/router", "gateway-1", secret="passw0rd")
-    store.add("watson", "device", "org123/esp32", "sealed", secret="x", policy="certificate")
+    store.add("watson", "device", "org123/sealed", "sealed", secret="x")
+    Certificates(store).set_policy("org123", "certificate", "sealed")
     store.add("watson", "application", "org123", "a-org123-key", secret="t0ken")
     for cloud, product in (("enos", "123"), ("alibaba", "pk"), ("watson", "org123/esp32")):
         store.enable(store.add(cloud, "device", product, "off", secret=_SECRET), False)
@@ -252,7 +254,7 @@ def test_watson_lets_in(store: Store, way: Way, fields: dict[str, Any]) -> None:
         (5, _PLAIN, _WATSON | {"user": "use-auth-token"}),
         (5, _PLAIN, _WATSON | {"user": None, "password": None}),
         (5, Way(True, 8883, "other1.messaging.internetofthings.ibmcloud.com"), _WATSON),
-        (None, _TLS, _WATSON | {"client_id": "d:org123:esp32:sealed"}),
+        (None, _TLS, _WATSON | {"client_id": "d:org123:sealed:sealed"}),
         (5, _PLAIN, _APPLICATION | {"user": "a-org123-none"}),
         (5, _PLAIN, _APPLICATION | {"password": b"wrong"}),
         (5, _PLAIN, _APPLICATION | {"client_id": "A:org123:app", "clean_session": False}),

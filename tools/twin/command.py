@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.twin import command_device, control
+from tools.twin import command_device, command_policy, control
+from tools.twin.certificates import POLICIES
 from tools.twin.console import (
     DEFAULT_STATE,
     State,
@@ -29,6 +30,7 @@ from tools.ui import UserError, console, errors
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
+app.command("policy")(command_policy.policy)
 
 _SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS", "ws": "WebSocket over TLS"}
 _USUAL = ", ".join(f"{door.key}={door.port}" for door in DOORS)
@@ -79,6 +81,13 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         float,
         typer.Option(min=0, help="HTTPS: requests taken per second and device. 0: any number."),
     ] = 0.0,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Watson: what devices of the org signet need: {', '.join(POLICIES)}. It is kept;"
+            " `signet twin policy` changes it, and sets others by type of device."
+        ),
+    ] = None,
 ) -> None:
     """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
     if context.invoked_subcommand is not None:
@@ -93,7 +102,7 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
-    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate)
+    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
     asyncio.run(Twin(options, print_event).run(lambda ready: print_ready(ready, state)))
 
 
@@ -170,8 +179,6 @@ def config(
     ways = ready["clouds"][cloud]["ways"]
     if tls and way == "mqtt":
         way = "mqtts"
-        if way not in ways:
-            raise UserError(f"the twin has no TLS port for {cloud}; leave out --tls")
     if way not in ways:
         raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
     if tls and not ways[way]["tls"]:

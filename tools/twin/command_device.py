@@ -34,12 +34,12 @@ def _find(state: Path, store: Store, cloud: str, product: str, name: str) -> Dev
 @app.command("list")
 def list_devices(state: State = DEFAULT_STATE) -> None:
     """List products and devices; secrets are never shown."""
-    table = new_table("cloud", "kind", "enabled", "policy", fold=("product", "name"))
+    table = new_table("cloud", "kind", "enabled", fold=("product", "name"))
     with store_of(state) as store:
         for entry in store.devices():
             enabled = "yes" if entry.enabled else "no"
             name = entry.name + (f" behind {entry.gateway}" if entry.gateway else "")
-            table.add_row(entry.cloud, entry.kind, enabled, entry.policy, entry.product, name)
+            table.add_row(entry.cloud, entry.kind, enabled, entry.product, name)
     print_table(table)
 
 
@@ -55,7 +55,6 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
     cloud: _Cloud,
     product: _Product,
     name: _Name,
-    policy: Annotated[str, typer.Option(help="Watson: token or certificate.")] = "token",
     gateway: Annotated[bool, typer.Option("--gateway", help="Watson: a gateway.")] = False,
     behind: Annotated[
         str, typer.Option(metavar="ORG/TYPE/ID", help="Watson: the gateway that it is behind.")
@@ -68,8 +67,6 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         raise UserError(f"the twin's {cloud} has no gateways; they are Watson's")
     if gateway and behind:
         raise UserError("a gateway is behind no other gateway")
-    if policy not in ("token", "certificate"):
-        raise UserError(f"there is no policy {policy!r}; use token or certificate")
     parts = [*product.split("/"), name]
     if len(parts) != (3 if cloud == "watson" else 2):
         form = "of the form org/type" if cloud == "watson" else "a product key"
@@ -84,7 +81,7 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         if behind and store.device(cloud, "gateway", *behind.rsplit("/", 1)) is None:
             raise UserError(f"{cloud} has no gateway {behind!r}")
         kind = "gateway" if gateway else "device"
-        added = store.add(cloud, kind, product, name, policy=policy, gateway=behind)
+        added = store.add(cloud, kind, product, name, gateway=behind)
         console.print_json(data=CLOUDS[cloud].identity(added))
 
 

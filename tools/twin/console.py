@@ -84,6 +84,7 @@ def print_ready(ready: dict[str, Any], state: Path) -> None:
         *devices,
         "",
         f"CA for the TLS ports: {ready['ca_file']}",
+        f"Watson's security policy: {ready['clouds']['watson']['policy']}",
         "In another terminal:",
         "  " + call(state, "config", "enos") + "  # a device.json, secret included",
         "  " + call(state, "config", "alibaba", "--way", "coap"),

@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 
@@ -52,6 +53,15 @@ class Door:
         """Of its socket: CoAP goes over UDP."""
         coap = self.way.startswith("coap")
         return socket.SOCK_DGRAM if coap else socket.SOCK_STREAM
+
+    def ways(self, way: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The ways in that it is, by name. way: what the ready file has of each."""
+        ways = {self.way: way}
+        if "http" in self.speaks and not self.tls:
+            ways["http"] = way
+        if "websocket" in self.speaks and self.way != "https":
+            ways["wss" if self.tls else "ws"] = {**way, "websocket": True}
+        return ways
 
 
 _HTTP = ("http",)

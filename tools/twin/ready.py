@@ -2,9 +2,10 @@
 
 {"pid", "ca_file", "control", "database", "clouds": {NAME: {"ways": {"mqtt": {"address", "port",
 "tls", "host", "websocket"?}, ...}, "device": identity, "gateway"?: identity, "application"?:
-identity}}}; "mqtts" is the way with TLS. "coap" (symmetric encryption) and "coaps" (DTLS) are
-Alibaba's over UDP. "https" is Alibaba's and Watson's; "http" is Watson's on its port for MQTT
-without TLS. "ws" and "wss" are MQTT over WebSocket, on Watson's ports for MQTT.
+identity, "policy"?: Watson's default}}}; "mqtts" is the way with TLS. "coap" (symmetric
+encryption) and "coaps" (DTLS) are Alibaba's over UDP. "https" is Alibaba's and Watson's; "http" is
+Watson's on its port for MQTT without TLS. "ws" and "wss" are MQTT over WebSocket, on Watson's
+ports for MQTT.
 """
 
 from collections.abc import Mapping

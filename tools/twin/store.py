@@ -14,7 +14,7 @@ from typing import Any
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS devices(
   cloud TEXT NOT NULL, kind TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL,
-  secret TEXT NOT NULL, enabled INTEGER NOT NULL DEFAULT 1, policy TEXT NOT NULL,
+  secret TEXT NOT NULL, enabled INTEGER NOT NULL DEFAULT 1,
   gateway TEXT NOT NULL DEFAULT '',
   PRIMARY KEY(cloud, kind, product, name));
 CREATE TABLE IF NOT EXISTS messages(
@@ -35,7 +35,6 @@ class Device:
     kind: "device", or Watson's "gateway", or "application" for a Watson API key.
     product: EnOS and Alibaba product key; Watson "org/type" (application: the org).
     name: EnOS device key, Alibaba device name, Watson device id (application: its API key).
-    policy: "token", or "certificate" (Watson's "TLS with Client Certificate").
     gateway: the label of the gateway that a device of Watson is behind, or "".
     """
 
@@ -45,7 +44,6 @@ class Device:
     name: str
     secret: str = field(repr=False)
     enabled: bool = True
-    policy: str = "token"
     gateway: str = ""
 
     @property
@@ -69,6 +67,8 @@ class Store:
         columns = [row["name"] for row in self._database.execute("PRAGMA table_info(devices)")]
         if "gateway" not in columns:  # of a folder that an earlier version made
             self._database.execute("ALTER TABLE devices ADD gateway TEXT NOT NULL DEFAULT ''")
+        if "policy" in columns:  # policies are of types now: tools.twin.certificates
+            self._database.execute("ALTER TABLE devices DROP policy")
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -87,15 +87,14 @@ class Store:
         name: str,
         *,
         secret: str = "",
-        policy: str = "token",
         gateway: str = "",
     ) -> Device:
         """Add a device, or give it a new secret; without `secret` makes one of 32 hex digits."""
         secret = secret or secrets.token_hex(16)
-        device = Device(cloud, kind, product, name, secret, True, policy, gateway)
+        device = Device(cloud, kind, product, name, secret, True, gateway)
         self._database.execute(
-            "INSERT OR REPLACE INTO devices VALUES(?,?,?,?,?,1,?,?)",
-            (cloud, kind, product, name, secret, policy, gateway),
+            "INSERT OR REPLACE INTO devices VALUES(?,?,?,?,?,1,?)",
+            (cloud, kind, product, name, secret, gateway),
         )
         return device
 

@@ -100,9 +100,7 @@ class Twin:
             for entry in cloud.ready
         ]
         products = {d.cloud: d.product.split("/")[0] for d in devices}
-        certificates = Certificates(store)
-        if self._options.policy is not None:
-            certificates.set_policy(products["watson"], self._options.policy)
+        certificates = self._certificates(store, products["watson"])
         authority = Authority(state)
 
         broker = Broker(folder, state / "mosquitto.log", self._broker_died)
@@ -137,12 +135,7 @@ class Twin:
                 text = f"port {door.port} of {address} is {why}; it is at port {port} this time"
                 self._report("twin", door.key, "moved", text)
             way = {"address": address, "port": port, "tls": door.tls, "host": host}
-            ways = clouds.setdefault(door.cloud, {"ways": {}})["ways"]
-            ways[door.way] = way
-            if "http" in door.speaks and not door.tls:
-                ways["http"] = way
-            if "websocket" in door.speaks and "mqtt" in door.way:
-                ways["wss" if door.tls else "ws"] = {**way, "websocket": True}
+            clouds.setdefault(door.cloud, {"ways": {}})["ways"].update(door.ways(way))
         stack.push_async_callback(self._end_connections, "the twin stops")
         for device in devices:
             clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
@@ -160,6 +153,13 @@ class Twin:
             "database": str(store.path.resolve()),
             "clouds": clouds,
         }
+
+    def _certificates(self, store: Store, org: str) -> Certificates:
+        """What orgs have uploaded, with the default policy of `org` as the options have it."""
+        certificates = Certificates(store)
+        if self._options.policy is not None:
+            certificates.set_policy(org, self._options.policy)
+        return certificates
 
     def _doors(
         self, hub: Hub, certificate: Path

@@ -5,7 +5,8 @@ None closes the connection without a word.
 
 Documented: Watson's column (eclipse/amlen `pxmqtt.c`: "wrong token: 5, never 4"), Alibaba's
 keepalive ("below 30 s refused as server unavailable", the C SDK's header). The other codes of EnOS
-and Alibaba are nowhere documented: they are the codes whose MQTT name says what happened.
+and Alibaba, and Watson's where the policy wants TLS, are nowhere documented: they are the codes
+whose MQTT name says what happened.
 """
 
 CONNACK: dict[str, dict[str, int | None]] = {
@@ -16,6 +17,7 @@ CONNACK: dict[str, dict[str, int | None]] = {
         "signature": 4,
         "unknown": 5,
         "disabled": 5,
+        "certificate": 5,  # two-way TLS: it was not issued for this device
         "will": 5,  # the will's topic is not one the device may publish
         "offline": 3,  # the broker behind the gate is down
     },
@@ -36,8 +38,11 @@ CONNACK: dict[str, dict[str, int | None]] = {
         "unknown": 5,
         "disabled": 5,
         "server name": 5,  # SNI names another org
+        "no server name": None,  # where the org has a CA or a server certificate of its own
         "will": 5,
-        "certificate": None,  # the policy asks for a client certificate
+        "no certificate": None,  # the policy asks for one; close code 169
+        "other certificate": None,  # it does not name the client; close code 170
+        "plain": 5,  # the policy asks for TLS
         "offline": 3,
     },
 }

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tools import signing
 from tools.twin import topics
+from tools.twin.certificates import Certificates
 from tools.twin.clouds.base import (
     BadCommandError,
     Client,
@@ -23,7 +24,7 @@ from tools.twin.clouds.base import (
     parameters,
 )
 from tools.twin.packets import Connect, Publish
-from tools.twin.store import Device
+from tools.twin.store import Device, Store
 
 _SYS = "/sys/{product_key}/{device_key}/"
 _EXT = "/ext/session/{product_key}/{device_key}/"
@@ -113,6 +114,10 @@ class EnOS(Cloud):
     }
     ready = (("device", "signetEnOS", "board-1"),)
 
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._certificates = Certificates(store)
+
     @staticmethod
     def identity(device: Device) -> dict[str, str]:
         """Product key, device key and secret."""
@@ -135,6 +140,7 @@ class EnOS(Cloud):
             reason = f"securemode {mode!r} is not in this twin; use securemode=2 (device secret)"
             raise RefusedError(self.name, "mode", reason)
         device = self._device(connect)
+        self._check_certificate(way, device)
         fields = {
             "clientId": client_id,
             "deviceKey": device.name,
@@ -170,6 +176,17 @@ class EnOS(Cloud):
         if not device.enabled:
             raise RefusedError(self.name, "disabled", f"device {key!r} is disabled")
         return device
+
+    def _check_certificate(self, way: Way, device: Device) -> None:
+        """Two-way TLS: the platform issued the certificate for this device (serial number)."""
+        if way.certificate is None:
+            return
+        owner = self._certificates.issued_to(way.certificate.serial_number)
+        if owner != (device.product, device.name):
+            whose = "by signet pki to nobody" if owner is None else f"to device {'/'.join(owner)}"
+            serial = f"{way.certificate.serial_number:x}"
+            reason = f"certificate {serial} was issued {whose}, not to {device.label}"
+            raise RefusedError(self.name, "certificate", reason)
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer a request on its `_reply` topic with the documented code."""

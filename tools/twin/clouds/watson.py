@@ -5,13 +5,15 @@ Sources: "Connecting applications, devices, and gateways using the API"; the pla
 opened proxy, eclipse/amlen `server_proxy` (`topicrule.c`, `pxmqtt.c`). Facts only, no code.
 """
 
+import dataclasses
 import datetime
 import hmac
 import itertools
 import re
 from typing import Any, ClassVar
 
-from tools.twin.clouds import watson_gateway
+from tools.twin.certificates import Certificates
+from tools.twin.clouds import watson_gateway, watson_policy
 from tools.twin.clouds.base import (
     BadCommandError,
     Client,
@@ -106,10 +108,12 @@ class Watson(Cloud):
 
     def __init__(self, store: Any) -> None:
         super().__init__(store)
+        self.certificates = Certificates(store)
         self._instances = itertools.count(1)
 
     def login(self, connect: Connect, way: Way) -> Client:
-        """Check client id, org, server name, token, as `pxmqtt.c` does."""
+        """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
+        connect = self._named(connect, way)
         kind, org, parts = _split(connect.client_id)
         self.check_server_name(way, org)
         if org == QUICKSTART:
@@ -118,20 +122,69 @@ class Watson(Cloud):
             org not in (d.product, d.product.split("/")[0]) for d in self.store.devices("watson")
         ):
             raise RefusedError(self.name, "form", f"org {org!r} is unknown")
-        if kind in "dg":
-            return self._device(connect, kind, org, parts)
-        return self._application(connect, kind, org, parts)
+        enter = self._device if kind in "dg" else self._application
+        client = enter(connect, way, kind, org, parts)
+        client.client_id = connect.client_id
+        return client
+
+    def _named(self, connect: Connect, way: Way) -> Connect:
+        """With the client id that certificate and server name make, whatever the client sent."""
+        org = watson_policy.org_of(way.server_name)
+        if org is None or way.certificate is None or connect.client_id.startswith("A:"):
+            return connect  # no certificate names a scalable application
+        known = (d.product.partition("/")[0] for d in self.store.devices(self.name))
+        org = next((name for name in known if name.lower() == org.lower()), org)
+        derived = watson_policy.client_id(watson_policy.names(way.certificate), org)
+        return dataclasses.replace(connect, client_id=derived or connect.client_id)
 
     def check_server_name(self, way: Way, org: str) -> None:
-        """Whether the TLS client named this org's host. raises: RefusedError."""
-        host, dot, domain = (way.server_name or "").partition(".")
-        if (
-            dot
-            and domain.startswith(("messaging.", "internetofthings."))
-            and host.lower() != org.lower()
-        ):
-            reason = f"server name (SNI) is of org {host!r}, client id of org {org!r}"
+        """Whether the TLS client named this org's host, where it must. raises: RefusedError.
+
+        "Configuring certificates": it must once a CA is added or the server certificate replaced.
+        """
+        named = watson_policy.org_of(way.server_name)
+        if named is not None and named.lower() != org.lower():
+            reason = f"server name (SNI) is of org {named!r}, client id of org {org!r}"
             raise RefusedError(self.name, "server name", reason)
+        uploaded = self.certificates
+        if (
+            way.tls
+            and named is None
+            and (uploaded.cas(org) or any(own.active for own in uploaded.servers(org)))
+        ):
+            reason = (
+                f"no server name (SNI) {org}.messaging.DOMAIN; org {org} has a CA or a server"
+                f" certificate of its own (the client sent {way.server_name or 'none'!r})"
+            )
+            raise RefusedError(self.name, "no server name", reason)
+
+    def check_plain(self, way: Way, org: str) -> None:
+        """Whether an org's default policy lets a client in on this way. raises: RefusedError."""
+        policy = self.certificates.policy(org)
+        if not (way.tls or watson_policy.POLICIES[policy].plain):
+            reason = f"a connection without TLS; the default policy is {policy}"
+            raise RefusedError(self.name, "plain", reason)
+
+    def check_certificate(
+        self, way: Way, kind: str, org: str, type_id: str, device_id: str
+    ) -> bool:
+        """Whether the policy of a type of device wants the token, too. raises: RefusedError."""
+        policy = self.certificates.policy(org, type_id)
+        shown = watson_policy.names(way.certificate) if way.certificate else []
+        fits = watson_policy.score(shown, kind, type_id, device_id) > 0
+        mistake = watson_policy.mistake(policy, way.tls, way.certificate is not None, fits)
+        if mistake is not None:
+            hint = watson_policy.HINTS[mistake].format(
+                policy=f"the policy of type {type_id} is {policy}",
+                shown=" and ".join(shown) or "without a name",
+                wanted=f"{kind}:{type_id}:{device_id}",
+            )
+            if mistake == "no certificate" and not any(
+                ca.active for ca in self.certificates.cas(org)
+            ):
+                hint += f"; org {org} has no active CA, so none is asked for: signet pki register"
+            raise RefusedError(self.name, mistake, hint)
+        return watson_policy.wants_token(policy, fits)
 
     def _quickstart(self, connect: Connect, kind: str, parts: list[str], way: Way) -> Client:
         if kind not in "da" or way.tls:
@@ -144,24 +197,27 @@ class Watson(Cloud):
         device = Device(self.name, kinds[kind], product, parts[-1], "")
         return self.client(device, "q" + kind, f"{self.name}:{connect.client_id}")
 
-    def _device(self, connect: Connect, kind: str, org: str, parts: list[str]) -> Client:
+    def _device(self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]) -> Client:
         what = KINDS[kind]
+        token = self.check_certificate(way, kind, org, *parts)
         device = self.store.device(self.name, what, f"{org}/{parts[0]}", parts[1])
         if device is None:
             reason = f"org {org!r} has no {what} {parts[1]!r} of type {parts[0]!r}"
             raise RefusedError(self.name, "unknown", reason)
         if not device.enabled:
             raise RefusedError(self.name, "disabled", f"{what} {parts[1]!r} is disabled")
-        if device.policy == "certificate":
-            reason = "its policy asks for a client certificate; none was shown"
-            raise RefusedError(self.name, "certificate", reason)
-        # connect_devices_apps_gw.md: the one user name of a device or gateway with a token.
-        if connect.user != "use-token-auth":
-            raise RefusedError(self.name, "login", "user name is not `use-token-auth`")
-        self._check_token(connect, device)
+        if token:
+            # connect_devices_apps_gw.md: the one user name of a device or gateway with a token.
+            if connect.user != "use-token-auth":
+                raise RefusedError(self.name, "login", "user name is not `use-token-auth`")
+            self._check_token(connect, device)
         return self.client(device, kind, f"{self.name}:{connect.client_id}")
 
-    def _application(self, connect: Connect, kind: str, org: str, parts: list[str]) -> Client:
+    def _application(
+        self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]
+    ) -> Client:
+        """API key and token always: policies are of types of devices."""
+        self.check_plain(way, org)
         device = self.store.device(self.name, "application", org, connect.user or "")
         if device is None or not device.enabled:
             reason = f"user name is no API key of org {org!r} (API keys look like a-{org}-...)"
@@ -252,7 +308,7 @@ class Watson(Cloud):
             "ClientID": client.client_id,
             "Port": way.port,
             "Secure": way.tls,
-            "Protocol": "mqtt4",
+            "Protocol": "mqtt4-ws" if way.websocket else "mqtt4",
         }
         if action == "Disconnect":
             body |= {"CloseCode": code, "Reason": reason}

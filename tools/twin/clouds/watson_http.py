@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tools.twin.clouds import base
-from tools.twin.clouds.base import Client
+from tools.twin.clouds.base import Client, Way
 from tools.twin.clouds.http_request import Reply, Request
 from tools.twin.clouds.watson import KINDS, QUICKSTART, Watson
 from tools.twin.clouds.watson_request import (
@@ -199,18 +199,28 @@ class WatsonHttp:
             return self._quickstart(request, target)
         user, password = credentials(request)
         kind, product, name = identity(org, target, user)
+        self._check_policy(request.visit.way, org, kind, product, name)
         device = self._cloud.store.device("watson", KINDS[kind], product, name)
         if device is None:  # a user name is not shown: it may be a token in the wrong place
             missing = f"device {product}/{name}" if kind == "d" else KINDS[kind]
             raise RefusedError(403, f"there is no such {missing} in the org {org!r}")
         if not device.enabled:
             raise RefusedError(403, f"{device.label} is disabled")
-        if device.policy == "certificate":
-            raise RefusedError(403, f"{device.label}: its policy asks for a client certificate")
         if not hmac.compare_digest(password.encode(), device.secret.encode()):
             raise RefusedError(403, f"{device.label}: the token (the password) is wrong")
         ids = (product, name) if kind == "a" else (*product.split("/"), name)
         return self._cloud.client(device, kind, ":".join(("watson", kind, *ids)))
+
+    def _check_policy(self, way: Way, org: str, kind: str, product: str, name: str) -> None:
+        """The certificate and TLS that a policy demands; the token is needed under every one."""
+        try:
+            if kind == "a":
+                self._cloud.check_plain(way, org)
+            else:
+                type_id = product.partition("/")[2]
+                self._cloud.check_certificate(way, kind, org, type_id, name)
+        except base.RefusedError as error:
+            raise RefusedError(403, str(error)) from None
 
     def _quickstart(self, request: Request, target: Target) -> Client:
         if request.visit.way.tls:

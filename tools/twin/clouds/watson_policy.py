@@ -36,10 +36,39 @@ POLICIES = {
 }
 """By the names of tools.twin.certificates.POLICIES."""
 
+# By what tools.twin.clouds.connack calls it; the last two with the platform's close codes.
+HINTS = {
+    "plain": "a connection without TLS; {policy}",
+    "no certificate": "no certificate; {policy} (169)",
+    "other certificate": "the certificate is {shown}, not {wanted} (no org belongs in it);"
+    " {policy} (170)",
+}
+
+
+def mistake(policy: str, tls: bool, shown: bool, fits: bool) -> str | None:
+    """What keeps a client out before its token is looked at: a key of `HINTS`, or None.
+
+    tls: it came over TLS. shown: with a certificate of the org's CAs. fits: one that names it.
+    """
+    wanted = POLICIES[policy]
+    if not (tls or wanted.plain):
+        return "plain"
+    if wanted.certificate and not fits:
+        return "other certificate" if shown else "no certificate"
+    return None
+
+
+def wants_token(policy: str, fits: bool) -> bool:
+    """Whether a client needs its token."""
+    wanted = POLICIES[policy]
+    return wanted.token and not (wanted.or_certificate and fits)
+
 
 def org_of(server_name: str | None) -> str | None:
-    """The org in a TLS server name `{org}.messaging.{domain}` (or the older form without
-    `messaging`); None where the name has none."""
+    """The org in a TLS server name; None where it has none.
+
+    The name is `{org}.messaging.{domain}`, or the older `{org}.internetofthings.{domain}`.
+    """
     org, _, domain = (server_name or "").partition(".")
     return org if org and domain.startswith(("messaging.", "internetofthings.")) else None
 
