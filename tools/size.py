@@ -26,6 +26,14 @@ GOAL_BYTES = 48 * 1024
 _ENTRY = ("signet", "signet.config", "signet.link")  # what `signet.open` loads for any device
 
 
+_BY_ROLE = {
+    "gateway": ("gateway",),
+    "application": ("application", "application_identity"),
+    "scalable-application": ("application", "application_identity"),
+}
+"""Modules of a cloud that other roles than a device's have, by MQTT."""
+
+
 class Device(NamedTuple):
     """What of a device.json decides which modules are loaded."""
 
@@ -34,6 +42,8 @@ class Device(NamedTuple):
     tls: bool
     format: str = "json"
     deep_sleep: bool = False
+    role: str = "device"
+    websocket: bool = False
 
     @property
     def name(self) -> str:
@@ -45,7 +55,9 @@ class Device(NamedTuple):
         """Modules that the configuration names itself, beside what they import."""
         base = f"signet.cloud.{self.cloud}"
         login = (f"{base}.login",) if self.way == "mqtt" else ()
-        return (*_ENTRY, f"{base}.identity", f"{base}.{self.way}", *login)
+        roles = _BY_ROLE.get(self.role, ()) if self.way == "mqtt" else ()
+        role = (f"{base}.{name}" for name in roles)
+        return (*_ENTRY, f"{base}.identity", f"{base}.{self.way}", *login, *role)
 
     def loads(self, module: str) -> bool:
         """Does this device load a module, when another module's code may import it?"""
@@ -59,6 +71,7 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.net.dtls": lambda device: device.tls and device.way == "coap",
     "signet.sign.aes": lambda device: not device.tls,
     "signet.wire.cbor": lambda device: device.format == "cbor",
+    "signet.net.websocket": lambda device: device.websocket,
     "signet.outbox_file": lambda device: device.deep_sleep,
 }
 """Modules that are imported inside a function, and by whom; a test holds it to the truth."""
@@ -147,7 +160,9 @@ def read_device(file: Path) -> Device:
         tls = _constant(identity, "TLS_BY_DEFAULT") if identity else True
     way, form = values.get("way", "mqtt"), values.get("format", "json")
     sleeps = bool(values.get("deep_sleep", False))
-    return Device(str(cloud), str(way), bool(tls), str(form), sleeps)
+    role = str(values.get("role", "device"))
+    websocket = bool(values.get("websocket", False))
+    return Device(str(cloud), str(way), bool(tls), str(form), sleeps, role, websocket)
 
 
 def package_json(lib: Path = LIB) -> str:

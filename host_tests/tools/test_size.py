@@ -15,6 +15,7 @@ from tools.paths import CACHE, LIB, ROOT
 from tools.ui import UserError
 
 _PLAIN = {"host": "127.0.0.1", "tls": False, "insecure": True}
+_APPLICATION = {"org_id": "abcdef", "app_id": "a", "api_key": "a-k", "token": "t-o-k-e-n"}
 _IDENTITIES = {
     "enos": {"product_key": "pk", "device_key": "dk", "device_secret": "s"},
     "alibaba": {"product_key": "pk", "device_name": "dn", "device_secret": "s"},
@@ -27,14 +28,22 @@ print(" ".join(sorted(n for n in sys.modules if n == "signet" or n.startswith("s
 """
 
 
-@pytest.mark.parametrize("cloud", sorted(_IDENTITIES))
-def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
+@pytest.mark.parametrize(
+    ("cloud", "role"),
+    [
+        *((cloud, "device") for cloud in sorted(_IDENTITIES)),
+        ("watson", "gateway"),
+        ("watson", "application"),
+    ],
+)
+def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, role, tmp_path):
     target = CACHE / "mpy" / "lib"
     toolchain.compile_tree(LIB, target)
     toolchain.compile_tree(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
-    (tmp_path / "device.json").write_text(
-        json.dumps({"cloud": cloud, "way": "mqtt", **_PLAIN, **_IDENTITIES[cloud]})
-    )
+    identity = _APPLICATION if role == "application" else _IDENTITIES[cloud]
+    config = {"cloud": cloud, "way": "mqtt", **_PLAIN, **identity}
+    config |= {"role": role} if role != "device" else {}
+    (tmp_path / "device.json").write_text(json.dumps(config))
     done = subprocess.run(
         [toolchain.micropython(64), "-c", _LOADED],
         cwd=tmp_path,
@@ -45,12 +54,13 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     device = size.read_device(tmp_path / "device.json")
-    assert device == size.Device(cloud, "mqtt", tls=False)
+    assert device == size.Device(cloud, "mqtt", tls=False, role=role)
     loaded = set(done.stdout.split())
     assert loaded <= size.needed(device)
     # These leave the heap again when their work is done (lib/signet/modules.py).
     forgotten = {"signet.config", f"signet.cloud.{cloud}.identity", f"signet.cloud.{cloud}.login"}
     forgotten |= {"signet.sign.signer", "signet.sign.content"}
+    forgotten |= {"signet.cloud.watson.application_identity"}
     assert size.needed(device) - loaded <= forgotten
 
 
