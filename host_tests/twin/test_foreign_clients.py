@@ -16,6 +16,7 @@ import pytest
 
 from host_tests.support import Twin
 from host_tests.twin.http_device import WatsonDevice
+from host_tests.twin.wire import application_connect, paho
 from tools import toolchain
 
 _CLIENTS = Path(__file__).parent / "clients"
@@ -46,12 +47,22 @@ class Sdk:
 
     def hear(self, event: str) -> dict[str, Any]:
         """The next line that tells of `event`; others before it are passed over."""
+        while (said := self._next(event))["event"] != event:
+            pass
+        return said
+
+    def _next(self, event: str) -> dict[str, Any]:
         try:
-            while (said := self._lines.get(timeout=_TIMEOUT_S))["event"] != event:
-                pass
+            return self._lines.get(timeout=_TIMEOUT_S)
         except queue.Empty:
             raise AssertionError(f"no {event!r}:\n{self._log.read_text()}") from None
-        return said
+
+    def until(self, event: str) -> list[dict[str, Any]]:
+        """Every line up to the next that tells of `event`, that one excluded."""
+        found = []
+        while (said := self._next(event))["event"] != event:
+            found.append(said)
+        return found
 
     def tell(self, text: str) -> None:
         """A line on its standard input."""
@@ -74,7 +85,7 @@ def start(tmp_path: Path) -> Iterator[Any]:
     running: list[Sdk] = []
 
     def start_one(script: str, given: dict[str, Any]) -> Sdk:
-        sdk = Sdk(script, given, tmp_path / f"{script}.log")
+        sdk = Sdk(script, given, tmp_path / f"{script}-{len(running)}.log")
         running.append(sdk)
         return sdk
 
@@ -85,8 +96,12 @@ def start(tmp_path: Path) -> Iterator[Any]:
 
 def _given(twin: Twin, cloud: str, way: str, kind: str = "device") -> dict[str, Any]:
     entry = twin.ready["clouds"][cloud]
-    endpoint = {name: entry["ways"][way][name] for name in ("address", "port", "tls")}
-    return {**entry["device"], **entry[kind], **endpoint, "ca": twin.ready["ca_file"]}
+    return {
+        **entry["device"],
+        **entry[kind],
+        **entry["ways"][way],
+        "ca": twin.ready["ca_file"],
+    }
 
 
 def test_enos_sdk_logs_in_posts_and_obeys(twin: Twin, start: Any) -> None:
@@ -140,7 +155,7 @@ def test_alibaba_sdk_logs_in_posts_and_obeys(twin: Twin, start: Any, tmp_path: P
     assert answer["reply"]["data"] == {"done": 1}
 
 
-@pytest.mark.parametrize("way", ["mqtt", "mqtts"])
+@pytest.mark.parametrize("way", ["mqtt", "mqtts", "ws", "wss"])
 def test_watson_sdk_logs_in_publishes_and_obeys(twin: Twin, start: Any, way: str) -> None:
     after = twin.last_id()
     sdk = start("watson_device.py", _given(twin, "watson", way))
@@ -153,13 +168,60 @@ def test_watson_sdk_logs_in_publishes_and_obeys(twin: Twin, start: Any, way: str
     assert sdk.hear("command") == {"event": "command", "name": "reboot", "data": {"in": 5}}
 
 
-def test_watson_sdk_application_hears_events_and_commands_a_device(twin: Twin, start: Any) -> None:
-    application = start("watson_application.py", _given(twin, "watson", "mqtts", "application"))
+@pytest.mark.parametrize("way", ["mqtt", "mqtts", "wss"])
+def test_watson_sdk_gateway_speaks_and_hears_for_itself_and_a_device_behind_it(
+    twin: Twin, start: Any, way: str
+) -> None:
+    after = twin.last_id()
+    gateway = start("watson_gateway.py", _given(twin, "watson", way, "gateway"))
+    assert gateway.hear("connected")["ok"]
+    assert [gateway.hear("subscribed")["qos"] for _ in range(3)] == [[0], [1], [1]]
+    own, behind = twin.wait_for_messages("watson", 2, after, direction="up", status="stored")
+    assert own["topic"] == "iot-2/type/router/id/gateway-1/evt/status/fmt/json"
+    assert behind["topic"] == "iot-2/type/sensor/id/s-sdk/evt/status/fmt/json"
+    for device in ("gateway-1", "sensor/s-sdk"):
+        twin.command("watson", "reboot", {"in": 5}, device)
+        heard = gateway.hear("command")
+        assert heard["device"] == device.rpartition("/")[2]
+        assert (heard["name"], heard["data"]) == ("reboot", {"in": 5})
+    gateway.tell("wrong")
+    notice = gateway.hear("notice")["data"]
+    assert (notice["Type"], notice["Id"], notice["RC"]) == ("esp32", "board-1", 180)
+
+
+def test_each_command_goes_to_one_of_two_instances_of_watson_sdk(twin: Twin, start: Any) -> None:
+    given = {**_given(twin, "watson", "mqtt", "application"), "app_id": "shared"}
+    both = [start("watson_application.py", {**given, "instance": name}) for name in "12"]
+    for application in both:
+        for _ in range(3):  # status, commands, events
+            application.hear("subscribed")
+    with paho(twin, "watson", connect=application_connect(twin)) as sender:
+        for number in range(6):
+            topic = f"iot-2/type/esp32/id/board-1/cmd/shared-{number}/fmt/json"
+            sender.publish(topic, b"{}")
+        sender.publish("iot-2/type/esp32/id/board-1/evt/last/fmt/json", b"{}")
+        sender.publish("iot-2/type/esp32/id/board-1/evt/last/fmt/json", b"{}")
+    first, second = (
+        [said["name"] for said in application.until("heard") if said["event"] == "command"]
+        for application in both
+    )
+    assert first
+    assert second
+    assert sorted(first + second) == [f"shared-{number}" for number in range(6)]
+
+
+@pytest.mark.parametrize(("way", "protocol"), [("mqtts", "mqtt4"), ("wss", "mqtt4-ws")])
+def test_watson_sdk_application_hears_events_and_commands_a_device(
+    twin: Twin, start: Any, way: str, protocol: str
+) -> None:
+    application = start("watson_application.py", _given(twin, "watson", way, "application"))
     assert application.hear("connected")["ok"]
-    application.hear("subscribed")
-    device = start("watson_device.py", _given(twin, "watson", "mqtts"))
-    while application.hear("presence")["action"] != "Connect":
+    for _ in range(3):  # status, commands, events
+        application.hear("subscribed")
+    device = start("watson_device.py", _given(twin, "watson", way))
+    while (seen := application.hear("presence"))["action"] != "Connect":
         pass  # the retained message of an earlier visit
+    assert (seen["device"], seen["protocol"]) == ("d:signet:esp32:board-1", protocol)
     heard = application.hear("heard")
     assert (heard["device"], heard["name"]) == ("board-1", "status")
     assert heard["data"] == {"temperature": 21.5}
@@ -173,7 +235,8 @@ def test_watson_sdk_application_hears_and_commands_a_device_that_speaks_http(
     device = WatsonDevice(twin, "h-sdk", "https")
     given = {**_given(twin, "watson", "mqtts", "application"), "device_id": device.name}
     application = start("watson_application.py", given)
-    application.hear("subscribed")
+    for _ in range(3):
+        application.hear("subscribed")
     with device.http() as http:
         assert device.event(http, b'{"temperature": 21.5}').status == 200
         heard = application.hear("heard")

@@ -17,3 +17,18 @@ def map_hosts(table):
         return _resolve(address, mapped, *args, **options)
 
     socket.getaddrinfo = resolve
+
+
+def map_watson(given):
+    """given: "org_id", "address", "port", "tls"."""
+    host = "{}.messaging.internetofthings.ibmcloud.com".format(given["org_id"])
+    map_hosts({(host, options(given)["port"]): (given["address"], given["port"])})
+
+
+def options(given):
+    """The SDK's own options for that: "mqtt" of its configuration."""
+    return {
+        "port": 8883 if given["tls"] else 1883,
+        "caFile": given["ca"],
+        "transport": "websockets" if given.get("websocket") else "tcp",
+    }

@@ -1,7 +1,8 @@
 """Drives the vendor's wiotp-sdk as an application, unchanged: hear an event, send a command.
 
-argv[1]: {"address", "port", "tls", "ca", "org_id", "api_key", "token", "type_id", "device_id"} as
-JSON. Prints one JSON object a line. Runs in the vendor SDKs' own environment.
+argv[1]: {"address", "port", "tls", "websocket"?, "ca", "org_id", "api_key", "token", "type_id",
+"device_id", "instance"?} as JSON; an instance makes it a scalable application. Prints one JSON
+object a line. Runs in the vendor SDKs' own environment.
 """
 
 import json
@@ -12,26 +13,28 @@ import wiotp.sdk.application
 from events import say
 
 given = json.loads(sys.argv[1])
-host = "{}.messaging.internetofthings.ibmcloud.com".format(given["org_id"])
-documented = 8883 if given["tls"] else 1883
-hosts.map_hosts({(host, documented): (given["address"], given["port"])})
-
-
+hosts.map_watson(given)
 client = wiotp.sdk.application.ApplicationClient(
     config={
-        "identity": {"appId": "tests"},
+        "identity": {"appId": given.get("app_id", "tests")},
         "auth": {"key": given["api_key"], "token": given["token"]},
-        "options": {"mqtt": {"port": documented, "caFile": given["ca"]}},
+        "options": {"mqtt": {**hosts.options(given), "instanceId": given.get("instance")}},
     }
 )
 client.deviceEventCallback = lambda event: say(
     event="heard", device=event.deviceId, name=event.eventId, data=event.data
 )
-client.deviceStatusCallback = lambda status: say(event="presence", action=status.action)
+client.deviceCommandCallback = lambda command: say(
+    event="command", device=command.deviceId, name=command.commandId, data=command.data
+)
+client.deviceStatusCallback = lambda status: say(
+    event="presence", action=status.action, device=status.clientId, protocol=status.protocol
+)
 client.connect()
 say(event="connected", ok=client.isConnected())
-client.subscribeToDeviceStatus()
 client.subscriptionCallback = lambda mid, qos: say(event="subscribed")
+client.subscribeToDeviceStatus()
+client.subscribeToDeviceCommands()
 client.subscribeToDeviceEvents()
 for line in sys.stdin:
     if line.strip() == "command":

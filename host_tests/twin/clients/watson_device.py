@@ -1,7 +1,7 @@
 """Drives the vendor's wiotp-sdk as a device, unchanged: log in, publish an event, obey a command.
 
-argv[1]: {"address", "port", "tls", "ca", "org_id", "type_id", "device_id", "token"} as JSON.
-Prints one JSON object a line. Runs in the vendor SDKs' own environment.
+argv[1]: {"address", "port", "tls", "websocket"?, "ca", "org_id", "type_id", "device_id", "token"}
+as JSON. Prints one JSON object a line. Runs in the vendor SDKs' own environment.
 """
 
 import json
@@ -12,11 +12,7 @@ import wiotp.sdk.device
 from events import say
 
 given = json.loads(sys.argv[1])
-host = "{}.messaging.internetofthings.ibmcloud.com".format(given["org_id"])
-documented = 8883 if given["tls"] else 1883
-hosts.map_hosts({(host, documented): (given["address"], given["port"])})
-
-
+hosts.map_watson(given)
 client = wiotp.sdk.device.DeviceClient(
     config={
         "identity": {
@@ -25,7 +21,7 @@ client = wiotp.sdk.device.DeviceClient(
             "deviceId": given["device_id"],
         },
         "auth": {"token": given["token"]},
-        "options": {"mqtt": {"port": documented, "caFile": given["ca"]}},
+        "options": {"mqtt": hosts.options(given)},
     }
 )
 client.commandCallback = lambda command: say(
