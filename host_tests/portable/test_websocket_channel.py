@@ -2,22 +2,60 @@
 
 import check
 from signet import clock
-from signet.errors import Lost, ProtocolError, Refused, Throttled, TimedOut
+from signet.errors import Lost, ProtocolError, Refused, Throttled
+from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
+from signet.net.trust import context
 from signet.net.umqtt_stream import Stream
 from signet.net.websocket import WebSocketChannel
 
 SERVERS = {
     "echo": ("websockets", "echo"),
+    "secure": ("wss", "good", "echo"),
     "fragments": ("websockets", "fragments"),
     "trickle": ("websockets", "trickle"),
+    "early": ("websockets", [("send", "6162"), ("fragments", "63646566", 1)]),
+    "one_record": ("wss", "good", [("raw", "8202616289008201638a00020164800165")]),
+    "ping": ("websockets", [("ping", "a"), ("pong", "unasked"), ("ping", ""), ("send", "6162")]),
+    "leaves": ("websockets", [("send", "6162"), ("goodbye", 1000, "bye")]),
+    "policy": ("websockets", [("goodbye", 1008, "not you")]),
+    "restarts": ("websockets", [("fragments", "6162", 1), ("goodbye", 1012, "")]),
+    "text": ("websockets", [("text", "a")]),
+    "masked": ("websockets", [("raw", "82810000000041")]),
+    "cut_in_header": ("websockets", [("raw", "827e"), ("close",)]),
+    "cut_in_message": ("websockets", [("raw", "82056162"), ("close",)]),
+    "cut_over_tls": ("wss", "good", [("raw", "82056162"), ("close",)]),
+    "not_found": ("websockets", [("refuse", 404, "no such path")]),
+    "unauthorized": ("websockets", [("refuse", 401, "")]),
+    "busy": ("websockets", [("refuse", 503, "later")]),
+    "no_subprotocol": ("websockets", [("no_subprotocol",)]),
+    "wrong_accept": (
+        "tcp",
+        [
+            ("request",),
+            ("send_text", "HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"),
+            ("send_text", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+            ("send_text", "Sec-WebSocket-Protocol: mqtt\r\n\r\n"),
+        ],
+    ),
+    "silent_peer": ("websockets", "black_hole"),
+    "silent": ("tcp", "black_hole"),
+    "drips": ("tcp", [("drip", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n", 20)]),
+    "closes": ("tcp", [("request",), ("close",)]),
+    "resets": ("tcp", [("request",), ("reset",)]),
+    "half_head": ("tcp", [("request",), ("send_text", "HTTP/1.1 101 S"), ("close",)]),
+    "junk": ("tcp", "junk"),
 }
 
 
-def _channel(name):
+def _channel(name, timeout_ms=3000):
     end = check.server(name)
-    deadline = clock.Deadline(3000)
-    return WebSocketChannel(TcpChannel(end["host"], end["port"], deadline), "good.test", deadline)
+    deadline = clock.Deadline(timeout_ms)
+    channel = TcpChannel(end["host"], end["port"], deadline)
+    if "ca" in end:
+        with open(end["ca"], "rb") as file:
+            channel = TlsChannel(channel, "good.test", context(file.read()), deadline)
+    return WebSocketChannel(channel, "good.test", deadline)
 
 
 def _stream(name, timeout_ms=2000):
@@ -26,6 +64,14 @@ def _stream(name, timeout_ms=2000):
 
 def test_what_is_written_comes_back_whole():
     stream = _stream("echo")
+    sent = bytes(range(256)) * 40
+    stream.write(sent)
+    assert stream.read(len(sent)) == sent
+    stream.close()
+
+
+def test_and_so_it_does_over_tls():
+    stream = _stream("secure")
     sent = bytes(range(256)) * 40
     stream.write(sent)
     assert stream.read(len(sent)) == sent
@@ -45,3 +91,120 @@ def test_frames_that_trickle_in_are_collected():
     stream.write(sent)
     assert stream.read(200) == sent
     stream.close()
+
+
+def test_frames_right_behind_the_reply_are_read():
+    stream = _stream("early")
+    assert stream.read(6) == b"abcdef"
+    stream.close()
+
+
+def test_frames_in_one_tls_record_need_no_second_wait():
+    channel = _channel("one_record")
+    got = b""
+    byte = bytearray(1)
+    for _ in range(50):
+        count = channel.readinto(byte)
+        if count:
+            got += byte
+        elif got:
+            break
+        else:
+            assert channel.wait(1, clock.Deadline(3000))
+    check.equal(got, b"abcde")
+    channel.close()
+
+
+def test_pings_are_answered_and_pongs_ignored():
+    stream = _stream("ping")
+    assert stream.read(2) == b"ab"
+    check.equal(check.connections("ping", 5), [b"\x8a\x01a\x8a\x00"])
+    stream.close()
+
+
+def test_a_goodbye_is_answered_and_is_the_end():
+    channel = _channel("leaves")
+    stream = Stream(channel, 2000)
+    assert stream.read(2) == b"ab"
+    assert "closed by the peer" in str(check.raises(Lost, stream.read, 1))
+    check.equal(channel.readinto(bytearray(1)), 0)
+    check.raises(Lost, channel.write, b"more")
+    check.equal(check.connections("leaves", 4), [b"\x88\x02\x03\xe8"])
+    stream.close()
+
+
+def test_a_reason_for_a_goodbye_is_told():
+    stream = _stream("policy")
+    assert "1008 policy violation: not you" in str(check.raises(Lost, stream.read, 1))
+    stream.close()
+    stream = _stream("restarts")
+    assert stream.read(2) == b"ab"
+    assert "1012 service restart" in str(check.raises(Lost, stream.read, 1))
+    stream.close()
+
+
+def test_close_says_goodbye():
+    channel = _channel("silent_peer")
+    channel.close()
+    channel.close()
+    check.equal(check.connections("silent_peer", 4), [b"\x88\x02\x03\xe8"])
+
+
+def test_a_text_frame_ends_the_connection_with_code_1002():
+    stream = _stream("text")
+    assert "text frame" in str(check.raises(ProtocolError, stream.read, 1))
+    stream.close()
+    check.equal(check.connections("text", 4), [b"\x88\x02\x03\xea"])
+
+
+def test_a_masked_frame_ends_the_connection():
+    stream = _stream("masked")
+    assert "masked" in str(check.raises(ProtocolError, stream.read, 1))
+    stream.close()
+
+
+def test_a_connection_that_is_cut_is_lost():
+    for name in ("cut_in_header", "cut_in_message", "cut_over_tls"):
+        stream = _stream(name)
+        check.raises(Lost, stream.read, 5)
+        stream.close()
+
+
+# Opening handshake
+
+
+def _fails(error_class, name, text, timeout_ms=3000):
+    error = check.raises(error_class, _channel, name, timeout_ms)
+    assert text in str(error), error
+    return error
+
+
+def test_a_status_is_told():
+    assert _fails(Refused, "not_found", "HTTP status 404").code == 404
+    assert _fails(Refused, "unauthorized", "HTTP status 401").code == 401
+    _fails(Throttled, "busy", "HTTP status 503")
+
+
+def test_a_server_that_does_not_agree_on_mqtt_is_refused():
+    _fails(ProtocolError, "no_subprotocol", "sec-websocket-protocol")
+
+
+def test_a_wrong_accept_is_refused():
+    _fails(ProtocolError, "wrong_accept", "sec-websocket-accept")
+
+
+def test_a_server_that_says_nothing_is_given_up():
+    _fails(Lost, "silent", "no answer in time", 200)
+
+
+def test_a_server_that_drips_is_given_up():
+    _fails(Lost, "drips", "no answer in time", 200)
+
+
+def test_a_server_that_leaves_instead_of_answering_is_lost():
+    for name in ("closes", "resets", "half_head"):
+        _fails(Lost, name, "is this a WebSocket port?")
+
+
+def test_an_answer_that_is_not_http_is_refused():
+    _fails(ProtocolError, "junk", "not HTTP")

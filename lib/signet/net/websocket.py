@@ -19,6 +19,8 @@ _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
 class WebSocketChannel:
     """MQTT over WebSocket over a channel; the opening handshake is done when this returns.
 
+    As with TLS, who waits for bytes has read all that are here: `wait` sees only the socket.
+
     Args:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
         host: str for the Host header, see wire.websocket.opening.
