@@ -69,4 +69,5 @@ def test_the_dashboard_prints_what_a_device_says_and_lights_its_led_once(example
     topic = "iot-2/type/esp32/id/board-1/cmd/set/fmt/json"
     (command,) = twin.wait_for_messages("watson", 1, after, topic=topic)
     assert json.loads(command["payload"]) == {"led": 1}
+    dashboard.wait_for("^event status: None")
     assert "report 2" not in dashboard.output()

@@ -297,7 +297,7 @@ class Link:
             if self.on_command is None:
                 raise NotImplementedError("this board takes no commands")
             result = self.on_command(command)
-            self._log("command {}: {}".format(name, result))
+            self._log("{} {}: {}".format(command.kind, name, result))
         except Exception as error:  # the device program's own: the link must go on
             self._log("command {} failed: {}: {}".format(name, type(error).__name__, error))
             result = error

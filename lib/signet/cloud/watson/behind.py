@@ -43,7 +43,7 @@ class Behind(_Dialect):
 
     def check_topic(self, topic):
         if not fits(topic, self.publish):
-            rules = " and ".join(self.publish)
+            rules = " and ".join(self.publish).replace("~", "NAME")
             raise Rejected("this role may publish to {} only, not {}".format(rules, topic))
 
     def topic(self, report):
