@@ -67,19 +67,19 @@ def certificate(found: x509.Certificate, now: datetime.datetime) -> Iterator[Sta
         return
     client = has_purpose(found, ExtendedKeyUsageOID.CLIENT_AUTH)
     server = has_purpose(found, ExtendedKeyUsageOID.SERVER_AUTH)
-    named = [s for s in client_names(found) if client or not s.problem]
+    named = list(client_names(found))
     if not has_usage(found, "digital_signature"):
         yield Statement("its Key Usage lacks digitalSignature, which TLS needs", True)
     if not (client or server):
         yield Statement("its Extended Key Usage allows neither TLS clients nor servers", True)
-    if server and (not client or (not named and _looks_like_host(found))):
-        yield from _server(found)
-        return
-    if named and not client:
+    elif named and not client:
         yield Statement(
-            "its name is a device's, but its Extended Key Usage lacks clientAuth", True
+            "its name is a client's, but its Extended Key Usage lacks clientAuth", True
         )
-    yield from named or _nobody(found)
+    if server and not named and (not client or _looks_like_host(found)):
+        yield from _server(found)
+    else:
+        yield from named or _nobody(found)
 
 
 def request(found: x509.CertificateSigningRequest) -> Iterator[Statement]:
