@@ -147,6 +147,7 @@ class Paho:
             connect.client_id,
             clean_session=connect.clean_session,
             reconnect_on_failure=False,
+            transport="websockets" if "websocket" in way else "tcp",
         )
         password = (connect.password or b"").decode()
         if connect.user is not None:
@@ -207,7 +208,7 @@ def paho(
 ) -> Iterator[Paho]:
     """A logged-in paho client, by default as the cloud's ready device."""
     wanted = connect or connect_of(twin, cloud, way=way, **changes)
-    ca = twin.ready["ca_file"] if way == "mqtts" else None
+    ca = twin.ready["ca_file"] if twin.way(cloud, way)["tls"] else None
     client = Paho(twin.way(cloud, way), wanted, ca)
     try:
         yield client
