@@ -96,6 +96,12 @@ def test_watson_refuses_the_topics_for_which_the_cloud_would_hang_up():
         check.raises(Rejected, dialect.check_topic, topic)
 
 
+def test_every_kind_of_json_value_is_taken():
+    values = {"on": True, "off": False, "no": None, "n": 1, "f": 1.5, "s": "x", "l": [True, {}]}
+    body = _encoded("watson", _WATSON, Report(values, 1))[1]
+    assert body["d"] == values
+
+
 def test_values_that_json_cannot_hold_are_rejected_by_name():
     for values in (
         {"t": float("nan")},

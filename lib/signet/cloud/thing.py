@@ -35,7 +35,7 @@ def check(value, where="report", depth=_DEEPEST):
     """Raises Rejected when a value has no form in JSON, or is nested too deep; see `dumps`."""
     if not depth:
         raise Rejected("{}: nested deeper than {} levels".format(where, _DEEPEST))
-    if value is None or isinstance(value, (int, str)):
+    if value is None or isinstance(value, (bool, int, str)):  # a bool of MicroPython is no int
         return
     if isinstance(value, float):
         if value - value == 0:  # false for nan and infinities
