@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.support import Twin
+from host_tests.twin.certified import Org
 from host_tests.twin.coap_device import CoapDevice
 from host_tests.twin.http_device import AlibabaDevice
 
@@ -51,3 +52,12 @@ def logged_in(alibaba: AlibabaDevice) -> AlibabaDevice:
     """The same, logged in."""
     alibaba.login()
     return alibaba
+
+
+@pytest.fixture(scope="session")
+def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
+    """A twin whose org has a registered CA, shared by the tests of certificates."""
+    folder = tmp_path_factory.mktemp("certified")
+    with Twin(folder) as running:
+        yield Org(running, folder / "certificates")
+        assert "Traceback" not in running.output()
