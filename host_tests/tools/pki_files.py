@@ -1,7 +1,13 @@
-"""How are certificates made that have one mistake each?  With cryptography's builder, not ours."""
+"""How are certificates made that have one mistake each, and what is in the files that we make?
 
+With cryptography's builder, not ours.
+"""
+
+import contextlib
 import datetime
+import json
 import re
+import stat
 from pathlib import Path
 
 from cryptography import x509
@@ -9,6 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tools.twin.certificates import Certificates
+from tools.twin.twin import open_store
+
+DOMAIN = "internetofthings.ibmcloud.com"
+PASSPHRASE = "open sesame 4711"
 NOW = datetime.datetime.now(datetime.UTC)
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 PEM = serialization.Encoding.PEM
@@ -133,6 +144,33 @@ def damaged(pem):
     """The same PEM without its second line, as copying may lose one."""
     lines = pem.splitlines(keepends=True)
     return b"".join(lines[:2] + lines[3:])
+
+
+@contextlib.contextmanager
+def stored(state):
+    """The registry in a state folder, and the certificates beside it."""
+    with contextlib.closing(open_store(state)) as store:
+        yield store, Certificates(store)
+
+
+def mode(path):
+    """A file's mode."""
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+def first(path):
+    """The first certificate in a file."""
+    return x509.load_pem_x509_certificate(Path(path).read_bytes())
+
+
+def private(path):
+    """The private key in a file."""
+    return serialization.load_pem_private_key(Path(path).read_bytes(), None)
+
+
+def config(folder):
+    """What device.json holds."""
+    return json.loads((Path(folder) / "device.json").read_text())
 
 
 _KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(.*?)-----END", re.DOTALL)

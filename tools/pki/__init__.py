@@ -1,1 +1,1 @@
-"""Which keys and certificates do the twin's servers show?"""
+"""How are keys and certificates made, uploaded, explained: `signet pki`?"""

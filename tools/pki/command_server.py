@@ -5,7 +5,6 @@ with its key; one of them active, or the platform's default.
 """
 
 import getpass
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +24,7 @@ from tools.pki.console import (
     authority,
     certificates_of,
     kind,
+    on_terminal,
     read_file,
     say,
 )
@@ -210,6 +210,6 @@ def _passphrase(private: bytes, file: Path | None) -> bytes | None:
         return phrase
     if not any(key.encrypted for key in read(private).keys):
         return None
-    if not sys.stdin.isatty():
+    if not on_terminal():
         raise UserError("the private key is encrypted: name its passphrase's --passphrase-file")
     return getpass.getpass("Passphrase of the private key (not shown): ").encode()

@@ -87,9 +87,14 @@ def confirm(question: str, yes: bool) -> None:
     """Ask before saving. raises: UserError when the answer is no, or there is nobody to ask."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not on_terminal():
         raise UserError(
             "nothing saved: there is no terminal to ask at; --yes saves without asking"
         )
     if not typer.confirm(question):
         raise UserError("nothing saved")
+
+
+def on_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()

@@ -10,6 +10,9 @@ from tools.pki.keys import PrivateKey
 from tools.pki.names import ENOS_FIELDS
 from tools.ui import UserError
 
+# RFC 5280 appendix A.1, the upper bounds "ub-".
+_LENGTHS = {"C": (2, 2), "ST": (1, 128), "L": (1, 128), "O": (1, 64), "OU": (1, 64), "CN": (1, 64)}
+
 
 def request(
     key: PrivateKey, fields: Mapping[str, str], hosts: Sequence[str] = ()
@@ -22,11 +25,11 @@ def request(
     """
     attributes = []
     for name, value in fields.items():
-        try:
-            attributes.append(x509.NameAttribute(ENOS_FIELDS[name], value))
-        except ValueError:
-            limit = "2 letters, such as SG" if name == "C" else "1 to 64 characters"
-            raise UserError(f"{name} {value!r} is not {limit}") from None
+        lowest, highest = _LENGTHS[name]
+        if not lowest <= len(value) <= highest:
+            span = "2 letters, such as SG" if name == "C" else f"1 to {highest} characters"
+            raise UserError(f"{name} {value!r} is not {span}")
+        attributes.append(x509.NameAttribute(ENOS_FIELDS[name], value))
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(attributes))
     if hosts:
         builder = builder.add_extension(

@@ -1,0 +1,154 @@
+"""Does `signet pki server` take a server's certificate as Watson's console does?"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from host_tests.tools.pki_files import (
+    DOMAIN,
+    PASSPHRASE,
+    PEM,
+    PKCS8,
+    RSA,
+    Issued,
+    first,
+    server,
+    stored,
+)
+from tools.pki import command_server
+from tools.ui import UserError
+
+
+def test_server_request_is_signed_outside_and_uploaded_and_shown(pki, state):
+    pki("ca")
+    pki("server", "csr", "--to", "s.csr")
+    assert "request" in pki("server", "list")
+    pki("server", "sign", "s.csr", "--to", "s.pem")
+    pki("server", "upload", "s.pem")
+    pki("server", "activate", 1)
+    with stored(state) as (_, certificates):
+        [kept] = certificates.servers("signet")
+    assert (kept.active, kept.csr_pem) == (True, None)
+    assert kept.chain_pem == Path("s.pem").read_bytes()
+    key = serialization.load_pem_private_key(kept.key_pem, None)
+    assert key.public_key() == first("s.pem").public_key()
+    pki("server", "default")
+    assert " no " in pki("server", "list")
+    pki("server", "remove", 1)
+    assert DOMAIN not in pki("server", "list")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ((), f"signet.messaging.{DOMAIN}"),
+        (("--org", "mtxpd0"), f"mtxpd0.messaging.{DOMAIN}"),
+        (("--domain", "example.com"), "signet.messaging.example.com"),
+        (("--domain", "example.com", "--wildcard"), "*.messaging.example.com"),
+        (("--rsa",), f"signet.messaging.{DOMAIN}"),
+    ],
+)
+def test_server_request_has_the_name_of_the_org_and_no_key(pki, options, name):
+    pki("server", "csr", "--to", "s.csr", *options)
+    asked = x509.load_pem_x509_csr(Path("s.csr").read_bytes())
+    names = asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert asked.subject.rfc4514_string() == f"CN={name}"
+    assert list(names) == [x509.DNSName(name)]
+    assert [path.name for path in Path().iterdir() if path.is_file()] == ["s.csr"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on PATH")
+def test_openssl_verifies_the_request(pki):
+    pki("server", "csr", "--to", "s.csr")
+    done = subprocess.run(
+        ["openssl", "req", "-in", "s.csr", "-noout", "-verify"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "verify OK" in done.stdout + done.stderr
+
+
+def test_server_wildcard_under_the_platforms_domain_is_refused(pki):
+    with pytest.raises(UserError, match="custom domains only"):
+        pki("server", "csr", "--to", "s.csr", "--wildcard")
+
+
+def test_server_upload_takes_an_encrypted_key_and_its_passphrase(pki, state):
+    ca = Issued()
+    found = server(by=ca, key=RSA)
+    Path("s.pem").write_bytes(found.pem + ca.pem)
+    Path("s.key").write_bytes(found.key_bytes(PKCS8, PEM, PASSPHRASE.encode()))
+    Path("phrase").write_text(PASSPHRASE + "\n")
+    pki("server", "upload", "s.pem", "--key", "s.key", "--passphrase-file", "phrase")
+    with stored(state) as (_, certificates):
+        [kept] = certificates.servers()
+    assert (kept.chain_pem, kept.key_pem) == (found.pem + ca.pem, found.key_bytes())
+
+
+def test_server_upload_asks_for_the_passphrase(pki, state, monkeypatch):
+    found = server()
+    Path("s.pem").write_bytes(found.pem)
+    Path("s.key").write_bytes(found.key_bytes(PKCS8, PEM, PASSPHRASE.encode()))
+    monkeypatch.setattr("tools.pki.command_server.on_terminal", lambda: True)
+    monkeypatch.setattr(command_server.getpass, "getpass", lambda _: PASSPHRASE)
+    pki("server", "upload", "s.pem", "--key", "s.key")
+    with stored(state) as (_, certificates):
+        assert len(certificates.servers()) == 1
+
+
+@pytest.mark.parametrize(
+    ("phrase", "message"),
+    [
+        (None, "--passphrase-file"),
+        ("wrong", "the passphrase is wrong"),
+        ("", "must hold the passphrase"),
+    ],
+)
+def test_server_upload_with_a_wrong_passphrase_is_refused(pki, state, phrase, message):
+    found = server()
+    Path("s.pem").write_bytes(found.pem)
+    Path("s.key").write_bytes(found.key_bytes(PKCS8, PEM, PASSPHRASE.encode()))
+    options = () if phrase is None else ("--passphrase-file", "phrase")
+    Path("phrase").write_text(phrase or "")
+    with pytest.raises(UserError, match=message):
+        pki("server", "upload", "s.pem", "--key", "s.key", *options)
+    with stored(state) as (_, certificates):
+        assert certificates.servers() == []
+
+
+def test_server_upload_without_a_request_wants_the_key(pki):
+    Path("s.pem").write_bytes(server().pem)
+    with pytest.raises(
+        UserError, match="no open request of org signet has this certificate's key"
+    ):
+        pki("server", "upload", "s.pem")
+
+
+def test_server_upload_of_the_request_itself_is_refused(pki):
+    pki("server", "csr", "--to", "s.csr")
+    with pytest.raises(UserError, match="upload the signed certificate, not the request"):
+        pki("server", "upload", "s.csr")
+
+
+def test_server_answer_for_another_name_is_refused(pki, state):
+    pki("ca")
+    pki("server", "csr", "--to", "s.csr")
+    with stored(state) as (_, certificates):
+        [kept] = certificates.servers()
+    key = serialization.load_pem_private_key(kept.key_pem, None)
+    Path("s.pem").write_bytes(server("other1.messaging.example.com", key=key).pem)
+    with pytest.raises(UserError, match=r"s\.pem: the certificate is for other1"):
+        pki("server", "upload", "s.pem")
+
+
+def test_server_activate_refuses_a_request_and_what_is_not_there(pki):
+    pki("server", "csr", "--to", "s.csr")
+    with pytest.raises(UserError, match="has no server certificate 1 that could be shown"):
+        pki("server", "activate", 1)
+    with pytest.raises(UserError, match="there is no server certificate 9"):
+        pki("server", "activate", 9)
