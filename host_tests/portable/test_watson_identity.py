@@ -146,7 +146,6 @@ _MISTAKES = (
     (_SCALABLE, "keepalive_s", 3601, "3600 at most"),
     (_QUICKSTART, "role", "scalable-application", "quickstart has no scalable-applications"),
     (_QUICKSTART, "tls", True, "quickstart has no TLS"),
-    (_QUICKSTART, "cert", "c.pem", "quickstart has no certificates"),
     (_QUICKSTART, "api_key", "a-k", "quickstart has no login"),
     (_QUICKSTART, "subscribe", None, "quickstart wants its device"),
     (_QUICKSTART, "subscribe", [_EVENTS], "may not subscribe to"),
@@ -160,9 +159,11 @@ def test_each_mistake_is_named_by_its_key_and_rule():
         assert rule in str(error), error
 
 
-def test_quickstart_has_no_gateways():
+def test_quickstart_has_no_gateways_and_no_certificates():
     error = _error(_GATEWAY, org_id="quickstart", tls=False)
     assert error.key == "role" and "quickstart has no gateways" in str(error)
+    error = _error(_QUICKSTART, cert="c.pem", tls=True)
+    assert error.key == "cert" and "quickstart has no certificates" in str(error)
 
 
 def test_a_certificate_goes_over_tls_only_and_a_key_with_a_certificate_only():

@@ -67,7 +67,6 @@ def check(config):
         modules.forget(_APPLICATION)
     else:
         _check_device(config, role)
-    _check_certificate(config)
     if quickstart:
         config["clean_session"] = True
         config["command_poll_s"] = 0
@@ -112,12 +111,3 @@ def _check_device(config, role):
             raise ConfigError(key, text)
     if config["token"] is None and config.get("cert") is None and config["org_id"] != QUICKSTART:
         raise ConfigError("token", "is missing", '"the device\'s authentication token"')
-
-
-def _check_certificate(config):
-    cert = config.get("cert")
-    if cert is None:
-        if config.get("key") is not None:
-            raise ConfigError("cert", "is missing; `key` is of a certificate", '"board-1.pem"')
-    elif not config["tls"]:
-        raise ConfigError("cert", "goes with TLS only; remove it, or `tls`")
