@@ -1,7 +1,9 @@
 """Does `signet.wire.websocket` read a server's frames as somebody else's parser does?"""
 
 from signet.errors import ProtocolError
-from signet.wire.websocket import CLOSE, Frames, closing
+from signet.wire.websocket import Frames, closing
+
+_CLOSE = 8
 
 
 def read(data, cuts=()):
@@ -33,10 +35,10 @@ def read(data, cuts=()):
                 control = frames.took(count)
                 if control:
                     opcode, said = control
-                    if opcode == CLOSE:
+                    if opcode == _CLOSE:
                         closing(said)
                     controls.append((opcode, bytes(said)))
-                    if opcode == CLOSE:
+                    if opcode == _CLOSE:
                         return "closed", bytes(payload), controls
     except ProtocolError:
         return "error", bytes(payload), controls

@@ -193,7 +193,6 @@ _WRONG_MORE = (
     f"Sec-WebSocket-Accept: {_ACCEPT}",
     "Sec-WebSocket-Protocol: mqtt",
     "Upgrade: h2c",
-    "no colon",
 )
 
 

@@ -12,8 +12,14 @@ from signet.wire import websocket as wire
 
 _POLLIN = const(1)
 _POLLOUT = const(4)
+_BINARY = const(2)  # opcodes (5.2)
+_CLOSE = const(8)
+_PING = const(9)
+_PONG = const(10)
 _HEAD_BYTES = const(2048)
 _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
+_NORMAL = b"\x03\xe8"  # codes 1000 and 1002 (7.4.1)
+_BROKEN = b"\x03\xea"
 
 
 class WebSocketChannel:
@@ -35,47 +41,35 @@ class WebSocketChannel:
     def __init__(self, channel, host, deadline):
         self._channel = channel
         self.wait = channel.wait
-        self._rest = b""  # of the frame that has begun
-        self._taken = 0  # bytes of the caller's that are in it
+        self._taken = 0  # bytes of the caller's that are in the frame that has begun
         self._due = None  # the control frame whose turn is next
-        self._goodbye = wire.NORMAL
+        self._goodbye = _NORMAL
         self._ended = False
         try:
             self._out = bytearray(8 + _FRAME_BYTES)
             self._frames = wire.Frames()
-            self._shake_hands(host, deadline)
-        except BaseException:  # memory may have run out
+            self._rest, accept = wire.opening(host, os.urandom(16))
+            wire.check_reply(self._ask(deadline), accept)
+        except BaseException as error:  # memory may have run out
             channel.close()
+            if isinstance(error, Lost):
+                raise Lost("{}; is this a WebSocket port?".format(error))
             raise
 
-    def _shake_hands(self, host, deadline):
-        request, accept = wire.opening(host, os.urandom(16))
-        try:
-            head = self._ask(request, deadline)
-        except Lost as error:
-            raise Lost("WebSocket: {}; is this a WebSocket port?".format(error))
-        wire.check_reply(head, accept)
-
-    def _ask(self, request, deadline):
+    def _ask(self, deadline):
         """Sends the opening request and returns the head of the answer, bytes."""
-        channel = self._channel
-        while request:
-            count = channel.write(request)
-            if count:
-                request = request[count:]
-            elif not channel.wait(_POLLOUT, deadline):
-                raise Lost("no answer in time")
         head = bytearray()
         byte = bytearray(1)
         ends = 0  # CR and LF in a row
         while ends < 4:  # byte by byte: what comes after the head must stay where it is
-            count = channel.readinto(byte)
+            sent = self._flush()
+            count = self._channel.readinto(byte)
             if count:
                 head.extend(byte)
                 ends = ends + 1 if byte[0] in b"\r\n" else 0
             if count == 0 or len(head) > _HEAD_BYTES:
                 raise Lost("closed by the peer")
-            if count is None and not channel.wait(_POLLIN, deadline):
+            if not count and not self.wait(_POLLIN if sent else _POLLOUT, deadline):
                 raise Lost("no answer in time")
         return bytes(head)
 
@@ -94,11 +88,11 @@ class WebSocketChannel:
             count = self._channel.readinto(frames.room)
             if not count:
                 return count
-            self._goodbye = wire.BROKEN
+            self._goodbye = _BROKEN
             control = frames.took(count)
             if control:
                 self._obey(*control)
-            self._goodbye = wire.NORMAL
+            self._goodbye = _NORMAL
         if len(buffer) > frames.left:
             buffer = memoryview(buffer)[: frames.left]
         count = self._channel.readinto(buffer)
@@ -108,18 +102,18 @@ class WebSocketChannel:
 
     def _obey(self, opcode, payload):
         """Does what a control frame asks for (5.5)."""
-        if opcode == wire.CLOSE:
+        if opcode == _CLOSE:
             reason = wire.closing(payload)
             self._end(payload[:2])
             if reason:
                 raise Lost("closed by the peer: " + reason)
-        elif opcode == wire.PING:
-            self._due = (wire.PONG, payload)  # of several, the last may be answered alone
+        elif opcode == _PING:
+            self._due = (_PONG, payload)  # of several, the last may be answered alone
             self._flush()
 
     def _end(self, payload):
         self._ended = True
-        self._due = (wire.CLOSE, payload)
+        self._due = (_CLOSE, payload)
         try:
             self._flush()
         except Lost:
@@ -156,7 +150,7 @@ class WebSocketChannel:
             return None
         if not self._taken:
             self._taken = min(len(buffer), _FRAME_BYTES)
-            self._begin(wire.BINARY, buffer[: self._taken])
+            self._begin(_BINARY, buffer[: self._taken])
             if not self._flush():
                 return None
         taken = self._taken

@@ -10,21 +10,15 @@ from micropython import const
 
 from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled
 
-BINARY = const(2)
-CLOSE = const(8)
-PING = const(9)
-PONG = const(10)
-
-# What a close frame holds (5.5.1, 7.4.1)
-NORMAL = b"\x03\xe8"
-BROKEN = b"\x03\xea"
-
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
-_TEXT = const(1)
+_TEXT = const(1)  # opcodes (5.2)
+_BINARY = const(2)
+_CLOSE = const(8)
+_PONG = const(10)
 _FIN = const(0x80)
 _MASKED = const(0x80)
 _RESERVED = const(0x70)
 _SHORT = const(125)  # bytes of the longest payload whose length stands in the second byte
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
 
 # 7.4.1 and IANA's registry: what codes from 1000 mean; one without a meaning may not be sent.
 _MEANINGS = (
@@ -75,12 +69,12 @@ def check_reply(head, accept):
         ProtocolError: the reply is not HTTP, or none to the request.
     """
     lines = head.split(b"\r\n")
-    status = lines[0][9:13].rstrip(b" ")
+    status = lines[0][9:13].rstrip()
     if lines[0][:7] != b"HTTP/1." or len(status) != 3 or not status.isdigit():
         raise _malformed("the reply is not HTTP; is this a WebSocket port?")
     status = int(status)
     if status != 101:
-        text = "WebSocket: the server answers with HTTP status {}".format(status)
+        text = "the server answers with HTTP status {}".format(status)
         if status in (429, 503):
             raise Throttled(text)
         if 300 <= status < 500:
@@ -88,23 +82,21 @@ def check_reply(head, accept):
         raise Lost(text)
     found = {}
     for line in lines[1:-2]:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise _malformed("header line")
+        name, _, value = line.partition(b":")
         name = name.lower()
-        value = value.strip(b" \t")
+        value = value.strip()
         found[name] = found[name] + b"," + value if name in found else value
     for name, expected in (
         (b"upgrade", b"websocket"),
         (b"connection", b"upgrade"),
         (b"sec-websocket-accept", accept),
         (b"sec-websocket-protocol", b"mqtt"),  # MQTT-6.0.0-4
-        (b"sec-websocket-extensions", None),  # nobody asked for one
+        (b"sec-websocket-extensions", b""),  # nobody asked for one
     ):
-        value = found.get(name)
-        if value and name[:1] != b"s":
+        value = found.get(name, b"")
+        if name[:1] != b"s":
             value = value.lower()
-            if name == b"connection" and expected in [part.strip() for part in value.split(b",")]:
+            if name == b"connection" and expected in value.replace(b" ", b"").split(b","):
                 continue
         if value != expected:
             raise _malformed("header " + name.decode())
@@ -114,7 +106,7 @@ def frame(opcode, payload, mask, out):
     """Writes one whole masked frame (5.2, 5.3).
 
     Args:
-        opcode: int, BINARY, CLOSE or PONG.
+        opcode: int, 2 binary, 8 close or 10 pong.
         payload: bytes-like, up to 65535 bytes.
         mask: bytes, 4 random ones.
         out: bytearray, 8 bytes larger than the payload.
@@ -155,72 +147,62 @@ class Frames:
 
     def __init__(self):
         self.left = 0
-        self._header = memoryview(bytearray(10))
-        self._begin()
-        self._unfinished = False  # the message
-
-    def _begin(self):
-        self._size = 2
-        self.room = self._header[:2]
-        self._payload = None
+        self._parser = self._parse()
+        self.room = next(self._parser)
 
     def took(self, count):
         """Tells that `count` bytes have come into `room`.
 
         Returns:
-            (opcode CLOSE, PING or PONG, payload bytearray) when they end a control frame.
+            (opcode, payload bytearray) when they end a control frame: 8 close, 9 ping, 10 pong.
         Raises:
             ProtocolError: a server may not send that to a client that speaks MQTT.
         """
+        self._control = None
         self.room = self.room[count:]
-        if len(self.room):
-            return None
-        header, size = self._header, self._size
-        opcode = header[0] & 15
-        if self._payload is None:
-            if size == 2:
-                length = header[1]
-                self._check(header[0], opcode, length)
-                if length > _SHORT:
-                    self._size = size = 4 if length == 126 else 10
-                    self.room = header[2:size]
-                    return None
-            else:
-                length = int.from_bytes(header[2:size], "big")
-                if length <= (_SHORT if size == 4 else 0xFFFF) or length >> 63:
-                    raise _malformed("length not in its shortest form")
-            if opcode < CLOSE:
-                self._begin()
-                self.left = length
-                return None
-            self._payload = bytearray(length)
-            self.room = memoryview(self._payload)
-            if length:
-                return None
-        payload = self._payload
-        self._begin()
-        return opcode, payload
+        if not self.room:
+            self.room = next(self._parser)
+        return self._control
 
-    def _check(self, first, opcode, length):
-        """Checks the first two bytes of a header (5.1, 5.2, 5.4, 5.5)."""
-        unfinished = self._unfinished
-        if first & _RESERVED:
-            raise _malformed("reserved bit")
-        if length & _MASKED:
-            raise _malformed("masked frame")
-        if opcode >= CLOSE:
-            if opcode > PONG:
-                raise _malformed("reserved opcode")
-            if first < _FIN or length > _SHORT:
-                raise _malformed("control frame in fragments or too long")
-            return
-        if opcode > BINARY:
-            raise _malformed("reserved opcode")
-        if opcode == _TEXT:  # MQTT-6.0.0-1
-            raise _malformed("text frame")
-        if unfinished != (not opcode):
-            raise _malformed("fragments out of order")
-        self._unfinished = first < _FIN
+    def _parse(self):
+        """Yields the room for what comes next; goes on when it is full (5.2, 5.4, 5.5)."""
+        header = memoryview(bytearray(8))
+        unfinished = False  # the message
+        while True:
+            yield header[:2]
+            first, length = header[0], header[1]
+            opcode = first & 15
+            wrong = None
+            if first & _RESERVED:
+                wrong = "reserved bit"
+            elif length & _MASKED:
+                wrong = "masked frame"
+            elif opcode > _PONG or _BINARY < opcode < _CLOSE:
+                wrong = "reserved opcode"
+            elif opcode == _TEXT:  # MQTT-6.0.0-1
+                wrong = "text frame"
+            elif opcode >= _CLOSE:
+                if first < _FIN or length > _SHORT:
+                    wrong = "control frame in fragments or too long"
+            elif unfinished == (opcode > 0):
+                wrong = "fragments out of order"
+            elif length > _SHORT:
+                room = header[: 2 if length == 126 else 8]
+                yield room
+                least = _SHORT if length == 126 else 0xFFFF
+                length = int.from_bytes(room, "big")
+                if length <= least or length >> 63:
+                    wrong = "length not in its shortest form"
+            if wrong:
+                raise _malformed(wrong)
+            if opcode < _CLOSE:
+                unfinished = first < _FIN
+                self.left = length
+                continue
+            payload = bytearray(length)
+            if payload:
+                yield memoryview(payload)
+            self._control = (opcode, payload)
 
 
 def closing(payload):
@@ -235,7 +217,7 @@ def closing(payload):
     """
     if not payload:
         return None
-    code = payload[0] << 8 | payload[1] if len(payload) > 1 else 0
+    code = int.from_bytes(payload[:2], "big")
     meaning = ""
     if 1000 <= code < 1016:
         meaning = _MEANINGS.split("|")[code - 1000]
@@ -247,6 +229,4 @@ def closing(payload):
         meaning = ""
     if not meaning:
         raise _malformed("close frame")
-    if code == 1000:
-        return None
-    return "{} {}{}".format(code, meaning, ": " + reason if reason else "")
+    return None if code == 1000 else "{} {} {}".format(code, meaning, reason).rstrip()
