@@ -1,6 +1,8 @@
 """Does `signet pki check` say what a file is, and mark each kind of mistake as a problem?"""
 
 import datetime
+import shutil
+import subprocess
 
 import pytest
 from cryptography import x509
@@ -120,6 +122,7 @@ SMALL = rsa.generate_private_key(65537, 1024)
         (device("d:esp 32:b", by=CA).pem, "1 to 36 letters"),
         (device("x", also=[x509.RFC822Name("d:o:t:i")], by=CA).pem, "org inside"),
         (device("x", also=[x509.DNSName("d:t:i")], by=CA).pem, "must be of the type email"),
+        (device().pem, "no CA signed it"),
         (device("board-1", by=CA).pem, "Watson cannot tell whose it is"),
         (device("x", by=CA, C="SG", O="o").pem, "ST, L, OU missing"),
         (csr(p256(), "x", O="o", OU="u").public_bytes(PEM), "C, ST, L missing"),
@@ -163,6 +166,26 @@ SMALL = rsa.generate_private_key(65537, 1024)
 def test_a_mistake_is_a_problem(said, content, words):
     _, problems = said(content)
     assert [text for text in problems if words in text], problems
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on PATH")
+@pytest.mark.parametrize(
+    ("subject", "also", "words"),
+    [
+        ("/CN=d:devtype:devid", "email:d:devtype:devid", "logs in as d:ORG:devtype:devid"),
+        ("/CN=x", "email:g:devtype:devid", "logs in as g:ORG:devtype:devid"),
+    ],
+)
+def test_what_openssl_makes_is_understood(said, tmp_path, subject, also, words):
+    words_of = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    key, asked = tmp_path / "o.key", tmp_path / "o.csr"
+    more = ("-subj", subject, "-addext", f"subjectAltName={also}", "-keyout", key, "-out", asked)
+    subprocess.run(["openssl", *words_of, *more], check=True, capture_output=True)
+    text, problems = said(asked.read_bytes(), key.read_bytes())
+    assert words in text
+    assert "PKCS #8" in text
+    assert "it belongs to the request here" in text
+    assert problems == []
 
 
 def test_a_request_that_was_changed_is_a_problem(said):

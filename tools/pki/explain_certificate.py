@@ -68,6 +68,8 @@ def certificate(found: x509.Certificate, now: datetime.datetime) -> Iterator[Sta
     client = has_purpose(found, ExtendedKeyUsageOID.CLIENT_AUTH)
     server = has_purpose(found, ExtendedKeyUsageOID.SERVER_AUTH)
     named = list(client_names(found))
+    if named and alone:
+        yield Statement("no CA signed it, so no cloud knows it: have one sign it", True)
     if not has_usage(found, "digital_signature"):
         yield Statement("its Key Usage lacks digitalSignature, which TLS needs", True)
     if not (client or server):
