@@ -16,8 +16,10 @@ default is `...` where the key is required.  The kind says what the rule means:
 """
 
 import json
+import os
 from binascii import crc32
 
+from signet import modules
 from signet.errors import ConfigError
 
 _NOT_IN_NAMES = " \t\r\n/"
@@ -31,6 +33,7 @@ _COMMON = (
     ("tls", "flag", None, None, "true"),
     ("insecure", "flag", False, None, "false"),
     ("ca", "text", "ca.pem", (255, ""), "ca.pem"),
+    ("expiry_warning_days", "int", 30, (0, 365), 30),
     ("report_interval_s", "int", 60, (1, 86_400), 60),
     ("deep_sleep", "flag", False, None, "false"),
     ("retry_s", "int", 20, (1, 3600), 20),
@@ -59,8 +62,9 @@ def load(path, log=print):
         log: function of one str, for warnings.
     Returns:
         dict with every key of the chosen cloud, its default where it was left out; also `trust`, a
-            tls.SSLContext that verifies, None without TLS, and `crc`, an int that tells whether
-            the file has changed.
+            tls.SSLContext that verifies, None without TLS; `expires`, a list of (file name, Unix
+            seconds when what is in it expires), None where nobody is to be warned; and `crc`, an
+            int that tells whether the file has changed.
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
     """
@@ -81,21 +85,51 @@ def load(path, log=print):
         raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
     config = check(values, log)
     config["crc"] = crc32(text.encode())
-    datagrams = config["way"] == "coap"
-    config["trust"] = _trust(config["ca"], datagrams) if config["tls"] else None
+    config["trust"] = config["expires"] = None
+    if config["tls"]:
+        _trust(config)
     return config
 
 
-def _trust(path, datagrams):
+def _trust(config):
     """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
     from signet.net import trust
+    from signet.wire import x509
 
+    ca = _file("ca", config["ca"])
+    cert = key = None
+    if config.get("cert") is not None:
+        cert = _file("cert", config["cert"])
+        # A new key comes with its certificate, in one file: see renewal.py.
+        if config["key"] is not None and b"PRIVATE KEY" not in cert:
+            key = _file("key", config["key"])
+    config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
+    if cert is not None and not x509.belongs(cert if key is None else key, cert):
+        raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
+    if config["expiry_warning_days"]:
+        config["expires"] = expires = []
+        for name, data, which in ((config.get("cert"), cert, min), (config["ca"], ca, max)):
+            ends = x509.not_after(data) if data is not None else None
+            if ends:
+                expires.append((name, which(ends)))
+    modules.forget("signet.wire.x509")
+
+
+def _file(key, path):
+    """Returns what is in a file on the board, bytes."""
     try:
+        try:
+            os.stat(path)
+        except OSError:  # the power failed between the two steps of renewal.py
+            os.rename(path + ".new", path)
         with open(path, "rb") as file:
-            ca = file.read()
+            return file.read()
     except OSError:
-        raise ConfigError("ca", "there is no file {} on the board".format(path), "ca.pem")
-    return trust.context(ca, datagrams)
+        text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
+        raise ConfigError(key, text, _FILES[key])
+
+
+_FILES = {"ca": "ca.pem", "cert": "board-1.pem", "key": "board-1.key"}
 
 
 def check(values, log=print):
@@ -126,6 +160,11 @@ def check(values, log=print):
         config["tls"] = identity.TLS_BY_DEFAULT
     if config["port"] is None:
         config["port"] = identity.PORTS[way][config["tls"]]
+    if config.get("cert") is None:
+        if config.get("key") is not None:
+            raise ConfigError("cert", "is missing; `key` is of a certificate", '"board-1.pem"')
+    elif not config["tls"]:
+        raise ConfigError("cert", "goes with TLS only; remove it, or `tls`")
     for warning in identity.check(config):
         log("warning: " + warning)
     return config

@@ -13,7 +13,7 @@ import os
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.cloud.messages import Report
 from signet.errors import ConfigError, Lost, Refused, Rejected, SignetError, Throttled, Untrusted
 from signet.outbox import Outbox
@@ -75,8 +75,7 @@ class Link:
         self._sync_failures = 0
         self._short_lives = 0
         self._opened_at = 0
-        self._stuck = None  # the key that did not go, by cloud or memory,
-        self._times = 0  # and how many times running
+        self._stuck, self._times = None, 0  # the key that did not go, how many times running
         self._next_try = self._next_submit = self._next_sync = clock.Deadline(0)
         self._next_look = self._next_try if config.get("expires") else None
         self._renewal = None
@@ -109,9 +108,8 @@ class Link:
         time_ms = clock.unix_ms() if clock.is_set() else None
         key = self.outbox.put(Report(values, time_ms, topic, event, device))
         if self.outbox.dropped != dropped:
-            self._log(
-                "outbox full: dropped the {} report".format("newest" if key is None else "oldest")
-            )
+            which = "newest" if key is None else "oldest"
+            self._log("outbox full: dropped the {} report".format(which))
         return key
 
     def poll(self, timeout_ms=0):
@@ -123,10 +121,9 @@ class Link:
                 login 10 s.
         """
         deadline = clock.Deadline(timeout_ms)
-        while True:
+        self._turn(deadline)
+        while not deadline.expired():
             self._turn(deadline)
-            if deadline.expired():
-                return
 
     def _turn(self, deadline):
         clock.waited()
@@ -151,9 +148,9 @@ class Link:
         """
         deadline = clock.Deadline(timeout_ms)
         clock.waited()
-        while len(self.outbox) and not deadline.expired():
+        while (len(self.outbox) or self._renewal) and not deadline.expired():
             wait = self._next_submit if self.connected else self._next_try
-            if wait.remaining_ms() > deadline.remaining_ms():
+            if not self._renewal and wait.remaining_ms() > deadline.remaining_ms():
                 break  # a board that sleeps deeply need not stay awake for it
             self._turn(deadline)
         return not len(self.outbox)
@@ -176,31 +173,25 @@ class Link:
                 self._log("reports not kept: {}; is the flash full?".format(error))
 
     def renew(self, cert, key=None):
-        """Takes a new certificate; `poll` logs in with it, and keeps it on flash if that works.
+        """Takes a new certificate; `poll` logs in with it, and keeps it if that works.
 
-        Otherwise the old one stays. No report is lost either way.
-
-        Args:
-            cert: bytes, PEM with its chain (or DER when `key` is None).
-            key: bytes, its private key, PEM; None when the old key stays.
-        Raises:
-            ConfigError: this board has no certificate; or one of them cannot be read.
+        Otherwise the old one stays. No report is lost. Arguments and errors: renewal.Renewal.
         """
-        from signet.renewal import Renewal
-
-        self._renewal = Renewal(self._config, cert, key)
+        self._renewal = modules.call("signet.renewal", "Renewal", self._config, cert, key)
 
     def _connect(self):
         try:
-            if self._board is not None and not self._ask(self._board.network_up, _NETWORK_MS):
-                raise Lost("no network")
-            self._keep_clock()
-            self._session.open(clock.Deadline(_OPEN_MS))
+            self._open()
         except _TROUBLES as error:
             if isinstance(error, Untrusted) and not clock.is_set():
                 error = Lost("{}; the clock is not set".format(error))  # it passes by itself
             self._back_off("not connected", error)
-            return
+
+    def _open(self):
+        if self._board is not None and not self._ask(self._board.network_up, _NETWORK_MS):
+            raise Lost("no network")
+        self._keep_clock()
+        self._session.open(clock.Deadline(_OPEN_MS))
         self._log("connected")
         self.connected = True
         self._opened_at = clock.ticks_ms()
@@ -224,9 +215,8 @@ class Link:
             if not done and not clock.is_set():
                 self._log("the clock is not set; reports go without their time")
         if self._next_look is not None and self._next_look.expired() and clock.is_set():
-            from signet import expiry
-
-            self._next_look = clock.Deadline(expiry.look(self, self._config, self._log))
+            done = self._ask(modules.call, "signet.expiry", "look", self, self._config, self._log)
+            self._next_look = clock.Deadline(done or _SYNC_MS)
 
     def _work(self, timeout_ms):
         if self._failures and clock.ticks_diff(clock.ticks_ms(), self._opened_at) > _LASTED_MS:

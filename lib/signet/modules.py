@@ -48,6 +48,22 @@ class Tidy:
             gc.threshold(self._before)
 
 
+def call(name, function, *args):
+    """Loads a module, calls what is in it once, and forgets the modules that came with it.
+
+    Args:
+        name: str, of a module of signet. function: str, what to call with `args`.
+    Returns:
+        what that returns.
+    """
+    before = list(sys.modules)
+    with Tidy():
+        try:
+            return getattr(__import__(name, None, None, ("*",)), function)(*args)
+        finally:
+            forget(*[n for n in list(sys.modules) if n[:7] == "signet." and n not in before])
+
+
 def forget(*names):
     """Forgets modules of signet; a later import loads them anew.
 

@@ -66,6 +66,8 @@ def context():
 class _Feed(io.IOBase):
     """The stream below DTLS, a datagram for each call; errors are kept, not raised through C."""
 
+    writes = 0  # no way in has DTLS with a client certificate
+
     def __init__(self, channel):
         self._channel = channel
         self.error = None

@@ -11,7 +11,7 @@ import io
 
 from micropython import const
 
-from signet.errors import Lost
+from signet.errors import Lost, Refused
 from signet.modules import keep_place, place
 from signet.net.trust import explain
 
@@ -32,6 +32,7 @@ class _Feed(io.IOBase):
         self.deadline = deadline
         self.error = None
         self.record = False  # this call has read of one
+        self.writes = 0  # of the handshake: one, and the server has seen our hello only
 
     def readinto(self, buffer):
         header = len(buffer) == _HEADER_BYTES
@@ -52,6 +53,8 @@ class _Feed(io.IOBase):
 
     def write(self, buffer):
         try:
+            if self.writes < 2:
+                self.writes += 1
             return self._channel.write(buffer)
         except Lost as error:
             self.error = error
@@ -69,12 +72,14 @@ class TlsChannel:
         host: str, the name that the certificate must carry; sent as SNI.
         trust: what `context` returned.
         deadline: clock.Deadline of the handshake.
+        cert: str, the file of the board's own certificate; None without one.
     Raises:
         Untrusted: the server's certificate is not the right one; says why.
+        Refused: the server refuses the board's certificate, or the board to go on without one.
         Lost: the handshake failed or took too long.
     """
 
-    def __init__(self, channel, host, trust, deadline):
+    def __init__(self, channel, host, trust, deadline, cert=None):
         self._channel = channel
         self.wait = channel.wait
         self._feed = feed = _Feed(channel, deadline)
@@ -85,16 +90,24 @@ class TlsChannel:
             channel.close()
             keep_place()
             if isinstance(error, (ValueError, OSError)):
-                raise explain(error, host, feed)
+                raise explain(error, host, feed, cert)
             raise
         feed.deadline = None
+        self._names = (host, cert)  # until something has come: TLS 1.3 refuses after the handshake
 
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end."""
         self._feed.record = False
         try:
-            return self._tls.readinto(buffer)
+            count = self._tls.readinto(buffer)
+            if count:
+                self._names = None
+            return count
         except OSError as error:
+            if self._names and not self._feed.error:
+                error = explain(error, self._names[0], self._feed, self._names[1])
+                if isinstance(error, Refused):
+                    raise error
             raise self._feed.error or Lost("TLS: {}".format(error))
 
     def write(self, buffer):

@@ -62,7 +62,9 @@ def connect(config, deadline):
     if config["trust"] is not None:
         from signet.net.secure import TlsChannel  # loaded before by config
 
-        channel = TlsChannel(channel, config["host"], config["trust"], deadline)
+        channel = TlsChannel(
+            channel, config["host"], config["trust"], deadline, config.get("cert")
+        )
     if config.get("websocket"):
         from signet.net.websocket import WebSocketChannel  # loaded before by watson
 

@@ -15,7 +15,13 @@ FIELDS = (
     ("client_id", "text", None, (64, "|"), "meter-7"),
     ("sign_method", "choice", "sha256", ("sha256", "hmacsha1"), "sha256"),
 )
-BY_WAY = {"mqtt": (("keepalive_s", "int", 60, (60, 300), 60),)}
+BY_WAY = {
+    "mqtt": (
+        ("keepalive_s", "int", 60, (60, 300), 60),
+        ("cert", "text", None, (255, ""), "meter-7.pem"),
+        ("key", "text", None, (255, ""), "meter-7.key"),
+    )
+}
 
 
 def check(config):
@@ -29,7 +35,8 @@ def check(config):
     if config["client_id"] is None:
         config["client_id"] = config["device_key"]
     if config["tls"]:
-        return []
+        text = "EnOS asks for a client certificate on its TLS port: name its file in `cert`"
+        return [] if config["cert"] else [text]
     # EnOS takes secrets on its plain port only, and the time in a login is not looked at.
     text = "port {} is not encrypted: who listens can log in as this device"
     return [text.format(config["port"])]
