@@ -1,0 +1,137 @@
+"""When does a certificate end, and whose key is in it (RFC 5280 section 4.1, in DER)?
+
+As little of DER as that takes.  Loaded when it is needed, and forgotten: see modules.forget.
+"""
+
+from binascii import a2b_base64
+
+from micropython import const
+
+_SEQUENCE = const(0x30)
+_INTEGER = const(0x02)
+_UTC_TIME = const(0x17)
+_GENERALIZED_TIME = const(0x18)
+_VERSION = const(0xA0)  # [0] EXPLICIT
+_PUBLIC_KEY = const(0xA1)  # [1], of an EC private key (RFC 5915 section 3)
+
+
+def not_after(data):
+    """Finds the end of each certificate in a file.
+
+    Args:
+        data: bytes, PEM, of several also; or DER, one.
+    Returns:
+        list of int, Unix seconds; what cannot be read is left out.
+    """
+    ends = []
+    for der in _blocks(data, b"CERTIFICATE"):
+        try:
+            ends.append(_end(der))
+        except (ValueError, IndexError):
+            pass
+    return ends
+
+
+def belongs(key, cert):
+    """Says whether a private key is the one of a certificate.
+
+    Args:
+        key: bytes, PEM or DER: PKCS #1, PKCS #8 or SEC 1, not encrypted.
+        cert: bytes, PEM, of which the first certificate counts, or DER.
+    Returns:
+        bool, False when it is another's; True also where the key does not tell.
+    """
+    try:
+        public = _public(_blocks(key, b"PRIVATE KEY")[0])
+        return public in _blocks(cert, b"CERTIFICATE")[0]
+    except (ValueError, IndexError):
+        return True
+
+
+def _blocks(data, label):
+    """Returns a list of DER, of the PEM blocks whose label (bytes) ends so (RFC 7468)."""
+    if data[:1] == b"\x30":
+        return [data]
+    found = []
+    begin = data.find(b"-----BEGIN ")
+    while begin >= 0:
+        start = data.find(b"-----", begin + 11)
+        end = data.find(b"-----END ", start)
+        if start < 0 or end < 0:
+            break
+        if data[begin:start].endswith(label):
+            try:
+                found.append(a2b_base64(data[start + 5 : end]))
+            except ValueError:
+                pass
+        begin = data.find(b"-----BEGIN ", end)
+    return found
+
+
+def _field(der, at, end):
+    """Returns (tag, where its content starts, where it ends) of what stands at `at`."""
+    tag, size = der[at], der[at + 1]
+    at += 2
+    if size > 127:
+        count = size & 127
+        if not 0 < count < 4:
+            raise ValueError
+        size = int.from_bytes(der[at : at + count], "big")
+        at += count
+    if at + size > end:
+        raise ValueError
+    return tag, at, at + size
+
+
+def _sequence(der, at, end):
+    tag, start, stop = _field(der, at, end)
+    if tag != _SEQUENCE:
+        raise ValueError
+    return start, stop
+
+
+def _end(der):
+    at, end = _sequence(der, 0, len(der))
+    at, end = _sequence(der, at, end)  # TBSCertificate
+    if der[at] == _VERSION:
+        at = _field(der, at, end)[2]
+    for _ in range(3):  # serial number, signature, issuer
+        at = _field(der, at, end)[2]
+    at, end = _sequence(der, at, end)  # validity
+    at = _field(der, at, end)[2]
+    tag, at, end = _field(der, at, end)
+    return _seconds(tag, der[at:end])
+
+
+def _seconds(tag, text):
+    """Unix seconds of a time (section 4.1.2.5): its year has two digits or four."""
+    if tag not in (_UTC_TIME, _GENERALIZED_TIME) or not text[:-1].isdigit():
+        raise ValueError
+    if tag == _UTC_TIME:
+        text = (b"19" if text >= b"5" else b"20") + text
+    if len(text) != 15 or text[14] != 90:  # Z
+        raise ValueError
+    year = int(text[:4])
+    month, day, hour, minute, second = [int(text[i : i + 2]) for i in range(4, 14, 2)]
+    if not (0 < month < 13 and 0 < day < 32 and hour < 24 and minute < 60 and second < 60):
+        raise ValueError
+    if month < 3:  # a leap day is the last of its year then
+        year -= 1
+        month += 12
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day
+    return ((days - 719_469) * 24 + hour) * 3600 + minute * 60 + second
+
+
+def _public(der, inside=False):
+    """The part of a private key that its certificate shows: modulus, or point of the curve."""
+    at, end = _sequence(der, 0, len(der))
+    at = _field(der, at, end)[2]  # version
+    tag, start, at = _field(der, at, end)
+    if tag == _INTEGER:
+        return der[start:at]
+    if tag == _SEQUENCE and not inside:  # PKCS #8: the key stands in it once more
+        tag, start, at = _field(der, at, end)
+        return _public(der[start:at], True)
+    while tag != _PUBLIC_KEY:
+        tag, start, at = _field(der, at, end)
+    return der[start + 3 : at]  # behind tag, length and unused bits of a bit string
