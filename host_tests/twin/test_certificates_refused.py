@@ -1,6 +1,6 @@
 """What does Watson answer to each mistake of a client with a certificate? One test per cell.
 
-The policy of its type is "certificate". None: closed without CONNACK; a number: the code of CONNACK;
+The policy of its type is "certificate". None: closed without CONNACK; a number: its code;
 a text: the TLS alert that the client gets. The log tells the cause in plain words.
 """
 

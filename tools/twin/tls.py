@@ -15,6 +15,7 @@ from typing import Any
 
 from tools.pki.authority import Authority
 from tools.twin.certificates import Certificates, ServerCertificate
+from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.watson_policy import org_of
 from tools.twin.control import Fault, quickly
 from tools.twin.handshake import Context
@@ -126,6 +127,8 @@ class Contexts:
                 raise UserError(f"there is no {name!r} in this fault; it takes {', '.join(known)}")
         offer = Offer(**values)
         cloud = request["cloud"]
+        if cloud not in CLOUDS:
+            raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
         if offer.version not in (None, *_VERSIONS):
             raise UserError(f"there is no version {offer.version!r}; use 1.1 or 1.2")
         try:
