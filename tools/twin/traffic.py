@@ -49,8 +49,9 @@ class Traffic:
         self._to_device = to_device
         self._to_broker = to_broker
         self._report = report
-        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited.
-        self._subscribing: dict[int, list[int | None]] = {}
+        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited; and what to
+        # notify of once the broker's are there, one of which may be of the topic for that.
+        self._subscribing: dict[int, tuple[list[int | None], list[tuple[str, int]]]] = {}
         self._sent: dict[int, int] = {}  # packet id to message id of what the device has to ack
         self._dropped: set[int] = set()  # packet ids with QoS 2 that the device does not get
         self._handlers: dict[int, Callable[[Packet], None]] = {
@@ -81,7 +82,9 @@ class Traffic:
         elif packet.kind == packets.PUBACK and self._hub.swallowed("pubacks"):
             self._report("fault", "a PUBACK was swallowed")
         elif packet.kind == packets.SUBACK:
-            self._to_device(self._merged(packet))
+            codes, refused = self._subscribing.pop(packet.packet_id(), ([], []))
+            self._to_device(_merged(packet, codes))
+            self._notify_all("Subscribe", refused)
         else:
             self._to_device(packet.encode())
 
@@ -98,7 +101,7 @@ class Traffic:
                 self._to_device(_ack(packets.PUBACK, publish.packet_id))
             elif publish.qos == 2:
                 self._to_device(_ack(packets.PUBREC, publish.packet_id))
-            self._notify("Publish", publish.topic, refusal.code)
+            self._notify_all("Publish", [(publish.topic, refusal.code)])
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
@@ -132,9 +135,10 @@ class Traffic:
             return ClosedError(f"{publish.topic!r} is of a device that is not behind it", code)
         return None
 
-    def _notify(self, request: str, topic: str, code: int) -> None:
-        if note := self._cloud.notice(self._client, request, topic, code):
-            self._hub.platform.publish(note)
+    def _notify_all(self, request: str, refused: list[tuple[str, int]]) -> None:
+        for topic, code in refused:
+            if note := self._cloud.notice(self._client, request, topic, code):
+                self._hub.platform.publish(note)
 
     def _file(self, publish: Publish, status: str, reason: str) -> None:
         self._hub.store.record(
@@ -154,6 +158,7 @@ class Traffic:
         packet_id, filters = packets.parse_subscribe(packet.body)
         codes: list[int | None] = []
         onward: list[tuple[str, int]] = []
+        refused: list[tuple[str, int]] = []
         for name, wanted in filters:
             qos = min(wanted, self._cloud.max_qos)
             broker_filter = self._cloud.down(self._client, name)
@@ -163,7 +168,7 @@ class Traffic:
                     raise ClosedError(f"may not subscribe to {name!r}", code)
                 self._report("refused", f"SUBACK 0x80: may not subscribe to {name!r}")
                 codes.append(packets.REFUSED_FILTER)
-                self._notify("Subscribe", name, code)
+                refused.append((name, code))
             elif any(name.startswith(pushed[:-1]) for pushed in self._client.pushed):
                 codes.append(qos)  # already subscribed, for the device, by the gate
             else:
@@ -171,10 +176,11 @@ class Traffic:
                 onward.append((broker_filter, qos))
                 self._session.filters.add(broker_filter)
         if onward:
-            self._subscribing[packet_id] = codes
+            self._subscribing[packet_id] = codes, refused
             self._to_broker(packets.subscribe(packet_id, onward))
         else:
             self._to_device(packets.suback(packet_id, bytes(code or 0 for code in codes)))
+            self._notify_all("Subscribe", refused)
 
     def _on_unsubscribe(self, packet: Packet) -> None:
         packet_id, filters = packets.parse_unsubscribe(packet.body)
@@ -198,14 +204,6 @@ class Traffic:
 
     def _on_ping(self, _packet: Packet) -> None:
         self._to_device(packets.encode(packets.PINGRESP, 0, b""))
-
-    def _merged(self, packet: Packet) -> bytes:
-        """The broker's SUBACK with the codes of the filters that never reached it."""
-        granted = iter(packet.body[2:])
-        codes = self._subscribing.pop(packet.packet_id(), [])
-        return packets.suback(
-            packet.packet_id(), bytes(next(granted) if code is None else code for code in codes)
-        )
 
     def _deliver(self, publish: Publish) -> None:
         publish.topic = self._cloud.local(self._client, publish.topic)
@@ -235,6 +233,14 @@ class Traffic:
         elif publish.qos == 2:
             self._dropped.add(publish.packet_id)
             self._to_broker(_ack(packets.PUBREC, publish.packet_id))
+
+
+def _merged(packet: Packet, codes: list[int | None]) -> bytes:
+    """The broker's SUBACK with the codes of the filters that never reached it."""
+    granted = iter(packet.body[2:])
+    return packets.suback(
+        packet.packet_id(), bytes(next(granted) if code is None else code for code in codes)
+    )
 
 
 def _ack(kind: int, packet_id: int) -> bytes:
