@@ -136,6 +136,7 @@ def activate(number: _Id, state: State = DEFAULT_STATE) -> None:
             if server.id == number:
                 certificates.activate_server(server.org, number)
                 say(f"Server certificate {number} is active for org {server.org}.")
+                say("Clients need the CA that signed it (a board: as ca.pem), and must send SNI.")
                 return
     raise UserError(f"there is no server certificate {number}; see `signet pki server list`")
 
