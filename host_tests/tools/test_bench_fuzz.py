@@ -9,7 +9,7 @@ from tools.bench import command, fuzz, programs
 from tools.paths import LIB
 from tools.ui import UserError
 
-_COAP, _HTTP = fuzz.TARGETS["coap"], fuzz.TARGETS["http"]
+_COAP, _HTTP, _WEBSOCKET = (fuzz.TARGETS[name] for name in ("coap", "http", "websocket"))
 _MESSAGES = 3000
 
 
@@ -30,7 +30,12 @@ def http_rows():
     return _measure(_HTTP)
 
 
-@pytest.fixture(params=["coap_rows", "http_rows"])
+@pytest.fixture(scope="module")
+def websocket_rows():
+    return _measure(_WEBSOCKET)
+
+
+@pytest.fixture(params=["coap_rows", "http_rows", "websocket_rows"])
 def rows(request):
     return request.getfixturevalue(request.param)
 
@@ -61,6 +66,19 @@ def _wrong(self, data):
 
 Reply.feed = _wrong
 """
+_WRONG_WEBSOCKET = """
+
+_right = Frames.took
+
+
+def _wrong(self, count):
+    control = _right(self, count)
+    {}
+    return control
+
+
+Frames.took = _wrong
+"""
 
 
 @pytest.fixture
@@ -68,7 +86,11 @@ def planted(tmp_path):
     """Fuzzes a copy of lib/ that makes a mistake with each datagram, or piece of a reply."""
 
     def run(mistake, count=2 * _MESSAGES, target=_COAP):
-        name, wrong = ("exchange", _WRONG_COAP) if target == _COAP else ("http", _WRONG_HTTP)
+        name, wrong = {
+            _COAP: ("exchange", _WRONG_COAP),
+            _HTTP: ("http", _WRONG_HTTP),
+            _WEBSOCKET: ("websocket", _WRONG_WEBSOCKET),
+        }[target]
         shutil.copytree(LIB, tmp_path / "lib")
         file = tmp_path / "lib" / "signet" / "wire" / f"{name}.py"
         file.write_text(file.read_text() + wrong.format(mistake))
@@ -144,6 +166,11 @@ def test_an_exception_of_the_reply_is_found(planted):
 )
 def test_a_reply_that_is_read_otherwise_in_pieces_is_found(planted, mistake, found):
     assert f"AssertionError: {found}" in fuzz.verdict(planted(mistake, 1000, _HTTP))
+
+
+def test_a_frame_that_is_read_otherwise_in_pieces_is_found(planted):
+    rows = planted("self.left += count == 5", 1000, _WEBSOCKET)
+    assert "AssertionError: it depends on the pieces" in fuzz.verdict(rows)
 
 
 def test_growth_of_memory_is_found(planted):

@@ -63,10 +63,11 @@ def fuzz(
         int, typer.Option(min=0, max=65_535, help="The same seed gives the same messages.")
     ] = 1,
     only: Annotated[
-        Literal["coap", "http"] | None, typer.Option(help="One protocol; both when left out.")
+        Literal["coap", "http", "websocket"] | None,
+        typer.Option(help="One protocol; all when left out."),
     ] = None,
 ) -> None:
-    """Mutated CoAP datagrams and HTTP replies: nothing but the errors for them may come."""
+    """Mutated CoAP datagrams, HTTP replies, WebSocket frames: only errors for them may come."""
     from tools.bench import fuzz as bench
 
     passed = True
@@ -125,6 +126,23 @@ def http(
         reports = http_wire.measure(http_wire.CASES, step)
     _show(http_wire.table(reports), http_wire.explanation())
     _sizes_and_heaps(loaded.HTTP, heap.HTTP, quick)
+
+
+@app.command()
+def tls(
+    rounds: Annotated[
+        int, typer.Option(min=1, max=1000, help="How often the certificates take turns.")
+    ] = 30,
+) -> None:
+    """TLS handshakes with RSA-2048 and P-256: time, heap, memory of Mbed TLS, bytes, packets."""
+    from tools.bench import tls as bench
+    from tools.bench import tls_tables
+
+    with _steps("Shaking hands", bench.steps(rounds)) as step:
+        found = bench.measure(rounds, step)
+    for shown in tls_tables.tables(found):
+        console.print(shown)
+    console.print(tls_tables.explanation(rounds, found), markup=False)
 
 
 @contextlib.contextmanager

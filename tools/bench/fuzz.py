@@ -64,6 +64,16 @@ TARGETS = {
         "ProtocolError and Lost",
         "clean replies, one in 256, were read",
     ),
+    "websocket": Target(
+        "fuzz_websocket",
+        "streams",
+        "stream",
+        "Mutated WebSocket frames into Frames, at once and in pieces",
+        ("accepted", "closed", "ProtocolError"),
+        "Streams by what they were before the damage, and what was said of them",
+        "ProtocolError",
+        "clean streams, one in 256, were read",
+    ),
 }
 
 
