@@ -18,7 +18,7 @@ _FLOORS = {
     "clock": 1,
     "modules": 1,
     "sign": 1,
-    "wire": 2,
+    "wire": 1,
     "net": 2,
     "outbox": 2,
     "outbox_file": 5,
