@@ -32,8 +32,6 @@ BODY = (
 )
 CODE = b'{"code":0,'
 ADDRESS = "127.0.0.1"
-STEP = 64  # bytes; how finely `_needed` looks
-MOST = 10_240
 CONNECTIONS = 8  # so many that pages of 4 KiB do not matter
 
 
@@ -133,51 +131,6 @@ def _time(work, calls):
     return sum([measuring.elapsed_us(work, 1) for _ in range(calls)])
 
 
-def _fits(work, room):
-    """Is about `room` bytes of free heap enough?  Returns the bytes that were free; 0 if not."""
-    work()  # what the last try may have closed is open again
-    gc.collect()
-    place = bytearray(room)
-    rest = None
-    size = 4096
-    while size:
-        try:
-            rest = [rest, bytearray(size)]
-        except MemoryError:
-            size //= 2
-    del place
-    gc.collect()
-    free = gc.mem_free()
-    try:
-        work()
-    except Exception:  # each has its own way to say it
-        free = 0
-    while rest:  # link by link: the collector may still find a pointer to the first
-        link, rest = rest, rest[0]
-        link[0] = link[1] = None
-    return free
-
-
-def _needed(work):
-    """Least free heap in which a request succeeds, in bytes."""
-    least, high = 0, MOST // STEP
-    while not least:
-        try:
-            least = _fits(work, high * STEP)
-            assert least, "a request does not fit the heap"
-        except MemoryError:  # no piece of that size is left
-            high -= 8
-    low = 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        free = _fits(work, middle * STEP)
-        if free:
-            high, least = middle, free
-        else:
-            low = middle
-    return least
-
-
 def main(rounds, calls, port, tls_port, ca_file, host):
     with open(ca_file, "rb") as file:
         ca = file.read()
@@ -203,7 +156,7 @@ def main(rounds, calls, port, tls_port, ca_file, host):
             "heap": {name: measuring.taken(work) for name, work in contenders.items()},
         }
         contenders = _contenders(connect, base, host, "scarce-")
-        row["needed"] = {name: _needed(work) for name, work in contenders.items()}
+        row["needed"] = {name: measuring.needed(work) for name, work in contenders.items()}
         print(json.dumps(row))
 
 

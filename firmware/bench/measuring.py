@@ -3,6 +3,9 @@
 import gc
 import time
 
+STEP = 64  # bytes; how finely `needed` looks
+MOST = 10_240
+
 
 def elapsed_us(work, calls):
     """Microseconds of so many calls, which begin with a heap without garbage."""
@@ -23,3 +26,48 @@ def taken(work):
     used = gc.mem_alloc() - before
     gc.enable()
     return used
+
+
+def _fits(work, room):
+    """Is about `room` bytes of free heap enough?  Returns the bytes that were free; 0 if not."""
+    work()  # what the last try may have closed is open again
+    gc.collect()
+    place = bytearray(room)
+    rest = None
+    size = 4096
+    while size:
+        try:
+            rest = [rest, bytearray(size)]
+        except MemoryError:
+            size //= 2
+    del place
+    gc.collect()
+    free = gc.mem_free()
+    try:
+        work()
+    except Exception:  # each has its own way to say it
+        free = 0
+    while rest:  # link by link: the collector may still find a pointer to the first
+        link, rest = rest, rest[0]
+        link[0] = link[1] = None
+    return free
+
+
+def needed(work):
+    """Least free heap in which a call succeeds, in bytes; MOST is the most that is tried."""
+    least, high = 0, MOST // STEP
+    while not least:
+        try:
+            least = _fits(work, high * STEP)
+            assert least, "it does not fit the heap"
+        except MemoryError:  # no piece of that size is left
+            high -= 8
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        free = _fits(work, middle * STEP)
+        if free:
+            high, least = middle, free
+        else:
+            low = middle
+    return least

@@ -38,10 +38,10 @@ def test_the_heap_that_is_needed_is_found():
     most, *found = map(
         int,
         run("""
-import measure_http
-print(measure_http.MOST)
+import measuring
+print(measuring.MOST)
 for size in (1000, 3000, 5000):
-    print(measure_http._needed(lambda: bytearray(size)))
+    print(measuring.needed(lambda: bytearray(size)))
 """),
     )
     assert len(found) == 3

@@ -33,12 +33,14 @@ class Job(NamedTuple):
 
     program: name of a file of firmware/bench, without its ending. interpreter: CPYTHON, or one of
     `builds()`. arguments: given to it. lib: what CPython imports `signet` from, for tests.
+    environment: further variables of it.
     """
 
     program: str
     interpreter: str
     arguments: tuple[str, ...] = ()
     lib: Path = LIB
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 def builds() -> list[str]:
@@ -99,7 +101,7 @@ class _Process:
         command, environment = _cpython(job) if job.interpreter == CPYTHON else _micropython(job)
         self._process = subprocess.Popen(
             [*command, *job.arguments],
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, **dict(job.environment)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
