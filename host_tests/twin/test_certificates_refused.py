@@ -174,7 +174,14 @@ def test_wrong_key(client: Client) -> None:
     good = client.org.certificate(client.name)
     forged = with_another_key(good, client.org.folder / f"{client.type_id}-forged.pem")
     assert client.answer(certificate=forged) == "TLSV1_ALERT_DECRYPT_ERROR"
-    client.told("the device's key is not that of its certificate")
+    client.told("TLS: BAD_SIGNATURE: the device's key is not that of its certificate")
+
+
+def test_certificate_of_a_server(client: Client) -> None:
+    target = client.org.folder / f"{client.type_id}-server.pem"
+    certificate = client.org.ca.server([client.name], target)
+    assert client.answer(certificate=certificate) == "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE"
+    client.told(f"certificate {client.name} is not one for clients (extended key usage)")
 
 
 def test_disabled(client: Client) -> None:

@@ -237,6 +237,24 @@ def test_config_for_a_way_that_is_not_there_names_those_that_are(twin: Twin) -> 
     assert "no way 'coap' to enos; use one of: mqtt" in refused.stderr
 
 
+def test_policies_are_kept_and_shown(tmp_path: Path) -> None:
+    with Twin(tmp_path, "--policy", "certificate") as twin:
+        twin.wait_for_output("Watson's security policy: certificate")
+        twin.cli("policy", "token", "--type", "router")
+    with Twin(tmp_path) as again:
+        shown = again.cli("policy").splitlines()
+    assert [line.split() for line in shown[1:]] == [
+        ["(default)", "certificate"],
+        ["router", "token"],
+    ]
+
+
+def test_a_policy_that_there_is_not_is_one_clear_error(tmp_path: Path) -> None:
+    refused = _run("--policy", "none", "--state", tmp_path)
+    assert refused.returncode == 2
+    assert "there is no policy 'none'; use one of: tls-optional" in refused.stderr
+
+
 def test_tables_are_never_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.closing(open_store(tmp_path)) as store:
         store.add("watson", "device", "signet/" + "t" * 60, "d" * 60)
@@ -276,6 +294,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "enos", "p", "a&b"),
         ("device", "add", "enos", "p/q", "d"),
         ("policy", "none"),
+        ("policy", "token", "--org", "nobodys"),
+        ("policy", "token", "--type", "none-of-it"),
         ("device", "disable", "enos", "p", "nobody"),
         ("device", "disable", "mars", "p", "nobody"),
         ("config", "mars"),

@@ -51,10 +51,7 @@ def reason(cloud: str, error: OSError, context: Context) -> str:
     """Why a handshake at a door of `cloud` ended in `error`; context: it began with this one."""
     if isinstance(error, ssl.SSLCertVerificationError) and context.shown:
         return _untrusted(cloud, error, context)
-    text = getattr(error, "reason", None) or str(error)
-    if "DECRYPT" in text or "SIGNATURE" in text:
-        text = f"{text}: {_HINTS['BAD_SIGNATURE']}"
-    return explain(text)
+    return explain(getattr(error, "reason", None) or str(error))
 
 
 def _untrusted(cloud: str, error: ssl.SSLCertVerificationError, context: Context) -> str:
