@@ -36,6 +36,7 @@ Several lists, ("tcp", [...], [...]), serve the first connection, the second, an
         "safe": ("dtls", "good", "echo"),           DTLS 1.2 before that, with a certificate
         "leaves": ("dtls", "good", "close_notify"), see host/dtls_ends.py
         "openssl": ("s_server", "good", "-listen"), openssl's own; "port" is None without it
+        "rev": ("s_server", "rsa", "-tls1_2"),      over TLS it says each line backwards
     }
 
 UDP behaviours: echo, black_hole, from_another_port (an echo that does), duplicates (an echo that
@@ -56,9 +57,9 @@ be had, its "port" is None and its "missing" says why.
 
 require_certificate lets in who has a certificate of the CA for clients: the endpoint's
 "client_cert" and "client_key" are paths of PEM files that will do, "clients" has such a pair of
-each kind good, wrong_ca, expired, not_yet_valid. No user is needed there, but a wrong password is
-refused.
-Certificates: good, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
+each kind good, rsa, chain, wrong_ca, expired, not_yet_valid. No user is needed there, but a wrong
+password is refused. s_server has them, too, when its arguments hold "{client_ca}".
+Certificates: good, rsa, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
 
     check.server("good")              {"host", "port"} and for tls, dtls {"name", "ca"} (path of a
                                       PEM file), for mosquitto {"user", "password"}

@@ -10,6 +10,15 @@ import os
 import ssl
 import tempfile
 
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
+from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificates
+
 PROTOCOL_TLS_CLIENT = 0
 PROTOCOL_TLS_SERVER = 1
 PROTOCOL_DTLS_CLIENT = 2
@@ -69,16 +78,18 @@ class SSLContext:
             raise ValueError("invalid cert") from None
 
     def load_cert_chain(self, cert, key):
-        """PEM only, where a board takes DER as well."""
+        """Key first, then certificate, each PEM or DER. That they belong together nobody asks on a
+        board; OpenSSL does, and so it is an error here that a board does not have.
+        """
+        private = _private_key(key)
         with tempfile.TemporaryDirectory() as folder:
-            paths = [os.path.join(folder, name) for name in ("cert", "key")]
-            for path, data in zip(paths, (cert, key), strict=True):
-                with open(path, "wb") as file:
-                    file.write(data)
+            path = os.path.join(folder, "pem")
+            with open(path, "wb") as file:
+                file.write(private + _certificates(cert))
             try:
-                self._context.load_cert_chain(*paths)
+                self._context.load_cert_chain(path)
             except ssl.SSLError:
-                raise ValueError("invalid key") from None
+                raise ValueError("certificate and key do not belong together") from None
 
     def wrap_socket(
         self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None
@@ -86,6 +97,29 @@ class SSLContext:
         if self._verify_mode == CERT_REQUIRED and not server_side and server_hostname is None:
             raise ValueError("CERT_REQUIRED requires server_hostname")
         return _Wrapped(self._context, sock, server_side, server_hostname, do_handshake_on_connect)
+
+
+def _private_key(data):
+    """The key in PEM; a passphrase is never asked for."""
+    load = load_der_private_key if data[:1] == b"\x30" else load_pem_private_key
+    try:
+        return load(bytes(data), None).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+    except (ValueError, TypeError):
+        raise ValueError("invalid key") from None
+
+
+def _certificates(data):
+    """The chain in PEM: all of a file must be readable."""
+    try:
+        if data[:1] == b"\x30":
+            found = [load_der_x509_certificate(bytes(data))]
+        else:
+            found = load_pem_x509_certificates(bytes(data))
+    except ValueError:
+        raise ValueError("invalid cert") from None
+    return b"".join(each.public_bytes(Encoding.PEM) for each in found)
 
 
 class _Wrapped:

@@ -7,7 +7,10 @@ self_signed     for good.test, signed by itself
 expired         for good.test, valid until last year
 not_yet_valid   for good.test, valid from next year
 
-A client's are good, wrong_ca, expired and not_yet_valid, and signed by a CA of their own.
+rsa             as good, with a key of RSA, 2048 bits
+
+A client's are good, rsa, wrong_ca, expired and not_yet_valid, and signed by a CA of their own;
+chain has the certificate of an authority under that CA behind its own.
 """
 
 import datetime
@@ -16,9 +19,10 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 NAME = "good.test"
+CLIENTS = ("good", "rsa", "chain", "wrong_ca", "expired", "not_yet_valid")
 _YEAR = datetime.timedelta(days=365)
 
 
@@ -58,20 +62,26 @@ class Certificates:
         if not paths[1].exists():
             year = _YEAR
             ours = self._client_authority
+            between = (
+                self._authority("signet test intermediate", ours) if kind == "chain" else ours
+            )
             authority, begin, end = {
-                "good": (ours, -year, year),
                 "wrong_ca": (self._authority("another CA"), -year, year),
                 "expired": (ours, -2 * year, -year),
                 "not_yet_valid": (ours, year, 2 * year),
-            }[kind]
-            for path, pem in zip(paths, self._signed("client.test", authority, begin, end)):
-                path.write_bytes(pem)
+            }.get(kind, (between, -year, year))
+            cert, key = self._signed("client.test", authority, begin, end, kind == "rsa")
+            if between is not ours:
+                cert += _pem(between[0])
+            paths[0].write_bytes(cert)
+            paths[1].write_bytes(key)
         return paths
 
     def _make(self, kind: str) -> bytes:
         year = _YEAR
         kinds = {
             "good": (NAME, self._ca, -year, year),
+            "rsa": (NAME, self._ca, -year, year),
             "wrong_name": ("other.test", self._ca, -year, year),
             "wrong_ca": (NAME, None, -year, year),
             "self_signed": (NAME, "self", -year, year),
@@ -81,11 +91,15 @@ class Certificates:
         name, authority, begin, end = kinds[kind]
         if authority is None:
             authority = self._authority("another CA")
-        return b"".join(self._signed(name, authority, begin, end))
+        return b"".join(self._signed(name, authority, begin, end, kind == "rsa"))
 
-    def _signed(self, name, authority, begin, end) -> tuple[bytes, bytes]:
+    def _signed(self, name, authority, begin, end, of_rsa=False) -> tuple[bytes, bytes]:
         """A certificate and its key, both PEM; authority: certificate and key, or "self"."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = (
+            rsa.generate_private_key(65537, 2048)
+            if of_rsa
+            else ec.generate_private_key(ec.SECP256R1())
+        )
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         issuer, signer = (
             (subject, key) if authority == "self" else (authority[0].subject, authority[1])
@@ -103,13 +117,14 @@ class Certificates:
         )
         return _pem(certificate), private
 
-    def _authority(self, name):
+    def _authority(self, name, above=None):
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer, signer = (subject, key) if above is None else (above[0].subject, above[1])
         certificate = (
-            self._builder(subject, subject, key, -2 * _YEAR, 2 * _YEAR)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(key, hashes.SHA256())
+            self._builder(subject, issuer, key, -2 * _YEAR, 2 * _YEAR)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(signer, hashes.SHA256())
         )
         return certificate, key
 

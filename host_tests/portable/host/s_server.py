@@ -1,18 +1,24 @@
-"""How does `openssl s_server` speak DTLS beside a test?  It sends back what it gets."""
+"""How does `openssl s_server` speak TLS or DTLS beside a test?
+
+With DTLS it sends back what it gets; with TLS each line, its end first.
+"""
 
 import os
 import shutil
 import socket
 import subprocess
+import time
 
+from host_tests.portable.host.broker import free_port
 from host_tests.portable.host.interpreters import TIED
+from tools.ui import UserError
 
 
 class OpenSSLServer:
     """One process, one port; or None as its port where there is no openssl program.
 
     certificate: path of a PEM file with certificate and key.
-    arguments: more of s_server's, such as "-listen".
+    arguments: more of s_server's, such as "-listen"; "-tls..." makes it a server of TLS.
     """
 
     def __init__(self, certificate, arguments):
@@ -20,11 +26,35 @@ class OpenSSLServer:
         program = shutil.which("openssl")
         if program is None:
             return
+        command = [program, "s_server", "-cert", certificate, "-quiet", *arguments]
+        if any(argument.startswith("-tls") for argument in arguments):
+            self._start_tls(command)
+        else:
+            self._start_dtls(command)
+
+    def _start_tls(self, command):
+        self.port = free_port()
+        self._process = subprocess.Popen(
+            [*TIED, *command, "-rev", "-accept", f"127.0.0.1:{self.port}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        give_up = time.monotonic() + 5
+        while self._process.poll() is None and time.monotonic() < give_up:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.005)
+        self.close()
+        raise UserError(f"{' '.join(map(str, command))} did not start")
+
+    def _start_dtls(self, command):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = [program, "s_server", "-dtls1_2", "-quiet", "-cert", certificate]
-        command += ["-accept", f"127.0.0.1:{self.port}", *arguments]
+        command += ["-dtls1_2", "-accept", f"127.0.0.1:{self.port}"]
         what_it_prints, prints = os.pipe()  # is what it has received: its input again
         self._process = subprocess.Popen(
             [*TIED, *command], stdin=what_it_prints, stdout=prints, stderr=subprocess.DEVNULL

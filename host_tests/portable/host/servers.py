@@ -11,7 +11,7 @@ from pathlib import Path
 
 from host_tests.portable.host import behaviours, datagrams
 from host_tests.portable.host.broker import PASSWORD, USER, Broker
-from host_tests.portable.host.certificates import NAME, Certificates
+from host_tests.portable.host.certificates import CLIENTS, NAME, Certificates
 from host_tests.portable.host.libcoap import CoapServer
 from host_tests.portable.host.nginx import Nginx
 from host_tests.portable.host.s_server import OpenSSLServer
@@ -108,9 +108,7 @@ class Servers:
             host, port = self._house.run(self._dtls(name, rest[0], rest[1:]))
             return {"host": host, "port": port, **self._trust()}
         if kind == "s_server":
-            server = OpenSSLServer(self._house.certificates.chain(rest[0]), rest[1:])
-            self._running.append(server)
-            return {"host": _HOST, "port": server.port, **self._trust()}
+            return self._s_server(*rest)
         if kind == "libcoap":
             return self._libcoap(*rest)
         if kind == "nginx":
@@ -131,8 +129,7 @@ class Servers:
         certificates, trust, client_ca = self._house.certificates, {}, None
         if option == "require_certificate":
             client_ca = certificates.client_ca
-            kinds = ("good", "wrong_ca", "expired", "not_yet_valid")
-            clients = {kind: [str(path) for path in certificates.client(kind)] for kind in kinds}
+            clients = self._clients()
             cert, key = clients["good"]
             trust = {"client_cert": cert, "client_key": key, "clients": clients}
         elif option not in (None, "websockets"):
@@ -144,6 +141,22 @@ class Servers:
         self._running.append(broker)
         end = {"host": _HOST, "port": broker.port, "user": USER, "password": PASSWORD}
         return {**end, **trust}
+
+    def _clients(self):
+        client = self._house.certificates.client
+        return {kind: [str(path) for path in client(kind)] for kind in CLIENTS}
+
+    def _s_server(self, certificate, *arguments):
+        certificates, trust = self._house.certificates, self._trust()
+        if "{client_ca}" in arguments:
+            trust["clients"] = self._clients()
+            arguments = [
+                str(certificates.client_ca) if argument == "{client_ca}" else argument
+                for argument in arguments
+            ]
+        server = OpenSSLServer(certificates.chain(certificate), arguments)
+        self._running.append(server)
+        return {"host": _HOST, "port": server.port, **trust}
 
     def _plugtest(self):
         from host_tests.portable.host.plugtest import Plugtest  # aiocoap takes a while to import
