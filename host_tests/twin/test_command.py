@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from host_tests.support import Twin
 from host_tests.twin.coap_device import Udp
@@ -51,11 +53,17 @@ def test_a_signal_ends_it_cleanly_and_leaves_nothing(
     assert process is not None
     brokers = children(twin)
     assert len(brokers) == 1
-    with Raw(twin.way("enos")) as raw:
+    way = twin.way("watson", "ws")
+    with Raw(twin.way("enos")) as raw, connect("ws://{address}:{port}/mqtt".format(**way)) as web:
         raw.login(connect_of(twin, "enos"))
+        web.send(connect_of(twin, "watson").encode())
+        web.recv(20)
         process.send_signal(number)
         assert process.wait(20) == 0
         assert raw.closed()
+        with pytest.raises(ConnectionClosed):
+            web.recv(20)
+    assert "Traceback" not in twin.output()
     assert all(map(_gone, brokers))
     assert not twin.ready_file.exists()
     assert not (twin.state / "run").exists()
@@ -253,6 +261,37 @@ def test_a_policy_that_there_is_not_is_one_clear_error(tmp_path: Path) -> None:
     refused = _run("--policy", "none", "--state", tmp_path)
     assert refused.returncode == 2
     assert "there is no policy 'none'; use one of: tls-optional" in refused.stderr
+
+
+@pytest.mark.parametrize(("way", "tls"), [("ws", False), ("wss", True)])
+def test_config_prints_a_device_json_for_websocket(twin: Twin, way: str, tls: bool) -> None:
+    config = json.loads(twin.cli("config", "watson", "--way", way))
+    assert config == twin.device_config("watson", way)
+    assert (config["way"], config["websocket"], config["tls"]) == ("mqtt", True, tls)
+    door = twin.way("watson", "mqtts" if tls else "mqtt")
+    assert (config["address"], config["port"]) == (door["address"], door["port"])
+
+
+@pytest.mark.parametrize(
+    ("role", "kind"),
+    [
+        ("gateway", "gateway"),
+        ("application", "application"),
+        ("scalable-application", "application"),
+    ],
+)
+def test_config_prints_a_device_json_for_each_role(twin: Twin, role: str, kind: str) -> None:
+    config = json.loads(twin.cli("config", "watson", "--role", role))
+    assert config == twin.device_config("watson", role=role)
+    assert config["role"] == role
+    assert config.items() >= twin.ready["clouds"]["watson"][kind].items()
+    assert "role" not in twin.device_config("watson")
+
+
+def test_config_for_a_role_that_is_not_there_names_those_that_are(twin: Twin) -> None:
+    refused = _run("config", "enos", "--role", "gateway", "--state", twin.state)
+    assert refused.returncode == 2
+    assert "enos has no role 'gateway'; use one of: device" in refused.stderr
 
 
 def test_tables_are_never_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

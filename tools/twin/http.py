@@ -58,7 +58,7 @@ class Service:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         first: bytes,
-        speak: websocket.Speak | None,
+        speak: websocket.Speak | None = None,
     ) -> None:
         """Serve a connection until it is closed.
 
