@@ -6,13 +6,14 @@ certificate.
 
 import contextlib
 import http.client
+import json
 from pathlib import Path
 
 import pytest
 
 from host_tests.twin.certified import HOST, ORG, Org, Sealed, connect_as
 from host_tests.twin.http_device import basic
-from host_tests.twin.wire import Raw
+from host_tests.twin.wire import Raw, application_connect, paho
 
 _SHOWN = ("nothing", "token", "certificate", "both", "plain")
 
@@ -104,3 +105,16 @@ def _post(org: Org, way: str, path: str, token: str, certificate: Path | None = 
         headers = {"Content-Type": "application/json", **basic("use-token-auth", token)}
         connection.request("POST", path, b"{}", headers)
         return connection.getresponse().status
+
+
+def test_applications_hear_of_a_failed_login_and_its_close_code(org: Org) -> None:
+    org.add("device", "heard", "one", "certificate")
+    with paho(org.twin, "watson", connect=application_connect(org.twin)) as application:
+        application.subscribe("iot-2/type/heard/id/+/mon")
+        assert org.answer(connect_as(f"d:{ORG}:heard:one")) is None
+        told = json.loads(application.next().payload)
+        assert (told["Action"], told["CloseCode"]) == ("FailedConnect", 169)
+        assert told["ClientID"] == f"d:{ORG}:heard:one"
+        certificate = org.certificate("d:other:")
+        assert org.answer(connect_as(f"d:{ORG}:heard:one"), certificate=certificate) is None
+        assert json.loads(application.next().payload)["CloseCode"] == 170

@@ -12,7 +12,7 @@ import dataclasses
 
 from tools.twin import packets
 from tools.twin.clouds.base import Client, Cloud, RefusedError, Way
-from tools.twin.clouds.connack import CONNACK
+from tools.twin.clouds.connack import CLOSE_CODES, CONNACK, NOT_AUTHORIZED
 from tools.twin.http import Service
 from tools.twin.hub import Hub, Session
 from tools.twin.packets import (
@@ -114,6 +114,9 @@ class Connection:
         self._hub.report(self._cloud.name, self._label, kind, text)
 
     def _refuse(self, refused: RefusedError) -> None:
+        if (client := refused.client) is not None:
+            code = CLOSE_CODES.get(refused.mistake, NOT_AUTHORIZED)
+            self._tell(client, "FailedConnect", code, str(refused))
         if refused.code is None:
             self._report("refused", f"closed without CONNACK: {refused}")
             return
@@ -211,7 +214,10 @@ class Connection:
 
     def _announce(self, action: str, code: int, reason: str) -> None:
         assert self._client is not None
-        message = self._cloud.presence(self._client, self._way, action, code, reason)
+        self._tell(self._client, action, code, reason)
+
+    def _tell(self, client: Client, action: str, code: int, reason: str) -> None:
+        message = self._cloud.presence(client, self._way, action, code, reason)
         if message is not None:
             self._hub.platform.publish(message)
 

@@ -35,7 +35,7 @@ _VERIFY = {
 }
 _NOT_SIGNED = {
     "watson": "is not signed by an active CA of org {org}: signet pki register",
-    "enos": "is not signed by the twin's EnOS CA: signet pki issue",
+    "enos": "is not signed by the twin's EnOS CA: signet pki enos issue",
 }
 
 

@@ -4,6 +4,7 @@ The gate speaks MQTT and knows no cloud; a cloud knows names, signatures and top
 socket. Everything a cloud decides about one connection is one call below.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 from cryptography import x509
 
 from tools.twin import topics
+from tools.twin.certificates import Certificates
 from tools.twin.clouds.connack import CONNACK
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device, Store
@@ -23,12 +25,15 @@ class RefusedError(Exception):
     """The cloud does not let this client in.
 
     code: the CONNACK code, or None to close without one. The text says what a firmware engineer
-    should mend; it never holds a secret.
+    should mend; it never holds a secret. mistake: a key of the cloud's table in connack.py.
+    client: who it said it was, where the cloud tells applications of that.
     """
 
     def __init__(self, cloud: str, mistake: str, reason: str) -> None:
         super().__init__(reason)
         self.code = CONNACK[cloud][mistake]
+        self.mistake = mistake
+        self.client: Client | None = None
 
 
 class BadCommandError(Exception):
@@ -107,6 +112,11 @@ class Cloud:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+
+    @functools.cached_property
+    def certificates(self) -> Certificates:
+        """The policies, and what was uploaded and issued."""
+        return Certificates(self.store)
 
     @staticmethod
     def identity(device: Device) -> dict[str, str]:

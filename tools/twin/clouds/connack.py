@@ -46,3 +46,7 @@ CONNACK: dict[str, dict[str, int | None]] = {
         "offline": 3,
     },
 }
+
+# Watson's close codes of a failed login, as its `/mon` messages have them (applications/mqtt.md).
+NOT_AUTHORIZED = 180
+CLOSE_CODES = {"no certificate": 169, "other certificate": 170}

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from tools import signing
 from tools.twin import topics
-from tools.twin.certificates import Certificates
 from tools.twin.clouds.base import (
     BadCommandError,
     Client,
@@ -24,7 +23,7 @@ from tools.twin.clouds.base import (
     parameters,
 )
 from tools.twin.packets import Connect, Publish
-from tools.twin.store import Device, Store
+from tools.twin.store import Device
 
 _SYS = "/sys/{product_key}/{device_key}/"
 _EXT = "/ext/session/{product_key}/{device_key}/"
@@ -114,10 +113,6 @@ class EnOS(Cloud):
     }
     ready = (("device", "signetEnOS", "board-1"),)
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._certificates = Certificates(store)
-
     @staticmethod
     def identity(device: Device) -> dict[str, str]:
         """Product key, device key and secret."""
@@ -181,7 +176,7 @@ class EnOS(Cloud):
         """Two-way TLS: the platform issued the certificate for this device (serial number)."""
         if way.certificate is None:
             return
-        owner = self._certificates.issued_to(way.certificate.serial_number)
+        owner = self.certificates.issued_to(way.certificate.serial_number)
         if owner != (device.product, device.name):
             whose = "by signet pki to nobody" if owner is None else f"to device {'/'.join(owner)}"
             serial = f"{way.certificate.serial_number:x}"

@@ -12,7 +12,6 @@ import itertools
 import re
 from typing import Any, ClassVar
 
-from tools.twin.certificates import Certificates
 from tools.twin.clouds import watson_gateway, watson_policy
 from tools.twin.clouds.base import (
     BadCommandError,
@@ -108,7 +107,6 @@ class Watson(Cloud):
 
     def __init__(self, store: Any) -> None:
         super().__init__(store)
-        self.certificates = Certificates(store)
         self._instances = itertools.count(1)
 
     def login(self, connect: Connect, way: Way) -> Client:
@@ -123,7 +121,14 @@ class Watson(Cloud):
         ):
             raise RefusedError(self.name, "form", f"org {org!r} is unknown")
         enter = self._device if kind in "dg" else self._application
-        client = enter(connect, way, kind, org, parts)
+        try:
+            client = enter(connect, way, kind, org, parts)
+        except RefusedError as refused:
+            if kind in "dg":
+                who = Device(self.name, KINDS[kind], f"{org}/{parts[0]}", parts[1], "")
+                refused.client = self.client(who, kind, "")
+                refused.client.client_id = connect.client_id
+            raise
         client.client_id = connect.client_id
         return client
 
@@ -310,7 +315,7 @@ class Watson(Cloud):
             "Secure": way.tls,
             "Protocol": "mqtt4-ws" if way.websocket else "mqtt4",
         }
-        if action == "Disconnect":
+        if action != "Connect":
             body |= {"CloseCode": code, "Reason": reason}
         return Publish(topic, encode(body), qos=1, retain=True)
 
