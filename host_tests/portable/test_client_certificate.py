@@ -220,7 +220,7 @@ def test_garbage_is_a_config_error_that_names_the_file():
 
 
 def test_no_error_shows_a_key():
-    cert, key = _client("good")
+    key = _client("good")[1]
     for error in (
         check.raises(ConfigError, context, _read(check.server("demands")["ca"]), False, key, key),
         check.raises(Refused, _talk, "demands", *_client("wrong_ca")),

@@ -1,8 +1,9 @@
 """Which of the TLS 1.2 suites in Watson's documents do we and each interpreter's TLS agree on?
 
 Eighteen for MQTT, of which HTTP has the six without an ephemeral key. A server of OpenSSL offers
-one at a time, with a certificate of RSA-2048. Source: Watson IoT "Connecting applications, devices,
-and gateways", TLS requirements.
+one at a time, with a certificate of RSA-2048.
+
+Source: Watson IoT "Connecting applications, devices, and gateways", TLS requirements.
 """
 
 import check
@@ -198,8 +199,8 @@ def _agrees(name):
 
 
 # Python's own choice has no suite without an ephemeral key and none with SHA-1 (docs of `ssl`).
-# MicroPython's is what its Mbed TLS was built with: Debian's, all of them.  Where MicroPython brings
-# its own Mbed TLS (rp2, stm32 ...) there is no DHE, so that six of the eighteen are missing there.
+# MicroPython's is what its Mbed TLS was built with: Debian's, all of them.  Where MicroPython has
+# one of its own (rp2, stm32 ...) there is no DHE, so that six of the eighteen are missing there.
 _OF_PYTHON = (
     "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
     "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from host_tests.portable.host import frames, h11_judge, replies
+from host_tests.portable.host import ends, frames, h11_judge, replies
 
 _HASHES = ("md5", "sha1", "sha256")
 
@@ -26,6 +26,8 @@ def write(folder: Path) -> None:
         ("coap", _coap_messages()),
         ("cbor", _cbor_values()),
         ("http", _http_replies()),
+        ("x509", ends.certificates()),
+        ("x509_keys", ends.keys()),
         ("websocket", _websocket_streams()),
         ("websocket-sent", _websocket_frames()),
         ("websocket-replies", _websocket_replies()),

@@ -7,9 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 
-from host_tests.portable.host.broker import free_port
 from host_tests.portable.host.interpreters import TIED
 from tools.ui import UserError
 
@@ -26,35 +24,30 @@ class OpenSSLServer:
         program = shutil.which("openssl")
         if program is None:
             return
-        command = [program, "s_server", "-cert", certificate, "-quiet", *arguments]
+        command = [program, "s_server", "-cert", certificate, *arguments]
         if any(argument.startswith("-tls") for argument in arguments):
             self._start_tls(command)
         else:
             self._start_dtls(command)
 
     def _start_tls(self, command):
-        self.port = free_port()
         self._process = subprocess.Popen(
-            [*TIED, *command, "-rev", "-accept", f"127.0.0.1:{self.port}"],
+            [*TIED, *command, "-rev", "-accept", "127.0.0.1:0"],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        give_up = time.monotonic() + 5
-        while self._process.poll() is None and time.monotonic() < give_up:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+        for line in self._process.stdout:
+            if line.startswith(b"ACCEPT "):
+                self.port = int(line.rpartition(b":")[2])
                 return
-            except OSError:
-                time.sleep(0.005)
-        self.close()
         raise UserError(f"{' '.join(map(str, command))} did not start")
 
     def _start_dtls(self, command):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command += ["-dtls1_2", "-accept", f"127.0.0.1:{self.port}"]
+        command += ["-quiet", "-dtls1_2", "-accept", f"127.0.0.1:{self.port}"]
         what_it_prints, prints = os.pipe()  # is what it has received: its input again
         self._process = subprocess.Popen(
             [*TIED, *command], stdin=what_it_prints, stdout=prints, stderr=subprocess.DEVNULL
@@ -67,3 +60,5 @@ class OpenSSLServer:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
