@@ -78,8 +78,10 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         for kind in ("device", "gateway"):
             if store.device(cloud, kind, product, name):
                 raise UserError(f"{cloud} has a {kind} {name!r} in {product!r} already")
-        if behind and store.device(cloud, "gateway", *behind.rsplit("/", 1)) is None:
-            raise UserError(f"{cloud} has no gateway {behind!r}")
+        router, _, router_id = behind.rpartition("/")
+        found = store.device(cloud, "gateway", router, router_id)
+        if behind and (found is None or router.split("/")[0] != product.split("/")[0]):
+            raise UserError(f"{cloud} has no gateway {behind!r} in the org of {product!r}")
         kind = "gateway" if gateway else "device"
         added = store.add(cloud, kind, product, name, gateway=behind)
         console.print_json(data=CLOUDS[cloud].identity(added))
