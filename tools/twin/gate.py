@@ -115,6 +115,7 @@ class Connection:
 
     def _refuse(self, refused: RefusedError) -> None:
         if (client := refused.client) is not None:
+            self._label = client.device.label
             code = CLOSE_CODES.get(refused.mistake, NOT_AUTHORIZED)
             self._tell(client, "FailedConnect", code, str(refused))
         if refused.code is None:

@@ -157,9 +157,10 @@ class Watson(Cloud):
             and named is None
             and (uploaded.cas(org) or any(own.active for own in uploaded.servers(org)))
         ):
+            given = f"{way.server_name!r} is" if way.server_name else "there is"
             reason = (
-                f"no server name (SNI) {org}.messaging.DOMAIN; org {org} has a CA or a server"
-                f" certificate of its own (the client sent {way.server_name or 'none'!r})"
+                f"{given} no server name (SNI) {org}.messaging.DOMAIN, which it has to be since"
+                f" org {org} has a CA or a server certificate of its own"
             )
             raise RefusedError(self.name, "no server name", reason)
 
