@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_EVENT = re.compile(r" ([-+<>]) (0x[0-9a-f]+)(?: (0x[0-9a-f]+))?$", re.MULTILINE)
+_EVENT = re.compile(r"^@ (.*) ([-+<>]) (0x[0-9a-f]+)(?: (0x[0-9a-f]+))?$", re.MULTILINE)
 
 
 class Held(NamedTuple):
@@ -19,11 +19,16 @@ class Held(NamedTuple):
     kept: int
 
 
-def held(traced: str) -> Held:
-    """traced: what mtrace has written. Blocks from before it began are left out."""
+def held(traced: str, without: str = "") -> Held:
+    """traced: what mtrace has written. without: a function whose blocks are left out, if any.
+
+    Blocks from before the trace are left out too.
+    """
     peak = now = 0
     sizes: dict[str, int] = {}
-    for sign, address, size in _events(traced):
+    for caller, sign, address, size in _events(traced):
+        if without and f"({without}+" in caller:
+            continue
         if sign in "-<":
             now -= sizes.pop(address, 0)
         else:
@@ -33,5 +38,5 @@ def held(traced: str) -> Held:
     return Held(peak, now)
 
 
-def _events(traced: str) -> Iterable[tuple[str, str, str]]:
+def _events(traced: str) -> Iterable[tuple[str, str, str, str]]:
     return (found.groups("0x0") for found in _EVENT.finditer(traced))  # type: ignore[misc]

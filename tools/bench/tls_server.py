@@ -15,7 +15,7 @@ from OpenSSL import SSL
 from tools.bench.background import Background
 
 # Mbed TLS 3.6.6, Debian's, offers RSA-PSS and then refuses it in TLS 1.2 (Mbed-TLS/mbedtls#10668).
-_SIGNATURES = b"ECDSA+SHA256:RSA+SHA256"
+_SIGNATURES = b"ECDSA+SHA256:RSA+SHA256:ECDSA+SHA384:RSA+SHA384"
 _NO_AUTO_CHAIN = 8  # SSL_MODE_: else the root is shown too where it is known for the boards
 
 

@@ -38,8 +38,9 @@ def _times(rows: Sequence[Times]) -> Table:
 
 
 def _memory(rows: Sequence[Memory]) -> Table:
-    names = ("heap:\nneeded", "con-\ntext", "conn-\nection", "libc:\ncontext", "peak", "kept")
-    shown = _table("Memory of a handshake and after it, bytes", names, "build")
+    names = ("heap:\nneeded", "con-\ntext", "connec-\ntion", "malloc:\ncontext", "peak", "kept")
+    title = "Memory of a handshake and after it: heap in bytes, malloc's in KiB"
+    shown = _table(title, names, "build")
     _fill(
         shown,
         (
@@ -47,14 +48,18 @@ def _memory(rows: Sequence[Memory]) -> Table:
                 row.build,
                 row.case,
                 *map(str, (row.needed, row.context, row.connection)),
-                str(row.shared.kept) if row.shared else "-",
-                str(row.own.peak) if row.own else "-",
-                str(row.own.kept) if row.own else "-",
+                _kib(row.shared and row.shared.kept),
+                _kib(row.own and row.own.peak),
+                _kib(row.own and row.own.kept),
             )
             for row in rows
         ),
     )
     return shown
+
+
+def _kib(size_bytes: int | None) -> str:
+    return "-" if size_bytes is None else f"{size_bytes / 1024:.1f}"
 
 
 def _wire(rows: Sequence[Wire]) -> Table:
@@ -112,27 +117,34 @@ def _shows(case: Case) -> tuple[str, str]:
 
 def explanation(rounds: int, found: Found) -> str:
     """What was measured, and how."""
-    suites = {row.case.kind: row.suite for row in found.times}
-    traced = (
-        "libc's are what Mbed TLS asks of malloc, by glibc's mtrace(3)"
-        if any(row.own for row in found.memory)
-        else "libc's are not known: this C library has no mtrace(3)"
-    )
+    suites = {KINDS[row.case.kind]: row.suite for row in found.times}
+    shows = "\n".join(f"{kind}: {suite}." for kind, suite in suites.items())
     return (
         f"{rounds} rounds in which the cases take turns; medians; half of the rounds lie\n"
-        f"within ±. MicroPython's heap: {programs.HEAP}. Time: from the TCP connection that is\n"
-        "there to the end of the handshake; in it the server's share of processor time\n"
-        "(OpenSSL on this machine). To P-256: the median of the rounds' ratios.\n"
-        "Every certificate is verified by signet, up to the root in ca.pem; the board's is\n"
-        "of the same kind, signed by the root, its key in device.pem beside it.\n"
-        f"{''.join(f'{KINDS[kind]}: {suite}.{chr(10)}' for kind, suite in suites.items())}"
-        "heap: the least free heap in which a connection comes about; what is left of it:\n"
-        "for the context (once), for a connection (each).\n"
-        f"{traced}:\n"
-        "context: kept with it; peak: at most during the handshake, beside the context;\n"
-        "kept: afterwards. Two record buffers of 16 KiB are in both. On an ESP32 this is\n"
-        "RAM beside MicroPython's heap; buffers are as large as its firmware has them.\n"
-        "Wire: TCP segments of 1460 bytes or less, SYN and acknowledgements too, the closing\n"
-        f"not; {HEADERS_BYTES} bytes of IP and TCP each, {TIMESTAMP_BYTES} of timestamps, which "
-        "lwIP on a\nboard leaves out. Certificates have short names: a real cloud's are larger."
+        f"within ±. MicroPython's heap: {programs.HEAP}. Time: from an open TCP connection to\n"
+        "the end of the handshake. In it the server's share: OpenSSL's processor time,\n"
+        "on this machine. To P-256: the median of the rounds' ratios.\n"
+        "signet verifies the server's certificate up to the root in ca.pem. The board's\n"
+        "is of the same kind, signed by the root; its key is in device.pem too.\n"
+        f"{shows}\n"
+        "Heap needed: the least that is free when a connection comes about; then what it\n"
+        "keeps: of the context once, of each connection.\n"
+        f"{_outside(found)}\n"
+        "Wire: SYN and acknowledgements too, the closing not; segments of 1460 bytes or\n"
+        f"less, each with {HEADERS_BYTES} bytes of IP and TCP, {TIMESTAMP_BYTES} of timestamps, "
+        "which\n"
+        "lwIP leaves out. An acknowledgement more or less is chance. Names in the\n"
+        "certificates are short: a real cloud's are larger. This MicroPython offers\n"
+        "TLS 1.3 too, which boards do not: one more key in the time, more bytes up."
+    )
+
+
+def _outside(found: Found) -> str:
+    if not any(row.own for row in found.memory):
+        return "malloc could not be traced here: glibc's libc_malloc_debug.so is not there."
+    return (
+        "malloc: what Mbed TLS asks libc for, traced by glibc's mtrace(3): kept by the\n"
+        "context; at most during the handshake, beside that; kept by a connection. Two\n"
+        "buffers of 16 KiB for records are in both. Left out: 16 KiB for TLS 1.3. On an\n"
+        "ESP32 that is RAM beside MicroPython's heap; its buffers may be smaller."
     )
