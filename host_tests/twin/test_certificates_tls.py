@@ -261,3 +261,18 @@ def test_the_registrys_file_is_private(org: Org) -> None:
     assert (org.twin.state / "twin.db").stat().st_mode & 0o777 == 0o600
     for file in (org.twin.state / "run").glob("server-*.pem"):
         assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_alibabas_door_shows_a_bad_certificate_on_demand_too(org: Org) -> None:
+    way = org.twin.way("alibaba", "mqtts")
+    for kind in ("expired", "ec"):
+        org.twin.fault("tls", cloud="alibaba", certificate=kind)
+        context = ssl.create_default_context(cafile=org.twin.ready["ca_file"])
+        with socket.create_connection((way["address"], way["port"])) as client:
+            if kind == "expired":
+                with pytest.raises(ssl.SSLCertVerificationError, match="has expired"):
+                    context.wrap_socket(client, server_hostname=way["host"])
+            else:
+                with context.wrap_socket(client, server_hostname=way["host"]) as secured:
+                    assert secured.version() == "TLSv1.3"
+    org.twin.fault("tls", cloud="alibaba")

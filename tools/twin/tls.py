@@ -80,6 +80,10 @@ class Offer:
     version: str | None = None
 
 
+_DOCUMENTED = Offer(":".join(SUITES), None, "1.2")
+_USUAL = {"alibaba": Offer()}  # TLS 1.2 and up, with OpenSSL's own suites
+
+
 class Contexts:
     """The contexts of one twin's TLS doors over TCP, a new one for each handshake.
 
@@ -142,15 +146,15 @@ class Contexts:
     ) -> ssl.SSLContext:
         """Versions, suites and the server's certificate."""
         context.load_cert_chain(certificate)
-        if cloud == "alibaba" and offer == Offer():
-            return context  # TLS 1.2 and up with OpenSSL's own suites
         context.load_dh_params(str(self._parameters))
-        version = _VERSIONS[offer.version or "1.2"]
-        suites = offer.suites or ":".join(SUITES)
-        # OpenSSL 3 has TLS 1.1 at its lowest security level only: it signs with SHA-1 and MD5.
-        level = "" if version is ssl.TLSVersion.TLSv1_2 else ":@SECLEVEL=0"
-        context.set_ciphers(suites + level)
-        context.minimum_version = context.maximum_version = version
+        usual = _USUAL.get(cloud, _DOCUMENTED)
+        suites, version = offer.suites or usual.suites, offer.version or usual.version
+        if version is not None:
+            context.minimum_version = context.maximum_version = _VERSIONS[version]
+        if version == "1.1":  # signs with SHA-1 and MD5: at OpenSSL 3's lowest level only
+            suites = f"{suites or 'DEFAULT'}:@SECLEVEL=0"
+        if suites is not None:
+            context.set_ciphers(suites)
         return context
 
     def _watson(self, context: Context, offer: Offer) -> None:
