@@ -1,0 +1,78 @@
+"""What do the tests of renewal need?  A board with its files, a link and mosquitto.
+
+mosquitto demands a certificate; the session is Watson's, without a token.
+"""
+
+import json
+import os
+
+import check
+import signet
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def client(kind="good"):
+    cert, key = check.server("broker")["clients"][kind]
+    return read(cert), read(key)
+
+
+class Board:
+    """A link with its configuration and its files; in_one: the key stands in the file `cert`."""
+
+    def __init__(self, in_one=True, kind="good"):
+        cert, key = client(kind)
+        self.lines = []
+        self.path = check.scratch("board.pem")
+        end = check.server("broker")
+        self.values = {
+            "cloud": "watson",
+            "host": end["name"],
+            "address": end["host"],
+            "port": end["port"],
+            "ca": end["ca"],
+            "cert": self.path,
+            "org_id": "myorg1",
+            "type_id": "t",
+            "device_id": self.path[-18:-10],
+            "retry_s": 1,
+        }
+        if in_one:
+            cert += key
+        else:
+            self.values["key"] = check.scratch("board.key")
+            write(self.values["key"], key)
+        write(self.path, cert)
+        self.restart()
+
+    def restart(self):
+        """As the board does when it has power again."""
+        self.link = self.config = None
+        with open(self.path + ".json", "w") as file:
+            json.dump(self.values, file)
+        self.link = signet.open(self.path + ".json", None, self.lines.append)
+        self.config = self.link._config
+
+    def hands_over(self):
+        """Reports once and is heard."""
+        before = self.link.handed_over
+        self.link.report({"t": 1})
+        return self.link.flush(10_000) and self.link.handed_over == before + 1
+
+    def said(self, text):
+        return any(text in line for line in self.lines)
+
+    def left_over(self):
+        try:
+            os.stat(self.path + ".new")
+        except OSError:
+            return False
+        return True

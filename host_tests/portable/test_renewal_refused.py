@@ -1,0 +1,64 @@
+"""Does a board keep its old certificate, and its connection, when a new one is of no use?"""
+
+import os
+
+import check
+from check_renewal import Board, client, read
+from signet.errors import ConfigError, SignetError
+
+# A whole link with two contexts of TLS: with 64-bit objects 110 KiB are not enough.
+INTERPRETERS = ("cpython", "i386")
+SERVERS = {"broker": ("mosquitto", "require_certificate", "good")}
+
+
+def test_a_certificate_that_the_server_refuses_leaves_the_old_one_at_work():
+    board = Board()
+    old = read(board.path)
+    assert board.hands_over()
+    board.link.report({"t": 2})
+    board.link.renew(*client("wrong_ca"))
+    assert board.link.flush(10_000), board.lines
+    assert board.said("certificate not renewed, the old one stays"), board.lines
+    assert board.link.handed_over == 2 and board.hands_over()
+    assert read(board.path) == old and not board.left_over()
+
+
+def _refused(cert, key=None):
+    """The error of a renewal that does not begin; the board goes on as it was."""
+    board = Board()
+    old = read(board.path)
+    error = check.raises(ConfigError, board.link.renew, cert, key)
+    assert board.hands_over() and read(board.path) == old and not board.left_over()
+    return error.key, error.rule
+
+
+def test_an_expired_certificate_is_not_tried():
+    assert _refused(*client("expired")) == ("cert", "the new one has expired")
+
+
+def test_a_certificate_whose_key_the_board_has_not_is_not_tried():
+    assert _refused(client("rsa")[0]) == ("key", "is not the one of the new certificate")
+    assert _refused(client("rsa")[0], client("good")[1])[0] == "key"
+
+
+def test_garbage_is_not_tried():
+    cert, key = client("good")
+    assert _refused(b"junk", key) == ("cert", "the new one holds no certificate that can be read")
+    assert _refused(cert, b"junk") == ("key", "the new one must be PEM")
+
+
+def test_a_board_without_a_certificate_says_so():
+    board = Board()
+    board.config["cert"] = None
+    error = check.raises(ConfigError, board.link.renew, *client())
+    assert "has no certificate to renew" in str(error)
+
+
+def test_a_full_flash_leaves_the_old_one_and_the_connection():
+    board = Board()
+    assert board.hands_over()
+    os.mkdir(board.path + ".new")  # no file can be written there
+    error = check.raises(SignetError, board.link.renew, *client("rsa"))
+    os.rmdir(board.path + ".new")
+    assert "is the flash full?" in str(error) and board.link.connected
+    assert board.hands_over() and board.lines.count("connected") == 1
