@@ -257,9 +257,10 @@ def test_presence_tells_websocket_from_tcp(twin: Twin) -> None:
     with paho(twin, "watson", connect=application_connect(twin, "ws")) as application:
         application.subscribe("iot-2/type/esp32/id/board-1/mon")
         with _logged_in(twin):
-            while (body := json.loads(application.next().payload))["Action"] != "Connect":
-                pass
-    assert body["Protocol"] == "mqtt4-ws"
+            seen: tuple[str, ...] = ()
+            while seen != ("Connect", "mqtt4-ws"):  # after what earlier visits have left
+                body = json.loads(application.next().payload)
+                seen = (body["Action"], body["Protocol"])
 
 
 @pytest.mark.parametrize("way", ["ws", "wss"])
