@@ -93,26 +93,30 @@ def load(path, log=print):
 
 def _trust(config):
     """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
-    from signet.net import trust
     from signet.wire import x509
 
-    ca = _file("ca", config["ca"])
+    ca, path = _file("ca", config["ca"]), config.get("cert")
     cert = key = None
-    if config.get("cert") is not None:
-        cert = _file("cert", config["cert"])
+    files = [(config["ca"], ca, max)]
+    if path is not None:
+        cert = _file("cert", path)
+        files.insert(0, (path, cert, min))
         # A new key comes with its certificate, in one file: see renewal.py.
         if config["key"] is not None and b"PRIVATE KEY" not in cert:
             key = _file("key", config["key"])
-    config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
-    if cert is not None and not x509.belongs(cert if key is None else key, cert):
-        raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
+        if not x509.belongs(cert if key is None else key, cert):
+            raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
     if config["expiry_warning_days"]:
         config["expires"] = expires = []
-        for name, data, which in ((config.get("cert"), cert, min), (config["ca"], ca, max)):
-            ends = x509.not_after(data) if data is not None else None
+        for name, data, which in files:
+            ends = x509.not_after(data)
             if ends:
                 expires.append((name, which(ends)))
+    files = data = x509 = None
     modules.forget("signet.wire.x509")
+    from signet.net import trust
+
+    config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
 
 
 def _file(key, path):

@@ -1,0 +1,199 @@
+"""Who is told, and how often, before a certificate expires?"""
+
+import os
+
+import check
+from signet import clock, config, expiry
+from signet.errors import ConfigError
+
+_DAY_MS = 86_400_000
+_NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
+_NOW = 1_800_000_000
+
+
+class _Link:
+    def __init__(self):
+        self.reports = []
+
+    def report(self, values, event):
+        self.reports.append((event, values))
+
+
+def _look(days_left, now_ms=_NOW_MS, fresh=True, **changes):
+    """Looks once; returns (log lines, reports)."""
+    if fresh:
+        for name in ("", ".new"):
+            try:
+                os.remove(expiry._STATE + name)
+            except OSError:
+                pass
+    lines, link = [], _Link()
+    values = {"expiry_warning_days": 30}
+    values["expires"] = [("board-1.pem", _NOW + int(days_left * 86_400))]
+    values.update(changes)
+    before = clock.unix_ms
+    clock.unix_ms = lambda: now_ms
+    try:
+        assert expiry.look(link, values, lines.append) == _DAY_MS
+    finally:
+        clock.unix_ms = before
+    return lines, link.reports
+
+
+def _in_scratch(test):
+    """signet.state lies in the current folder on a board."""
+    before, expiry._STATE = expiry._STATE, check.scratch("state")
+    try:
+        test()
+    finally:
+        expiry._STATE = before
+
+
+def test_log_and_cloud_are_warned_when_less_days_are_left():
+    def test():
+        lines, reports = _look(10.5)
+        assert lines == ["warning: board-1.pem expires on 2027-01-25, in 10 days"]
+        values = {"file": "board-1.pem", "expires": "2027-01-25", "days_left": 10}
+        assert reports == [("certificate_expiry", values)]
+
+    _in_scratch(test)
+
+
+def test_what_has_expired_is_warned_of_too():
+    def test():
+        lines, reports = _look(-2.5)
+        assert lines == ["warning: board-1.pem expired on 2027-01-12, 2 days ago"]
+        assert reports[0][1]["days_left"] == -3
+
+    _in_scratch(test)
+
+
+def test_nobody_is_told_while_there_is_time():
+    def test():
+        assert _look(31) == ([], [])
+        assert _look(30) == ([], [])
+        assert _look(29.9)[0]
+
+    _in_scratch(test)
+
+
+def test_each_file_has_its_line():
+    def test():
+        files = [("a.pem", _NOW + 86_400), ("ca.pem", _NOW + 40 * 86_400), ("b.pem", _NOW)]
+        lines, reports = _look(0, expires=files)
+        assert [line.split()[1] for line in lines] == ["a.pem", "b.pem"] and len(reports) == 2
+
+    _in_scratch(test)
+
+
+def test_once_a_day_is_enough_also_after_a_deep_sleep():
+    def test():
+        assert _look(10)[0]
+        assert _look(10, _NOW_MS + 60_000, False) == ([], [])
+        assert _look(10, _NOW_MS + _DAY_MS, False)[0]
+
+    _in_scratch(test)
+
+
+def test_an_application_has_a_line_but_no_event():
+    def test():
+        lines, reports = _look(10, role="application")
+        assert lines and not reports
+
+    _in_scratch(test)
+
+
+def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
+    def test():
+        os.mkdir(expiry._STATE)  # no file can be written there
+        lines, reports = _look(10, fresh=False)
+        os.rmdir(expiry._STATE)
+        assert "is the flash full?" in lines[0] and "expires on" in lines[1] and reports
+
+    _in_scratch(test)
+
+
+SERVERS = {"broker": ("mosquitto", "require_certificate", "good")}
+_ENOS = {
+    "cloud": "enos",
+    "host": "mqtt.example.com",
+    "tls": True,
+    "product_key": "pk",
+    "device_key": "dk",
+    "device_secret": "s",
+}
+
+
+def _loaded(**changes):
+    end = check.server("broker")
+    values = _ENOS.copy()
+    values.update({"ca": end["ca"], "cert": end["client_cert"], "key": end["client_key"]})
+    values.update(changes)
+    values = {key: value for key, value in values.items() if value is not None}
+    path = check.scratch("device.json")
+    import json
+
+    with open(path, "w") as file:
+        json.dump(values, file)
+    return config.load(path, lambda line: None)
+
+
+def _wrong(**changes):
+    error = check.raises(ConfigError, _loaded, **changes)
+    return error.key, error.rule
+
+
+def test_a_configuration_says_when_certificate_and_ca_expire():
+    expires = _loaded()["expires"]
+    end = check.server("broker")
+    assert [name for name, _ in expires] == [end["client_cert"], end["ca"]]
+    now = clock.unix_ms() // 1000
+    assert abs(expires[0][1] - now - 365 * 86_400) < 3600
+    assert abs(expires[1][1] - now - 730 * 86_400) < 3600
+
+
+def test_a_configuration_without_warning_or_tls_says_nothing():
+    assert _loaded(expiry_warning_days=0)["expires"] is None
+    assert _loaded(tls=False, cert=None, key=None)["expires"] is None
+
+
+def test_a_chain_ends_with_its_first_and_a_bundle_with_its_last():
+    path = check.scratch("bundle.pem")
+    clients = check.server("broker")["clients"]
+    data = b""
+    for kind in ("good", "expired"):
+        with open(clients[kind][0], "rb") as file:
+            data += file.read()
+    with open(path, "wb") as file:
+        file.write(data)
+    expires = dict(_loaded(cert=path)["expires"])
+    assert expires[path] < clock.unix_ms() // 1000
+    expires = dict(_loaded(ca=path)["expires"])
+    assert expires[path] > clock.unix_ms() // 1000
+
+
+def test_a_file_that_is_missing_is_named():
+    for name in ("ca", "cert", "key"):
+        key, rule = _wrong(**{name: "no-such.pem"})
+        assert key == name and "no-such.pem" in rule and "board deploy" in rule
+
+
+def test_a_key_without_its_certificate_is_an_error():
+    key, rule = _wrong(cert=None)
+    assert key == "cert" and "`key` is of a certificate" in rule
+
+
+def test_a_certificate_without_tls_is_an_error():
+    key, rule = _wrong(tls=False)
+    assert key == "cert" and "TLS only" in rule
+
+
+def test_a_key_of_another_certificate_is_an_error():
+    other = check.server("broker")["clients"]["chain"][1]
+    assert _wrong(key=other) == ("key", "is not the one of the certificate in `cert`")
+
+
+def test_enos_warns_of_tls_without_a_certificate():
+    warnings = []
+    config.check(_ENOS, warnings.append)
+    assert "client certificate" in warnings[0] and "`cert`" in warnings[0]
