@@ -1,0 +1,156 @@
+"""Does every row of the README's feature tables name the tests that prove it?
+
+The last column, "shown by", names files of host_tests/, or `file::test`. A row in which nothing
+works yet names none.
+"""
+
+import ast
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tools.paths import ROOT
+
+_TESTS = ROOT / "host_tests"
+_COLUMN = "shown by"
+_NOTHING = ("", "-", "not yet")
+_NAME = re.compile(r"`([^`]+)`")
+
+
+class Row(NamedTuple):
+    """A row: its title, its cells between title and proofs, and the proofs."""
+
+    title: str
+    cells: list[str]
+    proofs: str
+
+    @property
+    def works(self) -> bool:
+        """Does it say of anything that it works?"""
+        return any(cell not in _NOTHING for cell in self.cells)
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """Each table of a Markdown text: its rows of cells, the header first."""
+    found: list[list[list[str]]] = [[]]
+    for line in text.splitlines():
+        if line.startswith("|"):
+            found[-1].append([cell.strip() for cell in line.strip().strip("|").split("|")])
+        elif found[-1]:
+            found.append([])
+    return [[row for row in table if set("".join(row)) - set("-: ")] for table in found if table]
+
+
+def _features() -> list[list[list[str]]]:
+    text = (ROOT / "README.md").read_text()
+    return tables(text.split("\n## What works\n", 1)[1].split("\n## ", 1)[0])
+
+
+def _rows() -> list[Row]:
+    return [Row(row[0], row[1:-1], row[-1]) for _, *rows in _features() for row in rows]
+
+
+def mistakes(row: Row, folder: Path = _TESTS) -> list[str]:
+    """What is wrong with a row's proofs. folder: where they lie."""
+    names = _NAME.findall(row.proofs)
+    if not row.works:
+        return [f"nothing works there, and yet {name} shows it" for name in names]
+    if not names:
+        return ["no test shows it"]
+    return [mistake for name in names if (mistake := _mistake(name, folder))]
+
+
+def _mistake(name: str, folder: Path) -> str:
+    file, _, function = name.partition("::")
+    path = folder / file
+    if not re.fullmatch(r"(?:\w+/)*test_\w+\.py", file):
+        return f"{file} is no file of tests"
+    if not path.is_file():
+        return f"{file} is not there"
+    tests = {
+        node.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+    if not tests:
+        return f"{file} has no test"
+    return f"{file} has no {function}" if function and function not in tests else ""
+
+
+def test_there_are_feature_tables_and_each_has_a_column_for_its_proofs():
+    found = _features()
+    assert len(found) >= 2
+    for header, *rows in found:
+        assert header[-1] == _COLUMN
+        assert rows
+        assert {len(row) for row in rows} == {len(header)}
+
+
+@pytest.mark.parametrize("row", _rows(), ids=lambda row: row.title)
+def test_a_feature_names_the_tests_that_show_it(row):
+    assert not mistakes(row)
+
+
+_SAMPLE = """
+| way in | Alibaba | Watson | shown by |
+|---|---|---|:-:|
+| MQTT | works | - | `device/test_x.py`, `device/test_x.py::test_it` |
+| NB-IoT | not yet | - | |
+
+text
+
+| other | shown by |
+|---|---|
+| a | b |
+"""
+
+
+def test_tables_are_read_row_by_row():
+    first, second = tables(_SAMPLE)
+    assert first[0] == ["way in", "Alibaba", "Watson", "shown by"]
+    assert first[2] == ["NB-IoT", "not yet", "-", ""]
+    assert second == [["other", "shown by"], ["a", "b"]]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in {
+        "test_x.py": "def test_it():\n    pass\n",
+        "test_empty.py": "def helper():\n    pass\n",
+        "conftest.py": "def test_no():\n    pass\n",
+    }.items():
+        (tmp_path / "device").mkdir(exist_ok=True)
+        (tmp_path / "device" / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "proofs", ["`device/test_x.py`", "alone `device/test_x.py::test_it`, and more"]
+)
+def test_a_row_that_works_and_names_its_test_is_right(folder, proofs):
+    assert not mistakes(Row("MQTT", ["works", "-"], proofs), folder)
+    assert not mistakes(Row("half", ["not yet; by day, yes"], proofs), folder)
+
+
+@pytest.mark.parametrize(
+    ("proofs", "mistake"),
+    [
+        ("", "no test shows it"),
+        ("device/test_x.py", "no test shows it"),
+        ("`device/test_y.py`", "device/test_y.py is not there"),
+        ("`device/test_x.py::test_that`", "device/test_x.py has no test_that"),
+        ("`device/test_x.py`, `device/test_y.py`", "device/test_y.py is not there"),
+        ("`device/test_empty.py`", "device/test_empty.py has no test"),
+        ("`device/conftest.py`", "device/conftest.py is no file of tests"),
+        ("`../device/test_x.py`", "../device/test_x.py is no file of tests"),
+    ],
+)
+def test_a_row_without_a_test_that_is_there_is_a_mistake(folder, proofs, mistake):
+    assert mistakes(Row("MQTT", ["works"], proofs), folder) == [mistake]
+
+
+def test_a_row_in_which_nothing_works_names_no_test(folder):
+    assert not mistakes(Row("NB-IoT", ["not yet", "-"], ""), folder)
+    assert mistakes(Row("NB-IoT", ["not yet", "-"], "`device/test_x.py`"), folder)
