@@ -141,9 +141,7 @@ class Contexts:
             raise UserError(f"OpenSSL knows no suite of {offer.suites!r}") from None
         self._offers[cloud] = offer
 
-    def _equip(
-        self, context: ssl.SSLContext, cloud: str, offer: Offer, certificate: Path
-    ) -> ssl.SSLContext:
+    def _equip(self, context: ssl.SSLContext, cloud: str, offer: Offer, certificate: Path) -> None:
         """Versions, suites and the server's certificate."""
         context.load_cert_chain(certificate)
         context.load_dh_params(str(self._parameters))
@@ -155,7 +153,6 @@ class Contexts:
             suites = f"{suites or 'DEFAULT'}:@SECLEVEL=0"
         if suites is not None:
             context.set_ciphers(suites)
-        return context
 
     def _watson(self, context: Context, offer: Offer) -> None:
         """The org, which only the client's hello names, brings its CAs and its certificate."""
