@@ -1,5 +1,6 @@
 """One twin and one virtual board for all tests here; each test deploys what it needs."""
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,7 +9,9 @@ import pytest
 from mpremote.transport_serial import SerialTransport
 
 from host_tests.device.http_programs import Seen
+from host_tests.device.member import Member
 from host_tests.support import Twin
+from host_tests.twin.certified import Org
 from tools.board.deploy import deploy, project_files
 from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
@@ -35,6 +38,15 @@ while True:
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
     with Twin(tmp_path_factory.mktemp("twin")) as twin:
         yield twin
+
+
+@pytest.fixture(scope="module")
+def org(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
+    """Watson's org has registered a CA, as long as the tests of this module last."""
+    org = Org(twin, tmp_path_factory.mktemp("certificates"))
+    yield org
+    with org.certificates() as tables:
+        tables.remove_ca(org.ca_id)
 
 
 @pytest.fixture(scope="session")
@@ -194,3 +206,9 @@ def config(twin: Twin) -> Callable[..., dict[str, Any]]:
         return {key: value for key, value in values.items() if value is not None}
 
     return make
+
+
+@pytest.fixture
+def member(org: Org, config: Callable[..., dict[str, Any]]) -> Callable[..., Member]:
+    """Adds a device or gateway to the org: `member("certificate", "gateway")`."""
+    return functools.partial(Member, org, config)
