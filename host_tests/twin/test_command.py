@@ -276,7 +276,6 @@ def test_config_prints_a_device_json_for_websocket(twin: Twin, way: str, tls: bo
     ("role", "kind"),
     [
         ("gateway", "gateway"),
-        ("application", "application"),
         ("scalable-application", "application"),
     ],
 )
@@ -333,20 +332,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "enos", "p", "a&b"),
         ("device", "add", "enos", "p/q", "d"),
         ("device", "add", "enos", "p", "d", "--gateway"),
-        (
-            "device",
-            "add",
-            "watson",
-            "o/t",
-            "d",
-            "--gateway",
-            "--behind",
-            "signet/router/gateway-1",
-        ),
-        ("device", "add", "watson", "signet/sensor", "d", "--behind", "signet/router/none"),
         ("device", "add", "watson", "signet/sensor", "d", "--behind", "none"),
         ("device", "add", "watson", "other/sensor", "d", "--behind", "signet/router/gateway-1"),
-        ("device", "add", "watson", "signet/router", "gateway-1"),
         ("policy", "none"),
         ("policy", "token", "--org", "nobodys"),
         ("policy", "token", "--type", "none-of-it"),

@@ -62,6 +62,13 @@ def _behind(twin: Twin, name: str, type_id: str = "sensor") -> str | None:
         return found and found.gateway
 
 
+def _enable(twin: Twin, name: str, enabled: bool) -> None:
+    with contextlib.closing(open_store(twin.state)) as store:
+        found = store.device("watson", "device", "signet/sensor", name)
+        assert found is not None
+        store.enable(found, enabled)
+
+
 def _notice(client: Paho) -> dict[str, Any]:
     notice: dict[str, Any] = json.loads(client.next().payload)
     return notice
@@ -174,13 +181,12 @@ def test_another_gateway_is_no_device_behind_it(twin: Twin) -> None:
 
 
 def test_a_disabled_device_behind_it_is_refused_until_enabled(twin: Twin) -> None:
-    given = ("watson", "signet/sensor", "g-off")
     with _gateway(twin) as client:
         client.publish(_event("g-off"), b"{}")
-        twin.cli("device", "disable", *given)
+        _enable(twin, "g-off", False)
         client.publish(_event("g-off"), b"{}")
         assert _notice(client)["RC"] == 180
-        twin.cli("device", "enable", *given)
+        _enable(twin, "g-off", True)
         client.publish(_event("g-off"), b"{}")
         assert _nothing(client)
 
