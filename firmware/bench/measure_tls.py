@@ -5,8 +5,8 @@ the cases take turns: microseconds of one handshake, by case. Then one for each 
 that a handshake needs.
 
 `measure_tls memory TRACES HOST FOLDER CASE=PORT COUNTED` prints one: bytes of heap that the
-context and a connection keep, and whether malloc was traced, to the files `context` and
-`connection` of TRACES. Of its two connections the second goes to the port COUNTED, until the
+context and a connection keep. malloc is traced to the files `context` and `connection` of TRACES,
+where it can be. Of its two connections the second goes to the port COUNTED, until the
 server ends it.
 
 FOLDER/CASE/ca.pem is whom to trust; device.pem, where there is one, the board's own certificate,
@@ -107,7 +107,7 @@ def take_memory(traces, host, folder, case, counted):
     context, shared = _kept(make, traces + "/context", trace)
     bare, below = _kept(lambda: _tcp(int(counted)), "", None)
     channel, above = _kept(lambda: _tls(bare, host, context), traces + "/connection", trace)
-    row = {"case": name, "context": shared, "connection": below + above, "traced": bool(trace)}
+    row = {"case": name, "context": shared, "connection": below + above}
     print(json.dumps(row))
     channel.wait(_POLLIN, clock.Deadline(LIMIT_MS))
     channel.close()

@@ -183,7 +183,7 @@ def _memory(
             server.end_connection()
         traces = (Path(name, each) for each in _TRACES)
         shared, own = (
-            held(each.read_text(), _FOR_TLS_1_3) if said["traced"] else None for each in traces
+            held(each.read_text(), _FOR_TLS_1_3) if each.exists() else None for each in traces
         )
     return Memory(build, case, 0, said["context"], said["connection"], shared, own), traffic
 
