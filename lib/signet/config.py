@@ -117,6 +117,8 @@ def _trust(config):
     from signet.net import trust
 
     config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
+    trust = None
+    modules.forget("signet.net.trust")
 
 
 def _file(key, path):

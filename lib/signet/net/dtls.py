@@ -16,8 +16,7 @@ from micropython import const
 
 from signet import clock
 from signet.errors import ConfigError, Lost
-from signet.modules import keep_place, place
-from signet.net.trust import explain
+from signet.modules import call, keep_place, place
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
 _RECORD = const(64)  # at most, around a datagram: 13 of header, and IV, MAC and padding of CBC
@@ -140,7 +139,7 @@ class DtlsChannel:
             _keep_room()
             if isinstance(error, MemoryError):
                 raise
-            raise explain(error, host, feed)
+            raise call("signet.net.refusal", "explain", error, host, feed)
         channel.largest = self._largest + _RECORD
         feed.in_session = True
 

@@ -11,12 +11,13 @@ import io
 
 from micropython import const
 
-from signet.errors import Lost, Refused
-from signet.modules import keep_place, place
-from signet.net.trust import explain
+from signet.errors import Lost
+from signet.modules import call, keep_place, place
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
+_REFUSAL = "signet.net.refusal"
+_ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _HEADER_BYTES = const(5)  # of a TLS record (RFC 8446 section 5.1)
 
 
@@ -90,7 +91,7 @@ class TlsChannel:
             channel.close()
             keep_place()
             if isinstance(error, (ValueError, OSError)):
-                raise explain(error, host, feed, cert)
+                raise call(_REFUSAL, "explain", error, host, feed, cert)
             raise
         feed.deadline = None
         self._names = (host, cert)  # until something has come: TLS 1.3 refuses after the handshake
@@ -104,10 +105,8 @@ class TlsChannel:
                 self._names = None
             return count
         except OSError as error:
-            if self._names and not self._feed.error:
-                error = explain(error, self._names[0], self._feed, self._names[1])
-                if isinstance(error, Refused):
-                    raise error
+            if self._names and error.args[0] == _ALERT:
+                raise call(_REFUSAL, "explain", error, self._names[0], self._feed, self._names[1])
             raise self._feed.error or Lost("TLS: {}".format(error))
 
     def write(self, buffer):

@@ -86,6 +86,8 @@ def check(config):
         warnings.append(
             "command_wait_s is longer than report_interval_s: reports wait until the cloud answers"
         )
+    if config.get("websocket"):
+        from signet.net import websocket  # noqa: F401  now the heap is in one piece
     if len(org) != 6 and not quickstart:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
