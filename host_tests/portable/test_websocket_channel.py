@@ -64,7 +64,7 @@ def _stream(name, timeout_ms=2000):
 
 def test_what_is_written_comes_back_whole():
     stream = _stream("echo")
-    sent = bytes(range(256)) * 40
+    sent = bytes(range(256)) * 20
     stream.write(sent)
     assert stream.read(len(sent)) == sent
     stream.close()
@@ -72,7 +72,7 @@ def test_what_is_written_comes_back_whole():
 
 def test_and_so_it_does_over_tls():
     stream = _stream("secure")
-    sent = bytes(range(256)) * 40
+    sent = bytes(range(256)) * 20
     stream.write(sent)
     assert stream.read(len(sent)) == sent
     stream.close()
