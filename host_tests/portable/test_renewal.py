@@ -108,3 +108,38 @@ def test_a_power_cut_before_the_login_leaves_the_old_one():
     board.link.renew(*client("rsa"))
     board.restart()
     assert board.hands_over() and read(board.path) == old
+
+
+class _Fat:
+    """As `os` where no file is renamed over another; `broken`: and the flash fails after that."""
+
+    def __init__(self, broken):
+        self.broken = broken
+        self.remove = os.remove
+
+    def rename(self, old, new):
+        try:
+            os.stat(new)
+        except OSError:
+            if self.broken:
+                raise OSError(5)
+            os.rename(old, new)
+            return
+        raise OSError(17)  # EEXIST
+
+
+def test_on_fat_the_old_file_is_removed_first():
+    from signet import renewal
+
+    cert, key = client("rsa")
+    for broken in (False, True):
+        board = Board()
+        renewal.os = _Fat(broken)
+        try:
+            board.link.renew(cert, key)
+            board.link.poll()
+        finally:
+            renewal.os = os
+        assert board.said("certificate renewed"), board.lines
+        board.restart()
+        assert board.hands_over() and read(board.path) == cert + key

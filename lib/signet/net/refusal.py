@@ -9,7 +9,7 @@ from signet.errors import Lost, Refused, Untrusted
 
 _ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: which alert, it does not say
 
-# What is wrong with a server's certificate, and how Mbed TLS and OpenSSL say so; the last always fits.
+# What is wrong with a server's certificate, and how TLS says so; the last always fits.
 _CURES = (
     ("the certificate is for another name; check `host`", "Common Name", "mismatch"),
     ("the certificate has expired, or the board's clock is wrong", "expired"),

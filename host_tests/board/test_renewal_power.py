@@ -1,0 +1,106 @@
+"""Does a board have a certificate with its key, whichever write of a renewal the power cuts?"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools import toolchain
+from tools.board.virtual import VirtualBoard
+from tools.paths import LIB
+from tools.pki.authority import Authority
+
+# Takes one certificate after the other; a link that always logs in plays the cloud's part.
+_MAIN = """
+import os
+from signet import config, renewal
+
+class Session:
+    def close(self):
+        pass
+
+class Link:
+    _session = Session()
+    connected = True
+    def __init__(self, values):
+        self._config = values
+        self._log = print
+    def _open(self):
+        self.connected = True
+
+def read(name):
+    with open(name, "rb") as file:
+        return file.read()
+
+def whose():
+    found = config._file("cert", "board.pem")
+    names = [name for name in ("a.pem", "b.pem") if read(name) == found]
+    return names[0][0] if names else "broken"
+
+values = {"cert": "board.pem", "key": None, "ca": "ca.pem", "trust": None, "expires": None}
+print("start", whose())
+for name in ("b.pem", "a.pem", "b.pem"):
+    print("begin", name[0])
+    renewal.Renewal(values, read(name), None).run(Link(values))
+    print("kept", whose())
+print("done")
+"""
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> VirtualBoard:
+    """A board with two certificates and the program on it; it is off."""
+    (tmp_path / "main.py").write_text(_MAIN)
+    authority = Authority(tmp_path / "ca")
+    files = {"main.py": tmp_path / "main.py", "ca.pem": authority.certificate_file}
+    for name in ("a", "b"):
+        files[f"{name}.pem"] = authority.client("d:meter:1", target=tmp_path / f"{name}.pem")
+    files["board.pem"] = files["a.pem"]
+    folders = ("/lib", "/lib/signet", "/lib/signet/net", "/lib/signet/wire")
+    steps = [step for folder in folders for step in ("fs", "mkdir", folder, "+")]
+    for name in (
+        *("__init__.py", "errors.py", "clock.py", "config.py", "modules.py", "renewal.py"),
+        *("net/__init__.py", "net/trust.py", "net/secure.py", "net/certificate.py"),
+        *("wire/__init__.py", "wire/x509.py"),
+    ):
+        files[f"lib/signet/{name}"] = LIB / "signet" / name
+    for name, source in files.items():
+        steps += ["fs", "cp", str(source), f":/{name}", "+"]
+    board = VirtualBoard(tmp_path / "board", bits=toolchain.word_sizes()[0]).create(256)
+    with board:
+        command = [*toolchain.mpremote(), "connect", board.device, *steps[:-1]]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return board
+
+
+def test_the_board_has_the_old_one_or_the_new_one_whole_whichever_write_fails(
+    board: VirtualBoard,
+) -> None:
+    kept, tried = "a", "a"
+    number = ended = 0
+    with board:
+        board.power_cut()
+        while not ended:  # a life that comes to its end has had no write cut
+            number += 1
+            before = len(board.output())
+            board.start(cut_at_write=number)
+            while not (cut := board.wait_for_cut(0.005)):
+                if "done" in board.output()[before:]:
+                    break
+            life = board.output()[before:]
+            board.power_cut()
+            ended += not cut
+            assert "Traceback" not in life and "Error" not in life, life
+            found = re.search(r"^start (\w+)", life, re.MULTILINE)
+            if not found:
+                continue
+            assert found[1] in (kept, tried), life
+            kept = found[1]
+            for what, name in re.findall(r"^(begin|kept) (\w+)$", life, re.MULTILINE):
+                if what == "begin":
+                    tried = name
+                else:
+                    assert name == tried, life
+                    kept = name
+    assert number > 20
