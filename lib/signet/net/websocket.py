@@ -7,7 +7,6 @@ import os
 
 from micropython import const
 
-from signet import modules
 from signet.errors import Lost
 from signet.wire import websocket as wire
 
@@ -30,7 +29,7 @@ class WebSocketChannel:
 
     Args:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
-        host: str for the Host header, see wire.websocket_handshakes.opening.
+        host: str for the Host header, see wire.websocket.opening.
         deadline: clock.Deadline of the handshake.
     Raises:
         ConfigError: this firmware has no SHA-1.
@@ -49,20 +48,13 @@ class WebSocketChannel:
         try:
             self._out = bytearray(8 + _FRAME_BYTES)
             self._frames = wire.Frames()
-            self._shake_hands(host, deadline)
+            self._rest, accept = wire.opening(host, os.urandom(16))
+            wire.check_reply(self._ask(deadline), accept)
         except BaseException as error:  # memory may have run out
             channel.close()
             if isinstance(error, Lost):
                 raise Lost("{}; is this a WebSocket port?".format(error))
             raise
-
-    def _shake_hands(self, host, deadline):
-        with modules.Tidy():
-            from signet.wire import websocket_handshakes as handshakes
-        self._rest, accept = handshakes.opening(host, os.urandom(16))
-        handshakes.check_reply(self._ask(deadline), accept)
-        handshakes = None
-        modules.forget("signet.wire.websocket_handshakes")
 
     def _ask(self, deadline):
         """Sends the opening request and returns the head of the answer, bytes."""
@@ -111,9 +103,7 @@ class WebSocketChannel:
     def _obey(self, opcode, payload):
         """Does what a control frame asks for (5.5)."""
         if opcode == _CLOSE:
-            from signet.wire.websocket_handshakes import closing
-
-            reason = closing(payload)
+            reason = wire.closing(payload)
             self._end(payload[:2])
             if reason:
                 raise Lost("closed by the peer: " + reason)
