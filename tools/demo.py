@@ -14,9 +14,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from tools.board.deploy import deploy_project
+from tools.board.deploy import deploy, project_files
 from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
+from tools.demo_certificates import equip
 from tools.lifeline import end_as_ctrl_c
 from tools.twin.process import TwinProcess
 from tools.ui import UserError, console, errors
@@ -25,16 +26,23 @@ _REPORTS = 3
 _TIMEOUT_S = 30.0
 _COMMAND = {"led": 1}
 
-# Cloud, its way in, and what is shown for it. EnOS takes secrets on its plain port only.
+_OWN_ENOS = "EnOS, MQTT over TLS, a certificate of its own"
+_OWN_WATSON = "Watson IoT Platform, MQTT over TLS, a certificate only: no token"
+
+# Cloud, its way in, and what is shown for it; the last at Watson lets no token in any more.
 _WAYS = (
     ("enos", "mqtt", "EnOS, MQTT"),
+    ("enos", "mqtts", _OWN_ENOS),
     ("alibaba", "mqtts", "Alibaba Cloud IoT Platform, MQTT over TLS"),
     ("watson", "mqtts", "Watson IoT Platform, MQTT over TLS"),
+    ("watson", "wss", "Watson IoT Platform, MQTT over WebSocket and TLS"),
     ("alibaba", "coap", "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep"),
     ("alibaba", "coaps", "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep"),
     ("alibaba", "https", "Alibaba Cloud IoT Platform, HTTPS, a token that lapses"),
     ("watson", "https", "Watson IoT Platform, HTTPS, commands are asked for"),
+    ("watson", "mqtts", _OWN_WATSON),
 )
+_WITH_CERTIFICATE = (_OWN_ENOS, _OWN_WATSON)
 _TELLING = ("authenticated", "connected", "report")  # of what the board prints
 _SLEEPING = ("coap", "coaps")  # nothing comes down on these
 
@@ -67,7 +75,8 @@ def _run() -> None:
                     progress.update(task, description=f"deploying to the board: {title}")
                     knock(board.device, _TIMEOUT_S, lambda: None)  # ends the program of before
                     before = len(board.output()), _newest(twin, cloud)
-                    files = _deploy(board, twin, cloud, way)
+                    own = Path(folder) if title in _WITH_CERTIFICATE else None
+                    files = _deploy(board, twin, cloud, way, own)
                     progress.update(task, description=f"waiting for reports: {title}")
                     show = _SHOWS.get((cloud, way), _show_command)
                     table = _table(f"{title} ({files} file{'s'[: files != 1]} deployed)")
@@ -82,15 +91,20 @@ def _run() -> None:
     )
 
 
-def _deploy(board: VirtualBoard, twin: TwinProcess, cloud: str, way: str) -> int:
-    """Point the board to a cloud; returns how many files mpremote copied."""
+def _deploy(board: VirtualBoard, twin: TwinProcess, cloud: str, way: str, own: Path | None) -> int:
+    """Point the board to a cloud; returns how many files mpremote copied.
+
+    own: the folder for a certificate of its own.
+    """
     config = twin.device_config(cloud, way)
     config["report_interval_s"] = 1
     config["deep_sleep"] = way in _SLEEPING
     if way == "https" and cloud == "watson":
         config["command_poll_s"] = 1
     ca = Path(twin.ready["ca_file"]) if config["tls"] else None
-    return deploy_project(board.device, config, ca)
+    if own is not None:
+        equip(twin, config, own)
+    return deploy(board.device, project_files(config, ca, beside=own))
 
 
 def _table(title: str) -> Table:

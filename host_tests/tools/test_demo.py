@@ -36,12 +36,15 @@ def _lapsed(part):
 
 WAYS = {
     "EnOS, MQTT": _commanded,
+    "EnOS, MQTT over TLS, a certificate of its own": _commanded,
     "Alibaba Cloud IoT Platform, MQTT over TLS": _commanded,
     "Watson IoT Platform, MQTT over TLS": _commanded,
+    "Watson IoT Platform, MQTT over WebSocket and TLS": _commanded,
     "Alibaba Cloud IoT Platform, CoAP with AES, deep sleep": _slept,
     "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep": _slept,
     "Alibaba Cloud IoT Platform, HTTPS, a token that lapses": _lapsed,
     "Watson IoT Platform, HTTPS, commands are asked for": _commanded,
+    "Watson IoT Platform, MQTT over TLS, a certificate only: no token": _commanded,
 }
 
 
@@ -57,7 +60,7 @@ def test_each_way_in_shows_what_it_promises(tmp_path):
     for show, part in zip(WAYS.values(), parts, strict=True):
         show(part)
     assert "1 datagrams out, 1 in" in done.stdout, "a warm report with AES"
-    assert done.stdout.count("reply as stored") == 2, "Watson's devices do not answer"
+    assert done.stdout.count("reply as stored") == 3, "Watson's devices do not answer"
     assert "\x1b" not in done.stdout + done.stderr, "colour belongs on a terminal only"
     assert list(tmp_path.iterdir()) == []
 
