@@ -25,6 +25,7 @@ from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.net.stream import connect
 from signet.net.umqtt_stream import Stream
 
+_NOT_AUTHORIZED = const(5)  # CONNACK
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
 _ANSWERS = const(8)  # answers to commands that may wait for their turn
@@ -109,6 +110,8 @@ class MqttSession:
             hint = self._dialect.refusals.get(error.code)
             if hint is None or not (error.code or config["tls"]):
                 raise
+            if error.code == _NOT_AUTHORIZED and config.get("cert"):
+                hint += ", and whom `cert` names"
             raise type(error)("{}; {}".format(error, hint), error.code)
 
     def submit(self, key, report, last=False):

@@ -33,7 +33,7 @@ _CAUSES = (
     (_codes("ECONNREFUSED"), "connection refused; is the port right and the server up?"),
     (_codes("EHOSTUNREACH", "ENETUNREACH"), "no route to the host; is the network up?"),
     (_codes("ECONNRESET", "ECONNABORTED"), "reset by the peer"),
-    (_codes("EPIPE", "ENOTCONN"), "closed by the peer"),
+    (_codes("ENOTCONN") + [32], "closed by the peer"),  # EPIPE, which MicroPython does not name
     (_codes("ETIMEDOUT"), "no answer in time"),
 )
 
