@@ -29,12 +29,12 @@ def _look(days_left, now_ms=_NOW_MS, fresh=True, **changes):
                 pass
     lines, link = [], _Link()
     values = {"expiry_warning_days": 30}
-    values["expires"] = [("board-1.pem", _NOW + int(days_left * 86_400))]
+    values["expires"] = [(_NOW + int(days_left * 86_400), "board-1.pem")]
     values.update(changes)
     before = clock.unix_ms
     clock.unix_ms = lambda: now_ms
     try:
-        assert expiry.look(link, values, lines.append) == _DAY_MS
+        expiry.look(link, values, lines.append)
     finally:
         clock.unix_ms = before
     return lines, link.reports
@@ -79,9 +79,9 @@ def test_nobody_is_told_while_there_is_time():
 
 def test_each_file_has_its_line():
     def test():
-        files = [("a.pem", _NOW + 86_400), ("ca.pem", _NOW + 40 * 86_400), ("b.pem", _NOW)]
+        files = [(_NOW, "b.pem"), (_NOW + 86_400, "a.pem"), (_NOW + 40 * 86_400, "ca.pem")]
         lines, reports = _look(0, expires=files)
-        assert [line.split()[1] for line in lines] == ["a.pem", "b.pem"] and len(reports) == 2
+        assert [line.split()[1] for line in lines] == ["b.pem", "a.pem"] and len(reports) == 2
 
     _in_scratch(test)
 
@@ -111,6 +111,32 @@ def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
         assert "is the flash full?" in lines[0] and "expires on" in lines[1] and reports
 
     _in_scratch(test)
+
+
+def test_a_link_looks_once_a_day_and_only_when_the_end_is_near():
+    from signet.link import Link
+
+    looked = []
+
+    class Session:
+        def open(self, deadline):
+            pass
+
+        def poll(self, timeout_ms):
+            pass
+
+    before, expiry.look = expiry.look, lambda link, values, log: looked.append(link)
+    try:
+        for days, times in ((40, 0), (20, 1)):
+            values = {"retry_s": 20, "report_interval_s": 60, "deep_sleep": False}
+            values.update({"outbox_limit": 4, "drop": "oldest", "expiry_warning_days": 30})
+            values["expires"] = [(clock.unix_ms() // 1000 + days * 86_400, "board-1.pem")]
+            link = Link(Session(), values, None, lambda line: None)
+            for _ in range(3):
+                link.poll()
+            assert len(looked) == times
+    finally:
+        expiry.look = before
 
 
 SERVERS = {"broker": ("mosquitto", "require_certificate", "good")}
@@ -146,10 +172,10 @@ def _wrong(**changes):
 def test_a_configuration_says_when_certificate_and_ca_expire():
     expires = _loaded()["expires"]
     end = check.server("broker")
-    assert [name for name, _ in expires] == [end["client_cert"], end["ca"]]
+    assert [name for _, name in expires] == [end["client_cert"], end["ca"]]
     now = clock.unix_ms() // 1000
-    assert abs(expires[0][1] - now - 365 * 86_400) < 3600
-    assert abs(expires[1][1] - now - 730 * 86_400) < 3600
+    assert abs(expires[0][0] - now - 365 * 86_400) < 3600
+    assert abs(expires[1][0] - now - 730 * 86_400) < 3600
 
 
 def test_a_configuration_without_warning_or_tls_says_nothing():
@@ -166,10 +192,10 @@ def test_a_chain_ends_with_its_first_and_a_bundle_with_its_last():
             data += file.read()
     with open(path, "wb") as file:
         file.write(data)
-    expires = dict(_loaded(cert=path)["expires"])
-    assert expires[path] < clock.unix_ms() // 1000
-    expires = dict(_loaded(ca=path)["expires"])
-    assert expires[path] > clock.unix_ms() // 1000
+    ends = [end for end, name in _loaded(cert=path)["expires"] if name == path]
+    assert ends[0] < clock.unix_ms() // 1000
+    ends = [end for end, name in _loaded(ca=path)["expires"] if name == path]
+    assert ends[0] > clock.unix_ms() // 1000
 
 
 def test_a_file_that_is_missing_is_named():

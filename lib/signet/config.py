@@ -62,8 +62,9 @@ def load(path, log=print):
         log: function of one str, for warnings.
     Returns:
         dict with every key of the chosen cloud, its default where it was left out; also `trust`, a
-            tls.SSLContext that verifies, None without TLS; `expires`, a list of (file name, Unix
-            seconds when what is in it expires), None where nobody is to be warned; and `crc`, an
+            tls.SSLContext that verifies, None without TLS; `expires`, a list of (Unix seconds
+            when what is in a file expires, its name), the first first, None where nobody is to be
+            warned; and `crc`, an
             int that tells whether the file has changed.
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
@@ -111,7 +112,8 @@ def _trust(config):
         for name, data, which in files:
             ends = x509.not_after(data)
             if ends:
-                expires.append((name, which(ends)))
+                expires.append((which(ends), name))
+        expires.sort()
     files = data = x509 = None
     modules.forget("signet.wire.x509")
     from signet.net import trust

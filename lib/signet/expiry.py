@@ -20,13 +20,11 @@ def look(link, config, log):
         link: link.Link, whose `report` takes the event.
         config: dict from config.load.
         log: function of one str.
-    Returns:
-        int, ms until the next look.
     """
     now = clock.unix_ms() // 1000
     today = now // _DAY_S
     state = None
-    for name, end in config["expires"]:
+    for end, name in config["expires"]:
         left = (end - now) // _DAY_S
         if left >= config["expiry_warning_days"]:
             continue
@@ -40,4 +38,3 @@ def look(link, config, log):
         log("warning: {} {}".format(name, says.format(date, left if end > now else -1 - left)))
         if not config.get("role", "").endswith("application"):  # has no events of its own
             link.report({"file": name, "expires": date, "days_left": left}, event=_EVENT)
-    return _DAY_S * 1000

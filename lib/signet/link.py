@@ -71,9 +71,7 @@ class Link:
         self.connected = False
         self.handed_over = 0
         self._submitted = 0  # the greatest key that the session has taken
-        self._failures = 0
-        self._sync_failures = 0
-        self._short_lives = 0
+        self._failures = self._sync_failures = self._short_lives = 0
         self._opened_at = 0
         self._stuck, self._times = None, 0  # the key that did not go, how many times running
         self._next_try = self._next_submit = self._next_sync = clock.Deadline(0)
@@ -116,9 +114,8 @@ class Link:
         """Works on the link; raises nothing that network or cloud do.
 
         Args:
-            timeout_ms: int, how long, less than 2**29; 0 does only what can be done at once.
-                While not connected it takes longer, for one attempt: network and TLS 30 s each,
-                login 10 s.
+            timeout_ms: int, how long, less than 2**29; 0 does only what can be done at once. While
+                not connected, one attempt takes longer: network and TLS 30 s each, login 10 s.
         """
         deadline = clock.Deadline(timeout_ms)
         self._turn(deadline)
@@ -143,8 +140,8 @@ class Link:
         Args:
             timeout_ms: int, how long at most, less than 2**29.
         Returns:
-            bool, False when the time was too short; at once where the next try is too far off, so
-                call `poll` before you flush again.
+            bool, False when the time was too short; at once where the next try is too far off,
+                so call `poll` before you flush again.
         """
         deadline = clock.Deadline(timeout_ms)
         clock.waited()
@@ -215,8 +212,10 @@ class Link:
             if not done and not clock.is_set():
                 self._log("the clock is not set; reports go without their time")
         if self._next_look is not None and self._next_look.expired() and clock.is_set():
-            done = self._ask(modules.call, "signet.expiry", "look", self, self._config, self._log)
-            self._next_look = clock.Deadline(done or _SYNC_MS)
+            self._next_look = clock.Deadline(_SYNC_MS)
+            soon = clock.unix_ms() // _SYNC_MS + self._config["expiry_warning_days"]
+            if self._config["expires"][0][0] // 86_400 <= soon:
+                self._ask(modules.call, "signet.expiry", "look", self, self._config, self._log)
 
     def _work(self, timeout_ms):
         if self._failures and clock.ticks_diff(clock.ticks_ms(), self._opened_at) > _LASTED_MS:

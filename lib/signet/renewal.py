@@ -88,8 +88,10 @@ class Renewal:
         name = self._path
         log("certificate renewed, valid until {}".format(clock.iso8601(self._end * 1000)[:10]))
         if config["expires"]:
-            others = [entry for entry in config["expires"] if entry[0] != name]
-            config["expires"] = [(name, self._end)] + others
+            expires = [entry for entry in config["expires"] if entry[1] != name]
+            expires.append((self._end, name))
+            expires.sort()
+            config["expires"] = expires
 
     def _keep(self):
         spare, path = self._path + ".new", self._path
