@@ -24,6 +24,17 @@ def test_it_reports_and_reconnects_in_64_kib(tmp_path, twin, config, cloud, way)
         assert "memory" not in board.output()
 
 
+def test_it_reports_over_websocket_and_reconnects(tmp_path, twin, config):
+    """6 KiB more than MQTT over TLS alone: it needs 66."""
+    with VirtualBoard(tmp_path, heap="69k").create() as board:
+        deploy_project(board.device, config("watson", "wss"), Path(twin.ready["ca_file"]))
+        stored = board.wait_for("^report 2 stored", 20)
+        twin.fault("drop_connections", cloud="watson")
+        lost = board.wait_for("^connection lost", 20, stored.end())
+        board.wait_for("^report . stored", 20, lost.end())
+        assert "memory" not in board.output()
+
+
 @pytest.mark.parametrize(("way", "heap"), [("coap", "64k"), ("coaps", "68k")])
 def test_it_reports_by_coap_and_sleeps_between(tmp_path, twin, config, way, heap):
     """`signet bench coap` finds the smallest heap: 55 KiB with AES, 64 over DTLS, which has no
