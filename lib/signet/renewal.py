@@ -9,10 +9,8 @@ from binascii import b2a_base64
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.errors import ConfigError, SignetError
-from signet.net import trust
-from signet.wire import x509
 
 _LINE = const(48)  # bytes of DER in a line of PEM (RFC 7468 section 2)
 _KEY = b"PRIVATE KEY-----"
@@ -34,6 +32,8 @@ class Renewal:
         self._path = path = config.get("cert")
         if path is None:
             raise ConfigError("cert", "this board has no certificate to renew", "board-1.pem")
+        from signet.wire import x509
+
         ends = x509.not_after(cert)
         if not ends:
             raise ConfigError("cert", "the new one holds no certificate that can be read")
@@ -52,6 +52,10 @@ class Renewal:
         key = cert if own_file is None else own_file
         if not x509.belongs(key, cert):
             raise ConfigError("key", "is not the one of the new certificate")
+        x509 = None
+        modules.forget("signet.wire.x509")  # before the next: they need not fit together
+        from signet.net import trust
+
         self._trust = trust.context(_read(config["ca"]), False, cert, key)
         try:
             with open(path + ".new", "wb") as file:
