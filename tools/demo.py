@@ -27,7 +27,7 @@ _TIMEOUT_S = 30.0
 _COMMAND = {"led": 1}
 
 _OWN_ENOS = "EnOS, MQTT over TLS, a certificate of its own"
-_OWN_WATSON = "Watson IoT Platform, MQTT over TLS, a certificate only: no token"
+_OWN_WATSON = "Watson IoT Platform, MQTT over TLS, certificate only"
 
 # Cloud, its way in, and what is shown for it; the last at Watson lets no token in any more.
 _WAYS = (

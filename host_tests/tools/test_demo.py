@@ -44,7 +44,7 @@ WAYS = {
     "Alibaba Cloud IoT Platform, CoAP over DTLS, deep sleep": _slept,
     "Alibaba Cloud IoT Platform, HTTPS, a token that lapses": _lapsed,
     "Watson IoT Platform, HTTPS, commands are asked for": _commanded,
-    "Watson IoT Platform, MQTT over TLS, a certificate only: no token": _commanded,
+    "Watson IoT Platform, MQTT over TLS, certificate only": _commanded,
 }
 
 
