@@ -67,6 +67,7 @@ class Device(NamedTuple):
 
 _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.net.trust": lambda device: device.tls,
+    "signet.wire.x509": lambda device: device.tls,
     "signet.net.secure": lambda device: device.tls and device.way != "coap",
     "signet.net.dtls": lambda device: device.tls and device.way == "coap",
     "signet.sign.aes": lambda device: not device.tls,

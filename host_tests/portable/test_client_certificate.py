@@ -48,6 +48,16 @@ SERVERS = {
     ),
     "tls_1_1": ("s_server", "good", "-tls1_1", "-cipher", "ALL@SECLEVEL=0"),
     "tls_1_0": ("s_server", "good", "-tls1", "-cipher", "ALL@SECLEVEL=0"),
+    "says_1_1": (  # ServerHello: TLS 1.1, TLS_RSA_WITH_AES_128_CBC_SHA
+        "tcp",
+        [
+            ("expect", 5),
+            ("send", "160302002a020000260302"),
+            ("send", "1111111111111111111111111111111111111111111111111111111111111111"),
+            ("send", "00002f00"),
+            ("wait", 3000),
+        ],
+    ),
     "clear": ("s_server", "rsa", "-tls1_2", "-cipher", "NULL@SECLEVEL=0"),
     "anonymous": ("s_server", "rsa", "-tls1_2", "-cipher", "ADH@SECLEVEL=0"),
 }
@@ -92,12 +102,12 @@ def _der(pem):
 
 def _talk(name, cert=None, key=None):
     """Says a line to a server, and returns what it says."""
-    end = check.server(name)
-    trust = context(_read(end["ca"]), False, cert, key)
+    end, good = check.server(name), check.server("demands")
+    trust = context(_read(good["ca"]), False, cert, key)
     deadline = clock.Deadline(5000)
     channel = TcpChannel(end["host"], end["port"], deadline)
     file = None if cert is None else "board-1.pem"
-    stream = Stream(TlsChannel(channel, end["name"], trust, deadline, file), 5000)
+    stream = Stream(TlsChannel(channel, good["name"], trust, deadline, file), 5000)
     try:
         stream.write(b"tengis\n")
         return stream.read(7)
@@ -181,6 +191,10 @@ def test_a_server_of_tls_1_1_or_1_0_is_refused():
     for name in ("tls_1_1", "tls_1_0"):
         assert "no TLS version or cipher suite" in _refused(name)
         assert "no TLS version or cipher suite" in _refused(name, *_client("good"))
+
+
+def test_a_server_that_answers_in_tls_1_1_is_refused():
+    assert "no TLS version or cipher suite" in _refused("says_1_1")
 
 
 def test_a_server_of_weak_suites_only_is_refused():

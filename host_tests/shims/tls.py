@@ -28,6 +28,7 @@ CERT_REQUIRED = 2
 
 _CONN_EOF = (-29312, "SSL - The connection indicated an EOF")
 _ALERT = (-30592, "SSL - A fatal alert message was received from our peer")
+_VERSION = (-28288, "SSL - Handshake protocol not within min/max boundaries")
 _INVALID = (-29184, "SSL - An invalid SSL record was received")
 _MODES = {
     CERT_NONE: ssl.CERT_NONE,
@@ -175,7 +176,9 @@ class _Wrapped:
             raise ValueError(_VERIFY.get(error.verify_code, _NOT_SIGNED)) from None
         except ssl.SSLError as error:
             self._try_alert()
-            self._error = _ALERT if "ALERT" in str(error.reason) else _INVALID
+            reason = str(error.reason)
+            old = _VERSION if reason == "UNSUPPORTED_PROTOCOL" else _INVALID
+            self._error = _ALERT if "ALERT" in reason else old
             raise OSError(*self._error) from None
         except OSError as error:
             self._error = error.args

@@ -114,6 +114,7 @@ def test_what_a_device_needs_for_reports_is_what_micropython_loads_for_it(
     forgotten = {"signet.config", "signet.sign.signer", "signet.sign.content"}
     forgotten |= {f"signet.cloud.{cloud}.identity", "signet.cloud.alibaba.auth"}
     forgotten |= {"signet.cloud.alibaba.coap_token"}
+    forgotten |= {"signet.net.trust", "signet.net.certificate", "signet.wire.x509"}
     assert size.needed(device) - loaded <= forgotten
 
 
