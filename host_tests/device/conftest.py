@@ -42,11 +42,12 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 
 @pytest.fixture(scope="module")
 def org(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
-    """Watson's org has registered a CA, as long as the tests of this module last."""
+    """Watson's org has a registered CA as long as the tests of this module last."""
     org = Org(twin, tmp_path_factory.mktemp("certificates"))
     yield org
     with org.certificates() as tables:
-        tables.remove_ca(org.ca_id)
+        for ca in tables.cas():
+            tables.remove_ca(ca.id)
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +151,12 @@ def device(_board: VirtualBoard, twin: Twin) -> Iterator[Device]:
     yield device
     device.stop()
     device.mark()
+
+
+@pytest.fixture
+def power(_board: VirtualBoard) -> VirtualBoard:
+    """The board itself, whose power a test may cut and must give back."""
+    return _board
 
 
 @pytest.fixture(scope="module")
