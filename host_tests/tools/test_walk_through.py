@@ -1,0 +1,115 @@
+"""Do the five commands of CERTIFICATES.md lead from nothing to a board with its own certificate?
+
+They run as written, in an empty folder; appended is only what keeps them apart from other runs:
+free ports, a folder for the twin's state, one for the board.
+"""
+
+import contextlib
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from host_tests.twin.certified import Sealed, connect_as
+from tools.board.virtual import VirtualBoard
+from tools.lifeline import die_with_parent
+from tools.paths import ROOT
+from tools.twin.listeners import DOORS
+
+_HEADING = "## From nothing to a board with its own certificate\n"
+_SIGNET = Path(sys.executable).with_name("signet")
+_AS_WRITTEN = ".venv/bin/signet"
+
+
+def _commands() -> list[list[str]]:
+    """The indented lines of the page's part."""
+    part = (ROOT / "CERTIFICATES.md").read_text().partition(_HEADING)[2].partition("\n## ")[0]
+    return [shlex.split(line) for line in part.splitlines() if line.startswith("    ")]
+
+
+@contextlib.contextmanager
+def _running(command: list[str], folder: Path, name: str) -> Iterator[Callable[[], str]]:
+    """A command that stays open; gives what it has printed."""
+    log = folder / name
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
+        )
+        try:
+            yield log.read_text
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+
+
+def _wait_until(seen: Callable[[], object], printed: Callable[[], str]) -> None:
+    deadline = time.monotonic() + 20
+    while not seen():
+        assert time.monotonic() < deadline, printed()
+        time.sleep(0.02)
+
+
+def _done(command: list[str], folder: Path) -> str:
+    """What a command prints that ends by itself."""
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_five_commands_lead_from_nothing_to_a_report_under_the_policy_certificate(
+    tmp_path: Path,
+) -> None:
+    written = _commands()
+    assert [line[:3] for line in written] == [
+        [_AS_WRITTEN, "twin", "--policy"],
+        [_AS_WRITTEN, "pki", "ca"],
+        [_AS_WRITTEN, "pki", "device"],
+        [_AS_WRITTEN, "board", "deploy"],
+        [_AS_WRITTEN, "board", "boot"],
+    ]
+    aside, empty = tmp_path / "aside", tmp_path / "empty"
+    aside.mkdir()
+    empty.mkdir()
+    VirtualBoard(aside / "board").create()  # `deploy` makes the usual one by itself
+    ready_file = aside / "ready.json"
+    state, flash = ["--state", str(aside / "twin")], ["--folder", str(aside / "board")]
+    ports = [word for door in DOORS for word in ("--port", f"{door.key}=0")]
+    also = [[*state, "--ready-file", str(ready_file), *ports], state, state, flash, flash]
+    lines = zip(written, also, strict=True)
+    start, ca, device, deploy, boot = ([str(_SIGNET), *line[1:], *more] for line, more in lines)
+
+    with _running(start, empty, "twin.log") as twin:
+        _wait_until(ready_file.exists, twin)
+        for command in (ca, device, deploy):
+            _done(command, empty)
+        with _running(boot, empty, "board.log") as board:
+            _wait_until(lambda: "report 1 stored" in board(), board)
+        assert re.search(r"^connected\r?\nreport 1 stored", board(), re.MULTILINE), board()
+        _wait_until(lambda: "signet/esp32/board-1 report: " in twin(), twin)
+        _without_a_certificate(json.loads(ready_file.read_text()))
+        _wait_until(
+            lambda: "no certificate; the policy of type esp32 is certificate (169)" in twin(), twin
+        )
+        assert "token" not in json.loads((empty / "board" / "device.json").read_text())
+        assert "problem" not in _done([str(_SIGNET), "pki", "check", "board"], empty)
+
+
+def _without_a_certificate(ready: dict[str, Any]) -> None:
+    """Its token does not help: closed without CONNACK."""
+    watson = ready["clouds"]["watson"]
+    connect = connect_as("d:signet:esp32:board-1", watson["device"]["token"])
+    with Sealed(watson["ways"]["mqtts"], ready["ca_file"]) as raw:
+        assert raw.login(connect) is None
