@@ -9,6 +9,7 @@ from host_tests.device.http_programs import HASTY, NIGHTS, POWER, Seen, counts, 
 from host_tests.support import Twin
 from tools.board.deploy import deploy, project_files
 from tools.board.virtual import VirtualBoard
+from tools.twin.listeners import DOORS
 
 BOTH = ["alibaba", "watson"]
 
@@ -66,12 +67,8 @@ def test_an_idle_connection_that_the_cloud_closes_costs_nothing(device, twin, co
 def mortal(tmp_path):
     """A twin that is killed and comes back on the same ports, its state kept, its tokens lost."""
     twins = [Twin(tmp_path).start()]
-    ports = {
-        f"{cloud}-{way}": door["port"]
-        for cloud, entry in twins[0].ready["clouds"].items()
-        for way, door in entry["ways"].items()
-        if (cloud, way) != ("watson", "http")  # the same as its "mqtt"
-    }
+    clouds = twins[0].ready["clouds"]
+    ports = {door.key: clouds[door.cloud]["ways"][door.way]["port"] for door in DOORS}
 
     def rise():
         again = Twin(tmp_path)
