@@ -73,10 +73,10 @@ class Twin(TwinProcess):
         """Break something: tools/twin/control.py lists the faults and their values."""
         self.ask({"do": "fault", "fault": name, **values})
 
-    def wait_for_output(self, text: str, timeout_s: float = 20.0) -> None:
-        """Wait until it has printed `text`."""
+    def wait_for_output(self, text: str, timeout_s: float = 20.0, since: int = 0) -> None:
+        """Wait until it has printed `text`. since: after so many characters of `output()`."""
         deadline = time.monotonic() + timeout_s
-        while text not in self.output():
+        while text not in self.output()[since:]:
             if time.monotonic() > deadline:
                 raise AssertionError(f"never printed {text!r}:\n{self.output()}")
             time.sleep(0.01)

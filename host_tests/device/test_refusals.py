@@ -61,8 +61,7 @@ class Board:
 
     def cloud_says(self, text: str) -> None:
         """Why; and it has stored nothing."""
-        self.org.twin.wait_for_output(text)
-        assert text in self.org.twin.output()[self._logged :]
+        self.org.twin.wait_for_output(text, since=self._logged)
         came = self.org.twin.messages(self._cloud, self._after)
         assert [message for message in came if message["direction"] == "up"] == []
 
