@@ -336,7 +336,9 @@ def server(request: pytest.FixtureRequest, org: Org) -> Iterator[Callable[..., B
 def test_server_with_a_wrong_name(server):
     board = server(certificate="wrong_name")
     board.says("the certificate is for another name; check `host`; next")
-    board.cloud_says("the device refuses the certificate: does its server name fit?")
+    board.cloud_says(
+        "the device refuses the certificate: does its server name fit, is its clock set?"
+    )
 
 
 def test_server_of_an_unknown_ca(server):

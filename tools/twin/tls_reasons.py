@@ -7,15 +7,18 @@ from cryptography import x509
 from tools.twin.clouds import watson_policy
 from tools.twin.handshake import Context
 
+_REFUSED = "the device refuses the certificate: does its server name fit, is its clock set?"
+
 # What OpenSSL says, and what it means for the device. "Alert": the device said so.
 _HINTS = {
     "UNKNOWN_CA": "the device does not trust the twin's CA: give it the twin's ca.pem",
-    "ALERT_BAD_CERTIFICATE": "the device refuses the certificate: does its server name fit?",
-    "ALERT_CERTIFICATE_UNKNOWN": "the device refuses the certificate: does its server name fit?",
+    "ALERT_BAD_CERTIFICATE": _REFUSED,
+    "ALERT_CERTIFICATE_UNKNOWN": _REFUSED,
     "ALERT_CERTIFICATE_EXPIRED": "the device believes the certificate expired: is its clock set?",
     "WRONG_VERSION_NUMBER": "no TLS: the device speaks plain MQTT to a TLS port",
     "HTTP_REQUEST": "no TLS: the device speaks plain HTTP to a TLS port",
-    "UNSUPPORTED_PROTOCOL": "the device's TLS is older than 1.2, the version that is offered",
+    "UNSUPPORTED_PROTOCOL": "no version of TLS in common: 1.2 is offered, unless a fault asks for"
+    " another",
     "ALERT_PROTOCOL_VERSION": "the device does not take the version of TLS that is offered",
     "NO_SHARED_CIPHER": "no cipher suite in common (the usual certificate is ECDSA P-256, and"
     " weak suites are never offered)",
