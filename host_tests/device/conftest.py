@@ -58,6 +58,21 @@ def _board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
         yield board
 
 
+# The watchdog of a program that was stopped would start it again, into another file's tests.
+_PATIENT = "import machine; machine.WDT(timeout=600_000)"
+
+
+def _calm(board: VirtualBoard) -> None:
+    """Lets a stopped board stay at its prompt."""
+    line = SerialTransport(board.device, baudrate=115200)
+    try:
+        line.enter_raw_repl(soft_reset=False)
+        line.exec(_PATIENT)
+        line.exit_raw_repl()
+    finally:
+        line.close()
+
+
 def _put(board: VirtualBoard, files: dict[str, bytes]) -> None:
     """As `deploy` on a stopped board, in a tenth of its time: writes these few files, and resets.
 
@@ -138,6 +153,7 @@ class Device:
         self._printed = self.output()
         # again and again: one Ctrl-C is lost on a board in deep sleep
         assert knock(self._board.device, 10, lambda: None)
+        _calm(self._board)
 
     def wait_for(self, pattern: str, timeout_s: float = 20) -> str:
         """Waits for a line of output since `run`; returns what matched."""
