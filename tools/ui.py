@@ -13,10 +13,10 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 """Results; colour only on a terminal."""
 
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, emoji=False)
 """Troubles and progress."""
 
 

@@ -24,11 +24,13 @@ DEVICES = {
 
 @pytest.fixture
 def state(tmp_path):
-    """A twin's state folder with an EnOS device; nothing runs."""
+    """A twin's state folder with an EnOS device and two orgs of Watson; nothing runs."""
     folder = tmp_path / "state"
     folder.mkdir()
     with contextlib.closing(open_store(folder)) as store:
         store.add("enos", "device", "pk", "dk", secret="ds-1")
+        for org in ("signet", "mtxpd0"):
+            store.add("watson", "device", f"{org}/sensor", "s-1", secret=f"tok-{org}")
     return folder
 
 

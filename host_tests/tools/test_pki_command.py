@@ -66,6 +66,20 @@ def test_register_shows_the_certificate_saves_it_and_makes_it_active(pki, state)
     assert (ca.active, ca.description) == (True, "for the test")
 
 
+@pytest.mark.parametrize("name", ["[/evil]", "Trusted [bold]CA", ":cd:ab:"])
+def test_a_name_is_shown_as_it_is_and_not_as_markup_of_the_terminal(pki, name):
+    Path("ca.pem").write_bytes(Issued(name).pem)
+    assert f"CN={name}" in pki("register", "ca.pem", "--yes")
+    assert f"CN={name}" in pki("list")
+
+
+def test_a_fingerprint_and_a_name_are_shown_without_emoji(pki, monkeypatch):
+    pki("ca")
+    monkeypatch.setattr("tools.pki.console.rows", lambda _: {"SHA-256": "23:ab:62:cd:01"})
+    assert "23:ab:62:cd:01" in pki("register", "pki/ca.pem", "--yes")
+    assert "certificate of d:bug:1," in pki("device", "bug", "1", "--to", "board")
+
+
 def test_register_takes_der_and_another_org(pki, state):
     Path("ca.der").write_bytes(Issued("my CA").der)
     pki("register", "ca.der", "--yes", "--org", "mtxpd0")
@@ -199,7 +213,8 @@ def test_device_writes_the_token_on_demand_only(pki, running, state):
     pki("ca")
     pki("device", "esp32", "b7", "--to", "board", "--with-token")
     with stored(state) as (store, _):
-        assert config("board")["token"] == store.devices("watson")[0].secret
+        entry = store.device("watson", "device", "signet/esp32", "b7")
+    assert config("board")["token"] == entry.secret
 
 
 def test_device_with_a_name_too_long_for_a_common_name_has_it_beside(pki, running):

@@ -19,6 +19,7 @@ from host_tests.support import Twin
 from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
 from tools.twin import console
+from tools.twin.certificates import Certificates
 from tools.twin.listeners import DOORS
 from tools.twin.process import TwinProcess
 from tools.twin.twin import open_store
@@ -257,6 +258,25 @@ def test_policies_are_kept_and_shown(tmp_path: Path) -> None:
     ]
 
 
+def test_a_policy_of_a_type_is_taken_back(tmp_path: Path) -> None:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.add("watson", "device", "signet/esp32", "b1")
+        certificates = Certificates(store)
+        certificates.set_policy("signet", "token")
+        certificates.set_policy("signet", "certificate", "esp32")
+        done = _run("policy", "--type", "esp32", "--unset", "--state", tmp_path)
+        assert [line.split() for line in done.stdout.splitlines()[1:]] == [["(default)", "token"]]
+        assert certificates.policy("signet", "esp32") == "token"
+
+
+def test_a_private_key_that_was_removed_is_in_no_file_any_more(tmp_path: Path) -> None:
+    key = b"a key that is long enough to be found " * 200
+    with contextlib.closing(open_store(tmp_path)) as store:
+        certificates = Certificates(store)
+        certificates.remove_server(certificates.request_server("signet", b"", key, ""))
+        assert not [file for file in tmp_path.iterdir() if key[:39] in file.read_bytes()]
+
+
 def test_a_policy_that_there_is_not_is_one_clear_error(tmp_path: Path) -> None:
     refused = _run("--policy", "none", "--state", tmp_path)
     assert refused.returncode == 2
@@ -337,6 +357,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("policy", "none"),
         ("policy", "token", "--org", "nobodys"),
         ("policy", "token", "--type", "none-of-it"),
+        ("policy", "token", "--type", "esp32", "--unset"),
+        ("policy", "--unset"),
         ("device", "disable", "enos", "p", "nobody"),
         ("device", "disable", "mars", "p", "nobody"),
         ("config", "mars"),

@@ -69,6 +69,7 @@ class Certificates:
     """What the operators of the twin's orgs have uploaded and set; checks are tools.pki.checks."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._database = store.database
         self._database.executescript(_SCHEMA)
 
@@ -136,8 +137,9 @@ class Certificates:
         self._database.execute("UPDATE servers SET active=(id IS ?) WHERE org=?", (number, org))
 
     def remove_server(self, number: int) -> None:
-        """Forget a server certificate or a request. raises: UserError."""
+        """Forget a server certificate or a request, and its key. raises: UserError."""
         self._change("DELETE FROM servers WHERE id=?", (number,), "server certificate", number)
+        self._store.scrub()
 
     # Security policies
 
@@ -148,6 +150,10 @@ class Certificates:
         self._database.execute(
             "INSERT OR REPLACE INTO policies VALUES(?,?,?)", (org, type_id, policy)
         )
+
+    def unset_policy(self, org: str, type_id: str) -> None:
+        """Let the org's default hold for a device type again."""
+        self._database.execute("DELETE FROM policies WHERE org=? AND type=?", (org, type_id))
 
     def policy(self, org: str, type_id: str = "") -> str:
         """The policy that holds for a device type: its own, else the org's default."""

@@ -17,6 +17,7 @@ from tools.paths import CACHE
 from tools.twin import control
 from tools.twin.clouds import CLOUDS
 from tools.twin.ready import RUNNING
+from tools.twin.store import Store
 from tools.twin.twin import open_store
 from tools.ui import UserError, console, signet
 
@@ -112,10 +113,10 @@ def new_table(*columns: str, fold: tuple[str, ...]) -> Table:
 
 
 def print_table(table: Table) -> None:
-    """Print a table; in a pipe each row is one line."""
+    """Print a table as it is, without rich's markup; in a pipe each row is one line."""
     if not console.is_terminal:
         console.width = 10_000
-    console.print(table)
+    console.print(table, markup=False)
 
 
 _SECRETS = frozenset({"device_secret", "token"})
@@ -134,6 +135,15 @@ def check_cloud(cloud: str) -> None:
     """raises: UserError for a cloud that there is not."""
     if cloud not in CLOUDS:
         raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
+
+
+def check_org(store: Store, org: str) -> None:
+    """raises: UserError for an org of Watson that nobody is registered in."""
+    orgs = dict.fromkeys(device.product.partition("/")[0] for device in store.devices("watson"))
+    if org not in orgs:
+        known = ", ".join(orgs) or "none"
+        command = call(store.path.parent, "device", "add", "watson", f"{org}/TYPE", "ID")
+        raise UserError(f"there is no org {org!r}; there is: {known}. `{command}` makes it")
 
 
 def _cut(text: str) -> str:

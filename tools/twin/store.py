@@ -63,6 +63,8 @@ class Store:
         self._database.execute("PRAGMA journal_mode=WAL")
         # Survives a killed twin, not a power cut: these are clouds to try things on.
         self._database.execute("PRAGMA synchronous=OFF")
+        # What is removed is overwritten: private keys lie here.
+        self._database.execute("PRAGMA secure_delete=ON")
         self._database.executescript(_SCHEMA)
         columns = [row["name"] for row in self._database.execute("PRAGMA table_info(devices)")]
         if "gateway" not in columns:  # of a folder that an earlier version made
@@ -74,6 +76,10 @@ class Store:
     def database(self) -> sqlite3.Connection:
         """The open file, for tables that others keep in it."""
         return self._database
+
+    def scrub(self) -> None:
+        """Take what was removed out of the write-ahead log, too."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file."""
