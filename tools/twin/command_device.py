@@ -75,6 +75,7 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         if not _NAME.fullmatch(part):
             raise UserError(f"{part!r} is not 1 to 64 letters, digits, or any of - _ . @ :")
     with store_of(state) as store:
+        _check_org(store, cloud, product)
         for kind in ("device", "gateway"):
             if store.device(cloud, kind, product, name):
                 raise UserError(f"{cloud} has a {kind} {name!r} in {product!r} already")
@@ -85,6 +86,14 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         kind = "gateway" if gateway else "device"
         added = store.add(cloud, kind, product, name, gateway=behind)
         console.print_json(data=CLOUDS[cloud].identity(added))
+
+
+def _check_org(store: Store, cloud: str, product: str) -> None:
+    """Orgs are in host names, which know no case. raises: UserError."""
+    org = product.partition("/")[0]
+    for known in {device.product.partition("/")[0] for device in store.devices("watson")}:
+        if cloud == "watson" and known != org and known.lower() == org.lower():
+            raise UserError(f"org {org!r} differs from {known!r} in upper and lower case only")
 
 
 @app.command("disable")

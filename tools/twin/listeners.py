@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
-
 from tools.twin import tls_reasons
 from tools.twin.clouds.base import Way
 from tools.twin.gate import Connection
@@ -188,8 +186,8 @@ async def _secure(
     try:
         await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
         way.server_name = context.server_name
-        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        way.certificate = x509.load_der_x509_certificate(shown) if shown else None
+        way.certificate = context.certificate(writer.get_extra_info("ssl_object"))
+        way.cas = frozenset(ca.id for ca in context.cas)
     except OSError as error:
         text = tls_reasons.reason(door.cloud, error, context)
         hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")

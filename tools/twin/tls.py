@@ -8,6 +8,7 @@ Connection with EnOS Cloud using the MQTT Protocol": two-way TLS on 18883.
 
 import datetime
 import ssl
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -155,25 +156,42 @@ class Contexts:
             context.set_ciphers(suites)
 
     def _watson(self, context: Context, offer: Offer) -> None:
-        """The org, which only the client's hello names, brings its CAs and its certificate."""
+        """The org, which only the client's hello names, brings its CAs and its certificate.
+
+        By then OpenSSL has settled whether to ask for a client's: one org's CA makes it ask all,
+        and what clients of orgs without a CA show counts as nothing. A registered CA need not be
+        a root: no document says that it does.
+        """
         if any(ca.active for ca in self._certificates.cas()):
             context.verify_mode = ssl.CERT_OPTIONAL
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             context.watch(context)
+            context.believing = context
 
-        def choose(secured: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> None:
+        def choose(
+            secured: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext
+        ) -> int | None:
             context.server_name = server_name
             if (org := org_of(server_name)) is None:
-                return
+                return None
             server = self._server(org) if offer.certificate is None else None
-            chosen = self._file(server) if server else self._certificate(_kind(offer))
             other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._equip(other, "watson", offer, chosen)
-            other.verify_mode = context.verify_mode
+            try:
+                if server is None:
+                    self._equip(other, "watson", offer, self._certificate(_kind(offer)))
+                else:
+                    self._equip_own(other, offer, server)
+            except ssl.SSLError as error:
+                whose = f"server certificate {server.id} of org {org}" if server else "the offer"
+                context.problem = f"OpenSSL does not take {whose} ({error.reason})"
+                return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
             context.watch(other)
-            for ca in self._certificates.cas(org):
-                if ca.active:
-                    other.load_verify_locations(cadata=ca.pem.decode())
+            context.cas = [ca for ca in self._certificates.cas(org) if ca.active]
+            context.believing = None if context.cas else other
+            for ca in context.cas:
+                other.load_verify_locations(cadata=ca.pem.decode())
             secured.context = other  # OpenSSL verifies against its CAs from here on
+            return None
 
         context.sni_callback = choose
 
@@ -185,13 +203,12 @@ class Contexts:
         context.load_verify_locations(self._enos.certificate_file)
         context.watch(context)
 
-    def _file(self, server: ServerCertificate) -> Path:
-        """An uploaded certificate and its key as the file that `ssl` wants."""
-        path = self._folder / f"server-{server.id}.pem"
-        if not path.exists():
-            path.touch(0o600)
-            path.write_bytes((server.chain_pem or b"") + b"\n" + server.key_pem)
-        return path
+    def _equip_own(self, context: ssl.SSLContext, offer: Offer, server: ServerCertificate) -> None:
+        """As `_equip`, with what the org has uploaded: `ssl` wants a file, which is gone soon."""
+        with tempfile.NamedTemporaryFile(dir=self._folder) as file:
+            file.write((server.chain_pem or b"") + b"\n" + server.key_pem)
+            file.flush()
+            self._equip(context, "watson", offer, Path(file.name))
 
     def _certificate(self, kind: str) -> Path:
         """A certificate of the twin, made when first wanted. raises: UserError."""

@@ -1,11 +1,15 @@
 """Why did a TLS handshake with a device fail, in words that its engineer can act on?"""
 
+import datetime
 import ssl
+from collections.abc import Iterable
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from tools.pki.checks import has_purpose
 from tools.twin.clouds import watson_policy
-from tools.twin.handshake import Context
+from tools.twin.handshake import Context, certificate_of
 
 _REFUSED = "the device refuses the certificate: does its server name fit, is its clock set?"
 
@@ -26,15 +30,26 @@ _HINTS = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no certificate: this port is only for devices that"
     " show one",
     "BAD_SIGNATURE": "the device's key is not that of its certificate",
-    "EE_KEY_TOO_SMALL": "the key of the device's certificate is too short: P-256 or RSA 2048",
+    "CALLBACK_FAILED": "the device's server name (SNI) is not ASCII",
 }
 
 # OpenSSL's X509_V_ERR_*, and what is wrong with a client's certificate.
+_EARLY, _EXPIRED, _PURPOSE = 9, 10, 26
+_UNKNOWN = (18, 19, 20, 21)
 _VERIFY = {
-    9: "is not valid before {from_}; was the clock right where it was issued?",
-    10: "expired on {to}: issue a new one",
-    26: "is not one for clients (extended key usage)",
+    7: "is not signed by the CA of that name that is known here; is there another of that name?",
+    _EARLY: "is not valid before {from_}; was the clock right where it was issued?",
+    _EXPIRED: "expired on {to}: issue a new one",
+    25: "has a CA in its chain that may have no CA below it (path length)",
+    _PURPOSE: "is not one for clients (extended key usage)",
     66: "has a key that is too short: P-256 or RSA 2048",
+    67: "has a CA in its chain whose key is too short: P-256 or RSA 2048",
+}
+# The same of a CA in the chain.
+_CHAIN = {
+    _EARLY: "has a CA, {ca}, that is not valid before {from_}",
+    _EXPIRED: "has a CA, {ca}, that expired on {to}",
+    _PURPOSE: "has a CA in its chain that is not for clients' certificates (extended key usage)",
 }
 _NOT_SIGNED = {
     "watson": "is not signed by an active CA of org {org}: signet pki register",
@@ -52,6 +67,8 @@ def explain(text: str) -> str:
 
 def reason(cloud: str, error: OSError, context: Context) -> str:
     """Why a handshake at a door of `cloud` ended in `error`; context: it began with this one."""
+    if context.problem:
+        return context.problem
     if isinstance(error, ssl.SSLCertVerificationError) and context.shown:
         return _untrusted(cloud, error, context)
     return explain(getattr(error, "reason", None) or str(error))
@@ -59,19 +76,36 @@ def reason(cloud: str, error: OSError, context: Context) -> str:
 
 def _untrusted(cloud: str, error: ssl.SSLCertVerificationError, context: Context) -> str:
     try:
-        certificate = x509.load_der_x509_certificate(context.shown or b"")
-        name = next(iter(watson_policy.names(certificate)), "without a name")
-        from_ = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-        to = f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+        own, *above = map(certificate_of, context.shown)
+        above += [x509.load_pem_x509_certificate(ca.pem) for ca in context.cas]
     except ValueError:
-        return "the device's certificate cannot be read"
+        return f"the device's certificate or its chain cannot be read ({error.verify_message})"
+    name = next(iter(watson_policy.names(own)), "without a name")
     org = watson_policy.org_of(context.server_name)
-    if cloud == "watson" and org is None:
-        given = repr(context.server_name) if context.server_name else "none"
-        return (
-            f"certificate {name}: the server name (SNI) says whose CAs count; it has to be"
-            f" ORG.messaging.DOMAIN, and is {given}"
-        )
-    text = _VERIFY.get(error.verify_code, _NOT_SIGNED[cloud])
-    text = text.format(from_=from_, to=to, org=org)
+    code = error.verify_code
+    at_fault = _at_fault(code, own, above)
+    texts = _VERIFY if at_fault is own else _VERIFY | _CHAIN
+    text = _NOT_SIGNED[cloud] if code in _UNKNOWN else texts.get(code, "is not taken")
+    text = text.format(
+        ca=at_fault.subject.rfc4514_string(),
+        from_=f"{at_fault.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
+        to=f"{at_fault.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+        org=org,
+    )
     return f"certificate {name} {text} ({error.verify_message})"
+
+
+def _at_fault(
+    code: int, own: x509.Certificate, above: Iterable[x509.Certificate]
+) -> x509.Certificate:
+    """Which certificate OpenSSL complains of: the device's own or, where that is in order, a CA's.
+
+    OpenSSL knows, and `ssl` does not tell.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    wrong = {
+        _EARLY: lambda found: found.not_valid_before_utc > now,
+        _EXPIRED: lambda found: found.not_valid_after_utc < now,
+        _PURPOSE: lambda found: not has_purpose(found, ExtendedKeyUsageOID.CLIENT_AUTH),
+    }.get(code, lambda _: True)
+    return next((found for found in (own, *above) if wrong(found)), own)

@@ -23,6 +23,7 @@ from tools.twin.clouds.alibaba import Alibaba
 from tools.twin.clouds.alibaba_token import Tokens
 from tools.twin.clouds.alibaba_uplink import Uplink
 from tools.twin.coap_doors import CoapDoors
+from tools.twin.handshake import keep_names_quiet
 from tools.twin.http_doors import HttpDoors
 from tools.twin.hub import Hub, Report
 from tools.twin.lossy import Losses
@@ -72,6 +73,7 @@ class Twin:
         """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        keep_names_quiet()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         async with contextlib.AsyncExitStack() as stack:

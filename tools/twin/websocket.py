@@ -2,7 +2,8 @@
 
 aiohttp speaks RFC 6455; MQTT 3.1.1, section 6, says what goes into the frames. Which subprotocols
 Watson takes, and that a path may name one, is its opened proxy's: eclipse/amlen `wstcp.c`, facts
-only, no code.
+only, no code. aiohttp does not check that a client masks its frames (RFC 6455, section 5.1): the
+twin takes them without a mask, too.
 """
 
 import asyncio
@@ -110,7 +111,7 @@ class _Messages(asyncio.Transport):
                 return
             else:
                 if message.type is WSMsgType.ERROR:
-                    code = self._socket.close_code
+                    code = getattr(message.data, "code", self._socket.close_code)
                     self._report("refused", f"{message.data} (close {code})")
                 return
 

@@ -45,6 +45,7 @@ class Way:
     """How the client came in: over TLS or not, under which server name (SNI), on which port.
 
     certificate: the one that it showed, and that a CA of its cloud or org has signed.
+    cas: the ids of that org's CAs when it did.
     websocket: whether it speaks MQTT in WebSocket's messages.
     """
 
@@ -54,6 +55,7 @@ class Way:
     peer: str = ""
     websocket: bool = False
     certificate: x509.Certificate | None = None
+    cas: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)

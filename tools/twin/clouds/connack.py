@@ -42,6 +42,7 @@ CONNACK: dict[str, dict[str, int | None]] = {
         "will": 5,
         "no certificate": None,  # the policy asks for one; close code 169
         "other certificate": None,  # it does not name the client; close code 170
+        "CA withdrawn": None,  # since the handshake
         "plain": 5,  # the policy asks for TLS
         "offline": 3,
     },

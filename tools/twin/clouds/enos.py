@@ -2,6 +2,7 @@
 
 Sources: "Establishing Connection with EnOS Cloud using the MQTT Protocol"; docs
 `reference/mqtt/nonsdk_login`, `common_param`, `limitations`; the vendor's SDKs for topics.
+A device that a certificate was issued to may still log in without TLS: no document says otherwise.
 """
 
 from collections.abc import Callable

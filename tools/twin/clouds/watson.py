@@ -114,6 +114,7 @@ class Watson(Cloud):
         connect = self._named(connect, way)
         kind, org, parts = _split(connect.client_id)
         self.check_server_name(way, org)
+        self.check_cas(way, org)
         if org == QUICKSTART:
             return self._quickstart(connect, kind, parts, way)
         if all(
@@ -163,6 +164,13 @@ class Watson(Cloud):
                 f" org {org} has a CA or a server certificate of its own"
             )
             raise RefusedError(self.name, "no server name", reason)
+
+    def check_cas(self, way: Way, org: str) -> None:
+        """Whether the CAs that a certificate was checked by still count. raises: RefusedError."""
+        active = {ca.id for ca in self.certificates.cas(org) if ca.active}
+        if way.certificate is not None and not way.cas <= active:
+            reason = f"org {org} has withdrawn a CA since the handshake; the next one will tell"
+            raise RefusedError(self.name, "CA withdrawn", reason)
 
     def check_plain(self, way: Way, org: str) -> None:
         """Whether an org's default policy lets a client in on this way. raises: RefusedError."""

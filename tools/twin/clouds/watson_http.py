@@ -193,6 +193,7 @@ class WatsonHttp:
     def _login(self, request: Request, org: str, target: Target) -> Client:
         try:
             self._cloud.check_server_name(request.visit.way, org)
+            self._cloud.check_cas(request.visit.way, org)
         except base.RefusedError as error:
             raise RefusedError(403, str(error)) from None
         if org == QUICKSTART:

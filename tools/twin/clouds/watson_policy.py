@@ -67,14 +67,15 @@ def wants_token(policy: str, fits: bool) -> bool:
 def org_of(server_name: str | None) -> str | None:
     """The org in a TLS server name; None where it has none.
 
-    The name is `{org}.messaging.{domain}`, or the older `{org}.internetofthings.{domain}`.
+    The name is `{org}.messaging.{domain}`, or the older `{org}.internetofthings.{domain}`, in any
+    case (RFC 6066, section 3).
     """
     org, _, domain = (server_name or "").partition(".")
-    return org if org and domain.startswith(("messaging.", "internetofthings.")) else None
+    return org if org and domain.lower().startswith(("messaging.", "internetofthings.")) else None
 
 
 def names(certificate: x509.Certificate) -> list[str]:
-    """What a certificate calls its owner: its common name, then its rfc822Names.
+    """What a readable certificate calls its owner: its common name, then its rfc822Names.
 
     Those are forms like `d:type:id`, or anything else, which names no client.
     """
@@ -82,7 +83,7 @@ def names(certificate: x509.Certificate) -> list[str]:
     texts = [str(attribute.value) for attribute in found]
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return texts
     return texts + extension.value.get_values_for_type(x509.RFC822Name)
 
