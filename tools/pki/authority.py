@@ -13,7 +13,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tools.pki.keys import PublicKey, key_pem, new_key, read_key, write_file
+from tools.pki.contents import public_key
+from tools.pki.keys import PublicKey, check_public, key_pem, new_key, read_key, write_file
 from tools.pki.names import alternatives
 from tools.ui import UserError
 
@@ -32,7 +33,7 @@ class Authority:
 
     folder: where `ca.pem` and `ca.key` lie or, on first use, are made with the rest:
     name: its common name. kind: of its key, "ec" (P-256) or "rsa" (2048). days: how long it lives.
-    raises: UserError for files that do not belong together.
+    raises: UserError for files that do not belong together, or where one is missing.
     """
 
     def __init__(
@@ -40,7 +41,13 @@ class Authority:
     ) -> None:
         self.certificate_file = folder / "ca.pem"
         key_file = folder / "ca.key"
-        if not (key_file.exists() and self.certificate_file.exists()):
+        there = [file for file in (self.certificate_file, key_file) if file.exists()]
+        if len(there) == 1:
+            raise UserError(
+                f"there is {there[0]}, but not the other of ca.pem and ca.key: put that beside it,"
+                " or choose another folder"
+            )
+        if not there:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._make(key_file, name, kind, days)
         self._key = read_key(key_file.read_bytes(), str(key_file))
@@ -132,14 +139,14 @@ class Authority:
 
         csr: its signature is checked. days: from now on, at most as long as this authority lives.
         server: for a TLS server; default: for a client.
-        raises: UserError for a request that is not signed by its own key, or with a key of
-        another kind than RSA or elliptic curve.
+        raises: UserError for a request that is not signed by its own key, or whose key is weak
+        or of another kind than RSA or elliptic curve.
         """
-        public = csr.public_key()
+        public = public_key(csr)
         if not csr.is_signature_valid:
             raise UserError("the request is damaged: its signature is not by its own key")
-        if not isinstance(public, PublicKey):
-            raise UserError("the request's key is neither elliptic curve (P-256) nor RSA")
+        check_public(public, "the request")
+        assert isinstance(public, PublicKey)
         validity = (_an_hour_ago(), self._end(_now() + _days(days)))
         purpose = _SERVER if server else _CLIENT
         return self._issue(csr.subject, public, validity, alternatives(csr), purpose)
@@ -170,7 +177,6 @@ class Authority:
         also: Sequence[x509.GeneralName],
         purpose: x509.ObjectIdentifier,
     ) -> x509.Certificate:
-        signer = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         # The suites TLS_RSA_WITH_... encrypt to the server's key (RFC 5246 section 7.4.2).
         encipher = purpose is _SERVER and not hasattr(public, "curve")
         builder = (
@@ -180,16 +186,22 @@ class Authority:
                 _key_usage(digital_signature=True, key_encipherment=encipher), critical=True
             )
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer.value),
-                critical=False,
-            )
+            .add_extension(self._identifier(), critical=False)
         )
         if also:
             # Critical where there is no other name (RFC 5280 section 4.2.1.6).
             critical = not list(subject)
             builder = builder.add_extension(x509.SubjectAlternativeName(also), critical=critical)
         return builder.sign(self._key, hashes.SHA256())
+
+    def _identifier(self) -> x509.AuthorityKeyIdentifier:
+        """The CA's own subject key identifier; of its key where it has none."""
+        extensions = self.certificate.extensions
+        try:
+            own = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        except x509.ExtensionNotFound:
+            return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
     def _end(self, wanted: datetime.datetime) -> datetime.datetime:
         """No certificate outlives the one that signed it."""

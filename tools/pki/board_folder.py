@@ -26,6 +26,7 @@ CONFIG, CERTIFICATE, KEY, REQUEST, CA = (
 
 _SECRETS = ("token", "device_secret")
 _IDENTITY = ("cloud", "org_id", "type_id", "device_id", "product_key", "device_key")
+_FILES = ("cert", "key")
 _CONNECTION = ("host", "address", "port", "tls", "insecure", "websocket", "role")
 
 
@@ -81,7 +82,7 @@ def write(folder: Path, config: Mapping[str, Any], ready: Mapping[str, Any] | No
     kept = {
         key: value
         for key, value in before.items()
-        if key not in _CONNECTION and (same or key not in _SECRETS)
+        if key not in (*_CONNECTION, *_IDENTITY, *_FILES) and (same or key not in _SECRETS)
     }
     write_file(folder / CONFIG, (json.dumps({**kept, **config}, indent=2) + "\n").encode(), 0o600)
     if ready is None:

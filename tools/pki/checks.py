@@ -6,6 +6,8 @@ dates valid, PEM or DER; names of messaging servers); RFC 5280 section 4.2.1 for
 
 import datetime
 import itertools
+import ssl
+import tempfile
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -15,8 +17,24 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from tools.pki import names
 from tools.pki.authority import certificate_pem
 from tools.pki.contents import Contents, public_key, read
-from tools.pki.keys import key_pem, read_key
+from tools.pki.keys import check_public, key_pem, read_key
 from tools.ui import UserError
+
+# RFC 5280 section 4.2.1: what OpenSSL knows of a CA or a server; who does not must refuse.
+_KNOWN = {
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+    ExtensionOID.BASIC_CONSTRAINTS,
+    ExtensionOID.CERTIFICATE_POLICIES,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
+    ExtensionOID.EXTENDED_KEY_USAGE,
+    ExtensionOID.INHIBIT_ANY_POLICY,
+    ExtensionOID.KEY_USAGE,
+    ExtensionOID.NAME_CONSTRAINTS,
+    ExtensionOID.POLICY_CONSTRAINTS,
+    ExtensionOID.POLICY_MAPPINGS,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+}
 
 
 def read_ca(data: bytes, now: datetime.datetime | None = None) -> x509.Certificate:
@@ -40,18 +58,29 @@ def read_ca(data: bytes, now: datetime.datetime | None = None) -> x509.Certifica
             f"the file holds {len(found)} certificates and may hold only one: upload each CA by"
             " itself"
         )
-    check_dates(found[0], "the CA", now)
-    if not is_ca(found[0]):
+    check_ca(found[0], now)
+    if not has_purpose(found[0], ExtendedKeyUsageOID.CLIENT_AUTH):
+        raise UserError(
+            "the CA's certificate is not for devices: its Extended Key Usage lacks clientAuth."
+            " Upload the certificate of the CA that signs your devices"
+        )
+    return found[0]
+
+
+def check_ca(certificate: x509.Certificate, now: datetime.datetime | None = None) -> None:
+    """May this CA sign?  now: aware; default: the present time.  raises: UserError."""
+    check_dates(certificate, "the CA", now)
+    if not is_ca(certificate):
         raise UserError(
             "the certificate is not of a CA: Basic Constraints must say CA:TRUE. Upload the"
             " certificate of the CA that signs your devices, not a device's"
         )
-    if not has_usage(found[0], "key_cert_sign"):
+    if not has_usage(certificate, "key_cert_sign"):
         raise UserError(
             "the CA's certificate does not allow signing certificates: its Key Usage must have"
             " keyCertSign. Make the CA again"
         )
-    return found[0]
+    _check_strength(certificate, "the CA")
 
 
 def read_server(
@@ -81,6 +110,7 @@ def read_server(
         )
     for certificate, what in zip(found, ["the server", *["its CA"] * len(found)], strict=False):
         check_dates(certificate, what, now)
+        _check_strength(certificate, what)
     names.check_server(names.hosts(server), org)
     if not has_purpose(server, ExtendedKeyUsageOID.SERVER_AUTH):
         raise UserError(
@@ -95,7 +125,26 @@ def read_server(
     private = read_key(key, "the server", passphrase)
     if private.public_key() != public_key(server):
         raise UserError("the private key does not belong to the server's certificate")
-    return b"".join(map(certificate_pem, found)), key_pem(private)
+    chain_pem, plain = b"".join(map(certificate_pem, found)), key_pem(private)
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # of mode 0600
+        file.write(chain_pem + plain)
+        file.flush()
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file.name)
+        except ssl.SSLError as error:
+            raise UserError(f"OpenSSL does not take the certificate: {error.reason}") from None
+    return chain_pem, plain
+
+
+def _check_strength(certificate: x509.Certificate, what: str) -> None:
+    """raises: UserError for what makes every handshake fail. what: whose certificate it is."""
+    check_public(public_key(certificate), what)
+    for extension in certificate.extensions:
+        if extension.critical and extension.oid not in _KNOWN:
+            raise UserError(
+                f"the certificate of {what} has the critical extension"
+                f" {extension.oid.dotted_string}, which nobody knows: make one without"
+            )
 
 
 def check_request(csr: x509.CertificateSigningRequest) -> None:

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from tools.pki import board_folder, command_cas, command_enos, command_server, names
 from tools.pki.authority import CLIENT_DAYS, Authority
-from tools.pki.console import DEFAULT_FOLDER, ORG, CaFolder, Days, Rsa, authority, kind, say
+from tools.pki.console import DEFAULT_FOLDER, ORG, CaFolder, Days, Rsa, authority, call, kind, say
 from tools.pki.explain import explain
-from tools.twin.console import DEFAULT_STATE, State, store_of, visible
+from tools.twin.console import DEFAULT_STATE, State, check_org, store_of, visible
 from tools.twin.store import Device
 from tools.ui import UserError, console, signet
 
@@ -52,7 +52,7 @@ def make_ca(
     if register:
         command_cas.register(made.certificate_file, yes=True, state=state)
     else:
-        say(f"Next: {signet('pki', 'register', made.certificate_file)}")
+        say(f"Next: {call(state, 'register', made.certificate_file)}")
 
 
 @app.command()
@@ -98,7 +98,8 @@ def device(
     board_folder.read(to)  # complains now rather than half-way
     entry = None
     if org and (state / "twin.db").exists():
-        entry = _registered(state, name, names.check_org(org), add=not no_register)
+        runs = ready is not None
+        entry = _registered(state, name, names.check_org(org), add=not no_register, runs=runs)
     if with_token and entry is None:
         raise UserError(f"the twin's registry has no {name} of org {org or '?'}, so no token")
 
@@ -121,10 +122,21 @@ def device(
     say(f"Next: {signet('board', 'deploy', '--config', to / board_folder.CONFIG)}")
 
 
-def _registered(state: Path, name: names.ClientName, org: str, add: bool) -> Device | None:
-    """The twin's entry of a device, added where there is none."""
+def _registered(
+    state: Path, name: names.ClientName, org: str, *, add: bool, runs: bool
+) -> Device | None:
+    """The twin's entry of a device, added where there is none, but never for an unknown org.
+
+    runs: the twin, so that an org which it does not know is a mistake, not the platform's.
+    """
     wanted, product = names.ROLES[name.role], f"{org}/{name.type_id}"
     with store_of(state) as store:
+        try:
+            check_org(store, org)
+        except UserError as error:
+            if not (add and runs):
+                return None
+            raise UserError(f"{error}; --no-register leaves the registry alone") from None
         for role in names.ROLES.values():
             found: Device | None = store.device("watson", role, product, name.device_id)
             if found is not None and role != wanted:

@@ -12,7 +12,8 @@ from cryptography import x509
 
 from tools.pki.authority import certificate_pem
 from tools.pki.checks import read_ca
-from tools.pki.console import ORG, Org, certificates_of, confirm, preview, read_file, say
+from tools.pki.console import ORG, Org, certificates_of, confirm, preview, say
+from tools.pki.keys import read_file
 from tools.pki.names import check_org, common_names
 from tools.twin.console import DEFAULT_STATE, State, new_table, print_table, visible
 from tools.ui import UserError
@@ -34,7 +35,7 @@ def register(
     except UserError as error:
         raise UserError(f"{file}: {error}") from None
     description = description or " ".join(common_names(certificate)) or file.name
-    with certificates_of(state) as certificates:
+    with certificates_of(state, org) as certificates:
         for ca in certificates.cas(org):
             if x509.load_pem_x509_certificate(ca.pem) == certificate:
                 raise UserError(f"org {org} has this CA already, as number {ca.id}")

@@ -17,12 +17,13 @@ from tools.pki import board_folder
 from tools.pki.authority import CLIENT_DAYS, Authority, certificate_pem
 from tools.pki.board_folder import CERTIFICATE, KEY, REQUEST
 from tools.pki.checks import check_request
-from tools.pki.console import Days, Rsa, certificates_of, kind, read_file, say
+from tools.pki.console import Days, Rsa, call, certificates_of, checked, kind, say, say_names
 from tools.pki.contents import read
-from tools.pki.keys import key_pem, new_key, read_key, write_file
+from tools.pki.keys import key_pem, new_key, read_file, read_key, write_file
 from tools.pki.requests import read_request, request, request_pem
 from tools.twin.certificates import Certificates
 from tools.twin.console import DEFAULT_STATE, State, store_of
+from tools.twin.console import call as twin_call
 from tools.ui import UserError, signet
 
 app = typer.Typer(no_args_is_help=True, help="Certificates of EnOS devices, by the twin's CA.")
@@ -56,7 +57,7 @@ def csr(
 
     The key stays in the folder, which will be deployed; the request goes to EnOS.
     """
-    for file in (to / KEY, to / REQUEST):
+    for file in (to / KEY, to / REQUEST, to / CERTIFICATE):
         if file.exists():
             raise UserError(f"there is {file} already; choose another folder, or `enos renew`")
     fields = {
@@ -113,12 +114,13 @@ def issue(
     with store_of(state) as store:
         device = store.device("enos", "device", product_key, device_key)
         if device is None:
-            command = signet("twin", "device", "add", "enos", product_key, device_key)
+            command = twin_call(state, "device", "add", "enos", product_key, device_key)
             raise UserError(f"EnOS has no such device; `{command}` adds it")
         signed = _authority(state).sign(found, days)
         write_file(target, certificate_pem(signed), 0o644)
         _note(Certificates(store), signed, product_key, device_key)
     say(f"{target}: valid until {signed.not_valid_after_utc:%Y-%m-%d}, for {device.label}")
+    say_names(signed)
     if folder:
         _complete(source, product_key, device_key, state)
 
@@ -129,14 +131,16 @@ def renew(folder: _Folder, days: Days = CLIENT_DAYS, state: State = DEFAULT_STAT
     target = folder / CERTIFICATE
     found = read(read_file(target)).certificates
     if not found:
-        raise UserError(f"{target} holds no certificate; `signet pki enos issue` makes one")
+        command = call(state, "enos", "issue", folder)
+        raise UserError(f"{target} holds no certificate; `{command}` makes one")
     key = read_key(read_file(folder / KEY), str(folder / KEY))
     if key.public_key() != found[0].public_key():
         raise UserError(f"{folder / KEY} is not the key of {target}: which one is the device's?")
     with certificates_of(state) as certificates:
         owner = certificates.issued_to(found[0].serial_number)
         if owner is None:
-            raise UserError(f"EnOS has not issued {target}; `signet pki enos issue` makes one")
+            command = call(state, "enos", "issue", folder)
+            raise UserError(f"EnOS has not issued {target}; `{command}` makes one")
         signed = _authority(state).renew(found[0], days)
         _note(certificates, signed, *owner)
         write_file(target, certificate_pem(signed), 0o644)
@@ -147,7 +151,7 @@ def renew(folder: _Folder, days: Days = CLIENT_DAYS, state: State = DEFAULT_STAT
 
 
 def _authority(state: Path) -> Authority:
-    return Authority(state / CA_FOLDER, CA_NAME)
+    return checked(Authority(state / CA_FOLDER, CA_NAME))
 
 
 def _note(
@@ -164,7 +168,7 @@ def _complete(folder: Path, product_key: str, device_key: str, state: Path) -> N
         say(
             f"{board_folder.CONFIG} has no host and secret yet: no twin runs in {state}. Start it,"
         )
-        say("then `signet pki enos renew` completes it.")
+        say(f"then `{call(state, 'enos', 'renew', folder)}` completes it.")
         return
     with store_of(state) as store:
         device = store.device("enos", "device", product_key, device_key)

@@ -22,18 +22,19 @@ from tools.pki.console import (
     Org,
     Rsa,
     authority,
+    call,
     certificates_of,
     kind,
     on_terminal,
-    read_file,
     say,
+    say_names,
 )
 from tools.pki.contents import public_key, read
-from tools.pki.keys import key_pem, new_key, write_file
+from tools.pki.keys import key_pem, new_key, read_file, read_key, write_file
 from tools.pki.requests import read_request, request, request_pem
 from tools.twin.certificates import ServerCertificate
 from tools.twin.console import DEFAULT_STATE, State, new_table, print_table, visible
-from tools.ui import UserError
+from tools.ui import UserError, signet
 
 app = typer.Typer(
     no_args_is_help=True, help="Messaging server certificates of the twin's Watson orgs."
@@ -41,13 +42,15 @@ app = typer.Typer(
 
 _Id = Annotated[int, typer.Argument(metavar="ID", help="As `signet pki server list` shows it.")]
 _File = Annotated[Path, typer.Argument(metavar="FILE")]
-_To = Annotated[Path, typer.Option(help="The file to write.")]
+_Replace = Annotated[
+    bool, typer.Option("--replace", help="Also where the file to write is there already.")
+]
 
 
 @app.command()
 def csr(
     *,
-    to: _To,
+    to: Annotated[Path | None, typer.Option(help="The file to write. Default: ORG.csr.")] = None,
     org: Org = ORG,
     domain: Annotated[str, typer.Option(help="A custom domain.")] = names.DOMAIN,
     wildcard: Annotated[
@@ -55,33 +58,40 @@ def csr(
     ] = False,
     rsa: Rsa = False,
     description: Annotated[str, typer.Option(help="For the list.")] = "",
+    replace: _Replace = False,
     state: State = DEFAULT_STATE,
 ) -> None:
     """Make a key, which stays in the twin, and write a signing request for it."""
     host = names.server(org, domain)
     called = names.wildcard(domain) if wildcard else host
+    to = _free(to or Path(f"{org}.csr"), replace)
     if len(called) > names.COMMON_NAME_LENGTH:
         say("The name is longer than a common name may be: it is in the alternative name only.")
-    with certificates_of(state) as certificates:
+    with certificates_of(state, org) as certificates:
         key = new_key(kind(rsa))
         fields = {"CN": called} if len(called) <= names.COMMON_NAME_LENGTH else {}
         made = request_pem(request(key, fields, [called]))
         write_file(to, made, 0o644)
         number = certificates.request_server(org, made, key_pem(key), description or called)
     say(f"{to}: request {number} of org {org}, for {called}")
-    say(
-        "Have a CA sign it (`signet pki server sign`), then `signet pki server upload` the answer."
-    )
+    say(f"Have a CA sign it, as `{signet('pki', 'server', 'sign', to)}` does with yours; then")
+    say(f"`{call(state, 'server', 'upload', to.with_suffix('.pem'))}` takes the answer.")
 
 
 @app.command()
 def sign(
     file: _File,
-    to: _To,
+    *,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="The file to write. Default: the request's name, with .pem."),
+    ] = None,
     ca: CaFolder = DEFAULT_FOLDER,
     days: Days = 397,
+    replace: _Replace = False,
 ) -> None:
     """Sign a server's request with your own CA, as any CA would."""
+    to = _free(to or file.with_suffix(".pem"), replace)
     signer = authority(ca)
     try:
         signed = signer.sign(read_request(read_file(file)), days, server=True)
@@ -89,6 +99,7 @@ def sign(
         raise UserError(f"{file}: {error}") from None
     write_file(to, certificate_pem(signed), 0o644)
     say(f"{to}: valid until {signed.not_valid_after_utc:%Y-%m-%d}; clients need {ca / 'ca.pem'}")
+    say_names(signed)
 
 
 @app.command()
@@ -109,7 +120,7 @@ def upload(
 ) -> None:
     """Upload a signed certificate, with its chain: the answer to a request, or with its key."""
     chain = read_file(file)
-    with certificates_of(state) as certificates:
+    with certificates_of(state, org) as certificates:
         if key is None:
             if passphrase_file is not None:
                 raise UserError("--passphrase-file is for a key: name it with --key")
@@ -120,12 +131,13 @@ def upload(
         else:
             private = read_file(key)
             phrase = _passphrase(private, passphrase_file)
-            pem, plain = _checked(file, chain, private, phrase, org)
+            plain = key_pem(read_key(private, str(key), phrase))
+            pem, plain = _checked(file, chain, plain, None, org)
             first = x509.load_pem_x509_certificate(pem)
             description = description or ", ".join(names.hosts(first))
             number = certificates.add_server(org, pem, plain, description)
     say(f"Server certificate {number} of org {org} is uploaded.")
-    say(f"`signet pki server activate {number}` lets the server show it.")
+    say(f"`{call(state, 'server', 'activate', number)}` lets the server show it.")
 
 
 @app.command()
@@ -134,18 +146,22 @@ def activate(number: _Id, state: State = DEFAULT_STATE) -> None:
     with certificates_of(state) as certificates:
         for server in certificates.servers():
             if server.id == number:
+                if server.chain_pem is not None:  # since its upload it may have expired
+                    read_server(server.chain_pem, server.key_pem, None, server.org)
                 certificates.activate_server(server.org, number)
                 say(f"Server certificate {number} is active for org {server.org}.")
                 say("Clients need the CA that signed it (a board: as ca.pem), and must send SNI.")
                 return
-    raise UserError(f"there is no server certificate {number}; see `signet pki server list`")
+    raise UserError(
+        f"there is no server certificate {number}; see `{call(state, 'server', 'list')}`"
+    )
 
 
 @app.command()
 def default(org: Org = ORG, state: State = DEFAULT_STATE) -> None:
     """Let the org's server show the platform's certificate again."""
-    with certificates_of(state) as certificates:
-        certificates.activate_server(names.check_org(org), None)
+    with certificates_of(state, names.check_org(org)) as certificates:
+        certificates.activate_server(org, None)
     say(f"The platform's default certificate is active for org {org}.")
 
 
@@ -179,6 +195,13 @@ def remove(number: _Id, state: State = DEFAULT_STATE) -> None:
     say(f"Server certificate {number} is removed.")
 
 
+def _free(file: Path, replace: bool) -> Path:
+    """The file itself. raises: UserError where it is there already: it may be a private key."""
+    if file.exists() and not replace:
+        raise UserError(f"there is {file} already; --replace overwrites it, --to names another")
+    return file
+
+
 def _answered(chain: bytes, servers: list[ServerCertificate], org: str) -> ServerCertificate:
     """The request that has the key of the first certificate in the file."""
     found = read(chain).certificates
@@ -205,7 +228,10 @@ def _checked(
 
 def _passphrase(private: bytes, file: Path | None) -> bytes | None:
     if file is not None:
-        phrase = read_file(file).rstrip(b"\r\n")
+        try:
+            phrase = file.read_bytes().rstrip(b"\r\n")  # may be a pipe, unlike the others
+        except OSError as error:
+            raise UserError(f"cannot read {file}: {error.strerror}") from None
         if not phrase:
             raise UserError(f"{file} is empty: it must hold the passphrase")
         return phrase

@@ -11,10 +11,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from tools.pki.authority import Authority
+from tools.pki.checks import check_ca
 from tools.pki.contents import public_key
 from tools.pki.explain_certificate import key_words
+from tools.pki.names import alternatives
 from tools.twin.certificates import Certificates
-from tools.twin.console import new_table, print_table, store_of, visible
+from tools.twin.console import DEFAULT_STATE, check_org, new_table, print_table, store_of, visible
 from tools.ui import UserError, console, signet
 
 DEFAULT_FOLDER = Path("pki")
@@ -32,20 +34,27 @@ def say(*lines: str) -> None:
         console.print(visible(line), markup=False, soft_wrap=True)
 
 
+def say_names(certificate: x509.Certificate) -> None:
+    """Print what a signed request calls itself: all of it was taken over."""
+    also = [str(getattr(name, "value", name)) for name in alternatives(certificate)]
+    say(f"Its names: {', '.join([certificate.subject.rfc4514_string() or '-', *also])}")
+
+
 def authority(folder: Path) -> Authority:
     """The CA in a folder. raises: UserError without one."""
-    if not ((folder / "ca.pem").is_file() and (folder / "ca.key").is_file()):
+    if not ((folder / "ca.pem").exists() or (folder / "ca.key").exists()):
         command = signet("pki", "ca", *(() if folder == DEFAULT_FOLDER else ("--folder", folder)))
         raise UserError(f"there is no CA in {folder}; `{command}` makes one")
-    return Authority(folder)
+    return checked(Authority(folder))
 
 
-def read_file(path: Path) -> bytes:
-    """A file's content. raises: UserError."""
+def checked(found: Authority) -> Authority:
+    """The CA itself, where it may sign. raises: UserError."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        check_ca(found.certificate)
+    except UserError as error:
+        raise UserError(f"{found.certificate_file}: {error}") from None
+    return found
 
 
 def kind(rsa: bool) -> str:
@@ -53,10 +62,20 @@ def kind(rsa: bool) -> str:
     return "rsa" if rsa else "ec"
 
 
+def call(state: Path, *words: object) -> str:
+    """The command line of `signet pki` for another call about the same twin."""
+    return signet("pki", *words, *(() if state == DEFAULT_STATE else ("--state", state)))
+
+
 @contextmanager
-def certificates_of(state: Path) -> Iterator[Certificates]:
-    """What the orgs of a twin have uploaded. raises: UserError without a registry."""
+def certificates_of(state: Path, org: str | None = None) -> Iterator[Certificates]:
+    """What the orgs of a twin have uploaded.
+
+    raises: UserError without a registry, and for an org that it does not know.
+    """
     with store_of(state) as store:
+        if org is not None:
+            check_org(store, org)
         yield Certificates(store)
 
 

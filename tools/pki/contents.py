@@ -5,7 +5,7 @@ PEM: RFC 7468. Text outside the blocks is ignored, as OpenSSL and Mbed TLS do.
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from tools.ui import UserError
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_MARK = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
 _CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 _REQUESTS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 _IGNORED = ("EC PARAMETERS", "DH PARAMETERS")
@@ -78,20 +78,31 @@ def read(data: bytes) -> Contents:
     if b"-----BEGIN " in data:
         parts: list[Part] = []
         unreadable: list[str] = []
-        for match in _BLOCK.finditer(data):
-            label = match[1].decode()
+        blocks = list(_blocks(data))
+        for label, block in blocks:
             if label in _IGNORED:
                 continue
             try:
-                parts.append(_pem_part(label, match[0]))
+                parts.append(_pem_part(label, block))
             except UserError as error:
                 unreadable.append(str(error))
-        if data.count(b"-----BEGIN ") > len(_BLOCK.findall(data)):
+        if data.count(b"-----BEGIN ") > len(blocks):
             unreadable.append("a block has no END line of its own: the file is cut off")
         return Contents(parts, True, unreadable)
     if data[:1] and data[0] == _SEQUENCE:
         return Contents([_der_part(data)], False, [])
     raise UserError("neither PEM nor DER: no certificate, request or key in it")
+
+
+def _blocks(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Label and text of each block that has its END line, in one pass."""
+    begin: re.Match[bytes] | None = None
+    for mark in _MARK.finditer(data):
+        if mark[1] == b"BEGIN":
+            begin = mark
+        elif begin is not None and begin[2] == mark[2]:
+            yield mark[2].decode(), data[begin.start() : mark.end()]
+            begin = None
 
 
 def _pem_part(label: str, block: bytes) -> Part:
@@ -114,14 +125,19 @@ def _pem_part(label: str, block: bytes) -> Part:
     raise UserError(f"a block {label}, which is no certificate, request or private key")
 
 
-# An extension may be damaged, be there twice, or be of a kind that must not stand there.
-_DAMAGED = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+# An extension may be damaged or be there twice.
+_DAMAGED = (ValueError, x509.DuplicateExtension)
 _Named = TypeVar("_Named", x509.Certificate, x509.CertificateSigningRequest)
 
 
 def _whole(part: _Named) -> _Named:
     """cryptography reads names and extensions only when asked for: now is the time to complain."""
-    _ = part.extensions, part.subject
+    try:
+        _ = part.extensions, part.subject
+    except x509.UnsupportedGeneralNameType:
+        raise UserError(
+            "a name of a kind that is not read here (x400Address, ediPartyName): leave it out"
+        ) from None
     return part
 
 

@@ -16,6 +16,7 @@ from tools.pki import explain_certificate
 from tools.pki.checks import is_ca, signed_by
 from tools.pki.contents import Contents, Key, Part, public_key, read
 from tools.pki.explain_certificate import Statement
+from tools.pki.keys import read_file
 from tools.ui import UserError
 
 _SUFFIXES = {".pem", ".crt", ".cer", ".der", ".csr", ".key"}
@@ -68,10 +69,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _read(path: Path) -> _File:
-    try:
-        data, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    data, mode = read_file(path), stat.S_IMODE(path.stat().st_mode)
     try:
         return _File(path, mode, read(data), "")
     except UserError as error:

@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAl
 from tools.pki import names
 from tools.pki.checks import has_purpose, has_usage, is_ca, signed_by
 from tools.pki.contents import Key, public_key
+from tools.pki.keys import CURVES
 from tools.ui import UserError
 
 
@@ -30,7 +31,6 @@ class Statement:
 _Named = x509.Certificate | x509.CertificateSigningRequest
 _SOON_DAYS = 30
 
-_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}  # FIPS 186-4
 _FOR_BOARDS = "a board wants P-256, P-384, or RSA with 2048 to 4096 bits"
 _HASHES = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 
@@ -123,7 +123,7 @@ def private_key(found: Key) -> Iterator[Statement]:
 
 def client_names(found: _Named) -> Iterator[Statement]:
     """What Watson makes of the common names and the alternative names; nothing for nobody."""
-    ids: list[names.ClientName] = []
+    ids: list[str] = []
     for where, texts in (
         ("common name", names.common_names(found)),
         ("alternative name", names.emails(found)),
@@ -134,8 +134,22 @@ def client_names(found: _Named) -> Iterator[Statement]:
             except UserError as error:
                 yield Statement(f"{where} {error}", True)
                 continue
-            if name is not None and name not in ids:
-                ids.append(name)
+            app_id = names.read_application(text)
+            if (name is None and app_id is None) or text in ids:
+                continue
+            ids.append(text)
+            if name is None:
+                yield Statement(f"Watson: application {app_id}; logs in as a:ORG:{app_id}")
+                continue
+            role = names.ROLES[name.role]
+            if not name.device_id:
+                yield Statement(f"Watson: any {role} of the type {name.type_id}")
+                continue
+            yield Statement(
+                f"Watson: {role} {name.device_id} of the type {name.type_id}; logs in as"
+                f" {name.role}:ORG:{name.type_id}:{name.device_id}, where ORG comes from the host"
+                f" name that it connects to (SNI): ORG.messaging.{names.DOMAIN}"
+            )
     for other in names.alternatives(found):
         if not isinstance(other, x509.RFC822Name) and _is_client(str(other.value)):
             yield Statement(
@@ -143,18 +157,11 @@ def client_names(found: _Named) -> Iterator[Statement]:
                 " Watson to see it",
                 True,
             )
-    for name in ids:
-        role = names.ROLES[name.role]
-        if not name.device_id:
-            yield Statement(f"Watson: any {role} of the type {name.type_id}")
-            continue
-        yield Statement(
-            f"Watson: {role} {name.device_id} of the type {name.type_id}; logs in as"
-            f" {name.role}:ORG:{name.type_id}:{name.device_id}, where ORG comes from the host name"
-            f" that it connects to (SNI): ORG.messaging.{names.DOMAIN}"
-        )
     if len(ids) > 1:
-        yield Statement("it names more than one: Watson takes the one that fits best")
+        yield Statement(
+            "it names more than one: Watson logs it in as the first that is one client, not a"
+            " whole type, whatever client id it sends"
+        )
 
 
 def _is_client(text: str) -> bool:
@@ -208,7 +215,7 @@ def _validity(found: x509.Certificate, now: datetime.datetime) -> Iterator[State
 def key_words(public: object) -> str:
     """Kind and size of a public key."""
     if isinstance(public, ec.EllipticCurvePublicKey):
-        return f"elliptic curve {_CURVES.get(public.curve.name, public.curve.name)}"
+        return f"elliptic curve {CURVES.get(public.curve.name, public.curve.name)}"
     if isinstance(public, rsa.RSAPublicKey):
         return f"RSA, {public.key_size} bits"
     return type(public).__name__.removesuffix("PublicKey").lstrip("_") if public else "unknown"
@@ -246,6 +253,11 @@ def _ca(found: x509.Certificate) -> Iterator[Statement]:
     )
     if not has_usage(found, "key_cert_sign"):
         yield Statement("its Key Usage lacks keyCertSign: what it signs is refused", True)
+    client = has_purpose(found, ExtendedKeyUsageOID.CLIENT_AUTH)
+    server = has_purpose(found, ExtendedKeyUsageOID.SERVER_AUTH)
+    if not (client and server):
+        left = "clients, not servers" if client else "servers, not clients" if server else "no TLS"
+        yield Statement(f"its Extended Key Usage: it signs for {left}", not (client or server))
 
 
 def _server(found: x509.Certificate) -> Iterator[Statement]:

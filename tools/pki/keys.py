@@ -1,4 +1,4 @@
-"""How is a private key made, written to a file and read again?
+"""How is a private key made, written to a file and read again, and which keys are good enough?
 
 In the traditional form ("EC PRIVATE KEY", SEC 1; "RSA PRIVATE KEY", PKCS #1): Mbed TLS on a board
 reads it without PKCS #8 support.
@@ -6,6 +6,7 @@ reads it without PKCS #8 support.
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from tools.ui import UserError
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+_LONGEST = 1 << 20
+_LEAST_BITS = 2048
+
+CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+"""FIPS 186-4, by OpenSSL's names."""
 
 KINDS = ("ec", "rsa")
 """EC P-256, made at once and small enough for a board; RSA with 2048 bits."""
@@ -28,6 +35,23 @@ def new_key(kind: str = "ec") -> PrivateKey:
     if kind == "rsa":
         return rsa.generate_private_key(65537, 2048)
     raise ValueError(f"no kind of key {kind!r}")
+
+
+def check_public(public: object, whose: str) -> None:
+    """Is a public key of a kind and a size that TLS takes?  whose: how the error calls it.
+
+    OpenSSL from its security level 2 on refuses RSA with less than 2048 bits; secp256k1 and the
+    like have no suite.  raises: UserError.
+    """
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        good = public.curve.name in CURVES
+    else:
+        good = isinstance(public, rsa.RSAPublicKey) and public.key_size >= _LEAST_BITS
+    if not good:
+        raise UserError(
+            f"the key of {whose} is neither elliptic curve (P-256, P-384, P-521) nor RSA with at"
+            " least 2048 bits: make a new one"
+        )
 
 
 def key_pem(key: PrivateKey) -> bytes:
@@ -66,6 +90,22 @@ def read_key(data: bytes, where: str, passphrase: bytes | None = None) -> Privat
     if not isinstance(key, PrivateKey):
         raise UserError(f"the private key of {where} is neither elliptic curve (P-256) nor RSA")
     return key
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file of certificates or keys.
+
+    raises: UserError for one that cannot be read, is no regular file, or is longer than 1 MiB.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(f"{path} is not a regular file")
+        if found.st_size > _LONGEST:
+            raise UserError(f"{path} is longer than 1 MiB: no certificate or key is")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
 def write_file(path: Path, data: bytes, mode: int) -> None:

@@ -93,6 +93,12 @@ def read_client(text: str) -> ClientName | None:
     return ClientName(role, *parts)
 
 
+def read_application(text: str) -> str | None:
+    """The app id in a name `a:APP`; None for another."""
+    role, _, app_id = text.partition(":")
+    return app_id if role == "a" and _PART.fullmatch(app_id) else None
+
+
 def check_org(org: str) -> str:
     """The org itself. raises: UserError for what cannot be a part of a host name."""
     if not _ORG.fullmatch(org):

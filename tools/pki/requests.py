@@ -21,12 +21,13 @@ def request(
 
     fields: of the subject, names as in names.ENOS_FIELDS, in their order.
     hosts: DNS names, for a server.
-    raises: UserError for a value of a wrong length.
+    raises: UserError for a value of a wrong length, or a country that is not two letters.
     """
     attributes = []
     for name, value in fields.items():
         lowest, highest = _LENGTHS[name]
-        if not lowest <= len(value) <= highest:
+        letters = value.isascii() and value.isalpha()  # only a country is nothing else
+        if not lowest <= len(value) <= highest or (name == "C" and not letters):
             span = "2 letters, such as SG" if name == "C" else f"1 to {highest} characters"
             raise UserError(f"{name} {value!r} is not {span}")
         attributes.append(x509.NameAttribute(ENOS_FIELDS[name], value))
