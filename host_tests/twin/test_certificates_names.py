@@ -38,6 +38,14 @@ def test_the_org_does_not_belong_into_a_name() -> None:
     assert watson_policy.score([name], "d", "esp32", "board-1") == 0
 
 
+def test_a_name_of_the_whole_type_makes_an_exact_one_no_worse() -> None:
+    assert watson_policy.score(["d:t:one", "d:t:"], "d", "t", "one") == 3
+
+
+def test_an_application_has_its_client_id_from_its_certificate_too() -> None:
+    assert watson_policy.client_id(["a:dashboard"], "kb") == "a:kb:dashboard"
+
+
 @pytest.mark.parametrize(
     ("server_name", "org"),
     [
@@ -47,6 +55,10 @@ def test_the_org_does_not_belong_into_a_name() -> None:
         ("localhost", None),
         (".messaging.internetofthings.ibmcloud.com", None),
         ("mtxpd0.example.com", None),
+        ("mtxpd0.messagingexample.com", None),
+        ("mtxpd0.internetofthingsexample.com", None),
+        ("MTXPD0.Messaging.INTERNETofThings.ibmcloud.com", "MTXPD0"),
+        ("mtxpd0.MESSAGING.mywiotpcustomdomain.com", "mtxpd0"),
         (None, None),
     ],
 )

@@ -1,9 +1,11 @@
 """Which suites, versions and server certificates do the doors have? OpenSSL and `ssl` ask."""
 
+import contextlib
 import http.client
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -15,6 +17,9 @@ from host_tests.support import Twin
 from host_tests.twin.certified import DOMAIN, HOST, ORG, Org, Sealed, connect_as, openssl
 from host_tests.twin.wire import TIMEOUT_S
 from tools.pki.authority import Authority
+from tools.twin.certificates import Certificates
+from tools.twin.tls import Contexts
+from tools.twin.twin import open_store
 from tools.ui import UserError
 
 # "Connecting applications, devices, and gateways using the API", "TLS requirements".
@@ -226,6 +231,27 @@ def test_an_orgs_own_certificate_is_shown_for_its_name_only(org: Org, domain: st
     with org.certificates() as tables:
         tables.activate_server(name, None)
     assert _shown(org, f"{name}.{DOMAIN}").issuer == usual
+
+
+def test_a_bad_certificate_on_demand_comes_before_an_orgs_own(org: Org, tls: Fault) -> None:
+    _, number = _own(org, "demand", f"demand.{DOMAIN}")
+    with org.certificates() as tables:
+        tables.activate_server("demand", number)
+    tls(certificate="rsa")
+    assert _shown(org, f"demand.{DOMAIN}").issuer == Authority(org.twin.state).certificate.subject
+
+
+def test_clients_are_asked_for_a_certificate_while_an_org_has_an_active_ca(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    with contextlib.closing(open_store(tmp_path)) as store:
+        tables = Certificates(store)
+        contexts = Contexts(tables, authority, ["localhost"], tmp_path, authority)
+        asked = [contexts.context("watson").verify_mode]
+        number = tables.add_ca("any", authority.certificate_file.read_bytes(), "for a test")
+        asked.append(contexts.context("watson").verify_mode)
+        tables.activate_ca(number, False)
+        asked.append(contexts.context("watson").verify_mode)
+    assert asked == [ssl.CERT_NONE, ssl.CERT_OPTIONAL, ssl.CERT_NONE]
 
 
 def test_a_server_name_is_needed_where_the_org_has_its_own_certificate(org: Org) -> None:

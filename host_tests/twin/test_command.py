@@ -349,6 +349,7 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("command", "mars", "reboot"),
         ("device", "add", "mars", "p", "d"),
         ("device", "add", "watson", "no-type", "d"),
+        ("device", "add", "watson", "Signet/esp32", "board-1"),
         ("device", "add", "enos", "p", "a&b"),
         ("device", "add", "enos", "p/q", "d"),
         ("device", "add", "enos", "p", "d", "--gateway"),

@@ -4,6 +4,7 @@ In process, without sockets: CONNECT fields in, an accepted client or a refusal 
 digests of the good logins are the documents' (see test_signing.py).
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from host_tests.tools.pki_files import Issued
 from tools import signing
 from tools.twin.certificates import Certificates
 from tools.twin.clouds import CLOUDS
@@ -280,3 +282,60 @@ def test_watson_reads_the_opened_proxys_good_client_ids(store: Store, client_id:
     refusal = _refusal(store, "watson", _PLAIN, client_id=client_id)
     assert "org" in str(refusal)  # the shape is right; only nobody knows the org
     assert "none of" not in str(refusal)
+
+
+def _named(server_name: str, common_name: str | None = None) -> Way:
+    """Over TLS with this server name, and with a certificate of this name, which was checked."""
+    certificate = None if common_name is None else Issued(common_name, ca=False).certificate
+    return Way(True, 8883, f"{server_name}.ibmcloud.com", certificate=certificate)
+
+
+@pytest.mark.parametrize(
+    "server_name", ["ORG123.messaging", "org123.MESSAGING", "Org123.Messaging"]
+)
+def test_a_server_name_knows_no_case(store: Store, server_name: str) -> None:
+    assert _login(store, "watson", _named(server_name), **_WATSON).device.name == "board-1"
+
+
+@pytest.mark.parametrize("server_name", ["other1.MESSAGING", "OTHER1.messaging"])
+def test_a_server_name_of_another_org_is_one_in_any_case(store: Store, server_name: str) -> None:
+    refusal = _refusal(store, "watson", _named(server_name), **_WATSON)
+    assert (refusal.code, refusal.mistake) == (5, "server name")
+
+
+def test_a_server_name_is_needed_where_the_org_has_a_ca_that_is_not_active(store: Store) -> None:
+    tables = Certificates(store)
+    tables.activate_ca(tables.add_ca("org123", Issued().pem, "not active"), False)
+    refusal = _refusal(store, "watson", _TLS, **_WATSON)
+    assert (refusal.code, refusal.mistake) == (None, "no server name")
+
+
+def test_a_certificate_makes_a_client_of_the_org_as_it_is_registered(store: Store) -> None:
+    store.add("watson", "device", "Mixed/t", "one")
+    Certificates(store).set_policy("Mixed", "certificate")
+    way = _named("mixed.messaging", "d:t:one")
+    client = _login(store, "watson", way, client_id="d:mixed:t:one")
+    assert client.client_id == "d:Mixed:t:one"
+
+
+def test_a_certificate_makes_no_device_of_a_scalable_application(store: Store) -> None:
+    way = _named("org123.messaging", "d:esp32:board-1")
+    fields = _APPLICATION | {"client_id": "A:org123:app"}
+    assert _login(store, "watson", way, **fields).kind == "A"
+
+
+@pytest.mark.parametrize(
+    ("cas", "mistake"), [({1, 2}, None), ({1}, None), ({3}, "CA withdrawn"), (set(), None)]
+)
+def test_a_certificate_counts_while_the_cas_do_that_it_was_checked_by(
+    store: Store, cas: set[int], mistake: str | None
+) -> None:
+    tables = Certificates(store)
+    for number in range(1, 4):
+        assert tables.add_ca("org123", Issued().pem, "for a test") == number
+    tables.activate_ca(3, False)
+    way = dataclasses.replace(_named("org123.messaging", "board"), cas=frozenset(cas))
+    if mistake is None:
+        _login(store, "watson", way, **_WATSON)
+    else:
+        assert _refusal(store, "watson", way, **_WATSON).mistake == mistake

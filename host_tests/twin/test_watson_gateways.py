@@ -119,6 +119,12 @@ def test_an_id_that_no_device_may_have_is_refused(twin: Twin) -> None:
         assert _notice(client)["RC"] == 180
 
 
+def test_a_type_that_no_device_may_have_is_refused(twin: Twin) -> None:
+    with _gateway(twin) as client:
+        client.publish(_event("g-long", "t" * 37), b"{}")
+        assert _notice(client)["RC"] == 180
+
+
 def test_what_a_gateway_reports_for_a_device_is_heard_as_the_devices(twin: Twin) -> None:
     with (
         paho(twin, "watson", connect=application_connect(twin, "g-app")) as application,
@@ -165,6 +171,19 @@ def test_a_refused_filter_gets_suback_0x80_and_the_gateway_is_told_why(twin: Twi
     body = json.loads(packets.Publish.parse(notice).payload)
     assert (body["Request"], body["Topic"], body["RC"]) == ("Subscribe", wrong, 180)
     assert (body["Type"], body["Id"]) == ("esp32", "board-1")
+
+
+def test_a_gateway_answers_no_request_to_a_device_on_its_own(twin: Twin) -> None:
+    with _gateway(twin) as client:
+        client.publish("iotdevice-1/type/esp32/id/board-1/response", b"{}")
+        assert _notice(client)["RC"] == 180
+
+
+def test_a_gateway_hears_no_request_to_a_device_on_its_own(twin: Twin) -> None:
+    with _gateway(twin) as client:
+        topic = "iotdm-1/type/esp32/id/board-1/mgmt/initiate/device/reboot"
+        client.client.subscribe(topic)
+        assert _notice(client)["Topic"] == topic
 
 
 def test_a_device_behind_another_gateway_is_refused(twin: Twin) -> None:

@@ -194,6 +194,7 @@ def test_a_message_longer_than_any_packet_closes_with_1009(twin: Twin) -> None:
     with _logged_in(twin) as client:
         client.send(b"\x30" * 400_000)
         assert _close_code(client) == 1009
+    wait_until(lambda: "(close 1009)" in twin.output())
 
 
 def test_a_payload_at_the_limit_passes_and_one_byte_more_closes(twin: Twin) -> None:
