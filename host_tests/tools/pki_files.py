@@ -41,6 +41,11 @@ _USAGES = (
 RSA = rsa.generate_private_key(65537, 2048)
 
 
+CURVE_256K1 = ec.generate_private_key(ec.SECP256K1())
+SMALL = rsa.generate_private_key(65537, 1024)
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+
+
 def p256():
     return ec.generate_private_key(ec.SECP256R1())
 

@@ -196,6 +196,16 @@ def test_a_key_of_another_ca_is_noticed(folder, tmp_path):
         Authority(tmp_path)
 
 
+def test_a_ca_without_a_key_identifier_signs_with_that_of_its_key(tmp_path):
+    made = pki_files.Issued("bare CA")
+    (tmp_path / "ca.pem").write_bytes(made.pem)
+    (tmp_path / "ca.key").write_bytes(made.key_bytes())
+    found = certificate(Authority(tmp_path).client("d:t:i", target=tmp_path / "c.pem"))
+    identifier = found.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    of_key = x509.SubjectKeyIdentifier.from_public_key(made.key.public_key()).digest
+    assert identifier.key_identifier == of_key
+
+
 def test_no_certificate_outlives_its_ca(tmp_path):
     authority = Authority(tmp_path, days=10)
     found = certificate(authority.client("d:t:i", days=730, target=tmp_path / "c.pem"))

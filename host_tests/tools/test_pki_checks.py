@@ -6,14 +6,19 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from OpenSSL import crypto
 
 from host_tests.tools.pki_files import (
     CLIENT,
+    CURVE_256K1,
     DER,
     NOW,
     PEM,
     PKCS8,
     RSA,
+    SMALL,
+    UNKNOWN,
     Issued,
     csr,
     damaged,
@@ -21,9 +26,11 @@ from host_tests.tools.pki_files import (
     p256,
     server,
 )
-from tools.pki.checks import check_request, read_ca, read_server
+from tools.pki.checks import check_dates, check_request, read_ca, read_server
 from tools.ui import UserError
 
+ANY = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 ORG = "signet"
 DOMAIN = "internetofthings.ibmcloud.com"
 CA = Issued()
@@ -56,11 +63,30 @@ def test_a_ca_is_taken_as_pem_and_as_der(data):
         (device(by=CA).pem, "must say CA:TRUE"),
         (Issued(usage=("crl_sign",)).pem, "must have keyCertSign"),
         (Issued(usage=()).pem, "must have keyCertSign"),
+        (Issued(key=SMALL).pem, "the key of the CA is neither"),
+        (Issued(key=CURVE_256K1).pem, "the key of the CA is neither"),
+        (Issued(purposes=[SERVER_AUTH]).pem, "Extended Key Usage lacks clientAuth"),
+        (Issued(critical=UNKNOWN).pem, r"critical extension 1\.2\.3\.4"),
     ],
 )
 def test_a_file_that_is_no_good_ca_is_refused(data, message):
     with pytest.raises(UserError, match=message):
         read_ca(data)
+
+
+@pytest.mark.parametrize("purposes", [[CLIENT], [ANY], [SERVER_AUTH, CLIENT]])
+def test_a_ca_for_clients_is_taken(purposes):
+    assert read_ca(Issued(purposes=purposes).pem)
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
+def test_a_ca_may_have_the_curves_of_tls(curve):
+    assert read_ca(Issued(key=ec.generate_private_key(curve)).pem)
+
+
+def test_a_certificate_is_good_in_the_second_in_which_it_ends():
+    check_dates(CA.certificate, "the CA", CA.certificate.not_valid_after_utc)
+    check_dates(CA.certificate, "the CA", CA.certificate.not_valid_before_utc)
 
 
 def test_the_dates_of_a_ca_are_held_against_the_time_that_is_given():
@@ -85,8 +111,9 @@ def test_a_server_certificate_is_taken_with_its_chain(chain):
         server("*.messaging.example.com"),
         server("x", also=[x509.DNSName(f"SIGNET.messaging.{DOMAIN}")]),
         server(f"signet.messaging.{DOMAIN}", also=[], purposes=[]),
+        server(purposes=[ANY]),
     ],
-    ids=["custom domain", "its wildcard", "alternative name", "common name alone"],
+    ids=["custom domain", "its wildcard", "alternative name", "common name alone", "any purpose"],
 )
 def test_a_server_may_be_called(found):
     assert read_server(found.pem, found.key_bytes(), None, ORG)
@@ -102,6 +129,8 @@ def test_an_encrypted_key_opens_with_its_passphrase(form, encoding):
 RSA_SERVER = server(key=RSA, usage=("digital_signature", "key_encipherment"))
 INNER = Issued("inner CA", by=CA)
 UNDER = server(by=INNER)
+WEAK = Issued("weak CA", key=SMALL)
+UNDER_SMALL = server(by=WEAK)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +146,24 @@ UNDER = server(by=INNER)
         (SERVER, SERVER.pem + Issued("stranger").pem, "the chain is not in order"),
         (UNDER, UNDER.pem + CA.pem + INNER.pem, "the chain is not in order"),
         (SERVER, SERVER.pem + Issued(days=(-9, -2)).pem, "of its CA expired on"),
+        (server(key=SMALL), None, "the key of the server is neither"),
+        (server(key=CURVE_256K1), None, "the key of the server is neither"),
+        (server(critical=UNKNOWN), None, r"critical extension 1\.2\.3\.4"),
+        (UNDER_SMALL, UNDER_SMALL.pem + WEAK.pem, "the key of its CA is neither"),
     ],
 )
 def test_a_server_certificate_that_is_no_good_is_refused(found, chain, message):
     with pytest.raises(UserError, match=message):
         read_server(chain or found.pem, found.key_bytes(), None, ORG)
+
+
+@pytest.mark.filterwarnings("ignore:X509.sign is deprecated:DeprecationWarning")
+def test_a_server_certificate_that_openssl_does_not_take_is_refused():
+    signed = crypto.X509.from_cryptography(SERVER.certificate)
+    signed.sign(crypto.PKey.from_cryptography_key(SERVER.key), "sha1")  # cryptography refuses to
+    weak = crypto.dump_certificate(crypto.FILETYPE_PEM, signed)
+    with pytest.raises(UserError, match="OpenSSL does not take the certificate: CA_MD_TOO_WEAK"):
+        read_server(weak, SERVER.key_bytes(), None, ORG)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +206,8 @@ def test_enos_refuses_a_request_without_a_common_name():
 
 @pytest.mark.parametrize(
     "key",
-    [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 1024)],
-    ids=["P-384", "RSA 1024"],
+    [ec.generate_private_key(ec.SECP384R1()), SMALL, rsa.generate_private_key(65537, 2056)],
+    ids=["P-384", "RSA 1024", "RSA 2056"],
 )
 def test_enos_refuses_a_request_with_another_key(key):
     with pytest.raises(UserError, match="neither P-256 nor RSA with 2048 bits"):
@@ -175,3 +217,9 @@ def test_enos_refuses_a_request_with_another_key(key):
 def test_enos_refuses_a_request_with_another_hash():
     with pytest.raises(UserError, match="not signed with SHA-256"):
         check_request(csr(p256(), "unique", digest=hashes.SHA384(), **FIELDS))
+
+
+def test_enos_refuses_a_request_that_was_changed():
+    made = csr(p256(), "aaaa", **FIELDS).public_bytes(DER)
+    with pytest.raises(UserError, match="not by its own key"):
+        check_request(x509.load_der_x509_csr(made.replace(b"aaaa", b"bbbb")))

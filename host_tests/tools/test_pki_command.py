@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from host_tests.support import Twin
 from host_tests.tools.pki_files import (
     DOMAIN,
+    SMALL,
     Issued,
     config,
     device,
@@ -144,7 +145,70 @@ def test_cas_are_listed_deactivated_activated_and_removed(pki):
         pki("remove", 1)
 
 
+def test_register_for_an_unknown_org_is_a_mistake(pki, state):
+    pki("ca")
+    with pytest.raises(UserError, match=r"no org 'typo'; there is: signet, mtxpd0.* makes it"):
+        pki("register", "pki/ca.pem", "--yes", "--org", "typo")
+
+
+def test_ca_names_the_state_that_was_given(pki, state):
+    assert f"pki register pki/ca.pem --state {state}" in pki("ca")
+
+
 # signet pki device
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (Issued(days=(-9, -2)), r"pki/ca\.pem: the certificate of the CA expired on"),
+        (Issued(ca=False), r"pki/ca\.pem: the certificate is not of a CA"),
+        (Issued(usage=("crl_sign",)), "must have keyCertSign"),
+        (Issued(key=SMALL), "the key of the CA is neither"),
+    ],
+)
+def test_device_wants_a_ca_that_is_in_order_and_leaves_nothing_behind(pki, made, message):
+    Path("pki").mkdir()
+    Path("pki/ca.pem").write_bytes(made.pem)
+    Path("pki/ca.key").write_bytes(made.key_bytes())
+    with pytest.raises(UserError, match=message):
+        pki("device", "esp32", "b7", "--to", "board")
+    assert not Path("board").exists()
+
+
+@pytest.mark.parametrize("left", ["ca.pem", "ca.key"])
+def test_device_takes_no_half_of_a_ca_and_overwrites_none(pki, left):
+    Path("pki").mkdir()
+    Path("pki", left).write_text("mine")
+    with pytest.raises(UserError, match=f"there is pki/{left}, but not the other"):
+        pki("device", "esp32", "b7", "--to", "board")
+    assert [(path.name, path.read_text()) for path in Path("pki").iterdir()] == [(left, "mine")]
+
+
+def test_device_in_the_folder_of_an_enos_device_has_nothing_of_it(pki, running):
+    Path("board").mkdir()
+    enos = {"cloud": "enos", "product_key": "pk", "device_key": "dk", "key": "device.key"}
+    Path("board/device.json").write_text(json.dumps(enos | {"app": 1}))
+    pki("ca")
+    pki("device", "esp32", "b7", "--to", "board")
+    found = config("board")
+    assert not {"product_key", "device_key", "key"} & found.keys()
+    assert (found["cloud"], found["cert"], found["app"]) == ("watson", "device.pem", 1)
+
+
+def test_device_of_an_unknown_org_is_a_mistake_while_a_twin_runs(pki, running):
+    pki("ca")
+    with pytest.raises(UserError, match=r"no org 'sgnet'.* --no-register leaves the registry"):
+        pki("device", "esp32", "b7", "--to", "board", "--org", "sgnet")
+    assert not Path("board").exists()
+    pki("device", "esp32", "b7", "--to", "board", "--org", "sgnet", "--no-register")
+
+
+def test_device_of_an_org_of_the_platform_is_not_registered_with_the_twin(pki, state):
+    pki("ca")
+    pki("device", "esp32", "b7", "--to", "board", "--org", "abc123")
+    with stored(state) as (store, _):
+        assert store.device("watson", "device", "abc123/esp32", "b7") is None
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_enos_request_wants_every_field(pki, left_out):
     ("options", "message"),
     [
         (("--country", "Singapore"), "C 'Singapore' is not 2 letters"),
+        (("--country", "ÄÖ"), "C 'ÄÖ' is not 2 letters"),
         (("--name", "n" * 65), "CN 'n+' is not 1 to 64 characters"),
         (("--unit", ""), "OU '' is not 1 to 64 characters"),
     ],
@@ -65,6 +66,14 @@ def test_enos_request_does_not_overwrite_a_key(pki):
     with pytest.raises(UserError, match=r"device\.key already"):
         pki("enos", "csr", "--to", "board", *KEYS, *SUBJECT)
     assert Path("board/device.key").read_bytes() == before
+
+
+def test_enos_request_is_not_made_beside_a_certificate(pki):
+    Path("board").mkdir()
+    Path("board/device.pem").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"device\.pem already"):
+        pki("enos", "csr", "--to", "board", *KEYS, *SUBJECT)
+    assert [path.name for path in Path("board").iterdir()] == ["device.pem"]
 
 
 @pytest.fixture
@@ -124,13 +133,13 @@ def test_enos_issues_for_a_request_alone(pki, state):
     Path("x.csr").write_bytes(asked.public_bytes(PEM))
     with pytest.raises(UserError, match="Give --product-key and --device-key"):
         pki("enos", "issue", "x.csr")
-    pki("enos", "issue", "x.csr", *KEYS)
+    assert "Its names: " in pki("enos", "issue", "x.csr", *KEYS)
     assert first("x.pem").public_key() == asked.public_key()
 
 
-def test_enos_issues_for_its_devices_only(pki):
+def test_enos_issues_for_its_devices_only(pki, state):
     pki("enos", "csr", "--to", "board", "--product-key", "pk", "--device-key", "no", *SUBJECT)
-    with pytest.raises(UserError, match="EnOS has no such device"):
+    with pytest.raises(UserError, match=f"EnOS has no such device.* pk no --state {state}`"):
         pki("enos", "issue", "board")
 
 

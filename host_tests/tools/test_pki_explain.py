@@ -1,13 +1,16 @@
 """Does `signet pki check` say what a file is, and mark each kind of mistake as a problem?"""
 
 import datetime
+import os
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from typer.testing import CliRunner
 
 from host_tests.tools.pki_files import (
@@ -18,6 +21,7 @@ from host_tests.tools.pki_files import (
     PKCS8,
     RSA,
     SERVER,
+    SMALL,
     Issued,
     csr,
     damaged,
@@ -28,9 +32,14 @@ from host_tests.tools.pki_files import (
 )
 from tools.pki import command
 from tools.pki.explain import explain
+from tools.ui import UserError
 
 DOMAIN = "internetofthings.ibmcloud.com"
 CA = Issued()
+X400 = x509.UnrecognizedExtension(
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3004a3023000")
+)
+EMAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION
 BOARD = device(by=CA, also=[x509.RFC822Name("d:esp32:board-1")])
 FIELDS = {"C": "SG", "ST": "Singapore", "L": "Singapore", "O": "o", "OU": "u"}
 
@@ -72,6 +81,7 @@ def test_a_boards_certificate_with_its_key_and_its_ca_is_good(said):
         "it belongs to the certificate here",
     ):
         assert words in text
+    assert "more than one" not in text  # the common name and the alternative name are the same
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,12 @@ def test_a_boards_certificate_with_its_key_and_its_ca_is_good(said):
         (BOARD.pem, "its signer is not here: check this file together with the CA's"),
         (BOARD.pem + b"-----BEGIN EC PARAMETERS-----\nA\n-----END EC PARAMETERS-----\n", "PEM"),
         (CA.pem + Issued("other").pem, "CN=other"),
+        (device("a:myapp", by=CA).pem, "Watson: application myapp; logs in as a:ORG:myapp"),
+        (device(by=CA, also=[x509.RFC822Name("d:t:i")]).pem, "logs it in as the first that is"),
+        (device(by=CA, usage=()).pem, "logs in as d:ORG:esp32:board-1"),
+        (device(by=CA, purposes=(), critical=x509.ExtendedKeyUsage([CLIENT])).pem, "logs in as"),
+        (Issued(purposes=[SERVER]).pem, "it signs for servers, not clients"),
+        (Issued(purposes=[CLIENT]).pem, "it signs for clients, not servers"),
     ],
 )
 def test_a_good_file_is_explained_without_a_problem(said, content, words):
@@ -110,7 +126,8 @@ def test_a_good_file_is_explained_without_a_problem(said, content, words):
 
 
 CRITICAL = x509.NameConstraints([x509.DNSName("x")], None)
-SMALL = rsa.generate_private_key(65537, 1024)
+# No RSA key, but as long as one: a real one of this length takes seconds.
+LONG = SimpleNamespace(public_key=rsa.RSAPublicNumbers(65537, 2**4104 - 1).public_key)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +154,12 @@ SMALL = rsa.generate_private_key(65537, 1024)
         (device(by=CA, key=ec.generate_private_key(ec.SECP256K1())).pem, "a board wants P-256"),
         (device(by=CA, key=ed25519.Ed25519PrivateKey.generate()).pem, "Ed25519: a board wants"),
         (device(by=CA, digest=hashes.SHA224()).pem, "signed with SHA224: a board takes"),
+        (device(by=CA, key=LONG).pem, "RSA, 4104 bits: a board wants"),
+        (device(by=CA, key=p256(), usage=("key_agreement",)).pem, "lacks digitalSignature"),
+        (Issued("test CA", by=CA).pem, "it claims to be signed by itself, and is not"),
+        (Issued(purposes=[EMAIL]).pem, "it signs for no TLS"),
+        (device(by=CA, critical=X400).pem, "a name of a kind that is not read here"),
+        (device(by=CA, critical=X400).der, "a name of a kind that is not read here"),
         (device(by=CA, critical=CRITICAL).pem, "the critical extension nameConstraints"),
         (server(f"*.messaging.{DOMAIN}", by=CA).pem, "Watson takes no wildcard"),
         (server("h.test", also=[], by=CA).pem, "no alternative name of the type DNS"),
@@ -233,6 +256,30 @@ def test_the_exit_status_is_0_for_good_files_and_1_with_a_problem(tmp_path):
     done = check(tmp_path / "bad.pem")
     assert done.exit_code == 1
     assert "  problem: common name 'd:o:t:i' has an org inside" in done.output
+
+
+def test_begin_lines_without_end_are_read_in_one_pass(said):
+    _, problems = said(b"-----BEGIN CERTIFICATE-----\n" * 36_000)
+    assert problems == ["a block has no END line of its own: the file is cut off"]
+
+
+def test_a_block_after_one_that_is_cut_off_is_read(said):
+    text, problems = said(CA.pem[:-30] + b"\n" + BOARD.pem)
+    assert "CN=d:esp32:board-1" in text
+    assert problems == ["a block has no END line of its own: the file is cut off"]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.pem")
+    with pytest.raises(UserError, match=r"a\.pem is not a regular file"):
+        list(explain([tmp_path / "a.pem"]))
+
+
+def test_a_long_file_is_refused_and_not_read(tmp_path):
+    with (tmp_path / "a.pem").open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(UserError, match="is longer than 1 MiB"):
+        list(explain([tmp_path / "a.pem"]))
 
 
 def test_a_folder_stands_for_the_files_in_it(tmp_path):

@@ -64,7 +64,19 @@ def test_the_server_of_an_org_is_called_as_in_the_document():
 def test_a_wildcard_is_for_custom_domains():
     assert names.wildcard("mywiotpcustomdomain.com") == "*.messaging.mywiotpcustomdomain.com"
     with pytest.raises(UserError, match="a wildcard is for custom domains only"):
-        names.wildcard(DOMAIN)
+        names.wildcard(DOMAIN.upper())
+
+
+@pytest.mark.parametrize("domain", ["example", "a..b", "-a.b", "a b.c"])
+def test_what_is_no_domain_is_refused(domain):
+    with pytest.raises(UserError, match="the domain"):
+        names.server("mtxpd0", domain)
+
+
+def test_an_application_is_called_by_its_id():
+    assert names.read_application("a:myapp") == "myapp"
+    for text in ("a:", "a:x:y", "myapp", "d:myapp", "A:myapp"):
+        assert names.read_application(text) is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +114,7 @@ def test_a_wildcard_under_the_platforms_domain_is_refused():
         names.check_server([f"*.messaging.{DOMAIN}"], "mtxpd0")
 
 
-@pytest.mark.parametrize("org", ["", "a.b", "-a", "a b", "a*"])
+@pytest.mark.parametrize("org", ["", "a.b", "-a", "a b", "a*", "a" * 64])
 def test_an_org_that_is_no_part_of_a_host_name_is_refused(org):
     with pytest.raises(UserError, match="the org"):
         names.server(org)

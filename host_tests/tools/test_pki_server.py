@@ -14,7 +14,9 @@ from host_tests.tools.pki_files import (
     PEM,
     PKCS8,
     RSA,
+    SMALL,
     Issued,
+    csr,
     first,
     server,
     stored,
@@ -105,7 +107,7 @@ def test_server_upload_asks_for_the_passphrase(pki, state, monkeypatch):
     ("phrase", "message"),
     [
         (None, "--passphrase-file"),
-        ("wrong", "the passphrase is wrong"),
+        ("wrong", r"^s\.key holds no private key .* the passphrase is wrong"),
         ("", "must hold the passphrase"),
     ],
 )
@@ -152,3 +154,58 @@ def test_server_activate_refuses_a_request_and_what_is_not_there(pki):
         pki("server", "activate", 1)
     with pytest.raises(UserError, match="there is no server certificate 9"):
         pki("server", "activate", 9)
+
+
+def test_server_files_are_called_after_the_org_and_the_request(pki):
+    pki("ca")
+    said = pki("server", "csr")
+    assert "pki server sign signet.csr" in said.replace("\n", " ")
+    assert f"Its names: CN=signet.messaging.{DOMAIN}, signet.messaging." in pki(
+        "server", "sign", "signet.csr"
+    )
+    pki("server", "upload", "signet.pem")
+
+
+@pytest.mark.parametrize("words", [("csr",), ("sign", "s.csr")])
+def test_server_overwrites_no_file_unless_told_so(pki, state, words):
+    pki("ca")
+    pki("server", "csr", "--to", "s.csr")
+    before = Path("pki/ca.key").read_bytes()
+    with pytest.raises(UserError, match=r"there is pki/ca\.key already; --replace overwrites it"):
+        pki("server", *words, "--to", "pki/ca.key")
+    assert Path("pki/ca.key").read_bytes() == before
+    Path("old").write_bytes(b"old")
+    pki("server", *words, "--to", "old", "--replace")
+    assert Path("old").read_bytes().startswith(b"-----BEGIN CERTIFICATE")
+
+
+def test_server_signs_no_weak_key(pki):
+    pki("ca")
+    Path("s.csr").write_bytes(csr(SMALL, "x").public_bytes(PEM))
+    with pytest.raises(UserError, match=r"s\.csr: the key of the request is neither"):
+        pki("server", "sign", "s.csr")
+    assert not Path("s.pem").exists()
+
+
+def test_server_activate_checks_again_what_was_uploaded(pki, state):
+    old = server(days=(-9, -2))
+    with stored(state) as (_, certificates):
+        certificates.add_server("signet", old.pem, old.key_bytes(), "once it was good")
+    with pytest.raises(UserError, match="of the server expired on"):
+        pki("server", "activate", 1)
+
+
+@pytest.mark.parametrize("words", [("csr",), ("default",)])
+def test_server_of_an_unknown_org_is_a_mistake(pki, words):
+    with pytest.raises(UserError, match="there is no org 'sgnet'; there is: signet, mtxpd0"):
+        pki("server", *words, "--org", "sgnet")
+
+
+def test_server_descriptions_are_shown_as_they_are(pki):
+    pki("server", "csr", "--description", "[/x] :cd:")
+    assert "[/x] :cd:" in pki("server", "list")
+
+
+def test_server_hints_name_the_state_that_was_given(pki, state):
+    said = pki("server", "csr")
+    assert f"pki server upload signet.pem --state {state}" in said

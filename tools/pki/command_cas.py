@@ -67,7 +67,7 @@ def list_cas(
 
 
 def remove(number: _Id, state: State = DEFAULT_STATE) -> None:
-    """Forget a CA: devices that it signed are strangers from now on."""
+    """Forget a CA: devices that it signed are strangers at their next login; who is in stays."""
     with certificates_of(state) as certificates:
         certificates.remove_ca(number)
     say(f"CA {number} is removed.")
@@ -81,7 +81,7 @@ def activate(number: _Id, state: State = DEFAULT_STATE) -> None:
 
 
 def deactivate(number: _Id, state: State = DEFAULT_STATE) -> None:
-    """Refuse a CA's devices, but keep the CA."""
+    """Refuse a CA's devices at their next login, but keep the CA; who is in stays."""
     with certificates_of(state) as certificates:
         certificates.activate_ca(number, False)
     say(f"CA {number} is not active.")
