@@ -1,4 +1,4 @@
-"""Do the five commands of CERTIFICATES.md lead from nothing to a board with its own certificate?
+"""Do the commands of CERTIFICATES.md run, from nothing to a board with its own certificate?
 
 They run as written, in an empty folder; appended is only what keeps them apart from other runs:
 free ports, a folder for the twin's state, one for the board.
@@ -27,10 +27,19 @@ _SIGNET = Path(sys.executable).with_name("signet")
 _AS_WRITTEN = ".venv/bin/signet"
 
 
-def _commands() -> list[list[str]]:
-    """The indented lines of the page's part."""
-    part = (ROOT / "CERTIFICATES.md").read_text().partition(_HEADING)[2].partition("\n## ")[0]
-    return [shlex.split(line) for line in part.splitlines() if line.startswith("    ")]
+def _commands() -> tuple[list[list[str]], list[list[str]]]:
+    """The indented command lines of the page's first part, and those of the others."""
+    page = (ROOT / "CERTIFICATES.md").read_text().replace("\\\n", "")
+    first, _, others = page.partition(_HEADING)[2].partition("\n## ")
+    found = [
+        [
+            shlex.split(line, comments=True)
+            for line in part.splitlines()
+            if line.startswith("    .")
+        ]
+        for part in (first, others)
+    ]
+    return found[0], found[1]
 
 
 @contextlib.contextmanager
@@ -69,16 +78,23 @@ def _done(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_five_commands_lead_from_nothing_to_a_report_under_the_policy_certificate(
+def test_the_commands_lead_from_nothing_to_a_report_with_a_certificate_and_all_others_run(
     tmp_path: Path,
 ) -> None:
-    written = _commands()
+    written, others = _commands()
     assert [line[:3] for line in written] == [
         [_AS_WRITTEN, "twin", "--policy"],
         [_AS_WRITTEN, "pki", "ca"],
         [_AS_WRITTEN, "pki", "device"],
         [_AS_WRITTEN, "board", "deploy"],
         [_AS_WRITTEN, "board", "boot"],
+    ]
+    assert [" ".join(line[1:4]) for line in others] == [
+        "pki check board",
+        *(f"pki server {word}" for word in ("csr", "sign", "upload", "activate")),
+        *(f"pki enos {word}" for word in ("csr", "issue")),
+        "board deploy --config",
+        "pki enos renew",
     ]
     aside, empty = tmp_path / "aside", tmp_path / "empty"
     aside.mkdir()
@@ -104,7 +120,22 @@ def test_five_commands_lead_from_nothing_to_a_report_under_the_policy_certificat
             lambda: "no certificate; the policy of type esp32 is certificate (169)" in twin(), twin
         )
         assert "token" not in json.loads((empty / "board" / "device.json").read_text())
-        assert "problem" not in _done([str(_SIGNET), "pki", "check", "board"], empty)
+        server = empty / "server.crt"  # as if there were one
+        server.write_bytes((empty / "board" / "ca.pem").read_bytes())
+        for line in others:
+            more = flash if line[1] == "board" else state if _has_state(line[1:]) else []
+            assert "problem" not in _done([str(_SIGNET), *line[1:], *more], empty)
+        _shows_its_own_certificate(json.loads(ready_file.read_text()), empty / "pki" / "ca.pem")
+
+
+def _has_state(words: list[str]) -> bool:
+    return words[1:3] not in (["server", "sign"], ["enos", "csr"]) and words[1] != "check"
+
+
+def _shows_its_own_certificate(ready: dict[str, Any], ca: Path) -> None:
+    """The org's server, to who trusts the CA that signed it."""
+    with Sealed(ready["clouds"]["watson"]["ways"]["mqtts"], ca) as sealed:
+        assert sealed.socket
 
 
 def _without_a_certificate(ready: dict[str, Any]) -> None:
