@@ -4,6 +4,7 @@ Each test has an org of its own. The certificates are made with cryptography's b
 """
 
 import contextlib
+import http.client
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from host_tests.tools.pki_files import CLIENT, RSA, SERVER, Issued
 from host_tests.twin.certified import DOMAIN, Org, Sealed, connect_as, openssl
+from host_tests.twin.http_device import basic, path_of
 from tools.twin.twin import open_store
 
 _UNKNOWN_CA = "TLSV1_ALERT_UNKNOWN_CA"
@@ -67,6 +69,7 @@ def place(org: Org, request: pytest.FixtureRequest) -> Iterator[Callable[..., Pl
 
     yield make
     assert "xception" not in org.twin.output()
+    assert "Traceback" not in org.twin.output()
 
 
 def _leaf(by: Issued, name: str = _NAME, **how: Any) -> Issued:
@@ -200,7 +203,34 @@ def test_a_ca_registered_after_the_handshake_changes_nothing(place):
         assert raw.login(connect_as(f"d:{there.name}:t:one")) == 0
 
 
+def test_a_request_is_refused_after_the_connections_ca_was_withdrawn(place):
+    root = Issued("root")
+    there = place(root, policy="tls-optional")
+    org = there.org
+    door, trust = org.twin.way("watson", "https"), org.twin.ready["ca_file"]
+    connection = http.client.HTTPConnection(there.host)
+    sealed = Sealed(door, trust, there.file(_leaf(root)), server_name=there.host)
+    with contextlib.closing(connection):
+        connection.sock = sealed.socket
+        with org.certificates() as tables:
+            tables.activate_ca(there.cas[0], False)
+        headers = {"Content-Type": "application/json", **basic("use-token-auth", there.token)}
+        connection.request("POST", f"{path_of('t', 'one')}/events/e", b"{}", headers)
+        assert connection.getresponse().status == 403
+    there.told("has withdrawn a CA since the handshake")
+
+
 # What cannot be read
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["SNI", "no SNI"])
+@pytest.mark.parametrize("names", [_X400, _NOT_ASCII], ids=["x400Address", "not ASCII"])
+def test_an_org_without_a_ca_does_not_read_what_a_client_shows(place, names, named):
+    there = place(policy="tls-optional")
+    oid = x509.SubjectAlternativeName.oid
+    own = _leaf(Issued("a stranger"), critical=x509.UnrecognizedExtension(oid, names))
+    how = {} if named else {"server_name": None}
+    assert there.answer(own, token=True, **how) == 0
 
 
 @pytest.mark.parametrize("names", [_X400, _NOT_ASCII], ids=["x400Address", "not ASCII"])
