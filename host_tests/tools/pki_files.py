@@ -80,6 +80,7 @@ class Issued:
         days=(-1, 365),
         digest=None,
         critical=None,
+        extra=None,
         **fields,
     ):
         self.key = key or p256()
@@ -104,6 +105,8 @@ class Issued:
             builder = builder.add_extension(x509.SubjectAlternativeName(also), critical=False)
         if critical:
             builder = builder.add_extension(critical, critical=True)
+        if extra:
+            builder = builder.add_extension(extra, critical=False)
         signer = by.key if by else self.key
         self.certificate = builder.sign(signer, digest or hashes.SHA256())
 

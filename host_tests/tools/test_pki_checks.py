@@ -84,6 +84,10 @@ def test_a_ca_may_have_the_curves_of_tls(curve):
     assert read_ca(Issued(key=ec.generate_private_key(curve)).pem)
 
 
+def test_a_ca_may_have_an_unknown_extension_that_is_not_critical():
+    assert read_ca(Issued(extra=UNKNOWN).pem)
+
+
 def test_a_certificate_is_good_in_the_second_in_which_it_ends():
     check_dates(CA.certificate, "the CA", CA.certificate.not_valid_after_utc)
     check_dates(CA.certificate, "the CA", CA.certificate.not_valid_before_utc)

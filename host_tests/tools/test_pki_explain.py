@@ -178,6 +178,7 @@ LONG = SimpleNamespace(public_key=rsa.RSAPublicNumbers(65537, 2**4104 - 1).publi
         (damaged(BOARD.key_bytes()), "a private key that is damaged"),
         (damaged(csr(p256(), "x").public_bytes(PEM)), "a request that is damaged"),
         (BOARD.pem[:-30], "the file is cut off"),
+        (BOARD.pem.replace(b"END CERT", b"END X509 CERT"), "the file is cut off"),
         (b"-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----\n", "PKCS #7"),
         (b"-----BEGIN PGP MESSAGE-----\nA\n-----END PGP MESSAGE-----\n", "a block PGP MESSAGE"),
         (b"-----BEGIN EC PARAMETERS-----\nA\n-----END EC PARAMETERS-----\n", "no certificate"),
