@@ -77,11 +77,12 @@ def test_a_notice_fails_the_report_in_flight_and_the_next_goes():
     program.link.close()
 
 
-def test_a_notice_after_the_acknowledgement_is_logged():
+def test_a_notice_after_the_acknowledgement_says_which_report_is_lost():
     program = Program("notice_late")
     program.link.report({"t": 1}, device=_METER)
     program.logs("report 1 stored")
-    program.logs(_REFUSED)
+    line = program.logs("report 1 is lost, refused after its acknowledgement (1 so far)")
+    assert _REFUSED in line, line
     program.link.report({"t": 2})
     program.logs("report 2 stored")
     program.link.close()

@@ -10,6 +10,7 @@ default is `...` where the key is required.  The kind says what the rule means:
     text    (longest, characters that are not allowed)
     word    (longest, characters allowed beside letters and digits)
     secret  (longest,); never shown
+    file    longest name; never shown, because somebody may have put in what is in the file
     int     (lowest, highest)
     choice  the allowed values
     flag, any   no rule
@@ -32,7 +33,7 @@ _COMMON = (
     ("port", "int", None, (1, 65_535), 8883),
     ("tls", "flag", None, None, "true"),
     ("insecure", "flag", False, None, "false"),
-    ("ca", "text", "ca.pem", (255, ""), "ca.pem"),
+    ("ca", "file", "ca.pem", 128, "ca.pem"),
     ("expiry_warning_days", "int", 30, (0, 365), 30),
     ("report_interval_s", "int", 60, (1, 86_400), 60),
     ("deep_sleep", "flag", False, None, "false"),
@@ -88,11 +89,11 @@ def load(path, log=print):
     config["crc"] = crc32(text.encode())
     config["trust"] = config["expires"] = None
     if config["tls"]:
-        _trust(config)
+        _trust(config, log)
     return config
 
 
-def _trust(config):
+def _trust(config, log):
     """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
     from signet.wire import x509
 
@@ -107,6 +108,17 @@ def _trust(config):
             key = _file("key", config["key"])
         if not x509.belongs(cert if key is None else key, cert):
             raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
+        from signet.net import certificate
+
+        wrong = certificate.misnamed(config, cert)
+        if wrong:
+            log("warning: `cert` " + wrong)
+        certificate = None
+        try:
+            os.stat(path + ".new")
+            config["renewal"] = True  # renewal.py looks what it is
+        except OSError:
+            pass
     if config["expiry_warning_days"]:
         config["expires"] = expires = []
         for name, data, which in files:
@@ -187,7 +199,7 @@ def _value(values, field):
         return default
     wrong = _KINDS[kind](value, rule)
     if wrong:
-        shown = "" if kind == "secret" else "; it is {!r}".format(value)
+        shown = "" if kind in ("secret", "file") else "; it is {!r}".format(value)
         raise ConfigError(key, wrong + shown[:60], _quoted(example))
     return value
 
@@ -236,6 +248,12 @@ def _secret(value, rule):
     return None
 
 
+def _file_name(value, rule):
+    if isinstance(value, str) and "-----" in value:
+        return "must be the name of a file on the board, not what is in it"
+    return _text(value, (rule, ""))
+
+
 def _int(value, rule):
     if isinstance(value, bool) or not isinstance(value, int) or not rule[0] <= value <= rule[1]:
         return "must be a whole number from {} to {}".format(rule[0], rule[1])
@@ -258,6 +276,7 @@ _KINDS = {
     "text": _text,
     "word": _word,
     "secret": _secret,
+    "file": _file_name,
     "int": _int,
     "flag": _flag,
     "choice": _choice,

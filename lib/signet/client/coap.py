@@ -119,6 +119,7 @@ class CoapClient:
         until_ms = self.now_ms() + timeout_ms
         try:
             while True:
+                clock.waited()  # each time: a flood must not starve a watchdog
                 event = None
                 datagram = channel.receive()
                 now_ms = self.now_ms()
@@ -133,7 +134,6 @@ class CoapClient:
                 if due_ms is None or due_ms > left_ms:
                     due_ms = left_ms
                 channel.wait(due_ms)
-                clock.waited()  # each time: strangers' datagrams must not starve a watchdog
         except Lost as error:
             exchange.cancel()
             if event and event[0] == "response":
@@ -156,13 +156,13 @@ class CoapClient:
         try:
             self.request(code, options, payload, last, True, token)
             while True:
-                event = self.poll(deadline.remaining_ms())
-                if not event:
-                    raise TimedOut("no answer in time")
+                event = self.poll(deadline.remaining_ms()) or (None,)
                 if event[0] == "failed":
                     raise event[1]
                 if event[0] == "response":
                     return event[1]
+                if deadline.expired():
+                    raise TimedOut("no answer in time")
         finally:
             self.exchange.cancel()  # also when memory ran out
 

@@ -9,6 +9,8 @@ links (3.1.2.10), packet ids (2.3.1), a window of unacknowledged publishes (4.4)
 Not here: QoS 2, MQTT 5.
 """
 
+from micropython import const
+
 from signet import clock
 from signet.client.mqtt_reader import PacketReader, WholePacket
 from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled, TimedOut
@@ -20,6 +22,8 @@ except ImportError:
     raise ConfigError(
         "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
     )
+
+_TURNS = const(16)  # packets that mean nothing, before a look at the clock
 
 
 class MQTTClient(simple.MQTTClient):
@@ -283,19 +287,24 @@ class MQTTClient(simple.MQTTClient):
         deadline = clock.Deadline(timeout_ms)
         if self.sock is None:
             raise Lost("not connected")
+        turns = 0  # packets that mean nothing
         try:
             while True:
-                body = self._reader.next()
+                clock.waited()
+                body = self._reader.next(deadline)
                 if body is not None:
                     event = self._handle(body)
                     if event is not None:
                         break
-                    continue
+                    turns += 1
+                    if turns < _TURNS:
+                        continue
                 due_ms = self._keep_alive()
                 left_ms = deadline.remaining_ms()
                 if not left_ms:
                     return None
-                self.sock.wait(clock.Deadline(min(left_ms, due_ms)))
+                if body is None:
+                    self.sock.wait(clock.Deadline(min(left_ms, due_ms)))
         except (Lost, ProtocolError):
             self.close()
             raise

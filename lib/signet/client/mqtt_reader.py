@@ -11,6 +11,7 @@ from signet.errors import Lost
 from signet.wire import mqtt as wire
 
 _SMALL = const(256)  # bytes that a board can always find
+_TURNS = const(16)  # of so many bytes, that need no look at the clock
 
 
 class PacketReader:
@@ -31,12 +32,16 @@ class PacketReader:
         self._timeout_ms = timeout_ms
         self._length_bytes = bytearray()
         self._deadline = None  # of the packet that has begun
+        self._body = None  # of it, when only what is too large to keep is to come
+        self._left = 0  # of that
         self.first_byte = None
         self.length = None
 
-    def next(self):
+    def next(self, deadline):
         """Returns the body of one packet, or its beginning when it is oversize; None for not yet.
 
+        Args:
+            deadline: clock.Deadline of reading away what is too large; 4 KiB go in any case.
         Raises:
             Lost: the connection ended, or stalled in the middle of a packet.
             ProtocolError: a header that a server may not send.
@@ -63,30 +68,34 @@ class PacketReader:
                 self.length = length
             elif len(self._length_bytes) == 4:
                 raise wire.malformed("remaining length of more than four bytes")
-        try:
-            body = stream.read(min(self.length, self._max_packet_bytes))
-        except MemoryError:  # then it is too large to keep, whatever the limit says
-            body = stream.read(min(self.length, _SMALL))
+        body = self._body
         if body is None:
-            return self._still_coming()
-        if self.first_byte >> 4 == wire.PUBLISH:
-            wire.check_publish(self.first_byte, body)
-        self._skip(self.length - len(body))
-        self._deadline = None
+            try:
+                body = stream.read(min(self.length, self._max_packet_bytes))
+            except MemoryError:  # then it is too large to keep, whatever the limit says
+                body = stream.read(min(self.length, _SMALL))
+            if body is None:
+                return self._still_coming()
+            if self.first_byte >> 4 == wire.PUBLISH:
+                wire.check_publish(self.first_byte, body)
+            self._body = body
+            self._left = self.length - len(body)
+        turns = 0
+        while self._left:
+            turns += 1
+            piece = None
+            if turns <= _TURNS or not deadline.expired():
+                piece = stream.read(min(self._left, _SMALL))
+            if piece is None:
+                return self._still_coming()
+            self._left -= len(piece)
+            clock.waited()
+        self._deadline = self._body = None
         return body
 
     def _still_coming(self):
         if self._deadline.expired():
             raise Lost("the broker stalled in the middle of a packet")
-
-    def _skip(self, size):
-        """Reads away the rest of a packet that is too large to keep."""
-        stream = self._stream
-        stream.setblocking(True)
-        stream.set_deadline(self._deadline)
-        while size:
-            size -= len(stream.read(min(size, _SMALL)))
-        stream.set_deadline(None)
 
 
 class WholePacket:

@@ -29,6 +29,7 @@ _NOT_AUTHORIZED = const(5)  # CONNACK
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
 _ANSWERS = const(8)  # answers to commands that may wait for their turn
+_TURNS = const(16)  # events that mean nothing, before a look at the clock
 
 
 def _login(config):
@@ -163,20 +164,23 @@ class MqttSession:
             ("acked", key), ("failed", key, error), ("command", Command), ("lost", error) or None.
         """
         deadline = clock.Deadline(timeout_ms)
+        turns = 0  # events that mean nothing
         try:
             while True:
                 while self._answers and self._client.unacked() <= self.window:
                     self._client.publish(*self._answers[0], qos=1)
                     self._answers.pop(0)
                 event = self._hear(min(deadline.remaining_ms(), _LOOK_MS))
-                if event is None:
-                    self._ask_again()
-                    if deadline.expired():
-                        return None
-                    continue
-                event = self._meaning(event)
                 if event is not None:
-                    return event
+                    event = self._meaning(event)
+                    if event is not None:
+                        return event
+                    turns += 1
+                    if turns < _TURNS:
+                        continue
+                self._ask_again()
+                if deadline.expired():
+                    return None
         except (Lost, ProtocolError, Refused) as error:
             self._client.close()
             return ("lost", error)
@@ -200,6 +204,8 @@ class MqttSession:
         if event[0] == "subscribed":
             return None
         try:
+            if min(event[1]) < 32:  # it would be in the log
+                raise ProtocolError("control characters in its topic")
             meaning = self._dialect.decode(event[1].decode(), event[2])
         except (ProtocolError, UnicodeError) as error:
             self._log("dropped a message: {}".format(error))

@@ -143,13 +143,13 @@ class TcpChannel:
         # lwIP tells of a refused connection only when asked
         self._poll.modify(self._sock, events | _POLLERR_POLLHUP)
         while True:
+            clock.waited()
             left = deadline.remaining_ms()
             ready = self._poll.poll(min(left, clock.WAIT_SLICE_MS))
             if ready:
                 return ready[0][1]
             if left <= clock.WAIT_SLICE_MS:
                 return 0
-            clock.waited()
 
     def readinto(self, buffer):
         """Reads what is there now into `buffer`: bytes read, None if nothing, 0 at the end."""

@@ -7,7 +7,8 @@ import os
 
 from micropython import const
 
-from signet.errors import Lost
+from signet import clock
+from signet.errors import Lost, printable
 from signet.wire import websocket as wire
 
 _POLLIN = const(1)
@@ -18,6 +19,7 @@ _PING = const(9)
 _PONG = const(10)
 _HEAD_BYTES = const(2048)
 _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
+_PIECES = const(64)  # of what is around payload, read before the caller looks at its clock
 _NORMAL = b"\x03\xe8"  # codes 1000 and 1002 (7.4.1)
 _BROKEN = b"\x03\xea"
 
@@ -26,6 +28,8 @@ class WebSocketChannel:
     """MQTT over WebSocket over a channel; the opening handshake is done when this returns.
 
     As with TLS, who waits for bytes has read all that are here: `wait` sees only the socket.
+    But where a peer floods with what carries nothing, `readinto` says None before it has read
+    all of that; then `wait` returns at once.
 
     Args:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
@@ -40,7 +44,8 @@ class WebSocketChannel:
 
     def __init__(self, channel, host, deadline):
         self._channel = channel
-        self.wait = channel.wait
+        self._pieces = 0
+        self._more = False  # there may be more to read, which the socket does not show
         self._taken = 0  # bytes of the caller's that are in the frame that has begun
         self._due = None  # the control frame whose turn is next
         self._goodbye = _NORMAL
@@ -73,6 +78,13 @@ class WebSocketChannel:
                 raise Lost("no answer in time")
         return bytes(head)
 
+    def wait(self, events, deadline):
+        """Waits until there is something to read or room to write: see net.stream.TcpChannel."""
+        if self._more and events & _POLLIN:
+            clock.waited()
+            return 0 if deadline.expired() else _POLLIN
+        return self._channel.wait(events, deadline)
+
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end.
 
@@ -82,12 +94,19 @@ class WebSocketChannel:
         """
         frames = self._frames
         self._flush()
+        self._more = False
         while not frames.left:
             if self._ended:
                 return 0
+            if self._pieces == _PIECES:
+                self._pieces = 0
+                self._more = True
+                return None
             count = self._channel.readinto(frames.room)
             if not count:
+                self._pieces = 0
                 return count
+            self._pieces += 1
             self._goodbye = _BROKEN
             control = frames.took(count)
             if control:
@@ -106,7 +125,7 @@ class WebSocketChannel:
             reason = wire.closing(payload)
             self._end(payload[:2])
             if reason:
-                raise Lost("closed by the peer: " + reason)
+                raise Lost("closed by the peer: " + printable(reason))
         elif opcode == _PING:
             self._due = (_PONG, payload)  # of several, the last may be answered alone
             self._flush()

@@ -18,8 +18,8 @@ FIELDS = (
 BY_WAY = {
     "mqtt": (
         ("keepalive_s", "int", 60, (60, 300), 60),
-        ("cert", "text", None, (255, ""), "meter-7.pem"),
-        ("key", "text", None, (255, ""), "meter-7.key"),
+        ("cert", "file", None, 128, "meter-7.pem"),
+        ("key", "file", None, 128, "meter-7.key"),
     )
 }
 

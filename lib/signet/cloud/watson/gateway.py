@@ -2,24 +2,39 @@
 
 It says in each topic whose event it is (`report.device`, or itself), and hears the commands of
 all devices behind it; a device that the platform does not know is registered by its first event.
-The platform keeps the connection when it refuses a topic: a notice says so, which fails the
-report where it is still in flight, and is a line of the log where it is not.  Without a
-subscription that it refuses, reports still go; the next connection asks for it again.
+PUBACK means less than to a device: the platform acknowledges what it refuses, too, keeps the
+connection, and says so in a notice, before PUBACK or soon after.  So "report 7 stored" means that
+it was read and not refused so far.  A notice names the topic only: it is taken to be about the
+oldest report to that topic that is in flight, or was until a moment ago.  If that was
+acknowledged, it is gone, and a line of the log says which it was and how many were lost so;
+if not, it fails, and is sent again where the trouble passes by itself.
+Without a subscription that the platform refuses, reports still go; the next connection asks for
+it again.
 
-Source: Watson IoT "MQTT connectivity for gateways"; eclipse/amlen server_proxy, pxmqtt.c.
+Source: Watson IoT "MQTT connectivity for gateways"; eclipse/amlen server_proxy, pxmqtt.c, and
+ismrc.h for the codes.
 """
 
+from micropython import const
+
+from signet import clock
 from signet.cloud import mqtt, thing
 from signet.cloud.watson.behind import EVENT, Behind
-from signet.errors import Refused, Rejected
+from signet.errors import Refused, Rejected, Throttled, printable
+
+_NOTICE_MS = const(10_000)  # so long after PUBACK a notice may still be about that report
+# Codes of what passes by itself: capacity reached, no server, no messaging, too many
+# authentication requests (a new device waits to be registered), too much in its buffers, no
+# authorization service.
+_PASSING = (104, 167, 168, 176, 178, 188)
 
 
 class _Dialect(Behind):
-    """See cloud/mqtt.py; decode also gives ("refused", topic, Rejected)."""
+    """See cloud/mqtt.py; decode also gives ("refused", topic, Rejected or Throttled)."""
 
     publish = (EVENT,)
     refusals = Behind.refusals.copy()
-    refusals[5] = "check role, token, org_id, type_id and device_id"
+    refusals[5] = "check role, token, org_id, type_id and device_id, and host"
 
     def __init__(self, config):
         self._config = config
@@ -43,11 +58,21 @@ class _Dialect(Behind):
         text = "{} refused: {}: RC {}: {}".format(
             notice.get("Request", "a request"), topic, code, notice.get("Message")
         )
-        return ("refused", topic, Rejected(text, code))
+        text = printable(text)
+        return ("refused", topic, Throttled(text) if code in _PASSING else Rejected(text, code))
 
 
 class _Session(mqtt.MqttSession):
-    """See cloud/mqtt.py."""
+    """See cloud/mqtt.py.
+
+    Attributes:
+        refused: int, reports that the platform has acknowledged and then refused.
+    """
+
+    def __init__(self, config, dialect, log):
+        super().__init__(config, dialect, log)
+        self.refused = 0
+        self._recent = []  # (key, topic, ticks) of what was acknowledged lately, oldest first
 
     def _hear(self, timeout_ms):
         try:
@@ -60,11 +85,27 @@ class _Session(mqtt.MqttSession):
         meaning = super()._meaning(event)
         if meaning is None or meaning[0] != "refused":
             return meaning
+        topic, error = meaning[1:]
+        for entry in self._recent:
+            late_ms = clock.ticks_diff(clock.ticks_ms(), entry[2])
+            if entry[1] == topic and 0 <= late_ms < _NOTICE_MS:
+                self._recent.remove(entry)
+                self.refused += 1
+                text = "report {} is lost, refused after its acknowledgement ({} so far): {}"
+                self._log(text.format(entry[0], self.refused, error))
+                return None
         for entry in self._flight:
-            if self._dialect.topic(entry.report) == meaning[1]:
-                return self._done(entry, meaning[2])
-        self._log(str(meaning[2]))
+            if self._dialect.topic(entry.report) == topic:
+                return self._done(entry, error)
+        self._log(str(error))
         return None
+
+    def _done(self, entry, error=None):
+        if error is None:
+            topic = self._dialect.topic(entry.report)
+            self._recent.append((entry.key, topic, clock.ticks_ms()))
+            del self._recent[: -2 * self.window]
+        return super()._done(entry, error)
 
 
 def session(config, log):

@@ -17,7 +17,7 @@ from signet import clock
 from signet.cloud import http, thing
 from signet.cloud.messages import Command
 from signet.cloud.watson.event import body
-from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled
+from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled, printable
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
@@ -119,7 +119,7 @@ class WatsonHttpSession(http.HttpSession):
         return None
 
     def _command(self, reply):
-        name = reply.headers.get("x-commandid", self._config["command"])
+        name = printable(reply.headers.get("x-commandid", self._config["command"]))
         if name == "+":  # whoever answers so knows no commands
             raise ProtocolError("a command without a name")
         content_type = reply.headers.get("content-type", "").lower()

@@ -29,8 +29,8 @@ BY_WAY = {
         ("keepalive_s", "int", 60, (1, 65_535), 60),
         ("role", "choice", "device", _ROLES, "device"),
         ("websocket", "flag", False, None, "true"),
-        ("cert", "text", None, (255, ""), "board-1.pem"),
-        ("key", "text", None, (255, ""), "board-1.key"),
+        ("cert", "file", None, 128, "board-1.pem"),
+        ("key", "file", None, 128, "board-1.key"),
         ("app_id", "word", None, _NAME, "dashboard"),
         ("instance_id", "word", None, _NAME, "1"),
         ("api_key", "text", None, (256, _NOT_IN_KEYS), "a-myorg1-a84ps90Ajs"),
@@ -88,6 +88,10 @@ def check(config):
         )
     if config.get("websocket"):
         from signet.net import websocket  # noqa: F401  now the heap is in one piece
+    first, _, rest = config["host"].lower().partition(".")
+    if rest[:10] == "messaging." and first != org.lower():
+        text = "host is that of the organisation {}, but org_id is {}: the login will be refused"
+        warnings.append(text.format(first, org))
     if len(org) != 6 and not quickstart:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
