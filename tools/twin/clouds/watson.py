@@ -1,18 +1,17 @@
-"""How does IBM Watson IoT Platform treat an MQTT client: its login, its topics, its presence?
+"""How does IBM Watson IoT Platform treat an MQTT client: its login, and where its topics lie?
 
 Sources: "Connecting applications, devices, and gateways using the API"; the platform's docs
 (`devices/mqtt.md`, `applications/mqtt.md`, `gateways/mqtt.md`); for the server's own conduct its
-opened proxy, eclipse/amlen `server_proxy` (`topicrule.c`, `pxmqtt.c`). Facts only, no code.
+opened proxy, eclipse/amlen `server_proxy` (`pxmqtt.c`). Facts only, no code.
 """
 
 import dataclasses
-import datetime
 import hmac
 import itertools
 import re
 from typing import Any, ClassVar
 
-from tools.twin.clouds import watson_gateway, watson_policy
+from tools.twin.clouds import watson_gateway, watson_policy, watson_presence
 from tools.twin.clouds.base import (
     BadCommandError,
     Client,
@@ -24,6 +23,7 @@ from tools.twin.clouds.base import (
     encode,
 )
 from tools.twin.clouds.watson_gateway import PART
+from tools.twin.clouds.watson_topics import PUBLISH, SUBSCRIBE
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device
 
@@ -36,49 +36,6 @@ KINDS = {"d": "device", "g": "gateway", "a": "application", "A": "application"}
 _PARTS = {"d": (4,), "g": (4,), "a": (3,), "A": (3, 4)}
 _CHARACTERS = re.compile(r"[A-Za-z0-9._:-]+")
 
-# topicrule.c, "iot2" rules.
-_PUBLISH = {
-    "d": (
-        "iot-2/evt/~/fmt/~",
-        "iotdevice-1/response",
-        "iotdevice-1/notify",
-        "iotdevice-1/device/update/~",
-        "iotdevice-1/add/~/~",
-        "iotdevice-1/clear/~/~",
-        "iotdevice-1/mgmt/~",
-    ),
-    "g": (
-        "iot-2/type/~/id/~/evt/~/fmt/~",
-        "iotdevice-1/type/~/id/~/response",
-        "iotdevice-1/type/~/id/~/notify",
-        "iotdevice-1/type/~/id/~/device/update/~",
-        "iotdevice-1/type/~/id/~/add/~/~",
-        "iotdevice-1/type/~/id/~/clear/~/~",
-        "iotdevice-1/type/~/id/~/mgmt/~",
-    ),
-    "a": ("iot-2/type/~/id/~/evt/~/fmt/~", "iot-2/type/~/id/~/cmd/~/fmt/~"),
-    "qd": ("iot-2/evt/~/fmt/json",),
-    "qa": ("iot-2/type/~/id/~/evt/~/fmt/~",),
-}
-_SUBSCRIBE = {
-    "d": ("iot-2/cmd/+/fmt/+", "iotdm-1/*", "iot-2/mon", "iot-2/notify"),
-    "g": (
-        "iot-2/type/+/id/+/cmd/+/fmt/+",
-        "iot-2/type/+/id/+/response",
-        "iot-2/type/+/id/+/notify",
-        "iotdm-1/*",
-        "iot-2/mon",
-    ),
-    "a": (
-        "iot-2/type/+/id/+/evt/+/fmt/+",
-        "iot-2/type/+/id/+/cmd/+/fmt/+",
-        "iot-2/type/+/id/+/mon",
-        "iot-2/app/+/mon",
-    ),
-    "qd": (),
-    "qa": ("iot-2/type/+/id/~/evt/+/fmt/+", "iot-2/type/+/id/~/mon", "iot-2/app/~/mon"),
-}
-
 
 class Watson(Cloud):
     """The rules of Watson IoT; CONNACK codes are in tools.twin.clouds.connack."""
@@ -87,8 +44,8 @@ class Watson(Cloud):
     max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed (287)
     max_qos = 2
     offline_hint = " by MQTT, and has not used HTTP yet"
-    publish_rules: ClassVar[Rules] = {**_PUBLISH, "A": _PUBLISH["a"]}
-    subscribe_rules: ClassVar[Rules] = {**_SUBSCRIBE, "A": _SUBSCRIBE["a"]}
+    publish_rules: ClassVar[Rules] = {**PUBLISH, "A": PUBLISH["a"]}
+    subscribe_rules: ClassVar[Rules] = {**SUBSCRIBE, "A": SUBSCRIBE["a"]}
     ready = (
         ("device", "signet/esp32", "board-1"),
         ("gateway", "signet/router", "gateway-1"),
@@ -307,26 +264,8 @@ class Watson(Cloud):
     def presence(
         self, client: Client, way: Way, action: str, code: int, reason: str
     ) -> Publish | None:
-        """The retained `/mon` message (applications/mqtt.md, "Monitoring")."""
-        names = client.names
-        topic = f"{self.name}/{names['org']}/iot-2/"
-        if client.device.kind != "application":
-            topic += f"type/{names['type']}/id/{names['id']}/mon"
-        else:
-            topic += f"app/{names['app']}/mon"
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        body: dict[str, Any] = {
-            "Action": action,
-            "Time": now.replace("+00:00", "Z"),
-            "ClientAddr": way.peer,
-            "ClientID": client.client_id,
-            "Port": way.port,
-            "Secure": way.tls,
-            "Protocol": "mqtt4-ws" if way.websocket else "mqtt4",
-        }
-        if action != "Connect":
-            body |= {"CloseCode": code, "Reason": reason}
-        return Publish(topic, encode(body), qos=1, retain=True)
+        """The retained `/mon` message."""
+        return watson_presence.message(client, way, action, code, reason)
 
     def foreign(self, client: Client, topic: str) -> int:
         """A gateway acts for devices behind it."""
