@@ -178,6 +178,8 @@ def test_org_in_the_common_name(board):
 
 
 def test_server_name_of_another_org_with_a_certificate(board):
+    with board.org.certificates() as tables:
+        tables.add_ca("other1", board.org.stranger.certificate_file.read_bytes(), "its own")
     board.start(board.certificate(), host=f"other1.{DOMAIN}")
     board.says(f"other1.{DOMAIN}", _CERT)
     board.cloud_says(f"{board.member.name} is not signed by an active CA of org other1")
