@@ -13,6 +13,7 @@ import dataclasses
 from tools.twin import packets
 from tools.twin.clouds.base import Client, Cloud, RefusedError, Way
 from tools.twin.clouds.connack import CLOSE_CODES, CONNACK, NOT_AUTHORIZED
+from tools.twin.counterpart import Counterpart
 from tools.twin.http import Service
 from tools.twin.hub import Hub, Session
 from tools.twin.packets import (
@@ -25,11 +26,9 @@ from tools.twin.packets import (
 from tools.twin.traffic import ClosedError, Traffic
 
 _CONNECT_TIMEOUT_S = 20.0
-_BROKER_TIMEOUT_S = 5.0
 _CONNECT_LIMIT = 5 * 65537 + 10  # section 3.1: five fields of at most 65535 bytes
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
 _ALL = 1 << 24  # more than a reader holds: what is handed over leaves nothing behind
-_PUSH_ID = 65535  # packet id of the gate's own SUBSCRIBE, done before the device may use it
 
 
 class Connection:
@@ -60,11 +59,9 @@ class Connection:
         self.cloud_name = cloud.name
         self.is_http = False
         self._client: Client | None = None
-        self._broker_reader: asyncio.StreamReader | None = None
-        self._broker_writer: asyncio.StreamWriter | None = None
+        self._broker = Counterpart(hub.broker)
         self._announced = False
         self._decoder = Decoder(_CONNECT_LIMIT)
-        self._broker_decoder = Decoder()
         self._keepalive_s: float | None = None
         self._queue: list[Packet] = []
         self._will: packets.Will | None = None
@@ -142,7 +139,7 @@ class Connection:
         code, reason = 92, "the connection failed"
         clean = False
         try:
-            broker_reader = await self._open_broker(client, session, connect, will)
+            await self._open_broker(client, session, connect, will)
             keepalive_s = client.keepalive_s or connect.keepalive_s
             # Section 3.1.2.10: one and a half times the keep alive.
             self._keepalive_s = keepalive_s * 1.5 or None
@@ -153,7 +150,7 @@ class Connection:
                 "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
             )
             self._announce("Connect", 0, "")
-            code, reason = await self._pump(broker_reader)
+            code, reason = await self._pump()
             clean = True
         except ClosedError as closed:
             code, reason = closed.code, str(closed)
@@ -170,7 +167,7 @@ class Connection:
             raise
         finally:
             try:
-                await self._leave_broker()
+                await self._broker.leave()
             finally:  # also when told to end while waiting
                 if self._announced:
                     self._finish(clean, code, reason)
@@ -182,20 +179,6 @@ class Connection:
         """Serve what came in as HTTP and left that for WebSocket: a connection of its own."""
         way = dataclasses.replace(self._way, websocket=True)
         await Connection(self._hub, self._cloud, way, reader, writer).run()
-
-    async def _leave_broker(self) -> None:
-        """Close the broker's side and wait until it has noticed.
-
-        So that what comes after (the newcomer's login, a command to queue) comes after, there too.
-        """
-        if self._broker_writer is None or self._broker_reader is None:
-            return
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_BROKER_TIMEOUT_S):
-                self._broker_writer.write_eof()
-                while await self._broker_reader.read(65536):
-                    pass
-        self._broker_writer.close()
 
     def _finish(self, clean: bool, code: int, reason: str) -> None:
         """File the will that the broker now publishes; tell applications who left."""
@@ -266,19 +249,12 @@ class Connection:
         session: Session,
         connect: packets.Connect,
         will: packets.Will | None,
-    ) -> asyncio.StreamReader:
+    ) -> None:
         """Log in at the broker, subscribe what the cloud pushes, then send CONNACK."""
         pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
         inner = packets.Connect(4, client.session, connect.clean_session, 0, will, None, None)
         try:
-            async with asyncio.timeout(_BROKER_TIMEOUT_S):
-                reader, self._broker_writer = await self._hub.broker.connect()
-                self._broker_reader = reader
-                self._broker_writer.write(inner.encode())
-                if pushed:
-                    filters = [(name, 1) for name in pushed]
-                    self._broker_writer.write(packets.subscribe(_PUSH_ID, filters))
-                early, present = await self._broker_ready(reader, bool(pushed))
+            early, present = await self._broker.open(inner, pushed)
         except (OSError, TimeoutError):
             mistake = CONNACK[self._cloud.name]["offline"]
             self._writer.write(packets.connack(mistake or 3))
@@ -291,36 +267,15 @@ class Connection:
             client,
             session,
             to_device=self._writer.write,
-            to_broker=self._broker_writer.write,
+            to_broker=self._broker.write,
             report=self._report,
         )
         for packet in early:
             self._traffic.from_broker(packet)
-        return reader
 
-    async def _broker_ready(
-        self, reader: asyncio.StreamReader, pushed: bool
-    ) -> tuple[list[Packet], bool]:
-        """Read until CONNACK (and SUBACK) came: what the session had queued, and its flag."""
-        wanted = {packets.CONNACK, packets.SUBACK} if pushed else {packets.CONNACK}
-        early: list[Packet] = []
-        present = False
-        while wanted:
-            data = await reader.read(65536)
-            if not data:
-                raise OSError("closed by the broker")
-            for packet in self._broker_decoder.feed(data):
-                if packet.kind == packets.CONNACK:
-                    present = bool(packet.body[0] & 1)
-                if packet.kind in wanted:
-                    wanted.discard(packet.kind)
-                else:
-                    early.append(packet)
-        return early, present
-
-    async def _pump(self, broker_reader: asyncio.StreamReader) -> tuple[int, str]:
+    async def _pump(self) -> tuple[int, str]:
         """Carry packets both ways until the device says DISCONNECT; its code and reason."""
-        downward = asyncio.create_task(self._pump_down(broker_reader))
+        downward = asyncio.create_task(self._pump_down())
         upward = asyncio.create_task(self._pump_up())
         try:
             await asyncio.wait((downward, upward), return_when=asyncio.FIRST_COMPLETED)
@@ -335,16 +290,15 @@ class Connection:
         return 0, "the client said goodbye"
 
     async def _pump_up(self) -> None:
-        assert self._broker_writer is not None
         assert self._traffic is not None
         while True:
             for packet in self._queue:
                 packets.check_from_client(packet)
                 if packet.kind == packets.DISCONNECT:
-                    self._broker_writer.write(packet.encode())
+                    self._broker.write(packet.encode())
                     return
                 self._traffic.from_device(packet)
-            await self._broker_writer.drain()
+            await self._broker.drain()
             await self._writer.drain()
             try:
                 async with asyncio.timeout(self._keepalive_s):
@@ -355,13 +309,10 @@ class Connection:
                 raise ClosedError("closed its side without DISCONNECT", 91)
             self._queue = self._decoder.feed(data)
 
-    async def _pump_down(self, broker_reader: asyncio.StreamReader) -> None:
+    async def _pump_down(self) -> None:
         assert self._traffic is not None
         while True:
-            data = await broker_reader.read(65536)
-            if not data:
-                raise ClosedError("the broker is gone", 92)
-            for packet in self._broker_decoder.feed(data):
+            for packet in await self._broker.read():
                 self._traffic.from_broker(packet)
             await self._writer.drain()
 
