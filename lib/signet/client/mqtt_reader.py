@@ -84,7 +84,7 @@ class PacketReader:
         while self._left:
             turns += 1
             piece = None
-            if turns <= _TURNS or not deadline.expired():
+            if turns <= _TURNS or not (deadline.expired() or self._deadline.expired()):
                 piece = stream.read(min(self._left, _SMALL))
             if piece is None:
                 return self._still_coming()
