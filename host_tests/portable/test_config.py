@@ -223,3 +223,22 @@ def test_a_change_of_the_file_can_be_seen():
             os.remove(_FILE)
 
     assert crc(_ENOS) == crc(_ENOS) != crc(_with(_ENOS, device_secret="other"))
+
+
+def test_what_is_in_a_file_is_refused_as_its_name_and_never_shown():
+    pasted = "-----BEGIN PRIVATE KEY-----\n" + _SECRET + "\n-----END PRIVATE KEY-----\n"
+    of_watson = _with(_WATSON, tls=True, insecure=None)
+    of_enos = _with(_ENOS, tls=True)
+    for base in (of_watson, of_enos):
+        for key in ("ca", "cert", "key"):
+            for value in (pasted, "-----BEGIN-----" + "A" * 3000, " \n" + pasted, pasted[:29]):
+                error = _error(base, **{key: value})
+                assert error.key == key and "the name of a file on the board" in str(error), error
+                assert "BEGIN" not in str(error)
+
+
+def test_no_value_that_is_no_name_of_a_file_is_shown():
+    for key in ("ca", "cert", "key"):
+        for value in (_SECRET * 5, _SECRET + "\n", [_SECRET], {"a": _SECRET}, ""):
+            error = _error(_ENOS, tls=True, **{key: value})
+            assert error.key == key and "it is" not in str(error), error

@@ -249,3 +249,10 @@ def test_what_the_cloud_would_punish_is_rejected_before_it_is_sent():
     error = check.raises(Rejected, session.submit, 3, Report({"t": "x" * 20}))
     assert "more than this cloud takes" in str(error)
     assert client.published == []
+
+
+def test_a_topic_that_could_forge_a_line_of_the_log_is_dropped():
+    session, client, lines = _session(_watson())
+    client.events = [("message", b"iot-2/cmd/go\nreport 7 stored/fmt/json", b"{}", False)]
+    assert session.poll(0) is None
+    check.equal(lines, ["dropped a message: control characters in its topic"])

@@ -199,3 +199,36 @@ def test_subscribe_takes_what_the_platform_takes_and_nothing_else():
 def test_by_http_there_are_devices_and_gateways_only():
     error = _error(_DEVICE, way="http", role="application")
     assert error.key == "role" and "must be one of device, gateway" in str(error)
+
+
+def test_a_host_of_another_organisation_is_warned_of():
+    end = ".messaging.internetofthings.ibmcloud.com"
+    for host, warned in (
+        ("other1" + end, True),
+        ("other1.messaging.iot.mas.example.com", True),
+        ("myorg1" + end, False),
+        ("MyOrg1" + end, False),
+        ("mqtt.example.com", False),
+        ("messaging.example.com", False),
+    ):
+        warnings = []
+        values = _DEVICE.copy()
+        values["host"] = host
+        config.check(values, warnings.append)
+        lines = [line for line in warnings if "other1" in line and "myorg1" in line]
+        check.equal(len(lines), int(warned), host)
+
+
+def test_quickstart_gets_no_token_even_where_one_is_configured():
+    for role in ("device", "application"):
+        values = {
+            "role": role,
+            "org_id": "quickstart",
+            "type_id": "t",
+            "device_id": "d",
+            "app_id": "a",
+            "instance_id": None,
+            "api_key": "k",
+            "token": "s3cr3t",
+        }
+        check.equal(login.login(values, 0)[1:], (None, None), role)

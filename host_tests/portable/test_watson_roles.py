@@ -9,7 +9,8 @@ import json
 import check
 from signet.cloud.messages import Report
 from signet.cloud.watson import application, gateway
-from signet.errors import ProtocolError, Rejected
+from signet.cloud.watson.behind import Behind
+from signet.errors import ProtocolError, Rejected, Throttled
 
 _METER = ("meter", "m-7")
 _COMMAND = "iot-2/type/meter/id/m-7/cmd/set/fmt/"
@@ -77,6 +78,14 @@ def test_a_notice_says_what_was_refused():
     for part in ("Publish refused", _EVENT + "json", "RC 180", "not yours"):
         assert part in str(error), error
     assert isinstance(error, Rejected)
+
+
+def test_a_notice_of_what_passes_by_itself_is_throttled():
+    # codes and what they mean: eclipse/amlen, server_utils/include/ismrc.h
+    for code, kind in ((176, Throttled), (104, Throttled), (177, Rejected), (276, Rejected)):
+        notice = {"Request": "Publish", "Topic": _EVENT + "json", "RC": code}
+        error = _gateway().decode(_NOTIFY, json.dumps(notice).encode())[2]
+        assert type(error) is kind and "RC {}".format(code) in str(error), error
 
 
 def test_a_notice_may_lack_anything_but_must_be_json():
@@ -168,5 +177,7 @@ def test_a_command_that_cannot_be_sent_is_rejected_at_once():
 def test_each_role_says_which_keys_a_refused_login_is_to_check():
     assert "role" in _gateway().refusals[5] and "device_id" in _gateway().refusals[5]
     assert "api_key" in _application().refusals[5]
+    for refusals in (_gateway().refusals, _application().refusals, Behind.refusals):
+        assert "host" in refusals[5]  # the platform compares its organisation with the login's
     for dialect in (_gateway(), _application()):
         assert "certificate" in dialect.refusals[0]

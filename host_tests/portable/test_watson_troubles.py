@@ -105,6 +105,12 @@ def test_a_refused_application_is_told_which_keys_to_check():
     assert "s3cr3t" not in line
 
 
+def test_a_board_with_a_certificate_is_told_to_check_that_too():
+    line = Program("refuses", "device", cert="board-1.pem").logs("not connected")
+    assert line.count("and host, and whom `cert` names") == 1, line
+    assert "`cert`" not in Program("refuses", "device").logs("not connected")
+
+
 def test_a_tls_login_that_is_closed_instead_of_answered_asks_for_the_certificate_policy():
     for role in ("device", "gateway", "application"):
         line = Program("closes_tls", role).logs("not connected")

@@ -1,8 +1,12 @@
 """Does a WebSocketChannel keep net/stream.py's promises, before the library `websockets`?"""
 
+import hashlib
+from binascii import b2a_base64
+
 import check
 from signet import clock
 from signet.errors import Lost, ProtocolError, Refused, Throttled
+from signet.net import secure, stream
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.trust import context
@@ -19,6 +23,7 @@ SERVERS = {
     "ping": ("websockets", [("ping", "a"), ("pong", "unasked"), ("ping", ""), ("send", "6162")]),
     "leaves": ("websockets", [("send", "6162"), ("goodbye", 1000, "bye")]),
     "policy": ("websockets", [("goodbye", 1008, "not you")]),
+    "forges": ("websockets", [("goodbye", 1008, "not you\x1b[2J\nreport 7 stored")]),
     "restarts": ("websockets", [("fragments", "6162", 1), ("goodbye", 1012, "")]),
     "text": ("websockets", [("text", "a")]),
     "masked": ("websockets", [("raw", "82810000000041")]),
@@ -137,10 +142,85 @@ def test_a_reason_for_a_goodbye_is_told():
     stream = _stream("policy")
     assert "1008 policy violation not you" in str(check.raises(Lost, stream.read, 1))
     stream.close()
+    check.equal(check.connections("policy", 4), [b"\x88\x02\x03\xf0"])  # 5.5.1: its code
     stream = _stream("restarts")
     assert stream.read(2) == b"ab"
     assert "1012 service restart" in str(check.raises(Lost, stream.read, 1))
     stream.close()
+
+
+def test_a_reason_cannot_forge_a_line_of_the_log():
+    stream = _stream("forges")
+    error = check.raises(Lost, stream.read, 1)
+    check.equal(str(error)[-27:], "not you?[2J?report 7 stored")
+    stream.close()
+
+
+class _Peer:
+    """A channel that answers the opening handshake and keeps what is written then."""
+
+    def __init__(self):
+        self.sent = self.answer = b""
+
+    def write(self, data):
+        self.sent += bytes(data)
+        if self.sent[-4:] == b"\r\n\r\n":
+            key = self.sent.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+            digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+            self.answer = (
+                b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: "
+            )
+            self.answer += b2a_base64(digest)[:-1] + b"\r\n\r\n"
+            self.request, self.sent = self.sent, b""
+        return len(data)
+
+    def readinto(self, buffer):
+        size = min(len(buffer), len(self.answer))
+        buffer[:size] = self.answer[:size]
+        self.answer = self.answer[size:]
+        return size or None
+
+    def wait(self, events, deadline):
+        return events
+
+    def close(self):
+        pass
+
+
+def test_each_frame_has_a_mask_of_its_own():
+    peer = _Peer()
+    channel = WebSocketChannel(peer, "good.test", clock.Deadline(3000))
+    for _ in range(4):
+        channel.write(b"\0\0\0\0")
+    masks = {peer.sent[at + 2 : at + 6] for at in range(0, 40, 10)}  # 5.2
+    check.equal(len(masks), 4)  # once in 2**29 two of them are the same
+
+
+def test_host_has_the_port_where_it_is_not_the_usual_one():
+    channels = stream.TcpChannel, secure.TlsChannel
+    peers = []
+
+    def plain(host, port, deadline):
+        peers.append(_Peer())
+        return peers[-1]
+
+    stream.TcpChannel, secure.TlsChannel = plain, lambda channel, *rest: channel
+    try:
+        for port, trust, host in (
+            (80, None, "good.test"),
+            (443, None, "good.test:443"),
+            (443, "any", "good.test"),
+            (80, "any", "good.test:80"),
+            (8883, "any", "good.test:8883"),
+        ):
+            values = {"host": "good.test", "address": None, "port": port, "trust": trust}
+            values["websocket"] = True
+            stream.connect(values, clock.Deadline(3000))
+            line = b"\r\nHost: " + host.encode() + b"\r\n"  # 4.1
+            assert line in peers[-1].request, (port, trust, peers[-1].request)
+    finally:
+        stream.TcpChannel, secure.TlsChannel = channels
 
 
 def test_close_says_goodbye():

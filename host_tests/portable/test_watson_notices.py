@@ -1,0 +1,138 @@
+"""Which report does a gateway's notice cost, when several to one topic are on their way?
+
+A notice names the topic only, and comes before PUBACK or after it (eclipse/amlen server_proxy,
+pxmqtt.c). The client here is scripted.
+"""
+
+import json
+
+import check
+from signet import clock
+from signet.cloud.messages import Report
+from signet.cloud.watson import gateway
+from signet.errors import Rejected, Throttled
+
+_METER = ("m", "1")
+
+
+class _Client:
+    def __init__(self):
+        self.events = []
+        self.count = 0
+
+    def poll(self, timeout_ms):
+        return self.events.pop(0) if self.events else None
+
+    def publish(self, topic, payload, qos=0):
+        self.count += 1
+        return self.count
+
+    def unacked(self):
+        return 0
+
+    def forget(self, packet_id):
+        pass
+
+
+def _session(reports, window=4):
+    lines = []
+    config = {
+        "cloud": "watson",
+        "role": "gateway",
+        "org_id": "myorg1",
+        "type_id": "r",
+        "device_id": "g",
+        "event": "status",
+        "token": "s3cr3t",
+        "window": window,
+        "keepalive_s": 60,
+        "clean_session": True,
+    }
+    session = gateway.session(config, lines.append)
+    session._client = _Client()
+    for key in range(1, reports + 1):
+        assert session.submit(key, Report({"t": key}, device=_METER))
+    return session, lines
+
+
+def _notice(code=180, device="1"):
+    body = {
+        "Request": "Publish",
+        "Topic": "iot-2/type/m/id/{}/evt/status/fmt/json".format(device),
+        "RC": code,
+        "Message": "no",
+    }
+    return ("message", b"iot-2/type/r/id/g/notify", json.dumps(body).encode(), False)
+
+
+def _events(session, *script):
+    """Returns what `poll` makes of it: (kind, key) each."""
+    session._client.events = list(script)
+    found = []
+    while session._client.events:
+        event = session.poll(0)
+        if event is not None:
+            found.append(event[:2])
+    return found
+
+
+def _lost(lines):
+    """Returns the keys of the reports that the log calls lost."""
+    return [int(line.split()[1]) for line in lines if "is lost" in line]
+
+
+def test_each_notice_behind_an_acknowledgement_is_about_that_report():
+    session, lines = _session(3)
+    script = []
+    for packet_id in (1, 2, 3):
+        script += [("acked", packet_id), _notice()]
+    check.equal(_events(session, *script), [("acked", 1), ("acked", 2), ("acked", 3)])
+    check.equal(_lost(lines), [1, 2, 3])
+    check.equal(session.refused, 3)
+    assert "(3 so far): Publish refused" in lines[2] and "RC 180: no" in lines[2], lines
+
+
+def test_notices_behind_all_acknowledgements_are_about_the_reports_in_their_order():
+    session, lines = _session(3)
+    script = [("acked", 1), ("acked", 2), ("acked", 3), _notice(), _notice(), _notice()]
+    check.equal(_events(session, *script), [("acked", 1), ("acked", 2), ("acked", 3)])
+    check.equal(_lost(lines), [1, 2, 3])
+
+
+def test_a_notice_before_the_acknowledgement_fails_the_oldest_in_flight():
+    session, lines = _session(3)
+    script = [_notice(), ("acked", 1), _notice(), ("acked", 2), ("acked", 3)]
+    check.equal(_events(session, *script), [("failed", 1), ("failed", 2), ("acked", 3)])
+    check.equal(lines, [])
+
+
+def test_a_report_to_another_topic_is_not_blamed():
+    session, lines = _session(2)
+    check.equal(_events(session, ("acked", 1), _notice(device="2")), [("acked", 1)])
+    assert _lost(lines) == [] and lines[0].startswith("Publish refused"), lines
+
+
+def test_an_acknowledgement_of_long_ago_is_not_blamed():
+    session, lines = _session(2)
+    check.equal(_events(session, ("acked", 1)), [("acked", 1)])
+    key, topic, ticks = session._recent[0]
+    session._recent[0] = (key, topic, clock.ticks_add(ticks, -10_500))
+    check.equal(_events(session, _notice()), [("failed", 2)])
+    check.equal(_lost(lines), [])
+
+
+def test_what_passes_by_itself_is_sent_again_where_it_is_in_flight():
+    for code, error_class in ((176, Throttled), (180, Rejected)):
+        session, _ = _session(1)
+        session._client.events = [_notice(code)]
+        event = session.poll(0)
+        check.equal(event[:2], ("failed", 1))
+        assert type(event[2]) is error_class
+
+
+def test_no_more_than_two_windows_of_acknowledgements_are_remembered():
+    session, _ = _session(0, 2)
+    for key in range(1, 8):
+        assert session.submit(key, Report({"t": key}, device=_METER))
+        check.equal(_events(session, ("acked", key)), [("acked", key)])
+    check.equal([entry[0] for entry in session._recent], [4, 5, 6, 7])
