@@ -14,29 +14,34 @@ _NOW = 1_800_000_000
 class _Link:
     def __init__(self):
         self.reports = []
+        self.outbox = []
+        self._next_look = None
 
     def report(self, values, event):
         self.reports.append((event, values))
 
 
-def _look(days_left, now_ms=_NOW_MS, fresh=True, **changes):
-    """Looks once; returns (log lines, reports)."""
+def _look(days_left, now_ms=_NOW_MS, fresh=True, link=None, **changes):
+    """Looks once; returns (log lines, reports). fresh: nobody has been told yet."""
     if fresh:
         for name in ("", ".new"):
             try:
                 os.remove(expiry._STATE + name)
             except OSError:
                 pass
-    lines, link = [], _Link()
-    values = {"expiry_warning_days": 30}
+    lines, link = [], link or _Link()
+    values = {"expiry_warning_days": 30, "outbox_limit": 4}
     values["expires"] = [(_NOW + int(days_left * 86_400), "board-1.pem")]
     values.update(changes)
-    before = clock.unix_ms
-    clock.unix_ms = lambda: now_ms
+    before = clock.unix_ms, clock.is_set
+    clock.unix_ms, clock.is_set = lambda: now_ms, lambda: now_ms > 1_700_000_000_000
     try:
         expiry.look(link, values, lines.append)
+        again = len(lines)
+        expiry.look(link, values, lines.append)  # later, the same day
     finally:
-        clock.unix_ms = before
+        clock.unix_ms, clock.is_set = before
+    assert len(lines) == again
     return lines, link.reports
 
 
@@ -86,13 +91,52 @@ def test_each_file_has_its_line():
     _in_scratch(test)
 
 
-def test_once_a_day_is_enough_also_after_a_deep_sleep():
+def test_the_log_is_told_at_each_start_and_the_cloud_once_a_day():
     def test():
-        assert _look(10)[0]
-        assert _look(10, _NOW_MS + 60_000, False) == ([], [])
-        assert _look(10, _NOW_MS + _DAY_MS, False)[0]
+        assert len(_look(10)[1]) == 1
+        lines, reports = _look(10, _NOW_MS + 60_000, False)
+        assert len(lines) == 1 and not reports
+        lines, reports = _look(10, _NOW_MS + _DAY_MS, False)
+        assert len(lines) == 1 and len(reports) == 1
 
     _in_scratch(test)
+
+
+def test_an_event_waits_until_the_outbox_has_room():
+    def test():
+        link = _Link()
+        link.outbox = [1, 2, 3, 4]
+        lines, reports = _look(10, link=link)
+        assert lines and not reports and 0 < link._next_look.remaining_ms() < 3_600_000
+        link.outbox.pop()
+        assert _look(10, fresh=False, link=link)[1]
+
+    _in_scratch(test)
+
+
+def test_a_clock_that_is_not_set_is_said_once():
+    def test():
+        link = _Link()
+        lines, reports = _look(10, 1000, link=link)
+        assert lines == ["the clock is not set: when a certificate expires cannot be told"]
+        assert not reports and link._next_look is not None
+
+    _in_scratch(test)
+
+
+def test_a_date_is_right_in_every_year():
+    # by the standard library's datetime
+    for unix_s, text in (
+        (0, "1970-01-01T00:00:00.000Z"),
+        (951_782_400, "2000-02-29T00:00:00.000Z"),
+        (1_709_251_199, "2024-02-29T23:59:59.000Z"),
+        (2_147_483_648, "2038-01-19T03:14:08.000Z"),
+        (2_240_611_199, "2040-12-31T23:59:59.000Z"),
+        (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        (253_402_300_799, "9999-12-31T23:59:59.000Z"),
+        (-1, "1969-12-31T23:59:59.000Z"),
+    ):
+        check.equal(clock.iso8601(unix_s * 1000), text)
 
 
 def test_an_application_has_a_line_but_no_event():
@@ -108,7 +152,7 @@ def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
         os.mkdir(expiry._STATE)  # no file can be written there
         lines, reports = _look(10, fresh=False)
         os.rmdir(expiry._STATE)
-        assert "is the flash full?" in lines[0] and "expires on" in lines[1] and reports
+        assert "expires on" in lines[0] and "is the flash full?" in lines[1] and reports
 
     _in_scratch(test)
 

@@ -27,7 +27,8 @@ _FLOORS = {
     "cloud": 4,
     "config": 5,
     "expiry": 5,
-    "renewal": 5,
+    "renewal": 4,
+    "trial": 5,
     "link": 6,
     "": 7,  # signet itself
 }

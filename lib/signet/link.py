@@ -31,6 +31,7 @@ _TOO_LARGE = const(3)  # attempts for which memory may be missing
 _PUT_BACK = const(3)  # times of "not now" to a report, before the next has its turn
 _SYNC_DOUBLINGS = const(8)  # of the wait after the clock could not be set
 _LONGEST_MS = const(3_600_000)  # no wait is longer
+_TRIAL_MS = const(300_000)  # at least, from one trial of a new certificate to the next
 
 # What a session may raise; OSError and MemoryError where a port surprises us.
 _TROUBLES = (SignetError, OSError, MemoryError)
@@ -74,9 +75,11 @@ class Link:
         self._failures = self._sync_failures = self._short_lives = 0
         self._opened_at = 0
         self._stuck, self._times = None, 0  # the key that did not go, how many times running
-        self._next_try = self._next_submit = self._next_sync = clock.Deadline(0)
+        self._next_try = self._next_submit = self._next_sync = self._next_trial = clock.Deadline(0)
         self._next_look = self._next_try if config.get("expires") else None
-        self._renewal = None
+        self._renewal = None  # or what renewal.begin returns
+        if config.get("renewal"):  # there is a `cert`.new
+            self._ask(modules.call, "signet.renewal", "resume", self)
 
     def report(self, values, topic=None, event=None, device=None):
         """Takes a report; `poll` hands it over. Never waits.
@@ -87,8 +90,7 @@ class Link:
                 stay open until the report is stored: it may be larger than the heap.
             topic: str, to publish `values` as they are.
             event: str, the name of an event in the cloud, instead of a plain report.
-            device: (type id, device id) of a device behind this gateway whose report it is; of
-                any device at an application, which must name one (Watson).
+            device: (type id, device id) whose report it is: of a gateway, or an application.
         Returns:
             int, the report's key in the log; None when the outbox is full and keeps the old ones.
         """
@@ -96,18 +98,18 @@ class Link:
             values = values.encode()
         is_file = topic is not None and self._takes_files and hasattr(values, "seek")
         if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
-            raise ValueError(
-                "a report is a dict of values, or bytes with a topic; a file by http only, and"
-                " without deep sleep"
-            )
-        if device is not None and self._config.get("role", "device") == "device":
-            raise ValueError("only a gateway reports for another device")
+            text = "a report is a dict of values, or bytes with a topic; a file by http only, and"
+            raise ValueError(text + " without deep sleep")
+        if device is not None:
+            if self._config.get("role", "device") == "device":
+                raise ValueError("only a gateway reports for another device")
+            if not isinstance(device, (tuple, list)) or [type(n) for n in device] != [str, str]:
+                raise ValueError("a device is (type id, device id), two str")
         dropped = self.outbox.dropped
         time_ms = clock.unix_ms() if clock.is_set() else None
         key = self.outbox.put(Report(values, time_ms, topic, event, device))
         if self.outbox.dropped != dropped:
-            which = "newest" if key is None else "oldest"
-            self._log("outbox full: dropped the {} report".format(which))
+            self._log("outbox full: dropped the " + ("oldest report" if key else "newest report"))
         return key
 
     def poll(self, timeout_ms=0):
@@ -124,12 +126,13 @@ class Link:
 
     def _turn(self, deadline):
         clock.waited()
-        if self._renewal is not None:
-            self._renewal.run(self)
+        due = self.connected or self._next_try.expired()
+        if self._next_trial.expired() and due and self._renewal is not None:
+            self._try_renewal()
         elif self.connected:
             self._keep_clock()
             self._work(deadline.remaining_ms())
-        elif self._next_try.expired():
+        elif due:
             self._connect()
         else:
             clock.sleep_ms(min(deadline.remaining_ms(), self._next_try.remaining_ms(), 500))
@@ -145,18 +148,18 @@ class Link:
         """
         deadline = clock.Deadline(timeout_ms)
         clock.waited()
-        while (len(self.outbox) or self._renewal) and not deadline.expired():
+        while not deadline.expired():
+            left_ms = deadline.remaining_ms()
+            trial = self._renewal is not None and self._next_trial.remaining_ms() <= left_ms
             wait = self._next_submit if self.connected else self._next_try
-            if not self._renewal and wait.remaining_ms() > deadline.remaining_ms():
+            late = wait.remaining_ms() > left_ms and not (trial and self.connected)
+            if late or not (trial or len(self.outbox)):
                 break  # a board that sleeps deeply need not stay awake for it
             self._turn(deadline)
         return not len(self.outbox)
 
     def close(self):
-        """Says goodbye to the cloud. A later `poll` would connect again.
-
-        With deep sleep, what the cloud has not acknowledged is written to flash.
-        """
+        """Says goodbye; a later `poll` connects again. With deep sleep, reports go to flash."""
         if self.connected:
             self._session.close()
             self.connected = False
@@ -164,17 +167,18 @@ class Link:
         if self.deep_sleep:
             from signet import outbox_file
 
-            try:
-                outbox_file.keep(self.outbox, _OUTBOX)
-            except OSError as error:
-                self._log("reports not kept: {}; is the flash full?".format(error))
+            outbox_file.keep(self.outbox, _OUTBOX, self._log)
 
     def renew(self, cert, key=None):
-        """Takes a new certificate; `poll` logs in with it, and keeps it if that works.
+        """Takes a new certificate, tries it in a `poll`, keeps it if it works: renewal.begin."""
+        self._renewal = None  # the one before, if any
+        self._renewal = modules.call("signet.renewal", "begin", self._config, cert, key)
 
-        Otherwise the old one stays. No report is lost. Arguments and errors: renewal.Renewal.
-        """
-        self._renewal = modules.call("signet.renewal", "Renewal", self._config, cert, key)
+    def _try_renewal(self):
+        worked, self.connected = self.connected, False
+        self._session.close()  # first: the heap does not hold both
+        self._next_trial = clock.Deadline(_TRIAL_MS)
+        self._ask(modules.call, "signet.trial", "run", self, worked)
 
     def _connect(self):
         try:
@@ -211,10 +215,10 @@ class Link:
             self._next_sync = clock.Deadline(_SYNC_MS if done else wait_ms)
             if not done and not clock.is_set():
                 self._log("the clock is not set; reports go without their time")
-        if self._next_look is not None and self._next_look.expired() and clock.is_set():
+        if self._next_look is not None and self._next_look.expired():
             self._next_look = clock.Deadline(_SYNC_MS)
             soon = clock.unix_ms() // _SYNC_MS + self._config["expiry_warning_days"]
-            if self._config["expires"][0][0] // 86_400 <= soon:
+            if not clock.is_set() or self._config["expires"][0][0] // 86_400 <= soon:
                 self._ask(modules.call, "signet.expiry", "look", self, self._config, self._log)
 
     def _work(self, timeout_ms):
@@ -267,7 +271,7 @@ class Link:
         try:
             key, report = entry
             return self._session.submit(key, report, self.outbox.after(key) is None)
-        except Rejected as error:
+        except (Rejected, ValueError, TypeError, IndexError) as error:
             self._set_aside(entry[0], error)
         except MemoryError as error:
             if self._count(-entry[0]) < _TOO_LARGE:  # not among those that the cloud put off

@@ -10,11 +10,10 @@ from binascii import crc32, hexlify, unhexlify
 from signet.cloud.messages import Report
 
 
-def keep(outbox, path):
+def keep(outbox, path, log):
     """Writes what waits in `outbox` to the file `path` (str), or removes it when nothing does.
 
-    Raises:
-        OSError: the flash is full.
+    log: function of one str, told when the flash is full.
     """
     if not len(outbox):
         try:
@@ -22,14 +21,24 @@ def keep(outbox, path):
         except OSError:
             pass
         return
-    with open(path, "wb") as file:
-        for report in outbox:
-            values = report.values
-            if report.topic is not None:
-                values = hexlify(values).decode()
-            fields = [values, report.time_ms, report.topic, report.event, report.device, report.id]
-            line = json.dumps(fields).encode()
-            file.write(b"%08x" % crc32(line) + line + b"\n")
+    try:
+        with open(path, "wb") as file:
+            for report in outbox:
+                values = report.values
+                if report.topic is not None:
+                    values = hexlify(values).decode()
+                fields = [
+                    values,
+                    report.time_ms,
+                    report.topic,
+                    report.event,
+                    report.device,
+                    report.id,
+                ]
+                line = json.dumps(fields).encode()
+                file.write(b"%08x" % crc32(line) + line + b"\n")
+    except OSError as error:
+        log("reports not kept: {}; is the flash full?".format(error))
 
 
 def restore(outbox, path):

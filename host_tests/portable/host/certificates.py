@@ -10,7 +10,9 @@ not_yet_valid   for good.test, valid from next year
 rsa             as good, with a key of RSA, 2048 bits
 
 A client's are good, rsa, wrong_ca, expired and not_yet_valid, and signed by a CA of their own;
-chain has the certificate of an authority under that CA behind its own.
+chain has the certificate of an authority under that CA behind its own.  They are of any device of
+Watson's type t, CN `d:t:`; named is of device 7 in its CN, in_san in its SAN, other of device 77;
+until_2040, until_2100 and until_9999 end in such a year.
 """
 
 import datetime
@@ -22,7 +24,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 NAME = "good.test"
-CLIENTS = ("good", "rsa", "chain", "wrong_ca", "expired", "not_yet_valid")
+_NAMES = {"named": "d:t:7", "other": "d:t:77", "in_san": "a meter"}
+_YEARS = (2040, 2100, 9999)
+CLIENTS = (
+    *("good", "rsa", "chain", "wrong_ca", "expired", "not_yet_valid"),
+    *_NAMES,
+    *(f"until_{year}" for year in _YEARS),
+)
 _YEAR = datetime.timedelta(days=365)
 
 
@@ -70,7 +78,12 @@ class Certificates:
                 "expired": (ours, -2 * year, -year),
                 "not_yet_valid": (ours, year, 2 * year),
             }.get(kind, (between, -year, year))
-            cert, key = self._signed("client.test", authority, begin, end, kind == "rsa")
+            if kind.startswith("until_"):
+                last = datetime.datetime(int(kind[6:]), 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
+                end = last - self._now
+            alternative = x509.RFC822Name("d:t:7" if kind == "in_san" else "a@client.test")
+            name = _NAMES.get(kind, "d:t:")
+            cert, key = self._signed(name, authority, begin, end, kind == "rsa", alternative)
             if between is not ours:
                 cert += _pem(between[0])
             paths[0].write_bytes(cert)
@@ -93,7 +106,9 @@ class Certificates:
             authority = self._authority("another CA")
         return b"".join(self._signed(name, authority, begin, end, kind == "rsa"))
 
-    def _signed(self, name, authority, begin, end, of_rsa=False) -> tuple[bytes, bytes]:
+    def _signed(
+        self, name, authority, begin, end, of_rsa=False, alternative=None
+    ) -> tuple[bytes, bytes]:
         """A certificate and its key, both PEM; authority: certificate and key, or "self"."""
         key = (
             rsa.generate_private_key(65537, 2048)
@@ -106,7 +121,9 @@ class Certificates:
         )
         certificate = (
             self._builder(subject, issuer, key, begin, end)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([alternative or x509.DNSName(name)]), critical=False
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .sign(signer, hashes.SHA256())
         )

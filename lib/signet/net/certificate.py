@@ -7,6 +7,27 @@ together: wire/x509.py does.
 from signet.errors import ConfigError
 
 
+def misnamed(config, cert):
+    """Does a certificate name another than device.json does?  Watson's would let that one in.
+
+    Args:
+        config: dict from config.load.
+        cert: bytes, PEM or DER.
+    Returns:
+        str, what is wrong; None when the board's own name is there, its type with an empty id
+        (any device of the type), or nobody can say.
+    """
+    if config["cloud"] != "watson" or config["device_id"] is None:
+        return None
+    from signet.wire import x509
+
+    of_type = "{}:{}:".format(config["role"][0], config["type_id"])
+    name = of_type + config["device_id"]
+    if x509.names(cert, name) or x509.names(cert, of_type):
+        return None
+    return "does not name this board, {} or {}".format(name, of_type)
+
+
 def load(context, cert, key):
     """Gives certificate and key to a tls.SSLContext.
 
@@ -23,7 +44,7 @@ def load(context, cert, key):
     except (ValueError, OSError) as error:
         if "cert" in str(error):
             raise ConfigError("cert", "holds no certificate that can be read", "board-1.pem")
-        text = "holds no private key that can be read"
+        text = "holds no private key that can be read, EC or RSA"
         if b"ENCRYPTED" in key:
             text = "its private key is encrypted; a board needs it without passphrase"
         elif key[:5] == b"-----" and b"PRIVATE KEY" not in key:

@@ -1,4 +1,4 @@
-"""When does a certificate end, and whose key is in it (RFC 5280 section 4.1, in DER)?
+"""When does a certificate end, whom does it name, whose key is in it (RFC 5280 section 4.1, DER)?
 
 As little of DER as that takes.  Loaded when it is needed, and forgotten: see modules.forget.
 """
@@ -46,6 +46,22 @@ def belongs(key, cert):
         return public in _blocks(cert, b"CERTIFICATE")[0]
     except (ValueError, IndexError):
         return True
+
+
+def names(cert, name):
+    """Says whether a certificate names somebody, in its CN or as an address in its SAN.
+
+    Args:
+        cert: bytes, PEM, of which the first certificate counts, or DER.
+        name: str of less than 128 bytes.
+    Returns:
+        bool
+    """
+    name = name.encode()
+    try:  # behind the tag of a string of any kind
+        return bytes((len(name),)) + name in _blocks(cert, b"CERTIFICATE")[0]
+    except IndexError:
+        return False
 
 
 def _blocks(data, label):
