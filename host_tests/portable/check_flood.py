@@ -35,11 +35,11 @@ class Flood:
         clock.ticks_ms, clock.while_waiting = self._real, None
 
     def _feed(self):
-        self.unfed = max(self.unfed, self.now - self._fed)
         self._fed = self.now
 
     def _look(self):
         self.now += 1
+        self.unfed = max(self.unfed, self.now - self._fed)
         if self.now > _FOR_EVER_MS:
             self.close()
             raise AssertionError("it never ends")
