@@ -62,13 +62,6 @@ def test_a_poll_of_no_time_gets_through_what_means_nothing():
     assert ("message", b"t", b"far", False) in events, events
 
 
-def test_a_poll_of_no_time_looks_at_more_than_one_packet():
-    flood = Flood(CONNACK + b"\xd0\0" * 10 + _MESSAGE, b"")
-    event = client(flood).poll(0)
-    flood.close()
-    check.equal(event, ("message", b"t", b"far", False))
-
-
 def test_a_login_is_given_up_in_a_flood_of_websocket_pings():
     flood = Flood(b"", b"\x89\0")
     error = check.raises(Lost, client, flood, True)

@@ -5,7 +5,7 @@ import json
 import check
 from signet.cloud import thing
 from signet.cloud.watson import gateway
-from signet.errors import printable
+from signet.printable import printable
 
 _FORGED = "\x1b[2Jno\nreport 7 stored\r\x7f"
 _HARMLESS = "?[2Jno?report 7 stored??"

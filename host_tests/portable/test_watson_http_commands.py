@@ -156,6 +156,14 @@ def test_a_wildcard_answered_without_a_name_is_no_command():
     check.equal(_paths(server), [ASK, EVENT])
 
 
+def test_a_name_that_could_forge_a_line_of_the_log_is_no_command():
+    json_type = "Content-Type: application/json"
+    for name in ("X-commandId: \x1b[2Jgo", "X-commandId:"):
+        session, _ = listening(reply(200, "{}", name, json_type))
+        check.equal(session.poll(0), None)
+        assert session.lines == ["dropped a message: a command without a name"], session.lines
+
+
 def test_a_request_for_commands_that_is_never_answered_lets_reports_go():
     session, server = listening(SILENCE, DONE)
     report = Report({"t": 1})

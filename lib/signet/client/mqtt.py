@@ -9,8 +9,6 @@ links (3.1.2.10), packet ids (2.3.1), a window of unacknowledged publishes (4.4)
 Not here: QoS 2, MQTT 5.
 """
 
-from micropython import const
-
 from signet import clock
 from signet.client.mqtt_reader import PacketReader, WholePacket
 from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled, TimedOut
@@ -22,8 +20,6 @@ except ImportError:
     raise ConfigError(
         "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
     )
-
-_TURNS = const(16)  # packets that mean nothing, before a look at the clock
 
 
 class MQTTClient(simple.MQTTClient):
@@ -287,18 +283,14 @@ class MQTTClient(simple.MQTTClient):
         deadline = clock.Deadline(timeout_ms)
         if self.sock is None:
             raise Lost("not connected")
-        turns = 0  # packets that mean nothing
         try:
             while True:
                 clock.waited()
-                body = self._reader.next(deadline)
+                body = self._reader.next()
                 if body is not None:
                     event = self._handle(body)
                     if event is not None:
                         break
-                    turns += 1
-                    if turns < _TURNS:
-                        continue
                 due_ms = self._keep_alive()
                 left_ms = deadline.remaining_ms()
                 if not left_ms:

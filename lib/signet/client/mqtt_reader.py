@@ -11,7 +11,7 @@ from signet.errors import Lost
 from signet.wire import mqtt as wire
 
 _SMALL = const(256)  # bytes that a board can always find
-_TURNS = const(16)  # of so many bytes, that need no look at the clock
+_PIECES = const(64)  # of so many bytes: a record of TLS, before the caller looks at its clock
 
 
 class PacketReader:
@@ -33,15 +33,12 @@ class PacketReader:
         self._length_bytes = bytearray()
         self._deadline = None  # of the packet that has begun
         self._body = None  # of it, when only what is too large to keep is to come
-        self._left = 0  # of that
         self.first_byte = None
         self.length = None
 
-    def next(self, deadline):
+    def next(self):
         """Returns the body of one packet, or its beginning when it is oversize; None for not yet.
 
-        Args:
-            deadline: clock.Deadline of reading away what is too large; 4 KiB go in any case.
         Raises:
             Lost: the connection ended, or stalled in the middle of a packet.
             ProtocolError: a header that a server may not send.
@@ -79,17 +76,14 @@ class PacketReader:
             if self.first_byte >> 4 == wire.PUBLISH:
                 wire.check_publish(self.first_byte, body)
             self._body = body
-            self._left = self.length - len(body)
-        turns = 0
-        while self._left:
-            turns += 1
-            piece = None
-            if turns <= _TURNS or not (deadline.expired() or self._deadline.expired()):
-                piece = stream.read(min(self._left, _SMALL))
-            if piece is None:
+            self._at = len(body)
+        pieces = 0
+        while self._at < self.length:
+            size = min(self.length - self._at, _SMALL)
+            if pieces == _PIECES or stream.read(size) is None:
                 return self._still_coming()
-            self._left -= len(piece)
-            clock.waited()
+            self._at += size
+            pieces += 1
         self._deadline = self._body = None
         return body
 

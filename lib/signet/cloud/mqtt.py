@@ -205,7 +205,7 @@ class MqttSession:
             return None
         try:
             if min(event[1]) < 32:  # it would be in the log
-                raise ProtocolError("control characters in its topic")
+                raise ProtocolError("a bad topic")
             meaning = self._dialect.decode(event[1].decode(), event[2])
         except (ProtocolError, UnicodeError) as error:
             self._log("dropped a message: {}".format(error))

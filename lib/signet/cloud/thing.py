@@ -13,7 +13,7 @@ import json
 from micropython import const
 
 from signet.cloud.messages import Command
-from signet.errors import ProtocolError, Rejected, Throttled, printable
+from signet.errors import ProtocolError, Rejected, Throttled
 
 _CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
 _OK = 200
@@ -129,6 +129,8 @@ def answer(topic, body, passing):
     code = body.get("code")
     error = None
     if code != _OK:
+        from signet.printable import printable
+
         text = "{}: code {}: {}".format(topic, code, printable(body.get("message")))
         error = Throttled(text) if code in passing else Rejected(text, code)
     return ("reply", str(body.get("id")), error)

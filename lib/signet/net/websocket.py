@@ -8,7 +8,7 @@ import os
 from micropython import const
 
 from signet import clock
-from signet.errors import Lost, printable
+from signet.errors import Lost
 from signet.wire import websocket as wire
 
 _POLLIN = const(1)
@@ -125,6 +125,8 @@ class WebSocketChannel:
             reason = wire.closing(payload)
             self._end(payload[:2])
             if reason:
+                from signet.printable import printable
+
                 raise Lost("closed by the peer: " + printable(reason))
         elif opcode == _PING:
             self._due = (_PONG, payload)  # of several, the last may be answered alone

@@ -14,7 +14,7 @@ from micropython import const
 from signet import clock, modules
 from signet.cloud import http, thing
 from signet.cloud.alibaba import post
-from signet.errors import ConfigError, ProtocolError, Refused, Rejected, Throttled, printable
+from signet.errors import ConfigError, ProtocolError, Refused, Rejected, Throttled
 from signet.state import State
 from signet.wire.http import quote
 
@@ -129,7 +129,12 @@ def _read(reply, what, is_plain=True):
     info = body.get("info") or body.get("Info") or {}  # the document writes it both ways
     if type(code) is not int or not isinstance(info, dict):
         raise ProtocolError("the answer to {} is not that of the document".format(what))
-    return code, "{}: code {} {}".format(what, code, printable(body.get("message"))), info
+    text = "{}: code {} {}".format(what, code, body.get("message"))
+    if code:
+        from signet.printable import printable
+
+        text = printable(text)
+    return code, text, info
 
 
 def session(config, log):

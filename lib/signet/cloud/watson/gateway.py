@@ -20,7 +20,7 @@ from micropython import const
 from signet import clock
 from signet.cloud import mqtt, thing
 from signet.cloud.watson.behind import EVENT, Behind
-from signet.errors import Refused, Rejected, Throttled, printable
+from signet.errors import Refused, Rejected, Throttled
 
 _NOTICE_MS = const(10_000)  # so long after PUBACK a notice may still be about that report
 # Codes of what passes by itself: capacity reached, no server, no messaging, too many
@@ -58,6 +58,8 @@ class _Dialect(Behind):
         text = "{} refused: {}: RC {}: {}".format(
             notice.get("Request", "a request"), topic, code, notice.get("Message")
         )
+        from signet.printable import printable
+
         text = printable(text)
         return ("refused", topic, Throttled(text) if code in _PASSING else Rejected(text, code))
 

@@ -17,7 +17,7 @@ from signet import clock
 from signet.cloud import http, thing
 from signet.cloud.messages import Command
 from signet.cloud.watson.event import body
-from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled, printable
+from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
@@ -119,8 +119,8 @@ class WatsonHttpSession(http.HttpSession):
         return None
 
     def _command(self, reply):
-        name = printable(reply.headers.get("x-commandid", self._config["command"]))
-        if name == "+":  # whoever answers so knows no commands
+        name = reply.headers.get("x-commandid", self._config["command"])
+        if name == "+" or min(name.encode() or b"\0") < 32:  # whoever answers so knows no commands
             raise ProtocolError("a command without a name")
         content_type = reply.headers.get("content-type", "").lower()
         form = "text" if content_type.startswith("text/") else "bin"
