@@ -15,6 +15,7 @@ from tools.paths import LIB, ROOT
 # A module imports what is below it, or its own room.
 _FLOORS = {
     "errors": 0,
+    "printable": 0,
     "clock": 1,
     "modules": 1,
     "sign": 1,

@@ -1,6 +1,6 @@
 """How do a peer's words enter an error, or a line of the log, without forging another?
 
-A module of its own, imported where such words have come: most boards never need it.
+A module of its own, loaded where such words have come: see modules.call.
 """
 
 

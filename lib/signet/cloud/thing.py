@@ -14,9 +14,11 @@ from micropython import const
 
 from signet.cloud.messages import Command
 from signet.errors import ProtocolError, Rejected, Throttled
+from signet.modules import call
 
 _CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
 _OK = 200
+_PRINTABLE = "signet.printable"
 _DEEPEST = const(8)  # the stack of a board is small
 _HANDLER_FAILED = 500
 
@@ -129,9 +131,9 @@ def answer(topic, body, passing):
     code = body.get("code")
     error = None
     if code != _OK:
-        from signet.printable import printable
-
-        text = "{}: code {}: {}".format(topic, code, printable(body.get("message")))
+        text = "{}: code {}: {}".format(
+            topic, code, call(_PRINTABLE, "printable", body.get("message"))
+        )
         error = Throttled(text) if code in passing else Rejected(text, code)
     return ("reply", str(body.get("id")), error)
 

@@ -7,7 +7,7 @@ import os
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.errors import Lost
 from signet.wire import websocket as wire
 
@@ -125,9 +125,8 @@ class WebSocketChannel:
             reason = wire.closing(payload)
             self._end(payload[:2])
             if reason:
-                from signet.printable import printable
-
-                raise Lost("closed by the peer: " + printable(reason))
+                reason = modules.call("signet.printable", "printable", reason)
+                raise Lost("closed by the peer: " + reason)
         elif opcode == _PING:
             self._due = (_PONG, payload)  # of several, the last may be answered alone
             self._flush()

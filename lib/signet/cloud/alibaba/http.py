@@ -131,9 +131,7 @@ def _read(reply, what, is_plain=True):
         raise ProtocolError("the answer to {} is not that of the document".format(what))
     text = "{}: code {} {}".format(what, code, body.get("message"))
     if code:
-        from signet.printable import printable
-
-        text = printable(text)
+        text = modules.call("signet.printable", "printable", text)
     return code, text, info
 
 

@@ -17,7 +17,7 @@ ismrc.h for the codes.
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.cloud import mqtt, thing
 from signet.cloud.watson.behind import EVENT, Behind
 from signet.errors import Refused, Rejected, Throttled
@@ -58,9 +58,7 @@ class _Dialect(Behind):
         text = "{} refused: {}: RC {}: {}".format(
             notice.get("Request", "a request"), topic, code, notice.get("Message")
         )
-        from signet.printable import printable
-
-        text = printable(text)
+        text = modules.call("signet.printable", "printable", text)
         return ("refused", topic, Throttled(text) if code in _PASSING else Rejected(text, code))
 
 
