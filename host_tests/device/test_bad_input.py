@@ -90,7 +90,7 @@ def test_a_tls_client_on_a_plain_port_and_the_reverse(device, config, twin):
     [
         ("enos", "device_secret", "CONNACK 4: .*; check device_secret and sign_method"),
         ("alibaba", "device_secret", "CONNACK 4: .*; check device_secret and sign_method"),
-        ("watson", "token", "CONNACK 5: .*; check token, org_id, type_id and device_id"),
+        ("watson", "token", "CONNACK 5: .*; check token, org_id, type_id, device_id and host"),
     ],
 )
 def test_a_wrong_secret_or_token(device, config, cloud, key, answer):

@@ -166,7 +166,7 @@ def test_wrong_type_in_the_common_name_of_a_whole_type(board):
 
 def test_wrong_id_in_the_common_name(board):
     board.start(board.certificate(f"d:{board.member.type_id}:two"))
-    board.says(_NAMES, "device_id, and whom `cert` names")
+    board.says(_NAMES, "device_id and host, and whom `cert` names")
     board.cloud_says(f"org '{ORG}' has no device 'two' of type '{board.member.type_id}'")
 
 

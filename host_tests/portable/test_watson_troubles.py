@@ -101,7 +101,7 @@ def test_a_gateway_whose_subscription_is_refused_says_so_and_reports():
 def test_a_refused_application_is_told_which_keys_to_check():
     program = Program("refuses", "application")
     line = program.logs("not connected")
-    assert "CONNACK 5" in line and "check api_key, token, org_id and app_id" in line
+    assert "CONNACK 5" in line and "check api_key, token, org_id, app_id and host" in line
     assert "s3cr3t" not in line
 
 

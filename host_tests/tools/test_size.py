@@ -60,7 +60,7 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, role, tmp_p
     # These leave the heap again when their work is done (lib/signet/modules.py).
     forgotten = {"signet.config", f"signet.cloud.{cloud}.identity", f"signet.cloud.{cloud}.login"}
     forgotten |= {"signet.sign.signer", "signet.sign.content"}
-    forgotten |= {"signet.cloud.watson.application_identity"}
+    forgotten |= {"signet.cloud.watson.application_identity", "signet.net.certificate"}
     assert size.needed(device) - loaded <= forgotten
 
 
@@ -174,12 +174,12 @@ def test_what_any_one_device_loads_keeps_the_flash_goal():
 
 def test_all_of_the_package_grows_on_purpose_only():
     """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80),
-    then certificates, roles and WebSocket (100).
+    then certificates, roles and WebSocket (104).
 
     No board loads all of it; what each loads keeps the goal. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 100 * 1024
+    assert sum(map(len, compiled.values())) <= 104 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():

@@ -42,7 +42,7 @@ class _Dialect(behind.Behind):
     refusals = behind.Behind.refusals.copy()
     refusals[2] = "check org_id, app_id and instance_id"
     refusals[4] = "check api_key and token"
-    refusals[5] = "check api_key, token, org_id and app_id, and host"
+    refusals[5] = "check api_key, token, org_id, app_id and host"
 
     def __init__(self, config):
         self._config = config

@@ -34,7 +34,7 @@ class _Dialect(Behind):
 
     publish = (EVENT,)
     refusals = Behind.refusals.copy()
-    refusals[5] = "check role, token, org_id, type_id and device_id, and host"
+    refusals[5] = "check role, token, org_id, type_id, device_id and host"
 
     def __init__(self, config):
         self._config = config

@@ -23,7 +23,7 @@ class _Dialect:
         0: "certificate policy? check `cert`",
         2: "check org_id, type_id and device_id",
         4: "check token",
-        5: "check token, org_id, type_id and device_id, and host",
+        5: "check token, org_id, type_id, device_id and host",
     }
 
     def __init__(self, config):
