@@ -84,3 +84,44 @@ def test_no_byte_of_a_key_that_is_changed_or_cut_raises():
                     changed = bytearray(key)
                     changed[at] = value
                     x509.belongs(bytes(changed), cert)
+
+
+def _tlv(tag, content):
+    size = len(content)
+    return bytes((tag, 0x82, size >> 8, size & 255)) + content
+
+
+def test_a_length_that_der_does_not_allow_is_not_read():
+    data = unhexlify(next(check.lines("x509"))["data"])
+    assert data[:2] == b"\x30\x82" and len(x509.not_after(data)) == 1
+    for other in (b"\x30\x84\0\0", b"\x30\x80", b"\x30\x88\0\0\0\0\0\0"):
+        assert x509.not_after(other + data[2:]) == [], other
+
+
+def test_what_ends_beyond_what_holds_it_is_not_read():
+    data = unhexlify(next(check.lines("x509"))["data"])
+    for cut in range(1, len(data)):
+        assert x509.not_after(data[:-cut]) == [], cut
+    size = (data[2] << 8 | data[3]) + 1
+    assert x509.not_after(data[:2] + bytes((size >> 8, size & 255)) + data[4:]) == []
+    # nor a TBSCertificate that is longer than its certificate
+    assert x509.not_after(data[:2] + b"\0\x40" + data[4:]) == []
+
+
+def test_a_key_inside_a_key_inside_a_key_is_not_looked_for():
+    # PKCS #1 in PKCS #8 (RFC 5958) tells; PKCS #8 in PKCS #8 is nothing
+    cert = unhexlify(next(check.lines("x509"))["data"])
+    key = _tlv(0x30, b"\x02\1\0" + _tlv(0x02, b"\x77" * 256))
+    once = _tlv(0x30, b"\x02\1\0\x30\0" + _tlv(0x04, key))
+    twice = _tlv(0x30, b"\x02\1\0\x30\0" + _tlv(0x04, once))
+    assert x509.belongs(once, cert) is False
+    assert x509.belongs(twice, cert) is True
+
+
+def test_whom_a_certificate_names_is_told_exactly():
+    # a CN as DER has it: UTF8String, its length, its text
+    cert = b"\x30\x0b\x0c\x07d:t:abc"
+    assert x509.names(cert, "d:t:abc")
+    for other in ("d:t:ab", "d:t:abcd", "d:t:", "t:abc", "g:t:abc"):
+        assert not x509.names(cert, other), other
+    assert not x509.names(b"junk", "d:t:abc")

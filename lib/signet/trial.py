@@ -14,7 +14,7 @@ from signet.errors import ConfigError, Lost, Refused, SignetError, Untrusted
 _FIRST_S = const(300)  # to the next trial; twice as long each time,
 _LONGEST_S = const(3600)  # and no longer
 _DOUBLINGS = const(4)
-_UNANSWERED = const(5)  # trials closed without an answer, while the old one works: a refusal
+_UNANSWERED = const(5)  # trials lost one after the other, while the old one works: a refusal
 
 
 def run(link, worked):
@@ -55,12 +55,13 @@ def _failed(link, state, error, worked):
     # A server that is not the one expected has not seen the certificate.
     refused = isinstance(error, (Refused, ConfigError)) and not isinstance(error, Untrusted)
     state[3] += 1
-    if isinstance(error, Lost) and (worked or error.code == 0):
+    if isinstance(error, Lost):  # the network, or a server that closes instead of an answer?
         state[4] += 1
         if state[4] >= _UNANSWERED:
             if not worked:
                 link._connect()
             refused = worked or link.connected
+            state[4] = 0
     if refused:
         link._renewal = None
         renewal.remove(path + ".new")

@@ -1,0 +1,140 @@
+"""When is a new certificate tried, tried again, and given up?"""
+
+from check_renewal import Board, client, read
+from signet import clock
+from signet.errors import Lost, Refused, Throttled, Untrusted
+
+# A whole link with two contexts of TLS: with 64-bit objects 110 KiB are not enough.
+INTERPRETERS = ("cpython", "i386")
+SERVERS = {"broker": ("mosquitto", "require_certificate", "good")}
+
+
+class _Opens:
+    """In place of a session's `open`: raises what a list says, None is to log in."""
+
+    def __init__(self, board, errors):
+        self.open = board.link._session.open
+        self.errors = errors
+        board.link._session.open = self
+
+    def __call__(self, deadline):
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        self.open(deadline)
+
+
+def _tried(board, error):
+    """One trial of a new certificate that ends so; then the old one logs in."""
+    _Opens(board, [error])
+    board.due()
+    board.link.poll()
+    said = board.lines[-1]
+    wait_s = board.link._next_trial.remaining_ms() // 1000
+    assert not board.link.connected and board.link._next_try.remaining_ms()
+    board.link._next_try = clock.Deadline(0)
+    assert board.hands_over()
+    return said, wait_s
+
+
+def test_what_says_nothing_of_the_certificate_leaves_it_for_a_later_trial():
+    for error in (
+        Lost("no network"),
+        Throttled("later"),
+        Untrusted("another server"),
+        OSError(5),
+        MemoryError("none"),
+    ):
+        board = None  # the one before leaves the heap
+        board = Board()
+        old = read(board.path)
+        assert board.hands_over()
+        cert, key = client("rsa")
+        board.link.renew(cert, key)
+        said, wait_s = _tried(board, error)
+        assert said.startswith("certificate not renewed yet, tried again in 300 s: "), said
+        assert 290 < wait_s <= 300 and read(board.path) == old and board.left_over()
+        assert board.link.flush(10_000) and read(board.path) == old  # does not wait for that
+        board.due()
+        board.link.poll()
+        assert board.said("certificate renewed") and read(board.path) == cert + key
+
+
+def test_the_waits_grow_to_an_hour_and_outlast_a_restart():
+    board = Board()
+    board.link.renew(*client("rsa"))
+    waits = [_tried(board, Throttled("later"))[1] for _ in range(6)]
+    assert [round(wait / 60) for wait in waits] == [5, 10, 20, 40, 60, 60], waits
+    board.restart()
+    assert board.hands_over() and not board.said("certificate renewed")
+    assert 3500 < board.link._next_trial.remaining_ms() // 1000 <= 3600
+
+
+def test_one_that_is_lost_five_times_while_the_old_one_works_is_given_up():
+    board = Board()
+    old = read(board.path)
+    assert board.hands_over()
+    board.link.renew(*client("rsa"))
+    for number in range(5):
+        assert board.link._renewal is not None
+        said = _tried(board, Lost("closed instead of an answer", 0))[0]
+        if number == 1:
+            board.restart()  # is not forgotten by that
+    assert said.startswith("certificate not renewed, the old one stays"), said
+    assert not board.left_over() and read(board.path) == old
+
+
+def test_a_network_that_is_gone_for_the_old_one_as_well_gives_nothing_up():
+    board = Board()
+    board.link.renew(*client("rsa"))
+    opens = _Opens(board, [])
+    for _ in range(6):
+        opens.errors = [Lost("no network"), Lost("no network")]
+        board.due()
+        board.link.poll()
+        assert not board.link.connected and board.left_over()
+    opens.errors = []
+    board.due()
+    assert board.hands_over() and board.said("certificate renewed")
+
+
+def test_a_network_that_comes_back_for_the_old_one_shows_that_the_new_one_is_refused():
+    board = Board()
+    board.link.renew(*client("rsa"))
+    for _ in range(5):
+        board.link.connected = False
+        _Opens(board, [Lost("closed", 0)])
+        board.due()
+        board.link.poll()
+    assert board.link.connected and not board.left_over() and board.link._renewal is None
+
+
+def test_a_loop_of_bad_certificates_is_not_a_loop_of_logins():
+    board = Board()
+    assert board.hands_over()
+    for _ in range(3):
+        board.link.renew(*client("rsa"))
+        _Opens(board, [Refused("no", 5)])
+        board.link.poll()
+        board.link._next_try = clock.Deadline(0)
+        assert board.hands_over()
+    refusals = [line for line in board.lines if "the old one stays" in line]
+    assert len(refusals) == 1 and board.link._next_trial.remaining_ms() > 0
+
+
+def test_no_trial_goes_round_the_back_off():
+    board = Board()
+    board.link._next_try = clock.Deadline(60_000)
+    board.link.renew(*client("rsa"))
+    board.link.poll()
+    assert not board.said("certificate") and not board.link.connected
+
+
+def test_the_cloud_is_told_of_a_refusal():
+    board = Board()
+    board.link.renew(*client("rsa"))
+    _Opens(board, [Refused("who is that?", 5)])
+    board.link.poll()
+    (report,) = list(board.link.outbox)
+    assert report.event == "certificate_refused"
+    assert report.values == {"file": board.path, "reason": "who is that?"}
