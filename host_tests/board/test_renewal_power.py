@@ -14,7 +14,7 @@ from tools.pki.authority import Authority
 # Takes one certificate after the other; a link that always logs in plays the cloud's part.
 _MAIN = """
 import os
-from signet import clock, config, renewal, trial
+from signet import clock, config, pending, renewal, trial
 
 class Link:
     connected = False
@@ -41,7 +41,7 @@ values = {"cert": "board.pem", "key": None, "ca": "ca.pem", "trust": None, "expi
 values.update({"cloud": "enos", "outbox_limit": 1})
 print("start", whose())
 link = Link(values)
-renewal.resume(link)
+pending.resume(link)
 if link._renewal:
     trial.run(link, False)
     print("went on", whose())
@@ -69,7 +69,7 @@ def board(tmp_path: Path) -> VirtualBoard:
     steps = [step for folder in folders for step in ("fs", "mkdir", folder, "+")]
     for name in (
         *("__init__.py", "errors.py", "clock.py", "config.py", "modules.py", "renewal.py"),
-        *("trial.py", "state.py"),
+        *("trial.py", "pending.py", "state.py"),
         *("net/__init__.py", "net/trust.py", "net/secure.py", "net/certificate.py"),
         *("wire/__init__.py", "wire/x509.py"),
     ):

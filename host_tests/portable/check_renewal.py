@@ -9,7 +9,7 @@ import os
 
 import check
 import signet
-from signet import clock, expiry, renewal, trial  # noqa: F401  kept: tests change them
+from signet import clock, expiry, pending, renewal, trial  # noqa: F401  tests change them
 
 
 def read(path):
@@ -32,7 +32,7 @@ class Board:
 
     def __init__(self, in_one=True, kind="good", **changes):
         cert, key = client(kind)
-        renewal._STATE = expiry._STATE = check.scratch(
+        pending._STATE = expiry._STATE = check.scratch(
             "state"
         )  # in the current folder, on a board
         self.lines = []

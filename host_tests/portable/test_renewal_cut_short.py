@@ -89,7 +89,9 @@ def test_a_second_renewal_that_cannot_be_written_leaves_the_old_one():
         finally:
             del renewal.open
         board.link.poll()
-        assert read(board.path) == old and not board.left_over() and board.link.connected
+        assert read(board.path) == old and not board.left_over() and not board.said("renewed")
+        board.due()  # a board without memory has closed its connection
+        assert board.hands_over()
         board.restart()
         assert board.hands_over()
 

@@ -37,27 +37,39 @@ def _tried(board, error):
     return said, wait_s
 
 
-def test_what_says_nothing_of_the_certificate_leaves_it_for_a_later_trial():
-    for error in (
-        Lost("no network"),
-        Throttled("later"),
-        Untrusted("another server"),
-        OSError(5),
-        MemoryError("none"),
-    ):
-        board = None  # the one before leaves the heap
-        board = Board()
-        old = read(board.path)
-        assert board.hands_over()
-        cert, key = client("rsa")
-        board.link.renew(cert, key)
-        said, wait_s = _tried(board, error)
-        assert said.startswith("certificate not renewed yet, tried again in 300 s: "), said
-        assert 290 < wait_s <= 300 and read(board.path) == old and board.left_over()
-        assert board.link.flush(10_000) and read(board.path) == old  # does not wait for that
-        board.due()
-        board.link.poll()
-        assert board.said("certificate renewed") and read(board.path) == cert + key
+def _stays(error):
+    board = Board()
+    old = read(board.path)
+    assert board.hands_over()
+    cert, key = client("rsa")
+    board.link.renew(cert, key)
+    said, wait_s = _tried(board, error)
+    assert said.startswith("certificate not renewed yet, tried again in 300 s: "), said
+    assert 290 < wait_s <= 300 and read(board.path) == old and board.left_over()
+    assert board.link.flush(10_000) and read(board.path) == old  # does not wait for that
+    board.due()
+    board.link.poll()
+    assert board.said("certificate renewed") and read(board.path) == cert + key
+
+
+def test_a_network_that_is_gone_leaves_it_for_a_later_trial():
+    _stays(Lost("no network"))
+
+
+def test_a_cloud_that_says_not_now_leaves_it_for_a_later_trial():
+    _stays(Throttled("later"))
+
+
+def test_a_server_that_is_not_trusted_has_not_judged_it():
+    _stays(Untrusted("another server"))
+
+
+def test_a_port_that_surprises_us_leaves_it_for_a_later_trial():
+    _stays(OSError(5))
+
+
+def test_a_heap_that_is_full_leaves_it_for_a_later_trial():
+    _stays(MemoryError("none"))
 
 
 def test_the_waits_grow_to_an_hour_and_outlast_a_restart():

@@ -28,7 +28,8 @@ _FLOORS = {
     "cloud": 4,
     "config": 5,
     "expiry": 5,
-    "renewal": 4,
+    "pending": 4,
+    "renewal": 5,
     "trial": 5,
     "link": 6,
     "": 7,  # signet itself

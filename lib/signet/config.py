@@ -108,15 +108,12 @@ def _trust(config, log):
             key = _file("key", config["key"])
         if not x509.belongs(cert if key is None else key, cert):
             raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
-        from signet.net import certificate
-
-        wrong = certificate.misnamed(config, cert)
+        wrong = x509.misnamed(config, cert)
         if wrong:
             log("warning: `cert` " + wrong)
-        certificate = None
         try:
             os.stat(path + ".new")
-            config["renewal"] = True  # renewal.py looks what it is
+            config["renewal"] = True  # pending.py looks what it is
         except OSError:
             pass
     if config["expiry_warning_days"]:

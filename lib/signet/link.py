@@ -79,7 +79,7 @@ class Link:
         self._next_look = self._next_try if config.get("expires") else None
         self._renewal = None  # or what renewal.begin returns
         if config.get("renewal"):  # there is a `cert`.new
-            self._ask(modules.call, "signet.renewal", "resume", self)
+            self._ask(modules.call, "signet.pending", "resume", self)
 
     def report(self, values, topic=None, event=None, device=None):
         """Takes a report; `poll` hands it over. Never waits.

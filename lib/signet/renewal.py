@@ -1,7 +1,7 @@
 """How does a new certificate come onto a board, and through a power cut, before it is tried?
 
 It lies beside the old one, in the file `cert`.new, until trial.py has logged in with it.  What
-signet.state says of it proves it whole, and that the old one is still the one it is to replace.
+signet.state says of it proves it whole, see pending.py.
 """
 
 import os
@@ -9,15 +9,11 @@ from binascii import b2a_base64, crc32
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.errors import ConfigError, SignetError
-from signet.state import State
 
-_STATE = "signet.state"
 _LINE = const(48)  # bytes of DER in a line of PEM (RFC 7468 section 2)
 _KEY = b"PRIVATE KEY-----"
-_LONGEST_S = const(3600)
-_UNKNOWN_S = const(300)
 
 
 def begin(config, cert, key):
@@ -45,12 +41,25 @@ def begin(config, cert, key):
             os.rename(spare, path)
     except OSError as error:
         raise SignetError("{} not renamed: {}".format(spare, error))
-    remove(spare)
+    try:
+        os.remove(spare)
+    except OSError:
+        pass
     if isinstance(cert, str):
         cert = cert.encode()
     if isinstance(key, str):
         key = key.encode()
-    ends = _check(config, cert)
+    from signet.wire import x509
+
+    ends = x509.not_after(cert)
+    if not ends:
+        raise ConfigError("cert", "the new one holds no certificate that can be read")
+    ends = min(ends)
+    if clock.is_set() and ends * 1000 <= clock.unix_ms():
+        raise ConfigError("cert", "the new one has expired")
+    wrong = x509.misnamed(config, cert)
+    if wrong:
+        raise ConfigError("cert", "the new one " + wrong)
     own_file = None
     if key is None and _KEY not in cert:
         key = _block(_read("cert", path))
@@ -60,94 +69,27 @@ def begin(config, cert, key):
         if _KEY not in key:
             raise ConfigError("key", "the new one must be PEM")
         cert = _pem(cert)
-    from signet.wire import x509
-
     # as config.py: a key in the file of the certificate comes first
     if not x509.belongs(cert if _KEY in cert else own_file or key, cert):
         raise ConfigError("key", "is not the one of the new certificate")
     x509 = own_file = None
+    modules.forget("signet.wire.x509")  # before the next: they need not fit together
+    from signet import pending
+
     try:
         with open(spare, "wb") as file:
             file.write(cert)
             if key:
                 file.write(key)
-        renewal = [crc32(key or b"", crc32(cert)), crc(path), ends, 0, 0]
-        keep(renewal, 0)
+        renewal = [crc32(key or b"", crc32(cert)), pending.crc(path), ends, 0, 0]
+        pending.keep(renewal, 0)
     except OSError as error:
-        remove(spare)
+        pending.remove(spare)
         raise SignetError("{} not written: {}; is the flash full?".format(spare, error))
     except BaseException:
-        remove(spare)
+        pending.remove(spare)
         raise
     return renewal
-
-
-def _check(config, cert):
-    """Returns the Unix seconds when a certificate of use to this board expires."""
-    from signet.wire import x509
-
-    ends = x509.not_after(cert)
-    if not ends:
-        raise ConfigError("cert", "the new one holds no certificate that can be read")
-    ends = min(ends)
-    if clock.is_set() and ends * 1000 <= clock.unix_ms():
-        raise ConfigError("cert", "the new one has expired")
-    from signet.net import certificate
-
-    wrong = certificate.misnamed(config, cert)
-    if wrong:
-        raise ConfigError("cert", "the new one " + wrong)
-    return ends
-
-
-def resume(link):
-    """Takes up a renewal that a deep sleep or a power cut has interrupted; removes what is none.
-
-    Args:
-        link: link.Link, whose `_renewal` and `_next_trial` it sets.
-    """
-    path = link._config["cert"]
-    try:
-        renewal = [int(word) for word in State(_STATE).values["renewal"].split()]
-        at = renewal.pop()
-        whole = renewal[:2] == [crc(path + ".new"), crc(path)]
-    except (KeyError, ValueError, IndexError, AttributeError, OSError):
-        whole = False
-    if not whole:
-        remove(path + ".new")
-        link._log("removed {}.new: it is not whole, or not of this certificate".format(path))
-        return
-    link._renewal = renewal
-    if renewal[3]:
-        wait_s = _UNKNOWN_S
-        if clock.is_set():
-            wait_s = min(max(at - clock.unix_ms() // 1000, 0), _LONGEST_S)
-        link._next_trial = clock.Deadline(wait_s * 1000)
-
-
-def keep(renewal, at):
-    """Notes in signet.state how far a renewal is; at: int, Unix seconds of the next trial."""
-    State(_STATE).save({"renewal": " ".join([str(number) for number in renewal + [at]])})
-
-
-def crc(path):
-    """Returns the CRC-32 of a file; raises OSError."""
-    buffer = bytearray(128)
-    value = 0
-    with open(path, "rb") as file:
-        while True:
-            size = file.readinto(buffer)
-            if not size:
-                return value
-            value = crc32(memoryview(buffer)[:size], value)
-
-
-def remove(path):
-    """Removes a file, if there is one."""
-    try:
-        os.remove(path)
-    except OSError:
-        pass
 
 
 def _read(key, path):

@@ -8,7 +8,7 @@ import os
 
 from micropython import const
 
-from signet import clock, modules, renewal
+from signet import clock, pending
 from signet.errors import ConfigError, Lost, Refused, SignetError, Untrusted
 
 _FIRST_S = const(300)  # to the next trial; twice as long each time,
@@ -26,7 +26,8 @@ def run(link, worked):
     """
     config, state = link._config, link._renewal
     path = config["cert"]
-    spare, old = path + ".new", config["trust"]
+    spare = path + ".new"
+    old = config["trust"]  # a board that gave it up might find no memory to make it again
     try:
         _check(spare, state[0])
         config["trust"] = _context(config, spare)
@@ -64,14 +65,14 @@ def _failed(link, state, error, worked):
             state[4] = 0
     if refused:
         link._renewal = None
-        renewal.remove(path + ".new")
+        pending.remove(path + ".new")
         what = "certificate not renewed, the old one stays"
     else:
         wait_s = min(_FIRST_S << min(state[3] - 1, _DOUBLINGS), _LONGEST_S)
         link._next_trial = clock.Deadline(wait_s * 1000)
         what = "certificate not renewed yet, tried again in {} s".format(wait_s)
         try:
-            renewal.keep(state, clock.unix_ms() // 1000 + wait_s)
+            pending.keep(state, clock.unix_ms() // 1000 + wait_s)
         except (SignetError, MemoryError):
             pass  # then a restart begins anew with it
     if link.connected or not link._next_try.expired():  # with the old one, just now
@@ -95,16 +96,12 @@ def _context(config, spare):
         key = _read(config["key"])
     from signet.net import trust
 
-    try:
-        return trust.context(_read(config["ca"]), False, cert, key)
-    finally:
-        trust = None
-        modules.forget("signet.net.trust")
+    return trust.context(_read(config["ca"]), False, cert, key)
 
 
 def _check(spare, crc):
     try:
-        if renewal.crc(spare) == crc:
+        if pending.crc(spare) == crc:
             return
     except OSError:
         pass

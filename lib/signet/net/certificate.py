@@ -7,27 +7,6 @@ together: wire/x509.py does.
 from signet.errors import ConfigError
 
 
-def misnamed(config, cert):
-    """Does a certificate name another than device.json does?  Watson's would let that one in.
-
-    Args:
-        config: dict from config.load.
-        cert: bytes, PEM or DER.
-    Returns:
-        str, what is wrong; None when the board's own name is there, its type with an empty id
-        (any device of the type), or nobody can say.
-    """
-    if config["cloud"] != "watson" or config["device_id"] is None:
-        return None
-    from signet.wire import x509
-
-    of_type = "{}:{}:".format(config["role"][0], config["type_id"])
-    name = of_type + config["device_id"]
-    if x509.names(cert, name) or x509.names(cert, of_type):
-        return None
-    return "does not name this board, {} or {}".format(name, of_type)
-
-
 def load(context, cert, key):
     """Gives certificate and key to a tls.SSLContext.
 

@@ -64,6 +64,25 @@ def names(cert, name):
         return False
 
 
+def misnamed(config, cert):
+    """Does a certificate name another than device.json does?  Watson might let that one in.
+
+    Args:
+        config: dict from config.load.
+        cert: bytes, PEM or DER.
+    Returns:
+        str, what is wrong; None when the board's own name is there, its type with an empty id
+        (any device of the type), or nobody can say.
+    """
+    if config["cloud"] != "watson" or config["device_id"] is None:
+        return None
+    of_type = "{}:{}:".format(config["role"][0], config["type_id"])
+    name = of_type + config["device_id"]
+    if names(cert, name) or names(cert, of_type):
+        return None
+    return "does not name this board, {} or {}".format(name, of_type)
+
+
 def _blocks(data, label):
     """Returns a list of DER, of the PEM blocks whose label (bytes) ends so (RFC 7468)."""
     if data[:1] == b"\x30":
@@ -77,7 +96,7 @@ def _blocks(data, label):
             break
         if data[begin:start].endswith(label):
             try:
-                found.append(a2b_base64(data[start + 5 : end]))
+                found.append(a2b_base64(memoryview(data)[start + 5 : end]))
             except ValueError:
                 pass
         begin = data.find(b"-----BEGIN ", end)
