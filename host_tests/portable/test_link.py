@@ -480,6 +480,49 @@ def test_a_report_to_a_topic_is_bytes_or_text():
     assert link.report("text", "/a/topic") == 1
 
 
+def test_flush_waits_for_a_trial_only_when_its_time_has_come():
+    link = _link(_Session())
+    trials = []
+    link._try_renewal = lambda: (trials.append(1), setattr(link, "_renewal", None))
+    link._renewal = [0]
+    assert link.flush(1000) and trials == [1]  # with nothing else to do
+    link._renewal = [0]
+    link._next_trial = clock.Deadline(60_000)
+    ticks = clock.ticks_ms()
+    assert link.flush(30_000) and trials == [1]
+    link._next_trial = clock.Deadline(0)
+    link.connected, link._next_try = False, clock.Deadline(60_000)  # nor round the back-off
+    assert link.flush(30_000) and trials == [1]
+    link.connected, link._next_submit = True, clock.Deadline(60_000)
+    link.report({"t": 1})
+    assert link.flush(30_000) is False and trials == [1, 1]  # reports may wait, a trial not
+    assert clock.ticks_diff(clock.ticks_ms(), ticks) < 10_000
+
+
+def test_a_report_names_its_device_as_two_texts():
+    link = _link(_Session(), role="gateway")
+    for device in ("meter-1", 5, ("meter",), ("a", "b", "c"), (), {}, ("a", 1), b"ab"):
+        error = check.raises(ValueError, link.report, {"t": 1}, None, None, device)
+        assert "(type id, device id)" in str(error), device
+    assert link.report({"t": 1}, device=("meter", "1")) and link.report(
+        {"t": 1}, device=["m", "1"]
+    )
+    link = _link(_Session())
+    check.raises(ValueError, link.report, {"t": 1}, None, None, ("meter", "1"))
+
+
+def test_a_report_that_no_session_can_read_does_not_end_the_program():
+    session = _Session()
+    for key, error in ((1, ValueError("v")), (2, TypeError("t")), (3, IndexError("i"))):
+        session.refuse[key] = error
+    link = _link(session)
+    for number in range(4):
+        link.report({"t": number})
+    link.poll()
+    link.poll()
+    assert [key for key, _ in link.outbox.dead] == [1, 2, 3] and session.sent == [(4, {"t": 3})]
+
+
 def test_what_the_cloud_has_not_taken_outlives_a_deep_sleep():
     link_module._OUTBOX = check.scratch("signet.outbox")
     link = _link(_Session(), deep_sleep=True)
