@@ -96,7 +96,7 @@ def test_it_reports_by_https_and_sleeps_between(tmp_path, twin, config):
 _RENEWS = COUNTER.replace("board.obey", 'lambda c: link.renew(open("new.pem", "rb").read())')
 
 
-@pytest.mark.parametrize(("kind", "heap"), [("ec", "70k"), ("rsa", "74k")])
+@pytest.mark.parametrize(("kind", "heap"), [("ec", "68k"), ("rsa", "72k")])
 def test_it_renews_its_certificate_while_it_is_connected(tmp_path, twin, member, kind, heap):
     """10 of 10 runs passed at these heaps."""
     one = member("certificate")

@@ -480,40 +480,6 @@ def test_a_report_to_a_topic_is_bytes_or_text():
     assert link.report("text", "/a/topic") == 1
 
 
-def test_flush_is_for_reports_and_does_not_wait_for_a_trial():
-    link = _link(_Session())
-    trials = []
-    link._try_renewal = lambda: (trials.append(1), setattr(link, "_renewal", None))
-    link._renewal = [0]
-    assert link.flush(30_000) and not trials
-    link.poll()
-    assert trials == [1]
-
-
-def test_a_report_names_its_device_as_two_texts():
-    link = _link(_Session(), role="gateway")
-    for device in ("meter-1", 5, ("meter",), ("a", "b", "c"), (), {}, ("a", 1), b"ab"):
-        error = check.raises(ValueError, link.report, {"t": 1}, None, None, device)
-        assert "(type id, device id)" in str(error), device
-    assert link.report({"t": 1}, device=("meter", "1")) and link.report(
-        {"t": 1}, device=["m", "1"]
-    )
-    link = _link(_Session())
-    check.raises(ValueError, link.report, {"t": 1}, None, None, ("meter", "1"))
-
-
-def test_a_report_that_no_session_can_read_does_not_end_the_program():
-    session = _Session()
-    for key, error in ((1, ValueError("v")), (2, TypeError("t")), (3, IndexError("i"))):
-        session.refuse[key] = error
-    link = _link(session)
-    for number in range(4):
-        link.report({"t": number})
-    link.poll()
-    link.poll()
-    assert [key for key, _ in link.outbox.dead] == [1, 2, 3] and session.sent == [(4, {"t": 3})]
-
-
 def test_what_the_cloud_has_not_taken_outlives_a_deep_sleep():
     link_module._OUTBOX = check.scratch("signet.outbox")
     link = _link(_Session(), deep_sleep=True)

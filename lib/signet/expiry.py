@@ -6,7 +6,6 @@ The log, and the cloud by an event, once a day: what is in signet.state says so 
 from micropython import const
 
 from signet import clock
-from signet.pending import date
 from signet.state import State
 
 _STATE = "signet.state"
@@ -42,14 +41,14 @@ def look(link, config, log):
         left = (end - now) // _DAY_S
         if left >= config["expiry_warning_days"]:
             continue
-        day = date(end)
+        date = clock.iso8601(end * 1000)[:10]
         if fresh:
             says = "expires on {}, in {} days" if end > now else "expired on {}, {} days ago"
-            log("warning: {} {}".format(name, says.format(day, left if end > now else -1 - left)))
+            log("warning: {} {}".format(name, says.format(date, left if end > now else -1 - left)))
         if told:
             continue
         if len(link.outbox) < config["outbox_limit"]:  # a measurement is worth more
-            link.report({"file": name, "expires": day, "days_left": left}, event=_EVENT)
+            link.report({"file": name, "expires": date, "days_left": left}, event=_EVENT)
             state.keep({"warned": today}, log)
         else:
             again = True

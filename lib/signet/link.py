@@ -103,8 +103,8 @@ class Link:
         if device is not None:
             if self._config.get("role", "device") == "device":
                 raise ValueError("only a gateway reports for another device")
-            if type(device) not in (tuple, list) or list(map(type, device)) != [str, str]:
-                raise ValueError("not (type id, device id)")
+            if not isinstance(device, (tuple, list)) or [type(n) for n in device] != [str, str]:
+                raise ValueError("a device is (type id, device id), two str")
         dropped = self.outbox.dropped
         time_ms = clock.unix_ms() if clock.is_set() else None
         key = self.outbox.put(Report(values, time_ms, topic, event, device))
@@ -148,9 +148,12 @@ class Link:
         """
         deadline = clock.Deadline(timeout_ms)
         clock.waited()
-        while len(self.outbox) and not deadline.expired():
+        while not deadline.expired():
+            left_ms = deadline.remaining_ms()
+            trial = self._renewal is not None and self._next_trial.remaining_ms() <= left_ms
             wait = self._next_submit if self.connected else self._next_try
-            if wait.remaining_ms() > deadline.remaining_ms():
+            late = wait.remaining_ms() > left_ms and not (trial and self.connected)
+            if late or not (trial or len(self.outbox)):
                 break  # a board that sleeps deeply need not stay awake for it
             self._turn(deadline)
         return not len(self.outbox)

@@ -50,25 +50,6 @@ def keep(renewal, at):
     State(_STATE).save({"renewal": " ".join([str(number) for number in renewal + [at]])})
 
 
-def date(unix_s):
-    """Returns the day of Unix seconds (int) as text, 2026-11-20; of the years 1 to 9999.
-
-    In integers: `time.gmtime` ends in 2038 where time_t has 32 bits.
-    """
-    days = unix_s // 86_400 + 719_468  # since 0000-03-01: a leap day is the last of its year
-    century = (4 * days + 3) // 146_097
-    days += century - century // 4  # as if every fourth year had a leap day
-    year = (4 * days + 3) // 1461
-    days -= 1461 * year // 4
-    month = (5 * days + 2) // 153
-    days -= (153 * month + 2) // 5 - 1
-    month += 3
-    if month > 12:
-        month -= 12
-        year += 1
-    return "{:04d}-{:02d}-{:02d}".format(year, month, days)
-
-
 def crc(path):
     """Returns the CRC-32 of a file; raises OSError."""
     buffer = bytearray(128)

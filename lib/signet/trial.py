@@ -41,7 +41,7 @@ def run(link, worked):
         _failed(link, state, error, worked)
         return
     link._renewal = None
-    date = pending.date(state[2])
+    date = clock.iso8601(state[2] * 1000)[:10]
     link._log("certificate renewed, valid until {}".format(date))
     if config["expires"]:
         expires = [entry for entry in config["expires"] if entry[1] != path]
