@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.twin.listeners import DOORS
+from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
 
 

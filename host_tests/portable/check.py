@@ -8,10 +8,11 @@ test function and interpreter. Only module-level functions `test_*()` without ar
     pytest host_tests/portable/test_hmac.py --interpreter i386    one interpreter (or -k i386)
     pytest "host_tests/portable/test_hmac.py::test_name[i386]"    one test on one interpreter
 
-Three names may be set at the top of the file; the host reads them without importing it, so they
+Four names may be set at the top of the file; the host reads them without importing it, so they
 must be literals:
 
     INTERPRETERS = ("cpython",)       only on these: cpython, 64bit, i386
+    PROOF = ("test_name",)            tests that only `make proof` runs
     TIMEOUT_S = 60                    for one test; default 30
     SERVERS = {                       started on loopback before the file runs, ended after it
         "broker": ("mosquitto",),                   plain mosquitto, user "user", password "pass"
@@ -127,6 +128,20 @@ def connections(name, at_least_bytes=0):
     return [unhexlify(line) for line in json.loads(answer)]
 
 
+def scaled(full, least=1):
+    """How many of `full` repetitions the depth of this run asks for: see host_tests/depth.py."""
+    return max(least, full * _context["percent"] // 100)
+
+
+def some(sequence):
+    """Yields what the depth of this run takes of a sequence, spread over it, and its last."""
+    step = 100 // _context["percent"]
+    last = len(sequence) - 1
+    for at in range(0, last, step):
+        yield sequence[at]
+    yield sequence[last]
+
+
 def vectors(name):
     """Returns the content of host_tests/vectors/`name`.json, or of a generated file."""
     for folder in _context["vectors"]:
@@ -137,6 +152,14 @@ def vectors(name):
         with file:
             return json.load(file)
     raise OSError("no vectors " + name)
+
+
+def sample(name):
+    """Yields what the depth of this run takes of a generated file, spread over it: see `lines`."""
+    step = 100 // _context["percent"]
+    for number, value in enumerate(lines(name)):
+        if number % step == 0:
+            yield value
 
 
 def lines(name):
@@ -158,7 +181,7 @@ def scratch(name):
     import os
     from binascii import hexlify
 
-    return "{}/{}-{}".format(_context["vectors"][-1], hexlify(os.urandom(4)).decode(), name)
+    return "{}/{}-{}".format(_context["scratch"], hexlify(os.urandom(4)).decode(), name)
 
 
 def raises(error_class, function, *args, **kwargs):

@@ -4,26 +4,24 @@ See check.py for what such a file may hold and how to run one test on one interp
 """
 
 import ast
+import functools
 from collections import defaultdict
 
 import pytest
 
 from host_tests.portable.host.interpreters import INTERPRETERS, Interpreters, missing
 from host_tests.portable.host.process import Failed, Process, Skipped
-from host_tests.portable.host.servers import House, Servers
 from tools.ui import UserError
 
 _DEFAULT_TIMEOUT_S = 30
-_AHEAD = (
-    3  # files that run while the results of another are read: most of a test's time is waiting
-)
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--interpreter",
+        action="append",
         choices=INTERPRETERS,
-        help="run the portable tests on this interpreter only",
+        help="run the portable tests on this interpreter only; may be given twice",
     )
 
 
@@ -44,11 +42,11 @@ class PortableFile(pytest.File):
                 functions.append((node.name, node.lineno))
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 name = node.targets[0].id
-                if name in ("INTERPRETERS", "SERVERS", "TIMEOUT_S"):
+                if name in ("INTERPRETERS", "PROOF", "SERVERS", "TIMEOUT_S"):
                     declared[name] = ast.literal_eval(node.value)
         wanted = self.config.getoption("--interpreter", None)
         for interpreter in declared.get("INTERPRETERS", INTERPRETERS):
-            if wanted in (None, interpreter):
+            if not wanted or interpreter in wanted:
                 group = Group(self.path, interpreter, declared)
                 reason = missing(interpreter)
                 for name, line in functions:
@@ -57,6 +55,8 @@ class PortableFile(pytest.File):
                     )
                     if reason:
                         test.add_marker(pytest.mark.skip(reason=reason))
+                    if name in declared.get("PROOF", ()):
+                        test.add_marker(pytest.mark.proof)
                     yield test
 
 
@@ -69,30 +69,30 @@ class Group:
         self.declared = declared.get("SERVERS", {})
         self.timeout_s = declared.get("TIMEOUT_S", _DEFAULT_TIMEOUT_S)
         self.waiting = []  # names of the selected tests that have not run yet
-        self._started = False
         self._servers = self._process = self._error = None
 
-    def start(self, shared):
-        """Starts servers and process; an error shows where a result is asked for."""
-        if self._started:
-            return
-        self._started = True
-        try:
-            self._servers = Servers(shared.house, self.declared)
-            self._process = Process(
-                shared.interpreters.start(
-                    self.interpreter, self.path, self._servers.context, self.waiting
-                ),
-                self.path.parent,
-                self.timeout_s,
-            )
-        except Exception as error:
-            self._error = error
-
-    def result(self, name):
+    def result(self, name, shared):
+        """What came of a test; the first that is asked for starts servers and process."""
+        if self._process is None and self._error is None:
+            try:
+                self._start(shared)
+            except Exception as error:
+                self._error = error
         if self._error is not None:
             raise self._error
         return self._process.result(name)
+
+    def _start(self, shared):
+        from host_tests.portable.host.servers import Servers
+
+        self._servers = Servers(shared.house, self.declared)
+        self._process = Process(
+            shared.interpreters.start(
+                self.interpreter, self.path, self._servers.context, self.waiting
+            ),
+            self.path.parent,
+            self.timeout_s,
+        )
 
     def done(self, name):
         """Ends process and servers after the last selected test of the group."""
@@ -119,8 +119,7 @@ class PortableTest(pytest.Item):
         self.line = line
 
     def runtest(self):
-        self.config.stash[_SHARED].start(self.group)
-        result = self.group.result(self.test_name)
+        result = self.group.result(self.test_name, self.config.stash[_SHARED])
         if result.output.strip():
             self.add_report_section("call", "stdout", result.output)
         self.user_properties += [("ms", result.ms), ("heap_bytes", result.heap)]
@@ -146,23 +145,23 @@ class _Shared:
 
     def __init__(self, groups):
         self._groups = groups
-        self.house = self.interpreters = None
 
-    def start(self, group):
-        """Starts this group and the next few, unless they run already."""
-        if self.house is None:
-            self.house = House()
-            self.interpreters = Interpreters()
-        first = self._groups.index(group)
-        for each in self._groups[first : first + 1 + _AHEAD]:
-            each.start(self)
+    @functools.cached_property
+    def house(self):
+        from host_tests.portable.host.servers import House  # its libraries take a while to import
+
+        return House()
+
+    @functools.cached_property
+    def interpreters(self):
+        return Interpreters()
 
     def close(self):
         for group in self._groups:
             group.close()
-        if self.house is not None:
-            self.house.close()
-            self.interpreters.close()
+        for name in ("house", "interpreters"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
 
 _SHARED = pytest.StashKey()

@@ -469,7 +469,7 @@ def test_no_server_raises_anything_else_or_goes_on_for_ever():
         return (state >> 8) % limit
 
     codes = (_CONTENT, _CHANGED, _CONTINUE, _CONTINUE, _TOO_LARGE, _INCOMPLETE, 0x81)
-    for _ in range(300):
+    for _ in range(check.scaled(300)):
         transfer = Transfer((), bytes(below(100)), 16 << below(3), 16 << below(3), below(2), 200)
         rounds = 0
         try:

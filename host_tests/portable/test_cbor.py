@@ -299,19 +299,19 @@ def test_a_float_that_single_precision_holds_is_never_written_as_a_double():
 def test_values_agree_with_cbor2():
     names = {"double": lambda text: unpack(">d", unhexlify(text))[0]}
     count = 0
-    for text, literal in check.lines("cbor"):
+    for text, literal in check.sample("cbor"):
         value = eval(literal, names)
         data = unhexlify(text)
         check.equal(cbor.dumps(value), data)
         _same(cbor.loads(data), value)
         count += 1
-    assert count >= 500, count
+    assert count >= check.scaled(500), count
 
 
 def test_damaged_values_are_read_or_refused_but_raise_nothing_else():
     state = 8949
     refused = 0
-    for text, _ in check.lines("cbor"):
+    for text, _ in check.sample("cbor"):
         data = bytearray(unhexlify(text))
         for _ in range(3):
             state = (state * 1103515245 + 12345) & 0x3FFFFFFF
@@ -320,4 +320,4 @@ def test_damaged_values_are_read_or_refused_but_raise_nothing_else():
                 cbor.dumps(cbor.loads(data))
             except ProtocolError:
                 refused += 1
-    assert refused > 200, refused
+    assert refused > check.scaled(200), refused

@@ -5,6 +5,7 @@ order of RFC 8949 too, so bytes are compared for maps with text keys only.
 """
 
 import cbor2
+import check
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from signet.errors import ProtocolError
@@ -35,7 +36,7 @@ def _values(keys):
     )
 
 
-_often = settings(max_examples=500, deadline=None, database=None)
+_often = settings(max_examples=check.scaled(500), deadline=None, database=None)
 
 
 @_often

@@ -5,6 +5,7 @@ standard options, so those get values that RFC 7252 table 4 allows.
 """
 
 import aiocoap
+import check
 from aiocoap.numbers import OptionNumber
 from aiocoap.optiontypes import OpaqueOption
 from hypothesis import HealthCheck, given, settings
@@ -41,9 +42,12 @@ _heads = some.tuples(
     some.integers(0, 3), some.integers(1, 31) | some.integers(64, 191), some.integers(0, 65535)
 )
 _MESSAGES = 10  # made of each example: drawing one costs more than to compare ten
-_AT_LEAST = 10_000  # datagrams, each other than all before
+_AT_LEAST = check.scaled(10_000)  # datagrams, each other than all before
 _often = settings(
-    max_examples=1500, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=check.scaled(1500),
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 _compared = set()
 

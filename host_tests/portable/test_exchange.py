@@ -677,7 +677,7 @@ def test_no_mutated_datagram_raises_or_grows_the_heap():
     exchange = _exchange(1)
     exchange.observed.append(b"T")
     gc.collect()
-    for number in range(2000):
+    for number in range(check.scaled(2000)):
         datagram = bytearray(seeds[number % len(seeds)])
         for _ in range(2):
             state = (state * 1_103_515_245 + 12_345) & 0x3FFFFFFF

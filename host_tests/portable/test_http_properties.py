@@ -26,9 +26,12 @@ _ON_PURPOSE = (
 )
 
 _CASES = 12  # made of each example: drawing one costs as much as to compare three
-_AT_LEAST = 10_000  # replies, each other than all before
+_AT_LEAST = check.scaled(10_000)  # replies, each other than all before
 _often = settings(
-    max_examples=1200, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=check.scaled(1200),
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 _compared = set()
 

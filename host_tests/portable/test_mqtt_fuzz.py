@@ -14,7 +14,7 @@ from signet.net.umqtt_stream import Stream
 
 TIMEOUT_S = 60
 
-_ROUNDS = 400
+_ROUNDS = check.scaled(400)
 
 _CONNACK = b"\x20\x02\x00\x00"
 _SUBACK = b"\x90\x03\x00\x01\x01"

@@ -3,6 +3,7 @@
 import hashlib
 import hmac as standard
 
+import check
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from signet.sign import content, hmac
@@ -13,16 +14,17 @@ _names = some.sampled_from(("md5", "sha1", "sha256"))
 _bytes = some.binary(max_size=300)
 _text = some.text(some.characters(exclude_categories=("Cs",)), max_size=20)
 _fields = some.dictionaries(_text, _text | some.integers(), max_size=8)
+_often = settings(max_examples=check.scaled(100), deadline=None, database=None)
 
 
-@settings(deadline=None)
+@_often
 @given(_bytes, _bytes, _names)
 def test_a_signer_agrees_with_the_standard_library(key, message, name):
     expected = standard.digest(key, message, name)
     assert hmac.Signer(key, name).digest(message) == expected
 
 
-@settings(deadline=None)
+@_often
 @given(_bytes, some.lists(_bytes, max_size=5), _names)
 def test_parts_agree_with_the_standard_library(key, parts, name):
     mac = hmac.new(key, digestmod=name)
@@ -31,20 +33,20 @@ def test_parts_agree_with_the_standard_library(key, parts, name):
     assert mac.hexdigest() == standard.digest(key, b"".join(parts), name).hex()
 
 
-@settings(deadline=None)
+@_often
 @given(_bytes, _names)
 def test_a_plain_hash_agrees_with_the_standard_library(data, name):
     assert hmac.hash_hex(name, data) == hashlib.new(name, data).hexdigest()
 
 
-@settings(deadline=None)
+@_often
 @given(_bytes, _bytes)
 def test_compare_digest_agrees_with_equality(a, b):
     assert hmac.compare_digest(a, b) == (a == b)
     assert hmac.compare_digest(a, a)
 
 
-@settings(deadline=None)
+@_often
 @given(_fields, some.sets(_text, max_size=3))
 def test_content_is_the_sorted_names_each_followed_by_its_value(fields, exclude):
     kept = sorted(set(fields) - exclude, key=lambda name: [ord(character) for character in name])

@@ -15,7 +15,7 @@ from signet.wire import websocket as wire
 
 TIMEOUT_S = 60
 
-_ROUNDS = 400
+_ROUNDS = check.scaled(400)
 _CONNACK = b"\x20\x02\x00\x00"
 _TALK = (  # frames: CONNACK, ping, SUBACK in fragments, PUBLISH, PUBACK, PINGRESP, close
     b"\x82\x04"

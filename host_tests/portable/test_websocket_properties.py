@@ -3,6 +3,7 @@
 Every interpreter reads some of such streams in test_websocket_replay.py.
 """
 
+import check
 from check_websocket import misread, read
 from host.frames import close, heard, is_accepted, judge, opening_reply, stream
 from host.replies import Tape, cuts
@@ -16,7 +17,10 @@ TIMEOUT_S = 100
 
 _ACCEPT = wire.opening("good.test", b"the sample nonce")[1]
 _often = settings(
-    max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=check.scaled(1000),
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 _outcomes = {}
 
@@ -40,7 +44,9 @@ def _search(decisions):
 
 def test_each_stream_is_read_as_websockets_reads_it():
     _search()
-    assert min(_outcomes[name] for name in ("more", "closed", "error", "lax")) > 100, _outcomes
+    assert min(_outcomes[name] for name in ("more", "closed", "error", "lax")) > check.scaled(
+        100
+    ), _outcomes
 
 
 @_often
@@ -82,7 +88,7 @@ def _search_replies(decisions):
 
 def test_we_take_the_replies_that_websockets_takes():
     _search_replies()
-    assert min(_outcomes[True], _outcomes[False]) > 100
+    assert min(_outcomes[True], _outcomes[False]) > check.scaled(100)
 
 
 def test_a_close_frame_between_fragments_is_read():

@@ -15,7 +15,7 @@ TIMEOUT_S = 60
 
 def test_each_stream_of_frames_is_read_as_websockets_reads_it():
     compared = 0
-    for text, cuts, outcome, payload, controls in check.lines("websocket"):
+    for text, cuts, outcome, payload, controls in check.sample("websocket"):
         data = unhexlify(text)
         said = [(opcode, unhexlify(text)) for opcode, text in controls]
         wrong = misread(data, cuts, (outcome, unhexlify(payload), said))
@@ -23,7 +23,7 @@ def test_each_stream_of_frames_is_read_as_websockets_reads_it():
             text, cuts, wrong, outcome, payload, said
         )
         compared += 1
-    assert compared == 1500
+    assert compared == check.scaled(1500)
 
 
 def test_each_frame_is_made_as_websockets_makes_it():
@@ -37,7 +37,7 @@ def test_each_frame_is_made_as_websockets_makes_it():
 def test_each_reply_is_taken_that_websockets_takes():
     accept = wire.opening("good.test", b"the sample nonce")[1]
     taken = 0
-    for reply, expected in check.lines("websocket-replies"):
+    for reply, expected in check.sample("websocket-replies"):
         try:
             wire.check_reply(reply.encode(), accept)
             ours = True
@@ -45,4 +45,4 @@ def test_each_reply_is_taken_that_websockets_takes():
             ours = False
         assert ours == expected, reply
         taken += ours
-    assert 50 < taken < 350
+    assert check.scaled(50) < taken < check.scaled(350)

@@ -9,7 +9,7 @@ from host_tests.tools.pki_files import DOMAIN, PASSPHRASE, secrets
 from tools.pki import board_folder, command
 from tools.pki.authority import Authority
 from tools.twin.certificates import Certificates
-from tools.twin.twin import open_store
+from tools.twin.store import open_store
 from tools.ui import UserError
 
 DOORS = {

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tools.twin.certificates import Certificates
-from tools.twin.twin import open_store
+from tools.twin.store import open_store
 
 DOMAIN = "internetofthings.ibmcloud.com"
 PASSPHRASE = "open sesame 4711"

@@ -25,7 +25,7 @@ from tools.board.virtual import VirtualBoard
 from tools.lifeline import die_with_parent
 from tools.paths import ROOT
 from tools.pki import command as pki
-from tools.twin.listeners import DOORS
+from tools.twin.doors import DOORS
 
 _HEADING = "## From nothing to a board with its own certificate\n"
 _SIGNET = Path(sys.executable).with_name("signet")

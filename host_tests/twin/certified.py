@@ -26,8 +26,7 @@ from host_tests.twin.wire import Raw
 from tools.pki.authority import Authority
 from tools.twin.certificates import Certificates
 from tools.twin.packets import Connect
-from tools.twin.store import Device
-from tools.twin.twin import open_store
+from tools.twin.store import Device, open_store
 
 ORG = "signet"
 DOMAIN = "messaging.internetofthings.ibmcloud.com"

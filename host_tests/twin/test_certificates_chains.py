@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from host_tests.tools.pki_files import CLIENT, RSA, SERVER, Issued
 from host_tests.twin.certified import DOMAIN, Org, Sealed, connect_as, openssl
 from host_tests.twin.http_device import basic, path_of
-from tools.twin.twin import open_store
+from tools.twin.store import open_store
 
 _UNKNOWN_CA = "TLSV1_ALERT_UNKNOWN_CA"
 _ANY_KEY = "DEFAULT:@SECLEVEL=0"  # of the client, which has keys that are too short

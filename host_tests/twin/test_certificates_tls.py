@@ -18,8 +18,8 @@ from host_tests.twin.certified import DOMAIN, HOST, ORG, Org, Sealed, connect_as
 from host_tests.twin.wire import TIMEOUT_S
 from tools.pki.authority import Authority
 from tools.twin.certificates import Certificates
+from tools.twin.store import open_store
 from tools.twin.tls import Contexts
-from tools.twin.twin import open_store
 from tools.ui import UserError
 
 # "Connecting applications, devices, and gateways using the API", "TLS requirements".

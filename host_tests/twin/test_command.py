@@ -20,9 +20,9 @@ from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
 from tools.twin import console
 from tools.twin.certificates import Certificates
-from tools.twin.listeners import DOORS
+from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
-from tools.twin.twin import open_store
+from tools.twin.store import open_store
 
 _SIGNET = Path(sys.executable).with_name("signet")
 

@@ -13,6 +13,7 @@ import pytest
 
 from host_tests.support import Twin
 from tools.twin import listeners
+from tools.twin.doors import DOORS
 from tools.ui import UserError
 
 
@@ -36,7 +37,7 @@ def test_config_prints_a_device_json_for_http(twin: Twin, cloud: str, way: str, 
 
 
 def test_watson_speaks_http_where_it_speaks_mqtt_and_on_443() -> None:
-    doors = [d for d in listeners.DOORS if d.cloud == "watson" and "http" in d.speaks]
+    doors = [d for d in DOORS if d.cloud == "watson" and "http" in d.speaks]
     assert {(door.port, door.tls) for door in doors} == {(443, True), (8883, True), (1883, False)}
 
 
@@ -51,7 +52,7 @@ def _forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listeners, "bind", forbidden)
 
 
-_DOOR = next(door for door in listeners.DOORS if door.key == "alibaba-https")
+_DOOR = next(door for door in DOORS if door.key == "alibaba-https")
 
 
 def test_without_the_right_to_443_a_free_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

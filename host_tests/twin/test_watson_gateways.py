@@ -26,8 +26,7 @@ from host_tests.twin.wire import (
     wait_until,
 )
 from tools.twin import packets
-from tools.twin.store import Store
-from tools.twin.twin import open_store
+from tools.twin.store import Store, open_store
 from tools.ui import UserError
 
 _OWN = "iot-2/type/router/id/gateway-1"

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.twin.listeners import DOORS
+from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
 
 _OPENSSL_CONF = """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from tools.ui import UserError
 
 _INDEX = ".compiled.json"
+_LOCK = ".lock"
 
 
 def _compiler() -> tuple[str, str]:
@@ -42,6 +43,13 @@ def compile_tree(source: Path, target: Path) -> dict[Path, bytes]:
     raises: UserError with the compiler's words on a file that does not compile.
     """
     program, version = _compiler()
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits, then finds it done
+        return _compile_changed(program, version, source, target)
+
+
+def _compile_changed(program: str, version: str, source: Path, target: Path) -> dict[Path, bytes]:
     index_file = target / _INDEX
     index = _read_index(index_file)
     fresh: dict[str, str] = {}
@@ -70,7 +78,7 @@ def _read_index(file: Path) -> dict[str, str]:
 
 def _compile(program: str, source: Path, relative: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = out.with_name(f".{out.name}.{os.getpid()}")
+    scratch = out.with_name(f".{out.name}.new")
     command = [program, "-s", relative.as_posix(), "-o", str(scratch), str(source / relative)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -81,7 +89,6 @@ def _compile(program: str, source: Path, relative: Path, out: Path) -> None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scratch = file.with_name(f"{file.name}.{os.getpid()}")
+    scratch = file.with_name(f"{file.name}.new")
     scratch.write_bytes(content)
     scratch.replace(file)

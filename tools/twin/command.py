@@ -22,10 +22,10 @@ from tools.twin.console import (
     store_of,
     visible,
 )
-from tools.twin.listeners import DOORS
+from tools.twin.doors import DOORS
 from tools.twin.lossy import Losses
+from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.ready import ROLES, device_config
-from tools.twin.twin import TOKEN_LIFE_S, Options, Twin
 from tools.ui import UserError, console, errors
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
@@ -102,6 +102,8 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
+    from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
+
     options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
     asyncio.run(Twin(options, print_event).run(lambda ready: print_ready(ready, state)))
 

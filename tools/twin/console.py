@@ -17,8 +17,7 @@ from tools.paths import CACHE
 from tools.twin import control
 from tools.twin.clouds import CLOUDS
 from tools.twin.ready import RUNNING
-from tools.twin.store import Store
-from tools.twin.twin import open_store
+from tools.twin.store import Store, open_store
 from tools.ui import UserError, console, signet
 
 DEFAULT_STATE = CACHE / "twin"

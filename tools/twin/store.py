@@ -177,6 +177,11 @@ class Store:
         return row["id"] if row else 0
 
 
+def open_store(state: Path) -> Store:
+    """The registry and messages of a state folder."""
+    return Store(state / "twin.db")
+
+
 def _device(row: sqlite3.Row) -> Device:
     values = dict(row)
     return Device(**{**values, "enabled": bool(values["enabled"])})

@@ -10,12 +10,11 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tools.pki.authority import Authority
-from tools.twin import control, listeners
+from tools.twin import control, doors, listeners
 from tools.twin.broker import Broker
 from tools.twin.certificates import Certificates
 from tools.twin.clouds import CLOUDS
@@ -26,36 +25,13 @@ from tools.twin.coap_doors import CoapDoors
 from tools.twin.handshake import keep_names_quiet
 from tools.twin.http_doors import HttpDoors
 from tools.twin.hub import Hub, Report
-from tools.twin.lossy import Losses
+from tools.twin.options import Options
 from tools.twin.ready import RUNNING
-from tools.twin.store import Device, Store
+from tools.twin.store import Device, Store, open_store
 from tools.twin.tls import Contexts
 from tools.ui import UserError
 
-TOKEN_LIFE_S = 7 * 24 * 3600.0
-"""How long Alibaba Cloud says that a token of CoAP or HTTPS is good."""
-
 _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
-
-
-@dataclass(slots=True)
-class Options:
-    """How to start a twin.
-
-    state: folder of CA, registry and messages. ready_file: written once every listener accepts.
-    ports: by `Door.key`; 0 is a free port, an absent key the real port or a free one.
-    losses: of the network in front of the CoAP doors. token_life_s: of Alibaba's tokens.
-    http_per_s: how many HTTP requests of a device are taken per second; 0 is any number.
-    policy: the default security policy of Watson's ready org from now on; None leaves it.
-    """
-
-    state: Path
-    ready_file: Path | None = None
-    ports: Mapping[str, int] = field(default_factory=dict)
-    losses: Losses = field(default_factory=Losses)
-    token_life_s: float = TOKEN_LIFE_S
-    http_per_s: float = 0.0
-    policy: str | None = None
 
 
 class Twin:
@@ -112,18 +88,18 @@ class Twin:
         await broker.start()
         await hub.platform.start()
 
-        hosts = [listeners.host(door, products[door.cloud]) for door in listeners.DOORS]
+        hosts = [doors.host(door, products[door.cloud]) for door in doors.DOORS]
         contexts = Contexts(
             certificates,
             authority,
-            listeners.server_names(hosts),
+            doors.server_names(hosts),
             folder,
             Authority(state / "enos", "signet twin EnOS CA"),
         )
         coap, http, token_faults = self._doors(hub, contexts.usual)
         stack.push_async_callback(coap.close)
         clouds: dict[str, Any] = {}
-        for door, host in zip(listeners.DOORS, hosts, strict=True):
+        for door, host in zip(doors.DOORS, hosts, strict=True):
             wanted = self._options.ports.get(door.key)
             listener, why = listeners.listen(door, wanted)
             address, port = listener.getsockname()
@@ -224,11 +200,6 @@ class Twin:
             self._hub.swallow[what] = int(request.get("n", 1))
 
         return set_count
-
-
-def open_store(state: Path) -> Store:
-    """The registry and messages of a state folder."""
-    return Store(state / "twin.db")
 
 
 def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -> Device:

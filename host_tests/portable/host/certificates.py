@@ -1,4 +1,4 @@
-"""Which certificates do the test servers show?  Made afresh for each run, ECDSA P-256.
+"""Which certificates do the test servers show?  ECDSA P-256, made anew every month.
 
 good            for good.test, signed by the CA that tests are given
 wrong_name      for other.test, signed by that CA
@@ -16,14 +16,16 @@ until_2040, until_2100 and until_9999 end in such a year.
 """
 
 import datetime
-import functools
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from host_tests import once
+
 NAME = "good.test"
+_SERVERS = ("good", "rsa", "wrong_name", "wrong_ca", "self_signed", "expired", "not_yet_valid")
 _NAMES = {"named": "d:t:7", "other": "d:t:77", "in_san": "a meter"}
 _YEARS = (2040, 2100, 9999)
 CLIENTS = (
@@ -35,76 +37,67 @@ _YEAR = datetime.timedelta(days=365)
 
 
 class Certificates:
-    """Writes `ca.pem`, `ca.der` and, when asked for, `KIND.pem` with certificate and key."""
+    """The PEM files of a folder that `make` has filled."""
 
-    def __init__(self, folder: Path):
-        self._folder = folder
-        self._now = datetime.datetime.now(datetime.UTC)
-        self._ca = self._authority("signet test CA")
-        self.ca = folder / "ca.pem"
-        self.ca.write_bytes(_pem(self._ca[0]))
-        self.ca_der = folder / "ca.der"
-        self.ca_der.write_bytes(self._ca[0].public_bytes(serialization.Encoding.DER))
+    def __init__(self) -> None:
+        month = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
+        self._folder = once.made("certificates", [Path(__file__), month], make)
+        self.ca = self._folder / "ca.pem"
+        self.ca_der = self._folder / "ca.der"
+        self.client_ca = self._folder / "client_ca.pem"
+        """Signs what `client` returns."""
 
     def chain(self, kind: str) -> Path:
         """Returns the path of a PEM file with the certificate `kind` and its key."""
-        path = self._folder / f"{kind}.pem"
-        if not path.exists():
-            path.write_bytes(self._make(kind))
-        return path
-
-    @functools.cached_property
-    def client_ca(self) -> Path:
-        """The path of a PEM file: the CA that signs what `client` returns."""
-        path = self._folder / "client_ca.pem"
-        path.write_bytes(_pem(self._client_authority[0]))
-        return path
-
-    @functools.cached_property
-    def _client_authority(self):
-        return self._authority("signet test client CA")
+        return self._folder / f"{kind}.pem"
 
     def client(self, kind: str) -> tuple[Path, Path]:
         """Returns the paths of two PEM files: a client's certificate `kind`, and its key."""
-        paths = self._folder / f"client_{kind}.pem", self._folder / f"client_{kind}.key"
-        if not paths[1].exists():
-            year = _YEAR
-            ours = self._client_authority
-            between = (
-                self._authority("signet test intermediate", ours) if kind == "chain" else ours
-            )
-            authority, begin, end = {
-                "wrong_ca": (self._authority("another CA"), -year, year),
-                "expired": (ours, -2 * year, -year),
-                "not_yet_valid": (ours, year, 2 * year),
-            }.get(kind, (between, -year, year))
-            if kind.startswith("until_"):
-                last = datetime.datetime(int(kind[6:]), 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
-                end = last - self._now
-            alternative = x509.RFC822Name("d:t:7" if kind == "in_san" else "a@client.test")
-            name = _NAMES.get(kind, "d:t:")
-            cert, key = self._signed(name, authority, begin, end, kind == "rsa", alternative)
-            if between is not ours:
-                cert += _pem(between[0])
-            paths[0].write_bytes(cert)
-            paths[1].write_bytes(key)
-        return paths
+        return self._folder / f"client_{kind}.pem", self._folder / f"client_{kind}.key"
 
-    def _make(self, kind: str) -> bytes:
-        year = _YEAR
-        kinds = {
-            "good": (NAME, self._ca, -year, year),
-            "rsa": (NAME, self._ca, -year, year),
-            "wrong_name": ("other.test", self._ca, -year, year),
-            "wrong_ca": (NAME, None, -year, year),
-            "self_signed": (NAME, "self", -year, year),
-            "expired": (NAME, self._ca, -2 * year, -year),
-            "not_yet_valid": (NAME, self._ca, year, 2 * year),
-        }
-        name, authority, begin, end = kinds[kind]
-        if authority is None:
-            authority = self._authority("another CA")
-        return b"".join(self._signed(name, authority, begin, end, kind == "rsa"))
+
+def make(folder: Path) -> None:
+    """Writes all of them."""
+    maker = _Maker()
+    ca, client_ca = (maker.authority(f"signet test {name}") for name in ("CA", "client CA"))
+    (folder / "ca.pem").write_bytes(_pem(ca[0]))
+    (folder / "ca.der").write_bytes(ca[0].public_bytes(serialization.Encoding.DER))
+    (folder / "client_ca.pem").write_bytes(_pem(client_ca[0]))
+    for kind in _SERVERS:
+        (folder / f"{kind}.pem").write_bytes(b"".join(maker.server(kind, ca)))
+    for kind in CLIENTS:
+        cert, key = maker.client(kind, client_ca)
+        (folder / f"client_{kind}.pem").write_bytes(cert)
+        (folder / f"client_{kind}.key").write_bytes(key)
+
+
+class _Maker:
+    """Makes pairs of certificate and key; an authority is such a pair, of objects."""
+
+    def __init__(self) -> None:
+        self._now = datetime.datetime.now(datetime.UTC)
+
+    def server(self, kind, ca) -> tuple[bytes, bytes]:
+        """A server's, both PEM."""
+        authority = {"self_signed": "self", "wrong_ca": self.authority("another CA")}
+        name = "other.test" if kind == "wrong_name" else NAME
+        return self._signed(name, authority.get(kind, ca), *_dates(kind), kind == "rsa")
+
+    def client(self, kind, ca) -> tuple[bytes, bytes]:
+        """A client's, both PEM, with the certificate of the authority between, if any."""
+        begin, end = _dates(kind)
+        if kind.startswith("until_"):
+            last = datetime.datetime(int(kind[6:]), 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
+            end = last - self._now
+        authority = ca
+        if kind == "chain":
+            authority = self.authority("signet test intermediate", ca)
+        elif kind == "wrong_ca":
+            authority = self.authority("another CA")
+        alternative = x509.RFC822Name("d:t:7" if kind == "in_san" else "a@client.test")
+        name = _NAMES.get(kind, "d:t:")
+        cert, key = self._signed(name, authority, begin, end, kind == "rsa", alternative)
+        return cert + _pem(authority[0]) if kind == "chain" else cert, key
 
     def _signed(
         self, name, authority, begin, end, of_rsa=False, alternative=None
@@ -134,7 +127,8 @@ class Certificates:
         )
         return _pem(certificate), private
 
-    def _authority(self, name, above=None):
+    def authority(self, name, above=None):
+        """A new one, under another or its own."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         issuer, signer = (subject, key) if above is None else (above[0].subject, above[1])
@@ -155,6 +149,13 @@ class Certificates:
             .not_valid_before(self._now + begin)
             .not_valid_after(self._now + end)
         )
+
+
+def _dates(kind):
+    """From when until when, from now on."""
+    if kind == "expired":
+        return -2 * _YEAR, -_YEAR
+    return (_YEAR, 2 * _YEAR) if kind == "not_yet_valid" else (-_YEAR, _YEAR)
 
 
 def _pem(certificate) -> bytes:

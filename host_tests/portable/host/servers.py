@@ -1,6 +1,7 @@
 """Which servers does a test file get?  Those it declares in SERVERS, each on a loopback port."""
 
 import asyncio
+import functools
 import json
 import shutil
 import socket
@@ -26,18 +27,15 @@ class House:
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="signet-servers-"))
-        self._certificates = None
         self.changed = asyncio.Condition()  # somebody has received something
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda loop, context: None)  # peers misbehave on purpose
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    @property
+    @functools.cached_property
     def certificates(self):
-        if self._certificates is None:
-            self._certificates = Certificates(self.folder)
-        return self._certificates
+        return Certificates()
 
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
