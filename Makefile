@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: help setup demo test lint format lock clean package toolchain
+.PHONY: help setup demo test mutants lint format lock clean package toolchain
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: toolchain ## Three clouds and a board on this machine: watch reports arriv
 # so that three keep two cores busy.
 test: setup lint ## Lint, then every test on every interpreter
 	@$(PYTEST) -n 3 --dist loadfile
+
+mutants: toolchain ## Break lib/signet in many ways, one by one: a test must notice each
+	@$(BIN)/python -m host_tests.mutants
 
 lint: .venv/.installed ## Check format, lint and types
 	@$(BIN)/ruff format --check

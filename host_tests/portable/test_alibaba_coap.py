@@ -3,6 +3,7 @@
 import json
 
 from check_alibaba_coap import AUTH, Channel, again, encrypted, make, message, start_at, values
+from signet import clock
 from signet.cloud.messages import Report
 
 
@@ -157,10 +158,16 @@ def test_another_identity_does_not_use_the_token_of_the_one_before():
 
 
 def test_an_old_token_is_renewed_before_it_is_used():
-    session, _ = make(message(0x45, AUTH))
-    session._access._state.save({"expires": 1})
-    session, client = again(message(0x45, AUTH))
-    assert values(client.sent[0][1], 11) == [b"auth"]
+    """It lives seven days."""
+    make(message(0x45, AUTH))
+    unix_ms = clock.unix_ms
+    try:
+        for late_ms, logins in ((-60_000, 0), (60_000, 1)):
+            clock.unix_ms = lambda late_ms=late_ms: unix_ms() + 7 * 86_400_000 + late_ms
+            _, client = again(message(0x45, AUTH))
+            assert [values(each[1], 11) for each in client.sent] == [[b"auth"]] * logins, late_ms
+    finally:
+        clock.unix_ms = unix_ms
 
 
 def test_with_ack_mode_1_two_datagrams_come_before_the_radio_may_go():

@@ -95,6 +95,12 @@ def _due(link):
     return waited
 
 
+def _pass(ms):
+    """Lets so much time pass at once."""
+    ticks_ms = clock.ticks_ms
+    clock.ticks_ms = lambda: clock.ticks_add(ticks_ms(), ms)
+
+
 def test_a_report_stays_until_it_is_acknowledged():
     session = _Session(events=[None, ("acked", 1)])
     link = _link(session)
@@ -128,6 +134,7 @@ def test_after_a_loss_what_was_not_acknowledged_is_submitted_again():
     for _ in range(4):
         link.poll()
     assert not link.connected and len(link.outbox) == 1
+    assert session.closed == 1  # or its socket stays, and what it has in flight
     session.in_flight = []
     _due(link)
     session.events = [("acked", 2)]
@@ -166,6 +173,12 @@ def test_the_wait_begins_at_20_s_doubles_to_160_s_and_has_jitter():
         link.poll()
         waited = _due(link)
         assert seconds * 1000 - 500 <= waited <= seconds * 1500, (seconds, waited)
+    waits = []
+    for _ in range(20):  # boards that lost their cloud together do not come back together
+        link = _link(_Session(opens=[Lost("x")]))
+        link.poll()
+        waits.append(_due(link))
+    assert max(waits) - min(waits) > 2000, waits
 
 
 def test_a_refusal_is_not_hammered():
@@ -197,6 +210,21 @@ def test_a_connection_that_does_not_last_does_not_reset_the_wait():
     assert "another device" not in link.lines[1]
 
 
+def test_a_connection_that_has_lasted_two_minutes_begins_the_wait_anew():
+    for lasted_s, wait_s in ((115, 40), (125, 20)):
+        session = _Session(opens=[Lost("x")])
+        link = _link(session)
+        link.poll()
+        _due(link)
+        link.poll()
+        assert link.connected
+        _pass(lasted_s * 1000)
+        link.poll()
+        session.events = [("lost", Lost("closed by the peer"))]
+        link.poll()
+        assert wait_s * 1000 - 500 <= _due(link) <= wait_s * 1500, lasted_s
+
+
 def test_a_rejected_report_is_set_aside_and_the_next_one_sent():
     session = _Session(events=[("failed", 1, Rejected("code 460", 460)), ("acked", 2)])
     link = _link(session)
@@ -215,6 +243,15 @@ def test_a_report_that_cannot_be_sent_at_all_is_set_aside():
     link.report({"t": 2})
     assert link.flush(1000)
     assert session.sent == [(2, {"t": 2})] and len(link.outbox.dead) == 1
+
+
+def test_of_what_was_set_aside_the_last_eight_are_kept():
+    session = _Session()
+    link = _link(session, outbox_limit=20)
+    for _ in range(20):
+        session.refuse[link.report({"t": 1})] = Rejected("no")
+    assert link.flush(1000)
+    assert [key for key, _ in link.outbox.dead] == list(range(13, 21))
 
 
 def test_a_full_outbox_drops_the_oldest_or_the_newest_and_counts():
@@ -511,6 +548,11 @@ def test_a_damaged_file_of_reports_gives_what_is_whole():
             file.write(data[:size])
         found = len(_link(_Session(), deep_sleep=True).outbox)
         assert found == data[:size].count(b"\n"), size
+    for place in range(len(data) - 1):  # but for the last line's end: that report is whole
+        with open(path, "wb") as file:
+            file.write(data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :])
+        found = len(_link(_Session(), deep_sleep=True).outbox)
+        assert found == data[:place].count(b"\n"), place
     with open(path, "wb") as file:
         file.write(bytes(300))
     assert not len(_link(_Session(), deep_sleep=True).outbox)

@@ -43,6 +43,12 @@ class _Client:
     def subscribe(self, topics):
         pass
 
+    def set_login(self, *login):
+        pass
+
+    def connect(self, stream):
+        pass
+
     def forget(self, packet_id):
         self.forgotten.append(packet_id)
 
@@ -179,6 +185,23 @@ def test_a_reply_to_the_second_sending_acknowledges():
     _late(session)
     session.poll(0)
     client.events = [_reply(client, 1)]
+    assert session.poll(0) == ("acked", 5)
+
+
+def test_what_has_its_puback_but_no_reply_is_sent_again_at_reconnect_with_the_same_id():
+    session, client, _ = _session()
+    session.submit(5, Report({"t": 1}))
+    session.submit(6, Report({"t": 2}))
+    client.events = [("acked", 1)]
+    session.poll(0)
+    connect, mqtt.connect = mqtt.connect, lambda config, deadline: None
+    try:
+        session.open(None)
+    finally:
+        mqtt.connect = connect
+    # 6 has no PUBACK yet: the client itself sends it again
+    assert client.published[2:] == client.published[:1]
+    client.events = [_reply(client, 2)]
     assert session.poll(0) == ("acked", 5)
 
 

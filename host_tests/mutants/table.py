@@ -1,0 +1,172 @@
+"""Which facts about lib/signet must the tests hold it to?
+
+Each mutant breaks one of them; the portable test files beside it must notice (`make mutants`).
+"""
+
+from typing import NamedTuple
+
+from tools.ui import UserError
+
+# A file and the name of its test file, then each fact, the text that it rests on, and the text
+# that breaks it.
+_TABLE = {
+    ("link.py", "link"): (
+        ("a fleet does not come back at once", "// 2 *", "// 2 * 0 *"),
+        ("a good connection lasts two minutes", "(120_000)", "(12_000)"),
+        (
+            "a lost session is closed",
+            "_lost(self, error):\n        self",
+            "_lost(self, error):\n        0 and self",
+        ),
+        ("after a refusal the wait begins at 320 s", "_FIRST = const(4)", "_FIRST = const(0)"),
+        (
+            "the cloud may say how long to wait",
+            "error, Throttled) and",
+            "error, Throttled) and 0 and",
+        ),
+        ("what was in flight goes again", "_submitted = 0  # the s", "_ = 0  # the s"),
+        ("one report lets the others pass", "_PUT_BACK = const(3)", "_PUT_BACK = const(300)"),
+    ),
+    ("outbox.py", "link"): (("eight that were set aside are kept", "> self._DEAD_KEPT", "> 99"),),
+    ("outbox_file.py", "link"): (
+        ("a damaged report does not come back", 'if b"%08x" %', 'if False and b"%08x" %'),
+        ("what is stored does not come back", "os.remove(path)", "pass"),
+    ),
+    ("outbox_file.py", "http_link"): (
+        ("a report keeps its id through a deep sleep", "report.id = name", "pass"),
+    ),
+    ("state.py", "state"): (
+        ("a record counts when its CRC proves it", "!= line:", "is None:"),
+        ("numbers are reserved before they are used", ", 0) + count", ", 0) + 1"),
+        ("no record follows a half one", "_size = self._limit  #", "_ = self._limit  #"),
+    ),
+    ("state.py", "alibaba_coap_troubles"): (
+        ("lost records are told from a torn one", 'line[-1:] == b"\\n"', "False"),
+    ),
+    ("wire/mqtt.py", "mqtt_client"): (
+        ("no broker may send QoS 2 (3.3.1.2)", "flags & QOS > QOS_1", "flags & QOS > 6"),
+    ),
+    ("wire/coap.py", "coap_codec"): (
+        ("classes 1, 6 and 7 are reserved (4.2)", "0b1100_0010", "0b1000_0010"),
+    ),
+    ("wire/exchange.py", "exchange"): (
+        ("each wait is twice the one before (4.2)", "self._wait_ms *= 2", "pass"),
+        (
+            "an answer has the token (5.3.2)",
+            "_REQUEST and message.token == self.token",
+            "_REQUEST",
+        ),
+        ("EXCHANGE_LIFETIME is 247 s (4.8.2)", "(247_000)", "(24_700)"),
+    ),
+    ("wire/block.py", "block"): (
+        ("a body that changes is fetched anew (2.4)", "elif etag != self._etag", "elif False"),
+    ),
+    ("wire/observe.py", "observe"): (
+        ("after 128 s any notification is fresh (3.4)", "(128_000)", "(256_000)"),
+    ),
+    ("wire/cbor.py", "cbor"): (
+        ("keys are sorted by their bytes (4.2.1)", "pairs = sorted(", "pairs = list("),
+    ),
+    ("wire/http.py", "http_codec"): (
+        ("lengths that differ are refused (6.3)", "(self.length or part) != part or", ""),
+    ),
+    ("wire/http.py", "http_head"): (
+        ("no header splits a request", 'header " + name, 32', 'header " + name, 10'),
+    ),
+    ("wire/websocket.py", "websocket_codec"): (
+        ("no server may mask (5.1)", "elif length & _MASKED", "elif False"),
+    ),
+    ("wire/x509.py", "x509"): (
+        ("a year of two digits ends in 2049 (4.1.2.5.1)", 'text >= b"5"', 'text >= b"7"'),
+    ),
+    ("client/mqtt.py", "mqtt_client"): (
+        ("what is sent again says so (3.3.1.1)", "packet[0] | wire.DUP", "packet[0]"),
+        (
+            "what has no PUBACK goes again (4.4)",
+            "in enumerate(self._unacked):\n                self",
+            "in ():\n                self",
+        ),
+        ("an idle client pings (3.1.2.10)", "self.keepalive * 750", "self.keepalive * 1500"),
+    ),
+    ("client/coap.py", "coap_client"): (
+        ("what did not go is not outstanding", "exchange.cancel()\n            raise", "raise"),
+    ),
+    ("client/http.py", "http_client"): (
+        ("a new connection that ends is lost (9.3.1)", "began or not self._used", "began"),
+    ),
+    ("cloud/mqtt.py", "mqtt_session"): (
+        ("what has PUBACK and no reply goes again", "None:  # the broker", "False:  # the broker"),
+        ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
+        ("what is in flight is not sent twice", "if entry.key == key", "if False"),
+    ),
+    ("cloud/http.py", "alibaba_http_answers"): (
+        ("after three misses others pass", "_MISSES = const(3)", "_MISSES = const(4)"),
+        ("what is no HTTP is a miss", "except (TimedOut, ProtocolError)", "except TimedOut"),
+    ),
+    ("cloud/http.py", "alibaba_http_codes"): (
+        ("a token is renewed once for a report", " or self._renewed:", ":"),
+    ),
+    ("cloud/alibaba/http.py", "alibaba_http_troubles"): (
+        ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
+    ),
+    ("cloud/alibaba/coap_access.py", "alibaba_coap"): (
+        ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
+    ),
+    ("cloud/alibaba/coap_access.py", "alibaba_coap_troubles"): (
+        ("after damage no old token is used", "state.damaged or ", ""),
+    ),
+    ("cloud/enos/mqtt.py", "dialects"): (
+        ("what is older than a minute is not live", "(60_000)", "(600_000)"),
+    ),
+    ("cloud/watson/gateway.py", "watson_notices"): (
+        ("a notice is about its topic", "entry[1] == topic and 0", "0"),
+    ),
+    ("cloud/watson/http.py", "watson_http_commands"): (
+        ("eight commands go before a report", "const(8)", "const(9)"),
+    ),
+    ("renewal.py", "renewal_refused"): (
+        ("an expired certificate is not tried", "ends * 1000 <=", "0 >"),
+        ("a certificate without its key is not tried", "if not x509.belongs(", "if not ("),
+    ),
+    ("trial.py", "trial"): (
+        ("another server has judged nothing", " and not isinstance(error, Untrusted)", ""),
+        ("five unanswered trials are a refusal", "const(5)", "const(6)"),
+    ),
+    ("trial.py", "renewal_refused"): (
+        ("the old certificate is put back", 'config["trust"] = old', "pass"),
+    ),
+    ("trial.py", "renewal_cut_short"): (
+        ("what is kept is what was tried", "crc):\n    _check(spare, crc)", "crc):"),
+    ),
+    ("pending.py", "renewal_cut_short"): (
+        ("what was deployed meanwhile stays", ", crc(path)]", ", renewal[1]]"),
+    ),
+    ("expiry.py", "expiry"): (
+        ("the cloud is warned once a day", '("warned") == today', '("warned") == 0'),
+    ),
+}
+
+
+class Mutant(NamedTuple):
+    """One change of a file under lib/signet; see _TABLE."""
+
+    file: str
+    test: str
+    fact: str
+    old: str
+    new: str
+
+    @property
+    def test_path(self) -> str:
+        """Its test file, from the root of the tree."""
+        return f"host_tests/portable/test_{self.test}.py"
+
+    def change(self, text: str) -> str:
+        """The file's text with the change. raises: UserError where the table is stale."""
+        if text.count(self.old) != 1:
+            times = text.count(self.old)
+            raise UserError(f"table.py is stale: {self.old!r} is {times} times in {self.file}")
+        return text.replace(self.old, self.new)
+
+
+MUTANTS = [Mutant(*where, *row) for where, rows in _TABLE.items() for row in rows]
