@@ -6,21 +6,34 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 PYTEST ?= $(BIN)/pytest
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 3 )))
+unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
 .PHONY: help setup demo test mutants lint format lock clean package toolchain
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: toolchain ## Install everything into .venv and .cache (the first run downloads)
 
 demo: toolchain ## Three clouds and a board on this machine: watch reports arrive
 	@$(BIN)/signet demo
 
-# Files go to three workers, each file whole: most of a test's time is waiting for a board or a cloud,
-# so that three keep two cores busy.
-test: setup lint ## Lint, then every test on every interpreter
-	@$(PYTEST) -n 3 --dist loadfile
+# Most of a test's time is waiting for a board or a cloud: more workers than cores.
+RUN_TESTS = $(PYTEST) -n $(WORKERS)
+END_TO_END = host_tests/device/test_end_to_end.py
+ONE_WAY_IN = $(END_TO_END)::test_reports_are_stored_and_a_command_is_obeyed[alibaba-mqtts]
+
+test: setup lint ## Lint, then every test at a depth that a person waits for
+	@SIGNET_DEPTH=test $(RUN_TESTS)
+
+test-quick: setup lint ## Lint, every portable file on two interpreters, one way in end to end
+	@SIGNET_DEPTH=quick $(RUN_TESTS) --interpreter cpython --interpreter i386 \
+	  "$(ONE_WAY_IN)" host_tests/portable
+
+proof: setup lint ## What a release needs: everything at full depth, and the mutants
+	@SIGNET_DEPTH=proof $(RUN_TESTS)
+	@$(MAKE) --no-print-directory mutants
 
 mutants: toolchain ## Break lib/signet in many ways, one by one: a test must notice each
 	@$(BIN)/python -m host_tests.mutants

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import time
 from collections import Counter
 from typing import Any
@@ -74,6 +75,8 @@ _RUN = pytest.StashKey[_Run]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # `make test &` inherits SIGINT as ignored; the programs that are tested must not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run = config.stash[_RUN] = _Run()
     config.pluginmanager.register(run)
 

@@ -1,14 +1,34 @@
 """Which far side do tests talk to? A twin of their own, on private ports, in a private folder."""
 
+import contextlib
+import io
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from tools import cli
 from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
+
+
+def signet(*words: object) -> subprocess.CompletedProcess[str]:
+    """What `signet WORDS` prints and how it ends; in this process, for a new one takes 0.2 s."""
+    command = [str(Path(sys.executable).with_name("signet")), *map(str, words)]
+    out, errors, status = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", command),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
+            cli.main()
+        except SystemExit as leave:
+            status = int(leave.code or 0)
+    return subprocess.CompletedProcess(command, status, out.getvalue(), errors.getvalue())
 
 
 class Twin(TwinProcess):
@@ -83,6 +103,6 @@ class Twin(TwinProcess):
 
     def cli(self, *words: str) -> str:
         """`signet twin WORDS` with this twin's state folder; its output. Must exit 0."""
-        program = Path(sys.executable).with_name("signet")
-        command = [program, "twin", *words, "--state", self.state]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        done = signet("twin", *words, "--state", self.state)
+        done.check_returncode()
+        return done.stdout

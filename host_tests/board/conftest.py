@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,14 @@ class Serial:
         os.close(self._closed_read)
 
 
-@pytest.fixture(params=toolchain.word_sizes(), ids="{}-bit".format)
+def widths() -> list[Any]:
+    """Word sizes as a test's parameters; all but the first, an ESP32's, are for `make proof`."""
+    first, *others = toolchain.word_sizes()
+    proofs = [pytest.param(bits, marks=pytest.mark.proof) for bits in others]
+    return [first, *proofs]
+
+
+@pytest.fixture(params=widths(), ids="{}-bit".format)
 def bits(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,12 +87,14 @@ def test_a_py_that_would_hide_its_mpy_goes(
 
 
 def test_a_program_that_feeds_a_watchdog_can_be_replaced(board: VirtualBoard) -> None:
-    program = b"import machine, time\nw = machine.WDT(timeout=300)\nprint('dog')\n"
+    program = b"import machine, time\nw = machine.WDT(timeout=3000)\nprint('dog')\n"
     deploy(board.device, {"/main.py": program + b"while True:\n w.feed()\n time.sleep_ms(20)\n"})
-    board.wait_for("dog")
-    files = {f"/{number}": os.urandom(8000) for number in range(12)}
-    assert deploy(board.device, files | {"/main.py": b"print('free')"}) == 13
-    board.wait_for("free")
+    at = board.wait_for("dog").end()
+    assert deploy(board.device, {"/main.py": b"print('free')"}, restart=False) == 1
+    time.sleep(3.5)
+    assert "free" not in board.output()[at:], "the watchdog has not started it meanwhile"
+    board.reset()
+    board.wait_for("free", since=at)
 
 
 def test_deploy_can_leave_the_board_at_its_prompt(board: VirtualBoard) -> None:

@@ -173,12 +173,14 @@ def test_a_frame_that_is_read_otherwise_in_pieces_is_found(planted):
     assert "AssertionError: it depends on the pieces" in fuzz.verdict(rows)
 
 
+@pytest.mark.proof
 def test_growth_of_memory_is_found(planted):
     rows = planted("self.kept = getattr(self, 'kept', b'') + datagram[:4]")
     assert all(row.growth > fuzz.GROWTH_BYTES for row in rows)
     assert "memory grew from" in fuzz.verdict(rows)
 
 
+@pytest.mark.proof
 def test_a_leak_of_one_byte_in_ten_datagrams_is_found(planted):
     rows = planted(
         "self.seen = getattr(self, 'seen', 0) + 1\n    self.kept = bytes(self.seen // 10)",

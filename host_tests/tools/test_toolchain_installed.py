@@ -91,7 +91,7 @@ def test_libcoap_serves_its_own_client_in_clear_and_over_dtls(tmp_path):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_nginx_stores_and_gives_back_in_a_folder_of_its_own(tmp_path, scheme):
-    certificates = Certificates(tmp_path)
+    certificates = Certificates()
     server = Nginx(tmp_path, certificates.chain("good") if scheme == "https" else None)
     if server.missing:
         pytest.skip(server.missing)

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from host_tests.support import Twin
+from host_tests.support import Twin, signet
 from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
 from tools.twin import console
@@ -28,13 +28,7 @@ _SIGNET = Path(sys.executable).with_name("signet")
 
 
 def _run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [_SIGNET, "twin", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return signet("twin", *words)
 
 
 def _gone(folder: Path) -> bool:
@@ -320,7 +314,8 @@ def test_tables_are_never_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     listed = _run("device", "list", "--state", tmp_path).stdout
     assert "t" * 60 + "  " + "d" * 60 in listed
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
-    folded = _run("device", "list", "--state", tmp_path).stdout
+    listing = [_SIGNET, "twin", "device", "list", "--state", tmp_path]
+    folded = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
     assert folded.count("d" * 10)
     assert "d" * 60 not in folded
     rows = "".join(folded.splitlines()[1:])
