@@ -78,6 +78,33 @@ def test_modules_that_are_no_more_go(board: VirtualBoard, mpremote: Callable[...
     assert "x" in shown
 
 
+def test_another_device_json_brings_what_it_needs_and_removes_what_it_does_not(
+    board: VirtualBoard, mpremote: Callable[..., str], copied: Callable[..., None]
+) -> None:
+    deploy(board.device, project_files(_CONFIG), restart=False)
+    by_coap = project_files({"cloud": "alibaba", "way": "coap"})
+    changed = deploy(board.device, by_coap, copied, restart=False)
+    assert changed == len(copied.paths) < len(by_coap)  # type: ignore[attr-defined]
+    assert "/lib/signet/link.mpy" not in copied.paths  # type: ignore[attr-defined]
+    program = "import os\ndef look(p):\n for e in os.ilistdir(p):\n  q = p + '/' + e[0]\n"
+    program += "  look(q) if e[1] & 0x4000 else print(q)\nlook('')"
+    assert sorted(mpremote("exec", program).splitlines()) == sorted(by_coap)
+
+
+def test_files_of_others_are_left_alone(board: VirtualBoard, mpremote: Callable[..., str]) -> None:
+    theirs = {
+        "/data.bin": b"1",
+        "/lib/other/part.py": b"2",
+        "/lib/signets.py": b"3",
+        "/lib/umqtt/robust.mpy": b"4",
+        "/lib/umqtt/simple.mpy": b"5",
+    }
+    deploy(board.device, theirs)
+    deploy(board.device, project_files({"cloud": "alibaba", "way": "http"}), restart=False)
+    for path, content in theirs.items():
+        assert mpremote("fs", "cat", path).encode() == content
+
+
 def test_a_py_that_would_hide_its_mpy_goes(
     board: VirtualBoard, mpremote: Callable[..., str]
 ) -> None:
@@ -114,6 +141,47 @@ def test_the_project_holds_what_a_board_needs(tmp_path: Path) -> None:
     modules = [path for path in files if path.startswith("/lib/")]
     assert all(path.endswith(".mpy") for path in modules)
     assert project_files({"ca": "x.pem"}, ca)["/x.pem"] == b"CERTIFICATE"
+
+
+@pytest.mark.parametrize(
+    ("config", "there", "not_there"),
+    [
+        (_CONFIG, "umqtt/simple", "signet/net/secure"),
+        ({"cloud": "alibaba", "way": "coap"}, "signet/net/dtls", "umqtt/simple"),
+        ({"cloud": "watson", "way": "http"}, "signet/net/secure", "umqtt/simple"),
+        ({"cloud": "nimbus"}, "signet/config", "umqtt/simple"),
+        ({"cloud": "watson", "role": 7, "way": []}, "signet/config", "signet/cloud/watson/http"),
+    ],
+)
+def test_the_project_holds_what_its_device_json_needs_right_or_wrong(
+    config: dict[str, object], there: str, not_there: str
+) -> None:
+    files = project_files(config)
+    assert f"/lib/{there}.mpy" in files
+    assert f"/lib/{not_there}.mpy" not in files
+
+
+def _with_main(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
+    """A project whose main.py is that."""
+    (folder / "boot.py").touch()
+    (folder / "main.py").write_text(text)
+    monkeypatch.setattr("tools.board.deploy.ROOT", folder)
+
+
+def test_the_project_holds_what_its_program_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "/lib/signet/wire/cbor.mpy" not in project_files(_CONFIG)
+    _with_main(monkeypatch, tmp_path, "from signet.wire import cbor")
+    assert "/lib/signet/wire/cbor.mpy" in project_files(_CONFIG)
+
+
+def test_a_program_that_is_not_python_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_main(monkeypatch, tmp_path, "import signet\nif:\n")
+    with pytest.raises(UserError, match=r"main\.py, line 2: invalid syntax"):
+        project_files(_CONFIG)
 
 
 def test_certificate_and_key_come_from_beside_device_json(tmp_path: Path) -> None:

@@ -91,6 +91,28 @@ def test_create_empties_the_flash(tmp_path: Path, bits: int) -> None:
     assert board.create(64).image.read_bytes() == first
 
 
+def test_fill_leaves_these_files_and_no_others(
+    board: VirtualBoard, put: Callable[..., None], mpremote: Callable[..., str]
+) -> None:
+    put(old="")
+    with pytest.raises(UserError, match="is running; stop it first"):
+        board.fill({})
+    board.power_cut()
+    files = {"/main.py": b"print('started')", "/a/b/c d": bytes(range(256)) * 40, "/a/empty": b""}
+    board.fill(files)
+    board.start()
+    board.wait_for("^started$")
+    assert mpremote("fs", "tree").splitlines()[2:] == [
+        "├── a",
+        "│   ├── b",
+        "│   │   └── c d",
+        "│   └── empty",
+        "└── main.py",
+    ]
+    program = "with open('/a/b/c d', 'rb') as f: print(f.read() == bytes(range(256)) * 40)"
+    assert mpremote("exec", program) == "True\n"
+
+
 @pytest.mark.parametrize("size_kib", [0, 28, 33, -4])
 def test_create_says_which_sizes_there_are(tmp_path: Path, size_kib: int) -> None:
     with pytest.raises(UserError, match="multiple of 4 from 32 up"):

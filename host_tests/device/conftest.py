@@ -1,9 +1,13 @@
-"""One twin and one virtual board for all tests here; each test deploys what it needs."""
+"""One twin and one virtual board for all tests here.
+
+Of lib/signet the board has what each test's device.json needs and nothing else, which proves that
+it is enough.
+"""
 
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from mpremote.transport_serial import SerialTransport
@@ -12,7 +16,7 @@ from host_tests.device.http_programs import Seen
 from host_tests.device.member import Member
 from host_tests.support import Twin
 from host_tests.twin.certified import Org
-from tools.board.deploy import deploy, project_files
+from tools.board.deploy import project_files
 from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
 from tools.toolchain import word_sizes
@@ -91,13 +95,12 @@ def _put(board: VirtualBoard, files: dict[str, bytes]) -> None:
 class Device:
     """The board as deployed for one test: only its output since then."""
 
-    _deployed: ClassVar[dict[str, bytes]] = {}  # to the one board, beside what each test brings
-
     def __init__(self, board: VirtualBoard, twin: Twin) -> None:
         self._board = board
         self._twin = twin
         self._since = len(board.output())
         self._printed: str | None = None  # since it was stopped
+        self._modules: dict[str, bytes] = {}  # in /lib since `run`
         self.secret = ""
 
     def run(
@@ -107,24 +110,27 @@ class Device:
         ca: Path | None = None,
         more: dict[str, bytes] | None = None,
     ) -> "Device":
-        """Deploys signet with this device.json, and `main` in place of main.py; starts it.
+        """Puts what this device.json needs on the board, `main` in place of main.py; starts it.
+
+        The flash holds nothing else, unless the run before it needed the same modules: then files
+        that the program has written stay.
 
         more: further files, path on the board -> content: certificate and key.
         """
         self.stop()
         self.mark()
-        files = project_files(config, ca or Path(self._twin.ready["ca_file"]))
+        files = project_files(config, ca or Path(self._twin.ready["ca_file"])) | (more or {})
         if main is not None:
             files["/main.py"] = main.encode()
         self.secret = config.get("device_secret") or config.get("token") or ""
-        own = {path: files.pop(path) for path in ("/main.py", "/ca.pem", "/device.json")}
-        own |= more or {}
-        if self._deployed != files:  # once, unless somebody works on lib/ meanwhile
-            deploy(self._board.device, files | own)
-            self._deployed.clear()
-            self._deployed.update(files)
+        modules = {path: code for path, code in files.items() if path.startswith("/lib/")}
+        if modules == self._modules:
+            _put(self._board, {path: files[path] for path in files.keys() - modules.keys()})
         else:
-            _put(self._board, own)
+            self._board.power_cut()
+            self._board.fill(files)
+            self._board.start()
+            self._modules = modules
         return self
 
     def mark(self) -> None:

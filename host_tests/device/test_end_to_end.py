@@ -1,4 +1,4 @@
-"""Does a board, deployed as a user deploys it, reach each cloud by each way in?"""
+"""Does a board that has what a user deploys reach each cloud by each way in?"""
 
 import json
 

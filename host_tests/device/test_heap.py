@@ -5,19 +5,30 @@ from pathlib import Path
 import pytest
 
 from host_tests.device.conftest import COUNTER
-from tools.board.deploy import deploy, deploy_project, project_files
+from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
 from tools.toolchain import word_sizes
 
 pytestmark = pytest.mark.skipif(32 not in word_sizes(), reason="no 32-bit MicroPython here")
 
 
+@pytest.fixture
+def board_with(tmp_path, twin):
+    """A board with so much heap, what its device.json needs, and further files."""
+
+    def make(heap, values, more=None):
+        board = VirtualBoard(tmp_path, heap=heap).create()
+        board.fill(project_files(values, Path(twin.ready["ca_file"])) | (more or {}))
+        return board
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("cloud", "way"), [("enos", "mqtt"), ("alibaba", "mqtts"), ("watson", "mqtts")]
 )
-def test_it_reports_and_reconnects_in_64_kib(tmp_path, twin, config, cloud, way):
-    with VirtualBoard(tmp_path, heap="64k").create() as board:
-        deploy_project(board.device, config(cloud, way), Path(twin.ready["ca_file"]))
+def test_it_reports_and_reconnects_in_64_kib(board_with, twin, config, cloud, way):
+    with board_with("64k", config(cloud, way)) as board:
         stored = board.wait_for("^report 2 stored", 20)
         twin.fault("drop_connections", cloud=cloud)
         lost = board.wait_for("^connection lost", 20, stored.end())
@@ -25,10 +36,9 @@ def test_it_reports_and_reconnects_in_64_kib(tmp_path, twin, config, cloud, way)
         assert "memory" not in board.output()
 
 
-def test_it_reports_over_websocket_and_reconnects(tmp_path, twin, config):
+def test_it_reports_over_websocket_and_reconnects(board_with, twin, config):
     """6 KiB more than MQTT over TLS alone: it needs 66."""
-    with VirtualBoard(tmp_path, heap="69k").create() as board:
-        deploy_project(board.device, config("watson", "wss"), Path(twin.ready["ca_file"]))
+    with board_with("69k", config("watson", "wss")) as board:
         stored = board.wait_for("^report 2 stored", 20)
         twin.fault("drop_connections", cloud="watson")
         lost = board.wait_for("^connection lost", 20, stored.end())
@@ -37,13 +47,12 @@ def test_it_reports_over_websocket_and_reconnects(tmp_path, twin, config):
 
 
 @pytest.mark.parametrize(("way", "heap"), [("coap", "64k"), ("coaps", "68k")])
-def test_it_reports_by_coap_and_sleeps_between(tmp_path, twin, config, way, heap):
+def test_it_reports_by_coap_and_sleeps_between(board_with, twin, config, way, heap):
     """`signet bench coap` finds the smallest heap: 55 KiB with AES, 64 over DTLS, which has no
     room to spare there: an allocation in another order may fail.
     """
-    with VirtualBoard(tmp_path, heap=heap).create() as board:
-        values = config("alibaba", way, deep_sleep=True)
-        deploy_project(board.device, values, Path(twin.ready["ca_file"]))
+    values = config("alibaba", way, deep_sleep=True)
+    with board_with(heap, values) as board:
         end = 0
         for _ in range(3):
             end = board.wait_for("^report 1 stored", 20, end).end()
@@ -52,12 +61,11 @@ def test_it_reports_by_coap_and_sleeps_between(tmp_path, twin, config, way, heap
 
 
 @pytest.mark.parametrize(("cloud", "heap"), [("alibaba", "60k"), ("watson", "58k")])
-def test_it_reports_by_https_and_reconnects(tmp_path, twin, config, cloud, heap):
+def test_it_reports_by_https_and_reconnects(board_with, twin, config, cloud, heap):
     """10 of 10 runs passed at these heaps. Alibaba needs 58 KiB, and has no memory for its first
     login at 56; Watson needs 52.
     """
-    with VirtualBoard(tmp_path, heap=heap).create() as board:
-        deploy_project(board.device, config(cloud, "https"), Path(twin.ready["ca_file"]))
+    with board_with(heap, config(cloud, "https")) as board:
         end = board.wait_for("^report 1 stored", 20).end()
         twin.fault("drop_connections", cloud=cloud)  # found out before the next report
         end = board.wait_for("^report . stored", 20, end).end()
@@ -67,12 +75,11 @@ def test_it_reports_by_https_and_reconnects(tmp_path, twin, config, cloud, heap)
         assert "memory" not in board.output()
 
 
-def test_a_token_that_lapses_is_renewed_in_64_kib(tmp_path, twin, config):
+def test_a_token_that_lapses_is_renewed_in_64_kib(board_with, twin, config):
     """The code that signs is loaded once more, while the connection is open.  With 60 KiB that
     ends the connection now and then, and the board logs in before it connects again.
     """
-    with VirtualBoard(tmp_path, heap="64k").create() as board:
-        deploy_project(board.device, config("alibaba", "https"), Path(twin.ready["ca_file"]))
+    with board_with("64k", config("alibaba", "https")) as board:
         end = board.wait_for("^report 1 stored", 20).end()
         twin.fault("expire_tokens")
         end = board.wait_for("^authenticated", 20, end).end()
@@ -80,11 +87,10 @@ def test_a_token_that_lapses_is_renewed_in_64_kib(tmp_path, twin, config):
         assert "memory" not in board.output()
 
 
-def test_it_reports_by_https_and_sleeps_between(tmp_path, twin, config):
+def test_it_reports_by_https_and_sleeps_between(board_with, twin, config):
     """Alibaba's token is not asked for again; at heaps as awake."""
-    with VirtualBoard(tmp_path, heap="60k").create() as board:
-        values = config("alibaba", "https", deep_sleep=True)
-        deploy_project(board.device, values, Path(twin.ready["ca_file"]))
+    values = config("alibaba", "https", deep_sleep=True)
+    with board_with("60k", values) as board:
         end = 0
         for _ in range(3):
             end = board.wait_for("^report 1 stored", 20, end).end()
@@ -97,14 +103,12 @@ _RENEWS = COUNTER.replace("board.obey", 'lambda c: link.renew(open("new.pem", "r
 
 
 @pytest.mark.parametrize(("kind", "heap"), [("ec", "68k"), ("rsa", "72k")])
-def test_it_renews_its_certificate_while_it_is_connected(tmp_path, twin, member, kind, heap):
+def test_it_renews_its_certificate_while_it_is_connected(board_with, twin, member, kind, heap):
     """10 of 10 runs passed at these heaps."""
     one = member("certificate")
     files = one.files(kind=kind) | {"/main.py": _RENEWS.encode()}
     files["/new.pem"] = one.org.certificate(one.name, kind=kind).read_bytes()
-    with VirtualBoard(tmp_path, heap=heap).create() as board:
-        project = project_files(one.config("certificate"), Path(twin.ready["ca_file"]))
-        deploy(board.device, project | files)
+    with board_with(heap, one.config("certificate"), files) as board:
         end = board.wait_for("^report 2 stored", 20).end()
         twin.command("watson", "certificate", {}, device=one.device_id)
         end = board.wait_for("^certificate renewed", 20, end).end()

@@ -4,12 +4,15 @@ The rules are those of ARCHITECTURE.md; they are read from the source, nothing i
 """
 
 import ast
+import fnmatch
+import graphlib
 import os
 import re
 from pathlib import Path
 
 import pytest
 
+from tools.link.imports import imports as imports_of
 from tools.paths import LIB, ROOT
 
 # A module imports what is below it, or its own room.
@@ -42,15 +45,22 @@ _PURE_IMPORTS = {"hashlib", "binascii", "struct", "micropython", "cryptolib", "j
 _MAY_IMPORT_LIB = ("portable", "device")
 
 
+# Circles that a name in a string closes: (module, what it loads), to be undone.
+_CIRCLES = {
+    # The session of a role is made by that of a device, whose dialect it inherits.
+    ("signet.cloud.watson.mqtt", "signet.cloud.watson.*"),
+}
+
+
 def imports(file):
-    """Modules that a file imports, inside functions too; `from signet import clock` is both."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    """Modules that a file imports, inside functions and by name, too.
+
+    `from signet import clock` is both signet and signet.clock.
+    """
+    source = file.read_text()
+    for node in ast.walk(ast.parse(source)):
+        assert not getattr(node, "level", 0), f"{file}: relative import"
+    return imports_of(source)
 
 
 def room(module):
@@ -64,6 +74,29 @@ def lib_files():
 
 def relative(file):
     return file.relative_to(ROOT).as_posix()
+
+
+def lib_circle(known=()):
+    """Modules of lib/signet that load each other, one after the other.
+
+    Packages do not count: `from signet import clock` runs none of their code but the errors.
+    known: pairs as in _CIRCLES, to leave out.
+    """
+    names = {module_of(file): imports(file) for file in lib_files() if file.stem != "__init__"}
+    loads = {
+        module: {
+            name
+            for pattern in patterns
+            if pattern != "*" and (module, pattern) not in known  # "*": its caller names it
+            for name in fnmatch.filter(names, pattern)
+        }
+        for module, patterns in names.items()
+    }
+    try:
+        graphlib.TopologicalSorter(loads).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
 
 
 def module_of(file):
@@ -90,6 +123,12 @@ def test_imports_go_down_only(file):
         if not name.startswith("signet.") or room(name) not in _FLOORS:
             continue
         assert room(name) == own or _FLOORS[room(name)] < _FLOORS[own], f"{own} imports {name}"
+
+
+def test_no_module_loads_one_that_loads_it():
+    assert lib_circle(_CIRCLES) == []
+    for pair in _CIRCLES:
+        assert lib_circle(_CIRCLES - {pair}), f"{pair} closes no circle any more: remove it"
 
 
 @pytest.mark.parametrize(

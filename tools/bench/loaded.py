@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from tools import size
+from tools.link.needed import Device, needed
 
 
 class Kind(NamedTuple):
@@ -14,22 +15,22 @@ class Kind(NamedTuple):
     name: str
     title: str
     goal_bytes: int | None
-    devices: dict[str, size.Device]
+    devices: dict[str, Device]
 
 
 COAP = Kind(
     "CoAP",
     "security",
     16 * 1024,
-    {"AES": size.Device("alibaba", "coap", False), "DTLS": size.Device("alibaba", "coap", True)},
+    {"AES": Device("alibaba", "coap", False), "DTLS": Device("alibaba", "coap", True)},
 )
 HTTP = Kind(
     "HTTP",
     "cloud",
     None,
     {
-        "Alibaba": size.Device("alibaba", "http", True),
-        "Watson": size.Device("watson", "http", True),
+        "Alibaba": Device("alibaba", "http", True),
+        "Watson": Device("watson", "http", True),
     },
 )
 
@@ -47,8 +48,8 @@ def measure(kind: Kind) -> list[Row]:
     sizes = size.measured()
     rows = []
     for title, device in kind.devices.items():
-        loaded = size.needed(device)
-        own = loaded - size.needed(device._replace(way="mqtt"))
+        loaded = needed(device)
+        own = loaded - needed(device._replace(way="mqtt"))
         rows.append(Row(title, *(sum(map(sizes.__getitem__, each)) for each in (own, loaded))))
     return rows
 

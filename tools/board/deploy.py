@@ -19,6 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from tools import toolchain
 from tools.board.knock import knock
+from tools.link.imports import imports
+from tools.link.needed import device_of, modules, needed
 from tools.paths import CACHE, LIB, ROOT
 from tools.ui import UserError
 
@@ -26,8 +28,8 @@ BOARDS = ROOT / "firmware" / "boards"
 CONFIG = "device.json"
 _CA = "ca.pem"
 
-_MANAGED = ("/lib/signet", "/lib/umqtt")
-"""Folders of the board that hold what we deploy and nothing else."""
+_MANAGED = "/lib/signet"
+"""Folder of the board that holds what we deploy and nothing else."""
 
 _WATCHDOG_MS = 600_000
 _PATIENCE_S = 75.0  # a board that reports once a minute wakes meanwhile
@@ -111,31 +113,53 @@ def project_files(
     board: str = "virtual",
     beside: Path | None = None,
 ) -> dict[str, bytes]:
-    """Returns what a board needs: path on the board -> content.
+    """Returns what a board with this device.json needs: path on the board -> content.
 
-    config: the values of device.json.
+    config: the values of device.json; of wrong ones, what says on the board that they are wrong.
     ca: file of the certificate authority that the cloud's server must show, or None.
     board: a folder of firmware/boards/.
     beside: the folder of device.json, where certificate and key lie that it names, and the CA.
-    raises: UserError when a file is missing or does not compile.
+    raises: UserError when a file is missing, does not compile or is not Python.
     """
     board_file = BOARDS / board / "board.py"
     if not board_file.exists():
         known = ", ".join(sorted(path.parent.name for path in BOARDS.glob("*/board.py")))
         raise UserError(f"no board {board!r}; there are: {known}")
-    files = {
-        f"/lib/{name.as_posix()}": code
-        for source, target in ((LIB, "lib"), (toolchain.umqtt(), "umqtt"))
-        for name, code in toolchain.compile_tree(source, CACHE / "mpy" / target).items()
+    programs = {
+        "/board.py": board_file,
+        "/boot.py": ROOT / "boot.py",
+        "/main.py": ROOT / "main.py",
     }
-    files["/board.py"] = board_file.read_bytes()
-    for name in ("boot.py", "main.py"):
-        files[f"/{name}"] = _content(ROOT / name)
+    files = {path: _content(file) for path, file in programs.items()}
+    names = _modules(config, files)
+    compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
+    for name, source in modules().items():
+        if name in names:
+            path = source.relative_to(LIB).with_suffix(".mpy")
+            files[f"/lib/{path.as_posix()}"] = compiled[path]
+    if "signet.client.mqtt" in names:
+        files |= _umqtt()
     files |= _named_files(config, beside)
     if ca is not None:
         files[f"/{config.get('ca', _CA)}"] = _content(ca)
     files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
     return files
+
+
+def _modules(config: dict[str, object], programs: dict[str, bytes]) -> set[str]:
+    """The modules of signet that a board needs, also for its own programs."""
+    for path, source in programs.items():
+        try:
+            imports(source)
+        except SyntaxError as error:
+            raise UserError(f"{path[1:]}, line {error.lineno}: {error.msg}") from None
+    return needed(device_of(config), programs.values())
+
+
+def _umqtt() -> dict[str, bytes]:
+    """What MQTT needs beside signet, in a folder that may hold other people's modules too."""
+    compiled = toolchain.compile_tree(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
+    return {f"/lib/{path.as_posix()}": code for path, code in compiled.items()}
 
 
 def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, bytes]:
@@ -197,12 +221,17 @@ def deploy(
     asleep = "the board sleeps or is busy: press its reset, or wait until it wakes"
     if not knock(device, _PATIENCE_S, lambda: progress(0, 0, asleep)):
         raise _NoAnswerError(_NO_ANSWER.format(device))
-    present, folders = _look(device, wanted)
-    stale = sorted(path for path in present if path not in wanted)
+    known = _umqtt() if any(map(_is_ours, wanted)) else {}
+    present, folders = _look(device, wanted, known)
+    stale = sorted(
+        path
+        for path, digest in present.items()
+        if path not in wanted and (path not in known or digest == _digest(known[path]))
+    )
     changed = [
         path
         for path in sorted(wanted, key=lambda path: (path == f"/{CONFIG}", path))
-        if present.get(path) != hashlib.sha256(wanted[path]).hexdigest()
+        if present.get(path) != _digest(wanted[path])
     ]
     steps = [["fs", "rm", f":{path}"] for path in stale]
     steps += [["fs", "mkdir", f":{path}"] for path in _new_folders(changed, folders)]
@@ -250,15 +279,27 @@ def check_device(device: str) -> None:
         )
 
 
-def _look(device: str, wanted: Iterable[str]) -> tuple[dict[str, str], set[str]]:
-    """Returns the SHA-256 of what the board has of ours, and its folders."""
+def _is_ours(path: str) -> bool:
+    return path.startswith(f"{_MANAGED}/")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _look(
+    device: str, wanted: Iterable[str], known: Iterable[str]
+) -> tuple[dict[str, str], set[str]]:
+    """Returns the SHA-256 of what the board has of ours, and its folders.
+
+    known: further paths to look at.
+    """
     # A .py file would be imported in place of the .mpy beside it.
     twins = [path[:-3] + "py" for path in wanted if path.endswith(".mpy")]
-    roots = [folder for folder in _MANAGED if any(path.startswith(folder) for path in wanted)]
-    loose = [path for path in (*wanted, *twins) if not path.startswith(tuple(roots) or "//")]
+    paths = {_MANAGED if _is_ours(path) else path for path in (*wanted, *twins, *known)}
     parents = {str(parent) for path in wanted for parent in PurePosixPath(path).parents}
     program = _LOOK.format(
-        watchdog_ms=_WATCHDOG_MS, folders=sorted(parents - {"/"}), paths=roots + loose
+        watchdog_ms=_WATCHDOG_MS, folders=sorted(parents - {"/"}), paths=sorted(paths)
     )
     present, folders = {}, {"/"}
     for line in _ask(device, program).splitlines():

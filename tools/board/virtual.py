@@ -8,15 +8,15 @@ import contextlib
 import fcntl
 import os
 import re
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tools import toolchain
 from tools.board.bridge import Bridge
+from tools.board.image import format_flash
 from tools.paths import CACHE
 from tools.ui import UserError
 
@@ -27,21 +27,6 @@ FLASH_KIB = 2048
 _BLOCK_BYTES = 4096
 _SMALLEST_KIB = 32
 _START_S = 20
-
-# argv: the image. The block device is as in firmware/boards/virtual/rom/_flash.py.
-_FORMAT = """
-import vfs, sys
-f = open(sys.argv[1], "r+b")
-n = f.seek(0, 2) // 4096
-class Flash:
-    def readblocks(self, block, buf, off=0):
-        f.seek(block * 4096 + off); f.readinto(buf)
-    def writeblocks(self, block, buf, off=0):
-        f.seek(block * 4096 + off); f.write(buf)
-    def ioctl(self, op, arg):
-        return n if op == 4 else 4096 if op == 5 else 0
-vfs.VfsLfs2.mkfs(Flash())
-"""
 
 
 class VirtualBoard:
@@ -99,13 +84,20 @@ class VirtualBoard:
                 os.truncate(image, size_kib * 1024)
             finally:
                 os.close(image)
-            interpreter = str(toolchain.micropython(self._bits))
-            subprocess.run(
-                [interpreter, "-c", _FORMAT, str(self.image)], check=True, capture_output=True
-            )
+            self.fill({})
         finally:
             self._release_lock()
         return self
+
+    def fill(self, files: Mapping[str, bytes]) -> None:
+        """Put these files on the flash of a board without power, and remove all others.
+
+        files: path on the board -> content; they must fit.
+        raises: UserError when it has power.
+        """
+        if self._bridge and self._bridge.powered:
+            raise UserError(f"the virtual board in {self.folder} is running; stop it first")
+        format_flash(self.image, self._bits, files)
 
     def start(self, cut_at_write: int = 0) -> Self:
         """Give the board power; returns once MicroPython has begun to boot.

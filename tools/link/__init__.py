@@ -1,0 +1,1 @@
+"""What of lib/signet does a board need?"""
