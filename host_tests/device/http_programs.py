@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 from host_tests.device.coap_programs import COUNT, SLEEP
 
@@ -56,8 +55,11 @@ class Seen:
     def __init__(self, twin, cloud):
         self._twin = twin
         self._cloud = cloud
-        self.after = twin.last_id()
-        self._before = twin.http()[cloud]
+        while True:  # the board goes on
+            self._before = twin.http()[cloud]
+            self.after = twin.last_id()
+            if twin.http()[cloud]["answered"] == self._before["answered"]:
+                break
 
     def stored(self, count=0, **values):
         """Waits until so many reports are stored; returns all that are."""
@@ -73,17 +75,16 @@ class Seen:
         return [_number(message) for message in self.stored(count)]
 
     def count(self, what="requests"):
-        """How many "requests" or "connections" there were."""
+        """How many "requests", those "answered" or "connections" there were."""
         return self._twin.http()[self._cloud][what] - self._before[what]
 
     def beside_stored(self):
-        """How many requests there were that stored nothing."""
-        while True:  # the board goes on
-            requests = self.count()
+        """How many requests were answered without a report being stored."""
+        while True:
+            answered = self.count("answered")
             stored = len(self.stored())
-            if requests == self.count():
-                return requests - stored
-            time.sleep(0.01)
+            if answered == self.count("answered"):
+                return answered - stored
 
 
 def counts(numbers, first=0):

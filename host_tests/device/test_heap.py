@@ -32,7 +32,7 @@ def test_it_reports_and_reconnects_in_64_kib(board_with, twin, config, cloud, wa
         stored = board.wait_for("^report 2 stored", 20)
         twin.fault("drop_connections", cloud=cloud)
         lost = board.wait_for("^connection lost", 20, stored.end())
-        board.wait_for("^report . stored", 20, lost.end())
+        board.wait_for(r"^report \d+ stored", 20, lost.end())
         assert "memory" not in board.output()
 
 
@@ -42,7 +42,7 @@ def test_it_reports_over_websocket_and_reconnects(board_with, twin, config):
         stored = board.wait_for("^report 2 stored", 20)
         twin.fault("drop_connections", cloud="watson")
         lost = board.wait_for("^connection lost", 20, stored.end())
-        board.wait_for("^report . stored", 20, lost.end())
+        board.wait_for(r"^report \d+ stored", 20, lost.end())
         assert "memory" not in board.output()
 
 
@@ -68,10 +68,10 @@ def test_it_reports_by_https_and_reconnects(board_with, twin, config, cloud, hea
     with board_with(heap, config(cloud, "https")) as board:
         end = board.wait_for("^report 1 stored", 20).end()
         twin.fault("drop_connections", cloud=cloud)  # found out before the next report
-        end = board.wait_for("^report . stored", 20, end).end()
+        end = board.wait_for(r"^report \d+ stored", 20, end).end()
         twin.fault("misbehave_http", cloud=cloud, how="garbage")
         lost = board.wait_for("^connection lost", 20, end)
-        board.wait_for("^report . stored", 20, lost.end())
+        board.wait_for(r"^report \d+ stored", 20, lost.end())
         assert "memory" not in board.output()
 
 
@@ -83,7 +83,7 @@ def test_a_token_that_lapses_is_renewed_in_64_kib(board_with, twin, config):
         end = board.wait_for("^report 1 stored", 20).end()
         twin.fault("expire_tokens")
         end = board.wait_for("^authenticated", 20, end).end()
-        board.wait_for("^report . stored", 20, end)
+        board.wait_for(r"^report \d+ stored", 20, end)
         assert "memory" not in board.output()
 
 
@@ -108,9 +108,10 @@ def test_it_renews_its_certificate_while_it_is_connected(board_with, twin, membe
     one = member("certificate")
     files = one.files(kind=kind) | {"/main.py": _RENEWS.encode()}
     files["/new.pem"] = one.org.certificate(one.name, kind=kind).read_bytes()
-    with board_with(heap, one.config("certificate"), files) as board:
+    # The outbox shares the heap, and a busy machine fills it while the new one is tried.
+    with board_with(heap, one.config("certificate", outbox_limit=4), files) as board:
         end = board.wait_for("^report 2 stored", 20).end()
         twin.command("watson", "certificate", {}, device=one.device_id)
         end = board.wait_for("^certificate renewed", 20, end).end()
-        board.wait_for("^report . stored", 20, end)
+        board.wait_for(r"^report \d+ stored", 20, end)
         assert "memory" not in board.output()

@@ -30,15 +30,15 @@ def _nobody(bare: Bare) -> bytes:
 
 def test_a_connection_is_kept_and_counted_apart_from_its_requests(own_twin: Twin) -> None:
     assert own_twin.http() == {
-        cloud: {"connections": 0, "requests": 0} for cloud in ("alibaba", "watson")
+        cloud: {"connections": 0, "requests": 0, "answered": 0} for cloud in ("alibaba", "watson")
     }
     with AlibabaDevice(own_twin) as device:
         device.login()
         for _ in range(2):
             device.report()
     WatsonDevice(own_twin, "h-count").http().__exit__()
-    assert own_twin.http()["alibaba"] == {"connections": 1, "requests": 3}
-    assert own_twin.http()["watson"] == {"connections": 0, "requests": 0}
+    assert own_twin.http()["alibaba"] == {"connections": 1, "requests": 3, "answered": 3}
+    assert own_twin.http()["watson"] == {"connections": 0, "requests": 0, "answered": 0}
 
 
 def test_a_request_that_comes_byte_by_byte_is_one_request(twin: Twin) -> None:

@@ -7,7 +7,8 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   most 1000; ask again with the last id for more.
 - {"do": "datagrams"}: {"datagrams": {DOOR: {"up": counts, "down": counts}}} of the CoAP doors; see
   `lossy.Proxy`.
-- {"do": "http"}: {"http": {CLOUD: {"connections": n, "requests": n}}} of the HTTPS services.
+- {"do": "http"}: {"http": {CLOUD: {"connections": n, "requests": n, "answered": n}}} of the
+  HTTPS services.
 - {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
   drop_connections ("cloud"? for one cloud's alone); swallow_replies, swallow_pubacks,
   swallow_coap_replies, fail_auth or answer_4_02 ("n": how many, default 1; the latter answers

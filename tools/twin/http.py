@@ -50,7 +50,7 @@ class Service:
         self._body_s = body_s
         self._idle_s = idle_s
         self._misbehaviours = misbehaviours or WebSocketFaults()
-        self.counts = {"connections": 0, "requests": 0}
+        self.counts = {"connections": 0, "requests": 0, "answered": 0}
 
     async def serve(
         self,
@@ -105,6 +105,7 @@ class Service:
             reply = Reply(408, close=True)
         else:
             reply = await self._answer(request)
+        self.counts["answered"] += 1  # in the same step that has stored a report
         how = self._misbehaviour(given.raw_path.partition("?")[0])
         if how is not None:
             self._report(visit.way.peer, "fault", f"the reply {reply.status} goes out: {how}")

@@ -124,7 +124,7 @@ class TwinProcess:
         return datagrams
 
     def http(self) -> dict[str, Any]:
-        """Returns what the HTTP services saw: {CLOUD: {"connections": n, "requests": n}}."""
+        """Returns what the HTTP services saw, by cloud: "connections", "requests", "answered"."""
         counts: dict[str, Any] = self.ask({"do": "http"})["http"]
         return counts
 
