@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,37 @@ def test_the_stamp_is_void_when_an_installed_file_is_gone_or_the_pins_change(
     assert not stamp.is_current()
     (tmp_path / "toolchain.json").write_text("{")
     assert not stamp.is_current()
+
+
+def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, capfd):
+    from tools.toolchain import install, progress
+
+    monkeypatch.setattr(progress, "EVERY_S", 0.01)
+    expected = ["a part fetching 40 %, another ready", "a part fetching 80 %, another ready"]
+    said = []
+
+    def fetch(report):
+        deadline = time.monotonic() + 20
+        for fraction, line in zip((0.4, 0.8), expected, strict=True):
+            report("fetching", fraction)
+            while line not in said and time.monotonic() < deadline:
+                time.sleep(0.01)
+                said.extend(capfd.readouterr().err.splitlines())
+
+    install._side_by_side(
+        [install._Part("a part", fetch), install._Part("another", lambda report: None)]
+    )
+    assert set(expected) <= set(said)
+
+
+def test_on_a_terminal_nothing_is_said_beside_the_bars(monkeypatch, capsys):
+    from tools.toolchain.progress import told
+
+    for terminal, lines in ((True, ""), (False, "making it\n")):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        with told(lambda: "making it"):
+            pass
+        assert capsys.readouterr().err == lines
 
 
 _LIBCOAP = """echo '{tool} v{version} -- a small CoAP implementation' >&2

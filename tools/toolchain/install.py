@@ -26,10 +26,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tools.paths import CACHE
 from tools.toolchain import BIN, archive, debian, programs, sdks, stamp
+from tools.toolchain.progress import told
 from tools.toolchain.run import Report, RunError, stop_all
 from tools.ui import UserError, errors
 
@@ -101,8 +102,11 @@ def _only_one() -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            errors.print("signet: another `make setup` is at work here; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            waiting = "signet: another `make setup` is at work here; waiting for it"
+            if sys.stderr.isatty():
+                errors.print(waiting)
+            with told(lambda: waiting):
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -246,9 +250,7 @@ def _side_by_side(parts: list[_Part]) -> None:
     troubles: list[str] = []
     with Progress(*columns, console=errors) as progress, ThreadPoolExecutor(len(parts)) as pool:
 
-        def work(part: _Part) -> None:
-            task = progress.add_task(part.title, total=None, text="waiting")
-
+        def work(part: _Part, task: TaskID) -> None:
             def report(text: str, fraction: float | None) -> None:
                 total = None if fraction is None else 1.0
                 progress.update(task, text=text, total=total, completed=fraction or 0.0)
@@ -266,10 +268,14 @@ def _side_by_side(parts: list[_Part]) -> None:
                 progress.stop_task(task)
 
         try:
-            jobs = [pool.submit(work, part) for part in parts]
-            # A signal that another thread receives does not end a wait without a limit.
-            while wait(jobs, timeout=0.1).not_done:
-                pass
+            jobs = [
+                pool.submit(work, part, progress.add_task(part.title, total=None, text="waiting"))
+                for part in parts
+            ]
+            with told(lambda: _how_far(progress)):
+                # A signal that another thread receives does not end a wait without a limit.
+                while wait(jobs, timeout=0.1).not_done:
+                    pass
             for job in jobs:
                 job.result()
         except BaseException:
@@ -277,6 +283,15 @@ def _side_by_side(parts: list[_Part]) -> None:
             raise
     if troubles:
         raise UserError("\n".join(troubles))
+
+
+def _how_far(progress: Progress) -> str:
+    """All bars in one line."""
+    return ", ".join(
+        f"{task.description} {task.fields['text']}"
+        + (f" {task.percentage:.0f} %" if task.total and not task.finished else "")
+        for task in progress.tasks
+    )
 
 
 def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:

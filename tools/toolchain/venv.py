@@ -1,7 +1,7 @@
 """How does `.venv` come to be on a machine that has nothing but Python 3.11 or newer?
 
 Runs before any package is installed, so it uses the standard library only and may be called with
-any Python: `python3 tools/toolchain/venv.py`. Every package comes by its hash from
+any Python: `python3 -m tools.toolchain.venv`. Every package comes by its hash from
 `requirements.lock`, through the user's own pip configuration (index, proxy, certificates).
 
 Debian and Ubuntu take `ensurepip` out of Python and put it into `python3-venv`, which a user
@@ -21,7 +21,9 @@ import tempfile
 from collections import deque
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tools.paths import ROOT
+from tools.toolchain.progress import told
+
 LOCK = ROOT / "requirements.lock"
 _STAMP = ".installed"
 _WHEELS = "usr/share/python-wheels"
@@ -127,9 +129,13 @@ def install(pip: list[str], lock: Path, total: int) -> None:
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     last: deque[str] = deque(maxlen=200)
     seen = 0
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
+    now = f"Python packages 0/{total}"
+    with (
+        told(lambda: now),
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             last.append(line.rstrip())
@@ -137,9 +143,11 @@ def install(pip: list[str], lock: Path, total: int) -> None:
                 r"(?:Collecting|Requirement already satisfied:) ([^ =]+)==", line
             ):
                 seen += 1
-                _progress(f"Python packages {min(seen, total)}/{total}: {found[1]}")
+                now = f"Python packages {min(seen, total)}/{total}: {found[1]}"
+                _progress(now)
             elif line.startswith("Installing collected"):
-                _progress(f"Python packages: installing {seen}")
+                now = f"Python packages: installing {seen}"
+                _progress(now)
     _progress("")
     if process.returncode:
         errors = [line for line in last if line.startswith("ERROR")] or list(last)[-3:]
@@ -164,13 +172,15 @@ def main() -> None:
             pip = [str(folder / "bin" / "python"), "-m", "pip"]  # only the lock has changed
         else:
             print("signet: installing Python packages into .venv", file=sys.stderr)
-            pip = create(folder, cache)
+            with told(lambda: "making .venv"):
+                pip = create(folder, cache)
         stamp.unlink(missing_ok=True)
         install(pip, LOCK, pinned(LOCK))
-        _run(
-            [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
-            "pip cannot install the project itself:",
-        )
+        with told(lambda: "installing the project itself"):
+            _run(
+                [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+                "pip cannot install the project itself:",
+            )
     except SetupError as error:
         sys.exit(f"signet: {error}")
     except KeyboardInterrupt:
