@@ -63,7 +63,7 @@ toolchain: .venv/.installed
 .venv/.installed: requirements.lock pyproject.toml tools/toolchain/venv.py
 	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	    exec $$python -m tools.toolchain.venv; \
+	    exec $$python -m tools.toolchain.venv $@ $^; \
 	  fi; \
 	done; \
 	echo "signet: no Python 3.11 or newer on PATH; install one (Debian, Ubuntu: apt install python3)" >&2; \

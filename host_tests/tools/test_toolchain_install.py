@@ -133,7 +133,7 @@ def test_a_second_run_waits_for_the_first(start, tmp_path):
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = start({})
-        assert "another `make setup` is at work here" in process.stderr.readline()
+        assert "another make is installing here; waiting for it" in process.stderr.readline()
         assert process.poll() is None
     process.communicate(timeout=60)
     assert process.returncode == 2  # its turn came: there is no apt

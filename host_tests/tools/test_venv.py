@@ -26,7 +26,7 @@ def test_ctrl_c_is_one_line_and_status_130(
     monkeypatch.setattr(venv, "ROOT", tmp_path)
     monkeypatch.setattr(venv, "create", interrupted)
     with pytest.raises(SystemExit) as left:
-        venv.main()
+        venv.main(tmp_path / ".venv" / ".installed")
     assert left.value.code == 130
     assert capsys.readouterr().err.splitlines()[-1] == "signet: interrupted; run make again"
 

@@ -14,15 +14,13 @@ missing. The 32-bit MicroPython, libcoap and nginx are optional.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -30,6 +28,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from tools.paths import CACHE
 from tools.toolchain import BIN, archive, debian, programs, sdks, stamp
+from tools.toolchain.alone import only_one
 from tools.toolchain.progress import told
 from tools.toolchain.run import Report, RunError, stop_all
 from tools.ui import UserError, errors
@@ -74,12 +73,11 @@ def install_all() -> int:
     """Install what is missing and say so; returns the exit status (2: an error was shown)."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with _only_one():
+        with only_one(CACHE):
             if not stamp.is_current():
                 _install()
     except KeyboardInterrupt:
-        errors.print("signet: interrupted; `make setup` goes on from here", markup=False)
+        errors.print("signet: interrupted; the next make goes on from here", markup=False)
         return 130
     except UserError as error:
         for line in str(error).splitlines():
@@ -93,21 +91,6 @@ def install_all() -> int:
 
 def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
-
-
-@contextmanager
-def _only_one() -> Iterator[None]:
-    """Hold the folder's lock; a second run waits for the first."""
-    with (CACHE / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting = "signet: another `make setup` is at work here; waiting for it"
-            if sys.stderr.isatty():
-                errors.print(waiting)
-            with told(lambda: waiting):
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _install() -> None:

@@ -1,8 +1,9 @@
 """How does `.venv` come to be on a machine that has nothing but Python 3.11 or newer?
 
 Runs before any package is installed, so it uses the standard library only and may be called with
-any Python: `python3 -m tools.toolchain.venv`. Every package comes by its hash from
-`requirements.lock`, through the user's own pip configuration (index, proxy, certificates).
+any Python: `python3 -m tools.toolchain.venv STAMP PREREQUISITES`, as the Makefile does. Every
+package comes by its hash from `requirements.lock`, through the user's own pip configuration
+(index, proxy, certificates).
 
 Debian and Ubuntu take `ensurepip` out of Python and put it into `python3-venv`, which a user
 without root cannot install. Then pip comes as a wheel from the package `python3-pip-whl`, fetched
@@ -19,13 +20,14 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.paths import ROOT
+from tools.toolchain.alone import only_one
 from tools.toolchain.progress import told
 
 LOCK = ROOT / "requirements.lock"
-_STAMP = ".installed"
 _WHEELS = "usr/share/python-wheels"
 
 
@@ -163,32 +165,48 @@ def _progress(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    """Build `.venv` beside the Makefile; a stamp inside it says that it is finished."""
-    folder, cache = ROOT / ".venv", ROOT / ".cache"
-    stamp = folder / _STAMP
+def is_current(stamp: Path, prerequisites: Sequence[Path]) -> bool:
+    """Is a file there and not older than any of its prerequisites? It is make's own rule."""
+    if not stamp.exists():
+        return False
+    written = stamp.stat().st_mtime_ns
+    return all(file.stat().st_mtime_ns <= written for file in prerequisites)
+
+
+def _build(stamp: Path) -> None:
+    folder, cache = stamp.parent, ROOT / ".cache"
+    if stamp.exists() and (folder / "bin" / "pip").exists():
+        pip = [str(folder / "bin" / "python"), "-m", "pip"]  # only the lock has changed
+    else:
+        print("signet: installing Python packages into .venv", file=sys.stderr)
+        with told(lambda: "making .venv"):
+            pip = create(folder, cache)
+    stamp.unlink(missing_ok=True)
+    install(pip, LOCK, pinned(LOCK))
+    with told(lambda: "installing the project itself"):
+        _run(
+            [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+            "pip cannot install the project itself:",
+        )
+    stamp.touch()
+
+
+def main(stamp: Path, *prerequisites: Path) -> None:
+    """Build `.venv` beside the Makefile; a stamp inside it says that it is finished.
+
+    stamp: file in `.venv` to write. prerequisites: what it depends on.
+    """
     try:
-        if stamp.exists() and (folder / "bin" / "pip").exists():
-            pip = [str(folder / "bin" / "python"), "-m", "pip"]  # only the lock has changed
-        else:
-            print("signet: installing Python packages into .venv", file=sys.stderr)
-            with told(lambda: "making .venv"):
-                pip = create(folder, cache)
-        stamp.unlink(missing_ok=True)
-        install(pip, LOCK, pinned(LOCK))
-        with told(lambda: "installing the project itself"):
-            _run(
-                [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
-                "pip cannot install the project itself:",
-            )
+        with only_one(ROOT / ".cache"):
+            if not is_current(stamp, prerequisites):  # another make may have been here
+                _build(stamp)
     except SetupError as error:
         sys.exit(f"signet: {error}")
     except KeyboardInterrupt:
         _progress("")
         print("signet: interrupted; run make again", file=sys.stderr)
         sys.exit(130)
-    stamp.touch()
 
 
 if __name__ == "__main__":
-    main()
+    main(*(ROOT / name for name in sys.argv[1:]))
