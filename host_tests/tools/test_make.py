@@ -23,7 +23,7 @@ _FILES = (
     "tools/toolchain/progress.py",
     "tools/toolchain/venv.py",
 )
-_NO_PACKAGES = ("requirements.lock", "pyproject.toml")
+_NO_PACKAGES = ("requirements.lock", "requirements-dev.lock", "pyproject.toml")
 
 _PYTHON = """#!/bin/sh
 [ "$1" = -m ] || exec {python} "$@"
@@ -48,8 +48,8 @@ def create(folder, cache):
         program.chmod(0o755)
     return ["pip"]
 
-def install(pip, lock, total):
-    note(f"pip {lock.name}")
+def install(pip, locks):
+    note("pip " + " ".join(lock.name for lock in locks))
     if Path("interrupt").exists():
         Path("interrupt").unlink()
         raise KeyboardInterrupt
@@ -61,6 +61,7 @@ venv.main(*(venv.ROOT / name for name in sys.argv[1:]))
 """
 
 _FOR_TOOLS = "pip requirements.lock"
+_FOR_ALL = "pip requirements.lock requirements-dev.lock"
 _DEMO = ["toolchain", "demo"]
 _SETUP = ["toolchain"]
 
@@ -102,11 +103,39 @@ def notes(place):
 # What is done in turn: a goal with what it calls, or a file that changes.
 _CASES = {
     "demo": [("demo", ["environment", _FOR_TOOLS, "project", *_DEMO]), ("demo", _DEMO)],
-    "setup": [("setup", ["environment", _FOR_TOOLS, "project", *_SETUP]), ("demo", _DEMO)],
+    "setup": [("setup", ["environment", _FOR_ALL, "project", *_SETUP]), ("setup", _SETUP)],
+    "setup after demo": [("demo",), ("setup", [_FOR_ALL, *_SETUP]), ("demo", _DEMO)],
+    "demo after setup": [("setup",), ("demo", _DEMO), ("setup", _SETUP)],
+    "a new lock, demo": [
+        ("setup",),
+        ("requirements.lock",),
+        ("demo", [_FOR_TOOLS, *_DEMO]),
+        ("setup", [_FOR_ALL, *_SETUP]),
+    ],
+    "a new lock, setup": [
+        ("setup",),
+        ("requirements.lock",),
+        ("setup", [_FOR_ALL, *_SETUP]),
+        ("demo", _DEMO),
+    ],
+    "a new lock of development": [
+        ("setup",),
+        ("requirements-dev.lock",),
+        ("demo", _DEMO),
+        ("setup", [_FOR_ALL, *_SETUP]),
+    ],
+    "a new project": [("demo",), ("pyproject.toml",), ("demo", [_FOR_TOOLS, "project", *_DEMO])],
     "an interrupted demo": [
         ("interrupt",),
         ("demo", ["environment", _FOR_TOOLS]),
         ("demo", ["environment", _FOR_TOOLS, "project", *_DEMO]),
+    ],
+    "an interrupted setup": [
+        ("demo",),
+        ("interrupt",),
+        ("setup", [_FOR_ALL]),
+        ("demo", ["environment", _FOR_TOOLS, "project", *_DEMO]),
+        ("setup", [_FOR_ALL, *_SETUP]),
     ],
 }
 
