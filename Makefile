@@ -15,7 +15,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed-dev ## Install everything into .venv and .cache (the first run downloads)
-	@$(BIN)/python -m tools.toolchain
+	@$(BIN)/python -m tools.toolchain --all
 
 demo: .venv/.installed ## Three clouds and a board on this machine: watch reports arrive
 	@$(BIN)/python -m tools.toolchain

@@ -63,7 +63,7 @@ venv.main(*(venv.ROOT / name for name in sys.argv[1:]))
 _FOR_TOOLS = "pip requirements.lock"
 _FOR_ALL = "pip requirements.lock requirements-dev.lock"
 _DEMO = ["toolchain", "demo"]
-_SETUP = ["toolchain"]
+_SETUP = ["toolchain --all"]
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """How does everything that a package installer cannot bring come into `.cache`?
 
-Six parts run side by side: Debian roots for 64 and 32 bits (MicroPython, mosquitto), for libcoap
-and for nginx, umqtt.simple, the clouds' SDKs. Each is built in a scratch folder and moved into
-place by one rename, so an interrupted run leaves nothing half done; the next goes on with what is
-missing. The 32-bit MicroPython, libcoap and nginx are optional.
+The tools need three parts: Debian roots for 64 and 32 bits (MicroPython, mosquitto) and
+umqtt.simple; tests also the roots of libcoap and nginx, and the clouds' SDKs. They run side by
+side. Each is built in a scratch folder and moved into place by one rename, so an interrupted run
+leaves nothing half done; the next goes on with what is missing. The 32-bit MicroPython (the 64-bit
+one does its work then), libcoap and nginx are optional.
 
     .cache/bin/       micropython (32 bits), micropython-64, mosquitto and its tools, coap-server,
                       coap-client, nginx; or micropython.missing, ... with the reason
@@ -44,7 +45,7 @@ _OPTIONAL = (_MICROPYTHON[32], *_PEER_OF)
 _BY_HAND = (
     "install MicroPython 1.25 or newer (with tls and asyncio) and mosquitto 2.0 or newer (with "
     "mosquitto_passwd, mosquitto_pub and mosquitto_sub) by hand, for instance with `brew install "
-    "micropython mosquitto`, so that they are on PATH, then run `make setup` again"
+    "micropython mosquitto`, so that they are on PATH, then run make again"
 )
 
 
@@ -69,13 +70,16 @@ class _Plan(NamedTuple):
     missing: dict[str, str]  # name in .cache/bin -> why this machine cannot have it
 
 
-def install_all() -> int:
-    """Install what is missing and say so; returns the exit status (2: an error was shown)."""
+def install(everything: bool) -> int:
+    """Install what is missing and say so; returns the exit status (2: an error was shown).
+
+    everything: also what only tests need.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with only_one(CACHE):
-            if not stamp.is_current():
-                _install()
+            if not stamp.is_current(everything):
+                _install(everything)
     except KeyboardInterrupt:
         errors.print("signet: interrupted; the next make goes on from here", markup=False)
         return 130
@@ -93,11 +97,11 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _install() -> None:
+def _install(everything: bool) -> None:
     _OPT.mkdir(exist_ok=True)
     for left in _OPT.glob(".new-*"):
         shutil.rmtree(left, ignore_errors=True)
-    plan = _plan()
+    plan = _plan(everything)
     pip = sdks.pip_command(CACHE)
     environment = _folder("sdks", sdks.LOCK.read_text(), sys.version, sys.base_prefix)
     roots = {
@@ -107,21 +111,27 @@ def _install() -> None:
     parts = [
         *(_Part(_title(root), _fetch(root, roots[name])) for name, root in plan.wanted.items()),
         _Part("umqtt.simple", lambda report: _umqtt(pip, report)),
-        _Part(
-            "the clouds' SDKs",
-            lambda report: _once(environment, lambda new: sdks.install(new, pip, report)),
-        ),
     ]
+    if everything:
+        parts.append(
+            _Part(
+                "the clouds' SDKs",
+                lambda report: _once(environment, lambda new: sdks.install(new, pip, report)),
+            )
+        )
     _side_by_side(parts)
     files = [*_publish(plan, roots), CACHE / "umqtt" / archive.UMQTT_MEMBER]
-    _link(CACHE / "sdks", environment)
-    stamp.write([*files, environment / "bin" / "python"])
-    for old in (*_OPT.glob("debian-*"), *_OPT.glob("sdks-*")):
-        if old not in (environment, *roots.values()):
-            shutil.rmtree(old, ignore_errors=True)
+    if everything:
+        _link(CACHE / "sdks", environment)
+        files.append(environment / "bin" / "python")
+    stamp.write(files, everything)
+    if everything:  # else what only tests need would be taken for old
+        for old in (*_OPT.glob("debian-*"), *_OPT.glob("sdks-*")):
+            if old not in (environment, *roots.values()):
+                shutil.rmtree(old, ignore_errors=True)
 
 
-def _plan() -> _Plan:
+def _plan(everything: bool) -> _Plan:
     """Look at the machine; raises UserError when what is needed can come from nowhere."""
     plan = _Plan({}, {}, {}, {})
     own, family = debian.architectures() if debian.available() else ("", {})
@@ -148,7 +158,7 @@ def _plan() -> _Plan:
         plan.source.update(dict.fromkeys(programs.MOSQUITTO_TOOLS, own))
     else:
         plan.missing["mosquitto"] = "mosquitto"
-    for peer in programs.PEERS:
+    for peer in programs.PEERS if everything else ():
         _plan_peer(plan, own, peer)
     if plan.missing.keys() - set(_OPTIONAL):
         looked = "".join(f"; {reason}" for reason in dict.fromkeys(refused))
@@ -304,7 +314,7 @@ def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:
             (BIN / name).unlink(missing_ok=True)
             note.write_text(missing[name] + "\n")
             files.append(note)
-        else:
+        elif name in plan.found or name in plan.source:
             note.unlink(missing_ok=True)
     for reason in dict.fromkeys(missing.values()):
         errors.print(f"signet: {reason}", markup=False, soft_wrap=True)
