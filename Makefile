@@ -9,14 +9,16 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 3 )))
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
-.PHONY: help setup demo test mutants lint format lock clean package toolchain
+.PHONY: help setup demo test mutants lint format lock clean package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: toolchain ## Install everything into .venv and .cache (the first run downloads)
+setup: .venv/.installed-dev ## Install everything into .venv and .cache (the first run downloads)
+	@$(BIN)/python -m tools.toolchain --all
 
-demo: toolchain ## Three clouds and a board on this machine: watch reports arrive
+demo: .venv/.installed ## Three clouds and a board on this machine: watch reports arrive
+	@$(BIN)/python -m tools.toolchain
 	@$(BIN)/signet demo
 
 # Most of a test's time is waiting for a board or a cloud: more workers than cores.
@@ -35,15 +37,15 @@ proof: setup lint ## What a release needs: everything at full depth, and the mut
 	@SIGNET_DEPTH=proof $(RUN_TESTS)
 	@$(MAKE) --no-print-directory mutants
 
-mutants: toolchain ## Break lib/signet in many ways, one by one: a test must notice each
+mutants: setup ## Break lib/signet in many ways, one by one: a test must notice each
 	@$(BIN)/python -m host_tests.mutants
 
-lint: .venv/.installed ## Check format, lint and types
+lint: .venv/.installed-dev ## Check format, lint and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 
-format: .venv/.installed ## Format and mend what can be mended by machine
+format: .venv/.installed-dev ## Format and mend what can be mended by machine
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
@@ -57,13 +59,12 @@ clean: ## Remove everything installed, built or downloaded
 	rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-toolchain: .venv/.installed
-	@$(BIN)/python -m tools.toolchain
-
-.venv/.installed: requirements.lock pyproject.toml tools/toolchain/venv.py
+.venv/.installed: requirements.lock
+.venv/.installed-dev: requirements.lock requirements-dev.lock
+.venv/.installed .venv/.installed-dev: pyproject.toml tools/toolchain/venv.py
 	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	    exec $$python tools/toolchain/venv.py; \
+	    exec $$python -m tools.toolchain.venv $@ $^; \
 	  fi; \
 	done; \
 	echo "signet: no Python 3.11 or newer on PATH; install one (Debian, Ubuntu: apt install python3)" >&2; \

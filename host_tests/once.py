@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.paths import CACHE, ROOT
 
 _FOLDER = CACHE / "tests"
-_LOCK_FILE = ROOT / "requirements.lock"  # other libraries may make other content
+_LOCK_FILES = sorted(ROOT.glob("requirements*.lock"))  # other libraries may make other content
 
 
 def made(name: str, sources: Iterable[Path | str], make: Callable[[Path], None]) -> Path:
@@ -18,7 +18,7 @@ def made(name: str, sources: Iterable[Path | str], make: Callable[[Path], None])
     name: what it is. sources: files, and other text, that decide its content.
     make: gets an empty folder; nobody sees it before it is filled.
     """
-    digest = hashlib.sha256(_LOCK_FILE.read_bytes())
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in _LOCK_FILES))
     for source in sources:
         digest.update(
             b"\0" + (source.encode() if isinstance(source, str) else source.read_bytes())

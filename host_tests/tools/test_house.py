@@ -6,8 +6,10 @@ The rules are those of ARCHITECTURE.md; they are read from the source, nothing i
 import ast
 import fnmatch
 import graphlib
+import importlib.metadata
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,17 @@ def test_tools_never_import_the_device_code_that_they_judge():
     assert judges
     for file in judges:
         assert not [n for n in imports(file) if n.split(".")[0] == "signet"], relative(file)
+
+
+def test_tools_import_only_what_is_installed_for_them():
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
+    brought_by = importlib.metadata.packages_distributions()
+    modules = {name.partition(".")[0] for file in python_files("tools") for name in imports(file)}
+    # "*" is what the tools' own functions `call` are given.
+    for module in modules - sys.stdlib_module_names - {"tools", "*"}:
+        names = {re.sub(r"[-_.]+", "-", name).lower() for name in brought_by.get(module, ())}
+        assert names & pinned, f"requirements.lock does not bring {module}"
 
 
 def test_host_tests_import_the_device_code_only_where_it_runs():

@@ -1,4 +1,4 @@
-"""Does `make toolchain` install safely, say what is wrong in a sentence, and leave no halves?
+"""Does `python -m tools.toolchain` install safely, say what is wrong, and leave no halves?
 
 No network: what stands in for apt, pip and programs on PATH are small scripts.
 """
@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def start(tmp_path):
     """Start `python -m tools.toolchain` over an empty cache with only given programs on PATH."""
     started = []
 
-    def start(programs):
+    def start(programs, *words):
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         for name, body in programs.items():
@@ -42,7 +43,7 @@ def start(tmp_path):
             **_QUIET_PIP,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "tools.toolchain"],
+            [sys.executable, "-m", "tools.toolchain", *words],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -94,17 +95,32 @@ def test_a_program_on_path_that_is_too_old_is_named_in_the_sentence(start, tmp_p
     assert f"{tmp_path}/bin/micropython is 1.22, older than 1.25" in err
 
 
-def test_each_part_that_cannot_be_fetched_is_one_sentence_and_leaves_nothing(start, tmp_path):
-    process = start(_BROKEN_APT)
+_FOR_THE_TOOLS = [
+    "apt cannot fetch micropython, mosquitto, mosquitto-clients from",
+    "apt cannot fetch micropython from",
+    "umqtt.simple 1.3.4 cannot be fetched",
+]
+_FOR_TESTS = ["apt cannot fetch libcoap3-bin from", "pip cannot install the clouds' SDKs"]
+if not shutil.which("nginx", path="/usr/local/sbin:/usr/sbin"):  # looked for there too
+    _FOR_TESTS.append("apt cannot fetch nginx from")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [([], _FOR_THE_TOOLS), (["--all"], [*_FOR_THE_TOOLS, *_FOR_TESTS])],
+    ids=["tools", "all"],
+)
+def test_each_part_that_cannot_be_fetched_is_one_sentence_and_leaves_nothing(
+    start, tmp_path, words, parts
+):
+    process = start(_BROKEN_APT, *words)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in err
     said = complaints(err)
-    own_nginx = shutil.which("nginx", path="/usr/local/sbin:/usr/sbin")  # looked for there too
-    assert sum("apt cannot fetch" in line for line in said) == (3 if own_nginx else 4)
-    assert sum("libcoap3-bin" in line for line in said) == 1
-    assert sum("umqtt.simple 1.3.4 cannot be fetched" in line for line in said) == 1
-    assert sum("pip cannot install the clouds' SDKs" in line for line in said) == 1
+    assert len(said) == len(parts)
+    for part in parts:
+        assert sum(part in line for line in said) == 1
     assert all("check the network" in line or "pip config" in line for line in said)
     assert left_over(tmp_path / "cache") == []
     assert not (tmp_path / "cache" / "toolchain.json").exists()
@@ -132,7 +148,7 @@ def test_a_second_run_waits_for_the_first(start, tmp_path):
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = start({})
-        assert "another `make setup` is at work here" in process.stderr.readline()
+        assert "another make is installing here; waiting for it" in process.stderr.readline()
         assert process.poll() is None
     process.communicate(timeout=60)
     assert process.returncode == 2  # its turn came: there is no apt
@@ -142,8 +158,8 @@ def test_when_all_is_there_nothing_heavy_is_imported():
     program = """
 import sys
 from tools.toolchain import __main__, stamp
-__main__.is_current = lambda: True
-assert __main__.main() == 0
+__main__.is_current = lambda everything: True
+assert __main__.main(everything=True) == 0
 print(sorted({"rich", "typer", "requests", "pypi_simple", "subprocess"} & set(sys.modules)))
 """
     done = subprocess.run(
@@ -160,16 +176,142 @@ def test_the_stamp_is_void_when_an_installed_file_is_gone_or_the_pins_change(
     monkeypatch.setattr(stamp, "STAMP", tmp_path / "toolchain.json")
     program = tmp_path / "program"
     program.touch()
-    assert not stamp.is_current()
-    stamp.write([program])
-    assert stamp.is_current()
+    assert not stamp.is_current(everything=False)
+    stamp.write([program], everything=False)
+    assert stamp.is_current(everything=False)
+    assert not stamp.is_current(everything=True)
+    stamp.write([program], everything=True)
+    assert stamp.is_current(everything=False)
+    assert stamp.is_current(everything=True)
     with monkeypatch.context() as changed:
         changed.setattr(stamp, "fingerprint", lambda: "of another toolchain")
-        assert not stamp.is_current()
+        assert not stamp.is_current(everything=False)
     program.unlink()
-    assert not stamp.is_current()
+    assert not stamp.is_current(everything=False)
     (tmp_path / "toolchain.json").write_text("{")
-    assert not stamp.is_current()
+    assert not stamp.is_current(everything=False)
+
+
+@pytest.fixture
+def fetched(tmp_path, monkeypatch):
+    """A machine on which whatever is fetched comes at once; the list of what was, in order."""
+    from tools.toolchain import install, programs, stamp
+
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setattr(install, "CACHE", cache)
+    monkeypatch.setattr(install, "BIN", cache / "bin")
+    monkeypatch.setattr(install, "_OPT", cache / "opt")
+    monkeypatch.setattr(stamp, "STAMP", cache / "toolchain.json")
+    monkeypatch.setattr(programs, "_path", lambda own: [])
+    monkeypatch.setattr(install.debian, "available", lambda: True)
+    monkeypatch.setattr(install.debian, "architectures", lambda: ("a64", {64: "a64", 32: "a32"}))
+    monkeypatch.setattr(install, "_refusal", lambda program, name: None)
+    monkeypatch.setattr(install.archive, "member", lambda content, name: content)
+    done = []
+
+    def root(folder, architecture, packages, report):
+        done.append(f"{'+'.join(packages)} {architecture}")
+        for name in (*packages, *programs.MOSQUITTO_TOOLS, "coap-server-openssl"):
+            (folder / "usr/bin").mkdir(parents=True, exist_ok=True)
+            (folder / "usr/bin" / name).touch()
+
+    def wrap_loader(wrapper, folder, name):
+        wrapper.parent.mkdir(exist_ok=True)
+        wrapper.write_text(str(folder))
+
+    def sdks(folder, pip, report):
+        done.append("sdks")
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin/python").touch()
+
+    def umqtt(pin, pip, folder, report):
+        done.append("umqtt")
+        return b"class MQTTClient: pass"
+
+    monkeypatch.setattr(install.debian, "fetch", root)
+    monkeypatch.setattr(programs, "wrap_loader", wrap_loader)
+    monkeypatch.setattr(install.sdks, "install", sdks)
+    monkeypatch.setattr(install.archive, "fetch", umqtt)
+    return done
+
+
+_TOOLS = ["micropython a32", "micropython+mosquitto+mosquitto-clients a64", "umqtt"]
+_TESTS = ["libcoap3-bin a64", "nginx a64", "sdks"]
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [(False, _TOOLS), (False, [])],
+        [(False, _TOOLS), (True, _TESTS), (False, []), (True, [])],
+        [(True, _TOOLS + _TESTS), (False, []), (True, [])],
+    ],
+    ids=["tools", "tools, then all", "all, then tools"],
+)
+def test_each_part_is_fetched_once_in_any_order_and_only_when_it_is_needed(fetched, runs):
+    from tools.toolchain import install, stamp
+
+    for everything, parts in runs:
+        fetched.clear()
+        if not stamp.is_current(everything):
+            install._install(everything)
+        assert sorted(fetched) == sorted(parts)
+        assert stamp.is_current(everything)
+
+
+def test_a_new_toolchain_leaves_what_tests_need_until_all_is_asked_for(
+    fetched, tmp_path, monkeypatch
+):
+    from tools.toolchain import install, stamp
+
+    install._install(everything=True)
+    monkeypatch.setattr(stamp, "fingerprint", lambda: "of another toolchain")
+    monkeypatch.setattr(install.debian, "SUITE", "another")
+    note = tmp_path / "cache/bin/coap-server.missing"
+    note.touch()
+    fetched.clear()
+    install._install(everything=False)
+    assert note.exists()
+    assert sorted(fetched) == ["micropython a32", "micropython+mosquitto+mosquitto-clients a64"]
+    assert not stamp.is_current(everything=True)
+    for name in ("coap-client", "nginx"):
+        assert Path((tmp_path / "cache/bin" / name).read_text()).is_dir()
+    fetched.clear()
+    install._install(everything=True)
+    assert sorted(fetched) == ["libcoap3-bin a64", "nginx a64"]
+    assert len(list((tmp_path / "cache/opt").glob("debian-*"))) == 4, "the old ones are gone"
+
+
+def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, capfd):
+    from tools.toolchain import install, progress
+
+    monkeypatch.setattr(progress, "EVERY_S", 0.01)
+    expected = ["a part fetching 40 %, another ready", "a part fetching 80 %, another ready"]
+    said = []
+
+    def fetch(report):
+        deadline = time.monotonic() + 20
+        for fraction, line in zip((0.4, 0.8), expected, strict=True):
+            report("fetching", fraction)
+            while line not in said and time.monotonic() < deadline:
+                time.sleep(0.01)
+                said.extend(capfd.readouterr().err.splitlines())
+
+    install._side_by_side(
+        [install._Part("a part", fetch), install._Part("another", lambda report: None)]
+    )
+    assert set(expected) <= set(said)
+
+
+def test_on_a_terminal_nothing_is_said_beside_the_bars(monkeypatch, capsys):
+    from tools.toolchain.progress import told
+
+    for terminal, lines in ((True, ""), (False, "making it\n")):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        with told(lambda: "making it"):
+            pass
+        assert capsys.readouterr().err == lines
 
 
 _LIBCOAP = """echo '{tool} v{version} -- a small CoAP implementation' >&2
@@ -195,7 +337,7 @@ def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(path))
     monkeypatch.setattr(install.debian, "available", lambda: False)
     monkeypatch.setattr(install, "BIN", tmp_path / "cache" / "bin")
-    plan = install._plan()
+    plan = install._plan(everything=True)
     assert plan.found["micropython-64"] == path / "micropython"
     assert plan.found["mosquitto"] == path / "mosquitto"
     assert plan.found["coap-client"] == path / "coap-client"

@@ -173,7 +173,9 @@ def test_a_file_that_does_not_compile_is_named(tree):
         toolchain.compile_tree(source, target)
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "tools/toolchain/sdks.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-dev.lock", "tools/toolchain/sdks.lock"]
+)
 def test_every_locked_package_has_hashes_and_no_lock_names_an_index(lock):
     text = (ROOT / lock).read_text()
     names = re.findall(r"^[\w.-]+==", text, re.MULTILINE)
@@ -181,3 +183,20 @@ def test_every_locked_package_has_hashes_and_no_lock_names_an_index(lock):
     assert len(names) > 10
     assert "://" not in text
     assert "index" not in re.sub(r"#.*", "", text)
+
+
+def pins(lock):
+    """Name -> each pinned version with its hashes; markers are left out."""
+    found = {}
+    for pin in re.split(r"^(?=[\w.-]+==)", (ROOT / lock).read_text(), flags=re.MULTILINE)[1:]:
+        name, version = re.match(r"([\w.-]+)==(\S+)", pin).groups()
+        found.setdefault(name, set()).add((version, *re.findall(r"sha256:\w+", pin)))
+    return found
+
+
+def test_what_the_tools_and_development_both_need_is_one_version():
+    tools, development = pins("requirements.lock"), pins("requirements-dev.lock")
+    both = tools.keys() & development.keys()
+    assert both
+    for name in both:
+        assert tools[name] == development[name]

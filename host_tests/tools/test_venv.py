@@ -26,7 +26,7 @@ def test_ctrl_c_is_one_line_and_status_130(
     monkeypatch.setattr(venv, "ROOT", tmp_path)
     monkeypatch.setattr(venv, "create", interrupted)
     with pytest.raises(SystemExit) as left:
-        venv.main()
+        venv.main(tmp_path / ".venv" / ".installed")
     assert left.value.code == 130
     assert capsys.readouterr().err.splitlines()[-1] == "signet: interrupted; run make again"
 
@@ -34,8 +34,9 @@ def test_ctrl_c_is_one_line_and_status_130(
 def test_progress_counts_packages_fetched_or_there_already(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    lock = tmp_path / "a.lock"
-    lock.write_text(_LOCK)
+    locks = [tmp_path / "a.lock", tmp_path / "b.lock"]
+    for lock in locks:
+        lock.write_text(_LOCK)  # what both name counts once
     said = [
         "Requirement already satisfied: one==1 in somewhere (from -r a.lock (line 1)) (1)",
         "Collecting two-more==2.0 (from -r a.lock (line 4))",
@@ -44,5 +45,5 @@ def test_progress_counts_packages_fetched_or_there_already(
     monkeypatch.setattr(venv, "_progress", shown.append)
     program = tmp_path / "pip.py"
     program.write_text(f"for line in {said!r}: print(line)")
-    venv.install([sys.executable, str(program)], lock, venv.pinned(lock))
+    venv.install([sys.executable, str(program)], locks)
     assert shown[:2] == ["Python packages 1/2: one", "Python packages 2/2: two-more"]

@@ -1,6 +1,6 @@
 """Where are the programs that the tools and the tests run?
 
-Everything here answers from what `make setup` has installed and never touches the network.
+Everything here answers from what make has installed and never touches the network.
 `python -m tools.toolchain` installs (see `install.py`).
 """
 

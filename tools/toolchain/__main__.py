@@ -1,4 +1,4 @@
-"""Is everything installed? If not, install it: what `make toolchain` calls.
+"""Is what the tools need installed, and with `--all` what tests need? If not, install it.
 
 The usual answer is yes and must take no time, so nothing heavy is imported to find out.
 """
@@ -8,14 +8,17 @@ import sys
 from tools.toolchain.stamp import is_current
 
 
-def main() -> int:
-    """Install what is missing; returns the exit status."""
-    if is_current():
-        return 0
-    from tools.toolchain.install import install_all
+def main(everything: bool) -> int:
+    """Install what is missing; returns the exit status.
 
-    return install_all()
+    everything: also what only tests need.
+    """
+    if is_current(everything):
+        return 0
+    from tools.toolchain.install import install
+
+    return install(everything)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("--all" in sys.argv[1:]))

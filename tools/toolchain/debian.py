@@ -133,7 +133,7 @@ def _site_and_keyring(scratch: Path) -> tuple[str, Path]:
     if not site:
         raise UserError(
             f"this machine knows no Debian mirror; name one in {MIRROR_VARIABLE} (an address that "
-            "ends before /dists), then run `make setup` again"
+            "ends before /dists), then run make again"
         )
     return site.rstrip("/"), keyring
 

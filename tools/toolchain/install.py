@@ -1,9 +1,10 @@
 """How does everything that a package installer cannot bring come into `.cache`?
 
-Six parts run side by side: Debian roots for 64 and 32 bits (MicroPython, mosquitto), for libcoap
-and for nginx, umqtt.simple, the clouds' SDKs. Each is built in a scratch folder and moved into
-place by one rename, so an interrupted run leaves nothing half done; the next goes on with what is
-missing. The 32-bit MicroPython, libcoap and nginx are optional.
+The tools need three parts: Debian roots for 64 and 32 bits (MicroPython, mosquitto) and
+umqtt.simple; tests also the roots of libcoap and nginx, and the clouds' SDKs. They run side by
+side. Each is built in a scratch folder and moved into place by one rename, so an interrupted run
+leaves nothing half done; the next goes on with what is missing. The 32-bit MicroPython (the 64-bit
+one does its work then), libcoap and nginx are optional.
 
     .cache/bin/       micropython (32 bits), micropython-64, mosquitto and its tools, coap-server,
                       coap-client, nginx; or micropython.missing, ... with the reason
@@ -14,22 +15,22 @@ missing. The 32-bit MicroPython, libcoap and nginx are optional.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tools.paths import CACHE
 from tools.toolchain import BIN, archive, debian, programs, sdks, stamp
+from tools.toolchain.alone import only_one
+from tools.toolchain.progress import told
 from tools.toolchain.run import Report, RunError, stop_all
 from tools.ui import UserError, errors
 
@@ -44,7 +45,7 @@ _OPTIONAL = (_MICROPYTHON[32], *_PEER_OF)
 _BY_HAND = (
     "install MicroPython 1.25 or newer (with tls and asyncio) and mosquitto 2.0 or newer (with "
     "mosquitto_passwd, mosquitto_pub and mosquitto_sub) by hand, for instance with `brew install "
-    "micropython mosquitto`, so that they are on PATH, then run `make setup` again"
+    "micropython mosquitto`, so that they are on PATH, then run make again"
 )
 
 
@@ -69,16 +70,18 @@ class _Plan(NamedTuple):
     missing: dict[str, str]  # name in .cache/bin -> why this machine cannot have it
 
 
-def install_all() -> int:
-    """Install what is missing and say so; returns the exit status (2: an error was shown)."""
+def install(everything: bool) -> int:
+    """Install what is missing and say so; returns the exit status (2: an error was shown).
+
+    everything: also what only tests need.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with _only_one():
-            if not stamp.is_current():
-                _install()
+        with only_one(CACHE):
+            if not stamp.is_current(everything):
+                _install(everything)
     except KeyboardInterrupt:
-        errors.print("signet: interrupted; `make setup` goes on from here", markup=False)
+        errors.print("signet: interrupted; the next make goes on from here", markup=False)
         return 130
     except UserError as error:
         for line in str(error).splitlines():
@@ -94,23 +97,11 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-@contextmanager
-def _only_one() -> Iterator[None]:
-    """Hold the folder's lock; a second run waits for the first."""
-    with (CACHE / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            errors.print("signet: another `make setup` is at work here; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _install() -> None:
+def _install(everything: bool) -> None:
     _OPT.mkdir(exist_ok=True)
     for left in _OPT.glob(".new-*"):
         shutil.rmtree(left, ignore_errors=True)
-    plan = _plan()
+    plan = _plan(everything)
     pip = sdks.pip_command(CACHE)
     environment = _folder("sdks", sdks.LOCK.read_text(), sys.version, sys.base_prefix)
     roots = {
@@ -120,21 +111,27 @@ def _install() -> None:
     parts = [
         *(_Part(_title(root), _fetch(root, roots[name])) for name, root in plan.wanted.items()),
         _Part("umqtt.simple", lambda report: _umqtt(pip, report)),
-        _Part(
-            "the clouds' SDKs",
-            lambda report: _once(environment, lambda new: sdks.install(new, pip, report)),
-        ),
     ]
+    if everything:
+        parts.append(
+            _Part(
+                "the clouds' SDKs",
+                lambda report: _once(environment, lambda new: sdks.install(new, pip, report)),
+            )
+        )
     _side_by_side(parts)
     files = [*_publish(plan, roots), CACHE / "umqtt" / archive.UMQTT_MEMBER]
-    _link(CACHE / "sdks", environment)
-    stamp.write([*files, environment / "bin" / "python"])
-    for old in (*_OPT.glob("debian-*"), *_OPT.glob("sdks-*")):
-        if old not in (environment, *roots.values()):
-            shutil.rmtree(old, ignore_errors=True)
+    if everything:
+        _link(CACHE / "sdks", environment)
+        files.append(environment / "bin" / "python")
+    stamp.write(files, everything)
+    if everything:  # else what only tests need would be taken for old
+        for old in (*_OPT.glob("debian-*"), *_OPT.glob("sdks-*")):
+            if old not in (environment, *roots.values()):
+                shutil.rmtree(old, ignore_errors=True)
 
 
-def _plan() -> _Plan:
+def _plan(everything: bool) -> _Plan:
     """Look at the machine; raises UserError when what is needed can come from nowhere."""
     plan = _Plan({}, {}, {}, {})
     own, family = debian.architectures() if debian.available() else ("", {})
@@ -161,7 +158,7 @@ def _plan() -> _Plan:
         plan.source.update(dict.fromkeys(programs.MOSQUITTO_TOOLS, own))
     else:
         plan.missing["mosquitto"] = "mosquitto"
-    for peer in programs.PEERS:
+    for peer in programs.PEERS if everything else ():
         _plan_peer(plan, own, peer)
     if plan.missing.keys() - set(_OPTIONAL):
         looked = "".join(f"; {reason}" for reason in dict.fromkeys(refused))
@@ -246,9 +243,7 @@ def _side_by_side(parts: list[_Part]) -> None:
     troubles: list[str] = []
     with Progress(*columns, console=errors) as progress, ThreadPoolExecutor(len(parts)) as pool:
 
-        def work(part: _Part) -> None:
-            task = progress.add_task(part.title, total=None, text="waiting")
-
+        def work(part: _Part, task: TaskID) -> None:
             def report(text: str, fraction: float | None) -> None:
                 total = None if fraction is None else 1.0
                 progress.update(task, text=text, total=total, completed=fraction or 0.0)
@@ -266,10 +261,14 @@ def _side_by_side(parts: list[_Part]) -> None:
                 progress.stop_task(task)
 
         try:
-            jobs = [pool.submit(work, part) for part in parts]
-            # A signal that another thread receives does not end a wait without a limit.
-            while wait(jobs, timeout=0.1).not_done:
-                pass
+            jobs = [
+                pool.submit(work, part, progress.add_task(part.title, total=None, text="waiting"))
+                for part in parts
+            ]
+            with told(lambda: _how_far(progress)):
+                # A signal that another thread receives does not end a wait without a limit.
+                while wait(jobs, timeout=0.1).not_done:
+                    pass
             for job in jobs:
                 job.result()
         except BaseException:
@@ -277,6 +276,15 @@ def _side_by_side(parts: list[_Part]) -> None:
             raise
     if troubles:
         raise UserError("\n".join(troubles))
+
+
+def _how_far(progress: Progress) -> str:
+    """All bars in one line."""
+    return ", ".join(
+        f"{task.description} {task.fields['text']}"
+        + (f" {task.percentage:.0f} %" if task.total and not task.finished else "")
+        for task in progress.tasks
+    )
 
 
 def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:
@@ -306,7 +314,7 @@ def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:
             (BIN / name).unlink(missing_ok=True)
             note.write_text(missing[name] + "\n")
             files.append(note)
-        else:
+        elif name in plan.found or name in plan.source:
             note.unlink(missing_ok=True)
     for reason in dict.fromkeys(missing.values()):
         errors.print(f"signet: {reason}", markup=False, soft_wrap=True)

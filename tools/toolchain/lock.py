@@ -1,9 +1,10 @@
 """How are the newest Python packages pinned by hash?  For maintainers: `make lock`.
 
-Writes requirements.lock (pyproject.toml with its `dev` extra) and sdks.lock (sdks.in) with
-`uv pip compile`. The locks hold for every system and Python from 3.11 on, and name no index. uv is
-taken from PATH; else it is installed, with pip, into `.cache/uv`. It reads the index that pip is
-configured for unless its own variables (UV_DEFAULT_INDEX ...) say otherwise.
+Writes requirements.lock (the dependencies in pyproject.toml), requirements-dev.lock (its group
+`dev`; what both name has the same version) and sdks.lock (sdks.in) with `uv pip compile`. The
+locks hold for every system and Python from 3.11 on, and name no index. uv is taken from PATH; else
+it is installed, with pip, into `.cache/uv`. It reads the index that pip is configured for unless
+its own variables (UV_DEFAULT_INDEX ...) say otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from tools.toolchain.run import RunError, run
 from tools.ui import UserError, console, errors
 
 _LOCKS = {
-    "requirements.lock": ["pyproject.toml", "--extra", "dev"],
+    "requirements.lock": ["pyproject.toml"],
+    "requirements-dev.lock": ["--group", "dev", "--constraints", "requirements.lock"],
     "tools/toolchain/sdks.lock": ["tools/toolchain/sdks.in"],
 }
 _OPTIONS = [
@@ -63,7 +65,7 @@ def environment(configuration: dict[str, str]) -> dict[str, str]:
 
 
 def main(options: list[str]) -> None:
-    """Write both locks.
+    """Write the locks.
 
     options: for uv, as `--upgrade` or `--upgrade-package rich`.
     raises: UserError with the last words of pip or uv.

@@ -1,6 +1,6 @@
 """How do the clouds' own SDKs come into an environment of their own, every package by its hash?
 
-They need paho-mqtt 1, the tools need 2. Some are source archives, so the setuptools that
+They need paho-mqtt 1, the tests need 2. Some are source archives, so the setuptools that
 requirements.lock pins builds them: nothing is fetched that no lock names.
 """
 

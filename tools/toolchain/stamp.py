@@ -1,6 +1,7 @@
 """Does `.cache` hold what this version of the toolchain would install?
 
-The stamp names every file that was installed, and the state of the toolchain's own files then.
+The stamp names every file that was installed, whether that is everything or what the tools need,
+and the state of the toolchain's own files then.
 """
 
 from __future__ import annotations
@@ -28,20 +29,33 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def is_current() -> bool:
-    """Is the stamp of this fingerprint, and every file that it names still there?"""
+def is_current(everything: bool) -> bool:
+    """Is the stamp of this fingerprint, and every file that it names still there?
+
+    everything: is it asked for what only tests need, too?
+    """
     try:
         stamp = json.loads(STAMP.read_bytes())
-        return stamp["fingerprint"] == fingerprint() and all(
-            Path(file).exists() for file in stamp["files"]
+        return (
+            stamp["fingerprint"] == fingerprint()
+            and (stamp["everything"] or not everything)
+            and all(Path(file).exists() for file in stamp["files"])
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def write(files: Iterable[Path]) -> None:
-    """Record what is installed. files: all of it, including programs of the machine itself."""
+def write(files: Iterable[Path], everything: bool) -> None:
+    """Record what is installed.
+
+    files: all of it, including programs of the machine itself. everything: with what only tests
+    need.
+    """
     scratch = STAMP.with_suffix(".new")
-    content = {"fingerprint": fingerprint(), "files": sorted(str(file) for file in files)}
+    content = {
+        "fingerprint": fingerprint(),
+        "everything": everything,
+        "files": sorted(str(file) for file in files),
+    }
     scratch.write_text(json.dumps(content, indent=1))
     scratch.replace(STAMP)

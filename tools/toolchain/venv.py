@@ -1,8 +1,10 @@
 """How does `.venv` come to be on a machine that has nothing but Python 3.11 or newer?
 
 Runs before any package is installed, so it uses the standard library only and may be called with
-any Python: `python3 tools/toolchain/venv.py`. Every package comes by its hash from
-`requirements.lock`, through the user's own pip configuration (index, proxy, certificates).
+any Python: `python3 -m tools.toolchain.venv STAMP PREREQUISITES`, as the Makefile does. Every
+package comes by its hash from the locks among these (`requirements.lock`: what the tools need;
+`requirements-dev.lock`: what development needs beside it), through the user's own pip
+configuration (index, proxy, certificates).
 
 Debian and Ubuntu take `ensurepip` out of Python and put it into `python3-venv`, which a user
 without root cannot install. Then pip comes as a wheel from the package `python3-pip-whl`, fetched
@@ -19,10 +21,13 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-LOCK = ROOT / "requirements.lock"
+from tools.paths import ROOT
+from tools.toolchain.alone import only_one
+from tools.toolchain.progress import told
+
 _STAMP = ".installed"
 _WHEELS = "usr/share/python-wheels"
 
@@ -102,34 +107,47 @@ def create(folder: Path, cache: Path) -> list[str]:
     returns: the command that runs pip for this environment.
     raises: SetupError.
     """
-    python = str(folder / "bin" / "python")
     make = [sys.executable, "-m", "venv", "--clear"]
-    if has_ensurepip():
-        _run([*make, str(folder)], f"{sys.executable} cannot make {folder}:")
+    if not has_ensurepip():
+        debian_pip_wheel(cache)
+        make.append("--without-pip")
+    _run([*make, str(folder)], f"{sys.executable} cannot make {folder}:")
+    return pip_of(folder, cache)
+
+
+def pip_of(folder: Path, cache: Path) -> list[str]:
+    """The command that runs pip for an environment; arguments and errors as of `create`."""
+    python = str(folder / "bin" / "python")
+    if (folder / "bin" / "pip").exists():
         return [python, "-m", "pip"]
-    wheel = debian_pip_wheel(cache)
-    _run([*make, "--without-pip", str(folder)], f"{sys.executable} cannot make {folder}:")
-    return [python, f"{wheel}/pip"]
+    return [python, f"{debian_pip_wheel(cache)}/pip"]
 
 
-def pinned(lock: Path) -> int:
-    """How many packages does a lock file name?"""
-    return len(re.findall(r"^[\w.\[\]-]+==", lock.read_text(), re.MULTILINE))
+def pinned(*locks: Path) -> int:
+    """How many packages do lock files name?"""
+    text = "".join(lock.read_text() for lock in locks)
+    return len(set(re.findall(r"^[\w.\[\]-]+==", text, re.MULTILINE)))
 
 
-def install(pip: list[str], lock: Path, total: int) -> None:
-    """Install every package of a lock file by its hash, with one line of progress.
+def install(pip: list[str], locks: list[Path]) -> None:
+    """Install every package of lock files by its hash, with one line of progress.
 
-    pip: command from `create`. lock: file with hashes. total: how many packages it pins.
+    pip: command from `create`. locks: files with hashes.
     raises: SetupError with pip's own last errors.
     """
-    command = [*pip, "install", "--require-hashes", "--no-input", "-r", str(lock)]
+    command = [*pip, "install", "--require-hashes", "--no-input"]
+    for lock in locks:
+        command += ["-r", str(lock)]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     last: deque[str] = deque(maxlen=200)
-    seen = 0
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
+    seen, total = 0, pinned(*locks)
+    now = f"Python packages 0/{total}"
+    with (
+        told(lambda: now),
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             last.append(line.rstrip())
@@ -137,14 +155,17 @@ def install(pip: list[str], lock: Path, total: int) -> None:
                 r"(?:Collecting|Requirement already satisfied:) ([^ =]+)==", line
             ):
                 seen += 1
-                _progress(f"Python packages {min(seen, total)}/{total}: {found[1]}")
+                now = f"Python packages {min(seen, total)}/{total}: {found[1]}"
+                _progress(now)
             elif line.startswith("Installing collected"):
-                _progress(f"Python packages: installing {seen}")
+                now = f"Python packages: installing {seen}"
+                _progress(now)
     _progress("")
     if process.returncode:
         errors = [line for line in last if line.startswith("ERROR")] or list(last)[-3:]
+        names = " and ".join(lock.name for lock in locks)
         raise SetupError(
-            f"pip cannot install what {lock.name} names; check the network and pip's "
+            f"pip cannot install what {names} hold; check the network and pip's "
             "configuration (`pip config list`), then run make again. pip said:"
             + _indented(errors[-3:])
         )
@@ -155,30 +176,55 @@ def _progress(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    """Build `.venv` beside the Makefile; a stamp inside it says that it is finished."""
-    folder, cache = ROOT / ".venv", ROOT / ".cache"
-    stamp = folder / _STAMP
-    try:
-        if stamp.exists() and (folder / "bin" / "pip").exists():
-            pip = [str(folder / "bin" / "python"), "-m", "pip"]  # only the lock has changed
-        else:
-            print("signet: installing Python packages into .venv", file=sys.stderr)
+def is_current(stamp: Path, prerequisites: Sequence[Path]) -> bool:
+    """Is a file there and not older than any of its prerequisites? It is make's own rule."""
+    if not stamp.exists():
+        return False
+    written = stamp.stat().st_mtime_ns
+    return all(file.stat().st_mtime_ns <= written for file in prerequisites)
+
+
+def _build(stamp: Path, prerequisites: Sequence[Path]) -> None:
+    folder, cache = stamp.parent, ROOT / ".cache"
+    locks = [file for file in prerequisites if file.suffix == ".lock"]
+    others = [file for file in prerequisites if file.suffix != ".lock"]
+    if (folder / _STAMP).exists() and (folder / "bin" / "python").exists():
+        has_project = is_current(folder / _STAMP, others)
+        pip = pip_of(folder, cache)
+    else:
+        has_project = False
+        print("signet: installing Python packages into .venv", file=sys.stderr)
+        with told(lambda: "making .venv"):
             pip = create(folder, cache)
-        stamp.unlink(missing_ok=True)
-        install(pip, LOCK, pinned(LOCK))
-        _run(
-            [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
-            "pip cannot install the project itself:",
-        )
+    for old in folder.glob(f"{_STAMP}*"):  # after an interruption nothing here counts
+        old.unlink()
+    install(pip, locks)
+    if not has_project:
+        with told(lambda: "installing the project itself"):
+            _run(
+                [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+                "pip cannot install the project itself:",
+            )
+    (folder / _STAMP).touch()  # every stamp stands on requirements.lock
+    stamp.touch()
+
+
+def main(stamp: Path, *prerequisites: Path) -> None:
+    """Build `.venv` beside the Makefile; a stamp inside it says that it is finished.
+
+    stamp: file in `.venv` to write. prerequisites: what it depends on, the locks among them.
+    """
+    try:
+        with only_one(ROOT / ".cache"):
+            if not is_current(stamp, prerequisites):  # another make may have been here
+                _build(stamp, prerequisites)
     except SetupError as error:
         sys.exit(f"signet: {error}")
     except KeyboardInterrupt:
         _progress("")
         print("signet: interrupted; run make again", file=sys.stderr)
         sys.exit(130)
-    stamp.touch()
 
 
 if __name__ == "__main__":
-    main()
+    main(*(ROOT / name for name in sys.argv[1:]))
