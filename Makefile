@@ -9,7 +9,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 3 )))
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
-.PHONY: help setup demo test mutants lint format lock clean package
+.PHONY: help setup demo test test-quick proof mutants lint format lock clean package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

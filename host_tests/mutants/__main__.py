@@ -39,7 +39,8 @@ class Trees:
             ignored = shutil.ignore_patterns("__pycache__")
             for part in ("lib", "tools", "host_tests"):
                 shutil.copytree(ROOT / part, tree / part, ignore=ignored)
-            shutil.copy2(ROOT / "pyproject.toml", tree)
+            for file in (ROOT / "pyproject.toml", *ROOT.glob("requirements*.lock")):
+                shutil.copy2(file, tree)
             # Without the programs themselves: `bin` calls them by their whole path.
             ignored = shutil.ignore_patterns("opt")
             shutil.copytree(CACHE, tree / ".cache", symlinks=True, ignore=ignored)

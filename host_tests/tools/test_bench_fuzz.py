@@ -142,17 +142,20 @@ def test_an_exception_is_found_with_its_message(planted):
     assert f"datagram: {rows[0].first['message']}" in fuzz.verdict(rows)
 
 
+@pytest.mark.proof
 def test_an_answer_to_another_request_is_found(planted):
     rows = planted("if event and event[0] == 'response': event[1].token = b'other'")
     assert "AssertionError: an answer to something else" in fuzz.verdict(rows)
 
 
+@pytest.mark.proof
 def test_an_exception_of_the_reply_is_found(planted):
     rows = planted("b''[0 if self.status == 304 else slice(1)]", 1000, _HTTP)
     assert "IndexError: " in fuzz.verdict(rows)
     assert f"reply: {rows[0].first['message']}" in fuzz.verdict(rows)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("mistake", "found"),
     [
@@ -168,6 +171,7 @@ def test_a_reply_that_is_read_otherwise_in_pieces_is_found(planted, mistake, fou
     assert f"AssertionError: {found}" in fuzz.verdict(planted(mistake, 1000, _HTTP))
 
 
+@pytest.mark.proof
 def test_a_frame_that_is_read_otherwise_in_pieces_is_found(planted):
     rows = planted("self.left += count == 5", 1000, _WEBSOCKET)
     assert "AssertionError: it depends on the pieces" in fuzz.verdict(rows)
