@@ -3,11 +3,8 @@
 The fixture `device` also holds every output against the secret and against tracebacks.
 """
 
-import json
-
 import pytest
 
-from tools.paths import ROOT
 from tools.pki.authority import Authority
 
 PROMPT = r"^>>> \Z"
@@ -117,13 +114,6 @@ def test_a_device_json_that_is_cut_off(device, config, twin):
     device.wait_for(PROMPT)
     device.run(config("enos"))
     device.wait_for("report 1 stored")
-
-
-def test_a_device_json_that_was_changed_on_the_board_for_another_way_in(device, config):
-    text = json.dumps(config("alibaba", "coap"))
-    changes = f"with open('device.json', 'w') as file:\n    file.write({text!r})\n"
-    line = _config_error(device.run(config("alibaba"), changes + (ROOT / "main.py").read_text()))
-    assert "lacks: no module named 'signet.cloud.alibaba.coap'; `signet board deploy` puts" in line
 
 
 def test_values_that_no_json_can_hold(device, config, twin):

@@ -42,21 +42,16 @@ def open(path="device.json", board=None, log=print):
     Returns:
         signet.link.Link
     Raises:
-        ConfigError: the file is missing, is not JSON, a value breaks its rule, or the board lacks
-            what it asks for.
+        ConfigError: the file is missing, is not JSON, or a value breaks its rule.
     """
     from signet import modules
 
     with modules.Tidy():
         from signet import config, link
 
-        try:
-            values = config.load(path, log)
-            config = None
-            name = "signet.cloud.{}.".format(values["cloud"])
-            modules.forget("signet.config", name + "identity")
-            session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
-            return link.Link(session, values, board, log)
-        except ImportError as error:  # a deploy brings what that device.json needs, and no more
-            text = "needs what this board lacks: {}; `signet board deploy` puts signet's own there"
-            raise ConfigError(path, text.format(error))
+        values = config.load(path, log)
+        config = None
+        name = "signet.cloud.{}.".format(values["cloud"])
+        modules.forget("signet.config", name + "identity")
+        session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
+        return link.Link(session, values, board, log)
