@@ -29,10 +29,10 @@ def example(device: Any, twin: Twin) -> Callable[[str, str], Any]:
     return run
 
 
-def _event_by_http(twin: Twin, event: str, values: dict[str, Any]) -> None:
+def _by_http(twin: Twin, what: str, values: dict[str, Any]) -> None:
     """As `curl` would send it for the ready device."""
     who, way = twin.device("watson"), twin.way("watson", "http")
-    path = f"types/{who['type_id']}/devices/{who['device_id']}/events/{event}"
+    path = f"types/{who['type_id']}/devices/{who['device_id']}/{what}"
     login = base64.b64encode(f"use-token-auth:{who['token']}".encode()).decode()
     request = urllib.request.Request(
         f"http://{way['address']}:{way['port']}/api/v0002/device/{path}",
@@ -63,7 +63,7 @@ def test_the_dashboard_prints_what_a_device_says_and_lights_its_led_once(example
     after = twin.last_id()
     dashboard = example("dashboard", "application")
     for number in (1, 2):
-        _event_by_http(twin, "status", {"d": {"n": number}})
+        _by_http(twin, "events/status", {"d": {"n": number}})
         dashboard.wait_for(f"^event status of board-1: {{'d': {{'n': {number}}}}}")
     dashboard.wait_for("^report 1 stored")
     topic = "iot-2/type/esp32/id/board-1/cmd/set/fmt/json"
@@ -71,3 +71,4 @@ def test_the_dashboard_prints_what_a_device_says_and_lights_its_led_once(example
     assert json.loads(command["payload"]) == {"led": 1}
     dashboard.wait_for("^event status: None")
     assert "report 2" not in dashboard.output()
+    _by_http(twin, "commands/set/request", {"waitTimeSecs": 0})  # it waits for no other test
