@@ -13,6 +13,10 @@ if DEPTH not in PERCENT:
     raise SystemExit(f"SIGNET_DEPTH is {DEPTH!r}; it must be one of {', '.join(PERCENT)}")
 
 
+STEP = 100 // PERCENT[DEPTH]
+"""Of cuts at each write, this depth makes one in so many."""
+
+
 def scaled(full: int, least: int = 1) -> int:
     """How many of `full` repetitions this depth runs, `least` or more."""
-    return max(least, full * PERCENT[DEPTH] // 100)
+    return max(least, full // STEP)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.depth import STEP
 from tools import toolchain
 from tools.board.virtual import VirtualBoard
 from tools.paths import LIB
@@ -47,7 +48,7 @@ def test_no_number_repeats_and_no_value_is_half_saved_whichever_write_fails(
     with board:
         board.power_cut()
         while ended < 3:  # the last lives come to their end
-            number += 1
+            number += STEP
             before = len(board.output())
             board.start(cut_at_write=number)
             while not (cut := board.wait_for_cut(0.005)):

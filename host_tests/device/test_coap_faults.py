@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.depth import STEP, scaled
 from host_tests.device.coap_programs import COUNT, FAST, QUICK, SEEN, numbers_of, passed, reports
 from tools.board.deploy import deploy, project_files
 from tools.board.virtual import VirtualBoard
@@ -34,7 +35,9 @@ def through(device, twin, config):
     return run
 
 
-@pytest.mark.parametrize(("way", "count"), [("coap", 12), ("coaps", 8)])
+@pytest.mark.parametrize(
+    ("way", "count"), [("coap", 12), pytest.param("coaps", 8, marks=pytest.mark.proof)]
+)
 def test_with_30_percent_loss_duplicates_and_reordering_each_report_arrives_once(
     through, way, count
 ):
@@ -108,11 +111,11 @@ def test_a_board_that_loses_power_at_any_moment_never_repeats_a_number(tmp_path,
         running.wait_for("report 2 stored", 20)
         running.power_cut()
         lives = _Lives(running)
-        for write in range(1, 11):
+        for write in range(1, 11, STEP):
             lives.cut_at_write(write)
         for report in (1, 5, 17, 33):
             lives.until(report)
-        for _ in range(6):
+        for _ in range(scaled(6, 2)):
             lives.until(moments.randint(1, 40), moments.uniform(0, 0.05))
         output = running.output()
     assert "Traceback" not in output

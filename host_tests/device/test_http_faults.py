@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.depth import STEP
 from host_tests.device.coap_programs import COUNT
 from host_tests.device.http_programs import HASTY, NIGHTS, POWER, Seen, counts, none_missing
 from host_tests.support import Twin
@@ -107,7 +108,7 @@ def test_a_board_that_loses_power_at_any_moment_loses_no_report_and_keeps_a_whol
     with VirtualBoard(tmp_path).create() as board:
         deploy(board.device, files | {"/main.py": POWER.encode()}, restart=False)
         board.power_cut()
-        for write in range(1, 13):
+        for write in range(1, 13, STEP):
             board.start(cut_at_write=write)
             assert board.wait_for_cut(10), f"there is no write {write}"
         logins = board.output().count("authenticated")

@@ -196,6 +196,7 @@ def reports():
     return http_wire.measure(chosen, lambda: None)
 
 
+@pytest.mark.proof
 @linux
 def test_reports_are_counted_cold_on_the_kept_connection_and_woken(reports):
     assert [(row.case.cloud, row.case.way, row.when) for row in reports] == [
@@ -214,6 +215,7 @@ def test_reports_are_counted_cold_on_the_kept_connection_and_woken(reports):
     assert traffic["alibaba", "woken"].bytes < traffic["alibaba", "cold"].bytes, "token on flash"
 
 
+@pytest.mark.proof
 @linux
 def test_other_ways_in_are_compared_with_https_of_the_same_cloud(reports):
     rows = {(row.case.way, row.when): row for row in reports if row.case.cloud == "alibaba"}
@@ -221,6 +223,7 @@ def test_other_ways_in_are_compared_with_https_of_the_same_cloud(reports):
     assert coap.ratio == https.traffic.bytes / coap.traffic.bytes > 1
 
 
+@pytest.mark.proof
 @linux
 def test_a_second_request_for_commands_is_counted_when_watsons_device_starts(reports):
     hears, deaf = (

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from host_tests.depth import scaled
 from host_tests.support import Twin
 from host_tests.twin.wire import (
     TIMEOUT_S,
@@ -391,7 +392,7 @@ def test_a_malformed_packet_closes_this_connection_only(twin: Twin, data: bytes)
         assert good.receive() is not None
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.binary(min_size=1, max_size=200), logged_in=st.booleans())
 def test_no_bytes_disturb_the_twin(twin: Twin, data: bytes, logged_in: bool) -> None:
     with Raw(twin.way("enos")) as raw:

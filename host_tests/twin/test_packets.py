@@ -6,9 +6,10 @@ Bytes are the figures of MQTT 3.1.1 (OASIS, 2014) and what paho-mqtt sends.
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host_tests.depth import scaled
 from tools.twin import packets
 from tools.twin.packets import (
     Connect,
@@ -20,6 +21,7 @@ from tools.twin.packets import (
     UnsupportedLevelError,
 )
 
+_often = settings(max_examples=scaled(100), deadline=None)
 _ERRORS = (MalformedError, UnsupportedLevelError, TooLargeError)
 
 # MQTT 3.1.1, figure 3.6 (variable header: level 4, flags 0xCE, keep alive 10), with the fields
@@ -121,6 +123,7 @@ def test_malformed_filters_of_section_4_7(name: str) -> None:
         packets.parse_subscribe(body)
 
 
+@_often
 @given(st.binary(max_size=300))
 def test_no_bytes_make_the_parser_raise_anything_else(data: bytes) -> None:
     with contextlib.suppress(*_ERRORS):
@@ -129,6 +132,7 @@ def test_no_bytes_make_the_parser_raise_anything_else(data: bytes) -> None:
             _parse(packet)
 
 
+@_often
 @given(st.integers(1, 14), st.integers(0, 15), st.binary(max_size=100))
 def test_no_packet_body_makes_the_parser_raise_anything_else(
     kind: int, flags: int, body: bytes
@@ -148,6 +152,7 @@ def _parse(packet: Packet) -> None:
         packets.parse_unsubscribe(packet.body)
 
 
+@_often
 @given(
     st.text(st.characters(exclude_characters="\0+#", exclude_categories=["Cs"]), min_size=1),
     st.binary(),
