@@ -102,9 +102,9 @@ def test_it_reports_by_https_and_sleeps_between(board_with, twin, config):
 _RENEWS = COUNTER.replace("board.obey", 'lambda c: link.renew(open("new.pem", "rb").read())')
 
 
-@pytest.mark.parametrize(("kind", "heap"), [("ec", "68k"), ("rsa", "72k")])
+@pytest.mark.parametrize(("kind", "heap"), [("ec", "70k"), ("rsa", "73k")])
 def test_it_renews_its_certificate_while_it_is_connected(board_with, twin, member, kind, heap):
-    """10 of 10 runs passed at these heaps."""
+    """60 of 60 runs passed at these heaps; at 68 and 72 KiB 60 of 100 and 39 of 40."""
     one = member("certificate")
     files = one.files(kind=kind) | {"/main.py": _RENEWS.encode()}
     files["/new.pem"] = one.org.certificate(one.name, kind=kind).read_bytes()

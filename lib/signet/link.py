@@ -170,9 +170,10 @@ class Link:
             outbox_file.keep(self.outbox, _OUTBOX, self._log)
 
     def renew(self, cert, key=None):
-        """Takes a new certificate, tries it in a `poll`, keeps it if it works: renewal.begin."""
-        if self._config.get("cert") is None:  # such a board has no renewal.py either
-            raise ConfigError("cert", "this board has no certificate to renew", "board-1.pem")
+        """Takes a new certificate, tries it in a `poll`, keeps it if it works: renewal.begin.
+
+        For a board whose device.json has `cert`: no other need have renewal.py.
+        """
         self._renewal = None  # the one before, if any
         self._renewal = modules.call("signet.renewal", "begin", self._config, cert, key)
 

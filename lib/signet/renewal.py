@@ -27,10 +27,12 @@ def begin(config, cert, key):
         what Link._renewal holds: list of int, CRC-32 of the new file and of the old, the Unix
         seconds when the new one expires, trials so far, and those that the cloud did not answer.
     Raises:
-        ConfigError: the new one, or its key, cannot be used.
+        ConfigError: the board has no certificate, or the new one, or its key, cannot be used.
         SignetError: the flash is full.
     """
-    path = config["cert"]
+    path = config.get("cert")
+    if path is None:
+        raise ConfigError("cert", "this board has no certificate to renew", "board-1.pem")
     spare = path + ".new"
     try:
         try:
