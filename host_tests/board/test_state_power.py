@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,18 +27,20 @@ print("done")
 
 
 @pytest.fixture
-def board(tmp_path: Path) -> VirtualBoard:
+def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     """A board, 32 bits where there are such, with the program on it; it is off."""
     (tmp_path / "main.py").write_text(_MAIN)
-    board = VirtualBoard(tmp_path / "board", bits=toolchain.word_sizes()[0]).create(256)
+    how = {"folder": tmp_path / "board", "bits": toolchain.word_sizes()[0]}
     steps = ["fs", "mkdir", "/lib", "+", "fs", "mkdir", "/lib/signet"]
     for name in ("__init__.py", "errors.py", "state.py"):
         steps += ["+", "fs", "cp", str(LIB / "signet" / name), f":/lib/signet/{name}"]
     steps += ["+", "fs", "cp", str(tmp_path / "main.py"), ":/main.py"]
-    with board:
+    with VirtualBoard(**how).create(256) as board:
         command = [*toolchain.mpremote(), "connect", board.device, *steps]
         subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return board
+    board = VirtualBoard(**how)  # nothing has run since, and nothing was printed
+    yield board
+    board.stop()
 
 
 def test_no_number_repeats_and_no_value_is_half_saved_whichever_write_fails(
@@ -45,28 +48,26 @@ def test_no_number_repeats_and_no_value_is_half_saved_whichever_write_fails(
 ) -> None:
     last = attempted = saved = -1
     number = ended = 0
-    with board:
+    while ended < 3:  # the last lives come to their end
+        number += STEP
+        before = len(board.output())
+        board.start(cut_at_write=number)
+        while not (cut := board.wait_for_cut(0.005)):
+            if "done" in board.output()[before:]:
+                break
+        life = board.output()[before:]
         board.power_cut()
-        while ended < 3:  # the last lives come to their end
-            number += STEP
-            before = len(board.output())
-            board.start(cut_at_write=number)
-            while not (cut := board.wait_for_cut(0.005)):
-                if "done" in board.output()[before:]:
-                    break
-            life = board.output()[before:]
-            board.power_cut()
-            ended += not cut
-            assert "Traceback" not in life and "Error" not in life, life
-            found = re.search(r"^start .*?'saved': (\d+)", life, re.MULTILINE)
-            assert saved == -1 or found, life
-            if found:
-                assert int(found[1]) in (saved, attempted), life
-                saved = int(found[1])
-            for what, value in re.findall(r"^(number|saved) (\d+)$", life, re.MULTILINE):
-                if what == "number":
-                    assert int(value) > last, life
-                    last = attempted = int(value)
-                else:
-                    saved = int(value)
+        ended += not cut
+        assert "Traceback" not in life and "Error" not in life, life
+        found = re.search(r"^start .*?'saved': (\d+)", life, re.MULTILINE)
+        assert saved == -1 or found, life
+        if found:
+            assert int(found[1]) in (saved, attempted), life
+            saved = int(found[1])
+        for what, value in re.findall(r"^(number|saved) (\d+)$", life, re.MULTILINE):
+            if what == "number":
+                assert int(value) > last, life
+                last = attempted = int(value)
+            else:
+                saved = int(value)
     assert number > 150
