@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 PYTEST ?= $(BIN)/pytest
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 3 )))
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 5 )))
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
 .PHONY: help setup demo test test-quick proof mutants lint format lock clean package

@@ -48,7 +48,8 @@ def test_cbor_arrives_as_cbor(device, twin, config, way):
 
 def test_after_deep_sleep_a_report_is_one_datagram_out_and_one_in(device, twin, config):
     after, before = twin.last_id(), passed(twin, "coap")
-    device.run(config("alibaba", "coap"), SLEEP)
+    # A busy machine may answer late, which must not be a loss.
+    device.run(config("alibaba", "coap", ack_timeout_ms=10_000), SLEEP)
     stored = reports(twin, 4, after)
     assert numbers_of(stored)[:4] == [0, 1, 2, 3]
     assert device.output().count("authenticated") == 1

@@ -54,6 +54,7 @@ def test_encoding_takes_no_heap_and_decoding_less_than_the_peers(codecs):
             assert row.heap["signet"] == 0
 
 
+@pytest.mark.proof
 def test_reports_of_32_bytes_of_ciphertext_are_counted_cold_and_warm():
     cases = [case for case in coap_wire.CASES if "short topic" in case.title]
     aes_cold, aes_warm, dtls_cold, dtls_warm, dtls_awake = coap_wire.measure(cases, lambda: None)

@@ -215,6 +215,7 @@ def test_a_hang_is_found(planted, monkeypatch):
         planted("while len(datagram) == 23: pass")
 
 
+@pytest.mark.proof
 def test_the_command_prints_counts_and_fails_for_what_it_finds(monkeypatch):
     few = ["fuzz", "--cpython", "300", "--micropython", "300"]
     done = CliRunner().invoke(command.app, few, env={"COLUMNS": "100"})

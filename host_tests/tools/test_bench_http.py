@@ -106,6 +106,7 @@ def rows():
     return found
 
 
+@pytest.mark.proof
 def test_every_contender_over_tls_and_tcp_on_every_build_of_this_machine(rows):
     assert [(row.build, row.what, row.contender) for row in rows] == [
         (build, what, contender)
@@ -118,12 +119,14 @@ def test_every_contender_over_tls_and_tcp_on_every_build_of_this_machine(rows):
         assert row.heap > 0
 
 
+@pytest.mark.proof
 def test_only_the_kept_connection_carries_more_than_one_request(rows):
     for row in rows:
         assert row.sent.requests == 1 + 2 + 1, "a first one, two by the clock, one for its heap"
         assert row.sent.connections == (1 if row.contender == "kept" else 4)
 
 
+@pytest.mark.proof
 @linux
 def test_what_tls_takes_beside_the_heap_is_more_than_its_buffers(rows):
     # RFC 5246, section 6.2: a record has up to 2^14 bytes, and Mbed TLS keeps one each way
@@ -261,6 +264,7 @@ def _shown(table):
     return capture.get()
 
 
+@pytest.mark.proof
 @linux
 def test_the_command_prints_figures_units_and_who_verifies(monkeypatch, rows, reports):
     monkeypatch.setattr(http, "measure", lambda rounds, step: rows)

@@ -96,6 +96,7 @@ def found():
     return measured
 
 
+@pytest.mark.proof
 @linux
 def test_every_case_on_every_build_of_this_machine(found):
     expected = [(build, case) for build in programs.builds() for case in _MEASURED]
@@ -106,6 +107,7 @@ def test_every_case_on_every_build_of_this_machine(found):
         assert row.suite.startswith("ECDHE-ECDSA" if row.case.kind == "ec" else "ECDHE-RSA")
 
 
+@pytest.mark.proof
 @linux
 def test_the_board_needs_heap_and_more_memory_outside_of_it(found):
     for row in found.memory:
@@ -118,6 +120,7 @@ def test_the_board_needs_heap_and_more_memory_outside_of_it(found):
             assert row.shared.kept > 0
 
 
+@pytest.mark.proof
 @linux
 def test_malloc_is_traced_where_glibc_can(found):
     known = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False).stdout
@@ -141,6 +144,7 @@ def test_without_a_trace_the_rest_is_measured_all_the_same(monkeypatch):
     assert found.memory[0].connection > 0
 
 
+@pytest.mark.proof
 @linux
 def test_larger_keys_are_more_bytes_on_the_wire_and_on_flash(found):
     bare, rsa, ec = found.wire
@@ -168,6 +172,7 @@ def _rows(own):
     return tls.Found(times, memory, wire)
 
 
+@pytest.mark.proof
 def test_the_command_prints_figures_units_and_how_they_were_measured(monkeypatch):
     monkeypatch.setattr(tls, "measure", lambda rounds, step: _rows(Held(50 * 1024, 40 * 1024)))
     done = CliRunner().invoke(command.app, ["tls", "--rounds", "7"], env={"COLUMNS": "80"})
@@ -187,6 +192,7 @@ def test_explanations_fit_a_terminal_of_80_columns(own):
     assert ("could not be traced" in text) is (own is None)
 
 
+@pytest.mark.proof
 @linux
 def test_the_tables_fit_a_terminal_of_80_columns(found):
     console = Console(width=80)
