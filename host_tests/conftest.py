@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from host_tests.depth import DEPTH
+from host_tests.depth import DEPTH, PERCENT
 
 # Long files whose tests share nothing: each test goes to the next free worker.
 _SHARED_OUT = (
@@ -59,8 +59,11 @@ class _Run:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         say = terminalreporter.write_line
         if self.for_proof:
-            what = "are among them" if DEPTH == "proof" else "were left out"
-            say(f"{self.for_proof} tests that only `make proof` runs {what} (depth: {DEPTH})")
+            what = "were left out"
+            if DEPTH == "proof":
+                times = PERCENT["proof"] // PERCENT["test"]
+                what = f"are among them; examples and cuts are {times} times those of `make test`"
+            say(f"depth {DEPTH}: {self.for_proof} tests that only `make proof` runs {what}")
         if len(self._seconds) < _SLOWEST:
             return
         own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

@@ -53,11 +53,12 @@ def test_comes_after():
 '''
 
 
-def run(tmp_path, text, *arguments, name="test_odd.py"):
+def run(tmp_path, text, *arguments, name="test_odd.py", depth="test"):
     file = tmp_path / name
     file.write_text(text)
     # In CI pytest repeats every failure in its summary.
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment["SIGNET_DEPTH"] = depth
     return subprocess.run(
         [*pytest_command(), str(file), *arguments],
         cwd=ROOT,
@@ -70,7 +71,7 @@ def run(tmp_path, text, *arguments, name="test_odd.py"):
 
 
 def pytest_command():
-    plugin = ["-p", "host_tests.portable.conftest"]
+    plugin = ["-p", "host_tests.portable.conftest", "-p", "host_tests.conftest"]
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugin, "-rA"]
 
 
@@ -120,6 +121,50 @@ def test_a_crash_fails_what_has_not_run(tmp_path):
         f"test_last[{BUILD}]": "FAILED",
     }
     assert "without a result of test_crashes" in found
+
+
+DEEP = """
+import check
+
+PROOF = ("test_deep",)
+
+
+def test_deep():
+    pass
+
+
+def test_repeated():
+    print("repeated", check.scaled(200), len(list(check.some(range(100)))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("depth", "left_out", "repeated"),
+    [("quick", True, "8 5"), ("test", True, "40 21"), ("proof", False, "200 100")],
+)
+def test_the_depth_scales_what_is_repeated_and_says_what_it_leaves_out(
+    tmp_path, depth, left_out, repeated
+):
+    found = run(tmp_path, DEEP, "--interpreter", BUILD, depth=depth)
+    assert (f"test_deep[{BUILD}]" not in outcomes(found)) is left_out
+    what = "were left out" if left_out else "are among them"
+    assert f"depth {depth}: 1 tests that only `make proof` runs {what}" in found
+    assert f"repeated {repeated}\n" in found
+
+
+def test_a_depth_that_there_is_not_is_one_sentence(tmp_path):
+    file = tmp_path / "test_odd.py"
+    file.write_text(DEEP)
+    done = subprocess.run(
+        [*pytest_command(), str(file)],
+        cwd=ROOT,
+        env=os.environ | {"SIGNET_DEPTH": "deep"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "SIGNET_DEPTH is 'deep'; it must be one of quick, test, proof" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_file_that_does_not_import_fails_all_its_tests_with_the_reason(tmp_path):
