@@ -87,6 +87,6 @@ def test_a_crash_of_micropython_restarts_the_board(board: VirtualBoard, serial: 
 def test_mpremote_gets_in_while_the_board_keeps_restarting(
     board: VirtualBoard, put: Callable[..., None], mpremote: Callable[..., str]
 ) -> None:
-    put(main="import time, machine\ntime.sleep_ms(300)\nmachine.reset()")
+    put(main="import time, machine\ntime.sleep_ms(2000)\nmachine.reset()")
     board.reset()
     assert mpremote("exec", "print('in')") == "in\n"
