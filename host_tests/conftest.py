@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from host_tests.depth import DEPTH, PERCENT
+from host_tests.depth import DEPTH, STEPS
 
-# Long files whose tests share nothing: each test goes to the next free worker.
+# Long files whose tests need no one order: each goes to the next free worker, with its own twin.
 _SHARED_OUT = (
     "device/test_faults.py",
     "device/test_heap.py",
@@ -38,11 +38,11 @@ class _Run:
     """What the run itself prints: what only `make proof` runs, wall and CPU, the slowest files."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began = float(os.environ.get("SIGNET_BEGAN", time.time()))  # make: with the lint
         self._seconds: Counter[str] = Counter()
         self._tests: Counter[str] = Counter()
-        self.for_proof = 0
-        """Tests that were left out, or with depth proof those that no other depth runs."""
+        self.for_proof: dict[str, int] = {}
+        """By file: tests that were left out, or with depth proof those that no other runs."""
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> _Scheduling:
         return _Scheduling(config, log)
@@ -59,16 +59,18 @@ class _Run:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         say = terminalreporter.write_line
         if self.for_proof:
-            what = "were left out"
+            what = "are among them" if DEPTH == "proof" else "were left out"
+            count = sum(self.for_proof.values())
+            say(f"depth {DEPTH}: {count} tests that only `make proof` runs {what}")
             if DEPTH == "proof":
-                times = PERCENT["proof"] // PERCENT["test"]
-                what = f"are among them; examples and cuts are {times} times those of `make test`"
-            say(f"depth {DEPTH}: {self.for_proof} tests that only `make proof` runs {what}")
+                say(f"beside {STEPS['test']} times the examples and cuts of `make test`:")
+                for file, count in sorted(self.for_proof.items()):
+                    say(f"{count:10} tests  {file}")
         if len(self._seconds) < _SLOWEST:
             return
         own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-        wall_s = time.monotonic() - self._began
+        wall_s = time.time() - self._began
         say(f"{wall_s:.0f} s, {cpu_s:.0f} s of CPU on {os.cpu_count()} cores; the slowest files:")
         for file, seconds in self._seconds.most_common(_SLOWEST):
             say(f"{seconds:8.1f} s {self._tests[file]:5} tests  {file}")
@@ -87,9 +89,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     proofs = [item for item in items if item.get_closest_marker("proof")]
+    by_file = dict(Counter(item.nodeid.partition("::")[0] for item in proofs))
+    config.stash[_RUN].for_proof = by_file
     if hasattr(config, "workeroutput"):
-        config.workeroutput["for_proof"] = len(proofs)
-    config.stash[_RUN].for_proof = len(proofs)
+        config.workeroutput["for_proof"] = by_file
     if DEPTH != "proof" and proofs:
         config.hook.pytest_deselected(items=proofs)
         items[:] = [item for item in items if not item.get_closest_marker("proof")]

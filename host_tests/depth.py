@@ -1,20 +1,19 @@
-"""How deep do the tests dig?  One dial for examples, corpora, repeated cuts and long waits.
+"""How deep do the tests dig?  One dial for examples, corpora and repeated cuts.
 
 SIGNET_DEPTH is quick (`make test-quick`), test (`make test`, and when unset) or proof (`make
-proof`, what a release needs). Only proof runs the tests that are marked so.
+proof`, what a release needs). Only proof runs the tests that are marked so, long waits among them.
 """
 
 import os
 
-PERCENT = {"quick": 4, "test": 20, "proof": 100}
+STEPS = {"quick": 25, "test": 5, "proof": 1}
 
 DEPTH = os.environ.get("SIGNET_DEPTH", "test")
-if DEPTH not in PERCENT:
-    raise SystemExit(f"SIGNET_DEPTH is {DEPTH!r}; it must be one of {', '.join(PERCENT)}")
+if DEPTH not in STEPS:
+    raise SystemExit(f"SIGNET_DEPTH is {DEPTH!r}; it must be one of {', '.join(STEPS)}")
 
-
-STEP = 100 // PERCENT[DEPTH]
-"""Of cuts at each write, this depth makes one in so many."""
+STEP = STEPS[DEPTH]
+"""This depth takes one in so many of what is generated or repeated."""
 
 
 def scaled(full: int, least: int = 1) -> int:

@@ -2,13 +2,16 @@
 
 import fcntl
 import hashlib
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tools.paths import CACHE, ROOT
 
 _FOLDER = CACHE / "tests"
+_KEPT_S = 7 * 24 * 3600
 _LOCK_FILES = sorted(ROOT.glob("requirements*.lock"))  # other libraries may make other content
 
 
@@ -35,4 +38,12 @@ def made(name: str, sources: Iterable[Path | str], make: Callable[[Path], None])
                 new.mkdir()
                 make(new)
                 new.replace(folder)
+            _forget_old(name)
     return folder
+
+
+def _forget_old(name: str) -> None:
+    """Removes what nobody has made for a week."""
+    for old in _FOLDER.glob(f"{name}-*"):
+        if time.time() - old.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(old, ignore_errors=True)

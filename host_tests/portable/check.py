@@ -130,14 +130,13 @@ def connections(name, at_least_bytes=0):
 
 def scaled(full, least=1):
     """How many of `full` repetitions the depth of this run asks for: see host_tests/depth.py."""
-    return max(least, full * _context["percent"] // 100)
+    return max(least, full // _context["step"])
 
 
-def some(sequence):
+def spread(sequence):
     """Yields what the depth of this run takes of a sequence, spread over it, and its last."""
-    step = 100 // _context["percent"]
     last = len(sequence) - 1
-    for at in range(0, last, step):
+    for at in range(0, last, _context["step"]):
         yield sequence[at]
     yield sequence[last]
 
@@ -156,9 +155,8 @@ def vectors(name):
 
 def sample(name):
     """Yields what the depth of this run takes of a generated file, spread over it: see `lines`."""
-    step = 100 // _context["percent"]
     for number, value in enumerate(lines(name)):
-        if number % step == 0:
+        if number % _context["step"] == 0:
             yield value
 
 

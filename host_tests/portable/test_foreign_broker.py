@@ -7,6 +7,7 @@ from signet.errors import Lost, Refused
 from signet.net.stream import TcpChannel
 from signet.net.umqtt_stream import Stream
 
+PROOF = ("test_a_client_that_only_waits_stays_connected",)
 SERVERS = {"broker": ("mosquitto",)}
 
 

@@ -75,6 +75,13 @@ _REPLIES = (
         b"hello world0123456789",
         True,
     ),
+    (  # RFC 9110 section 6.5.1: framing in a trailer is ignored
+        _CHUNKED + b"1\r\na\r\n0\r\nContent-Length: 5 5\r\nTransfer-Encoding: gzip\r\n\r\n",
+        200,
+        {},
+        b"a",
+        True,
+    ),
     (_OK + b"TRANSFER-ENCODING: Chunked\r\n\r\n2\r\n\r\n\r\n0\r\n\r\n", 200, {}, b"\r\n", True),
     (  # 6.3: Transfer-Encoding overrides Content-Length
         _OK + b"Content-Length: 999\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",

@@ -8,6 +8,7 @@ from signet.net.stream import connect
 from signet.net.trust import context
 from signet.net.umqtt_stream import Stream
 
+PROOF = ("test_a_client_that_only_waits_stays_connected",)
 SERVERS = {
     "broker": ("mosquitto", "websockets"),
     "safe": ("mosquitto", "websockets", "good"),

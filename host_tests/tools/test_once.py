@@ -9,7 +9,7 @@ from host_tests import once
 from tools.paths import ROOT
 
 _WORKER = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from host_tests import once
 
@@ -19,10 +19,12 @@ once._FOLDER = Path(sys.argv[1])
 def make(folder):
     print("made")
     (folder / "one").touch()
-    time.sleep(0.5)  # the others come meanwhile
+    while len(list(Path(sys.argv[1]).glob("waiting-*"))) < 3:  # the others come meanwhile
+        time.sleep(0.01)
     (folder / "two").touch()
 
 
+Path(sys.argv[1], f"waiting-{os.getpid()}").touch()
 print(len(list(once.made("thing", [sys.argv[2]], make).iterdir())))
 """
 
@@ -46,5 +48,6 @@ def test_other_sources_make_another_and_a_failure_leaves_nothing(tmp_path, monke
     source.write_text("3")
     with pytest.raises(ZeroDivisionError):
         once.made("thing", [source], lambda folder: 1 / 0)
-    assert once.made("thing", [source], lambda folder: (folder / "whole").touch()).iterdir()
+    again = once.made("thing", [source], lambda folder: (folder / "whole").touch())
+    assert [path.name for path in again.iterdir()] == ["whole"]
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 3

@@ -134,7 +134,7 @@ def test_deep():
 
 
 def test_repeated():
-    print("repeated", check.scaled(200), len(list(check.some(range(100)))))
+    print("repeated", check.scaled(200), len(list(check.spread(range(100)))))
 """
 
 
@@ -150,6 +150,21 @@ def test_the_depth_scales_what_is_repeated_and_says_what_it_leaves_out(
     what = "were left out" if left_out else "are among them"
     assert f"depth {depth}: 1 tests that only `make proof` runs {what}" in found
     assert f"repeated {repeated}\n" in found
+
+
+def test_a_run_in_the_background_hands_on_no_ignored_sigint(tmp_path):
+    """A shell without job control starts `make test &` so."""
+    text = "import signal\n\n\ndef test_one():\n    print(signal.getsignal(signal.SIGINT))\n"
+    (tmp_path / "test_plain.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-s", "-p", "host_tests.conftest", tmp_path],
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "default_int_handler" in done.stdout
 
 
 def test_a_depth_that_there_is_not_is_one_sentence(tmp_path):

@@ -84,7 +84,7 @@ class VirtualBoard:
                 os.truncate(image, size_kib * 1024)
             finally:
                 os.close(image)
-            self.fill({})
+            format_flash(self.image, self._bits, {})
         finally:
             self._release_lock()
         return self
@@ -95,9 +95,15 @@ class VirtualBoard:
         files: path on the board -> content; they must fit.
         raises: UserError when it has power.
         """
-        if self._bridge and self._bridge.powered:
+        if self._bridge is None:
+            self._take_lock()  # it may have power elsewhere
+        elif self._bridge.powered:
             raise UserError(f"the virtual board in {self.folder} is running; stop it first")
-        format_flash(self.image, self._bits, files)
+        try:
+            format_flash(self.image, self._bits, files)
+        finally:
+            if self._bridge is None:
+                self._release_lock()
 
     def start(self, cut_at_write: int = 0) -> Self:
         """Give the board power; returns once MicroPython has begun to boot.

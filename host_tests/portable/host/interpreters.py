@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from host_tests import once
-from host_tests.depth import DEPTH, PERCENT
+from host_tests.depth import STEP
 from tools import toolchain
 from tools.paths import CACHE, LIB, ROOT
+from tools.toolchain.compile import compiler, sources
 
 INTERPRETERS = ("cpython", "64bit", "i386")
 HEAP = "110k"  # what an ESP32 without PSRAM leaves to a program once the network is up
@@ -21,7 +22,6 @@ _HERE = Path(__file__).resolve().parent.parent
 _SHIMS = _HERE.parent / "shims"
 _VECTORS = _HERE.parent / "vectors"
 _BITS = {"64bit": 64, "i386": 32}
-_BUILT = CACHE / "portable"
 
 
 def missing(interpreter):
@@ -42,10 +42,7 @@ class Interpreters:
     @functools.cached_property
     def _compiled(self):
         """The folders on MicroPython's path, beside that of the test file."""
-        sources = {"lib": LIB, "umqtt": toolchain.umqtt()}
-        for name, source in sources.items():
-            toolchain.compile_tree(source, _BUILT / name)
-        return [_checks(), *(_BUILT / name for name in sources)]
+        return [_checks(), _tree("lib", LIB), _tree("umqtt", toolchain.umqtt())]
 
     def start(self, interpreter, path, context, names):
         """Starts `runner.py` on one file.
@@ -60,7 +57,7 @@ class Interpreters:
             **context,
             "vectors": [str(_VECTORS), str(self._generated)],
             "scratch": str(own),
-            "percent": PERCENT[DEPTH],
+            "step": STEP,
         }
         file = own / "context.json"
         file.write_text(json.dumps(context))
@@ -84,8 +81,9 @@ class Interpreters:
             [sys.executable, "-u", "-X", "utf8", str(_HERE / "runner.py")],
             {
                 "PYTHONPATH": os.pathsep.join(map(str, path)),
-                "PYTHONPYCACHEPREFIX": str(_BUILT / "pycache"),
-                "PYTHONDONTWRITEBYTECODE": "",
+                "PYTHONPYCACHEPREFIX": str(CACHE / "tests" / "pycache"),
+                # What pytest's own tests write into temporary folders is not worth keeping.
+                "PYTHONDONTWRITEBYTECODE": "" if file.is_relative_to(_HERE) else "1",
             },
         )
 
@@ -120,20 +118,27 @@ def _compile(files, folder):
 def _checks():
     """What the test files import: check*.py and the runner."""
     files = sorted([*_HERE.glob("check*.py"), _HERE / "runner.py"])
-    mpy_cross = " ".join(toolchain.mpy_cross())
-    return once.made("checks", [*files, mpy_cross], lambda new: _compile(files, new)) / "compiled"
+    made = once.made("checks", [*files, compiler()[1]], lambda new: _compile(files, new))
+    return made / "compiled"
+
+
+def _tree(name, source):
+    """A folder of .py files, compiled: another one while somebody works on them."""
+    files = [source / relative for relative in sources(source)]
+    made = [compiler()[1], *files]
+    return once.made(name, made, lambda new: toolchain.compile_tree(source, new))
 
 
 def _generated():
     """The test vectors that other people's code produces."""
-    sources = sorted((_HERE / "host").glob("*.py"))
+    files = sorted((_HERE / "host").glob("*.py"))
 
     def make(folder):
         from host_tests.portable.host import generated  # its libraries take a while to import
 
         generated.write(folder)
 
-    return once.made("generated", sources, make)
+    return once.made("generated", files, make)
 
 
 def _tied():
