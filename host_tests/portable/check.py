@@ -57,8 +57,9 @@ be had, its "port" is None and its "missing" says why.
     }
 
 require_certificate lets in who has a certificate of the CA for clients: the endpoint's
-"client_cert" and "client_key" are paths of PEM files that will do, "clients" has such a pair of
-each kind of host/certificates.py. No user is needed there, but a wrong
+"client_cert" and "client_key" are paths of PEM files that will do, "ends" says when that and the
+CA of the server end, in Unix seconds, "clients" has such a pair of each kind of
+host/certificates.py. No user is needed there, but a wrong
 password is refused. s_server has them, too, when its arguments hold "{client_ca}".
 Certificates: good, rsa, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
 

@@ -51,6 +51,11 @@ class Certificates:
         """Returns the path of a PEM file with the certificate `kind` and its key."""
         return self._folder / f"{kind}.pem"
 
+    def end(self, path: Path) -> int:
+        """When the first certificate of a PEM file ends, in Unix seconds."""
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        return int(certificate.not_valid_after_utc.timestamp())
+
     def client(self, kind: str) -> tuple[Path, Path]:
         """Returns the paths of two PEM files: a client's certificate `kind`, and its key."""
         return self._folder / f"client_{kind}.pem", self._folder / f"client_{kind}.key"

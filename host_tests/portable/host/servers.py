@@ -130,6 +130,7 @@ class Servers:
             clients = self._clients()
             cert, key = clients["good"]
             trust = {"client_cert": cert, "client_key": key, "clients": clients}
+            trust["ends"] = [certificates.end(Path(path)) for path in (cert, certificates.ca)]
         elif option not in (None, "websockets"):
             raise UserError(f"SERVERS: mosquitto: no such option: {option}")
         if certificate:
