@@ -144,14 +144,18 @@ class DtlsChannel:
         feed.in_session = True
 
     def _shake_hands(self, deadline):
+        feed = self._feed
+        feed.in_session = True  # one datagram for each step
         while True:
+            feed.ahead = ahead = self._channel.receive()
             self._early = self._do(self._tls.recv, self._largest + _RECORD)
             # None until the handshake is over, then the server's certificate
             if self._early or self._tls.getpeercert(True):
                 return
             if deadline.expired():
                 raise Lost("no answer in time")
-            self._channel.wait(min(deadline.remaining_ms(), clock.WAIT_SLICE_MS))
+            if ahead is None:
+                self._channel.wait(min(deadline.remaining_ms(), clock.WAIT_SLICE_MS))
             clock.waited()
 
     def _do(self, operation, argument):
