@@ -147,14 +147,16 @@ class DtlsChannel:
         feed = self._feed
         feed.in_session = True  # one datagram for each step
         while True:
-            feed.ahead = ahead = self._channel.receive()
+            if feed.ahead is None:
+                feed.ahead = self._channel.receive()
+            idle = feed.ahead is None
             self._early = self._do(self._tls.recv, self._largest + _RECORD)
             # None until the handshake is over, then the server's certificate
             if self._early or self._tls.getpeercert(True):
                 return
             if deadline.expired():
                 raise Lost("no answer in time")
-            if ahead is None:
+            if idle:
                 self._channel.wait(min(deadline.remaining_ms(), clock.WAIT_SLICE_MS))
             clock.waited()
 
