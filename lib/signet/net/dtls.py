@@ -72,17 +72,10 @@ class _Feed(io.IOBase):
         self.error = None
         self.replies = None
         self.sent = True
-        self.ahead = None  # the datagram that `receive` has taken, once there is a session
-        self.in_session = False
+        self.ahead = None  # the datagram that the next step may take
 
     def readinto(self, buffer):
         datagram, self.ahead = self.ahead, None
-        try:
-            if datagram is None and not self.in_session:
-                datagram = self._channel.receive()
-        except Lost as error:
-            self.error = error
-            return None
         if datagram is None or len(datagram) > len(buffer):
             return None
         size = len(datagram)
@@ -141,12 +134,10 @@ class DtlsChannel:
                 raise
             raise call("signet.net.refusal", "explain", error, host, feed)
         channel.largest = self._largest + _RECORD
-        feed.in_session = True
 
     def _shake_hands(self, deadline):
         feed = self._feed
-        feed.in_session = True  # one datagram for each step
-        while True:
+        while True:  # one datagram for each step, or a flood would never end it
             if feed.ahead is None:
                 feed.ahead = self._channel.receive()
             idle = feed.ahead is None
