@@ -124,8 +124,9 @@ def _checks():
 
 def _tree(name, source):
     """A folder of .py files, compiled: another one while somebody works on them."""
-    files = [source / relative for relative in sources(source)]
-    made = [compiler()[1], *files]
+    made = [compiler()[1]]
+    for relative in sources(source):  # a file that moves is another, whatever it holds
+        made += [relative.as_posix(), source / relative]
     return once.made(name, made, lambda new: toolchain.compile_tree(source, new))
 
 
