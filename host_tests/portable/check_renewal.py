@@ -1,6 +1,7 @@
 """What do the tests of renewal need?  A board with its files, a link and mosquitto.
 
-mosquitto demands a certificate; the session is Watson's, without a token.
+mosquitto demands a certificate; the session is Watson's, without a token.  The modules that a
+renewal loads and forgets are not held here: the heap is that of a board.
 """
 
 import gc
@@ -9,7 +10,7 @@ import os
 
 import check
 import signet
-from signet import clock, expiry, pending, renewal, trial  # noqa: F401  tests change them
+from signet import clock
 
 
 def read(path):
@@ -32,9 +33,9 @@ class Board:
 
     def __init__(self, in_one=True, kind="good", **changes):
         cert, key = client(kind)
-        pending._STATE = expiry._STATE = check.scratch(
-            "state"
-        )  # in the current folder, on a board
+        folder = check.scratch("board")  # signet.state lies in the current one, as on a board
+        os.mkdir(folder)
+        os.chdir(folder)
         self.lines = []
         self.path = check.scratch("board.pem")
         end = check.server("broker")

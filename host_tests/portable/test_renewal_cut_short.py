@@ -4,7 +4,7 @@ import os
 
 import check
 from check_renewal import Board, client, read, write
-from signet import renewal, trial
+from signet import modules
 from signet.errors import SignetError
 
 # A whole link with two contexts of TLS: with 64-bit objects 110 KiB are not enough.
@@ -83,11 +83,14 @@ def test_a_second_renewal_that_cannot_be_written_leaves_the_old_one():
             file.close()
             return _Fails(error)
 
+        from signet import renewal
+
         renewal.open = opened
         try:
             check.raises(raised, board.link.renew, *client("chain"))
         finally:
-            del renewal.open
+            renewal = None
+            modules.forget("signet.renewal")
         board.link.poll()
         assert read(board.path) == old and not board.left_over() and not board.said("renewed")
         board.due()  # a board without memory has closed its connection
@@ -151,12 +154,15 @@ def test_on_fat_the_old_file_is_removed_first():
     for broken in (False, True):
         board = None  # the one before leaves the heap
         board = Board()
+        board.link.renew(cert, key)
+        from signet import trial
+
         trial.os = _Fat(broken)
         try:
-            board.link.renew(cert, key)
             board.link.poll()
         finally:
-            trial.os = os
+            trial = None
+            modules.forget("signet.trial")
         assert board.said("certificate renewed"), board.lines
         if broken:  # the next one finds it where it is
             board.link.renew(cert, key)
