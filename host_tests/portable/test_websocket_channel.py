@@ -5,8 +5,9 @@ from binascii import b2a_base64
 
 import check
 from signet import clock
+from signet.cloud import dial
 from signet.errors import Lost, ProtocolError, Refused, Throttled
-from signet.net import secure, stream
+from signet.net import secure
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.trust import context
@@ -198,14 +199,14 @@ def test_each_frame_has_a_mask_of_its_own():
 
 
 def test_host_has_the_port_where_it_is_not_the_usual_one():
-    channels = stream.TcpChannel, secure.TlsChannel
+    channels = dial.TcpChannel, secure.TlsChannel
     peers = []
 
     def plain(host, port, deadline):
         peers.append(_Peer())
         return peers[-1]
 
-    stream.TcpChannel, secure.TlsChannel = plain, lambda channel, *rest: channel
+    dial.TcpChannel, secure.TlsChannel = plain, lambda channel, *rest: channel
     try:
         for port, trust, host in (
             (80, None, "good.test"),
@@ -216,11 +217,11 @@ def test_host_has_the_port_where_it_is_not_the_usual_one():
         ):
             values = {"host": "good.test", "address": None, "port": port, "trust": trust}
             values["websocket"] = True
-            stream.connect(values, clock.Deadline(3000))
+            dial.connect(values, clock.Deadline(3000))
             line = b"\r\nHost: " + host.encode() + b"\r\n"  # 4.1
             assert line in peers[-1].request, (port, trust, peers[-1].request)
     finally:
-        stream.TcpChannel, secure.TlsChannel = channels
+        dial.TcpChannel, secure.TlsChannel = channels
 
 
 def test_close_says_goodbye():

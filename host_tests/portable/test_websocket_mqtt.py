@@ -3,8 +3,8 @@
 import check
 from signet import clock
 from signet.client.mqtt import MQTTClient
+from signet.cloud.dial import connect
 from signet.errors import Lost, Refused
-from signet.net.stream import connect
 from signet.net.trust import context
 from signet.net.umqtt_stream import Stream
 

@@ -69,7 +69,10 @@ class Link:
 
             outbox_file.restore(self.outbox, _OUTBOX)
         self.on_command = None
-        self.connected = False
+        self.connected = self._opening = False
+        self._network = None
+        self._more = False
+        self.wake = None
         self.handed_over = 0
         self._submitted = 0  # the greatest key that the session has taken
         self._failures = self._sync_failures = self._short_lives = 0
@@ -108,6 +111,8 @@ class Link:
         dropped = self.outbox.dropped
         time_ms = clock.unix_ms() if clock.is_set() else None
         key = self.outbox.put(Report(values, time_ms, topic, event, device))
+        if self.wake is not None:
+            self.wake()
         if self.outbox.dropped != dropped:
             self._log("outbox full: dropped the " + ("oldest report" if key else "newest report"))
         return key
@@ -126,16 +131,34 @@ class Link:
 
     def _turn(self, deadline):
         clock.waited()
-        due = self.connected or self._next_try.expired()
-        if self._next_trial.expired() and due and self._renewal is not None:
+        self._more = False
+        active = self.connected or self._opening
+        if self._renewal is not None and self._next_trial.expired() and not self._opening:
             self._try_renewal()
-        elif self.connected:
-            self._keep_clock()
+        elif active:
+            if self.connected:
+                self._keep_clock()
             self._work(deadline.remaining_ms())
-        elif due:
+        elif self._next_try.expired():
             self._connect()
+            if not self._opening and self._network is not None:
+                clock.sleep_ms(min(deadline.remaining_ms(), 100))
         else:
             clock.sleep_ms(min(deadline.remaining_ms(), self._next_try.remaining_ms(), 500))
+
+    @property
+    def busy(self):
+        """bool, `poll(0)` may have more to do at once."""
+        return self._more or (self._opening and self._session.busy)
+
+    @property
+    def opening(self):
+        """bool, a connection is being opened, or the network."""
+        return self._opening or self._network is not None
+
+    def readable(self):
+        """Returns the socket whose bytes `poll` waits for, or None."""
+        return self._session.readable() if self.connected or self._opening else None
 
     def flush(self, timeout_ms):
         """Works until the cloud has every report.
@@ -152,6 +175,9 @@ class Link:
             left_ms = deadline.remaining_ms()
             trial = self._renewal is not None and self._next_trial.remaining_ms() <= left_ms
             wait = self._next_submit if self.connected else self._next_try
+            if self._opening:
+                self._turn(deadline)
+                continue
             late = wait.remaining_ms() > left_ms and not (trial and self.connected)
             if late or not (trial or len(self.outbox)):
                 break  # a board that sleeps deeply need not stay awake for it
@@ -160,9 +186,9 @@ class Link:
 
     def close(self):
         """Says goodbye; a later `poll` connects again. With deep sleep, reports go to flash."""
-        if self.connected:
+        if self.connected or self._opening:
             self._session.close()
-            self.connected = False
+            self.connected = self._opening = False
         self._next_try = clock.Deadline(0)
         if self.deep_sleep:
             from signet import outbox_file
@@ -185,19 +211,42 @@ class Link:
 
     def _connect(self):
         try:
-            self._open()
+            self._begin()
         except _TROUBLES as error:
             if isinstance(error, Untrusted) and not clock.is_set():
                 error = Lost("{}; the clock is not set".format(error))  # it passes by itself
             self._back_off("not connected", error)
 
-    def _open(self):
-        if self._board is not None and not self._ask(self._board.network_up, _NETWORK_MS):
-            raise Lost("no network")
+    def _begin(self):
+        if self._board is not None:
+            if self._network is None:
+                self._network = clock.Deadline(_NETWORK_MS)
+            if not self._ask(self._board.network_up, 0):
+                if self._network.expired():
+                    self._network = None
+                    raise Lost("no network")
+                return
+            self._network = None
         self._keep_clock()
-        self._session.open(clock.Deadline(_OPEN_MS))
+        self._session.begin(clock.Deadline(_OPEN_MS))
+        self._opening = True
+
+    def _open(self):
+        """Connects, however long it takes: for a trial of a certificate."""
+        while not self.connected:
+            if self._opening:
+                event = self._session.poll(1000)
+                if event is not None:
+                    if event[0] == "lost":
+                        self._opening = False
+                        raise event[1]
+                    self._opened()
+            else:
+                self._begin()
+
+    def _opened(self):
         self._log("connected")
-        self.connected = True
+        self._opening, self.connected = False, True
         self._opened_at = clock.ticks_ms()
         self._submitted = 0  # the session knows which of them it has in flight already
 
@@ -228,16 +277,17 @@ class Link:
         if self._failures and clock.ticks_diff(clock.ticks_ms(), self._opened_at) > _LASTED_MS:
             self._failures = self._short_lives = 0
         try:
-            while self._next_submit.expired():
+            while self.connected and self._next_submit.expired():
                 entry = self.outbox.after(self._submitted)
                 if entry is None or not self._submit(entry):
                     break
                 self._submitted = entry[0]
-            if not self._next_submit.expired():
+            if self.connected and not self._next_submit.expired():
                 timeout_ms = min(timeout_ms, self._next_submit.remaining_ms())
             event = self._session.poll(timeout_ms)
         except _TROUBLES as error:
             event = ("lost", error)
+        self._more = event is not None
         if event is None:
             return
         if event[0] == "acked":
@@ -252,6 +302,8 @@ class Link:
                 self._set_aside(event[1], event[2])
         elif event[0] == "command":
             self._obey(event[1])
+        elif event[0] == "opened":
+            self._opened()
         else:
             self._lost(event[1])
 
@@ -304,6 +356,12 @@ class Link:
 
     def _lost(self, error):
         self._session.close()
+        if self._opening:
+            self._opening = False
+            if isinstance(error, Untrusted) and not clock.is_set():
+                error = Lost("{}; the clock is not set".format(error))  # it passes by itself
+            self._back_off("not connected", error)
+            return
         self.connected = False
         lived_ms = clock.ticks_diff(clock.ticks_ms(), self._opened_at)
         self._short_lives = self._short_lives + 1 if 0 <= lived_ms < _STOLEN_MS else 0

@@ -11,7 +11,7 @@ Not here: QoS 2, MQTT 5.
 
 from signet import clock
 from signet.client.mqtt_reader import PacketReader, WholePacket
-from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled, TimedOut
+from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled
 from signet.wire import mqtt as wire
 
 try:
@@ -20,6 +20,9 @@ except ImportError:
     raise ConfigError(
         "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
     )
+
+
+_OPENING = ()  # the channel opens, then CONNECT goes
 
 
 class MQTTClient(simple.MQTTClient):
@@ -63,6 +66,7 @@ class MQTTClient(simple.MQTTClient):
         self._unanswered = []  # (packet id, subscriptions, ticks when sent)
         self._message = None
         self._reader = None
+        self._login = self._stuck_at = None
         self.set_callback(self._keep_message)
 
     # Connecting
@@ -73,65 +77,58 @@ class MQTTClient(simple.MQTTClient):
         self.user = None if user is None else wire.to_bytes(user)
         self.pswd = None if password is None else wire.to_bytes(password)
 
-    def connect(self, stream):
-        """Logs in, subscribes again and sends again what was not acknowledged.
+    def begin(self, stream):
+        """Begins to log in and returns; `poll` says ("connected", ...).
 
         Args:
-            stream: net.umqtt_stream.Stream, open; it belongs to the client from now on.
-        Returns:
-            bool, True when the broker remembered this client's session.
-        Raises:
-            Refused: return codes 1, 2, 4, 5 (in `code`).
-            Throttled: return code 3.
-            Lost: no answer, or (`code` is 0) the connection was closed instead of an answer.
-            ProtocolError: the answer is not a CONNACK.
+            stream: net.umqtt_stream.Stream; it belongs to the client from now on.
         """
         self.close()
         self.sock = stream
         self._reader = PacketReader(stream, self._max_packet_bytes, self._timeout_ms)
         self._unanswered = []
+        self._login = _OPENING
         try:
-            stream.set_deadline(clock.Deadline(self._timeout_ms))
-            stream.write(self._connect_packet())
-            session_present = self._read_connack(stream)
-            stream.set_deadline(None)
-            self._sent_at = self._heard_at = clock.ticks_ms()
-            self._pinged_at = None
-            if self._subscriptions:
-                self._subscribe(self._subscriptions)
-            for index, (packet_id, packet, _) in enumerate(self._unacked):
-                self._write(bytes((packet[0] | wire.DUP,)))
-                self._write(memoryview(packet)[1:])
-                self._unacked[index] = (packet_id, packet, self._sent_at)
+            stream.write(self._connect_packet())  # it goes as soon as the channel is open
         except Exception:
             self.close()
             raise
-        return session_present
 
-    def _connect_packet(self):
-        will = (self.lw_topic, self.lw_msg, self.lw_qos, self.lw_retain) if self.lw_topic else None
-        login = (self.user, self.pswd)
-        return wire.connect(self.client_id, self.keepalive, self.clean_session, login, will)
-
-    def _read_connack(self, stream):
-        try:
-            answer = stream.read(4)
-        except TimedOut:
+    def _greet(self):
+        """Has CONNECT gone, and its answer come in time?  Returns the ms until it is due."""
+        if self._login is _OPENING:
+            return 1000  # the channel has a deadline of its own
+        if self._login.expired():
             raise Lost("the broker does not answer CONNECT")
-        except Lost as error:
-            raise Lost(
-                "the broker closed the connection instead of answering CONNECT: " + str(error), 0
-            )
-        if answer[:2] != b"\x20\2" or answer[2] > 1:
+        return self._login.remaining_ms()
+
+    def _greeted(self, body):
+        """Takes CONNACK, subscribes again and sends again what was not acknowledged."""
+        if body[0] > 1:
             raise ProtocolError("the answer to CONNECT is not a CONNACK; is this an MQTT port?")
-        code = answer[3]
+        code = body[1]
         if code in wire.RETURN_CODES:
             raise Refused("CONNACK {}: {}".format(code, wire.RETURN_CODES[code]), code)
         if code == 3:
             raise Throttled("CONNACK 3: server unavailable")
         if code:
             raise ProtocolError("CONNACK {}: no such return code".format(code))
-        return bool(answer[2])
+        self._login = None
+        self._reader.check = wire.check_header
+        self._sent_at = self._heard_at = clock.ticks_ms()
+        self._pinged_at = None
+        if self._subscriptions:
+            self._subscribe(self._subscriptions)
+        for index, (packet_id, packet, _) in enumerate(self._unacked):
+            self._write(bytes((packet[0] | wire.DUP,)))
+            self._write(memoryview(packet)[1:])
+            self._unacked[index] = (packet_id, packet, self._sent_at)
+        return ("connected", bool(body[0]))
+
+    def _connect_packet(self):
+        will = (self.lw_topic, self.lw_msg, self.lw_qos, self.lw_retain) if self.lw_topic else None
+        login = (self.user, self.pswd)
+        return wire.connect(self.client_id, self.keepalive, self.clean_session, login, will)
 
     def set_last_will(self, topic, msg, retain=False, qos=0):
         """Sets the message that the broker publishes when this client vanishes (3.1.2.5).
@@ -148,7 +145,8 @@ class MQTTClient(simple.MQTTClient):
         """Says goodbye, so that no will is published, and closes."""
         if self.sock is not None:
             try:
-                self.sock.write(wire.DISCONNECT_PACKET)
+                if self._login is None:
+                    self.sock.write(wire.DISCONNECT_PACKET)
             except Lost:
                 pass
             self.close()
@@ -194,6 +192,11 @@ class MQTTClient(simple.MQTTClient):
     def forget(self, packet_id):
         """Stops waiting for the acknowledgement of one message, and never sends it again."""
         self._unacked = [entry for entry in self._unacked if entry[0] != packet_id]
+
+    @property
+    def sending(self):
+        """bool, something is left to be sent: `publish` should wait for its turn."""
+        return self.sock is not None and not self.sock.sent
 
     def unacked(self):
         """Returns how many QoS 1 messages await their acknowledgement."""
@@ -281,24 +284,40 @@ class MQTTClient(simple.MQTTClient):
                 and the connection stands.
         """
         deadline = clock.Deadline(timeout_ms)
-        if self.sock is None:
+        sock = self.sock
+        if sock is None:
             raise Lost("not connected")
         try:
             while True:
                 clock.waited()
-                body = self._reader.next()
+                body = None
+                if sock.flush():  # else nothing is read: what answers it would pile up
+                    if self._login is _OPENING:
+                        self._login = clock.Deadline(self._timeout_ms)
+                    body = self._reader.next()
+                    self._stuck_at = None
                 if body is not None:
-                    event = self._handle(body)
+                    event = self._handle(body) if self._login is None else self._greeted(body)
                     if event is not None:
                         break
-                due_ms = self._keep_alive()
+                due_ms = self._keep_alive() if self._login is None else self._greet()
                 left_ms = deadline.remaining_ms()
                 if not left_ms:
                     return None
                 if body is None:
-                    self.sock.wait(clock.Deadline(min(left_ms, due_ms)))
-        except (Lost, ProtocolError):
+                    sock.wait(clock.Deadline(min(left_ms, due_ms)))
+        except (Lost, ProtocolError, Refused, Throttled) as error:
+            answered = (
+                self._login is None or self._login is _OPENING or not isinstance(error, Lost)
+            )
+            if answered and isinstance(error, Refused) and self._login is None:
+                raise  # a subscription: still connected
             self.close()
+            if not answered and not self._login.expired():
+                raise Lost(
+                    "the broker closed the connection instead of answering CONNECT: " + str(error),
+                    0,
+                )
             raise
         except MemoryError:
             self.close()
@@ -347,6 +366,12 @@ class MQTTClient(simple.MQTTClient):
     def _keep_alive(self):
         """Pings when idle, notices a dead link. Returns the ms until it is due again."""
         now = clock.ticks_ms()
+        if not self.sock.sent:
+            if self._stuck_at is None:
+                self._stuck_at = now
+            elif clock.ticks_diff(now, self._stuck_at) > self._timeout_ms:
+                raise Lost("the peer takes no data")
+            return 250
         if self._unacked and clock.ticks_diff(now, self._unacked[0][2]) > self._timeout_ms:
             raise Lost("the broker does not acknowledge what is published")
         if self._unanswered and clock.ticks_diff(now, self._unanswered[0][2]) > self._timeout_ms:

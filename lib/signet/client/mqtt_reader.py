@@ -33,6 +33,7 @@ class PacketReader:
         self._length_bytes = bytearray()
         self._deadline = None  # of the packet that has begun
         self._body = None  # of it, when only what is too large to keep is to come
+        self.check = wire.check_connack
         self.first_byte = None
         self.length = None
 
@@ -44,7 +45,6 @@ class PacketReader:
             ProtocolError: a header that a server may not send.
         """
         stream = self._stream
-        stream.setblocking(False)
         if self._deadline is None:
             byte = stream.read(1)
             if byte is None:
@@ -61,7 +61,7 @@ class PacketReader:
                 length = 0
                 for digit in reversed(self._length_bytes):
                     length = length << 7 | digit & 127
-                wire.check_header(self.first_byte, length)
+                self.check(self.first_byte, length)
                 self.length = length
             elif len(self._length_bytes) == 4:
                 raise wire.malformed("remaining length of more than four bytes")

@@ -19,6 +19,8 @@ from micropython import const
 
 from signet import clock
 from signet.client.http import HttpClient
+from signet.cloud.dial import connect
+from signet.cloud.session import Session
 from signet.errors import (
     Lost,
     ProtocolError,
@@ -28,7 +30,6 @@ from signet.errors import (
     Throttled,
     TimedOut,
 )
-from signet.net.stream import connect
 
 LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
 WANTED = ("retry-after",)
@@ -88,7 +89,7 @@ def _unsendable(error):
     return Rejected("cannot be sent: {}; is its file open?".format(error))
 
 
-class HttpSession:
+class HttpSession(Session):
     """The Session contract of DESIGN over HTTP.
 
     Args:
@@ -115,7 +116,7 @@ class HttpSession:
         self._report = None  # and itself
         self._id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat one
         self._is_plain = True
-        self._renewed = False
+        self._renewed = self._opened = False
 
     def _connect(self, deadline):
         return connect(self._config, deadline)
@@ -126,6 +127,11 @@ class HttpSession:
     def _first(self):
         """Sends a request that goes before the next report; returns whether there is one."""
         return False
+
+    def begin(self, deadline):
+        """As `open`, which still waits."""
+        self.open(deadline)
+        self._opened = True
 
     def open(self, deadline):
         """Connects, and proves who we are where that takes a request of its own.
@@ -199,6 +205,9 @@ class HttpSession:
             ("acked", key, the cloud's message id as str or None), ("failed", key, error),
             ("lost", error) or None.
         """
+        if self._opened:
+            self._opened = False
+            return ("opened",)
         try:
             reply = self._client.poll(timeout_ms)
             if reply is None:

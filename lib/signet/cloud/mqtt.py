@@ -21,8 +21,9 @@ from micropython import const
 
 from signet import clock, modules
 from signet.client.mqtt import MQTTClient
+from signet.cloud.dial import connect
+from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
-from signet.net.stream import connect
 from signet.net.umqtt_stream import Stream
 
 _NOT_AUTHORIZED = const(5)  # CONNACK
@@ -56,7 +57,7 @@ class _InFlight:
         self.resent = False
 
 
-class MqttSession:
+class MqttSession(Session):
     """The Session contract of DESIGN over MQTT.
 
     Args:
@@ -87,33 +88,38 @@ class MqttSession:
         )
         _login(config)  # a hash that this board lacks shows now
 
-    def open(self, deadline):
-        """Connects, logs in, subscribes, and sends again what was not acknowledged.
+    def begin(self, deadline):
+        """Begins to connect, to log in and to subscribe; `poll` does the rest.
 
         Args:
             deadline: clock.Deadline of connect and TLS; MQTT's own answers have 10 s each.
         Raises:
-            Refused, Untrusted: identity or certificate; says what to check.
-            Throttled, Lost, ProtocolError: see errors.
+            Lost: no such name. ConfigError.
         """
-        config, client = self._config, self._client
-        client.set_login(*_login(config))
+        client = self._client
+        client.set_login(*_login(self._config))
         if self._dialect.subscriptions:
             client.subscribe(self._dialect.subscriptions)
-        channel = connect(config, deadline)
-        try:
-            client.connect(Stream(channel))
-            for entry in self._flight:
-                if entry.packet_id is None:  # the broker had it, but the cloud's reply is lost
-                    self._send(entry)
-                entry.sent_at = clock.ticks_ms()
-        except (Lost, Refused) as error:
-            hint = self._dialect.refusals.get(error.code)
-            if hint is None or not (error.code or config["tls"]):
-                raise
-            if error.code == _NOT_AUTHORIZED and config.get("cert"):
-                hint += ", and whom `cert` names"
-            raise type(error)("{}; {}".format(error, hint), error.code)
+        self._opened = False
+        client.begin(Stream(connect(self._config, deadline)))
+
+    def _open(self):
+        """Logged in: sends again what was not acknowledged."""
+        self._opened = True
+        for entry in self._flight:
+            if entry.packet_id is None:  # the broker had it, but the cloud's reply is lost
+                self._send(entry)
+            entry.sent_at = clock.ticks_ms()
+        return ("opened",)
+
+    def _explained(self, error):
+        code = getattr(error, "code", None)
+        hint = self._dialect.refusals.get(code)
+        if self._opened or hint is None or not (code or self._config["tls"]):
+            return error
+        if code == _NOT_AUTHORIZED and self._config.get("cert"):
+            hint += ", and whom `cert` names"
+        return type(error)("{}; {}".format(error, hint), code)
 
     def submit(self, key, report, last=False):
         """Hands one report to the wire.
@@ -131,7 +137,8 @@ class MqttSession:
         for entry in self._flight:
             if entry.key == key:
                 return True
-        if len(self._flight) >= self.window or self._client.unacked() > self.window:
+        client = self._client
+        if len(self._flight) >= self.window or client.unacked() > self.window or client.sending:
             return False
         self._next_id = (self._next_id + 1) & 0xFFFFFFFF
         entry = _InFlight(key, report, str(self._next_id))
@@ -167,7 +174,7 @@ class MqttSession:
         turns = 0  # events that mean nothing
         try:
             while True:
-                while self._answers and self._client.unacked() <= self.window:
+                while self._answers and self._opened and self._client.unacked() <= self.window:
                     self._client.publish(*self._answers[0], qos=1)
                     self._answers.pop(0)
                 event = self._hear(min(deadline.remaining_ms(), _LOOK_MS))
@@ -178,12 +185,13 @@ class MqttSession:
                     turns += 1
                     if turns < _TURNS:
                         continue
-                self._ask_again()
+                if self._opened:
+                    self._ask_again()
                 if deadline.expired():
                     return None
-        except (Lost, ProtocolError, Refused) as error:
+        except (Lost, ProtocolError, Refused, Throttled) as error:
             self._client.close()
-            return ("lost", error)
+            return ("lost", self._explained(error))
 
     def _hear(self, timeout_ms):
         try:
@@ -203,6 +211,8 @@ class MqttSession:
             return None
         if event[0] == "subscribed":
             return None
+        if event[0] == "connected":
+            return self._open()
         try:
             if min(event[1]) < 32:  # it would be in the log
                 raise ProtocolError("a bad topic")
@@ -254,6 +264,17 @@ class MqttSession:
             if len(self._answers) >= _ANSWERS:
                 raise Throttled("{} answers are waiting already".format(_ANSWERS))
             self._answers.append(message)
+
+    @property
+    def busy(self):
+        """bool, `poll(0)` has more to do, which no poll object shows."""
+        sock = self._client.sock
+        return sock is not None and sock.busy
+
+    def readable(self):
+        """Returns the socket that has to be readable before `poll` has more to do, or None."""
+        sock = self._client.sock
+        return None if sock is None else sock.readable()
 
     def close(self):
         """Says goodbye and closes; what is in flight stays in the caller's hands."""

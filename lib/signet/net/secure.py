@@ -16,49 +16,60 @@ from signet.modules import call, keep_place, place
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
+_POLLOUT = const(4)
+_READS = const(8)  # of one step, in how many pieces a record may come
 _REFUSAL = "signet.net.refusal"
 _ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _HEADER_BYTES = const(5)  # of a TLS record (RFC 8446 section 5.1)
 
 
 class _Feed(io.IOBase):
-    """The stream below TLS: waits during the handshake only, and never beyond its deadline.
+    """The stream below TLS: for each call from above one record in, one flight of a handshake out.
 
-    After it, one record for each call from above: MicroPython's `readinto` goes on until its
-    buffer is full, and an end of TLS (close_notify) behind data in the same call would be lost.
+    So a step of a handshake is one message with its mathematics, and a flood of records that carry
+    nothing is left after each of them.  After the handshake: MicroPython's `readinto` goes on
+    until its buffer is full, and an end of TLS (close_notify) behind data would be lost.
     """
 
-    def __init__(self, channel, deadline):
+    def __init__(self, channel):
         self._channel = channel
-        self.deadline = deadline
         self.error = None
-        self.record = False  # this call has read of one
+        self.opening = True
         self.writes = 0  # of the handshake: one, and the server has seen our hello only
+        self.step()
+
+    def step(self):
+        self.record = self.wrote = self.held = self.full = False
+        self.reads = _READS
 
     def readinto(self, buffer):
         header = len(buffer) == _HEADER_BYTES
-        if header and self.record and self.deadline is None:
+        if (header and self.record) or not self.reads:
+            self.held = True
             return None
+        self.reads -= 1
         try:
             count = self._channel.readinto(buffer)
             self.record = not header
-            if count is None and self.deadline is not None:
-                if self._channel.wait(_POLLIN, self.deadline):
-                    return self._channel.readinto(buffer)
-                self.error = Lost("no answer in time")
-                return 0
             return count
         except Lost as error:  # must not unwind through Mbed TLS
             self.error = error
             return 0
 
     def write(self, buffer):
-        try:
+        if self.opening:
+            if self.wrote:
+                self.held = True
+                return None
+            self.wrote = True
             if self.writes < 2:
                 self.writes += 1
-            return self._channel.write(buffer)
+        try:
+            count = self._channel.write(buffer)
+            self.full = count is None
+            return count
         except Lost as error:
-            if self.deadline is not None:
+            if self.opening:
                 return len(buffer)  # the server has closed; why, it may have said in an alert
             self.error = error
             return -32  # EPIPE
@@ -68,7 +79,7 @@ class _Feed(io.IOBase):
 
 
 class TlsChannel:
-    """TLS over a channel, verified; the handshake is done when this returns.
+    """TLS over a channel, verified.  `write` works on the handshake, and returns None until then.
 
     Args:
         channel: net.stream.TcpChannel; it belongs to this object from now on.
@@ -76,31 +87,80 @@ class TlsChannel:
         trust: what `context` returned.
         deadline: clock.Deadline of the handshake.
         cert: str, the file of the board's own certificate; None without one.
-    Raises:
-        Untrusted: the server's certificate is not the right one; says why.
-        Refused: the server refuses the board's certificate, or the board to go on without one.
-        Lost: the handshake failed or took too long.
     """
 
     def __init__(self, channel, host, trust, deadline, cert=None):
         self._channel = channel
-        self.wait = channel.wait
-        self._feed = feed = _Feed(channel, deadline)
-        place.clear()
-        try:
-            self._tls = trust.wrap_socket(feed, server_hostname=host)
-        except BaseException as error:  # memory may have run out
-            channel.close()
-            keep_place()
-            if isinstance(error, (ValueError, OSError)):
-                raise call(_REFUSAL, "explain", error, host, feed, cert)
-            raise
-        feed.deadline = None
+        self._feed = self._tls = None
+        self._trust = trust
+        self._deadline = deadline  # None once it is open
         self._names = (host, cert)  # until something has come: TLS 1.3 refuses after the handshake
+
+    @property
+    def busy(self):
+        feed = self._feed
+        return feed is not None and feed.held
+
+    def wait(self, events, deadline):
+        """See net.stream.TcpChannel; returns at once when a step was cut short."""
+        feed = self._feed
+        if feed is not None and self._deadline is not None:
+            if feed.held:
+                return events
+            events = _POLLOUT if feed.full else _POLLIN
+        return self._channel.wait(events, deadline)
+
+    def readable(self, sending):
+        """See net.stream.TcpChannel; what is to be sent waits for the handshake."""
+        if self._deadline is not None and self._feed is not None:
+            sending = self._feed.full
+        return self._channel.readable(sending)
+
+    def _begun(self):
+        if self._feed is None:
+            if not self._channel.opened():
+                return False
+            self._feed = feed = _Feed(self._channel)
+            place.clear()
+            self._tls = self._trust.wrap_socket(
+                feed, do_handshake_on_connect=False, server_hostname=self._names[0]
+            )
+            self._trust = None
+        return True
+
+    def write(self, buffer):
+        """Writes what fits now: bytes written, or None if nothing fits, or it is not open yet.
+
+        Raises:
+            Untrusted: the server's certificate is not the right one; says why.
+            Refused: the server refuses the board's certificate, or the board to go on without one.
+            Lost: the handshake failed or took too long.
+        """
+        if self._deadline is None:
+            try:
+                return self._tls.write(buffer)
+            except OSError as error:
+                raise self._feed.error or Lost("TLS: {}".format(error))
+        if not self._begun():
+            return None
+        self._feed.step()
+        try:
+            count = self._tls.write(buffer)
+        except (OSError, ValueError) as error:
+            keep_place()
+            raise call(_REFUSAL, "explain", error, self._names[0], self._feed, self._names[1])
+        if count is not None:
+            self._deadline = None
+            self._feed.opening = False
+        elif self._deadline.expired():
+            raise Lost("TLS handshake with {}: no answer in time".format(self._names[0]))
+        return count
 
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end."""
-        self._feed.record = False
+        if self._deadline is not None:
+            return None
+        self._feed.step()
         try:
             count = self._tls.readinto(buffer)
             if count:
@@ -111,17 +171,11 @@ class TlsChannel:
                 raise call(_REFUSAL, "explain", error, self._names[0], self._feed, self._names[1])
             raise self._feed.error or Lost("TLS: {}".format(error))
 
-    def write(self, buffer):
-        """Writes what fits now: bytes written, or None if nothing fits."""
-        try:
-            return self._tls.write(buffer)
-        except OSError as error:
-            raise self._feed.error or Lost("TLS: {}".format(error))
-
     def close(self):
         """Sends close_notify where the port does, and closes the connection."""
         try:
-            self._tls.close()
+            if self._tls is not None:
+                self._tls.close()
         except (OSError, Lost):
             pass
         self._channel.close()

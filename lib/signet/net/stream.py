@@ -47,89 +47,82 @@ def reason(error):
     return str(error)
 
 
-def connect(config, deadline):
-    """Opens the channel that a configuration asks for: TCP, or verified TLS; WebSocket over it.
-
-    Args:
-        config: dict from config.load.
-        deadline: clock.Deadline of connect and handshakes.
-    Raises:
-        Untrusted, Lost: as TcpChannel and net.secure.TlsChannel.
-        Refused, Throttled, ProtocolError: as net.websocket.WebSocketChannel.
-    """
-    port = config["port"]
-    channel = TcpChannel(config["address"] or config["host"], port, deadline)
-    if config["trust"] is not None:
-        from signet.net.secure import TlsChannel  # loaded before by config
-
-        channel = TlsChannel(
-            channel, config["host"], config["trust"], deadline, config.get("cert")
-        )
-    if config.get("websocket"):
-        from signet.net.websocket import WebSocketChannel  # loaded before by watson
-
-        host = config["host"]
-        if port != (80 if config["trust"] is None else 443):
-            host = "{}:{}".format(host, port)
-        channel = WebSocketChannel(channel, host, deadline)
-    return channel
-
-
 class TcpChannel:
-    """One TCP connection that never waits unless told to.
+    """One TCP connection that never waits unless told to.  `opened` works on the connection.
 
     Args:
         host: str, a name or an address to connect to.
         port: int, 1 to 65535.
         deadline: clock.Deadline of the whole connect, name lookup excepted (it cannot be bounded).
     Raises:
-        Lost: the name is unknown, or nobody answered in time.
+        Lost: the name is unknown, or no connection can begin.
     """
+
+    busy = False  # more can be done at once, which the socket does not show
 
     def __init__(self, host, port, deadline):
         self._sock = None
+        self._where = "{}:{}".format(host, port)
+        self._deadline = deadline  # None once it is open
+        self._poll = select.poll()
         try:
-            addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+            self._addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # CPython: a label that DNS does not allow
             raise Lost(
                 "cannot find {}: {}; check the name and the network".format(host, reason(error))
             )
-        failure = "no address"
-        for info in addresses:
-            try:
-                self._open(info, deadline)
-                return
-            except BaseException as error:  # memory may have run out
-                self.close()
-                if not isinstance(error, OSError):
-                    raise
-                failure = reason(error)
-        raise Lost("cannot reach {}:{}: {}".format(host, port, failure))
+        self._next("no address")
 
-    def _open(self, info, deadline):
-        self._sock = sock = socket.socket(info[0], info[1])
-        sock.setblocking(False)
-        self._poll = select.poll()
-        try:
-            sock.setsockopt(_TCP, _NODELAY, 1)
-        except (OSError, AttributeError):
-            pass  # a port without it is slower, not wrong
-        try:
-            sock.connect(info[-1])
-        except OSError as error:
-            if error.args[0] not in _IN_PROGRESS:
-                raise
-        self._poll.register(sock, _POLLOUT)
-        if not hasattr(sock, "readinto"):  # CPython names them otherwise
-            self._receive, self._send = sock.recv_into, sock.send
-        else:
-            self._receive, self._send = sock.readinto, sock.write
-        events = self.wait(_POLLOUT, deadline)
-        if not events:
-            raise OSError("no answer in time")
-        if events & _POLLERR_POLLHUP:
-            sock.connect(info[-1])  # asks for the pending error
-            raise OSError("refused")
+    def _next(self, failure):
+        """Begins with the next address; raises Lost with what failed before when none is left."""
+        while True:
+            self.close()
+            if not self._addresses:
+                raise Lost("cannot reach {}: {}".format(self._where, failure))
+            info = self._addresses.pop(0)
+            try:
+                self._sock = sock = socket.socket(info[0], info[1])
+                sock.setblocking(False)
+                try:
+                    sock.setsockopt(_TCP, _NODELAY, 1)
+                except (OSError, AttributeError):
+                    pass  # a port without it is slower, not wrong
+                if not hasattr(sock, "readinto"):  # CPython names them otherwise
+                    self._receive, self._send = sock.recv_into, sock.send
+                else:
+                    self._receive, self._send = sock.readinto, sock.write
+                # lwIP tells of a refused connection only when asked
+                self._poll.register(sock, _POLLOUT | _POLLERR_POLLHUP)
+                sock.connect(info[-1])
+                return
+            except OSError as error:
+                if error.args[0] in _IN_PROGRESS:
+                    return
+                failure = reason(error)
+
+    def opened(self):
+        """Returns True once it is open; else does what can be done now, and raises Lost."""
+        if self._deadline is None:
+            return True
+        ready = self._poll.poll(0)
+        if not ready:
+            if self._deadline.expired():
+                raise Lost("cannot reach {}: no answer in time".format(self._where))
+            return False
+        if ready[0][1] & _POLLERR_POLLHUP:
+            try:
+                self._receive(bytearray(1))  # tells of the pending error, on every port
+                failure = "refused"
+            except OSError as error:
+                failure = reason(error)
+            self._next(failure)
+            return False
+        self._deadline = self._addresses = None
+        return True
+
+    def readable(self, sending):
+        """Returns the socket when only bytes to read are awaited; sending: bool, room is too."""
+        return None if sending or self._deadline is not None else self._sock
 
     def wait(self, events, deadline):
         """Waits until the socket is ready or the deadline has passed.
@@ -140,7 +133,8 @@ class TcpChannel:
         Returns:
             int, the events that came, 0 if the deadline passed first.
         """
-        # lwIP tells of a refused connection only when asked
+        if self._deadline is not None:
+            events = _POLLOUT
         self._poll.modify(self._sock, events | _POLLERR_POLLHUP)
         while True:
             clock.waited()
@@ -153,6 +147,8 @@ class TcpChannel:
 
     def readinto(self, buffer):
         """Reads what is there now into `buffer`: bytes read, None if nothing, 0 at the end."""
+        if self._deadline is not None and not self.opened():
+            return None
         try:
             return self._receive(buffer)
         except OSError as error:
@@ -162,6 +158,8 @@ class TcpChannel:
 
     def write(self, buffer):
         """Writes what fits now of `buffer`: bytes written, or None if nothing fits."""
+        if self._deadline is not None and not self.opened():
+            return None
         try:
             return self._send(buffer)
         except OSError as error:
@@ -172,5 +170,6 @@ class TcpChannel:
     def close(self):
         """Closes the connection; harmless when it is closed already."""
         if self._sock is not None:
+            self._poll.unregister(self._sock)
             self._sock.close()
             self._sock = None

@@ -6,53 +6,49 @@ dialect: `read`, `write`, `setblocking`, `close`.  A file of its own: HTTP does 
 
 from micropython import const
 
-from signet import clock
-from signet.errors import Lost, TimedOut
+from signet.errors import Lost
 
 _POLLIN = const(1)
 _POLLOUT = const(4)
 
 
 class Stream:
-    """A channel with a deadline on every wait, in the dialect that umqtt expects of a socket.
+    """A channel in the dialect that umqtt expects of a socket; it never waits but in `wait`.
 
     Args:
         channel: TcpChannel or TlsChannel.
-        timeout_ms: int, how long one read or write may take when no deadline is set.
     """
 
-    def __init__(self, channel, timeout_ms=10_000):
+    def __init__(self, channel):
         self._channel = channel
-        self._timeout_ms = timeout_ms
-        self._deadline = None
-        self._blocking = True
+        self._rest = []  # what is to go, in order; the bytes are those of the caller
         self._held = None  # what a read that did not end has received: its buffer,
         self._got = 0  # and how much of it
 
-    def set_deadline(self, deadline):
-        """Bounds all further waits by one clock.Deadline; None returns to the timeout per call."""
-        self._deadline = deadline
-
     def setblocking(self, flag):
-        """False: `read` returns None instead of waiting. Writes always wait for their deadline."""
-        self._blocking = flag
-
-    def _until(self):
-        return self._deadline or clock.Deadline(self._timeout_ms)
+        """Does nothing."""
 
     def wait(self, deadline):
-        """Returns True once there is something to read, False when the clock.Deadline passed."""
-        return self._channel.wait(_POLLIN, deadline) != 0
+        """Waits until there is something to do, or the clock.Deadline has passed."""
+        return self._channel.wait(_POLLOUT if self._rest else _POLLIN, deadline)
+
+    @property
+    def busy(self):
+        """bool, there is something to do that no poll object shows."""
+        return self._channel.busy
+
+    @property
+    def sent(self):
+        """bool, nothing waits to be sent."""
+        return not self._rest
+
+    def readable(self):
+        return self._channel.readable(bool(self._rest))
 
     def read(self, size):
-        """Reads exactly `size` bytes.
+        """Reads exactly `size` bytes: bytearray, or None when not all has come yet.
 
-        Args:
-            size: int, 0 or more.
-        Returns:
-            bytearray; or None when not blocking and not all has come yet.
         Raises:
-            TimedOut: the deadline passed; what had come is kept for the next read.
             Lost: the peer closed the connection, or it failed.
             MemoryError: nothing was read; a smaller `size` may do.
         """
@@ -68,7 +64,6 @@ class Stream:
                 data[: self._got] = self._held[: self._got]
             self._held = data
         view = memoryview(data)
-        deadline = None
         while self._got < size:
             count = self._channel.readinto(view[self._got :])
             if count:
@@ -76,37 +71,31 @@ class Stream:
                 continue
             if count == 0:
                 raise Lost("closed by the peer")
-            if not self._blocking:
-                return None
-            deadline = deadline or self._until()
-            if not self._channel.wait(_POLLIN, deadline):
-                raise TimedOut("nothing received in time")
+            return None
         self._held = None
         self._got = 0
         return data
 
     def write(self, data, size=None):
-        """Writes all of `data`, or its first `size` bytes.
-
-        Args:
-            data: bytes, bytearray or memoryview.
-            size: int, or None for all.
-        Raises:
-            Lost: the peer did not take it in time, or the connection failed. The stream must
-                then be closed, because a part may have been sent.
-        """
+        """Sends `data`, or its first `size` bytes, now or with a later `flush`."""
         view = memoryview(data)
         if size is not None:
             view = view[:size]
-        deadline = None
-        while len(view):
-            count = self._channel.write(view)
-            if count:
-                view = view[count:]
-                continue
-            deadline = deadline or self._until()
-            if not self._channel.wait(_POLLOUT, deadline):
-                raise Lost("the peer takes no data")
+        self._rest.append(view)
+        self.flush()
+
+    def flush(self):
+        """Sends what can go now; returns True when all has gone."""
+        rest = self._rest
+        while rest:
+            count = self._channel.write(rest[0])
+            if not count:
+                return False
+            if count == len(rest[0]):
+                rest.pop(0)
+            else:
+                rest[0] = rest[0][count:]
+        return True
 
     def close(self):
         """Closes the connection; harmless when it is closed already."""

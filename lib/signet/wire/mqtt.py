@@ -139,6 +139,12 @@ def check_header(first_byte, length):
         raise malformed("packet type {} of {} bytes".format(kind, length))
 
 
+def check_connack(first_byte, length):
+    """Checks type, flags and length of a server's first packet (3.2)."""
+    if first_byte != 0x20 or length != 2:
+        raise ProtocolError("the answer to CONNECT is not a CONNACK; is this an MQTT port?")
+
+
 def check_publish(first_byte, body):
     """Raises ProtocolError unless topic and packet id of a PUBLISH lie inside its body (3.3.2)."""
     topic_size = (body[0] << 8 | body[1]) if len(body) > 1 else 0

@@ -14,6 +14,7 @@ from micropython import const
 from signet import clock
 from signet.cloud.alibaba import post
 from signet.cloud.alibaba.coap_access import Access, error_of
+from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, Throttled, TimedOut
 
 _JSON, _CBOR = const(50), const(60)
@@ -24,7 +25,7 @@ _UNAUTHORIZED = (0x81, 0x82)  # 4.01; 4.02 is "token invalid" too
 _REPORT_IS_BAD = (0x80, 0x8D)  # 4.00, 4.13
 
 
-class CoapSession:
+class CoapSession(Session):
     """The Session contract of DESIGN over CoAP; nothing comes down on this way.
 
     Args:
@@ -51,8 +52,13 @@ class CoapSession:
         self._key = self._id = None  # the report that was taken last, and its Alink id
         self._path = self._payload = None  # on its way
         self._is_plain = True  # a property post: if it is refused, the device is
-        self._last = False
+        self._last = self._opened = False
         self._token_renewed = self._handshake_renewed = False  # for this report
+
+    def begin(self, deadline):
+        """As `open`, which still waits."""
+        self.open(deadline)
+        self._opened = True
 
     def open(self, deadline):
         """See coap_access.Access.open: nothing is sent when all is still known."""
@@ -120,6 +126,9 @@ class CoapSession:
             ("acked", key, the cloud's message id as str or None), ("failed", key, error),
             ("lost", error) or None.
         """
+        if self._opened:
+            self._opened = False
+            return ("opened",)
         try:
             event = self._client.poll(timeout_ms)
             if event is None:

@@ -1,0 +1,31 @@
+"""Which channel does a device.json name?"""
+
+from signet.net.stream import TcpChannel
+
+
+def connect(config, deadline):
+    """Opens the channel that a configuration asks for: TCP, or verified TLS; WebSocket over it.
+
+    Args:
+        config: dict from config.load.
+        deadline: clock.Deadline of connect and handshakes.
+    Raises:
+        Untrusted, Lost: as TcpChannel and net.secure.TlsChannel.
+        Refused, Throttled, ProtocolError: as net.websocket.WebSocketChannel.
+    """
+    port = config["port"]
+    channel = TcpChannel(config["address"] or config["host"], port, deadline)
+    if config["trust"] is not None:
+        from signet.net.secure import TlsChannel  # loaded before by config
+
+        channel = TlsChannel(
+            channel, config["host"], config["trust"], deadline, config.get("cert")
+        )
+    if config.get("websocket"):
+        from signet.net.websocket import WebSocketChannel  # loaded before by watson
+
+        host = config["host"]
+        if port != (80 if config["trust"] is None else 443):
+            host = "{}:{}".format(host, port)
+        channel = WebSocketChannel(channel, host, deadline)
+    return channel

@@ -1,0 +1,43 @@
+"""What does a Link ask of a session, whatever the cloud and the way in?
+
+    closed --begin--> opening --("opened",)--> open --("lost", ...) or close--> closed
+
+    begin(deadline)          starts to open and returns at once, name look-up apart.
+    poll(timeout_ms)         one event or None; never longer than told plus one step; poll(0) is
+                             one step. Raises nothing, whatever comes.
+    submit(key, report, last)  takes one report: True; False for not now, while not opened or while
+                             anything waits to be sent. Raises Rejected only. Never waits.
+    reply(command, result)   keeps the answer to a command until it can go. Never waits.
+    close()                  never waits; valid in every state; what is in flight is the caller's.
+
+Events, each told once:
+
+    ("opened",)              after each `begin`, before any other but "lost".
+    ("acked", key, message id)   stored by the cloud; its id, str or None.
+    ("failed", key, error)   Rejected: never this report; Throttled: not now.
+    ("command", Command)
+    ("lost", error)          closed; `begin` may follow.
+
+One step is at most one record or datagram in and one flight out.  Only name look-up, one message
+of a handshake, one garbage collection and one call into the board may take longer than 50 ms.
+"""
+
+
+class Session:
+    """The contract's attributes, with what they are where a session says nothing else.
+
+    Attributes:
+        window: int, how many reports may be in flight.
+        is_exclusive: bool, a second login of this identity ends the first.
+        takes_files: bool, a report with a topic may be a file, open for reading.
+        busy: bool, `poll(0)` has more to do at once, which no socket shows.
+    """
+
+    window = 1
+    is_exclusive = False
+    takes_files = False
+    busy = False
+
+    def readable(self):
+        """Returns the socket that shows when bytes come; None where none does, or not yet."""
+        return
