@@ -145,6 +145,36 @@ def tls(
     console.print(tls_tables.explanation(rounds, found), markup=False)
 
 
+@app.command()
+def waits(
+    seconds: Annotated[
+        float, typer.Option(min=0.2, help="How long a device meets each peer.")
+    ] = 3.0,
+    way: Annotated[
+        list[str] | None, typer.Option(help="For example mqtts, alibaba-https; all by default.")
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="A part of a peer's name; all by default.")
+    ] = None,
+) -> None:
+    """Longest poll(0) of every way in, before peers that are silent, flood, drip or are gone."""
+    from tools.bench import waits as bench
+
+    met = bench.pairs(way or [], peer or [])
+    rows = []
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Starting a twin", total=len(met) + 1)
+        step = partial(progress.update, task, advance=1)
+        for row in bench.measure(met, seconds, lambda text: step(description=text)):
+            rows.append(row)
+    for table in bench.tables(rows):
+        console.print(table)
+    console.print(bench.explanation(seconds), markup=False)
+    console.print(bench.verdict(rows), markup=False)
+    if not all(row.passed for row in rows):
+        raise typer.Exit(1)
+
+
 @contextlib.contextmanager
 def _steps(text: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar; gives what advances it by one step."""

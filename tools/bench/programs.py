@@ -33,7 +33,7 @@ class Job(NamedTuple):
 
     program: name of a file of firmware/bench, without its ending. interpreter: CPYTHON, or one of
     `builds()`. arguments: given to it. lib: what CPython imports `signet` from, for tests.
-    environment: further variables of it.
+    environment: further variables of it. silence_s: after which it counts as hanging.
     """
 
     program: str
@@ -41,6 +41,11 @@ class Job(NamedTuple):
     arguments: tuple[str, ...] = ()
     lib: Path = LIB
     environment: tuple[tuple[str, str], ...] = ()
+    silence_s: float | None = None
+
+
+class Hangs(UserError):
+    """A program has said nothing for too long."""
 
 
 def builds() -> list[str]:
@@ -62,8 +67,8 @@ def run(jobs: Sequence[Job], at_once: int = 1) -> Iterator[tuple[Job, dict[str, 
     """Run programs and yield what they say, a dict for each line of JSON.
 
     jobs: in the order in which they start. at_once: how many run side by side.
-    raises: UserError when one fails, with the last line that it printed, or when it is silent for
-    a minute.
+    raises: UserError when one fails, with the last line that it printed; Hangs when it is silent
+    for a minute, or as long as its job says.
     """
     waiting = list(jobs)[::-1]
     running: dict[_Process, Job] = {}
@@ -123,11 +128,12 @@ class _Process:
                 self._said.append(line.decode(errors="replace").strip())
 
     def check_silence(self) -> None:
-        """Has it said nothing for too long?  raises: UserError."""
-        if time.monotonic() - self._heard_at > _SILENCE_S:
-            raise UserError(
+        """Has it said nothing for too long?  raises: Hangs."""
+        limit_s = self._job.silence_s or _SILENCE_S
+        if time.monotonic() - self._heard_at > limit_s:
+            raise Hangs(
                 f"{self._job.program} on {self._job.interpreter} has said nothing for "
-                f"{_SILENCE_S:.0f} s: it hangs"
+                f"{limit_s:.0f} s: it hangs"
             )
 
     def finish(self) -> None:
