@@ -1,10 +1,10 @@
-"""How long does `poll(0)` of a Link take, and how long is the watchdog unfed?  Runs on MicroPython.
+"""How long does `poll(0)` of a Link take, and the watchdog wait for it?  Runs on MicroPython.
 
 `measure_waits FOLDER SECONDS TEXT_BYTES` is the device whose device.json lies in FOLDER. It
-reports ten times a second, with so many bytes of text after the first report that was stored, and
-polls every 2 ms, at once where the link is busy. Ten times a second it prints one line of JSON: the
-longest poll and the longest time between two feeds in it (us), how many polls, how many reports
-are stored, and what came out of `poll`, which should be nothing.
+reports ten times a second, with so many bytes of text once a report was stored, and polls every
+2 ms, at once where the link is busy. Ten times a second it prints a line of JSON: the longest poll
+and the longest time between two feeds in it (us), how many polls, how many reports are stored, and
+what came out of `poll`, which should be nothing.
 
 A garbage collection goes before each poll and is not measured; neither is what the machine gave
 to other programs meanwhile, where it says so (Linux: /proc/self/schedstat).
@@ -58,6 +58,7 @@ class Device:
             stream.socket = _SmallBuffers
         self.longest = self.unfed = self.polls = 0
         self.error = None
+        self.busy = False
         self.began = self.fed = time.ticks_us()
         self.gap = 0
         self.said = time.ticks_ms()
@@ -77,6 +78,7 @@ class Device:
         self.began = self.fed = time.ticks_us()
         try:
             self.link.poll(0)
+            self.busy = self.link.busy
         except Exception as error:
             self.error = "{}: {}".format(type(error).__name__, error)
         now = time.ticks_us()
@@ -101,7 +103,7 @@ class Device:
                 self.say(self.longest, self.unfed)
                 if len(self.link.outbox) < 2:
                     self.report(text)
-            if not self.link.busy:
+            if not self.busy:
                 time.sleep_ms(2)
         self.say(self.longest, self.unfed)
 

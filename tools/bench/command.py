@@ -161,12 +161,10 @@ def waits(
     from tools.bench import waits as bench
 
     met = bench.pairs(way or [], peer or [])
-    rows = []
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
         task = progress.add_task("Starting a twin", total=len(met) + 1)
         step = partial(progress.update, task, advance=1)
-        for row in bench.measure(met, seconds, lambda text: step(description=text)):
-            rows.append(row)
+        rows = list(bench.measure(met, seconds, lambda text: step(description=text)))
     for table in bench.tables(rows):
         console.print(table)
     console.print(bench.explanation(seconds), markup=False)

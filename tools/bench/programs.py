@@ -44,7 +44,7 @@ class Job(NamedTuple):
     silence_s: float | None = None
 
 
-class Hangs(UserError):
+class HangsError(UserError):
     """A program has said nothing for too long."""
 
 
@@ -67,8 +67,8 @@ def run(jobs: Sequence[Job], at_once: int = 1) -> Iterator[tuple[Job, dict[str, 
     """Run programs and yield what they say, a dict for each line of JSON.
 
     jobs: in the order in which they start. at_once: how many run side by side.
-    raises: UserError when one fails, with the last line that it printed; Hangs when it is silent
-    for a minute, or as long as its job says.
+    raises: UserError when one fails, with the last line that it printed; HangsError when it is
+    silent for a minute, or as long as its job says.
     """
     waiting = list(jobs)[::-1]
     running: dict[_Process, Job] = {}
@@ -128,10 +128,10 @@ class _Process:
                 self._said.append(line.decode(errors="replace").strip())
 
     def check_silence(self) -> None:
-        """Has it said nothing for too long?  raises: Hangs."""
+        """Has it said nothing for too long?  raises: HangsError."""
         limit_s = self._job.silence_s or _SILENCE_S
         if time.monotonic() - self._heard_at > limit_s:
-            raise Hangs(
+            raise HangsError(
                 f"{self._job.program} on {self._job.interpreter} has said nothing for "
                 f"{limit_s:.0f} s: it hangs"
             )

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.bench.boards_twin import twin_of_boards
-from tools.bench.waits_peers import PEERS, Peer, Server, Way, standing
+from tools.bench.waits_peers import PEERS, Peer, Server, Stage, Way, standing
 from tools.pki.authority import Authority
 from tools.twin.process import TwinProcess
 from tools.ui import UserError
@@ -92,54 +92,54 @@ def measure(
         tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
         twin_of_boards(folder := Path(name)) as twin,
     ):
-        authority = Authority(folder / "authority")
-        for number, (way, peer) in enumerate(met):
+        scene = _Scene(folder, twin, Authority(folder / "authority"))
+        for way, peer in met:
             step(f"{_plain(way.title)}, {_called(peer)}")
-            device = folder / f"device-{number}"
-            device.mkdir()
-            yield _row(way, peer, seconds, device, twin, authority)
+            yield scene.meet(way, peer, seconds)
 
 
-def _row(
-    way: Way, peer: Peer, seconds: float, folder: Path, twin: TwinProcess, authority: Authority
-) -> Row:
-    config = twin.device_config(way.cloud, way.way) | {"retry_s": 1}
-    host = config["host"]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(authority.server([host], folder / "server.pem"))
-    ca = authority.certificate_file if peer.terminates else Path(twin.ready["ca_file"])
-    shutil.copy(ca, folder / "ca.pem")
-    server = Server((config["address"], config["port"]), host, context)
-    with standing(peer, way, server) as stage:
-        if stage is not None:
-            config |= {"address": "127.0.0.1", "port": stage.port}
-        (folder / "device.json").write_text(json.dumps(config))
-        arguments = (str(folder), str(seconds), str(peer.text_bytes))
-        job = programs.Job(
-            "measure_waits",
-            programs.builds()[0],
-            arguments,
-            silence_s=KILLED_MS / 1000,
-        )
-        said: dict[str, Any] = {"polls": 0, "stored": 0, "error": None}
-        try:
-            for _, said in programs.run([job]):
-                if said["stored"] and stage is not None:
-                    stage.opened.set()
-                if said["longest"] > 1000 * KILLED_MS:
-                    break
-        except programs.Hangs:
-            said |= {"longest": 1000 * KILLED_MS, "unfed": 1000 * KILLED_MS}
-    return Row(
-        way,
-        peer,
-        said["longest"] / 1000,
-        said["unfed"] / 1000,
-        said["polls"],
-        said["stored"],
-        said["error"],
-    )
+class _Scene(NamedTuple):
+    """Where devices meet peers. authority: of those that are TLS servers of their own."""
+
+    folder: Path
+    twin: TwinProcess
+    authority: Authority
+
+    def meet(self, way: Way, peer: Peer, seconds: float) -> Row:
+        """Let a new device meet a peer."""
+        config = self.twin.device_config(way.cloud, way.way) | {"retry_s": 1}
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        own = self.authority.certificate_file
+        shutil.copy(own if peer.terminates else self.twin.ready["ca_file"], folder / "ca.pem")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # as boards have it
+        certificate = self.authority.server([config["host"]], folder / "server.pem")
+        context.load_cert_chain(certificate)
+        server = Server((config["address"], config["port"]), config["host"], context)
+        with standing(peer, way, server) as stage:
+            if stage is not None:
+                config |= {"address": "127.0.0.1", "port": stage.port}
+            (folder / "device.json").write_text(json.dumps(config))
+            arguments = (str(folder), str(seconds), str(peer.text_bytes))
+            said = _run(arguments, stage)
+        longest_ms, unfed_ms = said["longest"] / 1000, said["unfed"] / 1000
+        return Row(way, peer, longest_ms, unfed_ms, said["polls"], said["stored"], said["error"])
+
+
+def _run(arguments: tuple[str, ...], stage: Stage | None) -> dict[str, Any]:
+    """What the program said last; it is killed in a poll that takes too long."""
+    build, limit_us = programs.builds()[0], 1000 * KILLED_MS
+    job = programs.Job("measure_waits", build, arguments, silence_s=KILLED_MS / 1000)
+    said: dict[str, Any] = {"longest": 0, "unfed": 0, "polls": 0, "stored": 0, "error": None}
+    try:
+        for _, said in programs.run([job]):
+            if said["stored"] and stage is not None:
+                stage.opened.set()
+            if said["longest"] > limit_us:
+                break
+    except programs.HangsError:
+        said |= {"longest": limit_us, "unfed": limit_us}
+    return said
 
 
 def _called(peer: Peer) -> str:
@@ -159,7 +159,8 @@ def tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def _table(title: str, rows: Sequence[Row], figure: Callable[[Row], float]) -> Table:
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown.padding, shown.min_width = (0, 1, 0, 0), len(title)
     shown.add_column("peer", no_wrap=True)
     ways = [way for way in WAYS if any(row.way == way for row in rows)]
     for way in ways:
@@ -176,16 +177,17 @@ def _cell(row: Row, figure: Callable[[Row], float]) -> str:
     ms = figure(row)
     if row.error is not None:
         return "[red]raises[/]"
-    text = f"> {KILLED_MS // 1000} s" if ms >= KILLED_MS else f"{ms:.0f}"
-    return f"[red]{text} ![/]" if ms > LIMIT_MS else text
+    text = f">{KILLED_MS // 1000} s" if ms >= KILLED_MS else f"{ms:.0f}"
+    return f"[red]{text}![/]" if ms > LIMIT_MS else text
 
 
 def verdict(rows: Sequence[Row]) -> str:
     """What is wrong, or that nothing is."""
-    lines = []
-    for row in rows:
-        if row.error is not None:
-            lines.append(f"{_plain(row.way.title)}, {_called(row.peer)}: {row.error}")
+    lines = [
+        f"{_plain(row.way.title)}, {_called(row.peer)}: {row.error}"
+        for row in rows
+        if row.error is not None
+    ]
     over = sum(not row.passed for row in rows)
     if over:
         lines.append(f"{over} of {len(rows)} wait longer than {LIMIT_MS} ms (!) or raise.")

@@ -20,6 +20,7 @@ from tools.bench.background import Background
 
 _TICK_S = 0.02
 _DRIP_S = 0.002
+_PATIENCE_S = 1.0
 _SMALL_BUFFER = 2048
 _WARNING = b"\x15\x03\x03\x00\x02\x01\x5a"  # user_canceled
 _FATAL = b"\x15\x03\x03\x00\x02\x02\x28"  # handshake_failure
@@ -57,13 +58,21 @@ class Way(NamedTuple):
 
 
 class Server(NamedTuple):
-    """What stands behind a peer. context: with which a peer is a TLS server of its own; `host`:
-    the server's name there.
-    """
+    """What stands behind a peer. host: its name in TLS. context: makes a TLS server of a peer."""
 
     address: tuple[str, int]
     host: str
     context: ssl.SSLContext
+
+    def connect(self, *, secure: bool) -> socket.socket:
+        """Connect to it; secure: by TLS, which is not verified."""
+        plain = socket.create_connection(self.address, _PATIENCE_S)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not secure:
+            return plain
+        behind = ssl.create_default_context()
+        behind.check_hostname, behind.verify_mode = False, ssl.CERT_NONE
+        return behind.wrap_socket(plain, server_hostname=self.host)
 
 
 class Peer(NamedTuple):
@@ -77,12 +86,12 @@ class Peer(NamedTuple):
     name: str
     once_open: bool
     meets: Callable[[Way], bool]
-    make: "Callable[[Way, Server], _Stage] | None"
+    make: "Callable[[Way, Server], Stage] | None"
     terminates: bool = False
     text_bytes: int = 0
 
 
-class _Stage(Background):
+class Stage(Background):
     """Stands on `port` while the context lasts; `opened` is set from outside."""
 
     def __init__(self) -> None:
@@ -97,7 +106,7 @@ class _Stage(Background):
         self.join()
 
 
-class Unanswered(_Stage):
+class Unanswered(Stage):
     """A listener whose backlog is full: SYN gets no answer."""
 
     def __init__(self) -> None:
@@ -116,7 +125,7 @@ class Unanswered(_Stage):
             each.close()
 
 
-class Refusing(_Stage):
+class Refusing(Stage):
     """A port where nobody listens."""
 
     def __init__(self, kind: socket.SocketKind) -> None:
@@ -129,11 +138,12 @@ class Refusing(_Stage):
         """Nothing is done."""
 
 
-class TcpPeer(_Stage):
+class TcpPeer(Stage):
     """Accepts connections, one after the other.
 
     server: to hand on to, until `opened`; None: act at once, when the device has said something.
-    act: what is done to the device then. context: with which it is a TLS server.
+    act: what is done to the device then. terminates: it is a TLS server. drip: hand on to the
+    device byte by byte.
     """
 
     def __init__(
@@ -165,29 +175,21 @@ class TcpPeer(_Stage):
                         self._serve(device)
 
     def _serve(self, device: socket.socket) -> None:
-        device.settimeout(1.0)
+        device.settimeout(_PATIENCE_S)
         if self._server is None:
             device.recv(1, socket.MSG_PEEK)
-        elif self._terminates:
-            device = self._server.context.wrap_socket(device, server_side=True)
-            behind = ssl.create_default_context()
-            behind.check_hostname, behind.verify_mode = False, ssl.CERT_NONE
-            plain = socket.create_connection(self._server.address)
-            with behind.wrap_socket(plain, server_hostname=self._server.host) as server, device:
-                self._hand_on(device, server)
-                self._act(self, device)
+            self._act(self, device)
             return
-        else:
-            with socket.create_connection(self._server.address) as server:
-                self._hand_on(device, server)
-                self._act(self, device)
-            return
-        self._act(self, device)
+        with contextlib.ExitStack() as stack:
+            if self._terminates:
+                device = self._server.context.wrap_socket(device, server_side=True)
+                stack.enter_context(device)
+            server = stack.enter_context(self._server.connect(secure=self._terminates))
+            self._hand_on(device, server)
+            self._act(self, device)
 
     def _hand_on(self, device: socket.socket, server: socket.socket) -> None:
         """Until the device is open; raises OSError when one side ends."""
-        device.settimeout(1.0)
-        server.settimeout(1.0)
         while not self.ended.is_set() and not self.opened.is_set():
             for source in select.select([device, server], [], [], _TICK_S)[0]:
                 data = source.recv(16_384)
@@ -238,7 +240,7 @@ def _refuse(_: TcpPeer, device: socket.socket) -> None:
     device.sendall(_FATAL)
 
 
-class UdpPeer(_Stage):
+class UdpPeer(Stage):
     """Answers a device, and hands on to `server` until `opened`; None: never.
 
     flood: a datagram that comes for ever from then on. answer: one to each of the device's.
@@ -313,36 +315,36 @@ def _pingable(way: Way) -> bool:
     return way.way != "coaps"  # it would take a DTLS server of the bench's own
 
 
-def _silent(way: Way, _: Server) -> _Stage:
+def _silent(way: Way, _: Server) -> Stage:
     return UdpPeer() if way.is_datagrams else TcpPeer(_say_nothing)
 
 
-def _refused(way: Way, _: Server) -> _Stage:
+def _refused(way: Way, _: Server) -> Stage:
     return Refusing(socket.SOCK_DGRAM if way.is_datagrams else socket.SOCK_STREAM)
 
 
-def _flooding(record: bytes, way: Way, _: Server) -> _Stage:
+def _flooding(record: bytes, way: Way, _: Server) -> Stage:
     if way.is_datagrams:
         return UdpPeer(flood=_datagram(record))
     return TcpPeer(partial(_flood, record))
 
 
-def _fatal(way: Way, _: Server) -> _Stage:
+def _fatal(way: Way, _: Server) -> Stage:
     return UdpPeer(answer=_datagram(_FATAL)) if way.is_datagrams else TcpPeer(_refuse)
 
 
-def _silent_later(way: Way, server: Server) -> _Stage:
+def _silent_later(way: Way, server: Server) -> Stage:
     return UdpPeer(server) if way.is_datagrams else TcpPeer(_say_nothing, server)
 
 
-def _pinging(way: Way, server: Server) -> _Stage:
+def _pinging(way: Way, server: Server) -> Stage:
     pings = _PINGS[way.protocol]
     if way.is_datagrams:
         return UdpPeer(server, flood=pings)
     return TcpPeer(partial(_flood, pings), server, terminates=way.is_secure)
 
 
-def _gone_later(way: Way, server: Server) -> _Stage:
+def _gone_later(way: Way, server: Server) -> Stage:
     return UdpPeer(server, closes=True) if way.is_datagrams else TcpPeer(_reset, server)
 
 
@@ -381,11 +383,11 @@ PEERS = (
 
 
 @contextlib.contextmanager
-def standing(peer: Peer, way: Way, server: Server) -> Iterator[_Stage | None]:
+def standing(peer: Peer, way: Way, server: Server) -> Iterator[Stage | None]:
     """Gives what stands between the device and the server; None for the server itself."""
     if peer.make is None:
         yield None
         return
     with peer.make(way, server) as stage:
-        assert isinstance(stage, _Stage)
+        assert isinstance(stage, Stage)
         yield stage

@@ -1,0 +1,70 @@
+"""Does `signet bench waits` meet peers, and judge what it sees?  No timing is judged here."""
+
+import socket
+
+import pytest
+from typer.testing import CliRunner
+
+from tools.bench import command, waits
+from tools.bench.waits_peers import PEERS, Unanswered
+from tools.ui import UserError
+
+_SHORT = ["waits", "--seconds", "0.5", "--way", "mqtt", "--peer"]
+
+
+def test_the_command_meets_a_device_with_two_peers_and_says_what_no_way_meets():
+    done = CliRunner().invoke(
+        command.app, [*_SHORT, "answering", "--peer", "alerts", "--way", "mqtts"]
+    )
+    assert "Longest poll(0), ms" in done.stdout, done.output
+    assert "Longest time without a feed, ms" in done.stdout
+    cells = [line.split() for line in done.stdout.splitlines()]
+    (answering, _), (alerts, _) = (
+        [line for line in cells if line[: len(name)] == name]
+        for name in (["answering"], ["flood:", "alerts"])
+    )
+    assert len(answering) == 1 + 2
+    assert alerts[2] == "-", "plain TCP has no alerts"
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_reports_arrive_from_a_device_that_is_answered_and_none_through_silence():
+    answered, silent = waits.measure(
+        waits.pairs(["mqtt"], ["answering", "silent"])[:2], 0.5, lambda text: None
+    )
+    assert answered.stored and answered.polls > 10 and answered.error is None
+    assert silent.stored == 0 and silent.peer.name == "silent"
+
+
+def _row(longest_ms, unfed_ms=1.0, error=None, peer=PEERS[0]):
+    return waits.Row(waits.WAYS[0], peer, longest_ms, unfed_ms, 10, 1, error)
+
+
+def test_what_is_longer_than_50_ms_or_raises_is_marked_and_fails(monkeypatch):
+    good, slow, killed, raised = (
+        _row(50.0),
+        _row(51.0),
+        _row(waits.KILLED_MS, waits.KILLED_MS),
+        _row(1.0, error="KeyError: 1"),
+    )
+    assert good.passed and not (slow.passed or killed.passed or raised.passed)
+    cells = [waits._cell(row, lambda row: row.longest_ms) for row in (good, slow, killed, raised)]
+    assert cells == ["50", "[red]51![/]", "[red]>5 s![/]", "[red]raises[/]"]
+    assert "MQTT, answering: KeyError: 1" in waits.verdict([good, raised])
+    assert "No poll(0) took longer" in waits.verdict([good])
+    monkeypatch.setattr(waits, "measure", lambda met, seconds, step: iter([slow]))
+    assert CliRunner().invoke(command.app, [*_SHORT, "answering"]).exit_code == 1
+
+
+def test_an_unanswered_syn_gets_no_answer():
+    with (
+        Unanswered() as stage,
+        pytest.raises(TimeoutError),
+        socket.create_connection(("127.0.0.1", stage.port), 0.3),
+    ):
+        pass
+
+
+def test_a_way_that_is_not_known_is_told_the_known_ones():
+    with pytest.raises(UserError, match="alibaba-mqtts"):
+        waits.pairs(["mqttt"])
