@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tools.bench import command, waits
-from tools.bench.waits_peers import PEERS, Unanswered
+from tools.bench.waits_peers import PEERS
+from tools.bench.waits_stages import Unanswered
 from tools.ui import UserError
 
 _SHORT = ["waits", "--seconds", "0.5", "--way", "mqtt", "--peer"]

@@ -17,7 +17,8 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.bench.boards_twin import twin_of_boards
-from tools.bench.waits_peers import PEERS, Peer, Server, Stage, Way, standing
+from tools.bench.waits_peers import PEERS, Peer, Way, standing
+from tools.bench.waits_stages import Server, Stage
 from tools.pki.authority import Authority
 from tools.twin.process import TwinProcess
 from tools.ui import UserError
