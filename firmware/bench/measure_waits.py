@@ -1,7 +1,7 @@
 """How long does `poll(0)` of a Link take, and the watchdog wait for it?  Runs on MicroPython.
 
-`measure_waits FOLDER SECONDS TEXT_BYTES` is the device whose device.json lies in FOLDER. It
-reports ten times a second, with so many bytes of text once a report was stored, and polls every
+`measure_waits FOLDER SECONDS [TOPIC BYTES]` is the device whose device.json lies in FOLDER. It
+reports ten times a second, or after the first report so many BYTES to a TOPIC, and polls every
 2 ms, at once where the link is busy. Ten times a second it prints a line of JSON: the longest poll
 and the longest time between two feeds in it (us), how many polls, how many reports are stored, and
 what came out of `poll`, which should be nothing.
@@ -95,24 +95,28 @@ class Device:
         print(json.dumps(row))
         self.said = time.ticks_ms()
 
-    def run(self, seconds, text):
+    def run(self, seconds, topic, size):
         end = clock.Deadline(int(seconds * 1000))
+        known = False  # the peer has had time to hear of the report that was stored
         while not end.expired():
             self.poll()
             if time.ticks_diff(time.ticks_ms(), self.said) >= SAY_MS:
                 self.say(self.longest, self.unfed)
-                if len(self.link.outbox) < 2:
-                    self.report(text)
+                stored, waiting = self.link.handed_over > 0, len(self.link.outbox)
+                if stored and size:
+                    if known and not waiting:
+                        self.link.report(bytes(size), topic)
+                elif waiting < (1 if size else 2):
+                    self.link.report({"temperature": 21.5})
+                known = stored
             if not self.busy:
                 time.sleep_ms(2)
         self.say(self.longest, self.unfed)
 
-    def report(self, text):
-        values = {"temperature": 21.5}
-        if self.link.handed_over and text:
-            values["text"] = text
-        self.link.report(values)
+
+def main(folder, seconds, topic=None, size=0):
+    Device(folder).run(float(seconds), topic, int(size))
 
 
 if __name__ == "__main__":
-    Device(sys.argv[1]).run(float(sys.argv[2]), "x" * int(sys.argv[3]))
+    main(*sys.argv[1:])

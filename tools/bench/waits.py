@@ -37,6 +37,7 @@ WAYS = (
     Way("alibaba", "coap", "CoAP\nAES"),
     Way("alibaba", "coaps", "CoAP\nDTLS"),
 )
+_TOPICS = {"alibaba": "/{product_key}/{device_name}/user/x", "watson": "iot-2/evt/x/fmt/bin"}
 
 
 class Row(NamedTuple):
@@ -121,16 +122,18 @@ class _Scene(NamedTuple):
             if stage is not None:
                 config |= {"address": "127.0.0.1", "port": stage.port}
             (folder / "device.json").write_text(json.dumps(config))
-            arguments = (str(folder), str(seconds), str(peer.text_bytes))
+            arguments = [str(folder), str(seconds)]
+            if peer.report_bytes:
+                arguments += [_TOPICS[way.cloud].format(**config), str(peer.report_bytes)]
             said = _run(arguments, stage)
         longest_ms, unfed_ms = said["longest"] / 1000, said["unfed"] / 1000
         return Row(way, peer, longest_ms, unfed_ms, said["polls"], said["stored"], said["error"])
 
 
-def _run(arguments: tuple[str, ...], stage: Stage | None) -> dict[str, Any]:
+def _run(arguments: list[str], stage: Stage | None) -> dict[str, Any]:
     """What the program said last; it is killed in a poll that takes too long."""
     build, limit_us = programs.builds()[0], 1000 * KILLED_MS
-    job = programs.Job("measure_waits", build, arguments, silence_s=KILLED_MS / 1000)
+    job = programs.Job("measure_waits", build, tuple(arguments), silence_s=KILLED_MS / 1000)
     said: dict[str, Any] = {"longest": 0, "unfed": 0, "polls": 0, "stored": 0, "error": None}
     try:
         for _, said in programs.run([job]):

@@ -64,7 +64,7 @@ class Peer(NamedTuple):
 
     once_open: the twin answers until the first report is stored. meets: can a device of this way
     meet it? make: what stands there; None: the twin alone. terminates: it is the device's TLS
-    server. text_bytes: of each report.
+    server. report_bytes: of each report after the first; 0: a small one.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Peer(NamedTuple):
     meets: Callable[[Way], bool]
     make: "Callable[[Way, Server], Stage] | None"
     terminates: bool = False
-    text_bytes: int = 0
+    report_bytes: int = 0
 
 
 def _refuse(_: TcpPeer, device: socket.socket) -> None:
@@ -165,7 +165,7 @@ PEERS = (
         True,
         _streams,
         lambda way, server: TcpPeer(take_nothing, server),
-        text_bytes=9000,
+        report_bytes=12000,
     ),
     Peer("reset", True, _everybody, _gone_later),
     Peer("end", True, _streams, lambda way, server: TcpPeer(end, server)),
