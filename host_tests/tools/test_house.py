@@ -35,6 +35,7 @@ _FLOORS = {
     "pending": 4,
     "renewal": 5,
     "trial": 5,
+    "aio": 5,
     "link": 6,
     "": 7,  # signet itself
 }

@@ -240,6 +240,12 @@ def test_tls_is_counted_only_where_it_is_used(tls):
     assert ("signet.net.secure" in needed(Device("enos", "mqtt", tls))) is tls
 
 
+def test_asyncio_is_counted_only_where_a_program_uses_it():
+    device = Device("enos", "mqtt", tls=False)
+    assert "signet.aio" not in needed(device, ["import signet"])
+    assert needed(device, ["import asyncio"]) - needed(device) == {"signet.aio"}
+
+
 def test_without_tls_in_device_json_the_clouds_own_default_counts(tmp_path):
     file = tmp_path / "device.json"
     for cloud, tls in (("enos", False), ("alibaba", True), ("watson", True)):
@@ -279,12 +285,12 @@ def test_what_any_one_device_loads_keeps_the_flash_goal():
 
 def test_all_of_the_package_grows_on_purpose_only():
     """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80),
-    then certificates, roles and WebSocket (104).
+    then certificates, roles and WebSocket (104), then asyncio (105).
 
     No board loads all of it; what each loads keeps the goal. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 104 * 1024
+    assert sum(map(len, compiled.values())) <= 105 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():

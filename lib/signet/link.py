@@ -160,6 +160,16 @@ class Link:
         """Returns the socket whose bytes `poll` waits for, or None."""
         return self._session.readable() if self.connected or self._opening else None
 
+    def due_ms(self):
+        """Returns how long until the next try to connect (int, ms); 0 while one is under way."""
+        return 0 if self.connected or self._opening else self._next_try.remaining_ms()
+
+    def run(self):
+        """Returns a coroutine that works on the link for ever; see aio.run."""
+        from signet import aio
+
+        return aio.run(self)
+
     def flush(self, timeout_ms):
         """Works until the cloud has every report.
 
