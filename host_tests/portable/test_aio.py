@@ -84,7 +84,7 @@ def test_bytes_wake_it_and_each_socket_may_close():
     async def program():
         for number in range(3):
             link.sockets[0].send(b"%d" % number)
-            await _wait_for(lambda: len(link.heard) == number + 1)  # noqa: B023  called now
+            await _wait_for(lambda: len(link.heard) == number + 1)
 
     _beside(link, program)
     assert link.heard == [b"0", b"1", b"2"]
