@@ -56,9 +56,7 @@ async def main():
     link = signet.open("device.json", board)
     link.on_command = board.obey
     sampler = Sampler()
-    asyncio.create_task(sampler.run())
-    asyncio.create_task(report(link, sampler))
-    await link.run()
+    await asyncio.gather(link.run(), sampler.run(), report(link, sampler))
 
 
 try:

@@ -1,11 +1,12 @@
-"""Does `signet bench waits` meet peers, and judge what it sees?  No timing is judged here."""
+"""Do `signet bench waits` and `bench lateness` see what they judge?  No timing is judged here."""
 
 import socket
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from tools.bench import command, waits
+from tools.bench import command, lateness, waits
 from tools.bench.waits_peers import PEERS
 from tools.bench.waits_stages import Unanswered
 from tools.ui import UserError
@@ -69,3 +70,36 @@ def test_an_unanswered_syn_gets_no_answer():
 def test_a_way_that_is_not_known_is_told_the_known_ones():
     with pytest.raises(UserError, match="alibaba-mqtts"):
         waits.pairs(["mqttt"])
+
+
+def test_a_task_runs_beside_a_link_that_reports():
+    alone, beside = lateness.measure(1, lambda title: None, lateness.CASES[:2])
+    assert len(alone.late_us) == len(beside.late_us) == 100
+    assert beside.stored and not alone.stored
+
+
+def test_lateness_is_shown_by_percentile_and_idle_cost_is_judged():
+    late_us = list(range(0, 101_000, 1000))  # 0 to 100 ms
+    rows = [
+        lateness.Row(lateness.CASES[0], [us // 2 for us in late_us], None, 0),
+        lateness.Row(lateness.CASES[1], late_us, 501.0, 4),
+        lateness.Row(lateness.CASES[2], late_us, 500.0, 4),
+    ]
+    assert [rows[1].late(percent) for percent in (50, 99, 100)] == [50, 99, 100]
+    assert [row.passed for row in rows] == [True, False, True]
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(lateness.table(rows))
+    assert capture.get().splitlines()[-3].split()[-6:] == [
+        "TLS",
+        "50.0",
+        "99.0",
+        "100.0",
+        "2.0",
+        "0.50!",
+    ]
+
+
+def test_explanations_fit_a_terminal_of_80_columns():
+    lines = (lateness.explanation(15) + "\n" + waits.explanation(3.0)).splitlines()
+    assert max(map(len, lines)) <= 80

@@ -173,6 +173,24 @@ def waits(
         raise typer.Exit(1)
 
 
+@app.command()
+def lateness(
+    seconds: Annotated[
+        int, typer.Option(min=1, max=600, help="How long beside each way in.")
+    ] = 15,
+) -> None:
+    """How late a task at 100 Hz comes beside link.run(), and what an idle link costs."""
+    from tools.bench import lateness as bench
+
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Starting a twin", total=len(bench.CASES) + 1)
+        step = partial(progress.update, task, advance=1)
+        rows = bench.measure(seconds, lambda title: step(description=f"Beside {title}"))
+    _show(bench.table(rows), bench.explanation(seconds))
+    if not all(row.passed for row in rows):
+        raise typer.Exit(1)
+
+
 @contextlib.contextmanager
 def _steps(text: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar; gives what advances it by one step."""
