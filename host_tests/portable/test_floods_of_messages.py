@@ -23,7 +23,9 @@ def _session(flood, log):
         "clean_session": True,
     }
     session = mqtt.MqttSession(config, _Dialect({"org_id": "o", "event": "e"}), log)
-    session._client.connect(Stream(flood))
+    session._client.begin(Stream(flood))
+    session._opened = False
+    assert session.poll(0) == ("opened",)
     return session
 
 

@@ -32,7 +32,8 @@ def _connected(name, client_id, password="pass", **options):
         "trust": trust,
         "websocket": True,
     }
-    client.connect(Stream(connect(config, clock.Deadline(5000))))
+    client.begin(Stream(connect(config, clock.Deadline(5000))))
+    assert _next(client) == ("connected", False)
     return client
 
 
