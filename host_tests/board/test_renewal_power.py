@@ -21,7 +21,7 @@ from signet.device import config
 class Link:
     connected = False
     outbox = ()
-    _renewal = None
+    _renewal = _state = None
     def __init__(self, values):
         self._config = values
         self._log = print

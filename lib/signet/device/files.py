@@ -42,7 +42,7 @@ def remove(path):
 
 
 def record(content):
-    """Returns `content` (bytes without a "\\n") as a line, after its CRC-32 in eight hex digits."""
+    """Returns `content`, bytes without a "\\n", as a line that begins with its CRC-32 in hex."""
     return b"%08x" % crc32(content) + content + b"\n"
 
 

@@ -14,6 +14,8 @@ from signet.errors import SignetError
 class State:
     """Named values in a file.
 
+    One holds a file at a time: what another saves meanwhile, it does not know.
+
     A file that is missing or damaged never raises: what is readable up to the damage counts, and
     the next `save` writes the file anew.
 
@@ -26,7 +28,7 @@ class State:
             and numbers from `reserve` may come again unless they are set anew.
     """
 
-    def __init__(self, path, limit_bytes=2048):
+    def __init__(self, path="signet.state", limit_bytes=2048):
         self._path = path
         self._limit = limit_bytes
         self._left = {}  # name -> how many of the reserved numbers are unused
