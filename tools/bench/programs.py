@@ -152,7 +152,7 @@ class _Process:
 
 
 def _cpython(job: Job) -> tuple[list[str], dict[str, str]]:
-    path = os.pathsep.join(map(str, (_PROGRAMS, _SHIMS, job.lib)))
+    path = os.pathsep.join(map(str, (_PROGRAMS, _SHIMS, toolchain.umqtt(), job.lib)))
     return (
         [sys.executable, "-u", "-X", "utf8", str(_PROGRAMS / f"{job.program}.py")],
         {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
