@@ -9,7 +9,7 @@ from talk_http import Http
 from talk_mqtt import Mqtt
 
 _HOST = {"host": "cloud.test", "address": "192.0.2.1", "retry_s": 1}
-_SECRET = "0123456789abcdef" * 2  # noqa: S105  of nobody
+_SECRET = "0123456789abcdef" * 2
 _ALIBABA = {
     "cloud": "alibaba",
     "product_key": "pk",
@@ -35,15 +35,16 @@ _APPLICATION = {
     "subscribe": ["iot-2/type/+/id/+/evt/+/fmt/+", "iot-2/type/+/id/+/mon"],
 }
 _INSECURE = {"tls": False, "insecure": True}
+_ASKS_OFTEN = dict(_INSECURE, command_poll_s=1)
 
 
-def _peer(kind, way, identity, *insecure):
+def _peer(kind, way, identity, further):
     """A function of mutate.Random that makes the peer, with `config`, what device.json says."""
 
     def make(random):
         peer = kind(random, identity)
         peer.config = dict(_HOST, way=way, **identity)
-        peer.config.update(*insecure or ({"tls": False},))
+        peer.config.update(further)
         return peer
 
     return make
@@ -56,9 +57,9 @@ WAYS = {
     "gateway-mqtt": _peer(Mqtt, "mqtt", _GATEWAY, _INSECURE),
     "application-mqtt": _peer(Mqtt, "mqtt", _APPLICATION, _INSECURE),
     "alibaba-http": _peer(Http, "http", _ALIBABA, _INSECURE),
-    "watson-http": _peer(Http, "http", _WATSON, _INSECURE),
-    "gateway-http": _peer(Http, "http", _GATEWAY, _INSECURE),
-    "alibaba-coap": _peer(Coap, "coap", _ALIBABA),
+    "watson-http": _peer(Http, "http", _WATSON, _ASKS_OFTEN),
+    "gateway-http": _peer(Http, "http", _GATEWAY, _ASKS_OFTEN),
+    "alibaba-coap": _peer(Coap, "coap", _ALIBABA, {"tls": False}),
 }
 
 

@@ -21,6 +21,7 @@ from signet.errors import Rejected, SignetError, Throttled
 YEAR_2026_MS = 1_767_225_600_000
 OPEN_MS = 30_000
 POLLS = 300  # after one message
+ROUNDS = 200  # of a conversation as it should be
 
 
 class Time:
@@ -88,7 +89,7 @@ class Channel:
         return None
 
     def wait(self, *arguments):
-        """(events, deadline), or (milliseconds); a wait without anything to read takes its time."""
+        """(events, deadline), or (milliseconds): without anything to read it takes its time."""
         if not self.waiting and not self.is_ended:
             last = arguments[-1]
             self._time.pass_ms(last if isinstance(last, int) else last.remaining_ms())
@@ -151,7 +152,7 @@ class Fuzz:
         self.time.pass_ms(random.below(40))
         if not random.below(64):
             self.time.pass_ms(random.below(8000))
-        if not random.below(1024):
+        if not random.below(256):
             self.time.pass_ms(random.below(16_384) * 64)
         kind, data = self.peer.message()
         if not random.below(6):
@@ -169,10 +170,17 @@ class Fuzz:
             self.found.note(error, data)
             self._close()
 
+    @staticmethod
+    def _at_once(call, *arguments):
+        before = clock.ticks_ms()
+        result = call(*arguments)
+        assert clock.ticks_ms() == before, "it waits"
+        return result
+
     def _begin(self):
         self.is_begun = True
         try:
-            self.session.begin(clock.Deadline(OPEN_MS))
+            self._at_once(self.session.begin, clock.Deadline(OPEN_MS))
         except SignetError:
             self.is_begun = False
 
@@ -185,11 +193,15 @@ class Fuzz:
         self._submit(self.key, self.peer.report())
 
     def _submit(self, key, report):
+        """Returns whether the session took it."""
         try:
-            if self.session.submit(key, report, False):
-                self.flying[key] = report
+            taken = self._at_once(self.session.submit, key, report, False)
         except Rejected:
             self.flying.pop(key, None)
+            return False
+        if taken:
+            self.flying[key] = report
+        return taken
 
     def _feed(self, data):
         """Hands a message over; returns what came of it."""
@@ -205,7 +217,7 @@ class Fuzz:
         for _ in range(POLLS):
             channel = self.channel
             before = channel and sum([len(each) for each in channel.waiting])
-            event = self.session.poll(0)
+            event = self._at_once(self.session.poll, 0)
             if event is not None:
                 outcome = self._heard(event)
             if outcome == "lost":
@@ -253,9 +265,9 @@ class Fuzz:
         except (Rejected, Throttled):
             pass
 
-    def _converse(self, enough, rounds=40):
+    def _converse(self, enough):
         """Lets the peer answer as it should, until it is enough."""
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             if enough() or not self.is_begun:
                 break
             answer = self.peer.answer()
@@ -272,11 +284,12 @@ class Fuzz:
             self._begin()
             self._converse(lambda: self.is_open)
             assert self.is_open, "it does not open"
-            self._converse(lambda: not self.flying, 200)
-            self._report()
-            key = self.key
+            self._converse(lambda: not self.flying)
+            self.key += 1
+            key, report = self.key, self.peer.report()
+            self._converse(lambda: self._submit(key, report))
             assert key in self.flying, "the report was not taken"
-            self._converse(lambda: not self.flying, 200)
+            self._converse(lambda: key not in self.flying)
             assert self.is_open, "the connection was lost"
             assert key not in self.flying, "the report was not stored"
             self.found.count("clean")

@@ -4,7 +4,9 @@ import peer_coap
 from talk_mqtt import damaged
 
 CON, NON, ACK, RST = range(4)
-_TOKEN = b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}'
+_TOKEN = (
+    b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}'
+)
 _AUTHS = (
     _TOKEN,
     b'{"random":"","seqOffset":0,"token":"t"}',
@@ -51,7 +53,8 @@ class Coap:
         message = peer_coap.decode(data)
         if message.type not in (CON, NON) or not message.code:
             return
-        self._requests = [message] + self._requests[:1]
+        self._requests.insert(0, message)
+        del self._requests[2:]
         answer = peer_coap.Message(ACK, 0x45, message.message_id, message.token)
         if self._is_login(message):
             answer.payload = _TOKEN

@@ -24,12 +24,17 @@ _HEADERS = (
     b"Retry-After: 99999999999999999999\r\n",
     b"Retry-After: -1\r\n",
     b"Connection: close\r\n",
+    b"",
+    b"",
+)
+_ABOUT_COMMAND = (
+    b"Content-Type: application/json\r\nX-commandId: set\r\n",
+    b"Content-Type: application/octet-stream\r\nX-commandId: raw\r\n",
     b"Content-Type: application/json\r\nX-commandId: set\r\n",
     b"Content-Type: text/plain\r\nX-commandId: set\r\nX-deviceType: m\r\nX-deviceId: m-1\r\n",
     b"X-commandId: \r\n",
     b"X-commandId: +\r\n",
     b"X-commandId: \xff\xfe\r\n",
-    b"",
     b"",
 )
 _TOKEN = b'{"code":0,"message":"success","info":{"token":"6944e5bfb92e4d4ea3918d1eda39"}}'
@@ -73,7 +78,7 @@ class Http:
 
     def begin(self):
         """A new connection."""
-        self._heard = b""
+        self._heard = self._path = b""
         self._answers = []
 
     def sent(self, data):
@@ -89,12 +94,13 @@ class Http:
             if len(self._heard) < end + length:
                 return
             self._heard = self._heard[end + length :]
-            self._answers.append(self._polite(head.split(b" ")[1]))
+            self._path = head.split(b" ")[1]
+            self._answers.append(self._polite())
 
-    def _polite(self, path):
-        if path == b"/auth":
+    def _polite(self):
+        if self._path == b"/auth":
             return _reply(b"200 OK", b"", _TOKEN)
-        if path.endswith(b"/request"):
+        if self._path.endswith(b"/request"):
             return _reply(b"204 No Content", b"", b"")
         return _reply(b"200 OK", b"", _STORED)
 
@@ -113,11 +119,15 @@ class Http:
         if random.below(2):
             kind = "damaged content"
             body = damaged(random, body, random.pick(_BODIES))
-        headers = random.pick(_HEADERS)
+        status, headers = random.pick(_STATUS), random.pick(_HEADERS)
+        if self._path.endswith(b"/request") and random.below(512):
+            status, headers = b"200 OK", random.pick(_ABOUT_COMMAND)
         if not random.below(8) and headers:
             kind = "damaged header"
-            headers = mutated(random, bytearray(headers), bytearray(random.pick(_HEADERS)), 8, 900)
-        return kind, _reply(random.pick(_STATUS), headers, body)
+            headers = mutated(
+                random, bytearray(headers), bytearray(random.pick(_ABOUT_COMMAND)), 8, 900
+            )
+        return kind, _reply(status, headers, body)
 
     def report(self):
         """Returns a messages.Report."""

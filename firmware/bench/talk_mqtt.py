@@ -43,8 +43,7 @@ _PAYLOADS = (
     b'{"id":"7","code":6207,"message":"signature","data":{"error":"x"}}',
     b'{"led":1}',
     b'{"d":{"led":{"led":{"led":{"led":0.5}}}},"ts":"2026-11-20T07:00:00.250Z"}',
-    b'{"Request":"publish","Time":"2026-11-20T07:00:00.250Z","Topic":"iot-2/type/m/id/m-1/evt/status/'
-    b'fmt/json","Type":"m","Id":"m-1","RC":233,"Message":"not assigned"}',
+    b'{"Request":"publish","Topic":"iot-2/type/m/id/m-1/evt/status/fmt/json","RC":233,"Message":""}',
     b'{"ClientAddr":"192.0.2.9","Protocol":"mqtt","ClientID":"d:abcdef:t:d","Action":"Connect"}',
     b"\x00\xff\xfe raw",
     b"",
@@ -155,7 +154,8 @@ class Mqtt:
         elif kind == _PUBLISH and first & 6:
             end = 2 + int.from_bytes(body[:2], "big")
             topic, packet_id, payload = body[2:end], body[end : end + 2], body[end + 2 :]
-            self._ids = self._ids[-3:] + [int.from_bytes(packet_id, "big")]
+            self._ids.append(int.from_bytes(packet_id, "big"))
+            del self._ids[:-4]
             self._answers.append(_packet(0x40, packet_id))
             if self.replies and not topic.endswith(b"_reply") and payload[:1] == b"{":
                 self._last = json.loads(payload)["id"].encode()

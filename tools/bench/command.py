@@ -3,14 +3,14 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tools.bench import programs
-from tools.ui import console, errors
+from tools.ui import UserError, console, errors
 
 if TYPE_CHECKING:
     from tools.bench import heap, loaded
@@ -63,13 +63,17 @@ def fuzz(
         int, typer.Option(min=0, max=65_535, help="The same seed gives the same messages.")
     ] = 1,
     only: Annotated[
-        Literal["coap", "http", "websocket"] | None,
-        typer.Option(help="One protocol; all when left out."),
+        str | None,
+        typer.Option(
+            help="coap, http, websocket, or a session, as alibaba-mqtt; all when left out."
+        ),
     ] = None,
 ) -> None:
-    """Mutated CoAP datagrams, HTTP replies, WebSocket frames: only errors for them may come."""
+    """Mutated messages into CoAP, HTTP and WebSocket, and into the session of every way in."""
     from tools.bench import fuzz as bench
 
+    if only and only not in bench.TARGETS:
+        raise UserError(f"no {only}; there are {', '.join(bench.TARGETS)}")
     passed = True
     for name in [only] if only else bench.TARGETS:
         target = bench.TARGETS[name]

@@ -33,7 +33,8 @@ class Job(NamedTuple):
 
     program: name of a file of firmware/bench, without its ending. interpreter: CPYTHON, or one of
     `builds()`. arguments: given to it. lib: what CPython imports `signet` from, for tests.
-    environment: further variables of it. silence_s: after which it counts as hanging.
+    environment: further variables of it. silence_s: after which it counts as hanging. heap: of
+    MicroPython.
     """
 
     program: str
@@ -42,6 +43,7 @@ class Job(NamedTuple):
     lib: Path = LIB
     environment: tuple[tuple[str, str], ...] = ()
     silence_s: float | None = None
+    heap: str = HEAP
 
 
 class HangsError(UserError):
@@ -162,6 +164,6 @@ def _cpython(job: Job) -> tuple[list[str], dict[str, str]]:
 def _micropython(job: Job) -> tuple[list[str], dict[str, str]]:
     interpreter = str(toolchain.micropython(_BUILDS[job.interpreter]))
     return (
-        [interpreter, "-X", f"heapsize={HEAP}", "-m", job.program],
+        [interpreter, "-X", f"heapsize={job.heap}", "-m", job.program],
         {"MICROPYPATH": compiled()},
     )
