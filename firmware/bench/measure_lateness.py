@@ -2,9 +2,10 @@
 
 `measure_lateness SECONDS [FOLDER]` runs that task for so long beside the device whose device.json
 lies in FOLDER, which opens its connection and reports four times a second; without FOLDER beside
-nothing. It prints a line of JSON each second: by how many microseconds each turn was late. Then
-the connection is kept for so long and nothing else happens: {"idle": microseconds of processor
-time a second}, None where the machine does not say (Linux: /proc/self/schedstat).
+nothing. It prints a line of JSON each second: by how many microseconds each turn was late, without
+the time that the machine gave to other programs, where it says so (Linux). Then the connection is
+kept for so long and nothing else happens: {"idle": microseconds of processor time a second}, None
+where the machine does not say.
 """
 
 import asyncio
@@ -14,27 +15,24 @@ import os
 import sys
 import time
 
+from processor import Processor
+
 PERIOD_US = 10_000
 REPORT_MS = 250
 SETTLED_MS = 20_000
 
 
-def processor_us():
-    try:
-        with open("/proc/self/schedstat") as file:
-            return int(file.read().split()[0]) // 1000
-    except OSError:
-        return None
-
-
 async def tick(seconds):
+    queued_us = Processor().queued_us
     due = time.ticks_us()
+    queued = queued_us()
     for _ in range(seconds):
         late = []
         for _ in range(1_000_000 // PERIOD_US):
             due = time.ticks_add(due, PERIOD_US)
             await asyncio.sleep_ms(max(0, time.ticks_diff(due, time.ticks_us()) // 1000))
-            late.append(max(0, time.ticks_diff(time.ticks_us(), due)))
+            now, before, queued = time.ticks_us(), queued, queued_us()
+            late.append(max(0, time.ticks_diff(now, due) - (queued - before)))
         print(json.dumps({"late": late}))
 
 
@@ -55,10 +53,11 @@ async def settle(link):
 
 async def idle(seconds):
     gc.collect()
-    before = processor_us()
+    processor = Processor()
+    before = processor.used_us()
     await asyncio.sleep(seconds)
-    used = None if before is None else (processor_us() - before) / seconds
-    print(json.dumps({"idle": used}))
+    used = (processor.used_us() - before) / seconds
+    print(json.dumps({"idle": used if processor.says else None}))
 
 
 async def main(seconds, folder=None):

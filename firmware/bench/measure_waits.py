@@ -18,6 +18,7 @@ import sys
 import time
 
 import signet
+from processor import Processor
 from signet import clock
 
 SEND_BUFFER = 2872  # the kernel doubles it: 5744 bytes, as lwIP's
@@ -37,20 +38,12 @@ class _SmallBuffers:
         return made
 
 
-def queued_us():
-    """Microseconds that this program has waited for a processor."""
-    try:
-        with open("/proc/self/schedstat") as file:
-            return int(file.read().split()[1]) // 1000
-    except OSError:
-        return 0
-
-
 class Device:
     """Polls a link and takes the time."""
 
     def __init__(self, folder):
         os.chdir(folder)
+        self.queued_us = Processor().queued_us
         clock.while_waiting = self.feed
         self.link = signet.open("device.json", log=lambda line: None)
         stream = sys.modules.get("signet.net.stream")
@@ -73,7 +66,7 @@ class Device:
 
     def poll(self):
         gc.collect()
-        queued = queued_us()
+        queued = self.queued_us()
         self.gap = 0
         self.began = self.fed = time.ticks_us()
         try:
@@ -82,7 +75,7 @@ class Device:
         except Exception as error:
             self.error = "{}: {}".format(type(error).__name__, error)
         now = time.ticks_us()
-        queued = queued_us() - queued
+        queued = self.queued_us() - queued
         gap = max(self.gap, time.ticks_diff(now, self.fed))
         self.longest = max(self.longest, time.ticks_diff(now, self.began) - queued)
         self.unfed = max(self.unfed, gap - queued)

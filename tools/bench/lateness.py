@@ -123,8 +123,9 @@ def explanation(seconds: int) -> str:
     """What was measured."""
     return (
         f"By how much each turn of {seconds} s was late: half of them, 99 %, and the latest,\n"
-        "while the link opens and reports four times a second; with garbage collections\n"
-        "and the machine's noise. Idle: the connection is kept, nothing happens; goal:\n"
+        "while the link opens and reports four times a second; with garbage collections,\n"
+        "without the time that the machine gave to other programs (Linux).\n"
+        "Idle: the connection is kept, nothing happens; goal:\n"
         f"{IDLE_GOAL_US / 1000} ms of processor time a second. MicroPython with objects as large\n"
         "as a board's, TLS 1.2."
     )
