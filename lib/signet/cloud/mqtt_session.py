@@ -112,6 +112,7 @@ class MqttSession(Session):
             if entry.packet_id is None and self._client.unacked() <= self.window:
                 self._send(entry)
             entry.sent_at = clock.ticks_ms()
+            entry.resent = False
         return ("opened",)
 
     def _explained(self, error):
@@ -249,7 +250,6 @@ class MqttSession(Session):
                 and clock.ticks_diff(clock.ticks_ms(), entry.sent_at) > _REPLY_TIMEOUT_MS
             ):
                 if entry.resent:
-                    entry.resent = False
                     raise Lost("the broker is there, but the cloud does not reply")
                 self._log("no reply to report {}: sent again".format(entry.key))
                 self._send(entry)
