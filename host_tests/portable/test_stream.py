@@ -1,8 +1,9 @@
 """Do TCP and TLS streams keep net/stream.py's and net/secure.py's promises?"""
 
 import check
-from signet import clock, modules
+from signet import clock
 from signet.errors import ConfigError, Lost, TimedOut, Untrusted
+from signet.net import reserve
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.umqtt_stream import Stream
@@ -213,4 +214,4 @@ def test_memory_that_is_missing_for_a_handshake_closes_the_connection_and_keeps_
 
     channel = Channel()
     check.raises(MemoryError, TlsChannel, channel, "signet.test", Trust(), clock.Deadline(100))
-    assert channel.closed and modules.place
+    assert channel.closed and reserve.release()

@@ -22,6 +22,7 @@ _FLOORS = {
     "errors": 0,
     "printable": 0,
     "clock": 1,
+    "net.reserve": 0,
     "modules": 1,
     "sign": 1,
     "wire": 1,
