@@ -27,6 +27,7 @@ _DOUBLINGS = const(3)  # of the wait after Lost
 _REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
 _REFUSED_DOUBLINGS = const(7)  # and grows on
 _OUTBOX = "signet.outbox"
+_OUTBOX_FILE = "signet.reports.outbox_file"
 _TOO_LARGE = const(3)  # attempts for which memory may be missing
 _PUT_BACK = const(3)  # times of "not now" to a report, before the next has its turn
 _SYNC_DOUBLINGS = const(8)  # of the wait after the clock could not be set
@@ -67,9 +68,7 @@ class Link:
         self._takes_files = not self.deep_sleep and getattr(session, "takes_files", False)
         self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
         if self.deep_sleep:
-            from signet.reports import outbox_file
-
-            outbox_file.restore(self.outbox, _OUTBOX)
+            modules.call(_OUTBOX_FILE, "restore", self.outbox, _OUTBOX)
         self.on_command = None
         self.connected = self._opening = False
         self._network = None
@@ -193,9 +192,7 @@ class Link:
             self.connected = self._opening = False
         self._next_try = clock.Deadline(0)
         if self.deep_sleep:
-            from signet.reports import outbox_file
-
-            outbox_file.keep(self.outbox, _OUTBOX, self._log)
+            modules.call(_OUTBOX_FILE, "keep", self.outbox, _OUTBOX, self._log)
 
     def renew(self, cert, key=None):
         """Takes a new certificate, tries it in a `poll`, keeps it if it works: renewal.begin.
