@@ -7,9 +7,7 @@ bytes).
 from micropython import const
 
 _SESSION = const(1024)  # bytes, for `wrap_socket`
-DATAGRAM = (
-    1984  # bytes, for the largest of a server's flight, 1472, and what `recv` makes beside it
-)
+DATAGRAM = 1984  # for a datagram of a server's flight, 1472, and what `recv` makes beside it
 
 _held = {}  # by size
 
