@@ -5,7 +5,7 @@ from signet.net.stream import TcpChannel
 
 def load(config):
     """Loads the code of `config`'s channel early: a later heap has less room in one piece."""
-    if config["trust"] is not None:
+    if config.get("trust"):
         from signet.net import secure  # noqa: F401
     if config.get("websocket"):
         from signet.net import websocket  # noqa: F401
