@@ -3,7 +3,7 @@
 import check
 from signet import clock
 from signet.errors import ConfigError, Lost, SignetError, Untrusted
-from signet.net import dtls
+from signet.net import trust
 from signet.net.datagram import UdpChannel
 from signet.net.dtls import DtlsChannel
 from signet.net.trust import context
@@ -309,11 +309,11 @@ def test_a_ca_that_is_no_certificate_is_a_config_error():
 
 
 def test_a_firmware_without_dtls_is_a_config_error():
-    found, dtls.tls = dtls.tls, object()
+    found, trust.tls = trust.tls, object()
     try:
         error = check.raises(ConfigError, context, b"", True)
     finally:
-        dtls.tls = found
+        trust.tls = found
     assert "no DTLS" in str(error)
 
 

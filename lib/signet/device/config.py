@@ -125,12 +125,10 @@ def _trust(config, log):
                 expires.append((which(ends), name))
         expires.sort()
     files = data = x509 = None
-    modules.forget("signet.wire.x509")
-    from signet.net import trust
-
-    config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
-    trust = None
-    modules.forget("signet.net.trust")
+    modules.forget("signet.wire.x509")  # before the next: they need not fit together
+    config["trust"] = modules.call(
+        "signet.net.trust", "context", ca, config["way"] == "coap", cert, key
+    )
 
 
 def _file(key, path):
