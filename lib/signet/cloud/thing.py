@@ -8,78 +8,15 @@ Sources: Alink protocol (Alibaba, "Device properties, events, and services"); En
 upstream / downstream messages".
 """
 
-import json
-
 from micropython import const
 
-from signet.errors import ProtocolError, Rejected, Throttled
+from signet.errors import Rejected, Throttled
 from signet.modules import call
 from signet.reports.messages import Command
+from signet.wire.exact_json import dumps, member, parse
 
-_CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
-_OK = 200
-_PRINTABLE = "signet.printable"
-_DEEPEST = const(8)  # the stack of a board is small
-_HANDLER_FAILED = 500
-
-
-def dumps(values):
-    """Writes values as JSON, exactly or not at all: MicroPython would write nan and bytes too.
-
-    Raises:
-        Rejected: a value has no form in JSON; names the key.
-    """
-    check(values)
-    return json.dumps(values)
-
-
-def check(value, where="report", depth=_DEEPEST):
-    """Raises Rejected when a value has no form in JSON, or is nested too deep; see `dumps`."""
-    if not depth:
-        raise Rejected("{}: nested deeper than {} levels".format(where, _DEEPEST))
-    if value is None or isinstance(value, (bool, int, str)):  # a bool of MicroPython is no int
-        return
-    if isinstance(value, float):
-        if value - value == 0:  # false for nan and infinities
-            return
-    elif isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str) or not key:
-                raise Rejected("{}: key {!r} is not text".format(where, key))
-            check(value[key], key, depth - 1)
-        return
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            check(item, where, depth - 1)
-        return
-    raise Rejected("{}: {!r} has no form in JSON".format(where, value))
-
-
-def check_name(name, what="event", longest=64):
-    """Raises Rejected unless `what` may be called so: 1 to `longest` letters, digits and -_."""
-    if not isinstance(name, str) or not 1 <= len(name) <= longest:
-        raise Rejected("the name of {} must have 1 to {} characters".format(what, longest))
-    for character in name:
-        if not ("a" <= character.lower() <= "z" or character in "0123456789-_."):
-            raise Rejected("{} {}: a name must not hold {!r}".format(what, name, character))
-
-
-def loads(payload, topic):
-    """Reads JSON; MicroPython's own parser would take `{"a":1` for whole.
-
-    Args:
-        payload: bytes.
-        topic: str, for the error.
-    Raises:
-        ProtocolError: it is no JSON, or cut off.
-    """
-    try:
-        text = payload.decode().strip()
-        if text[:1] not in _CLOSED_BY or text.endswith(_CLOSED_BY[text[:1]]):
-            return json.loads(text)
-    except (ValueError, UnicodeError, MemoryError, RuntimeError):  # the last two: nested too deep
-        pass
-    raise ProtocolError("no JSON on " + topic)
+_OK = const(200)
+_HANDLER_FAILED = const(500)
 
 
 def request(message_id, method, params):
@@ -103,44 +40,34 @@ def request(message_id, method, params):
     ).encode()
 
 
-def parse(topic, payload):
-    """Reads the envelope of what came down.
-
-    Returns:
-        dict
-    Raises:
-        ProtocolError: it is no JSON object.
-    """
-    body = loads(payload, topic)
-    if not isinstance(body, dict):
-        raise ProtocolError("no JSON object on {}".format(topic))
-    return body
-
-
-def answer(topic, body, passing):
+def answer(topic, payload, passing):
     """Says what the cloud's answer to a post means.
 
     Args:
         topic: str, ends with _reply.
-        body: dict from `parse`.
+        payload: bytes.
         passing: codes of troubles that pass by themselves.
     Returns:
         ("reply", id str, error): None when the cloud has it, Throttled for a passing trouble,
         Rejected when this report will never be taken.
+    Raises:
+        ProtocolError: it is no such answer.
     """
-    code = body.get("code")
+    body = parse(topic, payload)
+    code = member(body, "code", topic, int)
     error = None
     if code != _OK:
-        text = "{}: code {}: {}".format(
-            topic, code, call(_PRINTABLE, "printable", body.get("message"))
-        )
+        message = call("signet.printable", "printable", body.get("message"))
+        text = "{}: code {}: {}".format(topic, code, message)
         error = Throttled(text) if code in passing else Rejected(text, code)
-    return ("reply", str(body.get("id")), error)
+    return ("reply", str(member(body, "id", topic, str, int)), error)
 
 
-def command(name, topic, body):
-    """Returns ("command", Command) for a request that came down."""
-    return ("command", Command(name, body.get("params"), topic, body.get("id")))
+def command(name, topic, payload):
+    """Returns ("command", Command) for a request that came down; ProtocolError for another."""
+    body = parse(topic, payload)
+    id = None if body.get("id") is None else member(body, "id", topic, str, int)
+    return ("command", Command(name, body.get("params"), topic, id))
 
 
 def result(command, value):

@@ -45,11 +45,11 @@ class _Dialect:
             return None
         where = topic[len(self._prefix) :]
         if where.startswith("event/") and where.endswith("/post_reply"):
-            return thing.answer(topic, thing.parse(topic, payload), _PASSING)
+            return thing.answer(topic, payload, _PASSING)
         if where == "service/property/set":
-            return thing.command("set", topic, thing.parse(topic, payload))
+            return thing.command("set", topic, payload)
         if where.startswith("service/") and not where.endswith("_reply"):
-            return thing.command(where[8:], topic, thing.parse(topic, payload))
+            return thing.command(where[8:], topic, payload)
         return None  # our own answers come back where the subscription covers them
 
     def result(self, command, value):
