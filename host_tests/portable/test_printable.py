@@ -3,7 +3,7 @@
 import json
 
 import check
-from signet.cloud import thing
+from signet.cloud import thing_mqtt
 from signet.cloud.watson import gateway
 from signet.errors import ProtocolError
 from signet.printable import printable
@@ -30,7 +30,7 @@ def test_what_is_long_or_no_text_takes_no_time():
 
 def test_a_cloud_s_answer_is_made_printable():
     payload = json.dumps({"id": 1, "code": 1, "message": _FORGED}).encode()
-    error = thing.answer("t", payload, ())[2]
+    error = thing_mqtt.answer("t", payload, ())[2]
     check.equal(str(error), "t: code 1: " + _HARMLESS)
 
 

@@ -1,22 +1,12 @@
-"""Which envelope do thing models travel in?  EnOS and Alibaba share it, down to the reply.
+"""Which envelope do thing models travel in?  EnOS and Alibaba share it, up and down.
 
-Up:    {"id":"1","version":"1.0","method":"thing...post","params":{...}}, answered on its topic
-       + "_reply" with {"id":"1","code":200,...}; only that answer says that the cloud has it.
-Down:  the same shape, answered by the device on topic + "_reply".
+    {"id":"1","version":"1.0","method":"thing...post","params":{...}}
 
 Sources: Alink protocol (Alibaba, "Device properties, events, and services"); EnOS "MQTT:
 upstream / downstream messages".
 """
 
-from micropython import const
-
-from signet.errors import Rejected, Throttled
-from signet.modules import call
-from signet.reports.messages import Command
-from signet.wire.exact_json import dumps, member, parse
-
-_OK = const(200)
-_HANDLER_FAILED = const(500)
+from signet.wire.exact_json import parse  # noqa: F401  until /auth reads with exact_json
 
 
 def request(message_id, method, params):
@@ -38,53 +28,3 @@ def request(message_id, method, params):
         + params
         + "}"
     ).encode()
-
-
-def answer(topic, payload, passing):
-    """Says what the cloud's answer to a post means.
-
-    Args:
-        topic: str, ends with _reply.
-        payload: bytes.
-        passing: codes of troubles that pass by themselves.
-    Returns:
-        ("reply", id str, error): None when the cloud has it, Throttled for a passing trouble,
-        Rejected when this report will never be taken.
-    Raises:
-        ProtocolError: it is no such answer.
-    """
-    body = parse(topic, payload)
-    code = member(body, "code", topic, int)
-    error = None
-    if code != _OK:
-        message = call("signet.printable", "printable", body.get("message"))
-        text = "{}: code {}: {}".format(topic, code, message)
-        error = Throttled(text) if code in passing else Rejected(text, code)
-    return ("reply", str(member(body, "id", topic, str, int)), error)
-
-
-def command(name, topic, payload):
-    """Returns ("command", Command) for a request that came down; ProtocolError for another."""
-    body = parse(topic, payload)
-    id = None if body.get("id") is None else member(body, "id", topic, str, int)
-    return ("command", Command(name, body.get("params"), topic, id))
-
-
-def result(command, value):
-    """Builds the answer to a command.
-
-    Args:
-        command: Command.
-        value: dict that the board returns, None for an empty one, or the exception it raised.
-    Returns:
-        (topic str, payload bytes); None for a command without an id, which wants no answer.
-    """
-    if command.id is None:
-        return None
-    body = {"id": command.id, "version": "1.0", "code": _OK, "data": {}, "message": "success"}
-    if isinstance(value, Exception):
-        body["code"] = _HANDLER_FAILED
-        body["message"] = "{}: {}".format(type(value).__name__, value)
-    elif value is not None:
-        body["data"] = value
-    return command.topic + "_reply", dumps(body).encode()

@@ -10,7 +10,7 @@ Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream mes
 from micropython import const
 
 from signet import clock
-from signet.cloud import mqtt, thing
+from signet.cloud import mqtt, thing, thing_mqtt
 from signet.reports.messages import check_name
 from signet.wire.exact_json import dumps
 
@@ -64,15 +64,15 @@ class _Dialect:
             return None
         where = topic[len(self._prefix) :]
         if where.endswith("_reply"):
-            return thing.answer(topic, payload, _PASSING)
+            return thing_mqtt.answer(topic, payload, _PASSING)
         if where == "service/measurepoint/set":
-            return thing.command("set", topic, payload)
+            return thing_mqtt.command("set", topic, payload)
         if where.startswith("service/"):
-            return thing.command(where[8:], topic, payload)
+            return thing_mqtt.command(where[8:], topic, payload)
         return None
 
     def result(self, command, value):
-        return thing.result(command, value)
+        return thing_mqtt.result(command, value)
 
 
 def session(config, log):
