@@ -96,7 +96,7 @@ _TABLE = {
     ("client/http.py", "http_client"): (
         ("a new connection that ends is lost (9.3.1)", "began or not self._used", "began"),
     ),
-    ("cloud/mqtt.py", "mqtt_session"): (
+    ("cloud/mqtt_session.py", "mqtt_session"): (
         ("what has PUBACK and no reply goes again", "None:  # the broker", "False:  # the broker"),
         ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
         ("what is in flight is not sent twice", "if entry.key == key", "if False"),

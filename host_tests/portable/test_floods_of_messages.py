@@ -4,7 +4,7 @@ Packets are written out by hand from MQTT 3.1.1 section 3.3.
 """
 
 from check_flood import CONNACK, Flood, ends
-from signet.cloud import mqtt
+from signet.cloud import mqtt_session
 from signet.cloud.watson.mqtt import _Dialect
 from signet.net.umqtt_stream import Stream
 
@@ -22,7 +22,7 @@ def _session(flood, log):
         "keepalive_s": 60,
         "clean_session": True,
     }
-    session = mqtt.MqttSession(config, _Dialect({"org_id": "o", "event": "e"}), log)
+    session = mqtt_session.MqttSession(config, _Dialect({"org_id": "o", "event": "e"}), log)
     session._client.connect(Stream(flood))
     return session
 

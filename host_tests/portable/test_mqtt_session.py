@@ -7,7 +7,7 @@ import json
 
 import check
 from signet import clock
-from signet.cloud import mqtt
+from signet.cloud import mqtt_session
 from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
 from signet.cloud.watson.mqtt import _Dialect as Watson
 from signet.errors import ConfigError, Lost, ProtocolError, Rejected, Throttled
@@ -71,7 +71,7 @@ def _session(dialect=None):
         "clean_session": True,
     }
     dialect = dialect or Alibaba({"product_key": "pk", "device_name": "dn"})
-    session = mqtt.MqttSession(config, dialect, lines.append)
+    session = mqtt_session.MqttSession(config, dialect, lines.append)
     session._client = client = _Client()
     return session, client, lines
 
@@ -113,7 +113,7 @@ def test_a_hash_that_the_firmware_lacks_shows_at_open_and_not_at_login():
     md5 = hashlib.md5
     del hashlib.md5
     try:
-        error = check.raises(ConfigError, mqtt.MqttSession, config, Alibaba(config), None)
+        error = check.raises(ConfigError, mqtt_session.MqttSession, config, Alibaba(config), None)
     finally:
         hashlib.md5 = md5
     assert error.key == "sign_method" and "md5" in str(error)
@@ -194,11 +194,11 @@ def test_what_has_its_puback_but_no_reply_is_sent_again_at_reconnect_with_the_sa
     session.submit(6, Report({"t": 2}))
     client.events = [("acked", 1)]
     session.poll(0)
-    connect, mqtt.connect = mqtt.connect, lambda config, deadline: None
+    connect, mqtt_session.connect = mqtt_session.connect, lambda config, deadline: None
     try:
         session.open(None)
     finally:
-        mqtt.connect = connect
+        mqtt_session.connect = connect
     # 6 has no PUBACK yet: the client itself sends it again
     assert client.published[2:] == client.published[:1]
     client.events = [_reply(client, 2)]

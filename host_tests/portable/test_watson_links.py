@@ -7,7 +7,7 @@ import check
 from check_watson_links import Program
 from signet import clock
 from signet.client.mqtt import MQTTClient
-from signet.cloud import mqtt as mqtt_session
+from signet.cloud import mqtt_session
 from signet.cloud.watson import application
 from signet.net.stream import TcpChannel
 from signet.net.umqtt_stream import Stream

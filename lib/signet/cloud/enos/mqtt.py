@@ -10,7 +10,7 @@ Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream mes
 from micropython import const
 
 from signet import clock
-from signet.cloud import mqtt, thing, thing_mqtt
+from signet.cloud import mqtt_session, thing, thing_mqtt
 from signet.reports.messages import check_name
 from signet.wire.exact_json import dumps
 
@@ -22,7 +22,7 @@ _PASSING = (400, 429, 500, 6205)
 
 
 class _Dialect:
-    """See cloud/mqtt.py; config: dict from config.load."""
+    """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 524_288
     refusals = {
@@ -77,4 +77,4 @@ class _Dialect:
 
 def session(config, log):
     """Returns the Session; config: dict from config.load, log: function of one str."""
-    return mqtt.MqttSession(config, _Dialect(config), log)
+    return mqtt_session.MqttSession(config, _Dialect(config), log)

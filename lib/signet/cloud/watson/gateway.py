@@ -18,7 +18,7 @@ ismrc.h for the codes.
 from micropython import const
 
 from signet import clock, modules
-from signet.cloud import mqtt
+from signet.cloud import mqtt_session
 from signet.cloud.watson.behind import EVENT, Behind
 from signet.errors import Refused, Rejected, Throttled
 from signet.wire.exact_json import member, parse
@@ -31,7 +31,7 @@ _PASSING = (104, 167, 168, 176, 178, 188)
 
 
 class _Dialect(Behind):
-    """See cloud/mqtt.py; decode also gives ("refused", topic, Rejected or Throttled)."""
+    """See cloud/mqtt_session.py; decode also gives ("refused", topic, Rejected or Throttled)."""
 
     publish = (EVENT,)
     refusals = Behind.refusals.copy()
@@ -66,8 +66,8 @@ class _Dialect(Behind):
         return ("refused", topic, Throttled(text) if code in _PASSING else Rejected(text, code))
 
 
-class _Session(mqtt.MqttSession):
-    """See cloud/mqtt.py.
+class _Session(mqtt_session.MqttSession):
+    """See cloud/mqtt_session.py.
 
     Attributes:
         refused: int, reports that the platform has acknowledged and then refused.

@@ -9,7 +9,7 @@ closes the connection of a device that uses any other topic, so those are refuse
 Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
 """
 
-from signet.cloud import mqtt
+from signet.cloud import mqtt_session
 from signet.cloud.watson.event import body
 from signet.errors import Rejected
 from signet.reports.messages import Command, check_name
@@ -17,7 +17,7 @@ from signet.wire.exact_json import loads
 
 
 class _Dialect:
-    """See cloud/mqtt.py; config: dict from config.load."""
+    """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 131_072
     refusals = {
@@ -64,5 +64,5 @@ def session(config, log):
     """Returns the Session of the role; config: dict from config.load, log: function of one str."""
     role = config["role"].split("-")[-1]  # scalable-application
     if role == "device":
-        return mqtt.MqttSession(config, _Dialect(config), log)
+        return mqtt_session.MqttSession(config, _Dialect(config), log)
     return __import__("signet.cloud.watson." + role, None, None, ("*",)).session(config, log)
