@@ -7,6 +7,7 @@ how long a poll took, and how long the watchdog went unfed.
 import hashlib
 from binascii import b2a_base64
 
+from check_mqtt import connect
 from signet import clock
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
@@ -84,7 +85,7 @@ def client(flood, websocket=False):
 
         channel = WebSocketChannel(flood, "good.test", clock.Deadline(3000))
     mqtt = MQTTClient("board", keepalive_s=60, max_packet_bytes=256)
-    mqtt.connect(Stream(channel))
+    connect(mqtt, Stream(channel))
     return mqtt
 
 

@@ -256,7 +256,7 @@ def test_memory_may_run_out_anywhere():
     if not check.MICROPYTHON:
         check.skip("its heap has no end")
     for row in _channels():
-        for blocks in check.spread(list(range(0, 160))):
+        for blocks in check.spread(list(range(160))):
             with _Channel(*row) as it:
                 it.make()
                 it.opens(most=1)

@@ -23,7 +23,8 @@ def _session(flood, log):
         "clean_session": True,
     }
     session = mqtt_session.MqttSession(config, _Dialect({"org_id": "o", "event": "e"}), log)
-    session._client.connect(Stream(flood))
+    session._client.begin(Stream(flood))
+    assert session.poll(100) == ("opened",)
     return session
 
 
@@ -35,13 +36,3 @@ def test_a_poll_ends_in_a_flood_of_messages_that_mean_nothing():
 def test_a_poll_ends_in_a_flood_of_messages_that_cannot_be_understood():
     flood = Flood(CONNACK, b"\x30\x17\0\x14iot-2/cmd/a/fmt/json{")
     ends(flood, _session(flood, lambda line: None).poll)
-
-
-def test_a_poll_of_no_time_looks_at_more_than_one_message():
-    command = b"\x30\x18\0\x14iot-2/cmd/a/fmt/json{}"
-    flood = Flood(CONNACK + b"\x90\3\0\1\1" + _JUNK * 10 + command, b"")
-    session = _session(flood, None)
-    session._client._unanswered = [(1, [(b"t", 1)], 0)]  # what SUBACK answers
-    event = session.poll(0)
-    flood.close()
-    assert event[0] == "command", event

@@ -5,6 +5,7 @@ valid conversations, damaged: cut, swapped, doubled, overwritten; and noise. Eve
 """
 
 import check
+from check_mqtt import connect
 from signet.client.mqtt import MQTTClient
 from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
 from signet.cloud.enos.mqtt import _Dialect as Enos
@@ -100,10 +101,10 @@ def _converse(data, piece):
     """Plays data to a client; returns how many events came before the end."""
     client = MQTTClient("c", window=4, max_packet_bytes=64, timeout_ms=3000)
     client.subscribe("a/#", 1)
-    stream = Stream(_Channel(data, piece), 3000)
+    stream = Stream(_Channel(data, piece))
     events = 0
     try:
-        client.connect(stream)
+        connect(client, stream)
         client.publish("t", b"x", qos=1)
         for _ in range(1000):
             try:

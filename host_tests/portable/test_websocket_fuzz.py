@@ -6,6 +6,7 @@ No sockets: a channel that plays bytes and takes bytes, in pieces. Every run is 
 from binascii import a2b_base64
 
 import check
+from check_mqtt import connect
 from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, SignetError
@@ -263,7 +264,7 @@ def _converse(data, piece):
     stream = Stream(channel, 3000)
     events = 0
     try:
-        client.connect(stream)
+        connect(client, stream)
         client.publish("t", b"x", qos=1)
         for _ in range(1000):
             try:

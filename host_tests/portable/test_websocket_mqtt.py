@@ -1,9 +1,10 @@
 """Does MQTT go over WebSocket to brokers that others wrote?  mosquitto, and `websockets`."""
 
 import check
+from check_mqtt import connect
 from signet import clock
 from signet.client.mqtt import MQTTClient
-from signet.cloud.dial import connect
+from signet.cloud import dial
 from signet.errors import Lost, Refused
 from signet.net.trust import context
 from signet.net.umqtt_stream import Stream
@@ -32,7 +33,7 @@ def _connected(name, client_id, password="pass", **options):
         "trust": trust,
         "websocket": True,
     }
-    client.connect(Stream(connect(config, clock.Deadline(5000))))
+    connect(client, Stream(dial.connect(config, clock.Deadline(5000))))
     return client
 
 

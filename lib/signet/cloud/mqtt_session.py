@@ -192,7 +192,7 @@ class MqttSession(Session):
                     return None
         except Exception as error:  # of whatever kind: the link must go on
             client.close()
-            return ("lost", self._explained(error), [entry.key for entry in self._flight])
+            return ("lost", self._explained(error))
 
     def _answer(self):
         try:
