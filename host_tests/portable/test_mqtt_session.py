@@ -36,6 +36,8 @@ class _Client:
     def publish(self, topic, payload, qos=0):
         if self.failing:
             raise Lost("reset by the peer")
+        if "+" in topic:
+            raise ValueError("a wildcard")
         self.published.append((topic, payload))
         return len(self.published)
 
@@ -281,8 +283,21 @@ def test_what_the_cloud_would_punish_is_rejected_before_it_is_sent():
     assert client.published == []
 
 
-def test_a_topic_that_could_forge_a_line_of_the_log_is_dropped():
-    session, client, lines = _session(_watson())
-    client.events = [("message", b"iot-2/cmd/go\nreport 7 stored/fmt/json", b"{}", False)]
+def test_a_topic_that_no_server_may_send_or_no_log_may_hold_is_dropped():
+    session, client, lines = _session()
+    for level in (b"go\nreport 7 stored", b"+", b"#", b"x#", b"x" * 512):  # MQTT-3.3.2-2
+        topic = b"/sys/pk/dn/thing/service/" + level
+        client.events.append(("message", topic, b'{"id":"1"}', False))
+    client.events.append(("message", b"", b"{}", False))
+    while client.events:
+        assert session.poll(0) is None
+    check.equal(lines, ["dropped a message: a bad topic"] * 6)
+
+
+def test_an_answer_that_cannot_be_published_does_not_hold_up_the_next():
+    session, client, lines = _session()
+    session.reply(Command("x", {}, "a/+", 1), {})
+    session.reply(Command("x", {}, "a/b", 2), {})
     assert session.poll(0) is None
-    check.equal(lines, ["dropped a message: a bad topic"])
+    check.equal([topic for topic, _ in client.published], ["a/b_reply"])
+    check.equal(lines, ["dropped an answer: a wildcard"])
