@@ -10,7 +10,7 @@ from signet import clock
 from signet.cloud import mqtt_session
 from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
 from signet.cloud.watson.mqtt import _Dialect as Watson
-from signet.errors import ConfigError, Lost, ProtocolError, Rejected, Throttled
+from signet.errors import Lost, ProtocolError, Rejected, Throttled
 from signet.reports.messages import Command, Report
 
 _POST_REPLY = b"/sys/pk/dn/thing/event/property/post_reply"
@@ -97,33 +97,6 @@ def _late(session):
     """Moves what is in flight into the past, by more than a reply may take."""
     for entry in session._flight:
         entry.sent_at = clock.ticks_add(clock.ticks_ms(), -10_500)
-
-
-def test_a_hash_that_the_firmware_lacks_shows_at_open_and_not_at_login():
-    if check.MICROPYTHON:
-        check.skip("hashlib is built in and cannot lose a hash here")
-    import hashlib
-
-    config = {
-        "cloud": "alibaba",
-        "client_id": "c",
-        "product_key": "pk",
-        "device_name": "dn",
-        "device_secret": "s3cr3t",
-        "sign_method": "hmacmd5",
-        "timestamp": False,
-        "tls": False,
-        "window": 2,
-        "keepalive_s": 60,
-        "clean_session": True,
-    }
-    md5 = hashlib.md5
-    del hashlib.md5
-    try:
-        error = check.raises(ConfigError, mqtt_session.MqttSession, config, Alibaba(config), None)
-    finally:
-        hashlib.md5 = md5
-    assert error.key == "sign_method" and "md5" in str(error)
 
 
 def test_where_the_cloud_replies_only_its_reply_acknowledges():

@@ -41,7 +41,7 @@ def _login(config):
         module = __import__(name, None, None, ("*",))
         login = module.login(config, clock.unix_ms())
         module = None
-        modules.forget(name, "signet.sign.signer", "signet.sign.content")
+        modules.forget(name, "signet.sign.hmac", "signet.sign.content")
     return login
 
 
@@ -67,8 +67,6 @@ class MqttSession(Session):
         log: function of one str.
     Attributes:
         window: int, how many reports may be in flight.
-    Raises:
-        ConfigError: the board lacks a hash.
     """
 
     is_exclusive = True  # a second login of this identity ends the first
@@ -88,7 +86,6 @@ class MqttSession(Session):
             clean_session=config["clean_session"],
             window=self.window + 1,  # room for an answer
         )
-        _login(config)  # a hash that this board lacks shows now
 
     def begin(self, deadline):
         """Begins to connect, to log in and to subscribe; `poll` does the rest.
@@ -96,7 +93,7 @@ class MqttSession(Session):
         Args:
             deadline: clock.Deadline of connect and TLS; MQTT's own answers have 10 s each.
         Raises:
-            Lost: no such name. ConfigError: this board lacks a hash.
+            Lost: no such name.
         """
         client = self._client
         client.set_login(*_login(self._config))

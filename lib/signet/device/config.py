@@ -16,6 +16,7 @@ default is `...` where the key is required.  The kind says what the rule means:
     flag, any   no rule
 """
 
+import hashlib
 import json
 import os
 from binascii import crc32
@@ -184,6 +185,9 @@ def check(values, log=print):
         raise ConfigError("cert", "goes with TLS only; remove it, or `tls`")
     for warning in identity.check(config):
         log("warning: " + warning)
+    method = config.get("sign_method") or "sha256"  # not at Watson
+    if not hasattr(hashlib, method.replace("hmac", "")):
+        raise ConfigError("sign_method", "this firmware lacks the hash of " + method)
     return config
 
 

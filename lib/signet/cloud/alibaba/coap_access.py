@@ -192,9 +192,7 @@ class Access:
             seq = str(n) if self._encrypted else None
             body = auth.request(self._config, clock.unix_ms(), seq)
             auth = None
-            modules.forget(
-                "signet.cloud.alibaba.auth", "signet.sign.signer", "signet.sign.content"
-            )
+            modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
         return body
 
     def _authenticate(self, body):

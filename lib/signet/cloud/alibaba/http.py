@@ -60,9 +60,7 @@ class AlibabaHttpSession(http.HttpSession):
 
             body = auth.request(self._config, unix_ms)
             auth = None
-            modules.forget(
-                "signet.cloud.alibaba.auth", "signet.sign.signer", "signet.sign.content"
-            )
+            modules.forget("signet.cloud.alibaba.auth", "signet.sign.hmac", "signet.sign.content")
         return body
 
     def _renew(self, deadline=None):
