@@ -168,8 +168,8 @@ def test_no_error_shows_the_password():
 
 
 def test_session_present_is_returned():
-    assert _client(clean_session=False).connect(_stream("present")) is True
-    assert _client().connect(_stream("polite")) is False
+    assert connect(_client(clean_session=False), _stream("present")) is True
+    assert connect(_client(), _stream("polite")) is False
 
 
 def test_an_answer_that_is_no_connack_is_a_protocol_error():

@@ -5,7 +5,6 @@ valid conversations, damaged: cut, swapped, doubled, overwritten; and noise. Eve
 """
 
 import check
-from check_mqtt import connect
 from signet.client.mqtt import MQTTClient
 from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
 from signet.cloud.enos.mqtt import _Dialect as Enos
@@ -57,6 +56,8 @@ class _Channel:
         self._pause = False
         self.written = 0
 
+    busy = False
+
     def readinto(self, buffer):
         if not self._data:
             return 0
@@ -104,11 +105,13 @@ def _converse(data, piece):
     stream = Stream(_Channel(data, piece))
     events = 0
     try:
-        connect(client, stream)
-        client.publish("t", b"x", qos=1)
+        client.begin(stream)
         for _ in range(1000):
             try:
-                if client.poll(0) is not None:
+                event = client.poll(0)
+                if event == ("connected", False):
+                    client.publish("t", b"x", qos=1)
+                elif event is not None:
                     events += 1
             except ProtocolError:
                 if client.sock is None:

@@ -62,7 +62,7 @@ class _Module:
 sys.modules["umqtt"] = _Package = type("_Package", (), {"simple": _Module})
 sys.modules["umqtt.simple"] = _Module
 
-from check_mqtt import connect
+from check_mqtt import connect  # noqa: E402
 from signet import clock  # noqa: E402
 from signet.client.mqtt import MQTTClient  # noqa: E402
 from signet.net.stream import TcpChannel  # noqa: E402

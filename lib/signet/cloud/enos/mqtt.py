@@ -75,6 +75,6 @@ class _Dialect:
         return thing_mqtt.result(command, value)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
     return mqtt_session.MqttSession(config, _Dialect(config), log)

@@ -67,7 +67,7 @@ class _Dialect(behind.Behind):
         return ("command", status)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
     session = mqtt_session.MqttSession(config, _Dialect(config), log)
     session.is_exclusive = config["role"] == "application"

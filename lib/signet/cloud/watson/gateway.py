@@ -112,6 +112,6 @@ class _Session(mqtt_session.MqttSession):
         return super()._done(entry, error)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
     return _Session(config, _Dialect(config), log)

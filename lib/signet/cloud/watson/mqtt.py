@@ -60,7 +60,7 @@ class _Dialect:
         return None
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session of the role; config: dict from config.load, log: function of one str."""
     role = config["role"].split("-")[-1]  # scalable-application
     if role == "device":
