@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import check
 from signet.device import config
@@ -257,3 +258,17 @@ def test_what_the_firmware_lacks_is_said_when_device_json_is_read():
         _checked(_WATSON)
     finally:
         config.hashlib = found
+    for name, base, key, changes in (
+        ("hashlib", _WATSON, "websocket", {"websocket": True}),
+        ("cryptolib", _ALIBABA, "tls", {"way": "coap"}),
+        ("tls", _ALIBABA, "tls", {"way": "coap", "tls": True}),
+    ):
+        before = sys.modules.get(name)
+        sys.modules[name] = check  # which has nothing of it
+        try:
+            error = _error(base, **changes)
+        finally:
+            sys.modules.pop(name)
+            if before:
+                sys.modules[name] = before
+        assert error.key == key and "firmware" in error.rule, error

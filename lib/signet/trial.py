@@ -96,7 +96,10 @@ def _context(config, spare):
         key = _read(config["key"])
     from signet.net import trust
 
-    return trust.context(_read(config["ca"]), False, cert, key)
+    try:
+        return trust.context(_read(config["ca"]), False, cert, key)
+    except ValueError as error:
+        raise ConfigError(*error.args)
 
 
 def _check(spare, crc):

@@ -129,7 +129,10 @@ def _trust(config, log):
     modules.forget("signet.wire.x509")
     from signet.net import trust
 
-    config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
+    try:
+        config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
+    except ValueError as error:
+        raise ConfigError(*error.args)
     trust = None
     modules.forget("signet.net.trust")
 

@@ -15,7 +15,7 @@ import tls
 from micropython import const
 
 from signet import clock
-from signet.errors import ConfigError, Lost
+from signet.errors import Lost
 from signet.modules import call, keep_place, place
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
@@ -43,15 +43,8 @@ _SUITES = [
 
 
 def context():
-    """Makes the tls.SSLContext that `trust.context` gives its CA.
-
-    Raises:
-        ConfigError: this firmware has no DTLS.
-    """
-    protocol = getattr(tls, "PROTOCOL_DTLS_CLIENT", None)
-    if protocol is None:
-        raise ConfigError("tls", "this firmware has no DTLS, MicroPython 1.25 has it", "false")
-    trust = tls.SSLContext(protocol)
+    """Makes the tls.SSLContext that `trust.context` gives its CA."""
+    trust = tls.SSLContext(tls.PROTOCOL_DTLS_CLIENT)
     for suites in (_SUITES, _SUITES[:-1]):
         try:
             trust.set_ciphers(suites)

@@ -6,7 +6,6 @@ micropython-lib's `ssl` silently switches verification off.
 
 import tls
 
-from signet.errors import ConfigError
 from signet.modules import forget, keep_place
 
 
@@ -21,7 +20,7 @@ def context(ca, datagrams=False, cert=None, key=None):
     Returns:
         tls.SSLContext that verifies.
     Raises:
-        ConfigError: one of them cannot be read, or this firmware has no DTLS.
+        ValueError: (name of an argument, what is wrong with it[, an example]).
     """
     if datagrams:
         from signet.net import dtls
@@ -35,7 +34,7 @@ def context(ca, datagrams=False, cert=None, key=None):
     try:
         trust.load_verify_locations(ca)
     except (ValueError, OSError):
-        raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
+        raise ValueError("ca", "holds no certificate that can be read", "ca.pem")
     if cert is not None:
         from signet.net import certificate
 

@@ -87,6 +87,10 @@ def check(config):
             "command_wait_s is longer than report_interval_s: reports wait until the cloud answers"
         )
     if config.get("websocket"):
+        import hashlib
+
+        if not hasattr(hashlib, "sha1"):
+            raise ConfigError("websocket", "needs SHA-1, which this firmware lacks", "false")
         from signet.net import websocket  # noqa: F401  now the heap is in one piece
     first, _, rest = config["host"].lower().partition(".")
     if rest[:10] == "messaging." and first != org.lower():
