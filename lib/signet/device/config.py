@@ -110,9 +110,10 @@ def _trust(config, log):
             key = _file("key", config["key"])
         if not x509.belongs(cert if key is None else key, cert):
             raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
-        wrong = x509.misnamed(config, cert)
-        if wrong:
-            log("warning: `cert` " + wrong)
+        if config["cloud"] == "watson":
+            wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
+            if wrong:
+                log("warning: `cert` " + wrong)
         try:
             os.stat(path + ".new")
             config["renewal"] = True  # pending.py looks what it is
