@@ -2,6 +2,7 @@
 
 import check
 from signet.errors import ProtocolError
+from signet.modules import Tidy
 
 _CONFIG = {"product_key": "pk", "device_name": "dn", "device_key": "dk", "org_id": "myorg1"}
 _CONFIG.update({"type_id": "r", "device_id": "g", "subscribe": ()})
@@ -24,7 +25,8 @@ _ODD += b'null true -1 1.5 1e999 9007199254740992 [] {} "" "7" "\\n" "\\ud83d" "
 
 
 def _dialect(cloud, way):
-    module = __import__("signet.cloud.{}.{}".format(cloud, way), None, None, ("*",))
+    with Tidy():  # as signet.open does
+        module = __import__("signet.cloud.{}.{}".format(cloud, way), None, None, ("*",))
     return module._Dialect(_CONFIG)
 
 

@@ -69,5 +69,5 @@ def test_a_member_is_kept_only_within_its_bounds():
             check.equal(exact_json.member({"m": value}, "m", "t", *kinds), value)
         else:
             error = check.raises(ProtocolError, exact_json.member, {"m": value}, "m", "t", *kinds)
-            check.equal(str(error), "m on t is missing, or not what it may be")
+            check.equal(str(error), "m on t is missing or bad")
     check.raises(ProtocolError, exact_json.member, {}, "m", "t", int)

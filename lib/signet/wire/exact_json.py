@@ -50,7 +50,7 @@ def check(value, where="report", depth=_DEEPEST):
 
 
 def loads(payload, where):
-    """Reads JSON of a peer.
+    """Reads JSON from a peer.
 
     Args:
         payload: bytes.
@@ -58,10 +58,8 @@ def loads(payload, where):
     Raises:
         ProtocolError: it is no JSON, cut off, of more than 4096 bytes, or nested deeper than 8.
     """
-    if len(payload) > _LARGEST:
-        raise ProtocolError("JSON of {} bytes on {}".format(len(payload), where))
-    if payload.count(b"[") + payload.count(b"{") > _DEEPEST and _is_deep(payload):
-        raise ProtocolError("JSON nested deeper than {} levels on {}".format(_DEEPEST, where))
+    if len(payload) > _LARGEST or _is_deep(payload):
+        raise ProtocolError("JSON too large, or nested too deep, on " + where)
     try:
         text = payload.decode().strip()
         if text[:1] not in _CLOSED_BY or text.endswith(_CLOSED_BY[text[:1]]):
@@ -72,6 +70,8 @@ def loads(payload, where):
 
 
 def _is_deep(payload):
+    if payload.count(b"[") + payload.count(b"{") <= _DEEPEST:  # quick, and mostly so
+        return False
     depth = 0
     quoted = escaped = False
     for byte in payload:
@@ -90,7 +90,7 @@ def _is_deep(payload):
 
 
 def parse(where, payload):
-    """Reads a JSON object of a peer; arguments and errors as in `loads`; returns the dict."""
+    """Reads a JSON object from a peer; arguments and errors as in `loads`; returns the dict."""
     body = loads(payload, where)
     if not isinstance(body, dict):
         raise ProtocolError("no JSON object on " + where)
@@ -114,5 +114,5 @@ def member(body, name, where, *kinds):
     elif good:
         good = not value >> _EXACT_BITS
     if not good:
-        raise ProtocolError("{} on {} is missing, or not what it may be".format(name, where))
+        raise ProtocolError("{} on {} is missing or bad".format(name, where))
     return value
