@@ -49,6 +49,9 @@ def test_whatever_byte_is_changed_or_cut_it_means_something_or_is_a_protocol_err
     )
     for cloud, way, topic in check.spread(_READ):
         dialect = _dialect(cloud, way)
+        for at in range(len(topic)):
+            for level in ("", "+", "/", "x"):
+                _decode(dialect, topic[:at] + level + topic[at + 1 :], message)
         for at in range(len(message)):
             _decode(dialect, topic, message[:at])
             for byte in b'\0 "\\{}[]:,-7e\xed':
@@ -66,6 +69,8 @@ def _decode(dialect, topic, payload):
         meaning = dialect.decode(topic, payload)
     except ProtocolError as error:
         meaning = (str(error),)
+    if meaning is None:  # nothing to this dialect
+        return
     if meaning[0] == "command":
         name, id = meaning[1].name, meaning[1].id
         assert isinstance(name, str) and len(name) <= 256

@@ -279,7 +279,7 @@ def test_what_any_one_device_loads_keeps_the_flash_goal():
 
 def test_all_of_the_package_grows_on_purpose_only():
     """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80),
-    then certificates, roles and WebSocket (104), then what never waits, and bounds for peers (106).
+    then certificates, roles and WebSocket (104), then steps and bounds (106).
 
     No board loads all of it; what each loads keeps the goal. Raise this figure knowingly.
     """
