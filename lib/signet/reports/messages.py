@@ -37,6 +37,30 @@ class Report:
         self.device = device
 
 
+def check(values, topic, device, takes_files, has_role):
+    """Returns the values of a report as they are kept; str is encoded.
+
+    Args:
+        values, topic, device: see link.Link.report.
+        takes_files: bool, a file is taken.
+        has_role: bool, for a gateway or an application: reports of other devices are taken.
+    Raises:
+        ValueError: says what is wrong.
+    """
+    if topic is not None and isinstance(values, str):
+        values = values.encode()
+    is_file = topic is not None and takes_files and hasattr(values, "seek")
+    if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
+        text = "a report is a dict of values, or bytes with a topic; a file by http only, and"
+        raise ValueError(text + " without deep sleep")
+    if device is not None:
+        if not has_role:
+            raise ValueError("only a gateway reports for another device")
+        if not isinstance(device, (tuple, list)) or [type(n) for n in device] != [str, str]:
+            raise ValueError("a device is (type id, device id), two str")
+    return values
+
+
 class Command:
     """What the cloud asks the board to do; an application also hears events and who is on line.
 
