@@ -73,7 +73,8 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
         *("__init__.py", "errors.py", "clock.py", "modules.py", "renewal.py"),
         *("trial.py", "pending.py"),
         *("device/__init__.py", "device/files.py", "device/config.py", "device/state.py"),
-        *("net/__init__.py", "net/trust.py", "net/secure.py", "net/certificate.py"),
+        *("net/__init__.py", "net/reserve.py", "net/trust.py", "net/secure.py"),
+        "net/certificate.py",
         *("wire/__init__.py", "wire/x509.py"),
     ):
         files[f"lib/signet/{name}"] = LIB / "signet" / name

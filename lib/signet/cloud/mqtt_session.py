@@ -21,7 +21,7 @@ from micropython import const
 
 from signet import clock, modules
 from signet.client.mqtt import MQTTClient
-from signet.cloud.dial import connect
+from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Rejected, Throttled
 from signet.net.umqtt_stream import Stream
@@ -37,12 +37,7 @@ _TURNS = const(16)  # events that mean nothing, before a look at the clock
 def _login(config):
     """Returns (client id, user, password); the code for it is loaded and forgotten."""
     name = "signet.cloud.{}.login".format(config["cloud"])
-    with modules.Tidy():
-        module = __import__(name, None, None, ("*",))
-        login = module.login(config, clock.unix_ms())
-        module = None
-        modules.forget(name, "signet.sign.hmac", "signet.sign.content")
-    return login
+    return modules.call(name, "login", config, clock.unix_ms())
 
 
 class _InFlight:
@@ -86,6 +81,7 @@ class MqttSession(Session):
             clean_session=config["clean_session"],
             window=self.window + 1,  # room for an answer
         )
+        load(config)
 
     def begin(self, deadline):
         """Begins to connect, to log in and to subscribe; `poll` does the rest.

@@ -127,15 +127,12 @@ def _trust(config, log):
                 expires.append((which(ends), name))
         expires.sort()
     files = data = x509 = None
-    modules.forget("signet.wire.x509")
-    from signet.net import trust
-
+    modules.forget("signet.wire.x509")  # before the next: they need not fit together
+    datagrams = config["way"] == "coap"
     try:
-        config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
+        config["trust"] = modules.call("signet.net.trust", "context", ca, datagrams, cert, key)
     except ValueError as error:
         raise ConfigError(*error.args)
-    trust = None
-    modules.forget("signet.net.trust")
 
 
 def _file(key, path):
