@@ -23,8 +23,8 @@ def test_all_else_stays():
 
 
 def test_what_is_long_or_no_text_takes_no_time():
-    check.equal(printable("x" * 4000), "x" * 256)
-    for value in (None, 7, 10**4000, [[]]):
+    check.equal(printable("x" * 400), "x" * 256)
+    for value in (None, 7, 10**400, [[]]):
         check.equal(printable(value), "?")
 
 

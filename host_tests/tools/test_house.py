@@ -55,11 +55,9 @@ _CIRCLES = {
 
 # Files that still use private names of another, to be undone.
 _BORROWERS = {
-    *("lib/signet/expiry.py", "lib/signet/pending.py", "lib/signet/trial.py"),  # link's
     *("lib/signet/cloud/http.py", "lib/signet/cloud/alibaba/http.py"),
     "lib/signet/cloud/watson/http.py",
     *("lib/signet/cloud/watson/behind.py", "lib/signet/cloud/watson/gateway.py"),
-    "lib/signet/sign/hmac.py",
 }
 
 

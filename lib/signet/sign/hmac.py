@@ -28,25 +28,28 @@ class Signer:
     Args:
         key: bytes or str (taken as UTF-8), any length.
         hash_name: str, "md5", "sha1" or "sha256".
+    Attributes:
+        hash: hashlib's constructor.
+        inner, outer: bytes, the padded blocks (RFC 2104 section 2), as secret as the key.
     Raises:
         ValueError: there is no such hash, or the firmware lacks it.
     """
 
     def __init__(self, key, hash_name):
-        self._hash = _hash(hash_name)
+        self.hash = _hash(hash_name)
         if isinstance(key, str):
             key = key.encode()
         if len(key) > _BLOCK:
-            key = self._hash(key).digest()
+            key = self.hash(key).digest()
         key = bytes(key) + bytes(_BLOCK - len(key))
-        self._inner = bytes([byte ^ 0x36 for byte in key])
-        self._outer = bytes([byte ^ 0x5C for byte in key])
+        self.inner = bytes([byte ^ 0x36 for byte in key])
+        self.outer = bytes([byte ^ 0x5C for byte in key])
 
     def digest(self, message):
         """Returns the signature of `message` (bytes): 16, 20 or 32 bytes."""
-        inner = self._hash(self._inner)
+        inner = self.hash(self.inner)
         inner.update(message)
-        outer = self._hash(self._outer)
+        outer = self.hash(self.outer)
         outer.update(inner.digest())
         return outer.digest()
 

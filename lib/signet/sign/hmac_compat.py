@@ -9,13 +9,13 @@ from binascii import hexlify
 from signet.sign.hmac import NAMES, Signer
 
 
-class HMAC(Signer):
+class HMAC:
     """One signature of a message that comes in parts; `new` makes it."""
 
-    def __init__(self, key, hash_name):
-        super().__init__(key, hash_name)
+    def __init__(self, signer):
+        self._signer = signer
         self._digest = None
-        self._message = self._hash(self._inner)
+        self._message = signer.hash(signer.inner)
 
     def update(self, message):
         """Appends to the message (bytes). ValueError after `digest`: a hash ends only once."""
@@ -26,7 +26,7 @@ class HMAC(Signer):
     def digest(self):
         """Returns the signature, bytes; the same each time."""
         if self._digest is None:
-            outer = self._hash(self._outer)
+            outer = self._signer.hash(self._signer.outer)
             outer.update(self._message.digest())
             self._digest = outer.digest()
         return self._digest
@@ -49,7 +49,7 @@ def new(key, msg=None, digestmod=None):
     for name in NAMES:
         if digestmod is not None and digestmod is getattr(hashlib, name, None):
             digestmod = name
-    mac = HMAC(key, digestmod)
+    mac = HMAC(Signer(key, digestmod))
     mac.update(msg or b"")
     return mac
 
