@@ -36,6 +36,9 @@ class _Session:
     is_exclusive = True
     takes_files = busy = False
 
+    def pending(self, within_ms):
+        return False
+
     def __init__(self, opens=(), events=()):
         self.opens = list(opens)
         self.events = list(events)

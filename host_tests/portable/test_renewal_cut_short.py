@@ -115,18 +115,19 @@ def test_what_changes_while_it_is_tried_is_not_kept_and_the_connection_is_closed
     board = Board()
     old = read(board.path)
     board.link.renew(*client("rsa"))
-    opened, closed = board.link._session.begin, []
+    own = board.trial.own
+    opened, closed = own.begin, []
 
     def login(deadline):
         opened(deadline)
         write(board.path + ".new", b"half")
 
-    close = board.link._session.close
-    board.link._session.begin = login
-    board.link._session.close = lambda: (closed.append(1), close())
+    close = own.close
+    own.begin = login
+    own.close = lambda: (closed.append(1), close())
     board.poll()
-    board.link._session.begin = opened
-    assert len(closed) == 1 and not board.link.connected and read(board.path) == old
+    own.begin = opened
+    assert closed and not board.link.connected and read(board.path) == old
     board.due()
     assert board.hands_over()
 
@@ -137,6 +138,7 @@ class _Fat:
     def __init__(self, broken):
         self.broken = broken
         self.remove = os.remove
+        self.stat = os.stat
 
     def rename(self, old, new):
         try:
@@ -155,14 +157,14 @@ def test_on_fat_the_old_file_is_removed_first():
         board = None  # the one before leaves the heap
         board = Board()
         board.link.renew(cert, key)
-        from signet.certificate import trial
+        from signet.device import files
 
-        trial.os = _Fat(broken)
+        files.os = _Fat(broken)
         try:
             board.poll()
         finally:
-            trial = None
-            modules.forget("signet.certificate.trial")
+            files = None
+            modules.forget("signet.device.files")
         assert board.said("certificate renewed"), board.lines
         if broken:  # the next one finds it where it is
             board.link.renew(cert, key)

@@ -27,7 +27,7 @@ def test_a_certificate_that_the_server_refuses_leaves_the_old_one_at_work():
     assert board.link.handed_over == 7 and not board.link.outbox.dead  # an event, too
     assert read(board.path) == old and not board.left_over()
     board.due()
-    assert board.hands_over() and board.link._course is None
+    assert board.hands_over() and board.trial is None
 
 
 def _refused(cert, key=None):

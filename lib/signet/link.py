@@ -6,7 +6,8 @@ It never raises for what the network or the cloud does; it says so in one line o
 on.
 
     closed --begin--> opening --opened--> open --lost--> closed
-    closed --begin--> on trial --opened, or lost--> closed      with a new certificate
+
+A new certificate is tried by a session of its own: certificate/on_trial.py.
 """
 
 import os
@@ -21,12 +22,13 @@ from signet.reports import messages
 from signet.reports.handover import Handover
 from signet.reports.outbox import Outbox
 
-CLOSED, OPENING, OPEN, ON_TRIAL = "closed", "opening", "open", "on trial"
+_CLOSED = const(0)
+_OPENING = const(1)
+_OPEN = const(2)
 
 _NETWORK_MS = const(30_000)
 _LOOK_MS = const(100)  # how often to look whether the network is up
 _OPEN_MS = const(30_000)  # TCP and TLS; MQTT's login has 10 s more
-_TRIAL_MS = const(300_000)  # at least, from one new certificate's trial to the next one's
 _OUTBOX = "signet.outbox"
 
 
@@ -66,14 +68,15 @@ class Link:
         self._daily = Daily(config, board, log, state)
         self.on_command = self.wake = None
         self.busy = False
-        self._to(CLOSED)
-        self._next_try = self._next_trial = clock.Deadline(0)
+        self._to(_CLOSED)
+        self._next_try = clock.Deadline(0)
         self._network = None  # until when it may take to come up, while it does
-        self._course = None  # of a new certificate
+        self._next_trial = self._next_try
         if config.get("renewal"):  # there is a `cert`.new
-            from signet.certificate import course
+            from signet.certificate import on_trial
 
-            self._course = ask(log, course.resume, config, log, state)
+            arguments = session, config, log, state, self._renewed
+            self._session = ask(log, on_trial.resume, *arguments) or session
 
     @property
     def handed_over(self):
@@ -83,7 +86,7 @@ class Link:
     def _to(self, state):
         self._state = state
         self._since = clock.ticks_ms()
-        self.connected = state == OPEN
+        self.connected = state == _OPEN
 
     def report(self, values, topic=None, event=None, device=None):
         """Takes a report; `poll` hands it over. Never waits.
@@ -140,13 +143,12 @@ class Link:
 
     def _idle(self, left_ms):
         """Is there nothing to do in that time?  A board that sleeps deeply need not stay awake."""
-        if self._state in (OPENING, ON_TRIAL):
+        if self._state == _OPENING:
             return False
-        trial = self._course is not None and self._course.next_trial.remaining_ms() <= left_ms
-        if not (trial or len(self.outbox)):
-            return True
+        if self._session.pending(left_ms):
+            return not self.connected and self._next_try.remaining_ms() > left_ms
         wait = self._handover.next_submit if self.connected else self._next_try
-        return wait.remaining_ms() > left_ms and not (trial and self.connected)
+        return not len(self.outbox) or wait.remaining_ms() > left_ms
 
     def close(self):
         """Says goodbye; a later `poll` connects again. With deep sleep, reports go to flash."""
@@ -160,35 +162,40 @@ class Link:
 
         For a board whose device.json has `cert`: no other need have certificate/.
         """
-        if self._state == ON_TRIAL:
-            self._drop()
-        self._course = None  # the one before, if any
-        arguments = self._config, cert, key, self._kept
-        renewal = modules.call("signet.certificate.renewal", "begin", *arguments)
-        from signet.certificate.course import Course
+        own = getattr(self._session, "own", None)
+        if own is not None:  # the one before is over
+            if self._session.trying:
+                self._drop()
+            self._session = own
+        from signet.certificate import on_trial
 
-        due_s = self._next_trial.remaining_ms() // 1000
-        self._course = Course(self._config, renewal, due_s, self._log, self._kept)
+        arguments = self._next_trial, self._log, self._kept, self._renewed, self.connected
+        self._session = on_trial.renew(self._session, self._config, cert, key, *arguments)
+
+    def _renewed(self, session, next_trial, event, values):
+        """A trial is over: tells the cloud where the outbox has room; an application cannot."""
+        self._session, self._next_trial = session, next_trial
+        modules.forget("signet.certificate.on_trial")
+        config = self._config
+        if len(self.outbox) < config["outbox_limit"] and "application" not in config.get(
+            "role", ""
+        ):
+            self.report(values, event=event)
 
     @property
     def opening(self):
         """bool, a connection is being opened, or the network."""
-        return self._state in (OPENING, ON_TRIAL) or self._network is not None
+        return self._state == _OPENING or self._network is not None
 
     def readable(self):
         """Returns the socket whose bytes are all that `poll` waits for, or None."""
-        return None if self._state == CLOSED else self._session.readable()
+        return None if self._state == _CLOSED else self._session.readable()
 
     def _turn(self, deadline):
         clock.waited()
         self.busy = False
-        course = self._course
         try:
-            if self.connected and course is not None and course.next_trial.expired():
-                course.worked = True
-                self._drop()  # first: the heap does not hold both
-                self._next_try = clock.Deadline(0)
-            if self._state == CLOSED:
+            if self._state == _CLOSED:
                 event = self._begin(deadline)
             else:
                 event = self._work(deadline.remaining_ms())
@@ -214,11 +221,7 @@ class Link:
                 return None
             self._network = None
         self._look()
-        on_trial = self._course is not None and self._course.next_trial.expired()
-        self._to(ON_TRIAL if on_trial else OPENING)  # what fails from here on is its
-        if on_trial:
-            self._next_trial = clock.Deadline(_TRIAL_MS)
-            self._course.begin()
+        self._to(_OPENING)  # what fails from here on is its
         self._session.begin(clock.Deadline(_OPEN_MS))
         self.busy = True
         return None
@@ -267,23 +270,14 @@ class Link:
             self._log("command {}: answer not sent: {}".format(name, error))
 
     def _opened(self):
-        course = self._course
-        if self._state == ON_TRIAL:
-            course.passed()
-        self._to(OPEN)
+        self._to(_OPEN)
         self._handover.opened()
         self._log("connected")
-        if course is not None:
-            if course.doubt is not None:
-                self._log(course.failed(course.doubt, True))
-            self._end_course()
 
     def _drop(self):
-        """Closes the session, whatever it does; the old certificate comes back from a trial."""
-        if self._state != CLOSED:
-            self._to(CLOSED)
-            if self._course is not None:
-                self._course.stop()
+        """Closes the session, whatever it does."""
+        if self._state != _CLOSED:
+            self._to(_CLOSED)
             ask(self._log, self._session.close)
 
     def _lost(self, error):
@@ -291,35 +285,14 @@ class Link:
         self._drop()
         self._network = None
         text = str(error) if isinstance(error, SignetError) else repr(error)
-        if state == OPEN:
+        what = "not connected"
+        if state == _OPEN:
             what = "connection lost"
             if self._backoff.lived(lived_ms) and self._session.is_exclusive:
                 what += " again so soon (is another device using this identity?)"
-            text = "{}: {}".format(what, text)
-        elif state == ON_TRIAL:
-            text = self._course.failed(error, self._course.worked)
-            if text is None:  # first the old one is tried
-                self._next_try = clock.Deadline(0)
-                return
-            self._end_course()
-            error = None
-        else:
-            if isinstance(error, Untrusted) and not clock.is_set():
-                text += "; the clock is not set"
-                error = None  # it passes by itself
-            text = "not connected: " + text
-            if self._course is not None and self._course.doubt is not None:
-                self._log(self._course.failed(self._course.doubt, False))
+        elif isinstance(error, Untrusted) and not clock.is_set():
+            text += "; the clock is not set"
+            error = None  # it passes by itself
         wait_ms = self._backoff.wait_ms(error, os.urandom(1)[0])
         self._next_try = clock.Deadline(wait_ms)
-        self._log("{}; next try in {} s".format(text, wait_ms // 1000))
-
-    def _end_course(self):
-        """Tells the cloud of its end where the outbox has room; an application has no events."""
-        event = self._course.event
-        if event is not None:
-            self._course = None
-            modules.forget("signet.certificate.course")
-            config, role = self._config, self._config.get("role", "")
-            if len(self.outbox) < config["outbox_limit"] and "application" not in role:
-                self.report(event[1], event=event[0])
+        self._log("{}: {}; next try in {} s".format(what, text, wait_ms // 1000))

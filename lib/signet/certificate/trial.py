@@ -43,14 +43,16 @@ def keep(config, renewal):
     Returns:
         (line of the log, name and values of the event).
     Raises:
-        ConfigError: it has changed since.
+        ConfigError: it has changed since. OSError: the flash does not do it.
     """
     path = config["cert"]
     _check(path + ".new", renewal)
     try:
         files.replace(path)
     except OSError:
-        pass  # config.py looks for it beside `cert` when the board starts
+        if files.exists(path):
+            raise
+        # config.py looks for it beside `cert` when the board starts
     date = clock.iso8601(renewal[2] * 1000)[:10]
     if config["expires"]:
         expires = [entry for entry in config["expires"] if entry[1] != path]
