@@ -82,6 +82,10 @@ _TABLE = {
     ("wire/cbor.py", "cbor"): (
         ("keys are sorted by their bytes (4.2.1)", "pairs = sorted(", "pairs = list("),
     ),
+    ("wire/exact_json.py", "exact_json"): (
+        ("what a string closes is not closed", "elif byte == 34:", "elif False:"),
+        ("a true is no number", "type(value) in kinds", "isinstance(value, kinds)"),
+    ),
     ("wire/http.py", "http_codec"): (
         ("lengths that differ are refused (6.3)", "(self.length or part) != part or", ""),
     ),

@@ -57,7 +57,6 @@ _BORROWERS = {
     *("lib/signet/cloud/http.py", "lib/signet/cloud/alibaba/http.py"),
     "lib/signet/cloud/watson/http.py",
     *("lib/signet/cloud/watson/behind.py", "lib/signet/cloud/watson/gateway.py"),
-    "lib/signet/sign/hmac.py",
 }
 
 

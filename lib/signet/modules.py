@@ -56,7 +56,7 @@ def forget(*names):
     """Forgets modules of signet; a later import loads them anew.
 
     Args:
-        names: str, full names such as "signet.sign.signer"; whoever holds one keeps it alive.
+        names: str, full names such as "signet.sign.hmac"; whoever holds one keeps it alive.
     """
     for name in names:
         sys.modules.pop(name, None)

@@ -78,6 +78,7 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
         device.tls or (device.cloud == "alibaba" and device.way != "mqtt")
     ),
     "signet.reports.outbox_file": lambda device: device.deep_sleep,
+    "signet.cloud.watson.certificate": lambda device: device.cert and device.cloud == "watson",
     "signet.cloud.watson.application_identity": lambda device: "application" in device.role,
     "signet.net.certificate": lambda device: device.cert,
     "signet.certificate.on_trial": lambda device: device.cert,

@@ -52,9 +52,10 @@ def begin(config, cert, key, state=None):
     ends = min(ends)
     if clock.is_set() and ends * 1000 <= clock.unix_ms():
         raise ConfigError("cert", "the new one has expired")
-    wrong = x509.misnamed(config, cert)
-    if wrong:
-        raise ConfigError("cert", "the new one " + wrong)
+    if config["cloud"] == "watson":
+        wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
+        if wrong:
+            raise ConfigError("cert", "the new one " + wrong)
     own_file = None
     if key is None and _KEY not in cert:
         key = _block(_read("cert", path))

@@ -30,7 +30,10 @@ def context(config, renewal):
         key = _read(config["key"])
     from signet.net import trust
 
-    return trust.context(_read(config["ca"]), False, cert, key)
+    try:
+        return trust.context(_read(config["ca"]), False, cert, key)
+    except ValueError as error:
+        raise ConfigError(*error.args)
 
 
 def keep(config, renewal):

@@ -30,6 +30,7 @@ _NOT_AUTHORIZED = const(5)  # CONNACK
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
 _ANSWERS = const(8)  # answers to commands that may wait for their turn
+_LONGEST = const(512)  # bytes of a topic
 _TURNS = const(16)  # events that mean nothing, before a look at the clock
 
 
@@ -61,8 +62,6 @@ class MqttSession(Session):
         log: function of one str.
     Attributes:
         window: int, how many reports may be in flight.
-    Raises:
-        ConfigError: the board lacks a hash.
     """
 
     is_exclusive = True  # a second login of this identity ends the first
@@ -82,7 +81,6 @@ class MqttSession(Session):
             clean_session=config["clean_session"],
             window=self.window + 1,  # room for an answer
         )
-        _login(config)  # a hash that this board lacks shows now
         load(config)
 
     def begin(self, deadline):
@@ -91,7 +89,7 @@ class MqttSession(Session):
         Args:
             deadline: clock.Deadline of connect and TLS; MQTT's own answers have 10 s each.
         Raises:
-            Lost: no such name. ConfigError: this board lacks a hash.
+            Lost: no such name.
         """
         client = self._client
         client.set_login(*_login(self._config))
@@ -190,7 +188,10 @@ class MqttSession(Session):
             return ("lost", self._explained(error))
 
     def _answer(self):
-        self._client.publish(*self._answers[0], qos=1)
+        try:
+            self._client.publish(*self._answers[0], qos=1)
+        except ValueError as error:
+            self._log("dropped an answer: {}".format(error))
         self._answers.pop(0)
 
     def _hear(self, timeout_ms):
@@ -214,9 +215,10 @@ class MqttSession(Session):
         if event[0] == "connected":
             return self._connected()
         try:
-            if min(event[1]) < 32:  # it would be in the log
+            topic = event[1]  # it may be in the log, and in that of an answer (MQTT-3.3.2-2)
+            if not 0 < len(topic) < _LONGEST or min(topic) < 32 or 43 in topic or 35 in topic:
                 raise ProtocolError("a bad topic")
-            meaning = self._dialect.decode(event[1].decode(), event[2])
+            meaning = self._dialect.decode(topic.decode(), event[2])
         except (ProtocolError, UnicodeError) as error:
             self._log("dropped a message: {}".format(error))
             return None

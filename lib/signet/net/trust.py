@@ -6,7 +6,6 @@ micropython-lib's `ssl` silently switches verification off.
 
 import tls
 
-from signet.errors import ConfigError
 from signet.modules import call
 from signet.net import reserve
 
@@ -32,14 +31,14 @@ def context(ca, datagrams=False, cert=None, key=None):
     Returns:
         tls.SSLContext that verifies.
     Raises:
-        ConfigError: one of them cannot be read, or this firmware has no DTLS.
+        ValueError: (name of an argument, what is wrong with it[, an example]).
     """
     trust = _datagrams() if datagrams else tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     trust.verify_mode = tls.CERT_REQUIRED
     try:
         trust.load_verify_locations(ca)
     except (ValueError, OSError):
-        raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
+        raise ValueError("ca", "holds no certificate that can be read", "ca.pem")
     if cert is not None:
         call("signet.net.certificate", "load", trust, cert, cert if key is None else key)
     reserve.keep()
@@ -47,10 +46,7 @@ def context(ca, datagrams=False, cert=None, key=None):
 
 
 def _datagrams():
-    protocol = getattr(tls, "PROTOCOL_DTLS_CLIENT", None)
-    if protocol is None:
-        raise ConfigError("tls", "this firmware has no DTLS, MicroPython 1.25 has it", "false")
-    trust = tls.SSLContext(protocol)
+    trust = tls.SSLContext(tls.PROTOCOL_DTLS_CLIENT)
     for suites in (_SUITES, _SUITES[:-1]):
         try:
             trust.set_ciphers(suites)

@@ -1,5 +1,16 @@
 """What do a Link and a Session hand each other?  Reports up, commands down."""
 
+from signet.errors import Rejected
+
+
+def check_name(name, what="event", longest=64):
+    """Raises Rejected unless `what` may be called so: 1 to `longest` letters, digits and -_."""
+    if not isinstance(name, str) or not 1 <= len(name) <= longest:
+        raise Rejected("the name of {} must have 1 to {} characters".format(what, longest))
+    for character in name:
+        if not ("a" <= character.lower() <= "z" or character in "0123456789-_."):
+            raise Rejected("{} {}: a name must not hold {!r}".format(what, name, character))
+
 
 class Report:
     """Values that a board has taken, waiting to be handed over.

@@ -85,6 +85,11 @@ def check(config):
         warnings.append(
             "command_wait_s is longer than report_interval_s: reports wait until the cloud answers"
         )
+    if config.get("websocket"):
+        import hashlib
+
+        if not hasattr(hashlib, "sha1"):
+            raise ConfigError("websocket", "needs SHA-1, which this firmware lacks", "false")
     first, _, rest = config["host"].lower().partition(".")
     if rest[:10] == "messaging." and first != org.lower():
         text = "host is that of the organisation {}, but org_id is {}: the login will be refused"
