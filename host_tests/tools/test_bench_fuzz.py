@@ -11,6 +11,7 @@ from tools.ui import UserError
 
 _COAP, _HTTP, _WEBSOCKET = (fuzz.TARGETS[name] for name in ("coap", "http", "websocket"))
 _SESSIONS = [name for name, target in fuzz.TARGETS.items() if target.way]
+_NOT_YET = ("alibaba-http", "watson-http", "gateway-http", "alibaba-coap")  # they wait in `begin`
 _MESSAGES = 3000
 
 
@@ -82,12 +83,12 @@ Frames.took = _wrong
 """
 _WRONG_SESSION = """
 
-_right = parse
+_right = loads
 
 
-def parse(topic, payload):
+def loads(payload, where):
     {}
-    return _right(topic, payload)
+    return _right(payload, where)
 """
 
 
@@ -100,7 +101,7 @@ def planted(tmp_path):
             _COAP: ("wire/exchange", _WRONG_COAP),
             _HTTP: ("wire/http", _WRONG_HTTP),
             _WEBSOCKET: ("wire/websocket", _WRONG_WEBSOCKET),
-        }.get(target, ("cloud/thing", _WRONG_SESSION))
+        }.get(target, ("wire/exact_json", _WRONG_SESSION))
         shutil.copytree(LIB, tmp_path / "lib")
         file = tmp_path / "lib" / "signet" / f"{name}.py"
         file.write_text(file.read_text() + wrong.format(mistake))
@@ -187,7 +188,15 @@ def test_a_frame_that_is_read_otherwise_in_pieces_is_found(planted):
     assert "AssertionError: it depends on the pieces" in fuzz.verdict(rows)
 
 
-@pytest.mark.parametrize("name", _SESSIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.xfail(name in _NOT_YET, reason="it waits", strict=True)
+        )
+        for name in _SESSIONS
+    ],
+)
 def test_out_of_a_session_come_events_only(name):
     for row in fuzz.measure(0, 300, 7, lambda _: None, target=fuzz.TARGETS[name]):
         assert row.first is None, row.first
