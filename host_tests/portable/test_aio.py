@@ -115,15 +115,16 @@ def test_a_report_that_is_made_in_a_poll_is_not_forgotten():
 
 
 def test_it_sleeps_while_nothing_happens():
-    for due in (0, 60_000):  # connected, or until the next try
-        link = _Link()
+    for due, count in ((0, 1), (0, 0), (60_000, 1)):  # open, without a socket, until the next try
+        link = _Link(count)
         link.due = due
         _beside(link, lambda: asyncio.sleep_ms(300))
         assert link.polls == 1, link.polls
 
 
-def test_it_looks_often_where_no_socket_tells():
+def test_it_looks_often_where_a_report_waits_and_no_socket_tells():
     link = _Link(0)
+    link.outbox.append(1)
     _beside(link, lambda: _wait_for(lambda: link.polls > 4))
 
 

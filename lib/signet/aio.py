@@ -7,9 +7,11 @@ import asyncio
 
 from micropython import const
 
-_SOON_MS = const(20)  # nothing says when there is more to do: room to send, a modem's bytes
-_WAITING_MS = const(100)  # an answer is awaited, and may have to be asked for again
+# For how long nobody looks: by whether a report or an opening waits, and a socket tells of bytes.
 _IDLE_MS = const(1000)  # keepalive, the watchdog
+_UNTOLD_MS = const(500)
+_WAITING_MS = const(100)  # what is not answered is asked for again
+_OPENING_MS = const(20)  # or the peer takes nothing: no public call waits for room
 
 
 async def run(link):
@@ -39,19 +41,19 @@ async def _sleep(link, woken):
     sock = link.readable()
     pause_ms = min(link.due_ms(), _IDLE_MS)
     if not pause_ms:
-        waiting = link.opening or len(link.outbox)
-        pause_ms = _SOON_MS if sock is None else _WAITING_MS if waiting else _IDLE_MS
+        if link.opening or len(link.outbox):
+            pause_ms = _OPENING_MS if sock is None else _WAITING_MS
+        else:
+            pause_ms = _UNTOLD_MS if sock is None else _IDLE_MS
     watch = None if sock is None else asyncio.create_task(_watch(sock, woken))
     try:
         await asyncio.wait_for_ms(woken.wait(), pause_ms)
     except asyncio.TimeoutError:
         pass
     finally:
-        if watch is not None:
+        if watch is not None:  # it leaves asyncio's queue before `poll` may close the socket
             watch.cancel()
-            await asyncio.sleep_ms(
-                0
-            )  # `poll` may close the socket: it leaves asyncio's queue first
+            await asyncio.sleep_ms(0)
 
 
 async def _watch(sock, woken):
