@@ -38,20 +38,23 @@ def test_reports_arrive_from_a_device_that_is_answered_and_none_through_silence(
     assert silent.stored == 0 and silent.peer.name == "silent"
 
 
-def _row(longest_ms, unfed_ms=1.0, error=None, peer=PEERS[0]):
-    return waits.Row(waits.WAYS[0], peer, longest_ms, unfed_ms, 10, 1, error)
+def _row(longest_ms, unfed_ms=1.0, error=None, stored=1):
+    return waits.Row(waits.WAYS[0], PEERS[0], longest_ms, unfed_ms, 10, stored, error)
 
 
-def test_what_is_longer_than_50_ms_or_raises_is_marked_and_fails(monkeypatch):
-    good, slow, killed, raised = (
+def test_what_is_longer_than_50_ms_raises_or_never_opens_is_marked_and_fails(monkeypatch):
+    good, slow, killed, raised, shut = (
         _row(50.0),
         _row(51.0),
         _row(waits.KILLED_MS, waits.KILLED_MS),
         _row(1.0, error="KeyError: 1"),
+        _row(1.0, stored=0),
     )
-    assert good.passed and not (slow.passed or killed.passed or raised.passed)
-    cells = [waits._cell(row, lambda row: row.longest_ms) for row in (good, slow, killed, raised)]
-    assert cells == ["50", "[red]51![/]", "[red]>5 s![/]", "[red]raises[/]"]
+    rows = (good, slow, killed, raised, shut)
+    assert [row.passed for row in rows] == [True, False, False, False, False]
+    cells = [waits._cell(row, lambda row: row.longest_ms) for row in rows]
+    marked = ["[red]51![/]", "[red]>5 s![/]", "[red]raises[/]", "[red]none![/]"]
+    assert cells == ["50", *marked]
     assert "MQTT, answering: KeyError: 1" in waits.verdict([good, raised])
     assert "No poll(0) took longer" in waits.verdict([good])
     monkeypatch.setattr(waits, "measure", lambda met, seconds, step: iter([slow]))
