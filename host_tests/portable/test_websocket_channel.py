@@ -66,7 +66,7 @@ def _channel(name, timeout_ms=3000):
     channel = WebSocketChannel(channel, "good.test", deadline)
     try:
         while not channel.opened():
-            channel.wait(1, clock.Deadline(5000))
+            channel.wait(1, deadline)
     except SignetError:
         channel.close()
         raise

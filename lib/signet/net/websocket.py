@@ -181,7 +181,7 @@ class WebSocketChannel:
             count = self._channel.write(self._rest)
             if not count:
                 return False
-            self._rest = self._rest[count:]
+            self._rest = self._rest[count:] if count < len(self._rest) else b""
         return True
 
     def _begin(self, opcode, payload):

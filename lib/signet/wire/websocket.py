@@ -159,17 +159,19 @@ class Frames:
             ProtocolError: a server may not send that to a client that speaks MQTT.
         """
         self._control = None
-        self.room = self.room[count:]
-        if not self.room:
+        if count < len(self.room):
+            self.room = self.room[count:]
+        else:
             self.room = next(self._parser)
         return self._control
 
     def _parse(self):
         """Yields the room for what comes next; goes on when it is full (5.2, 5.4, 5.5)."""
         header = memoryview(bytearray(8))
+        start = header[:2]  # once: what is made here for each frame lies in the way of large ones
         unfinished = False  # the message
         while True:
-            yield header[:2]
+            yield start
             first, length = header[0], header[1]
             opcode = first & 15
             wrong = None
