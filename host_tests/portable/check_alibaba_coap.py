@@ -8,6 +8,7 @@ from binascii import unhexlify
 
 import check
 from signet.cloud.alibaba import coap, coap_access
+from signet.device.state import State
 from signet.errors import Lost, SignetError
 from signet.net import dtls
 from signet.wire.coap import Message
@@ -91,9 +92,13 @@ def _without_dtls(channel, host, trust, deadline):
     return channel
 
 
+class Flash:
+    state = None  # path of the state
+
+
 def make(*answers, **changes):
     """A session on an empty flash, open."""
-    coap_access._STATE = check.scratch("signet.state")
+    Flash.state = check.scratch("signet.state")
     return again(*answers, **changes)
 
 
@@ -124,7 +129,7 @@ def again(*answers, **changes):
     coap_access.UdpChannel = Channel
     dtls.DtlsChannel = _without_dtls
     Channel.opened.clear()
-    session = coap.CoapSession(config, lines.append)
+    session = coap.CoapSession(config, lines.append, State(Flash.state))
     session._client = session._access.client = client = Client(*answers)
     session.lines = lines
     session.open(None)

@@ -8,6 +8,7 @@ from check_alibaba_coap import (
     AUTH,
     SECRET,
     Channel,
+    Flash,
     again,
     flash_full,
     make,
@@ -188,7 +189,7 @@ def test_an_address_that_did_not_prove_itself_is_not_kept():
         ProtocolError("what?"),
         TimedOut("nothing"),
     ):
-        coap_access._STATE = check.scratch("signet.state")
+        Flash.state = check.scratch("signet.state")
         check.raises(SignetError, again, trouble)
         _, _client = again(message(0x45, AUTH))
         assert Channel.opened == [("pk.coap.example.com", 5682)]
@@ -249,7 +250,7 @@ def test_after_damage_to_the_flash_no_number_is_used_with_the_old_token():
         client.events.append(("response", message(0x45)))
         session.poll(0)
         client.sent.clear()
-    path = coap_access._STATE
+    path = Flash.state
     with open(path, "rb") as file:
         data = file.read()
     for place in (len(data) // 2, len(data) - 3):  # where the token is; where only `n` is
@@ -277,7 +278,7 @@ class _NoHash:
 
 
 def test_a_hash_that_the_firmware_lacks_shows_at_open():
-    coap_access._STATE = check.scratch("signet.state")
+    Flash.state = check.scratch("signet.state")
     coap_access.hashlib, kept = _NoHash, coap_access.hashlib
     try:
         error = check.raises(ConfigError, again, sign_method="hmacmd5")

@@ -52,7 +52,7 @@ class _Feed(io.IOBase):
             count = self._channel.readinto(buffer)
             self.record = not header
             return count
-        except Lost as error:  # must not unwind through Mbed TLS
+        except (Lost, MemoryError) as error:  # must not unwind through Mbed TLS
             self.error = error
             return 0
 
@@ -68,8 +68,8 @@ class _Feed(io.IOBase):
             count = self._channel.write(buffer)
             self.full = count is None
             return count
-        except Lost as error:
-            if self.opening:
+        except (Lost, MemoryError) as error:
+            if self.opening and isinstance(error, Lost):
                 return len(buffer)  # the server has closed; why, it may have said in an alert
             self.error = error
             return -32  # EPIPE

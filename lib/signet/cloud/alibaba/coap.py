@@ -21,6 +21,8 @@ _JSON, _CBOR = const(50), const(60)
 _MESSAGE_ID = const(2090)
 _HANDSHAKE_MS = const(30_000)
 
+KEEPS_STATE = True
+
 _UNAUTHORIZED = (0x81, 0x82)  # 4.01; 4.02 is "token invalid" too
 _REPORT_IS_BAD = (0x80, 0x8D)  # 4.00, 4.13
 
@@ -31,6 +33,7 @@ class CoapSession(Session):
     Args:
         config: dict from config.load.
         log: function of one str.
+        state: device.state.State.
     Attributes:
         window: 1 (NSTART of RFC 7252).
     Raises:
@@ -39,10 +42,10 @@ class CoapSession(Session):
 
     window = 1
 
-    def __init__(self, config, log):
+    def __init__(self, config, log, state):
         self._config = config
         self._log = log
-        self._access = Access(config, log)
+        self._access = Access(config, log, state)
         self._client = self._access.client
         self._cbor = None
         if config["format"] == "cbor":
@@ -203,6 +206,6 @@ class CoapSession(Session):
         self._path = self._payload = None
 
 
-def session(config, log):
-    """Returns the Session; config: dict from config.load, log: function of one str."""
-    return CoapSession(config, log)
+def session(config, log, state):
+    """Returns the Session; config: dict from config.load, log: function of a str, state: State."""
+    return CoapSession(config, log, state)

@@ -19,7 +19,6 @@ from micropython import const
 
 from signet import clock, modules
 from signet.client.coap import CoapClient
-from signet.device.state import State
 from signet.errors import ConfigError, Lost, Refused, Rejected, SignetError, Throttled
 from signet.net.datagram import UdpChannel
 
@@ -35,7 +34,6 @@ _TOKEN_LIFE_MS = const(604_800_000)  # seven days
 _RESERVED = const(32)  # numbers for one write to flash
 _LARGEST = const(1024)  # datagram that goes out, as in the C SDK
 _LARGEST_ANSWER = const(384)  # to `/auth`, with the C SDK's longest token: 280
-_STATE = "signet.state"
 
 # The document's table, and what its codes mean in practice.
 _MEANINGS = {
@@ -80,6 +78,7 @@ class Access:
     Args:
         config: dict from config.load.
         log: function of one str.
+        state: device.state.State.
     Attributes:
         client: client.coap.CoapClient.
         cipher: sign.aes.Cipher of this token; None over DTLS.
@@ -88,11 +87,11 @@ class Access:
         ConfigError: the firmware lacks the hash or the cipher that device.json asks for.
     """
 
-    def __init__(self, config, log):
+    def __init__(self, config, log, state):
         self._config = config
         self._log = log
         self._encrypted = config["trust"] is None
-        self._state = State(_STATE)
+        self._state = state
         self._number = None  # n, while the flash cannot be written
         timeout_ms, retransmissions = config["ack_timeout_ms"], config["max_retransmit"]
         self.client = CoapClient(0, timeout_ms, retransmissions, (_SEQ,))
