@@ -5,7 +5,7 @@ Packets are written out by hand from MQTT 3.1.1 section 3.3.
 
 from check_flood import CONNACK, Flood, ends
 from signet.cloud import mqtt_session
-from signet.cloud.watson.mqtt import _Dialect
+from signet.cloud.watson.mqtt import Dialect
 from signet.net.umqtt_stream import Stream
 
 _JUNK = b"\x30\x06\0\x04junk"
@@ -14,15 +14,17 @@ _JUNK = b"\x30\x06\0\x04junk"
 def _session(flood, log):
     config = {
         "cloud": "watson",
+        "role": "device",
         "org_id": "myorg1",
         "type_id": "t",
         "device_id": "d",
         "token": "s3cr3t",
+        "event": "e",
         "window": 2,
         "keepalive_s": 60,
         "clean_session": True,
     }
-    session = mqtt_session.MqttSession(config, _Dialect({"org_id": "o", "event": "e"}), log)
+    session = mqtt_session.MqttSession(config, Dialect(config, log), log)
     session._client.begin(Stream(flood))
     assert session.poll(100) == ("opened",)
     return session

@@ -6,9 +6,9 @@ valid conversations, damaged: cut, swapped, doubled, overwritten; and noise. Eve
 
 import check
 from signet.client.mqtt import MQTTClient
-from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
-from signet.cloud.enos.mqtt import _Dialect as Enos
-from signet.cloud.watson.mqtt import _Dialect as Watson
+from signet.cloud.alibaba.mqtt import Dialect as Alibaba
+from signet.cloud.enos.mqtt import Dialect as Enos
+from signet.cloud.watson.mqtt import Dialect as Watson
 from signet.errors import ProtocolError, SignetError
 from signet.net.umqtt_stream import Stream
 
@@ -16,6 +16,7 @@ TIMEOUT_S = 60
 
 _ROUNDS = check.scaled(400)
 
+_WATSON = {"role": "device", "org_id": "o", "type_id": "t", "device_id": "d", "event": "e"}
 _CONNACK = b"\x20\x02\x00\x00"
 _SUBACK = b"\x90\x03\x00\x01\x01"
 _TALK = (
@@ -156,7 +157,7 @@ def test_damaged_commands_and_replies_raise_only_protocol_errors():
             b'{"id":"7","version":"1.0","params":{"led":[1,2.5,{"a":null}]}}',
         ),
         (
-            Watson({"org_id": "o", "event": "e"}),
+            Watson(_WATSON, print),
             b"iot-2/cmd/set/fmt/json",
             b'{"led":true,"x":"\xc3\xa9"}',
         ),
@@ -172,7 +173,7 @@ def test_damaged_commands_and_replies_raise_only_protocol_errors():
 
 
 def test_json_nested_too_deep_is_dropped():
-    dialect = Watson({"org_id": "o", "event": "e"})
+    dialect = Watson(_WATSON, print)
     for payload in (b"[" * 1500 + b"]", b'{"a":' * 300 + b"}"):
         try:
             dialect.decode("iot-2/cmd/x/fmt/json", payload)

@@ -8,8 +8,8 @@ import json
 import check
 from signet import clock
 from signet.cloud import mqtt_session
-from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
-from signet.cloud.watson.mqtt import _Dialect as Watson
+from signet.cloud.alibaba.mqtt import Dialect as Alibaba
+from signet.cloud.watson.mqtt import Dialect as Watson
 from signet.errors import ConfigError, Lost, ProtocolError, Rejected, Throttled
 from signet.reports.messages import Command, Report
 
@@ -84,7 +84,8 @@ def _session(dialect=None):
 
 
 def _watson():
-    return Watson({"org_id": "myorg1", "event": "status"})
+    config = {"role": "device", "org_id": "myorg1", "type_id": "m", "device_id": "7"}
+    return Watson(dict(config, event="status"), print)
 
 
 def _reply(client, index, code=200):

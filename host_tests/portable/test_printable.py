@@ -4,7 +4,7 @@ import json
 
 import check
 from signet.cloud import thing
-from signet.cloud.watson import gateway
+from signet.cloud.watson.mqtt import Dialect
 from signet.printable import printable
 
 _FORGED = "\x1b[2Jno\nreport 7 stored\r\x7f"
@@ -29,7 +29,8 @@ def test_a_cloud_s_answer_is_made_printable():
 
 
 def test_a_notice_is_made_printable():
-    dialect = gateway._Dialect({"type_id": "r", "device_id": "g", "event": "status"})
+    config = {"role": "gateway", "org_id": "o", "type_id": "r", "device_id": "g"}
+    dialect = Dialect(dict(config, event="status", window=4), None)
     for key in ("Request", "Topic", "RC", "Message"):
         notice = json.dumps({key: _FORGED}).encode()
         text = str(dialect.decode("iot-2/type/r/id/g/notify", notice)[2])

@@ -200,7 +200,6 @@ def test_a_name_that_a_source_puts_together_is_one_that_a_device_names():
         "signet.cloud.*.*",
         "signet.cloud.*.identity",
         "signet.cloud.*.login",
-        "signet.cloud.watson.*",
     }
 
 

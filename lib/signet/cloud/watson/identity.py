@@ -63,8 +63,7 @@ def check(config):
     if quickstart:
         _check_quickstart(config)
     if role.endswith("application"):
-        __import__(_APPLICATION, None, None, ("*",)).check(config, quickstart)
-        modules.forget(_APPLICATION)
+        modules.call(_APPLICATION, "check", config, quickstart)
     else:
         _check_device(config, role)
     if quickstart:
