@@ -115,6 +115,12 @@ def test_each_topic_of_the_vectors_may_be_published_or_not():
             assert topic in str(error)
 
 
+def test_a_device_of_quickstart_may_publish_json_only():
+    quickstart = _dialect("device", "meter", "m-7", "quickstart")  # rules of topicrule.c
+    check.raises(Rejected, quickstart.check_topic, "iot-2/evt/status/fmt/text")
+    check.equal(quickstart.subscriptions, [])
+
+
 def test_an_application_may_publish_events_and_commands_of_devices():
     dialect = _application()  # rules of topicrule.c
     dialect.check_topic(_EVENT + "json")

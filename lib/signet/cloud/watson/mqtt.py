@@ -16,45 +16,45 @@ from signet.reports.messages import Command
 
 
 class Dialect:
-    """See cloud/mqtt_session.py; config: dict from config.load, log: function of one str."""
+    """See cloud/mqtt_session.py; config: dict from config.load, log: function of one str.
+
+    Attributes:
+        publishes, hears: rules of roles.py.
+        own: (type id, device id), whose an event is that names no device; None where its topic
+            does not say so, () where it must name one.
+        read: as `decode`, for topics that are neither of an event nor of a command.
+    """
 
     max_payload_bytes = 131_072
+    own = acked = None
 
     def __init__(self, config, log):
         self._event = config["event"]
-        (
-            self._publish,
-            self._hears,
-            self.subscriptions,
-            self.refusals,
-            self._own,
-            self._read,
-            self.acked,
-        ) = modules.call("signet.cloud.watson.roles", "words", config, log)
+        modules.call("signet.cloud.watson.roles", "assign", self, config, log)
 
     def check_topic(self, topic):
-        if not fits(topic, self._publish):
-            rules = " and ".join(self._publish).replace("~", "NAME")
-            raise Rejected("this role may publish to {} only, not {}".format(rules, topic))
+        if not fits(topic, self.publishes):
+            rules = " and ".join(self.publishes).replace("~", "NAME")
+            raise Rejected("may publish to {} only, not {}".format(rules, topic))
 
     def encode(self, report, message_id):
-        device = report.device or self._own
+        device = report.device or self.own
         if device == ():
             raise Rejected("an application has no events of its own; say device=(type id, id)")
         return topic_of(device, "evt", report.event or self._event), body(report), False
 
     def decode(self, topic, payload):
-        if not fits(topic, self._hears):
+        if not fits(topic, self.hears):
             return None
         levels = topic.split("/")
         if not len(levels) & 1:  # neither event nor command
-            return self._read(topic, payload)
+            return self.read(topic, payload)
         if levels[-1] == "json":
             payload = thing.loads(payload, topic)
         command = Command(levels[-3], payload, topic)
         if levels[-4] == "evt":
             command.kind = "event"
-        if len(levels) == 9 and (levels[2], levels[4]) != self._own:
+        if len(levels) == 9 and (levels[2], levels[4]) != self.own:
             command.device = (levels[2], levels[4])
         return ("command", command)
 

@@ -21,7 +21,7 @@ TOPICS = {  # what it may publish to, what it may subscribe to
             "iot-2/app/+/mon",
         ),
     ),
-    "quickstart device": (("iot-2/evt/~/fmt/~",), ()),
+    "quickstart device": (("iot-2/evt/~/fmt/json",), ()),
     "quickstart application": (
         ("iot-2/type/~/id/~/evt/~/fmt/~",),
         ("iot-2/type/+/id/~/evt/+/fmt/+", "iot-2/type/+/id/~/mon", "iot-2/app/~/mon"),
@@ -47,33 +47,29 @@ _CHECK = {  # what to check after CONNACK 2, 4, 5
 }
 
 
-def words(config, log):
-    """Returns what of this a dialect needs, so that the rest can leave the heap.
+def assign(dialect, config, log):
+    """Gives a dialect what of this is its role's, so that the rest can leave the heap.
 
     Args:
+        dialect: cloud.watson.mqtt.Dialect, whose attributes are set.
         config: dict from config.load. log: function of one str.
-    Returns:
-        tuples of rules for what it publishes, and for what it hears; subscriptions and refusals,
-        see cloud/mqtt_session.py; whose an event is that names no device, None where the topic
-        does not say, () where it must name one; what reads other topics than events and commands;
-        and what hears of acknowledgements
     """
     role = config["role"].split("-")[-1]  # scalable-application
-    own = read = acked = None
-    names = config["type_id"], config["device_id"]
+    own = config["type_id"], config["device_id"]
+    name = "quickstart " + role if config["org_id"] == "quickstart" else role
+    dialect.publishes, hears = TOPICS[name]
+    dialect.hears = wanted = [rule.format(*own) for rule in hears]
     if role == "gateway":
         from signet.cloud.watson.gateway import Notices
 
         notices = Notices(config, log)
-        own, read, acked = names, notices.read, notices.acked
+        dialect.own, dialect.read, dialect.acked = own, notices.read, notices.acked
     elif role == "application":
         from signet.cloud.watson.application import read_status
 
-        own, read = (), read_status
-    refusals = {0: "certificate policy? check `cert`"}
+        dialect.own, dialect.read = (), read_status
+        wanted = config["subscribe"]
+    dialect.subscriptions = [(topic, 1) for topic in wanted]
+    dialect.refusals = {0: "certificate policy? check `cert`"}
     for code, keys in zip((2, 4, 5), _CHECK[role]):
-        refusals[code] = "check " + keys
-    publish, hears = TOPICS["quickstart " * (config["org_id"] == "quickstart") + role]
-    hears = tuple([rule.format(*names) for rule in hears])
-    wanted = config["subscribe"] if role == "application" else hears
-    return publish, hears, [(topic, 1) for topic in wanted], refusals, own, read, acked
+        dialect.refusals[code] = "check " + keys

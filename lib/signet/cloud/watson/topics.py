@@ -35,7 +35,7 @@ def fits(topic, rules):
 
     Args:
         topic: str.
-        rules: tuple of str, see roles.py.
+        rules: sequence of str, see roles.py.
     Returns:
         bool
     """
