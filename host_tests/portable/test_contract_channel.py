@@ -24,8 +24,6 @@ _DATAGRAMS = (("udp", far.EchoOfDatagrams), ("dtls", None))
 
 # Which do not keep it yet, and why.
 NOT_YET = {
-    "ws": "its constructor waits for the answer to the upgrade",
-    "wss": "as ws",
     "dtls": "its constructor waits for the handshake",
 }
 

@@ -19,7 +19,7 @@ _PING = const(9)
 _PONG = const(10)
 _HEAD_BYTES = const(2048)
 _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
-_PIECES = const(64)  # of what is around payload, or bytes of the head, read in one step
+_PIECES = const(30)  # of what is around payload, or of the head, read in one step
 _NORMAL = b"\x03\xe8"  # codes 1000 and 1002 (7.4.1)
 _BROKEN = b"\x03\xea"
 _HINT = "; is this a WebSocket port?"
@@ -76,17 +76,18 @@ class WebSocketChannel:
 
     def _has_read(self, head):
         """Reads on; returns True when it is whole."""
-        byte = bytearray(1)  # what comes after the head must stay where it is
         self._more = False
         try:
             for _ in range(_PIECES):
-                count = self._channel.readinto(byte)
+                # not a byte more: what comes after the head must stay where it is
+                room = bytearray(1 if head and head[-1] in b"\r\n" else 4)
+                count = self._channel.readinto(room)
                 if count is None:
                     return False
-                if not count or len(head) == _HEAD_BYTES:
+                if not count or len(head) > _HEAD_BYTES:
                     raise Lost("closed by the peer")
-                head.extend(byte)
-                if byte == b"\n" and head[-4:] == b"\r\n\r\n":
+                head.extend(room[:count])
+                if head[-1] == 10 and head[-4:] == b"\r\n\r\n":
                     return True
         except Lost as error:
             raise Lost(str(error) + _HINT)
@@ -172,7 +173,7 @@ class WebSocketChannel:
             if self._flush():
                 self._begin(_CLOSE, payload)
                 self._flush()
-        except Lost:
+        except (Lost, MemoryError):
             pass
 
     def _flush(self):
