@@ -22,6 +22,7 @@ _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
 _PIECES = const(30)  # of what is around payload, or of the head, read in one step
 _NORMAL = b"\x03\xe8"  # codes 1000 and 1002 (7.4.1)
 _BROKEN = b"\x03\xea"
+_HANDSHAKE = "signet.wire.websocket_handshake"
 _HINT = "; is this a WebSocket port?"
 
 
@@ -33,7 +34,7 @@ class WebSocketChannel:
 
     Args:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
-        host: str for the Host header, see wire.websocket.opening.
+        host: str for the Host header, see wire.websocket_handshake.
         deadline: clock.Deadline of the handshake.
     Raises:
         ConfigError: this firmware has no SHA-1.
@@ -49,7 +50,7 @@ class WebSocketChannel:
         try:
             self._out = bytearray(8 + _FRAME_BYTES)
             self._frames = wire.Frames()
-            self._rest, accept = wire.opening(host, os.urandom(16))
+            self._rest, accept = modules.call(_HANDSHAKE, "opening", host, os.urandom(16))
             self._opening = accept, bytearray(), deadline  # None once it is open
         except BaseException:  # memory may have run out
             channel.close()
@@ -67,7 +68,7 @@ class WebSocketChannel:
             return True
         accept, head, deadline = self._opening
         if self._flush() and self._has_read(head):
-            wire.check_reply(bytes(head), accept)
+            modules.call(_HANDSHAKE, "check_reply", bytes(head), accept)
             self._opening = None
             return True
         if deadline.expired():
@@ -159,7 +160,7 @@ class WebSocketChannel:
     def _obey(self, opcode, payload):
         """Does what a control frame asks for (5.5); nothing waits to be sent."""
         if opcode == _CLOSE:
-            reason = wire.closing(payload)
+            reason = modules.call(_HANDSHAKE, "closing", payload)
             self._end(payload[:2])
             if reason:
                 reason = modules.call("signet.printable", "printable", reason)
