@@ -8,6 +8,7 @@ from check_websocket import read
 from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled
 from signet.wire import websocket as wire
 from signet.wire import websocket_handshake as handshake
+from signet.wire.websocket_handshake import closing
 
 _NONCE = b"the sample nonce"  # 1.3
 _ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -38,7 +39,7 @@ def _refused(text):
             frames.room[0] = byte
             control = frames.took(1)
             if control and control[0] == 8:
-                handshake.closing(control[1])
+                closing(control[1])
 
     return str(check.raises(ProtocolError, feed))
 
@@ -71,18 +72,18 @@ def test_the_request_has_what_4_1_asks_for():
 
 
 def test_the_reply_of_the_rfc_is_taken():
-    handshake.check_reply(_REPLY.encode(), _ACCEPT)
+    wire.check_reply(_REPLY.encode(), _ACCEPT)
 
 
 def test_names_and_tokens_have_no_case():
     reply = _REPLY.replace("Upgrade", "upGRADE").replace("Sec-W", "SEC-w")
-    handshake.check_reply(reply.encode(), _ACCEPT)
+    wire.check_reply(reply.encode(), _ACCEPT)
 
 
 def _wrong_reply(old, new):
     reply = _REPLY.replace(old, new)
     assert reply != _REPLY
-    return str(check.raises(ProtocolError, handshake.check_reply, reply.encode(), _ACCEPT))
+    return str(check.raises(ProtocolError, wire.check_reply, reply.encode(), _ACCEPT))
 
 
 def test_another_accept_is_refused():
@@ -120,13 +121,13 @@ def test_an_extension_that_nobody_asked_for_is_refused():
 
 def test_what_is_not_http_is_refused():
     for text in ("SSH-2.0-x\r\n\r\n", "\r\n\r\n", "HTTP/1.1 OK\r\n\r\n", "HTTP/1.1 1010\r\n\r\n"):
-        error = check.raises(ProtocolError, handshake.check_reply, text.encode(), _ACCEPT)
+        error = check.raises(ProtocolError, wire.check_reply, text.encode(), _ACCEPT)
         assert "is this a WebSocket port?" in str(error), text
 
 
 def _status(error_class, status):
     reply = "HTTP/1.1 {} Text\r\nContent-Length: 0\r\n\r\n".format(status)
-    error = check.raises(error_class, handshake.check_reply, reply.encode(), _ACCEPT)
+    error = check.raises(error_class, wire.check_reply, reply.encode(), _ACCEPT)
     assert str(status) in str(error)
     return error
 
@@ -257,24 +258,22 @@ def test_codes_mean_what_the_rfc_and_iana_say():
         (1013, "try again later"),
         (1014, "bad gateway"),
     ):
-        check.equal(
-            handshake.closing(bytes((code >> 8, code & 255))), "{} {}".format(code, meaning)
-        )
+        check.equal(closing(bytes((code >> 8, code & 255))), "{} {}".format(code, meaning))
 
 
 def test_a_reason_is_told():
-    assert handshake.closing(b"\x03\xf0not you") == "1008 policy violation not you"
+    assert closing(b"\x03\xf0not you") == "1008 policy violation not you"
 
 
 def test_a_normal_close_has_no_meaning():
-    assert handshake.closing(b"") is None
-    assert handshake.closing(b"\x03\xe8") is None
-    assert handshake.closing(b"\x03\xe8bye") is None
+    assert closing(b"") is None
+    assert closing(b"\x03\xe8") is None
+    assert closing(b"\x03\xe8bye") is None
 
 
 def test_codes_of_frameworks_and_of_the_application_are_allowed():
-    assert handshake.closing(b"\x0b\xb8").startswith("3000")
-    assert handshake.closing(b"\x13\x87").startswith("4999")
+    assert closing(b"\x0b\xb8").startswith("3000")
+    assert closing(b"\x13\x87").startswith("4999")
 
 
 def test_codes_that_may_not_be_sent_are_refused():

@@ -68,7 +68,7 @@ class WebSocketChannel:
             return True
         accept, head, deadline = self._opening
         if self._flush() and self._has_read(head):
-            modules.call(_HANDSHAKE, "check_reply", bytes(head), accept)
+            wire.check_reply(bytes(head), accept)
             self._opening = None
             return True
         if deadline.expired():
