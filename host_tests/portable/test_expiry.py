@@ -154,7 +154,7 @@ def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
 
 
 def test_it_is_looked_once_a_day_and_only_when_the_end_is_near():
-    from signet.device.daily import Daily
+    from signet.daily import Daily
 
     looked = []
     before, expiry.look = expiry.look, lambda *_: looked.append(1) or []

@@ -24,6 +24,7 @@ _FLOORS = {
     "clock": 1,
     "net.reserve": 0,
     "modules": 1,
+    "backoff": 1,
     "sign": 1,
     "wire": 1,
     "net": 2,
@@ -32,12 +33,10 @@ _FLOORS = {
     "client": 3,
     "cloud": 4,
     "device.config": 5,
-    "expiry": 5,
-    "pending": 4,
-    "renewal": 5,
-    "trial": 5,
-    "link": 6,
-    "": 7,  # signet itself
+    "certificate": 5,
+    "daily": 6,
+    "link": 7,
+    "": 8,  # signet itself
 }
 # Time and randomness are arguments there, and bytes go in and out: no socket, no clock, no files.
 _PURE_ROOMS = ("sign", "wire")

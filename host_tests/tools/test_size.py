@@ -279,12 +279,12 @@ def test_what_any_one_device_loads_keeps_the_flash_goal():
 
 def test_all_of_the_package_grows_on_purpose_only():
     """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80),
-    then certificates, roles and WebSocket (104), then steps and bounds (106).
+    then certificates, roles and WebSocket (104), and that nothing waits (112).
 
     No board loads all of it; what each loads keeps the goal. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 106 * 1024
+    assert sum(map(len, compiled.values())) <= 112 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():

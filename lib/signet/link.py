@@ -16,7 +16,7 @@ from micropython import const
 
 from signet import clock, modules
 from signet.backoff import Backoff
-from signet.device.daily import Daily, ask
+from signet.daily import Daily, ask
 from signet.errors import Lost, SignetError, Untrusted
 from signet.reports import messages
 from signet.reports.handover import Handover

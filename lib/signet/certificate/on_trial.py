@@ -76,8 +76,9 @@ class OnTrial:
         return self._old is not None
 
     def pending(self, within_ms):
-        """bool, there is a trial to come within ms (int)."""
-        return self.next_trial.remaining_ms() <= within_ms
+        """bool, there is a trial, or will be within ms (int)."""
+        under_way = self._old is not None or self._doubt is not None
+        return under_way or self.next_trial.remaining_ms() <= within_ms
 
     def begin(self, deadline):
         """See cloud/session.py."""
