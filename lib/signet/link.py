@@ -28,7 +28,6 @@ _OPEN = const(2)
 
 _NETWORK_MS = const(30_000)
 _LOOK_MS = const(100)  # how often to look whether the network is up
-_OPEN_MS = const(30_000)  # TCP and TLS; MQTT's login has 10 s more
 _OUTBOX = "signet.outbox"
 
 
@@ -222,7 +221,7 @@ class Link:
             self._network = None
         self._look()
         self._to(_OPENING)  # what fails from here on is its
-        self._session.begin(clock.Deadline(_OPEN_MS))
+        self._session.begin(clock.Deadline(self._config.get("open_timeout_s", 30) * 1000))
         self.busy = True
         return None
 

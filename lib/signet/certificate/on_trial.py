@@ -11,7 +11,6 @@ from signet.errors import Lost
 
 _TRIAL = "signet.certificate.trial"
 _AGAIN_S = const(300)  # at least, from one trial to the next
-_OPEN_MS = const(30_000)
 
 
 def resume(session, config, log, state, over):
@@ -105,7 +104,7 @@ class OnTrial:
         if self.opened and self.next_trial.expired():
             self.close()  # first: the heap does not hold both
             self._worked = True
-            return self._try(clock.Deadline(_OPEN_MS))
+            return self._try(clock.Deadline(self._config["open_timeout_s"] * 1000))
         event = self.own.poll(timeout_ms)
         if event is None or event[0] not in ("opened", "lost"):
             return event
@@ -140,7 +139,7 @@ class OnTrial:
             return ("lost", Lost(line))
         self._doubt = error
         try:
-            self.own.begin(clock.Deadline(_OPEN_MS))
+            self.own.begin(clock.Deadline(self._config["open_timeout_s"] * 1000))
         except Exception as failure:
             return self._shown(("lost", failure))
         return None

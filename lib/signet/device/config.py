@@ -44,8 +44,10 @@ _COMMON = (
     ("drop", "choice", "oldest", ("oldest", "newest"), "oldest"),
     ("app", "any", None, None, "{}"),
 )
+_OPEN = ("open_timeout_s", "int", 30, (1, 300), 30)  # of TCP and TLS; by CoAP ack_timeout_ms rules
 _BY_WAY = {
     "mqtt": (
+        _OPEN,
         ("clean_session", "flag", True, None, "true"),
         ("window", "int", 4, (1, 32), 4),
     ),
@@ -53,7 +55,7 @@ _BY_WAY = {
         ("ack_timeout_ms", "int", 2000, (100, 60_000), 2000),
         ("max_retransmit", "int", 4, (0, 10), 4),
     ),
-    "http": (("timeout_s", "int", 15, (1, 300), 15),),
+    "http": (_OPEN, ("timeout_s", "int", 15, (1, 300), 15)),
 }
 
 
