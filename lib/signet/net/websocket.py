@@ -36,8 +36,6 @@ class WebSocketChannel:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
         host: str for the Host header, see wire.websocket_handshake.
         deadline: clock.Deadline of the handshake.
-    Raises:
-        ConfigError: this firmware has no SHA-1.
     """
 
     def __init__(self, channel, host, deadline):

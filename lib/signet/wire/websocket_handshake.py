@@ -5,8 +5,8 @@ section 6.  A file of its own: a board loads it when it asks, and forgets it.
 """
 
 from binascii import b2a_base64
+from hashlib import sha1
 
-from signet.errors import ConfigError
 from signet.wire.websocket import malformed
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
@@ -28,13 +28,7 @@ def opening(host, nonce):
         nonce: bytes, 16 random ones.
     Returns:
         (request bytes, accept bytes for websocket.check_reply).
-    Raises:
-        ConfigError: this firmware has no SHA-1.
     """
-    try:
-        from hashlib import sha1
-    except ImportError:
-        raise ConfigError("websocket", "needs SHA-1, which this firmware does not have", "false")
     key = b2a_base64(nonce)[:-1]
     request = (
         "GET /mqtt HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -102,6 +102,8 @@ class Access:
             raise ConfigError("sign_method", "this firmware has no " + method, "hmacsha256")
         if self._encrypted:
             _cipher(bytes(16))
+        else:
+            from signet.net import dtls  # noqa: F401  now the heap is in one piece
         self.cipher = None
         self.doubt = False
 
@@ -184,17 +186,10 @@ class Access:
         """Builds the body of `/auth`.  The code that signs is loaded for it, and forgotten: before
         a handshake, which needs the heap too.
         """
-        with modules.Tidy():
-            from signet.cloud.alibaba import auth
-
-            n = self._next()
-            seq = str(n) if self._encrypted else None
-            body = auth.request(self._config, clock.unix_ms(), seq)
-            auth = None
-            modules.forget(
-                "signet.cloud.alibaba.auth", "signet.sign.signer", "signet.sign.content"
-            )
-        return body
+        n = self._next()
+        seq = str(n) if self._encrypted else None
+        arguments = self._config, clock.unix_ms(), seq
+        return modules.call("signet.cloud.alibaba.auth", "request", *arguments)
 
     def _authenticate(self, body):
         """Sends `body`, unless it is None, to `/auth`; and has the key in any case."""
@@ -210,11 +205,8 @@ class Access:
             self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
 
     def _keep(self, answer):
-        from signet.cloud.alibaba import coap_token
-
-        found = coap_token.answer(answer, self._encrypted)
-        coap_token = None
-        modules.forget("signet.cloud.alibaba.coap_token")
+        name = "signet.cloud.alibaba.coap_token"
+        found = modules.call(name, "answer", answer, self._encrypted)
         found["expires"] = clock.unix_ms() + _TOKEN_LIFE_MS if clock.is_set() else None
         self._save(found)
         self.cipher = None

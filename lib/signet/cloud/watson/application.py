@@ -9,9 +9,9 @@ What it hears (`subscribe` in device.json) comes to `link.on_command`: `command.
 Sources: Watson IoT "MQTT connectivity for applications"; eclipse/amlen server_proxy.
 """
 
-from signet.cloud import thing
 from signet.cloud.watson.topics import topic_of
-from signet.reports.messages import Command
+from signet.reports.messages import Command, check_name
+from signet.wire.exact_json import dumps, member, parse
 
 
 def command(type_id, device_id, name, values, form="json"):
@@ -27,16 +27,16 @@ def command(type_id, device_id, name, values, form="json"):
     Raises:
         Rejected: a name, or a value, cannot be sent.
     """
-    thing.check_name(form, "format")
+    check_name(form, "format")
     topic = topic_of((type_id, device_id), "cmd", name, form)
-    return thing.dumps(values).encode() if form == "json" else values, topic
+    return dumps(values).encode() if form == "json" else values, topic
 
 
 def read_status(topic, payload):
     """Returns ("command", Command): a device, or another application, comes or goes."""
     levels = topic.split("/")
-    data = thing.parse(topic, payload)
-    status = Command(str(data.get("Action")), data, topic)
+    data = parse(topic, payload)
+    status = Command(member(data, "Action", topic, str), data, topic)
     status.kind = "status"
     status.device = (levels[2], levels[4]) if len(levels) == 6 else (None, levels[2])
     return ("command", status)

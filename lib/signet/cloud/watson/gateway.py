@@ -18,8 +18,8 @@ ismrc.h for the codes.
 from micropython import const
 
 from signet import clock, modules
-from signet.cloud import thing
 from signet.errors import Rejected, Throttled
+from signet.wire.exact_json import member, parse
 
 _NOTICE_MS = const(10_000)  # so long after PUBACK a notice may still be about that report
 # Codes of what passes by itself: capacity reached, no server, no messaging, too many
@@ -48,18 +48,20 @@ class Notices:
 
     def read(self, topic, payload):
         """Returns what a notice means: ("reply", topic of the report, error); None, once told."""
-        notice = thing.parse(topic, payload)
-        topic, code = notice.get("Topic"), notice.get("RC")
+        notice = parse(topic, payload)
+        about, code = member(notice, "Topic", topic, str), member(notice, "RC", topic, int)
         text = "{} refused: {}: RC {}: {}".format(
-            notice.get("Request", "a request"), topic, code, notice.get("Message")
+            member(notice, "Request", topic, str),
+            about,
+            code,
+            modules.call("signet.printable", "printable", notice.get("Message")),
         )
-        text = modules.call("signet.printable", "printable", text)
         for entry in self._recent:
             late_ms = clock.ticks_diff(clock.ticks_ms(), entry[2])
-            if entry[1] == topic and 0 <= late_ms < _NOTICE_MS:
+            if entry[1] == about and 0 <= late_ms < _NOTICE_MS:
                 self._recent.remove(entry)
                 self.refused += 1
                 lost = "report {} is lost, refused after its acknowledgement ({} so far): {}"
                 self._log(lost.format(entry[0], self.refused, text))
                 return None
-        return ("reply", topic, Throttled(text) if code in _PASSING else Rejected(text, code))
+        return ("reply", about, Throttled(text) if code in _PASSING else Rejected(text, code))

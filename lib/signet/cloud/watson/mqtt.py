@@ -8,11 +8,12 @@ Source: Watson IoT "MQTT connectivity for devices".
 """
 
 from signet import modules
-from signet.cloud import mqtt_session, thing
+from signet.cloud import mqtt_session
 from signet.cloud.watson.event import body
 from signet.cloud.watson.topics import fits, topic_of
 from signet.errors import Rejected
 from signet.reports.messages import Command
+from signet.wire.exact_json import loads
 
 
 class Dialect:
@@ -50,7 +51,7 @@ class Dialect:
         if not len(levels) & 1:  # neither event nor command
             return self.read(topic, payload)
         if levels[-1] == "json":
-            payload = thing.loads(payload, topic)
+            payload = loads(payload, topic)
         command = Command(levels[-3], payload, topic)
         if levels[-4] == "evt":
             command.kind = "event"

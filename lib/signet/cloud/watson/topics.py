@@ -6,7 +6,7 @@ commands have `cmd` there.  A level is not empty and holds no + # and no control
 Sources: topicrule.c of eclipse/amlen server_proxy; Watson IoT "MQTT connectivity for gateways".
 """
 
-from signet.cloud.thing import check_name
+from signet.reports.messages import check_name
 
 
 def topic_of(device, kind, name, form="json"):
