@@ -45,14 +45,10 @@ class WebSocketChannel:
         self._taken = 0  # bytes of the caller's that are in the frame that has begun
         self._goodbye = _NORMAL
         self._ended = False
-        try:
-            self._out = bytearray(8 + _FRAME_BYTES)
-            self._frames = wire.Frames()
-            self._rest, accept = modules.call(_HANDSHAKE, "opening", host, os.urandom(16))
-            self._opening = accept, bytearray(), deadline  # None once it is open
-        except BaseException:  # memory may have run out
-            channel.close()
-            raise
+        self._out = bytearray(8 + _FRAME_BYTES)
+        self._frames = wire.Frames()
+        self._rest, accept = modules.call(_HANDSHAKE, "opening", host, os.urandom(16))
+        self._opening = accept, bytearray(), deadline  # None once it is open
 
     def opened(self):
         """Returns True once it is open; else does one step of the opening handshake.
