@@ -19,6 +19,7 @@ from micropython import const
 
 from signet import clock, modules
 from signet.client.coap import CoapClient
+from signet.cloud import thing
 from signet.errors import ConfigError, Lost, Refused, Rejected, SignetError, Throttled
 from signet.net.datagram import UdpChannel
 from signet.state import State
@@ -211,11 +212,8 @@ class Access:
             self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
 
     def _keep(self, answer):
-        from signet.cloud.alibaba import coap_token
-
-        found = coap_token.answer(answer, self._encrypted)
-        coap_token = None
-        modules.forget("signet.cloud.alibaba.coap_token")
+        answer = thing.parse("/auth", answer)
+        found = modules.call("signet.cloud.alibaba.auth", "granted", answer, self._encrypted)
         found["expires"] = clock.unix_ms() + _TOKEN_LIFE_MS if clock.is_set() else None
         self._save(found)
         self.cipher = None
