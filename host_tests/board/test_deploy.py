@@ -149,8 +149,12 @@ def test_the_project_holds_what_a_board_needs(tmp_path: Path) -> None:
         (_CONFIG, "umqtt/simple", "signet/net/secure"),
         ({"cloud": "alibaba", "way": "coap"}, "signet/net/dtls", "umqtt/simple"),
         ({"cloud": "watson", "way": "http"}, "signet/net/secure", "umqtt/simple"),
-        ({"cloud": "nimbus"}, "signet/config", "umqtt/simple"),
-        ({"cloud": "watson", "role": 7, "way": []}, "signet/config", "signet/cloud/watson/http"),
+        ({"cloud": "nimbus"}, "signet/device/config", "umqtt/simple"),
+        (
+            {"cloud": "watson", "role": 7, "way": []},
+            "signet/device/config",
+            "signet/cloud/watson/http",
+        ),
     ],
 )
 def test_the_project_holds_what_its_device_json_needs_right_or_wrong(

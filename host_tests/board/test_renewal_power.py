@@ -15,7 +15,8 @@ from tools.pki.authority import Authority
 # Takes one certificate after the other; a link that always logs in plays the cloud's part.
 _MAIN = """
 import os
-from signet import clock, config, pending, renewal, trial
+from signet import clock, pending, renewal, trial
+from signet.device import config
 
 class Link:
     connected = False
@@ -66,11 +67,12 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     for name in ("a", "b"):
         files[f"{name}.pem"] = authority.client("d:meter:1", target=tmp_path / f"{name}.pem")
     files["board.pem"] = files["a.pem"]
-    folders = ("/lib", "/lib/signet", "/lib/signet/net", "/lib/signet/wire")
+    folders = ("/lib", "/lib/signet", "/lib/signet/device", "/lib/signet/net", "/lib/signet/wire")
     steps = [step for folder in folders for step in ("fs", "mkdir", folder, "+")]
     for name in (
-        *("__init__.py", "errors.py", "clock.py", "config.py", "modules.py", "renewal.py"),
-        *("trial.py", "pending.py", "state.py"),
+        *("__init__.py", "errors.py", "clock.py", "modules.py", "renewal.py"),
+        *("trial.py", "pending.py"),
+        *("device/__init__.py", "device/config.py", "device/state.py"),
         *("net/__init__.py", "net/trust.py", "net/secure.py", "net/certificate.py"),
         *("wire/__init__.py", "wire/x509.py"),
     ):

@@ -1,4 +1,4 @@
-"""Does signet/state.py keep its promises whichever write to a board's flash the power cuts?"""
+"""Does device/state.py keep its promises whichever write to a board's flash the power cuts?"""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from tools.paths import LIB
 
 # Reserves and saves in a loop; a small limit, so that the file is written anew several times.
 _MAIN = """
-from signet.state import State
+from signet.device.state import State
 kept = State("state.log", 150)
 print("start", kept.values)
 for _ in range(40):
@@ -32,7 +32,8 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     (tmp_path / "main.py").write_text(_MAIN)
     how = {"folder": tmp_path / "board", "bits": toolchain.word_sizes()[0]}
     steps = ["fs", "mkdir", "/lib", "+", "fs", "mkdir", "/lib/signet"]
-    for name in ("__init__.py", "errors.py", "state.py"):
+    steps += ["+", "fs", "mkdir", "/lib/signet/device"]
+    for name in ("__init__.py", "errors.py", "device/__init__.py", "device/state.py"):
         steps += ["+", "fs", "cp", str(LIB / "signet" / name), f":/lib/signet/{name}"]
     steps += ["+", "fs", "cp", str(tmp_path / "main.py"), ":/main.py"]
     with VirtualBoard(**how).create(256) as board:

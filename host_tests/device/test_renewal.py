@@ -268,7 +268,7 @@ def test_an_end_is_told_again_the_next_day(device, twin, member):
     one, after = member("certificate"), twin.last_id()
     yesterday = FRESH + (
         "from signet import clock\n"
-        "from signet.state import State\n"
+        "from signet.device.state import State\n"
         "today = clock.unix_ms() // 86_400_000\n"
         'State("signet.state").keep({"warned": today - 1}, print)\n'
     )

@@ -27,20 +27,22 @@ _TABLE = {
         ("what was in flight goes again", "_submitted = 0  # the s", "_ = 0  # the s"),
         ("one report lets the others pass", "_PUT_BACK = const(3)", "_PUT_BACK = const(300)"),
     ),
-    ("outbox.py", "link"): (("eight that were set aside are kept", "> self._DEAD_KEPT", "> 99"),),
-    ("outbox_file.py", "link"): (
+    ("reports/outbox.py", "link"): (
+        ("eight that were set aside are kept", "> self._DEAD_KEPT", "> 99"),
+    ),
+    ("reports/outbox_file.py", "link"): (
         ("a damaged report does not come back", 'if b"%08x" %', 'if False and b"%08x" %'),
         ("what is stored does not come back", "os.remove(path)", "pass"),
     ),
-    ("outbox_file.py", "http_link"): (
+    ("reports/outbox_file.py", "http_link"): (
         ("a report keeps its id through a deep sleep", "report.id = name", "pass"),
     ),
-    ("state.py", "state"): (
+    ("device/state.py", "state"): (
         ("a record counts when its CRC proves it", "!= line:", "is None:"),
         ("numbers are reserved before they are used", ", 0) + count", ", 0) + 1"),
         ("no record follows a half one", "_size = self._limit  #", "_ = self._limit  #"),
     ),
-    ("state.py", "alibaba_coap_troubles"): (
+    ("device/state.py", "alibaba_coap_troubles"): (
         ("lost records are told from a torn one", 'line[-1:] == b"\\n"', "False"),
     ),
     ("wire/mqtt.py", "mqtt_client"): (

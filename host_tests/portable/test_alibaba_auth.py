@@ -9,8 +9,8 @@ import json
 import check
 from signet import clock
 from signet.cloud.alibaba import auth, token
+from signet.device.state import State
 from signet.errors import ProtocolError
-from signet.state import State
 
 
 def _config(**changes):

@@ -4,7 +4,7 @@ import json
 
 from check_alibaba_coap import AUTH, Channel, again, encrypted, make, message, start_at, values
 from signet import clock
-from signet.cloud.messages import Report
+from signet.reports.messages import Report
 
 
 def test_auth_is_a_post_of_json_to_auth():

@@ -16,7 +16,6 @@ from check_alibaba_coap import (
     values,
 )
 from signet.cloud.alibaba import coap_access
-from signet.cloud.messages import Report
 from signet.errors import (
     ConfigError,
     Lost,
@@ -28,6 +27,7 @@ from signet.errors import (
     TimedOut,
     Untrusted,
 )
+from signet.reports.messages import Report
 
 
 def test_a_lost_or_expired_token_is_renewed_once_and_the_report_resent_once():

@@ -10,8 +10,8 @@ import check
 from check_alibaba_http import config, fresh
 from check_http_session import File, Time, event_of, reply, shown
 from signet.cloud.alibaba import auth
-from signet.cloud.messages import Report
 from signet.errors import Rejected
+from signet.reports.messages import Report
 
 # The document's answers; its second one has a comma too many for JSON.
 TOKEN = "6944e5bfb92e4d4ea3918d1eda3942f6"

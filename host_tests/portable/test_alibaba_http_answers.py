@@ -6,8 +6,8 @@ The document: Alibaba "Establish connections over HTTP" (the seed); statuses: RF
 import check
 from check_alibaba_http import DONE, TOPIC, fresh, opened
 from check_http_session import SILENCE, outcome, reply, shown
-from signet.cloud.messages import Report
 from signet.errors import ProtocolError, Refused, Rejected, Throttled, TimedOut
+from signet.reports.messages import Report
 
 
 def either():

@@ -6,8 +6,8 @@ Codes and their messages: Alibaba "Establish connections over HTTP" (the seed).
 import check
 from check_alibaba_http import DONE, FRESH, MESSAGES, TOPIC, fresh, opened, says
 from check_http_session import outcome, reply, shown
-from signet.cloud.messages import Report
 from signet.errors import ProtocolError, Refused, Rejected, Throttled
+from signet.reports.messages import Report
 
 
 def either():

@@ -21,8 +21,8 @@ from check_http_session import (
 )
 from signet import clock
 from signet.cloud.alibaba import http
-from signet.cloud.messages import Report
 from signet.errors import ConfigError, Lost, Rejected, Untrusted
+from signet.reports.messages import Report
 
 EXPIRED = says(20001)
 WEEK_MS = 7 * 24 * 60 * 60 * 1000

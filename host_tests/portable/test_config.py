@@ -4,7 +4,7 @@ import json
 import os
 
 import check
-from signet import config
+from signet.device import config
 from signet.errors import ConfigError
 
 _SECRET = "s3cr3t-that-nobody-may-see"

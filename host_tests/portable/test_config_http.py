@@ -1,7 +1,7 @@
 """Does config.py say what is wrong with a device.json for HTTP, and how to mend it?"""
 
 import check
-from signet import config
+from signet.device import config
 from signet.errors import ConfigError
 
 _SECRET = "s3cr3t-that-nobody-may-see"

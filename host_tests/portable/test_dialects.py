@@ -4,8 +4,8 @@ import json
 
 import check
 from signet import clock
-from signet.cloud.messages import Report
 from signet.errors import ProtocolError, Rejected, Throttled
+from signet.reports.messages import Report
 
 _ALIBABA = {"product_key": "pk", "device_name": "dn"}
 _ENOS = {"product_key": "pk", "device_key": "dk"}

@@ -3,7 +3,8 @@
 import os
 
 import check
-from signet import clock, config, expiry
+from signet import clock, expiry
+from signet.device import config
 from signet.errors import ConfigError
 
 _DAY_MS = 86_400_000

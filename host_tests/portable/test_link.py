@@ -8,7 +8,6 @@ import io
 import check
 from signet import clock
 from signet import link as link_module
-from signet.cloud.messages import Command
 from signet.errors import (
     ConfigError,
     Lost,
@@ -19,6 +18,7 @@ from signet.errors import (
     Untrusted,
 )
 from signet.link import Link
+from signet.reports.messages import Command
 
 _CONFIG = {
     "retry_s": 20,

@@ -9,9 +9,9 @@ import check
 from signet import clock
 from signet.cloud import mqtt
 from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
-from signet.cloud.messages import Command, Report
 from signet.cloud.watson.mqtt import _Dialect as Watson
 from signet.errors import ConfigError, Lost, ProtocolError, Rejected, Throttled
+from signet.reports.messages import Command, Report
 
 _POST_REPLY = b"/sys/pk/dn/thing/event/property/post_reply"
 

@@ -70,7 +70,7 @@ def test_der_is_kept_as_pem_beside_its_key():
 
 
 def test_a_command_may_bring_the_certificate():
-    from signet.cloud.messages import Command
+    from signet.reports.messages import Command
 
     board = Board()
     assert board.hands_over()

@@ -10,9 +10,9 @@ import json
 from binascii import crc32
 
 import check
-from signet import state
+from signet.device import state
+from signet.device.state import State
 from signet.errors import SignetError
-from signet.state import State
 
 _PATH = "state.log"
 _SPARE = "state.log.new"
@@ -24,7 +24,7 @@ class PowerCut(BaseException):
 
 
 class Flash:
-    """Takes the place of `open` and `os` in signet.state.
+    """Takes the place of `open` and `os` in signet.device.state.
 
     cut_in: after so many steps, a byte or a change of a name, the power is gone; None for never.
     full_in: after so many bytes the flash is full. replaces: may `rename` replace a file?

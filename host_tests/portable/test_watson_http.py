@@ -9,9 +9,9 @@ import json
 import check
 from check_http_session import CLOSE, SECRET, File, outcome, reply, shown, spend
 from check_watson_http import BASE, DONE, opened
-from signet.cloud.messages import Report
 from signet.cloud.watson.http import WatsonHttpSession
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
+from signet.reports.messages import Report
 
 
 def test_the_documents_event_is_reproduced():

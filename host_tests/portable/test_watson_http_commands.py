@@ -6,8 +6,8 @@ Expected: Watson IoT "HTTP messaging API", commands; eclipse/amlen server_proxy,
 import check
 from check_http_session import CLOSE, SILENCE, Time, event_of, outcome, reply, spend
 from check_watson_http import BASE, DONE, NOTHING, listening, opened
-from signet.cloud.messages import Report
 from signet.errors import Lost, ProtocolError
+from signet.reports.messages import Report
 
 ASK = BASE + "commands/+/request"
 EVENT = BASE + "events/status"

@@ -5,8 +5,8 @@ eclipse/amlen server_proxy, test/proxy_test.c.
 """
 
 import check
-from signet import config
 from signet.cloud.watson import login
+from signet.device import config
 from signet.errors import ConfigError
 
 _SECRET = "s3cr3t-that-nobody-may-see"

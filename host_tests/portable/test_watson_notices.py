@@ -8,9 +8,9 @@ import json
 
 import check
 from signet import clock
-from signet.cloud.messages import Report
 from signet.cloud.watson import gateway
 from signet.errors import Rejected, Throttled
+from signet.reports.messages import Report
 
 _METER = ("m", "1")
 

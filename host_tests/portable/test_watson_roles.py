@@ -7,10 +7,10 @@ eclipse/amlen server_proxy, test/proxy_test.c.
 import json
 
 import check
-from signet.cloud.messages import Report
 from signet.cloud.watson import application, gateway
 from signet.cloud.watson.behind import Behind
 from signet.errors import ProtocolError, Rejected, Throttled
+from signet.reports.messages import Report
 
 _METER = ("meter", "m-7")
 _COMMAND = "iot-2/type/meter/id/m-7/cmd/set/fmt/"

@@ -251,7 +251,9 @@ def test_what_http_adds_is_counted_apart_from_what_every_device_has():
     assert (alibaba.title, watson.title) == ("Alibaba", "Watson")
     sizes = size.measured()
     shared = sizes["signet.wire.http"] + sizes["signet.client.http"] + sizes["signet.cloud.http"]
-    mqtt_too = sum(sizes[f"signet.{name}"] for name in ("config", "link", "errors", "net.secure"))
+    mqtt_too = sum(
+        sizes[f"signet.{name}"] for name in ("device.config", "link", "errors", "net.secure")
+    )
     for row in (alibaba, watson):
         assert shared < row.own < row.all - mqtt_too
     assert "missed" not in _shown(loaded.table(loaded.HTTP, [alibaba])), "there is no goal"

@@ -26,12 +26,11 @@ _FLOORS = {
     "sign": 1,
     "wire": 1,
     "net": 2,
-    "outbox": 2,
-    "outbox_file": 5,
-    "state": 2,
+    "reports": 2,
+    "device": 2,
     "client": 3,
     "cloud": 4,
-    "config": 5,
+    "device.config": 5,
     "expiry": 5,
     "pending": 4,
     "renewal": 5,
@@ -66,8 +65,12 @@ def imports(file):
 
 
 def room(module):
-    """`signet.net.stream` is in the room net, `signet.clock` in clock, `signet` in ''."""
-    return [*module.split("."), ""][1]
+    """`signet.net.stream` is in the room net, `signet.clock` in clock, `signet` in ''.
+
+    A file on another floor than its folder is a room of its own.
+    """
+    _, _, inside = module.partition(".")
+    return inside if inside in _FLOORS else inside.partition(".")[0]
 
 
 def lib_files():

@@ -47,11 +47,12 @@ def open(path="device.json", board=None, log=print):
     from signet import modules
 
     with modules.Tidy():
-        from signet import config, link
+        from signet import link
+        from signet.device import config
 
         values = config.load(path, log)
         config = None
         name = "signet.cloud.{}.".format(values["cloud"])
-        modules.forget("signet.config", name + "identity")
+        modules.forget("signet.device.config", name + "identity")
         session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
         return link.Link(session, values, board, log)

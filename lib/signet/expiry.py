@@ -6,7 +6,7 @@ The log, and the cloud by an event, once a day: what is in signet.state says so 
 from micropython import const
 
 from signet import clock
-from signet.state import State
+from signet.device.state import State
 
 _STATE = "signet.state"
 _DAY_S = const(86_400)

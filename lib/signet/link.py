@@ -14,9 +14,9 @@ import os
 from micropython import const
 
 from signet import clock, modules
-from signet.cloud.messages import Report
 from signet.errors import ConfigError, Lost, Refused, Rejected, SignetError, Throttled, Untrusted
-from signet.outbox import Outbox
+from signet.reports.messages import Report
+from signet.reports.outbox import Outbox
 
 _NETWORK_MS = const(30_000)
 _OPEN_MS = const(30_000)  # TCP and TLS; MQTT's login has 10 s more
@@ -65,7 +65,7 @@ class Link:
         self._takes_files = not self.deep_sleep and getattr(session, "takes_files", False)
         self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
         if self.deep_sleep:
-            from signet import outbox_file
+            from signet.reports import outbox_file
 
             outbox_file.restore(self.outbox, _OUTBOX)
         self.on_command = None
@@ -191,7 +191,7 @@ class Link:
             self.connected = self._opening = False
         self._next_try = clock.Deadline(0)
         if self.deep_sleep:
-            from signet import outbox_file
+            from signet.reports import outbox_file
 
             outbox_file.keep(self.outbox, _OUTBOX, self._log)
 

@@ -22,7 +22,7 @@ def resume(link):
     Args:
         link: link.Link, whose `_renewal` and `_next_trial` it sets.
     """
-    from signet.state import State
+    from signet.device.state import State
 
     path = link._config["cert"]
     try:
@@ -45,7 +45,7 @@ def resume(link):
 
 def keep(renewal, at):
     """Notes in signet.state how far a renewal is; at: int, Unix seconds of the next trial."""
-    from signet.state import State  # when the context of TLS has been made
+    from signet.device.state import State  # when the context of TLS has been made
 
     State(_STATE).save({"renewal": " ".join([str(number) for number in renewal + [at]])})
 

@@ -17,7 +17,11 @@ from tools.link.imports import imports
 from tools.paths import LIB
 from tools.ui import UserError
 
-_ENTRY = ("signet", "signet.config", "signet.link")  # what `signet.open` loads for any device
+_ENTRY = (
+    "signet",
+    "signet.device.config",
+    "signet.link",
+)  # what `signet.open` loads for any device
 
 _BY_ROLE = {
     "gateway": "gateway",
@@ -69,7 +73,7 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.sign.aes": lambda device: not device.tls,
     "signet.wire.cbor": lambda device: device.format == "cbor",
     "signet.net.websocket": lambda device: device.websocket,
-    "signet.outbox_file": lambda device: device.deep_sleep,
+    "signet.reports.outbox_file": lambda device: device.deep_sleep,
     "signet.cloud.watson.application_identity": lambda device: "application" in device.role,
     "signet.net.certificate": lambda device: device.cert,
     "signet.pending": lambda device: device.cert,

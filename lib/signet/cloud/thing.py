@@ -12,9 +12,9 @@ import json
 
 from micropython import const
 
-from signet.cloud.messages import Command
 from signet.errors import ProtocolError, Rejected, Throttled
 from signet.modules import call
+from signet.reports.messages import Command
 
 _CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
 _OK = 200

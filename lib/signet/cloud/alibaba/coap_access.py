@@ -20,9 +20,9 @@ from micropython import const
 from signet import clock, modules
 from signet.client.coap import CoapClient
 from signet.cloud import thing
+from signet.device.state import State
 from signet.errors import ConfigError, Lost, Refused, Rejected, SignetError, Throttled
 from signet.net.datagram import UdpChannel
-from signet.state import State
 
 _POST = const(2)
 _SEQ = const(2089)

@@ -14,8 +14,8 @@ from micropython import const
 from signet import clock, modules
 from signet.cloud import http, thing
 from signet.cloud.alibaba import post
+from signet.device.state import State
 from signet.errors import ConfigError, ProtocolError, Refused, Rejected, Throttled
-from signet.state import State
 from signet.wire.http import quote
 
 _TOKEN_LIFE_MS = const(604_800_000)  # seven days

@@ -24,8 +24,8 @@ class Token:
     """The token of one device.
 
     Args:
-        config: dict from config.load.
-        state: state.State.
+        config: dict from device.config.load.
+        state: device.state.State.
         log: function of one str.
     Attributes:
         values: dict with `token` (str), by CoAP with AES also `random` (str) and `offset` (int);

@@ -10,10 +10,10 @@ Sources: Watson IoT "MQTT connectivity for applications"; eclipse/amlen server_p
 """
 
 from signet.cloud import mqtt, thing
-from signet.cloud.messages import Command
 from signet.cloud.watson import behind
 from signet.cloud.watson.topics import fits
 from signet.errors import Rejected
+from signet.reports.messages import Command
 
 _STATUS = ("iot-2/type/~/id/~/mon", "iot-2/app/~/mon")
 

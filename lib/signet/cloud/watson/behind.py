@@ -6,11 +6,11 @@ Source: Watson IoT "MQTT connectivity for gateways", "MQTT connectivity for appl
 """
 
 from signet.cloud import thing
-from signet.cloud.messages import Command
 from signet.cloud.watson.event import body
 from signet.cloud.watson.mqtt import _Dialect
 from signet.cloud.watson.topics import fits
 from signet.errors import Rejected
+from signet.reports.messages import Command
 
 _TOPIC = "iot-2/type/{}/id/{}/{}/{}/fmt/{}"
 EVENT = "iot-2/type/~/id/~/evt/~/fmt/~"  # rules of topics.py

@@ -15,9 +15,9 @@ from micropython import const
 
 from signet import clock
 from signet.cloud import http, thing
-from signet.cloud.messages import Command
 from signet.cloud.watson.event import body
 from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled
+from signet.reports.messages import Command
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"

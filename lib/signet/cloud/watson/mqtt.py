@@ -10,9 +10,9 @@ Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen
 """
 
 from signet.cloud import mqtt, thing
-from signet.cloud.messages import Command
 from signet.cloud.watson.event import body
 from signet.errors import Rejected
+from signet.reports.messages import Command
 
 
 class _Dialect:

@@ -7,7 +7,7 @@ import json
 import os
 from binascii import crc32, hexlify, unhexlify
 
-from signet.cloud.messages import Report
+from signet.reports.messages import Report
 
 
 def keep(outbox, path, log):

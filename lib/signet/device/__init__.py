@@ -1,0 +1,1 @@
+"""What does a board know of itself, and keep?"""
