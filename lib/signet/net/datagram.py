@@ -42,7 +42,10 @@ class UdpChannel:
         address: str, the peer's address, worth keeping: it saves the DNS query next time.
         ignored: int, datagrams that came from elsewhere, or were empty or too large.
         replies: the hint of the last `send`.
+        busy: bool, `receive` may have more at once, which no socket shows.
     """
+
+    busy = False
 
     def __init__(self, host, port, deadline, largest=1152):
         self.largest = largest
@@ -66,6 +69,10 @@ class UdpChannel:
         self._sock.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._sock, _POLLIN)
+
+    def opened(self):
+        """Returns True: UDP has nothing to open."""
+        return True
 
     def send(self, datagram, replies=None):
         """Hands one datagram to the network.
@@ -110,6 +117,10 @@ class UdpChannel:
     def wait(self, timeout_ms):
         """Returns True once there is something to read, False after `timeout_ms`, an int."""
         return bool(self._poll.poll(timeout_ms))
+
+    def readable(self):
+        """Returns the socket that shows when a datagram comes."""
+        return self._sock
 
     def close(self):
         """Closes the socket; harmless when it is closed already."""

@@ -24,7 +24,7 @@ class Token:
     """The token of one device.
 
     Args:
-        config: dict from device.config.load.
+        config: dict from config.load.
         state: device.state.State.
         log: function of one str.
     Attributes:
