@@ -21,7 +21,7 @@ from signet.device import config
 class Link:
     connected = False
     outbox = ()
-    _renewal = None
+    _renewal = _state = None
     def __init__(self, values):
         self._config = values
         self._log = print
@@ -72,7 +72,7 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     for name in (
         *("__init__.py", "errors.py", "clock.py", "modules.py", "renewal.py"),
         *("trial.py", "pending.py"),
-        *("device/__init__.py", "device/config.py", "device/state.py"),
+        *("device/__init__.py", "device/files.py", "device/config.py", "device/state.py"),
         *("net/__init__.py", "net/trust.py", "net/secure.py", "net/certificate.py"),
         *("wire/__init__.py", "wire/x509.py"),
     ):

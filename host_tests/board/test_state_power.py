@@ -33,7 +33,13 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     how = {"folder": tmp_path / "board", "bits": toolchain.word_sizes()[0]}
     steps = ["fs", "mkdir", "/lib", "+", "fs", "mkdir", "/lib/signet"]
     steps += ["+", "fs", "mkdir", "/lib/signet/device"]
-    for name in ("__init__.py", "errors.py", "device/__init__.py", "device/state.py"):
+    for name in (
+        "__init__.py",
+        "errors.py",
+        "device/__init__.py",
+        "device/files.py",
+        "device/state.py",
+    ):
         steps += ["+", "fs", "cp", str(LIB / "signet" / name), f":/lib/signet/{name}"]
     steps += ["+", "fs", "cp", str(tmp_path / "main.py"), ":/main.py"]
     with VirtualBoard(**how).create(256) as board:

@@ -31,14 +31,23 @@ _TABLE = {
         ("eight that were set aside are kept", "> self._DEAD_KEPT", "> 99"),
     ),
     ("reports/outbox_file.py", "link"): (
-        ("a damaged report does not come back", 'if b"%08x" %', 'if False and b"%08x" %'),
-        ("what is stored does not come back", "os.remove(path)", "pass"),
+        ("what is stored does not come back", "files.remove(path)", "pass"),
     ),
     ("reports/outbox_file.py", "http_link"): (
         ("a report keeps its id through a deep sleep", "report.id = name", "pass"),
     ),
+    ("device/files.py", "link"): (
+        ("a damaged report does not come back", " if record(found) == line else None", ""),
+    ),
+    ("device/files.py", "state"): (
+        ("a record counts when its CRC proves it", " if record(found) == line else None", ""),
+        (
+            "where rename does not replace, two steps do",
+            "        os.remove(path)\n        os",
+            "        os",
+        ),
+    ),
     ("device/state.py", "state"): (
-        ("a record counts when its CRC proves it", "!= line:", "is None:"),
         ("numbers are reserved before they are used", ", 0) + count", ", 0) + 1"),
         ("no record follows a half one", "_size = self._limit  #", "_ = self._limit  #"),
     ),
@@ -96,7 +105,7 @@ _TABLE = {
     ("client/http.py", "http_client"): (
         ("a new connection that ends is lost (9.3.1)", "began or not self._used", "began"),
     ),
-    ("cloud/mqtt.py", "mqtt_session"): (
+    ("cloud/mqtt_session.py", "mqtt_session"): (
         ("what has PUBACK and no reply goes again", "None:  # the broker", "False:  # the broker"),
         ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
         ("what is in flight is not sent twice", "if entry.key == key", "if False"),

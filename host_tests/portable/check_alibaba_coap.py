@@ -92,16 +92,14 @@ def _without_dtls(channel, host, trust, timeout_ms):
     return channel
 
 
+class Flash:
+    state = None  # path of the state
+
+
 def make(*answers, **changes):
     """A session on an empty flash, open."""
-    global _flash
-    _flash = check.scratch("signet.state")
+    Flash.state = check.scratch("signet.state")
     return again(*answers, **changes)
-
-
-def flash():
-    """Returns the path of the file where the sessions of `again` keep their state."""
-    return _flash
 
 
 def again(*answers, **changes):
@@ -139,7 +137,7 @@ def bare(state=None, **changes):
     config.update(changes)
     config["crc"] = config["device_name"] + config["device_secret"]  # as a change of the file
     lines = []
-    session = coap.CoapSession(config, lines.append, State(state or _flash))
+    session = coap.CoapSession(config, lines.append, State(state or Flash.state))
     session.lines = lines
     return session
 

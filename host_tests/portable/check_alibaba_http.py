@@ -3,6 +3,7 @@
 import check
 from check_http_session import SECRET, completed, reply, start
 from signet.cloud.alibaba import http, identity
+from signet.device.state import State
 
 AUTH = reply(200, '{"code":0,"message":"success","info":{"token":"t0k3n"}}')
 FRESH = reply(200, '{"code":0,"message":"success","info":{"token":"fresh"}}')
@@ -44,10 +45,19 @@ def config(**changes):
     return completed(values, identity, changes)
 
 
+class Flash:
+    state = None  # path of the state
+
+
+def restarted(*replies, **changes):
+    """Returns (session, server) after a reset, not open."""
+    return start(http, config(**changes), *replies, state=State(Flash.state))
+
+
 def fresh(*replies, **changes):
     """Returns (session, server) on an empty flash, not open."""
-    http._STATE = check.scratch("signet.state")
-    return start(http, config(**changes), *replies)
+    Flash.state = check.scratch("signet.state")
+    return restarted(*replies, **changes)
 
 
 def opened(*replies, **changes):
@@ -59,6 +69,6 @@ def opened(*replies, **changes):
 
 def again(*replies, **changes):
     """Returns them after a reset, open."""
-    session, server = start(http, config(**changes), *replies)
+    session, server = restarted(*replies, **changes)
     session.open(None)
     return session, server

@@ -16,17 +16,18 @@ CONNACK = b"\x20\2\0\0"
 
 
 class Flood:
-    """A channel.
+    """A channel, open from the start.
 
     Args:
         start: bytes that come first. again: bytes that come then, for ever; b"" for none.
+        upgrades: bool, it agrees to the opening request of WebSocket.
     Attributes:
         now: int, ms since the beginning. unfed: int, ms, the longest without a feed.
     """
 
-    def __init__(self, start, again):
+    def __init__(self, start, again, upgrades=True):
         self.now = self.unfed = self._fed = 0
-        self._bytes, self._again = start, again
+        self._bytes, self._again, self._upgrades = start, again, upgrades
         self._real = clock.ticks_ms
         clock.ticks_ms = lambda: self.now
         clock.while_waiting = self._feed
@@ -36,6 +37,11 @@ class Flood:
 
     def _feed(self):
         self._fed = self.now
+
+    busy = False
+
+    def opened(self):
+        return True
 
     def _look(self):
         self.now += 1
@@ -62,7 +68,7 @@ class Flood:
         return 0
 
     def write(self, data):
-        if data[:4] == b"GET ":  # the opening request of WebSocket
+        if self._upgrades and data[:4] == b"GET ":
             key = bytes(data).split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
             accept = b2a_base64(hashlib.sha1(key + _GUID).digest())
             head = (
@@ -84,7 +90,9 @@ def client(flood, websocket=False):
 
         channel = WebSocketChannel(flood, "good.test", clock.Deadline(3000))
     mqtt = MQTTClient("board", keepalive_s=60, max_packet_bytes=256)
-    mqtt.connect(Stream(channel))
+    mqtt.begin(Stream(channel))
+    while mqtt.poll(0) is None:
+        pass  # ("connected", ...)
     return mqtt
 
 

@@ -187,13 +187,13 @@ def completed(config, identity, changes):
     return config
 
 
-def start(module, config, *replies):
+def start(module, config, *replies, state=None):
     """Returns (session, server), not open yet; session.lines is the log."""
     gc.collect()
     server = Server(replies)
     http.connect = server.connect
     lines = []
-    session = module.session(config, lines.append)
+    session = module.session(config, lines.append, state)
     session.lines = lines
     return session, server
 

@@ -128,7 +128,7 @@ def _tokens():
     config = _config(crc="1", sign_method="hmacsha256")
 
     def make(**changes):
-        return token.Token(dict(config, **changes), State(path), lambda line: None)
+        return token.Token(dict(config, **changes), lambda line: None, State(path))
 
     return make
 

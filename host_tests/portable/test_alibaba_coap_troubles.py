@@ -8,9 +8,9 @@ from check_alibaba_coap import (
     AUTH,
     SECRET,
     Channel,
+    Flash,
     again,
     begin,
-    flash,
     flash_full,
     make,
     message,
@@ -271,7 +271,7 @@ def test_after_damage_to_the_flash_no_number_is_used_with_the_old_token():
         client.events.append(("response", message(0x45)))
         session.poll(0)
         client.sent.clear()
-    path = flash()
+    path = Flash.state
     with open(path, "rb") as file:
         data = file.read()
     for place in (len(data) // 2, len(data) - 3):  # where the token is; where only `n` is

@@ -8,7 +8,18 @@ import json
 import os
 
 import check
-from check_alibaba_http import AUTH, DONE, FRESH, TOPIC, again, config, fresh, opened, says
+from check_alibaba_http import (
+    AUTH,
+    DONE,
+    FRESH,
+    TOPIC,
+    Flash,
+    again,
+    fresh,
+    opened,
+    restarted,
+    says,
+)
 from check_http_session import (
     CLOSE,
     SECRET,
@@ -17,10 +28,10 @@ from check_http_session import (
     flash_full,
     outcome,
     shown,
-    start,
 )
 from signet import clock
 from signet.cloud.alibaba import http
+from signet.device.state import State
 from signet.errors import ConfigError, Lost, Rejected, Untrusted
 from signet.reports.messages import Report
 
@@ -104,14 +115,14 @@ def test_a_renewed_token_survives_a_reset_too():
 
 
 def test_with_a_full_flash_reports_go_on_with_the_token_in_memory():
-    save = http.State.save
-    http.State.save = flash_full
+    save = State.save
+    State.save = flash_full
     try:
         session, server = opened(DONE, EXPIRED, FRESH, DONE, DONE)
         for key in range(3):
             check.equal(outcome(session, Report({"t": 1}), key)[0], "acked")
     finally:
-        http.State.save = save
+        State.save = save
     check.equal(_tokens(server), ["/auth", "t0k3n", "t0k3n", "/auth", "fresh", "fresh"])
     assert "not saved: is the flash full?" in session.lines
     _, server = again(AUTH)
@@ -121,7 +132,7 @@ def test_with_a_full_flash_reports_go_on_with_the_token_in_memory():
 def test_after_damage_to_the_flash_there_is_one_login():
     for damage in (b"", b"\xff\xff", b'{"token":"x"}\n', bytes(64)):
         opened()
-        with open(http._STATE, "wb") as file:
+        with open(Flash.state, "wb") as file:
             file.write(damage)
         again(AUTH)
         _, server = again()
@@ -255,9 +266,9 @@ class _NoHash:
 def test_a_hash_that_the_firmware_lacks_shows_at_the_start():
     http.hashlib, kept = _NoHash, http.hashlib
     try:
-        error = check.raises(ConfigError, start, http, config())
+        error = check.raises(ConfigError, restarted)
         assert "this firmware has no md5" in str(error)
-        start(http, config(sign_method="hmacsha256"))
+        restarted(sign_method="hmacsha256")
     finally:
         http.hashlib = kept
 

@@ -1,15 +1,23 @@
 """Who is told, and how often, before a certificate expires?"""
 
+import json
 import os
+import sys
 
 import check
-from signet import clock, expiry
+import signet
+from signet import clock, expiry, modules
 from signet.device import config
+from signet.device.state import State
 from signet.errors import ConfigError
 
 _DAY_MS = 86_400_000
 _NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 _NOW = 1_800_000_000
+
+
+class Flash:
+    state = None  # path of the state
 
 
 class _Link:
@@ -27,7 +35,7 @@ def _look(days_left, now_ms=_NOW_MS, fresh=True, link=None, **changes):
     if fresh:
         for name in ("", ".new"):
             try:
-                os.remove(expiry._STATE + name)
+                os.remove(Flash.state + name)
             except OSError:
                 pass
     lines, link = [], link or _Link()
@@ -37,9 +45,9 @@ def _look(days_left, now_ms=_NOW_MS, fresh=True, link=None, **changes):
     before = clock.unix_ms, clock.is_set
     clock.unix_ms, clock.is_set = lambda: now_ms, lambda: now_ms > 1_700_000_000_000
     try:
-        expiry.look(link, values, lines.append)
+        expiry.look(link, values, lines.append, State(Flash.state))
         again = len(lines)
-        expiry.look(link, values, lines.append)  # later, the same day
+        expiry.look(link, values, lines.append, State(Flash.state))  # later, the same day
     finally:
         clock.unix_ms, clock.is_set = before
     assert not [line for line in lines[again:] if "expire" in line]
@@ -47,12 +55,8 @@ def _look(days_left, now_ms=_NOW_MS, fresh=True, link=None, **changes):
 
 
 def _in_scratch(test):
-    """signet.state lies in the current folder on a board."""
-    before, expiry._STATE = expiry._STATE, check.scratch("state")
-    try:
-        test()
-    finally:
-        expiry._STATE = before
+    Flash.state = check.scratch("state")
+    test()
 
 
 def test_log_and_cloud_are_warned_when_less_days_are_left():
@@ -150,9 +154,9 @@ def test_an_application_has_a_line_but_no_event():
 
 def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
     def test():
-        os.mkdir(expiry._STATE)  # no file can be written there
+        os.mkdir(Flash.state)  # no file can be written there
         lines, reports = _look(10, fresh=False)
-        os.rmdir(expiry._STATE)
+        os.rmdir(Flash.state)
         assert "expires on" in lines[0] and "is the flash full?" in lines[1] and reports
 
     _in_scratch(test)
@@ -170,7 +174,7 @@ def test_a_link_looks_once_a_day_and_only_when_the_end_is_near():
         def poll(self, timeout_ms):
             pass
 
-    before, expiry.look = expiry.look, lambda link, values, log: looked.append(link)
+    before, expiry.look = expiry.look, lambda link, *_: looked.append(link)
     try:
         for days, times in ((40, 0), (20, 1)):
             values = {"retry_s": 20, "report_interval_s": 60, "deep_sleep": False}
@@ -195,18 +199,21 @@ _ENOS = {
 }
 
 
-def _loaded(**changes):
+def _written(**changes):
+    """Returns the path of a device.json."""
     end = check.server("broker")
     values = _ENOS.copy()
     values.update({"ca": end["ca"], "cert": end["client_cert"], "key": end["client_key"]})
     values.update(changes)
     values = {key: value for key, value in values.items() if value is not None}
     path = check.scratch("device.json")
-    import json
-
     with open(path, "w") as file:
         json.dump(values, file)
-    return config.load(path, lambda line: None)
+    return path
+
+
+def _loaded(**changes):
+    return config.load(_written(**changes), lambda line: None)
 
 
 def _wrong(**changes):
@@ -219,6 +226,40 @@ def test_a_configuration_says_when_certificate_and_ca_expire():
     end = check.server("broker")
     files = [end["client_cert"], end["ca"]]
     check.equal(expires, [(at, name) for at, name in zip(end["ends"], files)])
+
+
+class _TokenSession:
+    """A way in that keeps its token; it never opens."""
+
+    KEEPS_STATE = True
+    state = None
+
+    @classmethod
+    def session(cls, config, log, state):
+        cls.state = state
+        return cls()
+
+    def begin(self, deadline):
+        pass
+
+
+def test_what_a_warning_keeps_survives_fifty_tokens_of_the_session():
+    now_ms, where = check.server("broker")["ends"][1] * 1000 - 86_400_000, os.getcwd()
+    before = clock.unix_ms, clock.is_set
+    clock.unix_ms, clock.is_set = lambda: now_ms, lambda: True
+    sys.modules["signet.cloud.enos.mqtt"] = _TokenSession
+    try:
+        lines, path, folder = [], _written(cert=None, key=None), check.scratch("board")
+        os.mkdir(folder)
+        os.chdir(folder)  # signet.state lies in the current one, as on a board
+        signet.open(path, None, lines.append).poll()
+        for number in range(50):
+            _TokenSession.state.save({"token": "%d" % number, "much": "x" * 100})
+        assert State().values["warned"] == now_ms // 86_400_000, lines
+    finally:
+        os.chdir(where)
+        clock.unix_ms, clock.is_set = before
+        modules.forget("signet.cloud.enos.mqtt")
 
 
 def test_a_configuration_without_warning_or_tls_says_nothing():

@@ -7,7 +7,8 @@ payload) and MQTT 3.1.1 section 2.2.
 import check
 from check_flood import CONNACK, Flood, client, ends
 from signet import clock
-from signet.errors import Lost
+from signet.errors import Lost, ProtocolError
+from signet.net.websocket import WebSocketChannel
 
 _IN_FRAME = b"\x82\x04" + CONNACK
 _MESSAGE = b"\x30\x06\0\x01tfar"
@@ -69,3 +70,62 @@ def test_a_login_is_given_up_in_a_flood_of_websocket_pings():
     assert "does not answer CONNECT" in str(error)
     assert 10_000 <= flood.now <= 11_000, flood.now
     assert flood.unfed <= clock.WAIT_SLICE_MS, flood.unfed
+
+
+class _Drip(Flood):
+    """One byte comes for each wait."""
+
+    def readinto(self, buffer):
+        count = super().readinto(memoryview(buffer)[: self._dripped])
+        self._dripped = 0
+        return count
+
+    _dripped = 0
+
+    def wait(self, events, deadline):
+        self._dripped = 1
+        return super().wait(events, clock.Deadline(100))
+
+
+class _Shut(Flood):
+    """It opens after 2 s."""
+
+    def opened(self):
+        return self.now > 2000
+
+    def readinto(self, buffer):
+        return super().readinto(buffer) if self.opened() else None
+
+    def write(self, data):
+        return super().write(data) if self.opened() else None
+
+
+def test_each_call_of_an_opening_websocket_is_one_step():
+    head = b"HTTP/1.1 101 Switching Protocols\r\nX: "
+    for kind, start, again, error_class, text, least_ms in (
+        (Flood, b"", b"", Lost, "no answer in time", 3000),
+        (Flood, head, b"", Lost, "no answer in time", 3000),
+        (_Shut, b"", b"", Lost, "no answer in time", 3000),
+        (_Drip, head, b"x", Lost, "no answer in time", 3000),
+        (Flood, head, b"x", Lost, "closed by the peer", 2000),  # a byte takes 1 ms here
+        (Flood, b"", b"\x89\0", Lost, "closed by the peer", 2000),
+        (Flood, b"", b"x\r\n\r\n", ProtocolError, "not HTTP", 0),
+    ):
+        flood = kind(start, again, False)
+        try:
+            channel = WebSocketChannel(flood, "good.test", clock.Deadline(3000))
+            error = None
+            while error is None:
+                before = flood.now
+                try:
+                    assert channel.write(b"x") is None and channel.readinto(bytearray(1)) is None
+                except (Lost, ProtocolError) as raised:
+                    error = raised
+                assert flood.now - before <= 2 * 64, text
+                if error is None and not channel.busy:
+                    channel.wait(4, clock.Deadline(500))
+        finally:
+            flood.close()
+        assert type(error) is error_class and text in str(error), error
+        assert "is this a WebSocket port?" in str(error), error
+        assert least_ms <= flood.now <= 3600, (text, flood.now)

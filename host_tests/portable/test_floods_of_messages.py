@@ -4,7 +4,7 @@ Packets are written out by hand from MQTT 3.1.1 section 3.3.
 """
 
 from check_flood import CONNACK, Flood, ends
-from signet.cloud import mqtt
+from signet.cloud import mqtt_session
 from signet.cloud.watson.mqtt import _Dialect
 from signet.net.umqtt_stream import Stream
 
@@ -22,8 +22,9 @@ def _session(flood, log):
         "keepalive_s": 60,
         "clean_session": True,
     }
-    session = mqtt.MqttSession(config, _Dialect({"org_id": "o", "event": "e"}), log)
-    session._client.connect(Stream(flood))
+    session = mqtt_session.MqttSession(config, _Dialect({"org_id": "o", "event": "e"}), log)
+    session._client.begin(Stream(flood))
+    assert session.poll(100) == ("opened",)
     return session
 
 
@@ -35,13 +36,3 @@ def test_a_poll_ends_in_a_flood_of_messages_that_mean_nothing():
 def test_a_poll_ends_in_a_flood_of_messages_that_cannot_be_understood():
     flood = Flood(CONNACK, b"\x30\x17\0\x14iot-2/cmd/a/fmt/json{")
     ends(flood, _session(flood, lambda line: None).poll)
-
-
-def test_a_poll_of_no_time_looks_at_more_than_one_message():
-    command = b"\x30\x18\0\x14iot-2/cmd/a/fmt/json{}"
-    flood = Flood(CONNACK + b"\x90\3\0\1\1" + _JUNK * 10 + command, b"")
-    session = _session(flood, None)
-    session._client._unanswered = [(1, [(b"t", 1)], 0)]  # what SUBACK answers
-    event = session.poll(0)
-    flood.close()
-    assert event[0] == "command", event

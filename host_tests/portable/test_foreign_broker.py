@@ -1,6 +1,7 @@
 """Does our MQTT client work with a broker that others wrote?  Plain mosquitto, password file."""
 
 import check
+from check_mqtt import connect
 from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, Refused
@@ -18,7 +19,7 @@ def _client(client_id, password=None, **options):
 
 def _connect(client):
     end = check.server("broker")
-    return client.connect(Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000))))
+    return connect(client, Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000))))
 
 
 def _connected(client_id, **options):

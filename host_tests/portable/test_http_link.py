@@ -4,10 +4,9 @@ The lines of the log are those that README shows.
 """
 
 import check
-from check_alibaba_http import AUTH, DONE, FRESH, TOPIC, config, fresh, says
-from check_http_session import CLOSE, SILENCE, File, Time, reply, shown, start
+from check_alibaba_http import AUTH, DONE, FRESH, TOPIC, fresh, restarted, says
+from check_http_session import CLOSE, SILENCE, File, Time, reply, shown
 from signet import link as link_module
-from signet.cloud.alibaba import http
 from signet.link import Link
 
 TAKEN = reply(200, '{"code":0,"info":{"messageId":1152921504606846997}}')
@@ -111,7 +110,7 @@ def test_what_deep_sleep_interrupts_goes_after_it_without_another_login():
     link.report(b"raw", topic=TOPIC)
     assert not link.flush(5_000)
     link.close()
-    session, server = start(http, config(), DONE, DONE)
+    session, server = restarted(DONE, DONE)
     link, lines = _link(session, True)
     assert link.flush(60_000)
     check.equal(lines[0], "connected")
@@ -136,7 +135,7 @@ def test_a_report_keeps_its_id_through_a_deep_sleep():
     assert not link.flush(10_000)
     link.close()
     sent = server.requests[-1].body
-    session, server = start(http, config(), DONE)
+    session, server = restarted(DONE)
     link, _ = _link(session, True)
     assert link.flush(60_000)
     check.equal(server.requests[-1].body, sent)

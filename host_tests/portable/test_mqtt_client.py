@@ -4,6 +4,7 @@ Packets are written out by hand from the OASIS text; section numbers are its own
 """
 
 import check
+from check_mqtt import connect
 from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, Refused, Throttled
@@ -116,12 +117,12 @@ def _client(client_id="c", **options):
 
 def _stream(name):
     end = check.server(name)
-    return Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000)), 2000)
+    return Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000)))
 
 
 def _connected(name, **options):
     client = _client(**options)
-    client.connect(_stream(name))
+    connect(client, _stream(name))
     return client
 
 
@@ -133,7 +134,7 @@ def _event(client, timeout_ms=_TIMEOUT_MS):
 def test_connect_is_laid_out_as_in_3_1():
     client = _client("id", keepalive_s=60)
     client.set_last_will("w/t", "gone", retain=True, qos=1)
-    client.connect(_stream("polite"))
+    connect(client, _stream("polite"))
     client.close()
     # header, protocol name, level 4, flags: user password will-retain will-QoS-1 will clean
     expected = (
@@ -145,7 +146,7 @@ def test_connect_is_laid_out_as_in_3_1():
 
 def test_a_client_without_login_sends_no_user():
     client = MQTTClient("d:quickstart:t:1", keepalive_s=1, clean_session=False)
-    client.connect(_stream("polite"))
+    connect(client, _stream("polite"))
     client.close()
     expected = b"\x10\x1c\x00\x04MQTT\x04\x00\x00\x01\x00\x10d:quickstart:t:1"
     assert expected in check.connections("polite", 1)
@@ -167,8 +168,8 @@ def test_no_error_shows_the_password():
 
 
 def test_session_present_is_returned():
-    assert _client(clean_session=False).connect(_stream("present")) is True
-    assert _client().connect(_stream("polite")) is False
+    assert connect(_client(clean_session=False), _stream("present")) is True
+    assert connect(_client(), _stream("polite")) is False
 
 
 def test_an_answer_that_is_no_connack_is_a_protocol_error():
@@ -290,7 +291,7 @@ def test_unacknowledged_messages_are_sent_again_with_dup_and_their_id():
     client.publish("t", b"2", qos=1)
     check.raises(Lost, _event, client)
     check.raises(Lost, client.publish, "t", b"3", False, 1)
-    client.connect(_stream("resend"))
+    connect(client, _stream("resend"))
     assert [_event(client), _event(client)] == [("acked", 1), ("acked", 2)]
     assert client.publish("t", b"4", qos=1) > 2
     client.close()
@@ -303,12 +304,12 @@ def test_unacknowledged_messages_are_sent_again_with_dup_and_their_id():
 def test_what_waited_long_for_its_acknowledgement_may_still_be_subscribed_for():
     client = _client()
     client.subscribe("a", 1)
-    client.connect(_stream("subscribes_late"))
+    connect(client, _stream("subscribes_late"))
     assert _event(client) == ("subscribed", [b"a"])
     client.publish("t", b"1", qos=1)
     with check.Ahead(_TIMEOUT_MS):
         check.raises(Lost, _event, client)
-    client.connect(_stream("subscribes_late"))
+    connect(client, _stream("subscribes_late"))
     assert _event(client) == ("subscribed", [b"a"])
     assert _event(client) == ("acked", 2)
     client.close()
@@ -318,7 +319,7 @@ def test_a_forgotten_message_is_not_sent_again():
     client = _connected("no_puback")
     client.forget(client.publish("t", b"1", qos=1))
     client.close()
-    client.connect(_stream("no_puback"))
+    connect(client, _stream("no_puback"))
     assert client.poll(100) is None
     client.close()
     assert not any(b"\x3a" in got[30:] for got in check.connections("no_puback", 1))
@@ -327,10 +328,10 @@ def test_a_forgotten_message_is_not_sent_again():
 def test_subscribe_is_laid_out_as_in_3_8_and_done_again_after_a_reconnect():
     client = _client()
     client.subscribe([("a/+", 1), ("b", 0)])
-    client.connect(_stream("subscribes_again"))
+    connect(client, _stream("subscribes_again"))
     assert _event(client) == ("subscribed", [b"a/+", b"b"])
     check.raises(Lost, _event, client)
-    client.connect(_stream("subscribes_again"))
+    connect(client, _stream("subscribes_again"))
     client.subscribe("b", 1)
     assert _event(client) == ("subscribed", [b"a/+", b"b"])
     assert _event(client) == ("subscribed", [b"b"])
@@ -346,7 +347,7 @@ def test_a_refused_subscription_names_its_topic():
     client.subscribe("secret/#")
     error = check.raises(Refused, _event, client)
     assert "secret/#" in str(error) and client.sock is not None
-    client.connect(_stream("polite"))
+    connect(client, _stream("polite"))
     assert client.poll(100) is None, "it is not asked for again"
     client.close()
 

@@ -56,6 +56,8 @@ class _Channel:
         self._pause = False
         self.written = 0
 
+    busy = False
+
     def readinto(self, buffer):
         if not self._data:
             return 0
@@ -100,14 +102,16 @@ def _converse(data, piece):
     """Plays data to a client; returns how many events came before the end."""
     client = MQTTClient("c", window=4, max_packet_bytes=64, timeout_ms=3000)
     client.subscribe("a/#", 1)
-    stream = Stream(_Channel(data, piece), 3000)
+    stream = Stream(_Channel(data, piece))
     events = 0
     try:
-        client.connect(stream)
-        client.publish("t", b"x", qos=1)
+        client.begin(stream)
         for _ in range(1000):
             try:
-                if client.poll(0) is not None:
+                event = client.poll(0)
+                if event == ("connected", False):
+                    client.publish("t", b"x", qos=1)
+                elif event is not None:
                     events += 1
             except ProtocolError:
                 if client.sock is None:

@@ -62,6 +62,7 @@ class _Module:
 sys.modules["umqtt"] = _Package = type("_Package", (), {"simple": _Module})
 sys.modules["umqtt.simple"] = _Module
 
+from check_mqtt import connect  # noqa: E402
 from signet import clock  # noqa: E402
 from signet.client.mqtt import MQTTClient  # noqa: E402
 from signet.net.stream import TcpChannel  # noqa: E402
@@ -78,7 +79,7 @@ def _connected(name, client_id, will=None, **options):
     client = MQTTClient(client_id, end.get("user"), end.get("password"), **options)
     if will is not None:
         client.set_last_will(*will)
-    client.connect(Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000))))
+    connect(client, Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000))))
     return client
 
 

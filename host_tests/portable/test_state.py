@@ -10,7 +10,7 @@ import json
 from binascii import crc32
 
 import check
-from signet.device import state
+from signet.device import files, state
 from signet.device.state import State
 from signet.errors import SignetError
 
@@ -24,7 +24,7 @@ class PowerCut(BaseException):
 
 
 class Flash:
-    """Takes the place of `open` and `os` in signet.device.state.
+    """Takes the place of `open` in signet.device.state, and of `os` in signet.device.files.
 
     cut_in: after so many steps, a byte or a change of a name, the power is gone; None for never.
     full_in: after so many bytes the flash is full. replaces: may `rename` replace a file?
@@ -36,7 +36,7 @@ class Flash:
         self.replaces = replaces
         self.writes = 0
         state.open = self.open
-        state.os = self
+        files.os = self
 
     def step(self):
         if self.cut_in is not None:
@@ -396,7 +396,7 @@ def _on_real_flash(kind, blocks, torn, step):
 
         kind = getattr(vfs, kind)
         state.open = open
-        state.os = os
+        files.os = os
     except (ImportError, AttributeError):
         check.skip("no such file system on this interpreter")
     memory = Memory(blocks)

@@ -4,10 +4,11 @@ mosquitto does not know Watson's user names: a login that it knows is put in the
 """
 
 import check
+from check_mqtt import connect
 from check_watson_links import Program
 from signet import clock
 from signet.client.mqtt import MQTTClient
-from signet.cloud import mqtt as mqtt_session
+from signet.cloud import mqtt_session
 from signet.cloud.watson import application
 from signet.net.stream import TcpChannel
 from signet.net.umqtt_stream import Stream
@@ -32,7 +33,7 @@ def _publish(topic, payload):
     """Somebody else's message, acknowledged by mosquitto."""
     end = check.server("broker")
     client = MQTTClient("somebody", end["user"], end["password"])
-    client.connect(Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000))))
+    connect(client, Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000))))
     client.publish(topic, payload, qos=1)
     assert client.poll(5000)[0] == "acked"
     client.disconnect()

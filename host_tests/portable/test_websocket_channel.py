@@ -6,7 +6,7 @@ from binascii import b2a_base64
 import check
 from signet import clock
 from signet.cloud import dial
-from signet.errors import Lost, ProtocolError, Refused, Throttled
+from signet.errors import Lost, ProtocolError, Refused, SignetError, Throttled
 from signet.net import secure
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
@@ -46,6 +46,7 @@ SERVERS = {
     ),
     "silent_peer": ("websockets", "black_hole"),
     "silent": ("tcp", "black_hole"),
+    "silent_tls": ("tls", "good", "black_hole"),
     "drips": ("tcp", [("drip", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n", 20)]),
     "closes": ("tcp", [("request",), ("close",)]),
     "resets": ("tcp", [("request",), ("reset",)]),
@@ -55,24 +56,44 @@ SERVERS = {
 
 
 def _channel(name, timeout_ms=3000):
+    """Returns a channel that is open."""
     end = check.server(name)
     deadline = clock.Deadline(timeout_ms)
     channel = TcpChannel(end["host"], end["port"], deadline)
     if "ca" in end:
         with open(end["ca"], "rb") as file:
             channel = TlsChannel(channel, "good.test", context(file.read()), deadline)
-    return WebSocketChannel(channel, "good.test", deadline)
+    channel = WebSocketChannel(channel, "good.test", deadline)
+    try:
+        while not channel.opened():
+            channel.wait(1, clock.Deadline(5000))
+    except SignetError:
+        channel.close()
+        raise
+    return channel
 
 
-def _stream(name, timeout_ms=2000):
-    return Stream(_channel(name), timeout_ms)
+def _stream(name):
+    return Stream(_channel(name))
+
+
+def _read(stream, size):
+    """Waits for so many bytes, and sends meanwhile."""
+    deadline = clock.Deadline(2000)
+    while True:
+        stream.flush()
+        data = stream.read(size)
+        if data is not None:
+            return data
+        assert not deadline.expired()
+        stream.wait(deadline)
 
 
 def test_what_is_written_comes_back_whole():
     stream = _stream("echo")
     sent = bytes(range(256)) * 20
     stream.write(sent)
-    assert stream.read(len(sent)) == sent
+    assert _read(stream, len(sent)) == sent
     stream.close()
 
 
@@ -80,14 +101,14 @@ def test_and_so_it_does_over_tls():
     stream = _stream("secure")
     sent = bytes(range(256)) * 20
     stream.write(sent)
-    assert stream.read(len(sent)) == sent
+    assert _read(stream, len(sent)) == sent
     stream.close()
 
 
 def test_fragments_with_pings_between_are_one_stream():
     stream = _stream("fragments")
     stream.write(b"0123456789")
-    assert stream.read(10) == b"0123456789"
+    assert _read(stream, 10) == b"0123456789"
     stream.close()
 
 
@@ -95,13 +116,13 @@ def test_frames_that_trickle_in_are_collected():
     stream = _stream("trickle")
     sent = bytes(range(200))
     stream.write(sent)
-    assert stream.read(200) == sent
+    assert _read(stream, 200) == sent
     stream.close()
 
 
 def test_frames_right_behind_the_reply_are_read():
     stream = _stream("early")
-    assert stream.read(6) == b"abcdef"
+    assert _read(stream, 6) == b"abcdef"
     stream.close()
 
 
@@ -123,16 +144,16 @@ def test_frames_in_one_tls_record_need_no_second_wait():
 
 def test_pings_are_answered_and_pongs_ignored():
     stream = _stream("ping")
-    assert stream.read(2) == b"ab"
+    assert _read(stream, 2) == b"ab"
     check.equal(check.connections("ping", 5), [b"\x8a\x01a\x8a\x00"])
     stream.close()
 
 
 def test_a_goodbye_is_answered_and_is_the_end():
     channel = _channel("leaves")
-    stream = Stream(channel, 2000)
-    assert stream.read(2) == b"ab"
-    assert "closed by the peer" in str(check.raises(Lost, stream.read, 1))
+    stream = Stream(channel)
+    assert _read(stream, 2) == b"ab"
+    assert "closed by the peer" in str(check.raises(Lost, _read, stream, 1))
     check.equal(channel.readinto(bytearray(1)), 0)
     check.raises(Lost, channel.write, b"more")
     check.equal(check.connections("leaves", 4), [b"\x88\x02\x03\xe8"])
@@ -141,18 +162,18 @@ def test_a_goodbye_is_answered_and_is_the_end():
 
 def test_a_reason_for_a_goodbye_is_told():
     stream = _stream("policy")
-    assert "1008 policy violation not you" in str(check.raises(Lost, stream.read, 1))
+    assert "1008 policy violation not you" in str(check.raises(Lost, _read, stream, 1))
     stream.close()
     check.equal(check.connections("policy", 4), [b"\x88\x02\x03\xf0"])  # 5.5.1: its code
     stream = _stream("restarts")
-    assert stream.read(2) == b"ab"
-    assert "1012 service restart" in str(check.raises(Lost, stream.read, 1))
+    assert _read(stream, 2) == b"ab"
+    assert "1012 service restart" in str(check.raises(Lost, _read, stream, 1))
     stream.close()
 
 
 def test_a_reason_cannot_forge_a_line_of_the_log():
     stream = _stream("forges")
-    error = check.raises(Lost, stream.read, 1)
+    error = check.raises(Lost, _read, stream, 1)
     check.equal(str(error)[-27:], "not you?[2J?report 7 stored")
     stream.close()
 
@@ -182,9 +203,6 @@ class _Peer:
         self.answer = self.answer[size:]
         return size or None
 
-    def wait(self, events, deadline):
-        return events
-
     def close(self):
         pass
 
@@ -192,6 +210,8 @@ class _Peer:
 def test_each_frame_has_a_mask_of_its_own():
     peer = _Peer()
     channel = WebSocketChannel(peer, "good.test", clock.Deadline(3000))
+    while not channel.opened():
+        pass
     for _ in range(4):
         channel.write(b"\0\0\0\0")
     masks = {peer.sent[at + 2 : at + 6] for at in range(0, 40, 10)}  # 5.2
@@ -217,7 +237,7 @@ def test_host_has_the_port_where_it_is_not_the_usual_one():
         ):
             values = {"host": "good.test", "address": None, "port": port, "trust": trust}
             values["websocket"] = True
-            dial.connect(values, clock.Deadline(3000))
+            dial.connect(values, clock.Deadline(3000)).opened()
             line = b"\r\nHost: " + host.encode() + b"\r\n"  # 4.1
             assert line in peers[-1].request, (port, trust, peers[-1].request)
     finally:
@@ -233,21 +253,21 @@ def test_close_says_goodbye():
 
 def test_a_text_frame_ends_the_connection_with_code_1002():
     stream = _stream("text")
-    assert "text frame" in str(check.raises(ProtocolError, stream.read, 1))
+    assert "text frame" in str(check.raises(ProtocolError, _read, stream, 1))
     stream.close()
     check.equal(check.connections("text", 4), [b"\x88\x02\x03\xea"])
 
 
 def test_a_masked_frame_ends_the_connection():
     stream = _stream("masked")
-    assert "masked" in str(check.raises(ProtocolError, stream.read, 1))
+    assert "masked" in str(check.raises(ProtocolError, _read, stream, 1))
     stream.close()
 
 
 def test_a_connection_that_is_cut_is_lost():
     for name in ("cut_in_header", "cut_in_message", "cut_over_tls"):
         stream = _stream(name)
-        check.raises(Lost, stream.read, 5)
+        check.raises(Lost, _read, stream, 5)
         stream.close()
 
 
@@ -275,7 +295,8 @@ def test_a_wrong_accept_is_refused():
 
 
 def test_a_server_that_says_nothing_is_given_up():
-    _fails(Lost, "silent", "no answer in time", 200)
+    for name in ("silent", "silent_tls"):
+        _fails(Lost, name, "no answer in time; is this a WebSocket port?", 500)
 
 
 def test_a_server_that_drips_is_given_up():

@@ -51,8 +51,12 @@ def open(path="device.json", board=None, log=print):
         from signet.device import config
 
         values = config.load(path, log)
-        config = None
+        config = state = None
         name = "signet.cloud.{}.".format(values["cloud"])
-        modules.forget("signet.device.config", name + "identity")
-        session = __import__(name + values["way"], None, None, ("*",)).session(values, log)
-        return link.Link(session, values, board, log)
+        modules.forget("signet.device.config", "signet.device.files", name + "identity")
+        way = __import__(name + values["way"], None, None, ("*",))
+        if hasattr(way, "KEEPS_STATE"):  # others do without its code
+            from signet.device.state import State
+
+            state = State()
+        return link.Link(way.session(values, log, state), values, board, log, state)

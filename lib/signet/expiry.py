@@ -8,13 +8,12 @@ from micropython import const
 from signet import clock
 from signet.device.state import State
 
-_STATE = "signet.state"
 _DAY_S = const(86_400)
 _EVENT = "certificate_expiry"
 _AGAIN_MS = const(60_000)
 
 
-def look(link, config, log):
+def look(link, config, log, state=None):
     """Warns of each file of config["expires"] that has less than `expiry_warning_days` left.
 
     The log at each start and once a day; the cloud once a day, as soon as the outbox has room.
@@ -24,6 +23,7 @@ def look(link, config, log):
             look again soon.
         config: dict from config.load; "warned" becomes the day when the log has been told.
         log: function of one str.
+        state: device.state.State; None where nobody holds it.
     """
     again = False
     now = clock.unix_ms() // 1000
@@ -35,7 +35,7 @@ def look(link, config, log):
             log("the clock is not set: when a certificate expires cannot be told")
         link._next_look = clock.Deadline(_AGAIN_MS)
         return
-    state = State(_STATE)
+    state = state or State()
     told = state.values.get("warned") == today or config.get("role", "").endswith("application")
     for end, name in config["expires"]:
         left = (end - now) // _DAY_S

@@ -46,6 +46,7 @@ class Link:
         board: object with network_up(timeout_ms) -> bool and set_clock() -> bool, asked before
             each connection; None where the network is somebody else's business.
         log: function of one str.
+        state: device.state.State, the session's too; None where that keeps nothing.
     Attributes:
         on_command: function of one messages.Command; returns a dict or None for the answer.
         connected: bool.
@@ -54,11 +55,12 @@ class Link:
         outbox: what waits, was dropped, was set aside.
     """
 
-    def __init__(self, session, config, board=None, log=print):
+    def __init__(self, session, config, board=None, log=print, state=None):
         self._session = session
         self._board = board
         self._log = log
         self._config = config
+        self._state = state
         self._retry_ms = config["retry_s"] * 1000
         self.report_interval_ms = config["report_interval_s"] * 1000
         self.deep_sleep = config["deep_sleep"]
@@ -82,7 +84,7 @@ class Link:
         self._next_look = self._next_try if config.get("expires") else None
         self._renewal = None  # or what renewal.begin returns
         if config.get("renewal"):  # there is a `cert`.new
-            self._ask(modules.call, "signet.pending", "resume", self)
+            self._ask(modules.call, "signet.pending", "resume", self, self._state)
 
     def report(self, values, topic=None, event=None, device=None):
         """Takes a report; `poll` hands it over. Never waits.
@@ -201,7 +203,8 @@ class Link:
         For a board whose device.json has `cert`: no other need have renewal.py.
         """
         self._renewal = None  # the one before, if any
-        self._renewal = modules.call("signet.renewal", "begin", self._config, cert, key)
+        arguments = self._config, cert, key, self._state
+        self._renewal = modules.call("signet.renewal", "begin", *arguments)
 
     def _try_renewal(self):
         worked, self.connected = self.connected, False
@@ -271,7 +274,8 @@ class Link:
             self._next_look = clock.Deadline(_SYNC_MS)
             soon = clock.unix_ms() // _SYNC_MS + self._config["expiry_warning_days"]
             if not clock.is_set() or self._config["expires"][0][0] // 86_400 <= soon:
-                self._ask(modules.call, "signet.expiry", "look", self, self._config, self._log)
+                arguments = self, self._config, self._log, self._state
+                self._ask(modules.call, "signet.expiry", "look", *arguments)
 
     def _work(self, timeout_ms):
         if self._failures and clock.ticks_diff(clock.ticks_ms(), self._opened_at) > _LASTED_MS:

@@ -11,22 +11,22 @@ from micropython import const
 
 from signet import clock
 
-_STATE = "signet.state"
 _LONGEST_S = const(3600)
 _UNKNOWN_S = const(300)
 
 
-def resume(link):
+def resume(link, state=None):
     """Takes up a renewal that a deep sleep or a power cut has interrupted; removes what is none.
 
     Args:
         link: link.Link, whose `_renewal` and `_next_trial` it sets.
+        state: device.state.State; None where nobody holds it.
     """
     from signet.device.state import State
 
     path = link._config["cert"]
     try:
-        renewal = [int(word) for word in State(_STATE).values["renewal"].split()]
+        renewal = [int(word) for word in (state or State()).values["renewal"].split()]
         at = renewal.pop()
         whole = renewal[:2] == [crc(path + ".new"), crc(path)]
     except (KeyError, ValueError, IndexError, AttributeError, OSError):
@@ -43,11 +43,12 @@ def resume(link):
         link._next_trial = clock.Deadline(wait_s * 1000)
 
 
-def keep(renewal, at):
+def keep(renewal, at, state=None):
     """Notes in signet.state how far a renewal is; at: int, Unix seconds of the next trial."""
     from signet.device.state import State  # when the context of TLS has been made
 
-    State(_STATE).save({"renewal": " ".join([str(number) for number in renewal + [at]])})
+    state = state or State()
+    state.save({"renewal": " ".join([str(number) for number in renewal + [at]])})
 
 
 def crc(path):

@@ -16,13 +16,14 @@ _LINE = const(48)  # bytes of DER in a line of PEM (RFC 7468 section 2)
 _KEY = b"PRIVATE KEY-----"
 
 
-def begin(config, cert, key):
+def begin(config, cert, key, state=None):
     """Checks a new certificate and writes it to the file `cert`.new; no error leaves it there.
 
     Args:
         config: dict from config.load.
         cert: bytes or str, PEM with its chain, or DER (bytes); a PEM may hold its private key too.
         key: bytes or str, the private key, PEM; None when it stands in `cert`, or stays as it is.
+        state: device.state.State; None where nobody holds it.
     Returns:
         what Link._renewal holds: list of int, CRC-32 of the new file and of the old, the Unix
         seconds when the new one expires, trials so far, and those that the cloud did not answer.
@@ -82,7 +83,7 @@ def begin(config, cert, key):
             if key:
                 file.write(key)
         renewal = [crc32(key or b"", crc32(cert)), pending.crc(path), ends, 0, 0]
-        pending.keep(renewal, 0)
+        pending.keep(renewal, 0, state)
     except OSError as error:
         pending.remove(spare)
         raise SignetError("{} not written: {}; is the flash full?".format(spare, error))

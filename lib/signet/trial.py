@@ -72,7 +72,7 @@ def _failed(link, state, error, worked):
         link._next_trial = clock.Deadline(wait_s * 1000)
         what = "certificate not renewed yet, tried again in {} s".format(wait_s)
         try:
-            pending.keep(state, clock.unix_ms() // 1000 + wait_s)
+            pending.keep(state, clock.unix_ms() // 1000 + wait_s, link._state)
         except (SignetError, MemoryError):
             pass  # then a restart begins anew with it
     if link.connected or not link._next_try.expired():  # with the old one, just now

@@ -73,6 +73,9 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.sign.aes": lambda device: not device.tls,
     "signet.wire.cbor": lambda device: device.format == "cbor",
     "signet.net.websocket": lambda device: device.websocket,
+    "signet.device.state": lambda device: (
+        device.tls or (device.cloud == "alibaba" and device.way != "mqtt")
+    ),
     "signet.reports.outbox_file": lambda device: device.deep_sleep,
     "signet.cloud.watson.application_identity": lambda device: "application" in device.role,
     "signet.net.certificate": lambda device: device.cert,

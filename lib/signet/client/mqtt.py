@@ -9,6 +9,8 @@ links (3.1.2.10), packet ids (2.3.1), a window of unacknowledged publishes (4.4)
 Not here: QoS 2, MQTT 5.
 """
 
+from micropython import const
+
 from signet import clock
 from signet.client.mqtt_reader import PacketReader, WholePacket
 from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled
@@ -22,11 +24,15 @@ except ImportError:
     )
 
 
-_OPENING = ()  # the channel opens, then CONNECT goes
+# The states of a connection.
+_CLOSED = const(0)
+_OPENING = const(1)  # the channel opens, then CONNECT goes
+_LOGGING_IN = const(2)  # until CONNACK
+_OPEN = const(3)
 
 
 class MQTTClient(simple.MQTTClient):
-    """One MQTT 3.1.1 connection at a time, over a stream that the caller opens.
+    """One MQTT 3.1.1 connection at a time, over a stream that opens by itself; nothing waits.
 
     Args:
         client_id: str or bytes.
@@ -66,19 +72,21 @@ class MQTTClient(simple.MQTTClient):
         self._unanswered = []  # (packet id, subscriptions, ticks when sent)
         self._message = None
         self._reader = None
-        self._login = self._stuck_at = None
+        self._state = _CLOSED
+        self._sent_at = 0
+        self.busy = False  # another `poll(0)` may have more to do, which no socket shows
         self.set_callback(self._keep_message)
 
     # Connecting
 
     def set_login(self, client_id, user, password):
-        """Changes who logs in with the next `connect`; arguments as in the constructor."""
+        """Changes who logs in with the next `begin`; arguments as in the constructor."""
         self.client_id = wire.to_bytes(client_id)
         self.user = None if user is None else wire.to_bytes(user)
         self.pswd = None if password is None else wire.to_bytes(password)
 
     def begin(self, stream):
-        """Begins to log in and returns; `poll` says ("connected", ...).
+        """Begins to log in, and returns; `poll` says ("connected", ...) once it is done.
 
         Args:
             stream: net.umqtt_stream.Stream; it belongs to the client from now on.
@@ -87,35 +95,26 @@ class MQTTClient(simple.MQTTClient):
         self.sock = stream
         self._reader = PacketReader(stream, self._max_packet_bytes, self._timeout_ms)
         self._unanswered = []
-        self._login = _OPENING
-        try:
-            stream.write(self._connect_packet())  # it goes as soon as the channel is open
-        except Exception:
-            self.close()
-            raise
+        self._state = _OPENING
+        self._write(self._connect_packet())  # it goes as soon as the channel is open
 
-    def _greet(self):
-        """Has CONNECT gone, and its answer come in time?  Returns the ms until it is due."""
-        if self._login is _OPENING:
-            return 1000  # the channel has a deadline of its own
-        if self._login.expired():
-            raise Lost("the broker does not answer CONNECT")
-        return self._login.remaining_ms()
+    def _connect_packet(self):
+        will = (self.lw_topic, self.lw_msg, self.lw_qos, self.lw_retain) if self.lw_topic else None
+        login = (self.user, self.pswd)
+        return wire.connect(self.client_id, self.keepalive, self.clean_session, login, will)
 
-    def _greeted(self, body):
+    def _connected(self, body):
         """Takes CONNACK, subscribes again and sends again what was not acknowledged."""
-        if body[0] > 1:
-            raise ProtocolError("the answer to CONNECT is not a CONNACK; is this an MQTT port?")
         code = body[1]
         if code in wire.RETURN_CODES:
             raise Refused("CONNACK {}: {}".format(code, wire.RETURN_CODES[code]), code)
         if code == 3:
             raise Throttled("CONNACK 3: server unavailable")
-        if code:
-            raise ProtocolError("CONNACK {}: no such return code".format(code))
-        self._login = None
+        if code or body[0] > 1:
+            raise ProtocolError(wire.NO_CONNACK)
+        self._state = _OPEN
         self._reader.check = wire.check_header
-        self._sent_at = self._heard_at = clock.ticks_ms()
+        self._heard_at = clock.ticks_ms()
         self._pinged_at = None
         if self._subscriptions:
             self._subscribe(self._subscriptions)
@@ -124,11 +123,6 @@ class MQTTClient(simple.MQTTClient):
             self._write(memoryview(packet)[1:])
             self._unacked[index] = (packet_id, packet, self._sent_at)
         return ("connected", bool(body[0]))
-
-    def _connect_packet(self):
-        will = (self.lw_topic, self.lw_msg, self.lw_qos, self.lw_retain) if self.lw_topic else None
-        login = (self.user, self.pswd)
-        return wire.connect(self.client_id, self.keepalive, self.clean_session, login, will)
 
     def set_last_will(self, topic, msg, retain=False, qos=0):
         """Sets the message that the broker publishes when this client vanishes (3.1.2.5).
@@ -144,17 +138,15 @@ class MQTTClient(simple.MQTTClient):
     def disconnect(self):
         """Says goodbye, so that no will is published, and closes."""
         if self.sock is not None:
-            try:
-                if self._login is None:
-                    self.sock.write(wire.DISCONNECT_PACKET)
-            except Lost:
-                pass
+            if self._state == _OPEN:
+                self.sock.write(wire.DISCONNECT_PACKET)
             self.close()
 
     def close(self):
-        """Closes without goodbye. What was not acknowledged is kept for the next `connect`."""
+        """Closes without goodbye. What was not acknowledged is kept for the next `begin`."""
         if self.sock is not None:
             self.sock.close()
+            self._state = _CLOSED
             self.sock = self._reader = None  # free the old connection's buffers before the next
 
     # Sending
@@ -172,7 +164,7 @@ class MQTTClient(simple.MQTTClient):
         Raises:
             Throttled: `window` messages await their acknowledgement already.
             Lost: the connection failed; the message was not taken. One that was taken is kept
-                until its acknowledgement, and sent again on `connect`.
+                until its acknowledgement, and sent again after `begin`.
             ValueError: the topic or the qos is not allowed.
         """
         topic, msg = wire.to_bytes(topic), wire.to_bytes(msg)
@@ -194,16 +186,20 @@ class MQTTClient(simple.MQTTClient):
         self._unacked = [entry for entry in self._unacked if entry[0] != packet_id]
 
     @property
-    def sending(self):
-        """bool, something is left to be sent: `publish` should wait for its turn."""
-        return self.sock is not None and not self.sock.sent
+    def ready(self):
+        """bool, connected, and nothing is left to be sent: else `publish` should wait."""
+        return self._state == _OPEN and self.sock.sent
+
+    def readable(self):
+        """Returns the socket whose bytes are all that `poll` waits for, or None."""
+        return None if self.sock is None else self.sock.readable()
 
     def unacked(self):
         """Returns how many QoS 1 messages await their acknowledgement."""
         return len(self._unacked)
 
     def subscribe(self, topic, qos=0):
-        """Subscribes now, if connected, and after every further `connect`; does not wait.
+        """Subscribes now, if connected, and after every further `begin`; does not wait.
 
         Args:
             topic: str or bytes, or a list of (topic, qos).
@@ -215,7 +211,7 @@ class MQTTClient(simple.MQTTClient):
         wanted = [(wire.to_bytes(name), level) for name, level in wanted]
         self._unsubscribe([name for name, _ in wanted])
         self._subscriptions += wanted
-        if self.sock is not None:
+        if self._state == _OPEN:
             self._subscribe(wanted)
 
     def _unsubscribe(self, names):
@@ -269,62 +265,68 @@ class MQTTClient(simple.MQTTClient):
     # Receiving
 
     def poll(self, timeout_ms=0):
-        """Handles what has come and keeps the connection alive.
+        """Opens the connection, handles what has come and keeps the connection alive.
 
         Args:
-            timeout_ms: int, how long to wait for an event, 0 to only look.
+            timeout_ms: int, how long to wait for an event, 0 for one step.
         Returns:
+            ("connected", bool: the broker remembered this client's session), once,
             ("message", topic bytes, payload bytes, retained bool), ("acked", packet id),
             ("subscribed", list of topics as bytes), or None.
         Raises:
-            Lost: the connection failed, or the broker stopped answering.
-            Refused: the broker refuses a subscription, which is forgotten; still connected.
+            Lost: the connection failed, or the broker stopped answering; `code` is 0 where it was
+                closed instead of an answer to CONNECT.
+            Refused: CONNACK 1, 2, 4, 5 (in `code`), or as the channel; once connected, the broker
+                refuses a subscription, which is forgotten, and the connection stands.
+            Throttled: CONNACK 3.
             ProtocolError: the broker sent what MQTT does not allow, and the connection is closed;
                 or a message larger than `max_packet_bytes`, which is acknowledged and dropped,
                 and the connection stands.
         """
         deadline = clock.Deadline(timeout_ms)
-        sock = self.sock
-        if sock is None:
+        self.busy = False
+        if self.sock is None:
             raise Lost("not connected")
         try:
             while True:
                 clock.waited()
-                body = None
-                if sock.flush():  # else nothing is read: what answers it would pile up
-                    if self._login is _OPENING:
-                        self._login = clock.Deadline(self._timeout_ms)
-                    body = self._reader.next()
-                    self._stuck_at = None
+                body = self._next()
                 if body is not None:
-                    event = self._handle(body) if self._login is None else self._greeted(body)
+                    event = self._handle(body)
                     if event is not None:
                         break
-                due_ms = self._keep_alive() if self._login is None else self._greet()
+                due_ms = self._keep_alive()
                 left_ms = deadline.remaining_ms()
                 if not left_ms:
+                    self.busy = body is not None or self.sock.busy
                     return None
                 if body is None:
-                    sock.wait(clock.Deadline(min(left_ms, due_ms)))
-        except (Lost, ProtocolError, Refused, Throttled) as error:
-            answered = (
-                self._login is None or self._login is _OPENING or not isinstance(error, Lost)
-            )
-            if answered and isinstance(error, Refused) and self._login is None:
-                raise  # a subscription: still connected
-            self.close()
-            if not answered and not self._login.expired():
-                raise Lost(
-                    "the broker closed the connection instead of answering CONNECT: " + str(error),
-                    0,
-                )
+                    self.sock.wait(clock.Deadline(min(left_ms, due_ms)))
+        except Exception as error:
+            if self._state != _OPEN or not isinstance(error, Refused):
+                self.close()
+            if isinstance(error, MemoryError):
+                raise Lost("no memory for what the broker sends")
             raise
-        except MemoryError:
-            self.close()
-            raise Lost("no memory for what the broker sends")
+        self.busy = True
         if event[0] == "oversize":
             raise ProtocolError("{}, more than this board takes".format(event[1]))
         return event
+
+    def _next(self):
+        """Returns the body of the next packet, or None; reads nothing while something is to go."""
+        if not self.sock.flush():
+            return None
+        if self._state == _OPENING:
+            self._state = _LOGGING_IN
+            self._sent_at = clock.ticks_ms()
+        try:
+            return self._reader.next()
+        except Lost as error:
+            if self._state == _LOGGING_IN:
+                text = "the broker closed the connection instead of answering CONNECT: "
+                raise Lost(text + str(error), 0)
+            raise
 
     def check_msg(self):
         """umqtt's name for `poll(0)`."""
@@ -335,6 +337,8 @@ class MQTTClient(simple.MQTTClient):
         self._heard_at = clock.ticks_ms()
         self._pinged_at = None
         kind = first_byte >> 4
+        if self._state == _LOGGING_IN:
+            return self._connected(body)
         if kind == wire.PUBACK:
             return self._acknowledged(body[0] << 8 | body[1])
         if kind == wire.SUBACK:
@@ -365,12 +369,16 @@ class MQTTClient(simple.MQTTClient):
 
     def _keep_alive(self):
         """Pings when idle, notices a dead link. Returns the ms until it is due again."""
+        if self._state == _OPENING:
+            return 1000  # the channel has a deadline of its own
         now = clock.ticks_ms()
         if not self.sock.sent:
-            if self._stuck_at is None:
-                self._stuck_at = now
-            elif clock.ticks_diff(now, self._stuck_at) > self._timeout_ms:
+            if clock.ticks_diff(now, self.sock.moved_at) > self._timeout_ms:
                 raise Lost("the peer takes no data")
+            return 250
+        if self._state == _LOGGING_IN:
+            if clock.ticks_diff(now, self._sent_at) > self._timeout_ms:
+                raise Lost("the broker does not answer CONNECT")
             return 250
         if self._unacked and clock.ticks_diff(now, self._unacked[0][2]) > self._timeout_ms:
             raise Lost("the broker does not acknowledge what is published")

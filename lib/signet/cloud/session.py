@@ -2,7 +2,8 @@
 
     closed --begin--> opening --("opened",)--> open --("lost", ...) or close--> closed
 
-    begin(deadline)          starts to open and returns at once, name look-up apart.
+    begin(deadline)          starts to open and returns at once, name look-up apart; what it raises
+                             means that it is closed.
     poll(timeout_ms)         one event or None; never longer than told plus one step; poll(0) is
                              one step. Raises nothing, whatever comes.
     submit(key, report, last)  takes one report: True; False for not now, while not opened or while

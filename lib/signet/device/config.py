@@ -21,6 +21,7 @@ import os
 from binascii import crc32
 
 from signet import modules
+from signet.device import files
 from signet.errors import ConfigError
 
 _NOT_IN_NAMES = " \t\r\n/"
@@ -135,10 +136,7 @@ def _trust(config, log):
 def _file(key, path):
     """Returns what is in a file on the board, bytes."""
     try:
-        try:
-            os.stat(path)
-        except OSError:  # the power failed between the two steps of renewal.py
-            os.rename(path + ".new", path)
+        files.recover(path)
         with open(path, "rb") as file:
             return file.read()
     except OSError:

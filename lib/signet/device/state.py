@@ -1,19 +1,20 @@
 """Which small values must outlive deep sleep and power cuts, and how are they kept?
 
-In a log on flash: a record is a line, eight hexadecimal digits of CRC-32 and the JSON that they
-prove whole.  A power cut at any byte leaves the old values or the new ones, on LittleFS; FAT does
-not promise to keep what was closed before (docs/reference/filesystem.rst).
+In a log on flash: a change is a `files.record` of JSON.  A power cut at any byte leaves the old
+values or the new ones, on LittleFS; FAT does not promise to keep what was closed before
+(docs/reference/filesystem.rst).
 """
 
 import json
-import os
-from binascii import crc32
 
+from signet.device import files
 from signet.errors import SignetError
 
 
 class State:
     """Named values in a file.
+
+    One holds a file at a time: what another saves meanwhile, it does not know.
 
     A file that is missing or damaged never raises: what is readable up to the damage counts, and
     the next `save` writes the file anew.
@@ -27,30 +28,26 @@ class State:
             and numbers from `reserve` may come again unless they are set anew.
     """
 
-    def __init__(self, path, limit_bytes=2048):
+    def __init__(self, path="signet.state", limit_bytes=2048):
         self._path = path
-        self._spare = path + ".new"
         self._limit = limit_bytes
         self._left = {}  # name -> how many of the reserved numbers are unused
         self.values = {}
         self.damaged = False
         self._size = limit_bytes  # so the next save writes the file anew, unless all is readable
         try:
-            try:
-                os.stat(path)
-            except OSError:  # the power failed between the two steps of `_replace`
-                os.rename(self._spare, path)
+            files.recover(path)
             size = 0
             with open(path, "rb") as file:
                 for line in file:
-                    changes = line[8:-1]
-                    if _record(changes) != line:
+                    changes = files.content(line)
+                    if changes is None:
                         self.damaged = line[-1:] == b"\n"
                         return
                     _apply(json.loads(changes), self.values)
                     size += len(line)
             self._size = size
-            os.remove(self._spare)  # half, or older than the file some day; there seldom is one
+            files.remove(path + ".new")  # half, or older than the file some day
         except OSError:
             pass
         except (ValueError, MemoryError):  # not a file of ours
@@ -64,17 +61,17 @@ class State:
         Raises:
             SignetError: the flash is full or cannot be written; `values` are as before.
         """
-        record = _record(json.dumps(changes).encode())
+        record = files.record(json.dumps(changes).encode())
         size = self._size + len(record)
         self._size = self._limit  # until it is certain that no half record ends the file
         try:
             if size > self._limit:
                 values = dict(self.values)
                 _apply(changes, values)
-                record = _record(json.dumps(values).encode())
+                record = files.record(json.dumps(values).encode())
                 size = len(record)
-                _write(self._spare, "wb", record)
-                self._replace()
+                _write(self._path + ".new", "wb", record)
+                files.replace(self._path)
             else:
                 _write(self._path, "ab", record)
         except OSError as error:
@@ -110,17 +107,6 @@ class State:
             self.save({name: self.values.get(name, 0) + count})
         self._left[name] = left - 1
         return self.values[name] - left
-
-    def _replace(self):
-        try:
-            os.rename(self._spare, self._path)
-        except OSError:  # not over a file that exists
-            os.remove(self._path)
-            os.rename(self._spare, self._path)
-
-
-def _record(text):
-    return b"%08x" % crc32(text) + text + b"\n"
 
 
 def _apply(changes, values):

@@ -52,7 +52,7 @@ class _Feed(io.IOBase):
             count = self._channel.readinto(buffer)
             self.record = not header
             return count
-        except Lost as error:  # must not unwind through Mbed TLS
+        except (Lost, MemoryError) as error:  # must not unwind through Mbed TLS
             self.error = error
             return 0
 
@@ -68,8 +68,8 @@ class _Feed(io.IOBase):
             count = self._channel.write(buffer)
             self.full = count is None
             return count
-        except Lost as error:
-            if self.opening:
+        except (Lost, MemoryError) as error:
+            if self.opening and isinstance(error, Lost):
                 return len(buffer)  # the server has closed; why, it may have said in an alert
             self.error = error
             return -32  # EPIPE
@@ -92,6 +92,7 @@ class TlsChannel:
     def __init__(self, channel, host, trust, deadline, cert=None):
         self._channel = channel
         self._feed = self._tls = None
+        self._filled = False  # the last read took all that it could hold
         self._trust = trust
         self._deadline = deadline  # None once it is open
         self._names = (host, cert)  # until something has come: TLS 1.3 refuses after the handshake
@@ -160,9 +161,15 @@ class TlsChannel:
         """Reads what is there now: bytes read, None if nothing, 0 at the end."""
         if self._deadline is not None:
             return None
-        self._feed.step()
+        feed = self._feed
+        feed.step()
+        feed.record = self._filled  # an end right behind what is decrypted already would be lost
         try:
             count = self._tls.readinto(buffer)
+            if count is None and self._filled:
+                feed.step()
+                count = self._tls.readinto(buffer)
+            self._filled = count == len(buffer)
             if count:
                 self._names = None
             return count

@@ -82,6 +82,8 @@ class TcpChannel:
             info = self._addresses.pop(0)
             try:
                 self._sock = sock = socket.socket(info[0], info[1])
+                # lwIP tells of a refused connection only when asked
+                self._poll.register(sock, _POLLOUT | _POLLERR_POLLHUP)
                 sock.setblocking(False)
                 try:
                     sock.setsockopt(_TCP, _NODELAY, 1)
@@ -91,14 +93,15 @@ class TcpChannel:
                     self._receive, self._send = sock.recv_into, sock.send
                 else:
                     self._receive, self._send = sock.readinto, sock.write
-                # lwIP tells of a refused connection only when asked
-                self._poll.register(sock, _POLLOUT | _POLLERR_POLLHUP)
                 sock.connect(info[-1])
                 return
             except OSError as error:
                 if error.args[0] in _IN_PROGRESS:
                     return
                 failure = reason(error)
+            except MemoryError:
+                self.close()  # nobody else can
+                raise
 
     def opened(self):
         """Returns True once it is open; else does what can be done now, and raises Lost."""

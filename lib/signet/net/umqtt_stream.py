@@ -1,40 +1,38 @@
 """How does a channel become the socket that umqtt expects?
 
-`Stream` puts a deadline on every wait of a channel (stream.py, secure.py) and speaks umqtt's
-dialect: `read`, `write`, `setblocking`, `close`.  A file of its own: HTTP does without.
+`Stream` speaks umqtt's dialect, `read`, `write`, `close`, and never waits: what does not go now is
+kept in order and goes with a later `flush`.  A file of its own: HTTP does without.
 """
 
 from micropython import const
 
-from signet.errors import Lost
+from signet import clock
+from signet.errors import Lost, SignetError
 
 _POLLIN = const(1)
 _POLLOUT = const(4)
 
 
 class Stream:
-    """A channel in the dialect that umqtt expects of a socket; it never waits but in `wait`.
+    """A channel that reads exactly as much as is asked for, and keeps what is still to be sent.
 
     Args:
-        channel: TcpChannel or TlsChannel.
+        channel: see net.stream.
+    Attributes:
+        moved_at: ticks of clock when a byte was last sent; of no meaning where none waits.
     """
 
     def __init__(self, channel):
         self._channel = channel
         self._rest = []  # what is to go, in order; the bytes are those of the caller
+        self._error = None  # why a `write` failed, for the next `flush`
         self._held = None  # what a read that did not end has received: its buffer,
         self._got = 0  # and how much of it
-
-    def setblocking(self, flag):
-        """Does nothing."""
-
-    def wait(self, deadline):
-        """Waits until there is something to do, or the clock.Deadline has passed."""
-        return self._channel.wait(_POLLOUT if self._rest else _POLLIN, deadline)
+        self.moved_at = clock.ticks_ms()
 
     @property
     def busy(self):
-        """bool, there is something to do that no poll object shows."""
+        """bool, see net.stream."""
         return self._channel.busy
 
     @property
@@ -43,7 +41,12 @@ class Stream:
         return not self._rest
 
     def readable(self):
+        """Returns the socket when only bytes to read are awaited, else None."""
         return self._channel.readable(bool(self._rest))
+
+    def wait(self, deadline):
+        """Waits until there is something to do, or the clock.Deadline has passed."""
+        return self._channel.wait(_POLLOUT if self._rest else _POLLIN, deadline)
 
     def read(self, size):
         """Reads exactly `size` bytes: bytearray, or None when not all has come yet.
@@ -77,20 +80,37 @@ class Stream:
         return data
 
     def write(self, data, size=None):
-        """Sends `data`, or its first `size` bytes, now or with a later `flush`."""
+        """Sends `data`, or its first `size` bytes, now or with a later `flush`; keeps no copy.
+
+        Args:
+            data: bytes, bytearray or memoryview, which must not change until it has been sent.
+            size: int, or None for all.
+        """
         view = memoryview(data)
         if size is not None:
             view = view[:size]
+        if not self._rest:
+            self.moved_at = clock.ticks_ms()
         self._rest.append(view)
-        self.flush()
+        try:
+            self.flush()
+        except SignetError as error:
+            self._error = error
 
     def flush(self):
-        """Sends what can go now; returns True when all has gone."""
+        """Sends what can go now; returns True when all has gone.
+
+        Raises:
+            Lost, and what the channel raises while it opens: the connection failed.
+        """
+        if self._error is not None:
+            raise self._error
         rest = self._rest
         while rest:
             count = self._channel.write(rest[0])
             if not count:
                 return False
+            self.moved_at = clock.ticks_ms()
             if count == len(rest[0]):
                 rest.pop(0)
             else:

@@ -19,17 +19,17 @@ _PING = const(9)
 _PONG = const(10)
 _HEAD_BYTES = const(2048)
 _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
-_PIECES = const(64)  # of what is around payload, read before the caller looks at its clock
+_PIECES = const(64)  # of what is around payload, or bytes of the head, read in one step
 _NORMAL = b"\x03\xe8"  # codes 1000 and 1002 (7.4.1)
 _BROKEN = b"\x03\xea"
+_HINT = "; is this a WebSocket port?"
 
 
 class WebSocketChannel:
-    """MQTT over WebSocket over a channel; the opening handshake is done when this returns.
+    """MQTT over WebSocket over a channel; `readinto` and `write` work on the opening handshake.
 
-    As with TLS, who waits for bytes has read all that are here: `wait` sees only the socket.
-    But where a peer floods with what carries nothing, `readinto` says None before it has read
-    all of that; then `wait` returns at once.
+    Until it is open they return None.  While something waits to be sent, a pong too, nothing is
+    read.
 
     Args:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
@@ -37,9 +37,6 @@ class WebSocketChannel:
         deadline: clock.Deadline of the handshake.
     Raises:
         ConfigError: this firmware has no SHA-1.
-        Refused, Throttled: the server answers with such a status.
-        Lost: the handshake failed or took too long.
-        ProtocolError: the answer is not one that RFC 6455 allows.
     """
 
     def __init__(self, channel, host, deadline):
@@ -47,57 +44,96 @@ class WebSocketChannel:
         self._pieces = 0
         self._more = False  # there may be more to read, which the socket does not show
         self._taken = 0  # bytes of the caller's that are in the frame that has begun
-        self._due = None  # the control frame whose turn is next
         self._goodbye = _NORMAL
         self._ended = False
         try:
             self._out = bytearray(8 + _FRAME_BYTES)
             self._frames = wire.Frames()
             self._rest, accept = wire.opening(host, os.urandom(16))
-            wire.check_reply(self._ask(deadline), accept)
-        except BaseException as error:  # memory may have run out
+            self._opening = accept, bytearray(), deadline  # None once it is open
+        except BaseException:  # memory may have run out
             channel.close()
-            if isinstance(error, Lost):
-                raise Lost("{}; is this a WebSocket port?".format(error))
             raise
 
-    def _ask(self, deadline):
-        """Sends the opening request and returns the head of the answer, bytes."""
-        head = bytearray()
-        byte = bytearray(1)
-        ends = 0  # CR and LF in a row
-        while ends < 4:  # byte by byte: what comes after the head must stay where it is
-            sent = self._flush()
-            count = self._channel.readinto(byte)
-            if count:
+    def opened(self):
+        """Returns True once it is open; else does one step of the opening handshake.
+
+        Raises:
+            Refused, Throttled: the server answers with such a status.
+            Lost: the handshake failed or took too long.
+            ProtocolError: the answer is not one that RFC 6455 allows.
+        """
+        if self._opening is None:
+            return True
+        accept, head, deadline = self._opening
+        if self._flush() and self._has_read(head):
+            wire.check_reply(bytes(head), accept)
+            self._opening = None
+            return True
+        if deadline.expired():
+            raise Lost("no answer in time" + _HINT)
+        return False
+
+    def _has_read(self, head):
+        """Reads on; returns True when it is whole."""
+        byte = bytearray(1)  # what comes after the head must stay where it is
+        self._more = False
+        try:
+            for _ in range(_PIECES):
+                count = self._channel.readinto(byte)
+                if count is None:
+                    return False
+                if not count or len(head) == _HEAD_BYTES:
+                    raise Lost("closed by the peer")
                 head.extend(byte)
-                ends = ends + 1 if byte[0] in b"\r\n" else 0
-            if count == 0 or len(head) > _HEAD_BYTES:
-                raise Lost("closed by the peer")
-            if not count and not self.wait(_POLLIN if sent else _POLLOUT, deadline):
-                raise Lost("no answer in time")
-        return bytes(head)
+                if byte == b"\n" and head[-4:] == b"\r\n\r\n":
+                    return True
+        except Lost as error:
+            raise Lost(str(error) + _HINT)
+        self._more = True
+        return False
+
+    @property
+    def busy(self):
+        """See net.stream.TcpChannel."""
+        return self._channel.busy or (self._more and not self._rest)
+
+    def readable(self, sending):
+        """See net.stream.TcpChannel; until it is open, what is to be sent waits for the answer."""
+        if self._rest or self._opening is not None:
+            sending = len(self._rest) > 0
+        return self._channel.readable(sending)
 
     def wait(self, events, deadline):
-        """Waits until there is something to read or room to write: see net.stream.TcpChannel."""
-        if self._more and events & _POLLIN:
+        """See net.stream.TcpChannel; returns at once when a step was cut short."""
+        if self._rest:
+            events = _POLLOUT
+        elif self._more:
             clock.waited()
-            return 0 if deadline.expired() else _POLLIN
+            return 0 if deadline.expired() else events
+        elif self._opening is not None:
+            events = _POLLIN
         return self._channel.wait(events, deadline)
 
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end.
 
         Raises:
+            Refused, Throttled: see `opened`.
             Lost: the connection failed, or the peer gave a reason for ending it.
             ProtocolError: the peer broke WebSocket.
         """
+        if not self.opened():
+            return None
         frames = self._frames
-        self._flush()
         self._more = False
-        while not frames.left:
+        while True:
             if self._ended:
                 return 0
+            if not self._flush():
+                return None
+            if frames.left:
+                break
             if self._pieces == _PIECES:
                 self._pieces = 0
                 self._more = True
@@ -120,7 +156,7 @@ class WebSocketChannel:
         return count
 
     def _obey(self, opcode, payload):
-        """Does what a control frame asks for (5.5)."""
+        """Does what a control frame asks for (5.5); nothing waits to be sent."""
         if opcode == _CLOSE:
             reason = wire.closing(payload)
             self._end(payload[:2])
@@ -128,29 +164,25 @@ class WebSocketChannel:
                 reason = modules.call("signet.printable", "printable", reason)
                 raise Lost("closed by the peer: " + reason)
         elif opcode == _PING:
-            self._due = (_PONG, payload)  # of several, the last may be answered alone
-            self._flush()
+            self._begin(_PONG, payload)
 
     def _end(self, payload):
         self._ended = True
-        self._due = (_CLOSE, payload)
         try:
-            self._flush()
+            if self._flush():
+                self._begin(_CLOSE, payload)
+                self._flush()
         except Lost:
             pass
 
     def _flush(self):
-        """Sends what has begun and then what is due; returns True when all has gone."""
-        while True:
-            while self._rest:
-                count = self._channel.write(self._rest)
-                if not count:
-                    return False
-                self._rest = self._rest[count:]
-            if self._due is None:
-                return True
-            self._begin(*self._due)
-            self._due = None
+        """Sends what has begun; returns True when all has gone."""
+        while self._rest:
+            count = self._channel.write(self._rest)
+            if not count:
+                return False
+            self._rest = self._rest[count:]
+        return True
 
     def _begin(self, opcode, payload):
         size = wire.frame(opcode, payload, os.urandom(4), self._out)
@@ -162,15 +194,17 @@ class WebSocketChannel:
         After None, the next call must bring the same bytes again, as TLS wants it.
 
         Raises:
+            Refused, Throttled, ProtocolError: see `opened`.
             Lost: the connection failed or has ended.
         """
         if self._ended:
             raise Lost("closed by the peer")
-        if not self._flush():
+        if not self.opened() or not self._flush():
             return None
         if not self._taken:
-            self._taken = min(len(buffer), _FRAME_BYTES)
-            self._begin(_BINARY, buffer[: self._taken])
+            taken = min(len(buffer), _FRAME_BYTES)
+            self._begin(_BINARY, buffer[:taken])
+            self._taken = taken  # only now: memory may have run out
             if not self._flush():
                 return None
         taken = self._taken
@@ -181,7 +215,7 @@ class WebSocketChannel:
         """Sends a close frame if it fits now, and closes; harmless when it is closed already."""
         if self._channel is not None:
             try:
-                if not self._ended:
+                if self._opening is None and not self._ended:
                     self._end(self._goodbye)
             finally:
                 self._channel.close()

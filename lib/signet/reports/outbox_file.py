@@ -1,12 +1,12 @@
 """How do reports that the cloud has not acknowledged get through a deep sleep?
 
-Each is a line: eight hexadecimal digits of CRC-32 and the JSON that they prove whole.
+In a file, each a `files.record` of JSON.
 """
 
 import json
-import os
-from binascii import crc32, hexlify, unhexlify
+from binascii import hexlify, unhexlify
 
+from signet.device import files
 from signet.reports.messages import Report
 
 
@@ -16,10 +16,7 @@ def keep(outbox, path, log):
     log: function of one str, told when the flash is full.
     """
     if not len(outbox):
-        try:
-            os.remove(path)
-        except OSError:
-            pass
+        files.remove(path)
         return
     try:
         with open(path, "wb") as file:
@@ -35,8 +32,7 @@ def keep(outbox, path, log):
                     report.device,
                     report.id,
                 ]
-                line = json.dumps(fields).encode()
-                file.write(b"%08x" % crc32(line) + line + b"\n")
+                file.write(files.record(json.dumps(fields).encode()))
     except OSError as error:
         log("reports not kept: {}; is the flash full?".format(error))
 
@@ -46,9 +42,10 @@ def restore(outbox, path):
     try:
         with open(path, "rb") as file:
             for line in file:
-                if b"%08x" % crc32(line[8:-1]) != line[:8]:
+                content = files.content(line)
+                if content is None:
                     return
-                values, time_ms, topic, event, device, name = json.loads(line[8:-1])
+                values, time_ms, topic, event, device, name = json.loads(content)
                 if topic is not None:
                     values = unhexlify(values)
                 report = Report(values, time_ms, topic, event, device)

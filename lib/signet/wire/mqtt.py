@@ -23,6 +23,7 @@ DISCONNECT_PACKET = b"\xe0\0"
 _MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
 _MAX_SUBACK = const(66)
 
+NO_CONNACK = "the answer to CONNECT is not a CONNACK; is this an MQTT port?"
 # 3.2.2.3: what each return code of CONNACK means; 3 passes by itself, so it is Throttled.
 RETURN_CODES = {
     1: "protocol version not accepted",
@@ -142,7 +143,7 @@ def check_header(first_byte, length):
 def check_connack(first_byte, length):
     """Checks type, flags and length of a server's first packet (3.2)."""
     if first_byte != 0x20 or length != 2:
-        raise ProtocolError("the answer to CONNECT is not a CONNACK; is this an MQTT port?")
+        raise ProtocolError(NO_CONNACK)
 
 
 def check_publish(first_byte, body):

@@ -20,13 +20,14 @@ from signet import clock
 from signet.cloud.alibaba import post
 from signet.cloud.alibaba.coap_access import Access, error_of
 from signet.cloud.session import Session
-from signet.device.state import State
 from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, Throttled, TimedOut
 
 _JSON, _CBOR = const(50), const(60)
 _MESSAGE_ID = const(2090)
 _LONGEST_ID = const(32)  # 19 digits in the document
 _CONNECT_MS = const(30_000)
+
+KEEPS_STATE = True
 
 _UNAUTHORIZED = (0x81, 0x82)  # 4.01; 4.02 is "token invalid" too
 _REPORT_IS_BAD = (0x80, 0x8D)  # 4.00, 4.13
@@ -46,7 +47,7 @@ class CoapSession(Session):
     def __init__(self, config, log, state):
         self._config = config
         self._log = log
-        self._access = Access(config, state, log)
+        self._access = Access(config, log, state)
         self._client = self._access.client
         self._cbor = None
         if config["format"] == "cbor":
@@ -226,6 +227,6 @@ class CoapSession(Session):
         self._state = "closed"
 
 
-def session(config, log):
-    """Returns the Session; config: dict from config.load, log: function of one str."""
-    return CoapSession(config, log, State("signet.state"))
+def session(config, log, state):
+    """Returns the Session; config: dict from config.load, log: function of a str, state: State."""
+    return CoapSession(config, log, state)

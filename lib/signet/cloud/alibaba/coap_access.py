@@ -81,8 +81,8 @@ class Access:
 
     Args:
         config: dict from config.load.
-        state: device.state.State.
         log: function of one str.
+        state: device.state.State.
     Attributes:
         client: client.coap.CoapClient.
         token: token.Token.
@@ -92,7 +92,7 @@ class Access:
         ConfigError: the firmware lacks the hash or the cipher that device.json asks for.
     """
 
-    def __init__(self, config, state, log):
+    def __init__(self, config, log, state):
         self._config = config
         self._state = state
         self._log = log
@@ -103,7 +103,7 @@ class Access:
             _cipher(bytes(16))
         self.cipher = self._random = None
         self.doubt = False
-        self.token = Token(config, state, log)
+        self.token = Token(config, log, state)
         if state.damaged or "n" not in state.values:  # n may be an old one: not with this token
             state.keep({"n": _random_number(), "token": None}, log)
             state.damaged = False

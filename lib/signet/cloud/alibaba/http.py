@@ -14,13 +14,12 @@ from micropython import const
 from signet import clock, modules
 from signet.cloud import http, thing
 from signet.cloud.alibaba import post
-from signet.device.state import State
 from signet.errors import ConfigError, ProtocolError, Refused, Rejected, Throttled
 from signet.wire.http import quote
 
 _TOKEN_LIFE_MS = const(604_800_000)  # seven days
 _TRIES = const(4)  # of a report that the cloud cannot publish, or has an unknown code for
-_STATE = "signet.state"
+KEEPS_STATE = True
 
 _PARAMETER = const(10001)
 _CREDENTIALS = const(20000)
@@ -34,12 +33,12 @@ class AlibabaHttpSession(http.HttpSession):
 
     _renewable = (20001, 20002, 20003)  # the token has expired, is missing, is unknown
 
-    def __init__(self, config, log):
+    def __init__(self, config, log, state):
         super().__init__(config, log)
         method = config["sign_method"][4:]
         if not hasattr(hashlib, method):
             raise ConfigError("sign_method", "this firmware has no " + method, "hmacsha256")
-        self._state = State(_STATE)
+        self._state = state
         if self._state.values.get("crc") != config["crc"]:  # of another device.json
             self._save({"crc": config["crc"], "token": None, "issued": None})
 
@@ -135,6 +134,6 @@ def _read(reply, what, is_plain=True):
     return code, text, info
 
 
-def session(config, log):
-    """Returns the Session; config: dict from config.load, log: function of one str."""
-    return AlibabaHttpSession(config, log)
+def session(config, log, state):
+    """Returns the Session; config: dict from config.load, log: function of a str, state: State."""
+    return AlibabaHttpSession(config, log, state)

@@ -6,7 +6,7 @@ The thing model: reports (see post.py) are answered on their topic + "_reply".  
 Source: Alink protocol, "Device properties, events, and services".
 """
 
-from signet.cloud import mqtt, thing
+from signet.cloud import mqtt_session, thing
 from signet.cloud.alibaba import post
 
 # Codes of a reply that says "not now": too many requests, internal.
@@ -14,7 +14,7 @@ _PASSING = (429, 500)
 
 
 class _Dialect:
-    """See cloud/mqtt.py; config: dict from config.load."""
+    """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 262_144
     refusals = {
@@ -56,6 +56,6 @@ class _Dialect:
         return thing.result(command, value)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
-    return mqtt.MqttSession(config, _Dialect(config), log)
+    return mqtt_session.MqttSession(config, _Dialect(config), log)

@@ -25,8 +25,8 @@ class Token:
 
     Args:
         config: dict from config.load.
-        state: device.state.State.
         log: function of one str.
+        state: device.state.State.
     Attributes:
         values: dict with `token` (str), by CoAP with AES also `random` (str) and `offset` (int);
             None while there is none to use.
@@ -34,7 +34,7 @@ class Token:
         ConfigError: this firmware lacks the hash of `sign_method`.
     """
 
-    def __init__(self, config, state, log):
+    def __init__(self, config, log, state):
         method = config["sign_method"][4:]
         if not hasattr(hashlib, method):
             raise ConfigError("sign_method", "this firmware has no " + method, "hmacsha256")

@@ -10,7 +10,7 @@ Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream mes
 from micropython import const
 
 from signet import clock
-from signet.cloud import mqtt, thing
+from signet.cloud import mqtt_session, thing
 
 _LATE_MS = const(60_000)
 
@@ -20,7 +20,7 @@ _PASSING = (400, 429, 500, 6205)
 
 
 class _Dialect:
-    """See cloud/mqtt.py; config: dict from config.load."""
+    """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 524_288
     refusals = {
@@ -73,6 +73,6 @@ class _Dialect:
         return thing.result(command, value)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
-    return mqtt.MqttSession(config, _Dialect(config), log)
+    return mqtt_session.MqttSession(config, _Dialect(config), log)

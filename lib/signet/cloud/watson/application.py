@@ -9,7 +9,7 @@ What it hears (`subscribe` in device.json) comes to `link.on_command`: `command.
 Sources: Watson IoT "MQTT connectivity for applications"; eclipse/amlen server_proxy.
 """
 
-from signet.cloud import mqtt, thing
+from signet.cloud import mqtt_session, thing
 from signet.cloud.watson import behind
 from signet.cloud.watson.topics import fits
 from signet.errors import Rejected
@@ -36,7 +36,7 @@ def command(type_id, device_id, name, values, form="json"):
 
 
 class _Dialect(behind.Behind):
-    """See cloud/mqtt.py."""
+    """See cloud/mqtt_session.py."""
 
     publish = (behind.EVENT, behind.COMMAND)
     refusals = behind.Behind.refusals.copy()
@@ -66,8 +66,8 @@ class _Dialect(behind.Behind):
         return ("command", status)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
-    session = mqtt.MqttSession(config, _Dialect(config), log)
+    session = mqtt_session.MqttSession(config, _Dialect(config), log)
     session.is_exclusive = config["role"] == "application"
     return session

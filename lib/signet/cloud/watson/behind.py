@@ -36,7 +36,7 @@ def topic_of(device, kind, name, form):
 
 
 class Behind(_Dialect):
-    """What both dialects share; see cloud/mqtt.py.
+    """What both dialects share; see cloud/mqtt_session.py.
 
     A dialect has `publish`, a tuple of rules, and `_device(report)`: (type id, device id).
     """

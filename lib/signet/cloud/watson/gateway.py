@@ -18,7 +18,7 @@ ismrc.h for the codes.
 from micropython import const
 
 from signet import clock, modules
-from signet.cloud import mqtt, thing
+from signet.cloud import mqtt_session, thing
 from signet.cloud.watson.behind import EVENT, Behind
 from signet.errors import Refused, Rejected, Throttled
 
@@ -30,7 +30,7 @@ _PASSING = (104, 167, 168, 176, 178, 188)
 
 
 class _Dialect(Behind):
-    """See cloud/mqtt.py; decode also gives ("refused", topic, Rejected or Throttled)."""
+    """See cloud/mqtt_session.py; decode also gives ("refused", topic, Rejected or Throttled)."""
 
     publish = (EVENT,)
     refusals = Behind.refusals.copy()
@@ -62,8 +62,8 @@ class _Dialect(Behind):
         return ("refused", topic, Throttled(text) if code in _PASSING else Rejected(text, code))
 
 
-class _Session(mqtt.MqttSession):
-    """See cloud/mqtt.py.
+class _Session(mqtt_session.MqttSession):
+    """See cloud/mqtt_session.py.
 
     Attributes:
         refused: int, reports that the platform has acknowledged and then refused.
@@ -108,6 +108,6 @@ class _Session(mqtt.MqttSession):
         return super()._done(entry, error)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
     return _Session(config, _Dialect(config), log)

@@ -186,6 +186,6 @@ class WatsonHttpSession(http.HttpSession):
         http.check_status(reply, "events", is_plain, _HINT)
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
     return WatsonHttpSession(config, log)

@@ -9,14 +9,14 @@ closes the connection of a device that uses any other topic, so those are refuse
 Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
 """
 
-from signet.cloud import mqtt, thing
+from signet.cloud import mqtt_session, thing
 from signet.cloud.watson.event import body
 from signet.errors import Rejected
 from signet.reports.messages import Command
 
 
 class _Dialect:
-    """See cloud/mqtt.py; config: dict from config.load."""
+    """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 131_072
     refusals = {
@@ -59,9 +59,9 @@ class _Dialect:
         return None
 
 
-def session(config, log):
+def session(config, log, state=None):
     """Returns the Session of the role; config: dict from config.load, log: function of one str."""
     role = config["role"].split("-")[-1]  # scalable-application
     if role == "device":
-        return mqtt.MqttSession(config, _Dialect(config), log)
+        return mqtt_session.MqttSession(config, _Dialect(config), log)
     return __import__("signet.cloud.watson." + role, None, None, ("*",)).session(config, log)

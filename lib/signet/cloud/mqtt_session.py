@@ -23,7 +23,7 @@ from signet import clock, modules
 from signet.client.mqtt import MQTTClient
 from signet.cloud.dial import connect
 from signet.cloud.session import Session
-from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
+from signet.errors import Lost, ProtocolError, Rejected, Throttled
 from signet.net.umqtt_stream import Stream
 
 _NOT_AUTHORIZED = const(5)  # CONNACK
@@ -78,6 +78,7 @@ class MqttSession(Session):
         self._dialect = dialect
         self._log = log
         self._flight = []
+        self._opened = False
         self._answers = []  # (topic, payload) of answers that wait for room
         self._next_id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat ids
         self._client = MQTTClient(
@@ -94,7 +95,7 @@ class MqttSession(Session):
         Args:
             deadline: clock.Deadline of connect and TLS; MQTT's own answers have 10 s each.
         Raises:
-            Lost: no such name. ConfigError.
+            Lost: no such name. ConfigError: this board lacks a hash.
         """
         client = self._client
         client.set_login(*_login(self._config))
@@ -103,8 +104,8 @@ class MqttSession(Session):
         self._opened = False
         client.begin(Stream(connect(self._config, deadline)))
 
-    def _open(self):
-        """Logged in: sends again what was not acknowledged."""
+    def _connected(self):
+        """Sends again what was not acknowledged."""
         self._opened = True
         for entry in self._flight:
             if entry.packet_id is None:  # the broker had it, but the cloud's reply is lost
@@ -113,6 +114,7 @@ class MqttSession(Session):
         return ("opened",)
 
     def _explained(self, error):
+        """Adds what to check to the cloud's refusal of a login."""
         code = getattr(error, "code", None)
         hint = self._dialect.refusals.get(code)
         if self._opened or hint is None or not (code or self._config["tls"]):
@@ -129,16 +131,15 @@ class MqttSession(Session):
             report: messages.Report.
             last: bool, no other report waits; of no use here.
         Returns:
-            bool, False while the window is full.
+            bool, False while not opened, while the window is full or anything waits to be sent.
         Raises:
             Rejected: this report can never be sent; says why.
-            Lost: the connection failed; the report was not taken.
         """
         for entry in self._flight:
             if entry.key == key:
                 return True
         client = self._client
-        if len(self._flight) >= self.window or client.unacked() > self.window or client.sending:
+        if len(self._flight) >= self.window or client.unacked() > self.window or not client.ready:
             return False
         self._next_id = (self._next_id + 1) & 0xFFFFFFFF
         entry = _InFlight(key, report, str(self._next_id))
@@ -163,35 +164,38 @@ class MqttSession(Session):
         entry.sent_at = clock.ticks_ms()
 
     def poll(self, timeout_ms):
-        """Waits for one event.
+        """Waits for one event, see cloud.session; returns None early where `submit` may go on.
 
         Args:
-            timeout_ms: int, 0 to only look.
-        Returns:
-            ("acked", key), ("failed", key, error), ("command", Command), ("lost", error) or None.
+            timeout_ms: int, 0 for one step.
         """
         deadline = clock.Deadline(timeout_ms)
+        client = self._client
         turns = 0  # events that mean nothing
         try:
             while True:
-                while self._answers and self._opened and self._client.unacked() <= self.window:
-                    self._client.publish(*self._answers[0], qos=1)
-                    self._answers.pop(0)
+                ready = client.ready
+                while self._answers and client.ready and client.unacked() <= self.window:
+                    self._answer()
                 event = self._hear(min(deadline.remaining_ms(), _LOOK_MS))
                 if event is not None:
                     event = self._meaning(event)
                     if event is not None:
                         return event
                     turns += 1
-                    if turns < _TURNS:
+                    if turns < _TURNS and timeout_ms:
                         continue
                 if self._opened:
                     self._ask_again()
-                if deadline.expired():
+                if deadline.expired() or client.ready != ready:
                     return None
-        except (Lost, ProtocolError, Refused, Throttled) as error:
-            self._client.close()
+        except Exception as error:  # of whatever kind: the link must go on
+            client.close()
             return ("lost", self._explained(error))
+
+    def _answer(self):
+        self._client.publish(*self._answers[0], qos=1)
+        self._answers.pop(0)
 
     def _hear(self, timeout_ms):
         try:
@@ -212,7 +216,7 @@ class MqttSession(Session):
         if event[0] == "subscribed":
             return None
         if event[0] == "connected":
-            return self._open()
+            return self._connected()
         try:
             if min(event[1]) < 32:  # it would be in the log
                 raise ProtocolError("a bad topic")
@@ -233,7 +237,7 @@ class MqttSession(Session):
             self._client.forget(entry.packet_id)
         if error is not None:
             return ("failed", entry.key, error)
-        return ("acked", entry.key)
+        return ("acked", entry.key, None)
 
     def _ask_again(self):
         """Sends a report again, once, when the cloud's reply to it does not come."""
@@ -267,14 +271,12 @@ class MqttSession(Session):
 
     @property
     def busy(self):
-        """bool, `poll(0)` has more to do, which no poll object shows."""
-        sock = self._client.sock
-        return sock is not None and sock.busy
+        """bool, see cloud.session."""
+        return self._client.busy
 
     def readable(self):
-        """Returns the socket that has to be readable before `poll` has more to do, or None."""
-        sock = self._client.sock
-        return None if sock is None else sock.readable()
+        """See cloud.session."""
+        return self._client.readable()
 
     def close(self):
         """Says goodbye and closes; what is in flight stays in the caller's hands."""

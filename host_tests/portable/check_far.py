@@ -1,0 +1,240 @@
+"""What do the clouds look like from a board?  As little of each as a report needs.
+
+A far side has `received(bytes)`, which returns what it answers: bytes, of datagrams a list.  What
+it answers is written out by hand from MQTT 3.1.1, RFC 9112, RFC 6455, RFC 7252 and the clouds'
+documents; none of it is lib/signet's.
+
+Attributes:
+    reports: list of bytes, what came of each report.
+    answers: bool, False while a report is heard and not answered.
+    flood: bytes, what may come again and again and means nothing.
+"""
+
+import hashlib
+import json
+from binascii import b2a_base64
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+
+
+class Broker:
+    """MQTT 3.1.1; PUBACK is all that a report is answered with."""
+
+    flood = b"\xd0\0"
+    answers = True
+
+    def __init__(self):
+        self.reports, self.said = [], []
+        self._rest = b""
+
+    def received(self, data):
+        self._rest += data
+        out = b""
+        while True:
+            whole = self._whole()
+            if whole is None:
+                return out
+            out += self._answer(whole[0] >> 4, whole[0] & 15, whole[1])
+
+    def _whole(self):
+        """Takes one packet; returns its first byte and its body."""
+        rest, length, shift = self._rest, 0, 0
+        for at in range(1, min(len(rest), 5)):
+            length |= (rest[at] & 127) << shift
+            shift += 7
+            if rest[at] < 128:
+                end = at + 1 + length
+                if len(rest) < end:
+                    return None
+                self._rest = rest[end:]
+                return rest[0], rest[at + 1 : end]
+        return None
+
+    def _answer(self, kind, flags, body):
+        if kind == 1:
+            return b"\x20\2\0\0"
+        if kind == 3:
+            size = body[0] << 8 | body[1]
+            topic, packet_id, payload = (
+                body[2 : 2 + size],
+                body[2 + size : 4 + size],
+                body[size + 4 :],
+            )
+            return self._published(topic, packet_id, payload)
+        if kind == 8:
+            count, at = 0, 2
+            while at < len(body):
+                at += 3 + (body[at] << 8 | body[at + 1])
+                count += 1
+            return bytes((0x90, 2 + count)) + body[:2] + b"\1" * count
+        return b"\xd0\0" if kind == 12 else b""
+
+    def _published(self, topic, packet_id, payload):
+        if topic.endswith(b"_reply"):  # the answer to a command
+            self.said.append(payload)
+        else:
+            self.reports.append(payload)
+            if not self.answers:
+                return b""
+        return b"\x40\2" + packet_id
+
+    def message(self, topic, payload):
+        """Returns a message of QoS 0."""
+        return bytes((0x30, 2 + len(topic) + len(payload), 0, len(topic))) + topic + payload
+
+
+class Thing(Broker):
+    """A broker whose platform replies to a report: Alibaba, EnOS."""
+
+    def _published(self, topic, packet_id, payload):
+        out = super()._published(topic, packet_id, payload)
+        if out and not topic.endswith(b"_reply"):
+            answer = json.dumps({"id": json.loads(payload)["id"], "code": 200, "data": {}})
+            out += self.message(topic + b"_reply", answer.encode())
+        return out
+
+
+class _Http:
+    flood = b"HTTP/1.1 100 Continue\r\n\r\n"
+    answers = True
+
+    def __init__(self):
+        self.reports = []
+        self._rest = b""
+
+    def received(self, data):
+        self._rest += data
+        head, end, body = self._rest.partition(b"\r\n\r\n")
+        if not end:
+            return b""
+        lines = head.lower().split(b"\r\n")
+        size = [int(line[15:]) for line in lines if line.startswith(b"content-length:")][0]
+        if len(body) < size:
+            return b""
+        self._rest = b""
+        return self._answer(head.split(b" ")[1], body)
+
+    def _report(self, body, answer):
+        self.reports.append(body)
+        return _reply(answer) if self.answers else b""
+
+
+def _reply(body, status=b"200 Ok", headers=b""):
+    head = b"HTTP/1.1 " + status + b"\r\n" + headers
+    return head + b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+
+
+class AlibabaHttp(_Http):
+    def _answer(self, path, body):
+        if path == b"/auth":
+            return _reply(b'{"code":0,"message":"success","info":{"token":"t0k3n"}}')
+        return self._report(body, b'{"code":0,"message":"success","info":{"messageId":7}}')
+
+
+class WatsonHttp(_Http):
+    command = None
+
+    def _answer(self, path, body):
+        if not path.endswith(b"/request"):
+            return self._report(body, b"")
+        command, self.command = self.command, None
+        if command is None:
+            return b"HTTP/1.1 204 No Content\r\n\r\n"
+        return _reply(
+            command[1],
+            headers=b"X-commandId: " + command[0] + b"\r\nContent-Type: application/json\r\n",
+        )
+
+
+class Coap:
+    """Alibaba's; each request is answered in its acknowledgement (RFC 7252 section 5.2.1)."""
+
+    answers = True
+
+    def __init__(self):
+        self.reports = []
+
+    def received(self, datagram):
+        if datagram[0] & 0x30:  # an acknowledgement or a reset
+            return []
+        size = datagram[0] & 15
+        start = bytes((0x60 | size, 0x45)) + datagram[2 : 4 + size]
+        if b"\xb4auth" in datagram:
+            random = b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}'
+            return [start + b"\xff" + random]
+        if datagram[2:4] not in self.reports:
+            self.reports.append(datagram[2:4])
+        return [start] if self.answers else []
+
+
+class Web:
+    """MQTT in WebSocket, in front of another far side."""
+
+    flood = b"\x89\0"  # ping
+
+    def __init__(self, behind):
+        self._behind = behind
+        self._rest, self._open = b"", False
+
+    def __getattr__(self, name):
+        return getattr(self._behind, name)
+
+    def received(self, data):
+        self._rest += data
+        out = b""
+        if not self._open:
+            head, end, rest = self._rest.partition(b"\r\n\r\n")
+            if not end:
+                return b""
+            key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+            out = (
+                (
+                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: "
+                )
+                + b2a_base64(hashlib.sha1(key + _GUID).digest())[:-1]
+                + b"\r\n\r\n"
+            )
+            self._rest, self._open = rest, True
+        while True:
+            frame = self._frame()
+            if frame is None:
+                return out
+            if frame[0] & 15 == 2:
+                out += self._wrapped(self._behind.received(frame[1]))
+
+    def _wrapped(self, data):
+        if len(data) < 126:
+            return bytes((0x82, len(data))) + data if data else b""
+        return bytes((0x82, 126, len(data) >> 8, len(data) & 255)) + data
+
+    def message(self, topic, payload):
+        return self._wrapped(self._behind.message(topic, payload))
+
+    def _frame(self):
+        """Takes one frame of the client's, which is masked (5.3); returns its first byte, payload."""
+        rest = self._rest
+        if len(rest) < 2:
+            return None
+        size, at = rest[1] & 127, 2
+        if size == 126:
+            size, at = rest[2] << 8 | rest[3], 4
+        if len(rest) < at + 4 + size:
+            return None
+        mask, data = rest[at : at + 4], rest[at + 4 : at + 4 + size]
+        self._rest = rest[at + 4 + size :]
+        return rest[0], bytes([byte ^ mask[place & 3] for place, byte in enumerate(data)])
+
+
+class Echo:
+    """Says back what it hears, over a stream or in datagrams."""
+
+    flood = b"\0"
+
+    def received(self, data):
+        return data
+
+
+class EchoOfDatagrams:
+    def received(self, datagram):
+        return [datagram]

@@ -1,0 +1,267 @@
+"""Does every channel keep net/stream.py's and net/datagram.py's contract: never a wait but `wait`?
+
+One table of channels, and the same checks for all.  Time is made up: see check_contract.py.
+"""
+
+import check
+import check_far as far
+from check_contract import OF_DATAGRAMS, STEP_CALLS, TROUBLES, World, forget, starved
+from signet import clock
+
+SERVERS = {
+    "tls": ("tls", "good", "echo"),
+    "wss": ("wss", "good", "echo"),
+    "dtls": ("dtls", "good", "echo"),
+}
+# What is behind each; None for the real server of that name.
+_STREAMS = (
+    ("tcp", far.Echo),
+    ("tls", None),
+    ("ws", lambda: far.Web(far.Echo())),
+    ("wss", None),
+)
+_DATAGRAMS = (("udp", far.EchoOfDatagrams), ("dtls", None))
+
+# Which do not keep it yet, and why.
+NOT_YET = {
+    "ws": "its constructor waits for the answer to the upgrade",
+    "wss": "as ws",
+    "dtls": "its constructor waits for the handshake",
+}
+
+_MS = 1000  # to open
+_DRIP_MS = 10_000
+_ERRORS = ("Lost", "TimedOut", "Untrusted", "Refused", "Throttled", "ProtocolError")
+
+
+def _channels():
+    """Yields (name, far side, whether it is a stream) of each that keeps the contract."""
+    for rows in (_STREAMS, _DATAGRAMS):
+        for name, made in rows:
+            if name not in NOT_YET:
+                yield name, made, rows is _STREAMS
+
+
+class _Channel:
+    """One channel in its world, a context manager."""
+
+    def __init__(self, name, made, is_stream, **world):
+        self.name, self.is_stream = name, is_stream
+        end = None if made else check.server(name)
+        self.world = World(made or end)
+        self.world.flood = b"\x15\3\3\0\2\1\x5a"  # alerts that say nothing, RFC 5246 section 7.2
+        for key, value in world.items():
+            setattr(self.world, key, value)
+        self._trust = None
+        if end:
+            from signet.net import trust
+
+            with open(end["ca"], "rb") as file:
+                self._trust = trust.context(file.read(), not is_stream)
+        self.channel = None
+        self.ms = _DRIP_MS if self.world.trouble and self.world.trouble[0] == "drip" else _MS
+
+    def __enter__(self):
+        self.world.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self.world.__exit__()
+        self.channel = None
+        forget()
+
+    def make(self):
+        deadline = clock.Deadline(self.ms)
+        if self.is_stream:
+            from signet.cloud.dial import connect
+
+            config = {
+                "host": "good.test",
+                "address": None,
+                "port": 443,
+                "trust": self._trust,
+                "websocket": self.name in ("ws", "wss"),
+            }
+            self.channel = self.step(connect, config, deadline)
+            return
+        from signet.net.datagram import UdpChannel
+
+        self.channel = self.step(UdpChannel, "good.test", 5684, deadline)
+        if self._trust:
+            from signet.net.dtls import DtlsChannel
+
+            self.channel = self.step(DtlsChannel, self.channel, "good.test", self._trust, deadline)
+
+    def step(self, function, *arguments):
+        """Calls what may take one step and must not wait."""
+        world = self.world
+        world.measure()
+        result = function(*arguments)
+        assert not world.waited, "{}: waited {} ms".format(self.name, world.waited)
+        assert world.calls <= STEP_CALLS, "{}: {} calls".format(self.name, world.calls)
+        return result
+
+    def wait(self, sending, ms=500):
+        world, channel = self.world, self.channel
+        began = world.measure()
+        if self.is_stream:
+            channel.wait(4 if sending else 1, clock.Deadline(ms))
+        else:
+            channel.wait(ms)
+        assert world.now() - began <= ms + STEP_CALLS, (self.name, world.now() - began)
+
+    def asleep(self, sending):
+        """As a task of asyncio would: until the socket shows bytes, where that is what counts."""
+        channel = self.channel
+        sock = channel.readable(sending)
+        if channel.busy:
+            return
+        if sock is None:
+            self.world.sleep(20)
+        else:
+            assert sock in self.world.sockets and sock.events(2000) & 1, "nothing would wake it"
+
+    def opens(self, wait=None, most=None):
+        """Sends until that is taken, at most so many steps; returns how many it took."""
+        began = self.world.now()
+        steps = 0
+        while steps != most:
+            steps += 1
+            if self._sends():
+                return steps
+            assert self.world.now() - began < 2 * self.ms, self.name + " does not end"
+            (wait or self.wait)(True)
+        return steps
+
+    def _sends(self):
+        if self.is_stream:
+            count = self.step(self.channel.write, b"ping")
+            assert count in (None, 4), count
+            return count
+        if self.step(self.channel.send, b"ping"):
+            return True
+        self.step(self.channel.receive)
+        return False
+
+    def hears(self, size=4):
+        """Returns what comes: so many bytes, or what came before the end or a long silence."""
+        heard, buffer, end = b"", bytearray(64), self.world.now() + self.ms
+        while len(heard) < size and self.world.now() < end:
+            if self.is_stream:
+                count = self.step(self.channel.readinto, buffer)
+                if count == 0:
+                    break
+                heard += buffer[: count or 0]
+            else:
+                heard += self.step(self.channel.receive) or b""
+            if len(heard) < size:
+                self.wait(False)
+        return heard
+
+    def tries(self):
+        """Opens, sends and hears; returns what came, or an error of the contract."""
+        try:
+            self.make()
+            self.opens()
+            return self.hears()
+        except MemoryError as error:
+            assert self.world.failing is not None
+            return error
+        except Exception as error:
+            assert type(error).__name__ in _ERRORS, "{}: {!r}".format(self.name, error)
+            return error
+
+    def closes(self):
+        for _ in range(2):
+            if self.channel is not None:
+                self.step(self.channel.close)
+        assert not self.world.sockets, self.name + " leaves a socket open"
+
+
+def test_it_opens_by_itself_and_only_wait_waits():
+    for row in _channels():
+        with _Channel(*row) as it:
+            it.make()
+            assert it.opens() > 1 or not it.is_stream, it.name + " opened at once"
+            check.equal(it.hears(), b"ping", it.name)
+            it.closes()
+
+
+def test_busy_and_readable_say_when_there_is_something_to_do():
+    for row in _channels():
+        with _Channel(*row) as it:
+            if it.is_stream:
+                it.make()
+                assert it.channel.readable(False) is None, "TCP is not open"
+                it.opens(it.asleep)
+                assert it.channel.readable(True) is None
+                check.equal(it.hears(), b"ping", it.name)
+                assert it.channel.readable(False) in it.world.sockets
+
+
+def test_it_may_be_closed_at_each_step_and_twice():
+    for row in _channels():
+        with _Channel(*row) as it:
+            it.make()
+            steps = it.opens()
+            it.closes()
+            for most in range(steps + 1):
+                it.make()
+                it.opens(most=most)
+                it.closes()
+
+
+def _outcome(row, kind, at):
+    with _Channel(*row, trouble=(kind, at)) as it:
+        outcome = it.tries()
+        if kind == "drip":
+            check.equal(outcome, b"ping", (it.name, kind, at))
+        it.closes()
+        return outcome
+
+
+def test_whatever_the_peer_does_while_it_opens_it_opens_or_fails_in_time():
+    for row in _channels():
+        with _Channel(*row) as it:
+            it.make()
+            it.opens()
+            it.hears()
+            bytes_in = it.world.heard
+        for kind in TROUBLES if it.is_stream else OF_DATAGRAMS:
+            places = list(range(0, bytes_in, 61 if isinstance(it.world.far, dict) else 7))
+            for at in check.spread(places):
+                _outcome(row, kind, at)
+
+
+def test_a_port_that_refuses_or_never_answers_is_lost():
+    for row in _channels():
+        for state in ("refused", "never") if row[2] else ():
+            with _Channel(*row, connects=state) as it:
+                check.equal(type(it.tries()).__name__, "Lost", (it.name, state))
+                it.closes()
+
+
+def test_memory_may_run_out_at_each_call_of_a_socket():
+    for row in _channels():
+        for failing in range(1, 200):
+            with _Channel(*row, failing=failing) as it:
+                outcome = it.tries()
+                it.closes()
+                if it.world.failing:
+                    check.equal(outcome, b"ping", it.name)
+                    break
+
+
+def test_memory_may_run_out_anywhere():
+    if not check.MICROPYTHON:
+        check.skip("its heap has no end")
+    for row in _channels():
+        for blocks in check.spread(list(range(160))):
+            with _Channel(*row) as it:
+                it.make()
+                it.opens(most=1)
+                try:
+                    starved(blocks, it.opens)
+                except MemoryError:
+                    pass
+                it.closes()
