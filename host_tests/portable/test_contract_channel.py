@@ -26,7 +26,6 @@ _DATAGRAMS = (("udp", far.EchoOfDatagrams), ("dtls", None))
 NOT_YET = {
     "ws": "its constructor waits for the answer to the upgrade",
     "wss": "as ws",
-    "dtls": "its constructor waits for the handshake",
 }
 
 _MS = 1000  # to open
@@ -90,7 +89,7 @@ class _Channel:
         if self._trust:
             from signet.net.dtls import DtlsChannel
 
-            self.channel = self.step(DtlsChannel, self.channel, "good.test", self._trust, deadline)
+            self.channel = self.step(DtlsChannel, self.channel, "good.test", self._trust, self.ms)
 
     def step(self, function, *arguments):
         """Calls what may take one step and must not wait."""
