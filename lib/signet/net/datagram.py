@@ -58,17 +58,21 @@ class UdpChannel:
                 if each[0] == socket.AF_INET:
                     info = each
                     break
+            self._to = info[-1]
+            self._peer = _plain(self._to)
+            self.address = self._peer[0]
+            if isinstance(self.address, bytes):
+                self.address = socket.inet_ntop(info[0], self.address)
+            self._poll = select.poll()
             self._sock = socket.socket(info[0], socket.SOCK_DGRAM)
         except (OSError, UnicodeError, IndexError) as error:  # CPython: a label DNS does not allow
             raise Lost("cannot find {}: {}; check the name and the network".format(host, error))
-        self._to = info[-1]
-        self._peer = _plain(self._to)
-        self.address = self._peer[0]
-        if isinstance(self.address, bytes):
-            self.address = socket.inet_ntop(info[0], self.address)
-        self._sock.setblocking(False)
-        self._poll = select.poll()
-        self._poll.register(self._sock, _POLLIN)
+        try:
+            self._sock.setblocking(False)
+            self._poll.register(self._sock, _POLLIN)
+        except MemoryError:
+            self.close()  # nobody else can
+            raise
 
     def opened(self):
         """Returns True: UDP has nothing to open."""

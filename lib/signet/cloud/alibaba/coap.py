@@ -32,6 +32,8 @@ KEEPS_STATE = True
 _UNAUTHORIZED = (0x81, 0x82)  # 4.01; 4.02 is "token invalid" too
 _REPORT_IS_BAD = (0x80, 0x8D)  # 4.00, 4.13
 
+_NO_MEMORY = ("lost", Lost("no memory"))  # made while there was some
+
 
 class CoapSession(Session):
     """See cloud/session.py; nothing comes down on this way, and one report is in flight (NSTART).
@@ -110,10 +112,13 @@ class CoapSession(Session):
             return self._turn(timeout_ms)
         except Rejected as error:
             return self._failed(error)
-        except SignetError as error:
-            return self._lost(error)
-        except (MemoryError, OSError) as error:
-            return self._lost(Lost("{}: {}".format(type(error).__name__, error)))
+        except MemoryError:
+            event = _NO_MEMORY
+        except (SignetError, OSError) as error:
+            event = ("lost", error)
+        self.close()
+        self._access.doubt = True
+        return event
 
     def _turn(self, timeout_ms):
         access, client = self._access, self._client
@@ -161,7 +166,9 @@ class CoapSession(Session):
             return None
         refused = unauthorized or (self._is_plain and code not in _REPORT_IS_BAD)
         error = error_of(message, "/topic", Refused if refused else Rejected)
-        return self._lost(error) if isinstance(error, Refused) else self._failed(error)
+        if isinstance(error, Refused):
+            raise error
+        return self._failed(error)
 
     def _read(self, message):
         """Returns the cloud's message id, or None; nothing beside a 2.xx takes it back."""
@@ -189,7 +196,7 @@ class CoapSession(Session):
             return self._failed(Throttled(str(error)))
         silence = self._config["trust"] and isinstance(error, TimedOut)
         if asking or self._handshake_renewed or not silence:
-            return self._lost(error)
+            raise error
         # A DTLS server that forgot us, or an address that NAT has changed, is silence.
         self._handshake_renewed = True
         self._client.close()
@@ -199,11 +206,6 @@ class CoapSession(Session):
     def _failed(self, error):
         self._path = self._payload = None
         return ("failed", self._key, error)
-
-    def _lost(self, error):
-        self._access.doubt = True
-        self.close()
-        return ("lost", error)
 
     def reply(self, command, value):
         """Commands do not come by this way."""

@@ -125,12 +125,12 @@ class Access:
             if address or not known:
                 raise
             channel = self._channel(known, deadline)  # DNS often fails where UDP does not
+        self.client.use(channel)
         if not self._encrypted:
             from signet.net.dtls import DtlsChannel
 
             timeout_ms = max(_HANDSHAKE_MS, _HANDSHAKE * config["ack_timeout_ms"])
-            channel = DtlsChannel(channel, config["host"], config["trust"], timeout_ms)
-        self.client.use(channel)
+            self.client.use(DtlsChannel(channel, config["host"], config["trust"], timeout_ms))
 
     def _channel(self, host, deadline):
         return UdpChannel(host, self._config["port"], deadline, _LARGEST_ANSWER)
