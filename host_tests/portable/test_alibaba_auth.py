@@ -8,7 +8,7 @@ import json
 
 import check
 from signet import clock
-from signet.cloud.alibaba import auth, token
+from signet.cloud.alibaba import auth, grant, token
 from signet.device.state import State
 from signet.errors import ProtocolError
 
@@ -85,8 +85,8 @@ _RANDOM, _TOKEN = "ad2b3a5eb51d64f7", "MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"  # t
 def test_the_documents_answers_are_read():
     answer = json.loads('{"random":"%s","seqOffset":1,"token":"%s"}' % (_RANDOM, _TOKEN))
     expected = {"random": _RANDOM, "offset": 1, "token": _TOKEN}
-    check.equal(auth.granted(answer, True), expected)
-    check.equal(auth.granted(answer, False), {"token": _TOKEN})
+    check.equal(grant.read(answer, True), expected)
+    check.equal(grant.read(answer, False), {"token": _TOKEN})
 
 
 def test_an_answer_that_is_not_the_documents_is_a_protocol_error_that_shows_no_token():
@@ -98,12 +98,12 @@ def test_an_answer_that_is_not_the_documents_is_a_protocol_error_that_shows_no_t
     ):
         for value in values:
             answer = {"token": "t0k3n", "random": "r", "seqOffset": (1 << 53) - 1}
-            auth.granted(answer, True)
+            grant.read(answer, True)
             answer[name] = value
-            error = check.raises(ProtocolError, auth.granted, answer, True)
+            error = check.raises(ProtocolError, grant.read, answer, True)
             assert "t0k3n" not in str(error)
             del answer[name]
-            check.raises(ProtocolError, auth.granted, answer, True)
+            check.raises(ProtocolError, grant.read, answer, True)
 
 
 _DAY_MS = 86_400_000

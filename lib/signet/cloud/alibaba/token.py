@@ -1,8 +1,8 @@
 """Which token of Alibaba's counts, by CoAP and HTTPS, and what of it outlives a reset?
 
 It lives for seven days.  `state` keeps it as `token`, `expires` (Unix ms; absent when the clock
-was not set) and, by CoAP with AES, `random` and `offset`.  What `/auth` is asked and answers is in
-auth.py, which is loaded for a login, and forgotten.
+was not set) and, by CoAP with AES, `random` and `offset`.  What `/auth` is asked and grants is in
+auth.py and grant.py, each loaded for a login, and forgotten.
 
 Sources: Alibaba "Establish communication over the CoAP protocol"; "Establish connections over
 HTTP".
@@ -18,6 +18,7 @@ from signet.modules import call
 
 _LIFE_MS = const(604_800_000)  # seven days
 _AUTH = "signet.cloud.alibaba.auth"
+_GRANT = "signet.cloud.alibaba.grant"
 
 
 class Token:
@@ -71,7 +72,7 @@ class Token:
         Raises:
             ProtocolError: it is not as the document says.
         """
-        values = call(_AUTH, "granted", answer, encrypted)
+        values = call(_GRANT, "read", answer, encrypted)
         values["expires"] = clock.unix_ms() + _LIFE_MS if clock.is_set() else None
         self.values = values
         self._log("authenticated")
