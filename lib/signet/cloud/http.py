@@ -19,7 +19,7 @@ from micropython import const
 
 from signet import clock
 from signet.client.http import HttpClient
-from signet.cloud.dial import connect
+from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
 from signet.errors import (
     Lost,
@@ -111,6 +111,7 @@ class HttpSession(Session):
         host, port = config["host"], config["port"]
         if port != (443 if config["tls"] else 80):
             host += ":" + str(port)
+        load(config)
         self._client = HttpClient(self._connect, host, config["timeout_s"] * 1000)
         self._key = None  # of the report under way,
         self._report = None  # and itself

@@ -54,15 +54,7 @@ class AlibabaHttpSession(http.HttpSession):
 
     def _login(self, unix_ms):
         """Builds the body of `/auth`.  The code that signs is loaded for it, and forgotten."""
-        with modules.Tidy():
-            from signet.cloud.alibaba import auth
-
-            body = auth.request(self._config, unix_ms)
-            auth = None
-            modules.forget(
-                "signet.cloud.alibaba.auth", "signet.sign.signer", "signet.sign.content"
-            )
-        return body
+        return modules.call("signet.cloud.alibaba.auth", "request", self._config, unix_ms)
 
     def _renew(self, deadline=None):
         """Gets a token; before a handshake where there is none yet, which needs the heap too."""

@@ -14,10 +14,11 @@ from binascii import b2a_base64
 from micropython import const
 
 from signet import clock
-from signet.cloud import http, thing
+from signet.cloud import http
 from signet.cloud.watson.event import body
 from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled
-from signet.reports.messages import Command
+from signet.reports.messages import Command, check_name
+from signet.wire.exact_json import loads
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
@@ -137,7 +138,7 @@ class WatsonHttpSession(http.HttpSession):
             )
             topic += "type/{}/id/{}/".format(*device)
         topic += "cmd/{}/fmt/{}".format(name, form)
-        data = thing.loads(reply.body, topic) if form == "json" else bytes(reply.body)
+        data = loads(reply.body, topic) if form == "json" else bytes(reply.body)
         command = Command(name, data, topic)
         if device != own:
             command.device = device
@@ -148,11 +149,11 @@ class WatsonHttpSession(http.HttpSession):
         type_id, device_id, event, form = config["type_id"], config["device_id"], None, "json"
         if report.topic is None:
             event = report.event or config["event"]
-            thing.check_name(event)
+            check_name(event)
             data = body(report)
             if report.device is not None:
                 for word in report.device:
-                    thing.check_name(word, "device", 36)
+                    check_name(word, "device", 36)
                 type_id, device_id = report.device
         else:
             type_id, device_id, event, form = self._levels(report.topic)
