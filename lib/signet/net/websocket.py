@@ -171,7 +171,7 @@ class WebSocketChannel:
             if self._flush():
                 self._begin(_CLOSE, payload)
                 self._flush()
-        except Lost:
+        except (Lost, MemoryError):
             pass
 
     def _flush(self):
