@@ -17,10 +17,14 @@ import sys
 import check
 from signet import clock, modules
 
+if not check.MICROPYTHON:
+    gc.collect = lambda: None  # signet does it often; CPython's takes 1 ms and has no use
+
 IN, OUT, ERR, HUP = 1, 4, 8, 16
-STEP_CALLS = 64  # of sockets, in one step
+# Calls of sockets in one step: of WebSocket up to 64 pings, each answered.
+STEP_CALLS = 130
 _ENDLESS = 4096  # of them, and it is taken for a loop that never ends
-_PATIENCE_MS = 2000  # how long a real server may take, of no made-up time
+_PATIENCE_MS = 2000  # how long a real server may take to answer, of no made-up time
 _JUNK = b"\xff\x00\xf0\x0fHTTP/1.1 400 Bad Request\r\n\r\n" * 4
 _ADDRESS = ("192.0.2.7", 4711)
 _RESET = 104
@@ -43,6 +47,8 @@ class World:
         trouble: (kind, after how many bytes or datagrams), None for none.
         connects: "soon", "refused" or "never".
         failing: at which call of a socket memory is out, counted down; 0 for never.
+        idle: bool, a real server has nothing more to say.
+        flood: bytes, what a real server floods with.
         fars, sockets: list of the far sides so far, and of the sockets that are open.
         heard: int, bytes or datagrams that came from them.
         calls, waited: int, calls of sockets and ms waited for since `measure`.
@@ -53,8 +59,11 @@ class World:
 
     def __init__(self, far):
         self.far = far
+        self.is_real = isinstance(far, dict)
         self.trouble, self.connects, self.failing = None, "soon", 0
         self.fars, self.sockets = [], []
+        self.flood = b"\x15\3\3\0\2\1\x5a"  # alerts that say nothing, RFC 5246 section 7.2
+        self.idle = False
         self.heard = 0
         self.calls = self.waited = self._now = 0
 
@@ -137,7 +146,7 @@ class _Poll:
         ready = self._ready(0)
         if ready or not ms:
             return ready
-        ready = self._ready(_PATIENCE_MS)
+        ready = self._ready(0 if self._world.idle else _PATIENCE_MS)
         self._world.sleep(1 if ready else ms)
         return ready
 
@@ -161,7 +170,7 @@ class _Socket:
 
     def _connect(self, kind):
         self.far = far = self._world.far
-        if not isinstance(far, dict):
+        if not self._world.is_real:
             self.far = far = far()
             self._world.fars.append(far)
             return
@@ -175,6 +184,10 @@ class _Socket:
 
     def setblocking(self, flag):
         assert not flag
+
+    def spoil(self, kind):
+        """The trouble `kind` begins now."""
+        self._kind, self._left = kind, 0
 
     def _troubled(self):
         return not self._left
@@ -326,20 +339,18 @@ class _Datagrams(_Socket):
 
 
 def starved(blocks, function, *arguments):
-    """Calls `function` while the heap has so many free blocks and no garbage is collected.
+    """Calls `function` while the heap has so many free blocks.
 
-    Whatever it needs beyond them is a MemoryError, at a place that `blocks` chooses.
+    Whatever needs more than them and what is garbage by then is a MemoryError.
     """
     gc.collect()
     spare = [bytearray(blocks * 8 * (2 + 2 * (sys.maxsize > 1 << 32)))]
     hoard = _hoard()
     spare[0] = None
     gc.collect()
-    gc.disable()
     try:
         return function(*arguments)
     finally:
-        gc.enable()
         hoard = None  # noqa: F841  it is what the heap was full of
         gc.collect()
 
@@ -356,6 +367,11 @@ def _hoard():
             chain = (chain,)  # one block
     except MemoryError:
         return chain
+
+
+def places(count, most):
+    """Returns about `most` places of `count`, spread over them; as deep as this run digs."""
+    return range(0, count, 1 + count // check.scaled(most))
 
 
 def forget():

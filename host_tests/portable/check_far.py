@@ -15,6 +15,10 @@ import json
 from binascii import b2a_base64
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+_UPGRADED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: "
+)
 
 
 class Broker:
@@ -22,6 +26,7 @@ class Broker:
 
     flood = b"\xd0\0"
     answers = True
+    replies = False  # the cloud wants answers to its commands
 
     def __init__(self):
         self.reports, self.said = [], []
@@ -86,6 +91,8 @@ class Broker:
 class Thing(Broker):
     """A broker whose platform replies to a report: Alibaba, EnOS."""
 
+    replies = True
+
     def _published(self, topic, packet_id, payload):
         out = super()._published(topic, packet_id, payload)
         if out and not topic.endswith(b"_reply"):
@@ -108,8 +115,8 @@ class _Http:
         if not end:
             return b""
         lines = head.lower().split(b"\r\n")
-        size = [int(line[15:]) for line in lines if line.startswith(b"content-length:")][0]
-        if len(body) < size:
+        sizes = [int(line[15:]) for line in lines if line.startswith(b"content-length:")]
+        if len(body) < sizes[0]:
             return b""
         self._rest = b""
         return self._answer(head.split(b" ")[1], body)
@@ -160,8 +167,9 @@ class Coap:
         size = datagram[0] & 15
         start = bytes((0x60 | size, 0x45)) + datagram[2 : 4 + size]
         if b"\xb4auth" in datagram:
-            random = b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}'
-            return [start + b"\xff" + random]
+            return [
+                start + b'\xff{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1"}'
+            ]
         if datagram[2:4] not in self.reports:
             self.reports.append(datagram[2:4])
         return [start] if self.answers else []
@@ -187,14 +195,8 @@ class Web:
             if not end:
                 return b""
             key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
-            out = (
-                (
-                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: "
-                )
-                + b2a_base64(hashlib.sha1(key + _GUID).digest())[:-1]
-                + b"\r\n\r\n"
-            )
+            accept = b2a_base64(hashlib.sha1(key + _GUID).digest())[:-1]
+            out = _UPGRADED + accept + b"\r\n\r\n"
             self._rest, self._open = rest, True
         while True:
             frame = self._frame()
@@ -212,7 +214,7 @@ class Web:
         return self._wrapped(self._behind.message(topic, payload))
 
     def _frame(self):
-        """Takes one frame of the client's, which is masked (5.3); returns its first byte, payload."""
+        """Takes one masked frame (5.3); returns its first byte and its payload."""
         rest = self._rest
         if len(rest) < 2:
             return None
