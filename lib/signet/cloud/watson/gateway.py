@@ -82,6 +82,8 @@ class _Session(mqtt_session.MqttSession):
         try:
             return super()._hear(timeout_ms)
         except Refused as error:
+            if self._client.sock is None:  # not a subscription: the login
+                raise
             self._log("{}; reports go on without it".format(error))
             return None
 
