@@ -29,7 +29,7 @@ broker). Or a list of steps, run for each connection: ("packet",) reads one whol
 by byte, so long apart, ("answer",) reads one packet and answers it as a polite broker does,
 ("sni",) sends the name that the TLS client asked for, ("wait", ms), ("close",), ("half_close",)
 ends the sending side only (not over TLS: asyncio cannot), ("reset",); after the last step the
-server only reads on.
+server only reads on, or does all of them again after ("again",), which is the last.
 Several lists, ("tcp", [...], [...]), serve the first connection, the second, and so on.
 
     SERVERS = {

@@ -7,7 +7,8 @@ documents; none of it is lib/signet's.
 Attributes:
     reports: list of bytes, what came of each report.
     answers: bool, False while a report is heard and not answered.
-    flood: bytes, what may come again and again and means nothing.
+    floods: with what it may flood, and it means nothing: (bytes once, bytes again and again).
+    refuses: what it says no to, "identity" or "now"; None for nothing.
 """
 
 import hashlib
@@ -24,7 +25,14 @@ _UPGRADED = (
 class Broker:
     """MQTT 3.1.1; PUBACK is all that a report is answered with."""
 
-    flood = b"\xd0\0"
+    floods = (
+        (b"", b"\xd0\0"),
+        (b"", b"\x40\2\0\7"),  # a PUBACK that nobody waits for
+        (b"\x30\xff\xff\xff\x7f\0\1t", b"x" * 64),  # a message of 256 MB
+        (b"", b"\x30\x06\0\x04junk"),
+        (b"", b"\x30\x17\0\x14iot-2/cmd/a/fmt/json{"),
+    )
+    refuses = None
     answers = True
     replies = False  # the cloud wants answers to its commands
 
@@ -57,7 +65,7 @@ class Broker:
 
     def _answer(self, kind, flags, body):
         if kind == 1:
-            return b"\x20\2\0\0"
+            return b"\x20\2\0" + {"identity": b"\5", "now": b"\3"}.get(self.refuses, b"\0")
         if kind == 3:
             size = body[0] << 8 | body[1]
             topic, packet_id, payload = (
@@ -83,6 +91,10 @@ class Broker:
                 return b""
         return b"\x40\2" + packet_id
 
+    def command(self, topic):
+        """Returns what tells of a command, or of what an application hears."""
+        return self.message(topic.encode(), b'{"id":"5","params":{}}')
+
     def message(self, topic, payload):
         """Returns a message of QoS 0."""
         return bytes((0x30, 2 + len(topic) + len(payload), 0, len(topic))) + topic + payload
@@ -102,8 +114,9 @@ class Thing(Broker):
 
 
 class _Http:
-    flood = b"HTTP/1.1 100 Continue\r\n\r\n"
+    floods = ((b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"HTTP/1.1 200 Ok\r\nX: ", b"x"))
     answers = True
+    refuses = None
 
     def __init__(self):
         self.reports = []
@@ -119,6 +132,8 @@ class _Http:
         if len(body) < sizes[0]:
             return b""
         self._rest = b""
+        if self.refuses:
+            return _reply(b"", b"401 No" if self.refuses == "identity" else b"503 Not now")
         return self._answer(head.split(b" ")[1], body)
 
     def _report(self, body, answer):
@@ -139,24 +154,31 @@ class AlibabaHttp(_Http):
 
 
 class WatsonHttp(_Http):
-    command = None
+    replies = False
+    said = ()
+    _waiting = None
+
+    def command(self, topic):
+        """A command waits until it is asked for."""
+        self._waiting = topic.encode()
+        return b""
 
     def _answer(self, path, body):
         if not path.endswith(b"/request"):
             return self._report(body, b"")
-        command, self.command = self.command, None
-        if command is None:
+        name, self._waiting = self._waiting, None
+        if name is None:
             return b"HTTP/1.1 204 No Content\r\n\r\n"
-        return _reply(
-            command[1],
-            headers=b"X-commandId: " + command[0] + b"\r\nContent-Type: application/json\r\n",
-        )
+        headers = b"X-commandId: " + name + b"\r\nContent-Type: application/json\r\n"
+        return _reply(b"{}", headers=headers)
 
 
 class Coap:
     """Alibaba's; each request is answered in its acknowledgement (RFC 7252 section 5.2.1)."""
 
+    floods = ()  # of datagrams: whatever it is
     answers = True
+    refuses = None
 
     def __init__(self):
         self.reports = []
@@ -165,7 +187,10 @@ class Coap:
         if datagram[0] & 0x30:  # an acknowledgement or a reset
             return []
         size = datagram[0] & 15
-        start = bytes((0x60 | size, 0x45)) + datagram[2 : 4 + size]
+        code = {"identity": 0x81, "now": 0xA3}.get(self.refuses, 0x45)
+        start = bytes((0x60 | size, code)) + datagram[2 : 4 + size]
+        if self.refuses:
+            return [start]
         if b"\xb4auth" in datagram:
             return [
                 start + b'\xff{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1"}'
@@ -178,10 +203,15 @@ class Coap:
 class Web:
     """MQTT in WebSocket, in front of another far side."""
 
-    flood = b"\x89\0"  # ping
+    floods = (
+        (b"", b"\x89\1x"),  # pings
+        (b"", b"\x8a\0"),  # pongs
+        (b"\2\0", b"\0\0"),  # empty fragments
+    )
 
     def __init__(self, behind):
         self._behind = behind
+        self.refuses = None
         self._rest, self._open = b"", False
 
     def __getattr__(self, name):
@@ -202,6 +232,7 @@ class Web:
             frame = self._frame()
             if frame is None:
                 return out
+            self._behind.refuses = self.refuses
             if frame[0] & 15 == 2:
                 out += self._wrapped(self._behind.received(frame[1]))
 
@@ -210,8 +241,8 @@ class Web:
             return bytes((0x82, len(data))) + data if data else b""
         return bytes((0x82, 126, len(data) >> 8, len(data) & 255)) + data
 
-    def message(self, topic, payload):
-        return self._wrapped(self._behind.message(topic, payload))
+    def command(self, topic):
+        return self._wrapped(self._behind.command(topic))
 
     def _frame(self):
         """Takes one masked frame (5.3); returns its first byte and its payload."""
@@ -229,9 +260,9 @@ class Web:
 
 
 class Echo:
-    """Says back what it hears, over a stream or in datagrams."""
+    """Says back what it hears."""
 
-    flood = b"\0"
+    floods = ((b"", b"\0"),)
 
     def received(self, data):
         return data

@@ -5,17 +5,12 @@ One table of channels, and the same checks for all.  Time is made up: see check_
 
 import check
 import check_far as far
-from check_contract import (
-    OF_DATAGRAMS,
-    STEP_CALLS,
-    TROUBLES,
-    World,
-    forget,
-    places,
-    starved,
-)
+from check_contract import World, forget, places, starved
+from check_sockets import OF_DATAGRAMS, TROUBLES
 from signet import clock
 
+HEAP = "220k"
+TIMEOUT_S = 120
 SERVERS = {
     "tls": ("tls", "good", "echo"),
     "wss": ("wss", "good", "echo"),
@@ -45,6 +40,7 @@ def _channels():
         for name, made in rows:
             if name not in NOT_YET:
                 yield name, made, rows is _STREAMS
+                forget()
 
 
 class _Channel:
@@ -53,7 +49,7 @@ class _Channel:
     def __init__(self, name, made, is_stream, **world):
         self.name, self.is_stream = name, is_stream
         end = None if made else check.server(name)
-        self.world = World(made or end)
+        self.world = World(made or end, name in ("ws", "wss"))
         for key, value in world.items():
             setattr(self.world, key, value)
         self._trust = None
@@ -72,7 +68,6 @@ class _Channel:
     def __exit__(self, *error):
         self.world.__exit__()
         self.channel = None
-        forget()
 
     def make(self):
         deadline = clock.Deadline(self.ms)
@@ -102,7 +97,7 @@ class _Channel:
         world.measure()
         result = function(*arguments)
         assert not world.waited, "{}: waited {} ms".format(self.name, world.waited)
-        assert world.calls <= STEP_CALLS, "{}: {} calls".format(self.name, world.calls)
+        assert world.calls <= world.step_calls, "{}: {} calls".format(self.name, world.calls)
         return result
 
     def wait(self, sending, ms=500):
@@ -112,7 +107,7 @@ class _Channel:
             channel.wait(4 if sending else 1, clock.Deadline(ms))
         else:
             channel.wait(ms)
-        assert world.now() - began <= ms + STEP_CALLS, (self.name, world.now() - began)
+        assert world.now() - began <= ms + world.step_calls, (self.name, world.now() - began)
 
     def asleep(self, sending):
         """As a task of asyncio would: until the socket shows bytes, where that is what counts."""
