@@ -16,6 +16,8 @@ _METER = ("m", "1")
 
 
 class _Client:
+    ready = True
+
     def __init__(self):
         self.events = []
         self.count = 0
