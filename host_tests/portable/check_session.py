@@ -56,8 +56,8 @@ class Session:
                 from signet.device.state import State
 
                 state = State()
-            self.session = module.session(_loaded[self.name], self.lines.append, state)
             self.world.__enter__()
+            self.session = module.session(_loaded[self.name], self.lines.append, state)
         return self
 
     def _load(self):
@@ -173,7 +173,8 @@ class Session:
                 if not known:
                     self.flight.append(key)
                 return True
-            if self.state != "open" or len(self.flight) == self.session.window:
+            is_full = len(self.flight) == self.session.window and not known
+            if self.state != "open" or is_full:
                 return False
             self.step() or self.poll(100)
         raise AssertionError(self.name + " takes no report")

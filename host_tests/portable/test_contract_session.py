@@ -227,7 +227,7 @@ def test_a_command_is_told_once_and_its_answer_does_not_wait():
             if not it.topic:
                 continue
             it.opens()
-            it.poll(10)
+            it.reports(1)
             behind = it.world.fars[-1]
             it.world.sockets[-1].push(behind.command(it.topic))
             command = it.until("command")[1]
