@@ -43,7 +43,7 @@ _SHOWN = """
 print(" ".join(n for n in loaded if n == "signet" or n.startswith("signet.")))
 """
 _OPENED = """
-signet.open("device.json", None, lambda line: None)
+signet.open("device.json", None, lambda line: None).poll(0)
 """
 
 
