@@ -38,7 +38,7 @@ class World:
         is_websocket: bool, it is spoken to in WebSocket.
     Attributes:
         trouble: (kind, after how many bytes or datagrams), None for none.
-        connects: "soon", "refused" or "never".
+        connects: "soon", "refused", "never"; or "unknown", no name server knows the name.
         failing: at which call of a socket memory is out, counted down; 0 for never.
         step_calls: int, how many calls of sockets one step may take.
         idle: bool, a real server has nothing more to say.
@@ -122,6 +122,8 @@ class World:
 
     def getaddrinfo(self, host, port, family, kind):
         self.call()
+        if self.connects == "unknown":
+            raise OSError(-2)
         return [(socket.AF_INET, kind, 0, "", ADDRESS)]
 
     def socket(self, family, kind=socket.SOCK_STREAM):

@@ -7,6 +7,7 @@ A trouble begins after so many bytes, or datagrams, from the far side:
     junk        some bytes that no protocol here allows, then silence; or one such datagram
     flood       such bytes without end, see World.flood; or such datagrams
     drip        the far side's own bytes, one for each second look
+    narrow      it takes 7 bytes at each second write, and answers as ever
     full        it takes no data
     foreign     datagrams without end, from another address
 """
@@ -21,7 +22,7 @@ ADDRESS = ("192.0.2.7", 4711)
 _RESET = 104  # ECONNRESET
 
 # What a far side may do from a moment of the opening on.
-TROUBLES = ("silence", "end", "reset", "junk", "flood", "drip", "full")
+TROUBLES = ("silence", "end", "reset", "junk", "flood", "drip", "narrow", "full")
 OF_DATAGRAMS = ("silence", "junk", "flood", "foreign")
 
 
@@ -66,7 +67,7 @@ class _Socket:
         return not self._left
 
     def _is_readable(self, patience_ms):
-        if self._troubled() and self._kind != "drip":
+        if self._troubled() and self._kind not in ("drip", "narrow"):
             return self._kind not in ("silence", "full") and self._kind != "spent"
         if self._came or self._real is None:
             return bool(self._came)
@@ -124,6 +125,8 @@ class Stream(_Socket):
                 self._left -= count
             return count
         kind = self._kind
+        if kind == "narrow":
+            return self._true(buffer)
         if kind == "drip":
             self._turn = not self._turn
             return self._true(memoryview(buffer)[:1]) if self._turn else None
@@ -167,6 +170,11 @@ class Stream(_Socket):
             return None
         if self._troubled() and self._kind == "reset":
             raise OSError(_RESET)
+        if self._troubled() and self._kind == "narrow":
+            self._turn = not self._turn
+            if not self._turn:
+                return None
+            data = data[:7]
         if self._real is not None:
             return _now(getattr(self._real, "write", None) or self._real.send, data)
         self.push(self.far.received(bytes(data)))
