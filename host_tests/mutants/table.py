@@ -139,7 +139,7 @@ _TABLE = {
     ("cloud/alibaba/http.py", "alibaba_http_troubles"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
     ),
-    ("cloud/alibaba/coap_access.py", "alibaba_coap"): (
+    ("cloud/alibaba/token.py", "alibaba_coap"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
     ),
     ("cloud/alibaba/coap_access.py", "alibaba_coap_troubles"): (

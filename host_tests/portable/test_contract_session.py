@@ -85,8 +85,6 @@ NOT_YET = {
     "alibaba http": "as watson http",
     "watson https": "as watson http",
     "alibaba https": "as watson http",
-    "alibaba coap": "begin asks for a token, and waits",
-    "alibaba coaps": "as alibaba coap",
 }
 
 _MANY = 1 << 20
