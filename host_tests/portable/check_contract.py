@@ -155,7 +155,7 @@ class _Poll:
         ready = self._ready(0)
         if ready or not ms:
             return ready
-        ready = self._ready(0 if self._world.idle else _PATIENCE_MS)
+        ready = self._ready(0 if self._world.idle else min(2 * ms, _PATIENCE_MS))
         self._world.sleep(1 if ready else ms)
         return ready
 

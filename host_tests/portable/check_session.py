@@ -176,7 +176,7 @@ class Session:
             is_full = len(self.flight) == self.session.window and not known
             if self.state != "open" or is_full:
                 return False
-            self.step() or self.poll(100)
+            self.step() or self.poll(20)
         raise AssertionError(self.name + " takes no report")
 
     def reports(self, *keys):
