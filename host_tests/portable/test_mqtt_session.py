@@ -138,13 +138,6 @@ def test_a_bad_code_fails_the_report_that_it_is_about():
     assert session.poll(0) == ("acked", 5, None)
 
 
-def test_the_window_is_kept_and_a_key_in_flight_is_not_sent_twice():
-    session, client, _ = _session()
-    assert session.submit(1, Report({"t": 1})) and session.submit(2, Report({"t": 2}))
-    assert session.submit(1, Report({"t": 1})) and len(client.published) == 2
-    assert not session.submit(3, Report({"t": 3}))
-
-
 def test_a_lost_reply_is_asked_for_again_once_with_the_same_id_then_the_link_is_lost():
     session, client, lines = _session()
     session.submit(5, Report({"t": 1}))

@@ -168,10 +168,10 @@ class MqttSession(Session):
         Args:
             timeout_ms: int, 0 for one step.
         """
-        deadline = clock.Deadline(timeout_ms)
         client = self._client
         turns = 0  # events that mean nothing
         try:
+            deadline = clock.Deadline(timeout_ms)
             while True:
                 ready = client.ready
                 while self._answers and client.ready and client.unacked() <= self.window:
