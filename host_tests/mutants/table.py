@@ -145,6 +145,12 @@ _TABLE = {
     ("cloud/alibaba/coap_access.py", "alibaba_coap_troubles"): (
         ("after damage no old token is used", "state.damaged or ", ""),
     ),
+    ("cloud/alibaba/coap_access.py", "alibaba_coap_floods"): (
+        ("a handshake's time follows ack_timeout_ms", "_HANDSHAKE * config", "0 * config"),
+    ),
+    ("cloud/alibaba/coap.py", "alibaba_coap_troubles"): (
+        ("what AES granted and does not work is forgotten", "not access.token.is_kept", "False"),
+    ),
     ("cloud/enos/mqtt.py", "dialects"): (
         ("what is older than a minute is not live", "(60_000)", "(600_000)"),
     ),
