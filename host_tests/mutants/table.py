@@ -116,7 +116,18 @@ _TABLE = {
     ("cloud/mqtt_session.py", "mqtt_session"): (
         ("what has PUBACK and no reply goes again", "None:  # the broker", "False:  # the broker"),
         ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
+    ),
+    ("cloud/mqtt_session.py", "contract_session"): (
         ("what is in flight is not sent twice", "if entry.key == key", "if False"),
+    ),
+    ("client/mqtt.py", "contract_session"): (
+        ("who takes no data is given up", 'raise Lost("the peer takes no data")', "pass"),
+    ),
+    ("net/secure.py", "contract_channel"): (
+        ("a handshake has an end", "elif self._deadline.expired()", "elif 0"),
+    ),
+    ("net/stream.py", "contract_channel"): (
+        ("no socket stays without memory", "self.close()  # nobody else can", "pass"),
     ),
     ("cloud/http.py", "alibaba_http_answers"): (
         ("after three misses others pass", "_MISSES = const(3)", "_MISSES = const(4)"),
@@ -128,11 +139,17 @@ _TABLE = {
     ("cloud/alibaba/http.py", "alibaba_http_troubles"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
     ),
-    ("cloud/alibaba/coap_access.py", "alibaba_coap"): (
+    ("cloud/alibaba/token.py", "alibaba_coap"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
     ),
     ("cloud/alibaba/coap_access.py", "alibaba_coap_troubles"): (
         ("after damage no old token is used", "state.damaged or ", ""),
+    ),
+    ("cloud/alibaba/coap_access.py", "alibaba_coap_floods"): (
+        ("a handshake's time follows ack_timeout_ms", "_HANDSHAKE * config", "0 * config"),
+    ),
+    ("cloud/alibaba/coap.py", "alibaba_coap_troubles"): (
+        ("what AES granted and does not work is forgotten", "not access.token.is_kept", "False"),
     ),
     ("cloud/enos/mqtt.py", "dialects"): (
         ("what is older than a minute is not live", "(60_000)", "(600_000)"),

@@ -10,7 +10,7 @@ import check
 from signet.cloud.alibaba import coap, coap_access
 from signet.device.state import State
 from signet.errors import Lost, SignetError
-from signet.net import dtls
+from signet.reports.messages import Report
 from signet.wire.coap import Message
 
 VECTORS = check.vectors("alibaba-coap")
@@ -28,13 +28,11 @@ def message(code, payload=b"", options=()):
 
 class _Exchange:
     next_message_id = 0
-
-    def cancel(self):
-        pass
+    busy = False
 
 
 class Client:
-    """Answers from lists; keeps what was sent as (code, options, payload, last)."""
+    """Answers `/auth` from a list; keeps what was sent as (code, options, payload, last)."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -43,34 +41,35 @@ class Client:
         self.ids = []
         self.channel = None
         self.exchange = _Exchange()
-        self.busy = False
 
     def use(self, channel):
         self.channel = channel
 
-    def ask(self, code, options, payload, deadline):
-        self._keep(code, options, payload, None)
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def request(self, code, options, payload, last=False):
-        self._keep(code, options, payload, last)
-
-    def _keep(self, code, options, payload, last):
+    def request(self, code, options, payload, last=None):
         self.sent.append((code, options, payload, last))
         self.ids.append(self.exchange.next_message_id)
+        if options[-1][0] < 2088:  # no token
+            answer = self.answers.pop(0)
+            if isinstance(answer, MemoryError):
+                raise answer
+            failed = isinstance(answer, Exception)
+            self.events.insert(0, ("failed" if failed else "response", answer))
+        self.exchange.busy = True
 
     def poll(self, timeout_ms):
-        return self.events.pop(0) if self.events else None
+        if not self.events:
+            return None
+        self.exchange.busy = False
+        return self.events.pop(0)
 
     def close(self):
         self.channel = None
+        self.exchange.busy = False
 
 
 class Channel:
     address = "192.0.2.7"
+    busy = False
     opened = []
     unknown = None  # the name that DNS does not know
 
@@ -88,7 +87,7 @@ def flash_full(*arguments):
     raise SignetError("not saved: is the flash full?")
 
 
-def _without_dtls(channel, host, trust, deadline):
+def _without_dtls(channel, host, trust, timeout_ms):
     return channel
 
 
@@ -103,7 +102,21 @@ def make(*answers, **changes):
 
 
 def again(*answers, **changes):
-    """A session after a reboot."""
+    """A session after a reboot, open."""
+    coap_access.UdpChannel = Channel
+    if changes.get("trust"):
+        from signet.net import dtls
+
+        dtls.DtlsChannel = _without_dtls
+    Channel.opened.clear()
+    session = bare(**changes)
+    session._client = session._access.client = client = Client(*answers)
+    begin(session)
+    return session, client
+
+
+def bare(state=None, **changes):
+    """A session as it is made; what it logs is in `lines`."""
     config = {
         "host": "pk.coap.example.com",
         "address": None,
@@ -126,14 +139,41 @@ def again(*answers, **changes):
     config.update(changes)
     config["crc"] = config["device_name"] + config["device_secret"]  # as a change of the file
     lines = []
-    coap_access.UdpChannel = Channel
-    dtls.DtlsChannel = _without_dtls
-    Channel.opened.clear()
-    session = coap.CoapSession(config, lines.append, State(Flash.state))
-    session._client = session._access.client = client = Client(*answers)
+    session = coap.CoapSession(config, lines.append, State(state or Flash.state))
     session.lines = lines
-    session.open(None)
-    return session, client
+    return session
+
+
+def begin(session):
+    """Opens it; raises what ends it."""
+    session.begin(None)
+    event = until(session)
+    if event[0] == "lost":
+        raise event[1]
+    check.equal(event, ("opened",))
+
+
+def until(session):
+    """Returns the next event."""
+    for _ in range(5):
+        event = session.poll(0)
+        if event is not None:
+            return event
+    raise AssertionError("nothing happens")
+
+
+def submit(session, key, report, last=False):
+    """Hands over a report, and sends it; returns what ends that, or None."""
+    assert session.submit(key, report, last)
+    return session.poll(0)
+
+
+def prove(session, client):
+    """The cloud takes a report: only then token and address count over a reset."""
+    submit(session, 0, Report({"t": 0}))
+    client.events.append(("response", message(0x45)))
+    check.equal(session.poll(0)[:2], ("acked", 0))
+    client.sent.clear()
 
 
 def values(options, number):

@@ -5,10 +5,11 @@ of the content that the document spells out.
 """
 
 import json
-from binascii import unhexlify
 
 import check
-from signet.cloud.alibaba import auth, coap_token
+from signet import clock
+from signet.cloud.alibaba import auth, grant, token
+from signet.device.state import State
 from signet.errors import ProtocolError
 
 
@@ -78,39 +79,97 @@ def test_the_fields_go_in_the_documents_order():
     assert places == sorted(places)
 
 
+_RANDOM, _TOKEN = "ad2b3a5eb51d64f7", "MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"  # the document's
+
+
 def test_the_documents_answers_are_read():
-    answer = coap_token.answer(
-        b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}',
-        True,
-    )
-    assert answer == {
-        "random": "ad2b3a5eb51d64f7",
-        "offset": 1,
-        "token": "MZ8m37hp01w1SSqoDFzo0010500d00.ad2b",
-    }
-    assert coap_token.answer(b'{"token":"f13102810756432e85dfd351eeb41c04"}', False) == {
-        "token": "f13102810756432e85dfd351eeb41c04"
-    }
+    answer = json.loads('{"random":"%s","seqOffset":1,"token":"%s"}' % (_RANDOM, _TOKEN))
+    expected = {"random": _RANDOM, "offset": 1, "token": _TOKEN}
+    check.equal(grant.read(answer, True), expected)
+    check.equal(grant.read(answer, False), {"token": _TOKEN})
 
 
 def test_an_answer_that_is_not_the_documents_is_a_protocol_error_that_shows_no_token():
-    for payload in (
-        b"",
-        b"null",
-        b"[]",
-        b"{}",
-        b'{"token":"t0k3n","random":"r","seqOffset":1',
-        b'{"token":"t0k3n"}',
-        b'{"token":"t0k3n","random":"r"}',
-        b'{"token":"t0k3n","random":"r","seqOffset":"x"}',
-        b'{"token":"t0k3n","random":"r","seqOffset":null}',
-        b'{"token":"t0k3n","random":"r","seqOffset":-1}',
-        b'{"token":"t0k3n","random":"r","seqOffset":true}',
-        b'{"token":"t0k3n","random":"r","seqOffset":1.5}',
-        b'{"token":"t0k3n","random":1,"seqOffset":1}',
-        b'{"token":1,"random":"r","seqOffset":1}',
-        b'{"token":"","random":"r","seqOffset":1}',
-        unhexlify("ff") + b'{"token":"t0k3n","random":"r","seqOffset":1}',
+    for name, values in (
+        ("token", (None, 1, "", "x" * 256, "t0k3n\r\nHost: x", "t0k3n ", "t0k3n\u20ac")),
+        ("random", (None, 1, "", "r" * 65, "r\n", "\ud800")),
+        # RFC 8259 section 6: up to 2**53 - 1 all agree
+        ("seqOffset", (None, "x", -1, True, 1.5, 1 << 53, int("9" * 300))),
     ):
-        error = check.raises(ProtocolError, coap_token.answer, payload, True)
-        assert "t0k3n" not in str(error)
+        for value in values:
+            answer = {"token": "t0k3n", "random": "r", "seqOffset": (1 << 53) - 1}
+            grant.read(answer, True)
+            answer[name] = value
+            error = check.raises(ProtocolError, grant.read, answer, True)
+            assert "t0k3n" not in str(error)
+            del answer[name]
+            check.raises(ProtocolError, grant.read, answer, True)
+
+
+_DAY_MS = 86_400_000
+
+
+class _Clock:
+    """Signet's clock says what a test tells it, while this lasts."""
+
+    def __enter__(self):
+        self._kept = clock.unix_ms, clock.is_set
+        clock.unix_ms, clock.is_set = lambda: self.now, lambda: self.now > 0
+        self.now = 1524448722000
+        return self
+
+    def __exit__(self, *error):
+        clock.unix_ms, clock.is_set = self._kept
+
+
+def _tokens():
+    """A Token, and one after a reset."""
+    path = check.scratch("state")
+    config = _config(crc="1", sign_method="hmacsha256")
+
+    def make(**changes):
+        return token.Token(dict(config, **changes), lambda line: None, State(path))
+
+    return make
+
+
+def test_a_token_that_is_kept_counts_for_seven_days_after_a_reset_and_for_its_device_json():
+    make = _tokens()
+    with _Clock() as now:
+        first = make()
+        assert not first.find()
+        first.take({"token": "t", "random": "r", "seqOffset": 5}, True)
+        first.keep({"address": "192.0.2.7"})
+        for days, counts in ((0, True), (6, True), (8, False), (-1, False), (0, True)):
+            now.now = 1524448722000 + days * _DAY_MS
+            again = make()
+            assert again.find() is counts, days
+            if counts:
+                check.equal(
+                    [again.values[n] for n in ("token", "random", "offset")], ["t", "r", 5]
+                )
+        now.now = 0  # not set: nobody can tell
+        assert make().find()
+        assert not make(crc="2").find()
+        assert not make().find()
+
+
+def test_a_token_that_did_not_prove_itself_is_forgotten_and_one_that_is_dropped_is_gone():
+    make = _tokens()
+    one = make()
+    one.take({"token": "t", "random": "r", "seqOffset": 5}, True)
+    assert one.values and not one.is_kept and not make().find()
+    assert not one.find() and one.values is None
+    one.take({"token": "t2"})
+    one.keep({})
+    assert one.is_kept and make().find()
+    one.drop()
+    assert one.values is None and not one.find() and not make().find()
+
+
+def test_a_time_is_signed_only_where_it_is_known():
+    make = _tokens()
+    with _Clock() as now:
+        for at, known in ((1524448722000, True), (0, False)):
+            now.now = at
+            assert ("timestamp" in json.loads(make().request("1"))) is known

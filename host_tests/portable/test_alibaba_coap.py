@@ -2,7 +2,20 @@
 
 import json
 
-from check_alibaba_coap import AUTH, Channel, again, encrypted, make, message, start_at, values
+import check
+from check_alibaba_coap import (
+    AUTH,
+    Channel,
+    again,
+    begin,
+    encrypted,
+    make,
+    message,
+    prove,
+    start_at,
+    submit,
+    values,
+)
 from signet import clock
 from signet.reports.messages import Report
 
@@ -19,7 +32,7 @@ def test_auth_is_a_post_of_json_to_auth():
 def test_a_report_carries_token_and_encrypted_seq_and_isencrypted():
     session, client = make(message(0x45, AUTH))
     start_at(session, 0)  # the Alink id takes 0, the message 1
-    assert session.submit(7, Report(b"a payload of 16.", topic="/pk/dn/user/update"), True)
+    submit(session, 7, Report(b"a payload of 16.", topic="/pk/dn/user/update"), True)
     code, options, payload, last = client.sent[1]
     assert code == 2 and last == 1
     assert options == [
@@ -37,7 +50,7 @@ def test_a_report_carries_token_and_encrypted_seq_and_isencrypted():
 
 def test_the_documented_profile_sends_host_port_and_accept_too():
     session, client = make(message(0x45, AUTH), profile="documented")
-    session.submit(7, Report({"t": 1}))
+    submit(session, 7, Report({"t": 1}))
     for _, options, _, _ in client.sent:
         assert values(options, 3) == [b"pk.coap.example.com"]
         assert values(options, 7) == [b"\x16\x32"]
@@ -47,7 +60,7 @@ def test_the_documented_profile_sends_host_port_and_accept_too():
 
 def test_a_report_of_values_is_a_property_post_and_an_event_goes_to_its_own_topic():
     session, client = make(message(0x45, b'{"token":"t"}'), trust=object(), tls=False)
-    assert session.submit(1, Report({"t": 21.5}, 1700000000000))
+    submit(session, 1, Report({"t": 21.5}, 1700000000000))
     path = b"/".join(values(client.sent[1][1], 11))
     assert path == b"topic/sys/pk/dn/thing/event/property/post"
     body = json.loads(client.sent[1][2])
@@ -56,14 +69,14 @@ def test_a_report_of_values_is_a_property_post_and_an_event_goes_to_its_own_topi
     assert not values(client.sent[1][1], 2089)
     client.events.append(("response", message(0x45)))
     assert session.poll(0) == ("acked", 1, None)
-    session.submit(2, Report({"v": 1}, event="alarm"))
+    submit(session, 2, Report({"v": 1}, event="alarm"))
     assert b"/".join(values(client.sent[2][1], 11)) == b"topic/sys/pk/dn/thing/event/alarm/post"
 
 
 def test_cbor_is_sent_as_content_format_60():
     session, client = make(message(0x45, b'{"token":"t"}'), trust=object(), format="cbor")
     start_at(session, 5)
-    session.submit(1, Report({"t": 1}))
+    submit(session, 1, Report({"t": 1}))
     _, options, payload, _ = client.sent[1]
     assert values(options, 12) == [b"\x3c"]
     assert values(client.sent[0][1], 12) == [b"\x32"]  # /auth speaks JSON
@@ -76,28 +89,28 @@ def test_cbor_is_sent_as_content_format_60():
 
 def test_only_one_report_is_on_its_way():
     session, client = make(message(0x45, AUTH))
-    assert session.submit(1, Report({"t": 1}))
+    submit(session, 1, Report({"t": 1}))
     assert session.submit(2, Report({"t": 2})) is False
     assert len(client.sent) == 2
 
 
 def test_the_clouds_message_id_comes_with_the_success():
     session, client = make(message(0x45, AUTH))
-    session.submit(1, Report({"t": 1}))
+    submit(session, 1, Report({"t": 1}))
     client.events.append(("response", message(0x45, b"", ((2090, b"1234567890123456789"),))))
     assert session.poll(0) == ("acked", 1, "1234567890123456789")
 
 
 def test_a_message_id_that_is_no_number_is_shown_in_hexadecimal():
     session, client = make(message(0x45, AUTH))
-    session.submit(1, Report({"t": 1}))
+    submit(session, 1, Report({"t": 1}))
     client.events.append(("response", message(0x45, b"", ((2090, b"\xff\x1b["),))))
     assert session.poll(0) == ("acked", 1, "ff1b5b")
 
 
 def test_a_reply_that_cannot_be_decrypted_does_not_take_the_success_back():
     session, client = make(message(0x45, AUTH))
-    session.submit(1, Report({"t": 1}))
+    submit(session, 1, Report({"t": 1}))
     client.events.append(("response", message(0x45, b"no ciphertext")))
     assert session.poll(0) == ("acked", 1, None)
     assert session.lines[-1].startswith("answer: ProtocolError(")
@@ -105,40 +118,41 @@ def test_a_reply_that_cannot_be_decrypted_does_not_take_the_success_back():
 
 def test_what_a_reply_holds_is_shown_decrypted():
     session, client = make(message(0x45, AUTH))
-    session.submit(1, Report({"t": 1}))
+    submit(session, 1, Report({"t": 1}))
     client.events.append(("response", message(0x45, encrypted("hello"))))
     assert session.poll(0) == ("acked", 1, None)
     assert session.lines[-1] == "answer: b'hello'"
 
 
 def test_a_warm_start_needs_no_name_lookup_and_no_auth():
-    make(message(0x45, AUTH))
+    prove(*make(message(0x45, AUTH)))
     session, client = again()
-    assert Channel.opened == [("192.0.2.7", 5682)]
-    session.submit(1, Report({"t": 1}))
+    check.equal(Channel.opened, [("192.0.2.7", 5682)])
+    check.equal([session.poll(0), client.sent], [None, []])  # without a report nothing is sent
+    submit(session, 1, Report({"t": 1}))
     assert len(client.sent) == 1 and values(client.sent[0][1], 2088) == [b"t0k3n"]
 
 
 def test_a_report_sent_again_keeps_its_alink_id():
     session, client = make(message(0x45, b'{"token":"t"}'), trust=object())
-    session._handshake_renewed = True
-    session.submit(1, Report({"t": 1}))
-    session.close()
-    session.submit(1, Report({"t": 1}))
-    session.close()
-    session.submit(2, Report({"t": 1}))
-    ids = [json.loads(each[2])["id"] for each in client.sent[1:]]
+    prove(session, client)
+    for key in (1, 1, 2):
+        submit(session, key, Report({"t": 1}))
+        session.close()
+        begin(session)
+    ids = [json.loads(each[2])["id"] for each in client.sent]
     assert ids[0] == ids[1] != ids[2]
 
 
 def test_seq_and_message_id_never_repeat_over_resets():
     session, client = make(message(0x45, AUTH))
+    prove(session, client)
     start_at(session, 65_400)  # message ids wrap meanwhile
     seqs, ids = [], []
     for _ in range(15):
         session, client = again()
         for key in range(2):
-            session.submit(key, Report({"t": 1}))
+            submit(session, key, Report({"t": 1}))
             seqs += values(client.sent[-1][1], 2089)
             ids.append(client.ids[-1])
             client.events.append(("response", message(0x45)))
@@ -150,16 +164,17 @@ def test_seq_and_message_id_never_repeat_over_resets():
 
 
 def test_another_identity_does_not_use_the_token_of_the_one_before():
-    make(message(0x45, AUTH))
-    _, client = again(message(0x45, AUTH), device_name="other")
+    prove(*make(message(0x45, AUTH)))
+    session, client = again(message(0x45, AUTH), device_name="other")
     assert len(client.sent) == 1 and values(client.sent[0][1], 11) == [b"auth"]
+    prove(session, client)
     _, client = again(message(0x45, AUTH), device_name="other", device_secret="new")
     assert len(client.sent) == 1
 
 
 def test_an_old_token_is_renewed_before_it_is_used():
     """It lives seven days."""
-    make(message(0x45, AUTH))
+    prove(*make(message(0x45, AUTH)))
     unix_ms = clock.unix_ms
     try:
         for late_ms, logins in ((-60_000, 0), (60_000, 1)):
@@ -172,8 +187,8 @@ def test_an_old_token_is_renewed_before_it_is_used():
 
 def test_with_ack_mode_1_two_datagrams_come_before_the_radio_may_go():
     session, client = make(message(0x45, AUTH), ack_mode=1)
-    session.submit(1, Report({"t": 1}), True)
+    submit(session, 1, Report({"t": 1}), True)
     assert client.sent[-1][3] == 2
     session, client = make(message(0x45, AUTH))
-    session.submit(1, Report({"t": 1}), False)
+    submit(session, 1, Report({"t": 1}), False)
     assert not client.sent[-1][3]

@@ -168,7 +168,11 @@ class _Channel:
         self.coming = []
         self.closed = 0
         self.down = None
+        self.is_open = True
         self._answer = answer
+
+    def opened(self):
+        return self.is_open
 
     def send(self, datagram, replies=None):
         if self.down == "send":
@@ -315,6 +319,16 @@ def test_a_wait_is_never_longer_than_a_slice():
     channel.wait = wait
     client.poll(100_000)
     check.equal(channel.waits, [500])
+
+
+def test_time_stands_still_for_a_request_while_the_channel_opens():
+    client, channel = _begin(ack_timeout_ms=20, max_retransmit=0)
+    channel.is_open = False
+    client.request(coap.GET, _TIME)
+    check.equal(client.poll(60), None)
+    channel.is_open = True
+    check.equal([client.poll(5), len(channel.sent)], [None, 1])
+    check.equal(client.poll(1000)[0], "failed")
 
 
 def test_an_outstanding_request_goes_on_over_a_new_channel():

@@ -179,6 +179,9 @@ class _Channel:
         self.coming += self._answer(self.sent[-1])
         return True
 
+    def opened(self):
+        return True
+
     def receive(self):
         return self.coming.pop(0) if self.coming else None
 

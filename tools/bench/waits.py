@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
     @property
     def trouble(self) -> str | None:
-        """What is wrong beside the times: what was raised, or that there was nothing to measure."""
+        """What is wrong beside the times: what was raised, or that nothing was measured."""
         if self.error is None and not self.stored and (self.peer.once_open or not self.peer.make):
             return "no report is stored: this peer was never met"
         return self.error

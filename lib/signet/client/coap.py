@@ -18,7 +18,7 @@ import os
 from micropython import const
 
 from signet import clock
-from signet.errors import Lost, TimedOut
+from signet.errors import Lost, TimedOut, Untrusted
 from signet.wire.exchange import Exchange
 
 _ACK_OR_RST = const(0x20)  # the upper bit of the type, in the first byte of a message
@@ -51,9 +51,13 @@ class CoapClient:
         return self.exchange.ignored + (self.channel.ignored if self.channel else 0)
 
     def now_ms(self):
-        """Returns ms since this client was made, as an int that never goes back."""
+        """Returns ms since this client was made, as an int that never goes back.
+
+        It stands still while the channel opens: a request is on its way from then on.
+        """
         ticks = clock.ticks_ms()
-        self._now_ms += max(0, clock.ticks_diff(ticks, self._ticks))
+        if self.channel is None or self.channel.opened():
+            self._now_ms += max(0, clock.ticks_diff(ticks, self._ticks))
         self._ticks = ticks
         return self._now_ms
 
@@ -75,7 +79,7 @@ class CoapClient:
         Returns:
             bytes, the token.
         Raises:
-            Lost: the channel is down for good; the request is not outstanding.
+            Lost, Untrusted: the channel is down for good; the request is not outstanding.
             RuntimeError, Throttled, ValueError: see wire.exchange.
         """
         token = self.exchange.request(code, options, payload, self.now_ms(), confirmable, token)
@@ -113,28 +117,28 @@ class CoapClient:
             timeout_ms: int, 0 or more.
         Returns:
             an event of wire.exchange, or None. When the channel is down for good that is
-            ("failed", Lost), and no request is outstanding any more.
+            ("failed", Lost or Untrusted), and no request is outstanding any more.
         """
         exchange, channel = self.exchange, self.channel
-        until_ms = self.now_ms() + timeout_ms
+        deadline = clock.Deadline(timeout_ms)
+        event = None
         try:
             while True:
                 clock.waited()  # each time: a flood must not starve a watchdog
-                event = None
                 datagram = channel.receive()
                 now_ms = self.now_ms()
                 if datagram:
                     event = exchange.received(datagram, now_ms)
                 event = event or exchange.tick(now_ms)
                 self._send(self._last)
-                left_ms = min(until_ms - now_ms, clock.WAIT_SLICE_MS)
-                if event or left_ms <= 0:
+                left_ms = min(deadline.remaining_ms(), clock.WAIT_SLICE_MS)
+                if event or not left_ms:
                     return event
                 due_ms = exchange.wait_ms(now_ms)
                 if due_ms is None or due_ms > left_ms:
                     due_ms = left_ms
                 channel.wait(due_ms)
-        except Lost as error:
+        except (Lost, Untrusted) as error:
             exchange.cancel()
             if event and event[0] == "response":
                 return event  # it counts even if its ACK did not go
@@ -149,7 +153,8 @@ class CoapClient:
         Returns:
             wire.coap.Message, whatever its code.
         Raises:
-            TimedOut: no answer in time. Lost: rejected, or the channel is down for good.
+            TimedOut: no answer in time. Lost: rejected. Lost, Untrusted: the channel is down for
+                good.
             ProtocolError: the answer cannot be understood.
             RuntimeError, Throttled, ValueError: see `request`.
         """

@@ -42,7 +42,10 @@ class UdpChannel:
         address: str, the peer's address, worth keeping: it saves the DNS query next time.
         ignored: int, datagrams that came from elsewhere, or were empty or too large.
         replies: the hint of the last `send`.
+        busy: bool, `receive` may have more at once, which no socket shows.
     """
+
+    busy = False
 
     def __init__(self, host, port, deadline, largest=1152):
         self.largest = largest
@@ -55,17 +58,25 @@ class UdpChannel:
                 if each[0] == socket.AF_INET:
                     info = each
                     break
+            self._to = info[-1]
+            self._peer = _plain(self._to)
+            self.address = self._peer[0]
+            if isinstance(self.address, bytes):
+                self.address = socket.inet_ntop(info[0], self.address)
+            self._poll = select.poll()
             self._sock = socket.socket(info[0], socket.SOCK_DGRAM)
         except (OSError, UnicodeError, IndexError) as error:  # CPython: a label DNS does not allow
             raise Lost("cannot find {}: {}; check the name and the network".format(host, error))
-        self._to = info[-1]
-        self._peer = _plain(self._to)
-        self.address = self._peer[0]
-        if isinstance(self.address, bytes):
-            self.address = socket.inet_ntop(info[0], self.address)
-        self._sock.setblocking(False)
-        self._poll = select.poll()
-        self._poll.register(self._sock, _POLLIN)
+        try:
+            self._sock.setblocking(False)
+            self._poll.register(self._sock, _POLLIN)
+        except MemoryError:
+            self.close()  # nobody else can
+            raise
+
+    def opened(self):
+        """Returns True: UDP has nothing to open."""
+        return True
 
     def send(self, datagram, replies=None):
         """Hands one datagram to the network.
@@ -110,6 +121,10 @@ class UdpChannel:
     def wait(self, timeout_ms):
         """Returns True once there is something to read, False after `timeout_ms`, an int."""
         return bool(self._poll.poll(timeout_ms))
+
+    def readable(self):
+        """Returns the socket that shows when a datagram comes."""
+        return self._sock
 
     def close(self):
         """Closes the socket; harmless when it is closed already."""

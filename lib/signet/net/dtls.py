@@ -1,9 +1,9 @@
 """How does a datagram channel become a verified DTLS 1.2 channel (RFC 6347)?
 
 DTLS reads and writes through `_Feed`, a stream of ours over any datagram channel, a modem's too.
-The handshake is driven from here, with a deadline of ours: inside MicroPython it cannot be bounded
-and, on a blocking socket, never retransmits.  Only `recv` gives one record for each call; `read`
-and `readinto` join them (extmod/modtls_mbedtls.c of MicroPython 1.25).
+`write` drives the handshake, a datagram at a time: None until it is over, and the first count says
+that the peer is verified and the datagram has gone.  Only `recv` gives one record for each call;
+`read` and `readinto` join them (extmod/modtls_mbedtls.c of MicroPython 1.25).
 
 There is no resumption and no Connection ID: when a NAT gives the board another port, the server
 hears nothing more and says nothing.  Who gets no answers opens a new channel.
@@ -19,6 +19,7 @@ from signet.modules import call
 from signet.net import reserve
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
+_APPLICATION_DATA = const(23)  # content type of a record (RFC 5246 section 6.2.1)
 _RECORD = const(64)  # at most, around a datagram: 13 of header, and IV, MAC and padding of CBC
 
 
@@ -43,9 +44,11 @@ class _Feed(io.IOBase):
         return size
 
     def write(self, buffer):
+        # After a handshake's flight a radio must stay.
+        replies = self.replies if buffer[0] == _APPLICATION_DATA else None
         try:
-            self.sent = self._channel.send(buffer, self.replies)
-        except Lost as error:
+            self.sent = self._channel.send(buffer, replies)
+        except Exception as error:
             self.error = error
         return len(buffer)  # what did not go is lost on the way, which DTLS and CoAP expect
 
@@ -54,62 +57,72 @@ class _Feed(io.IOBase):
 
 
 class DtlsChannel:
-    """DTLS over a datagram channel, verified; the handshake is done when this returns.
+    """DTLS over a datagram channel, verified.  `receive` shakes hands once there is a datagram.
 
     Args:
         channel: net.datagram.UdpChannel or a modem's; it belongs to this object from now on. Its
             `largest` counts for what comes in a record; the handshake takes up to 1472 bytes.
         host: str, the name that the certificate must carry; sent as SNI.
         trust: what `trust.context(ca, datagrams=True)` returned.
-        deadline: clock.Deadline of the handshake.
-    Raises:
-        Untrusted: the server's certificate is not the right one; says why.
-        Lost: the handshake failed, or nobody answered in time.
+        timeout_ms: int, for the handshake.
     Attributes:
         address, ignored: those of the channel below.
+        busy: bool, `receive` may have more at once, which no socket shows.
     """
 
-    def __init__(self, channel, host, trust, deadline):
+    def __init__(self, channel, host, trust, timeout_ms):
         self._channel = channel
         self.address = channel.address
         self.replies = None
+        self.busy = False  # one datagram may have brought several records
+        self._host, self._trust, self._timeout_ms = host, trust, timeout_ms
+        self._feed = self._tls = self._kept = None
         self._largest = channel.largest
-        channel.largest = _LARGEST
-        self._feed = feed = _Feed(channel)
-        self._early = None  # came with the end of the handshake
-        self._more = False
+
+    def opened(self):
+        """Returns True once the peer is verified."""
+        return self._tls is not None and self._kept is None
+
+    def _begin(self):
+        self._channel.largest = _LARGEST
+        self._feed = _Feed(self._channel)
+        self._feed.replies = self.replies
+        self._deadline = clock.Deadline(self._timeout_ms)
         reserve.release()
         try:
-            self._tls = trust.wrap_socket(
-                feed, do_handshake_on_connect=False, server_hostname=host
+            self._tls = self._trust.wrap_socket(
+                self._feed, do_handshake_on_connect=False, server_hostname=self._host
             )
-            reserve.release(reserve.DATAGRAM)  # not before: the session would take the room
-            self._shake_hands(deadline)
-        except Exception as error:
-            self._tls = None
-            channel.close()
-            reserve.keep()
-            reserve.keep(reserve.DATAGRAM)
-            if isinstance(error, MemoryError):
-                raise
-            raise call("signet.net.refusal", "explain", error, host, feed)
-        channel.largest = self._largest + _RECORD
+        except (OSError, ValueError) as error:
+            raise self._failed(error)
 
-    def _shake_hands(self, deadline):
+    def _step(self):
+        """Goes on with the handshake: at most one datagram in, and one flight out."""
+        self.busy = False
+        if self._tls is None:
+            self._begin()
         feed = self._feed
-        while True:  # one datagram for each step, or a flood would never end it
+        reserve.release(reserve.DATAGRAM)  # for one step: what goes on between would take it
+        try:
             if feed.ahead is None:
                 feed.ahead = self._channel.receive()
-            idle = feed.ahead is None
-            self._early = self._do(self._tls.recv, self._largest + _RECORD)
-            # None until the handshake is over, then the server's certificate
-            if self._early or self._tls.getpeercert(True):
-                return
-            if deadline.expired():
+            done = self._do(self._tls.write, self._kept) is not None
+            if not done and self._deadline.expired():
                 raise Lost("no answer in time")
-            if idle:
-                self._channel.wait(min(deadline.remaining_ms(), clock.WAIT_SLICE_MS))
-            clock.waited()
+        except (ValueError, Lost) as error:  # anybody may forge an alert: it says nothing
+            raise self._failed(error)
+        if done:
+            self._kept = None
+            self._size = self._largest + _RECORD
+            self._channel.largest = self._size
+            self.busy = True  # more may have come with the end of the handshake
+        else:
+            reserve.keep(reserve.DATAGRAM)
+
+    def _failed(self, error):
+        feed = self._feed
+        self.close()
+        return call("signet.net.refusal", "explain", error, self._host, feed)
 
     def _do(self, operation, argument):
         feed = self._feed
@@ -124,49 +137,75 @@ class DtlsChannel:
         return result
 
     def send(self, datagram, replies=None):
-        """Hands one datagram to the network, in one record.
+        """Hands one datagram to the network, in one record; keeps it during the handshake.
 
         Args:
             datagram: bytes-like, not empty.
             replies: as in UdpChannel.
         Returns:
-            True; or False when it could not go now, which is as good as lost on the way.
+            True; or False when it could not go now, or another is kept: as good as lost on the
+            way.
         Raises:
             Lost: the peer has ended the session, or there is no network.
         """
-        self.replies = self._feed.replies = replies
+        if self._kept is not None:
+            return False
+        self.replies = replies
+        if not self.opened():
+            self._kept = bytes(datagram)
+            self.busy = True
+            return True
+        self._feed.replies = replies
         return self._do(self._tls.write, datagram) is not None and self._feed.sent
 
     def receive(self):
         """Returns the bytes of one datagram, or None if there is none now.
 
         Raises:
-            Lost: the peer has ended the session, or there is no network.
+            Untrusted: the server's certificate is not the right one; says why.
+            Lost: the handshake failed or took too long, the peer has ended the session, or there
+                is no network.
         """
-        datagram, self._early = self._early, None
-        if datagram is None:
-            if not self._more:
-                self._feed.ahead = ahead = self._channel.receive()
-                if ahead is None:
-                    return None
-                self._size = len(ahead)  # what is in it is shorter: less heap than for the largest
-            datagram = self._do(self._tls.recv, self._size)
-        self._more = datagram is not None  # one datagram may have brought several records
-        if self._more and len(datagram) > self._largest:
-            self._channel.ignored += 1
-            return None
+        if self._kept is not None:
+            return self._step()
+        if self._tls is None:
+            return self._drop(self._channel.receive())
+        if not self.busy:
+            self._feed.ahead = ahead = self._channel.receive()
+            if ahead is None:
+                return None
+            self._size = len(ahead)  # what is in it is shorter: less heap than for the largest
+        datagram = self._do(self._tls.recv, self._size)
+        self.busy = datagram is not None
+        if self.busy and len(datagram) > self._largest:
+            return self._drop(datagram)
         return datagram
+
+    def _drop(self, datagram):
+        if datagram is not None:
+            self._channel.ignored += 1
 
     def wait(self, timeout_ms):
         """Returns True when there may be something to read, False after `timeout_ms`, an int."""
-        return self._more or self._channel.wait(timeout_ms)
+        if self.busy:
+            return True
+        if self._kept is not None:  # it sends again by itself
+            timeout_ms = min(timeout_ms, clock.WAIT_SLICE_MS)
+        return self._channel.wait(timeout_ms)
+
+    def readable(self):
+        """See net.datagram.UdpChannel."""
+        return self._channel.readable()
 
     def close(self):
         """Ends the session without a word, which would wake the radio; harmless when closed."""
+        self._channel.close()
+        self._kept = None
         if self._tls is not None:
             self._tls.close()
             self._tls = None
-            self._channel.close()
+        if self._feed is not None:
+            self._feed = None
             reserve.keep()
             reserve.keep(reserve.DATAGRAM)
 

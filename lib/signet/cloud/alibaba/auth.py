@@ -1,4 +1,4 @@
-"""How does a device ask Alibaba's `/auth` for a token?
+"""How does a device ask Alibaba's `/auth` for a token, by CoAP and HTTPS?
 
 Signed is every field but `version`, `sign`, `resources` and `signmethod`, sorted by name.
 
@@ -40,11 +40,14 @@ def request(config, unix_ms, seq=None):
         fields["timestamp"] = str(unix_ms)
     if config.get("ack_mode"):
         fields["ackMode"] = config["ack_mode"]
-    signer = Signer(config["device_secret"], config["sign_method"][4:])
-    fields["sign"] = signer.hexdigest(content.build(fields, _NOT_SIGNED))
+    fields["sign"] = Signer(config["device_secret"], config["sign_method"][4:]).hexdigest(
+        content.build(fields, _NOT_SIGNED)
+    )
     names = _HTTP
     if config["way"] == "coap":
         # Its 23 bytes count there, and hmacmd5 is the default.
         names = _COAP + (("signmethod",) if config["sign_method"] != "hmacmd5" else ())
     pairs = [json.dumps(name) + ":" + json.dumps(fields[name]) for name in names if name in fields]
-    return ("{" + ",".join(pairs) + "}").encode()
+    pairs[0] = "{" + pairs[0]
+    pairs[-1] += "}"
+    return ",".join(pairs).encode()

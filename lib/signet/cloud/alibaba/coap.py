@@ -1,7 +1,12 @@
 """How does a device report to Alibaba Cloud IoT Platform over CoAP, one datagram out and one in?
 
-Each report is a POST to `/topic/...` that carries the token of coap_access.py.  Two ways in:
-symmetric (AES, port 5682) and DTLS (5684, where the token is all).
+    closed --begin--> opening --> open <--> asking
+
+While it is asking, the exchange is that of `/auth`, and a report that was taken waits; where a
+token is known nothing is sent without a report, and a handshake of DTLS goes with the first.
+
+Each report is a POST to `/topic/...` that carries the token.  Two ways in: symmetric (AES, port
+5682) and DTLS (5684, where the token is all).
 
 Source: Alibaba "Establish communication over the CoAP protocol".
 """
@@ -19,28 +24,25 @@ from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, T
 
 _JSON, _CBOR = const(50), const(60)
 _MESSAGE_ID = const(2090)
-_HANDSHAKE_MS = const(30_000)
+_LONGEST_ID = const(32)  # 19 digits in the document
+_CONNECT_MS = const(30_000)
 
 KEEPS_STATE = True
 
 _UNAUTHORIZED = (0x81, 0x82)  # 4.01; 4.02 is "token invalid" too
 _REPORT_IS_BAD = (0x80, 0x8D)  # 4.00, 4.13
 
+_NO_MEMORY = ("lost", Lost("no memory"))  # made while there was some
+
 
 class CoapSession(Session):
-    """The Session contract of DESIGN over CoAP; nothing comes down on this way.
+    """See cloud/session.py; nothing comes down on this way, and one report is in flight (NSTART).
 
     Args:
         config: dict from config.load.
         log: function of one str.
         state: device.state.State.
-    Attributes:
-        window: 1 (NSTART of RFC 7252).
-    Raises:
-        ConfigError: the firmware lacks the hash or the cipher that device.json asks for.
     """
-
-    window = 1
 
     def __init__(self, config, log, state):
         self._config = config
@@ -52,47 +54,42 @@ class CoapSession(Session):
             from signet.wire import cbor
 
             self._cbor = cbor
+        self._state = "closed"
+        self._deadline = None
         self._key = self._id = None  # the report that was taken last, and its Alink id
-        self._path = self._payload = None  # on its way
+        self._path = self._payload = None  # until it is answered
         self._is_plain = True  # a property post: if it is refused, the device is
-        self._last = self._opened = False
+        self._last = False
         self._token_renewed = self._handshake_renewed = False  # for this report
 
     def begin(self, deadline):
-        """As `open`, which still waits."""
-        self.open(deadline)
-        self._opened = True
-
-    def open(self, deadline):
-        """See coap_access.Access.open: nothing is sent when all is still known."""
-        self._access.open(deadline)
+        """Starts to open; `poll` goes on.  deadline: clock.Deadline, to find the server."""
+        self.close()
+        self._deadline = deadline
+        self._state = "opening"
 
     def submit(self, key, report, last=False):
-        """Hands one report to the wire.
+        """Takes one report, which `poll` sends.
 
         Args:
             key: int, the caller's name for it.
             report: messages.Report.
             last: bool, True when no other report waits: a radio may go after the reply.
         Returns:
-            bool, False while another is on its way.
+            bool, False while it is not open, or another is on its way.
         Raises:
             Rejected: this report can never be sent; says why.
-            Refused, Throttled, Lost, ProtocolError: no token, or the network failed; not taken.
         """
         if self._path is not None:
             return self._key == key
-        try:
-            self._access.ensure_token()
-        except MemoryError:  # not this report's fault
-            raise Lost("no memory for a login")
+        if self._state != "open":
+            return False
         if self._key != key:
             self._key, self._id = key, str(self._access.reserve())
         path, payload = self._encode(report)
         self._is_plain = report.topic is None and report.event is None
         self._path, self._payload, self._last = path.encode().split(b"/"), payload, last
         self._token_renewed = self._handshake_renewed = False
-        self._send()
         return True
 
     def _encode(self, report):
@@ -107,62 +104,69 @@ class CoapSession(Session):
             body = self._cbor.dumps(json.loads(body))
         return path, body
 
-    def _send(self):
-        try:
-            format = _CBOR if self._cbor else _JSON
-            last = self._last and 1 + self._config["ack_mode"]
-            self._access.post(self._path, self._payload, format, last)
-        except Exception:  # or it would count as on its way for ever
-            self._drop()
-            raise
-
-    def _drop(self):
-        self._path = self._payload = None
-        self._client.exchange.cancel()
-
     def poll(self, timeout_ms):
-        """Waits for one event.
-
-        Args:
-            timeout_ms: int, 0 to only look.  Takes longer when the token has to be renewed.
-        Returns:
-            ("acked", key, the cloud's message id as str or None), ("failed", key, error),
-            ("lost", error) or None.
-        """
-        if self._opened:
-            self._opened = False
-            return ("opened",)
+        """Does what can be done and waits for one event: see cloud/session.py."""
         try:
-            event = self._client.poll(timeout_ms)
-            if event is None:
-                return None
-            if event[0] == "response":
-                return self._answered(event[1])
-            if event[0] == "failed":
-                return self._unanswered(event[1])
+            return self._turn(timeout_ms)
+        except Rejected as error:
+            return self._failed(error)
+        except MemoryError:
+            event = _NO_MEMORY
+        except (SignetError, OSError) as error:
+            event = ("lost", error)
+        self.close()
+        self._access.doubt = True
+        return event
+
+    def _turn(self, timeout_ms):
+        access, client = self._access, self._client
+        if self._state == "closed":
             return None
-        except SignetError as error:
-            return ("lost", error)
+        if self._state == "opening":
+            access.connect(self._deadline)
+            self._state = "open" if access.token.find() else "asking"
+            return ("opened",) if self._state == "open" else None
+        if not client.exchange.busy:
+            if self._state == "asking":
+                access.ask()
+            elif self._path is not None:
+                format = _CBOR if self._cbor else _JSON
+                last = self._last and 1 + self._config["ack_mode"]
+                if not access.post(self._path, self._payload, format, last):
+                    self._state = "asking"
+                    return None
+        event = client.poll(timeout_ms)
+        if event is None:
+            return None
+        if event[0] == "failed":
+            return self._unanswered(event[1])
+        if event[0] != "response":
+            return None
+        if self._state == "asking":
+            access.take(event[1])
+            self._state = "open"
+            return ("opened",) if self._path is None else None
+        return self._answered(event[1])
 
     def _answered(self, message):
-        if self._path is None:
-            return None
         code = message.code
-        if code in _UNAUTHORIZED and not self._token_renewed:
-            self._token_renewed = True
-            self._access.renew_token()
-            self._send()
-            return None
-        self._drop()
+        access = self._access
         if code >> 5 == 2:
-            self._access.keep_address()
+            access.prove()
+            self._path = self._payload = None
             return ("acked", self._key, self._read(message))
-        refused = code in _UNAUTHORIZED or (self._is_plain and code not in _REPORT_IS_BAD)
+        unauthorized = code in _UNAUTHORIZED
+        if unauthorized or not access.token.is_kept:  # AES: anybody may have granted that one
+            access.token.drop()
+        if unauthorized and not self._token_renewed:
+            self._token_renewed = True
+            self._state = "asking"
+            return None
+        refused = unauthorized or (self._is_plain and code not in _REPORT_IS_BAD)
         error = error_of(message, "/topic", Refused if refused else Rejected)
         if isinstance(error, Refused):
-            self._access.doubt = True
-            return ("lost", error)
-        return ("failed", self._key, error)
+            raise error
+        return self._failed(error)
 
     def _read(self, message):
         """Returns the cloud's message id, or None; nothing beside a 2.xx takes it back."""
@@ -176,6 +180,7 @@ class CoapSession(Session):
             self._log("answer: {!r}".format(payload))  # no document says what may be in it
         for number, value in message.options:
             if number == _MESSAGE_ID:
+                value = value[:_LONGEST_ID]
                 try:
                     text = value.decode()
                 except UnicodeError:
@@ -184,26 +189,42 @@ class CoapSession(Session):
         return None
 
     def _unanswered(self, error):
-        if self._config["trust"] and isinstance(error, TimedOut) and not self._handshake_renewed:
-            # A DTLS server that forgot us, or an address that NAT has changed, is silence.
-            self._handshake_renewed = True
-            self._client.close()
-            self._access.connect(clock.Deadline(_HANDSHAKE_MS))
-            self._send()
-            return None
-        self._drop()
-        self._access.doubt = True
-        if isinstance(error, ProtocolError):  # the next answer may be in order
-            return ("failed", self._key, Throttled(str(error)))
-        return ("lost", error)
+        asking = self._state == "asking"
+        if isinstance(error, ProtocolError) and not asking:  # the next answer may be in order
+            return self._failed(Throttled(str(error)))
+        silence = self._config["trust"] and isinstance(error, TimedOut)
+        if asking or self._handshake_renewed or not silence:
+            raise error
+        # A DTLS server that forgot us, or an address that NAT has changed, is silence.
+        self._handshake_renewed = True
+        self._client.close()
+        self._access.connect(clock.Deadline(_CONNECT_MS))
+        return None
+
+    def _failed(self, error):
+        self._path = self._payload = None
+        return ("failed", self._key, error)
 
     def reply(self, command, value):
         """Commands do not come by this way."""
+
+    @property
+    def busy(self):
+        """bool, `poll(0)` has more to do at once, which no socket shows."""
+        if self._client.exchange.busy:
+            return self._client.channel.busy
+        return self._state in ("opening", "asking") or self._path is not None
+
+    def readable(self):
+        """Returns the socket that shows when a datagram comes, or None."""
+        channel = self._client.channel
+        return None if channel is None else channel.readable()
 
     def close(self):
         """Closes the socket; what is in flight stays in the caller's hands."""
         self._client.close()
         self._path = self._payload = None
+        self._state = "closed"
 
 
 def session(config, log, state):

@@ -1,7 +1,7 @@
-"""How does a device come in to Alibaba by CoAP: server, DTLS, token, key, numbers used once?
+"""What does a request to Alibaba by CoAP carry, and to which server does it go?
 
-What must outlive deep sleep and power cuts is in `state`: token, random, seqOffset, expiry, the
-server's address, and one counter `n` from which everything is counted that must never come twice:
+Beside the token (token.py) two things outlive deep sleep and power cuts in `state`: the server's
+`address`, and one counter `n` from which everything is counted that must never come twice:
 
     message id       n modulo 65536
     seq              seqOffset + n
@@ -17,10 +17,11 @@ import os
 
 from micropython import const
 
-from signet import clock, modules
 from signet.client.coap import CoapClient
-from signet.errors import ConfigError, Lost, Refused, Rejected, SignetError, Throttled
+from signet.cloud.alibaba.token import Token
+from signet.errors import Lost, Refused, Rejected, SignetError, Throttled
 from signet.net.datagram import UdpChannel
+from signet.wire import exact_json
 
 _POST = const(2)
 _SEQ = const(2089)
@@ -30,10 +31,13 @@ _URI_HOST, _URI_PORT, _URI_PATH, _CONTENT_FORMAT = const(3), const(7), const(11)
 _MAX_AGE, _ACCEPT = const(14), const(17)
 
 _IV = b"543yhjy97ae7fyfg"
-_TOKEN_LIFE_MS = const(604_800_000)  # seven days
 _RESERVED = const(32)  # numbers for one write to flash
 _LARGEST = const(1024)  # datagram that goes out, as in the C SDK
 _LARGEST_ANSWER = const(384)  # to `/auth`, with the C SDK's longest token: 280
+# How long a handshake may take: DTLS sends again after 1, 3, 7 and 15 s, whatever the link; and
+# three times there and back, of which some are lost, where the link is slow.
+_HANDSHAKE_MS = const(30_000)
+_HANDSHAKE = const(15)  # times ack_timeout_ms
 
 # The document's table, and what its codes mean in practice.
 _MEANINGS = {
@@ -81,67 +85,37 @@ class Access:
         state: device.state.State.
     Attributes:
         client: client.coap.CoapClient.
-        cipher: sign.aes.Cipher of this token; None over DTLS.
+        token: token.Token.
+        cipher: sign.aes.Cipher of the last report's token; None over DTLS.
         doubt: bool, set it when the address that is known may be the server's no more.
-    Raises:
-        ConfigError: the firmware lacks the hash or the cipher that device.json asks for.
     """
 
     def __init__(self, config, log, state):
         self._config = config
+        self._state = state
         self._log = log
         self._encrypted = config["trust"] is None
-        self._state = state
         self._number = None  # n, while the flash cannot be written
-        timeout_ms, retransmissions = config["ack_timeout_ms"], config["max_retransmit"]
-        self.client = CoapClient(0, timeout_ms, retransmissions, (_SEQ,))
-        # MAX_TRANSMIT_WAIT of RFC 7252 section 4.8.2
-        self._longest_ms = timeout_ms * ((2 << retransmissions) - 1) * 3 // 2
-        method = config["sign_method"][4:]
-        if not hasattr(hashlib, method):
-            raise ConfigError("sign_method", "this firmware has no " + method, "hmacsha256")
-        if self._encrypted:
-            _cipher(bytes(16))
+        self.client = CoapClient(0, config["ack_timeout_ms"], config["max_retransmit"], (_SEQ,))
+        if self._encrypted:  # now the heap is in one piece
+            from signet.sign import aes  # noqa: F401
         else:
-            from signet.net import dtls  # noqa: F401  now the heap is in one piece
-        self.cipher = None
+            from signet.net import dtls  # noqa: F401
+        self.cipher = self._random = None
         self.doubt = False
-
-    def open(self, deadline):
-        """Finds the server, shakes hands (DTLS), gets a token; each only where it has none.
-
-        Args:
-            deadline: clock.Deadline of name lookup and handshake; `/auth` has the time of its
-                retransmissions.
-        Raises:
-            Refused, Untrusted: identity or certificate; says what to check.
-            Throttled, Lost, ProtocolError: see errors.
-        """
-        try:
-            self._check_state()
-            body = None if self._has_token() else self._login()
-            if self.client.channel is None:
-                self.connect(deadline)
-            self._authenticate(body)
-        except Exception:  # memory may have run out: nothing half open may stay
-            self.doubt = True
-            self.client.close()
-            raise
-
-    def _check_state(self):
-        """Forgets what belonged to another device.json; n stays: its last ids may be known yet."""
-        state = self._state
-        if state.values.get("crc") != self._config["crc"]:
-            self._save({"crc": self._config["crc"], "token": None, "address": None})
+        self.token = Token(config, log, state)
         if state.damaged or "n" not in state.values:  # n may be an old one: not with this token
-            self._save({"n": _random_number(), "token": None})
+            state.keep({"n": _random_number(), "token": None}, log)
             state.damaged = False
 
-    def _save(self, changes):
-        self._state.keep(changes, self._log)
-
     def connect(self, deadline):
-        """Opens a channel to the server; deadline and errors as in `open`."""
+        """Finds the server; nothing is sent to it.
+
+        Args:
+            deadline: clock.Deadline, which a name lookup may overrun.
+        Raises:
+            Lost: the name is unknown, or there is no network.
+        """
         config = self._config
         known = self._state.values.get("address")
         address = config["address"] or (None if self.doubt else known)
@@ -151,80 +125,58 @@ class Access:
             if address or not known:
                 raise
             channel = self._channel(known, deadline)  # DNS often fails where UDP does not
-        if config["trust"] is not None:
+        self.client.use(channel)
+        if not self._encrypted:
             from signet.net.dtls import DtlsChannel
 
-            channel = DtlsChannel(channel, config["host"], config["trust"], deadline)
-        self.client.use(channel)
+            timeout_ms = max(_HANDSHAKE_MS, _HANDSHAKE * config["ack_timeout_ms"])
+            self.client.use(DtlsChannel(channel, config["host"], config["trust"], timeout_ms))
 
     def _channel(self, host, deadline):
         return UdpChannel(host, self._config["port"], deadline, _LARGEST_ANSWER)
 
-    def keep_address(self):
-        """The address has proved to be the server's."""
+    def prove(self):
+        """Address and token have proved to be the server's: they outlive a reset from now on."""
         self.doubt = False
         address = self.client.channel.address
-        if self._config["address"] is None and self._state.values.get("address") != address:
-            self._save({"address": address})
+        new = self._config["address"] is None and self._state.values.get("address") != address
+        self.token.keep({"address": address} if new else {})
 
-    def ensure_token(self):
-        """Gets a token unless there is one that lives; errors as in `open`."""
-        self._authenticate(None if self._has_token() else self._login())
+    def ask(self):
+        """Asks `/auth` for a token, and returns at once.
 
-    def renew_token(self):
-        """Gets a token instead of one that the cloud does not take; errors as in `open`."""
-        self._save({"token": None})
-        self._authenticate(self._login())
-
-    def _has_token(self):
-        values = self._state.values
-        expires = values.get("expires")
-        late = expires is not None and clock.is_set() and clock.unix_ms() > expires
-        return values.get("token") is not None and not late
-
-    def _login(self):
-        """Builds the body of `/auth`.  The code that signs is loaded for it, and forgotten: before
-        a handshake, which needs the heap too.
+        The code that signs is loaded for it, and forgotten: before a handshake, which needs the
+        heap too.
         """
         n = self._next()
-        seq = str(n) if self._encrypted else None
-        arguments = self._config, clock.unix_ms(), seq
-        return modules.call("signet.cloud.alibaba.auth", "request", *arguments)
+        body = self.token.request(str(n) if self._encrypted else None)
+        self.client.request(_POST, self._options(b"auth", ()) + self._formats(_JSON), body)
 
-    def _authenticate(self, body):
-        """Sends `body`, unless it is None, to `/auth`; and has the key in any case."""
-        if body is not None:
-            options = self._options(b"auth", ()) + self._formats(_JSON)
-            deadline = clock.Deadline(self._longest_ms)
-            message = self.client.ask(_POST, options, body, deadline)
-            if message.code >> 5 != 2:
-                raise error_of(message, "/auth", Refused)
-            self._keep(message.payload)
-        if self._encrypted and self.cipher is None:
-            secret = self._config["device_secret"] + "," + self._state.values["random"]
-            self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
+    def take(self, message):
+        """Takes the answer to `ask`.
 
-    def _keep(self, answer):
-        name = "signet.cloud.alibaba.coap_token"
-        found = modules.call(name, "answer", answer, self._encrypted)
-        found["expires"] = clock.unix_ms() + _TOKEN_LIFE_MS if clock.is_set() else None
-        self._save(found)
-        self.cipher = None
-        self.keep_address()
-        self._log("authenticated")
+        Args:
+            message: wire.coap.Message.
+        Raises:
+            Refused: identity; says what to check.
+            Throttled, ProtocolError: see errors.
+        """
+        if message.code >> 5 != 2:
+            raise error_of(message, "/auth", Refused)
+        self.token.take(exact_json.parse("/auth", message.payload), self._encrypted)
 
     def reserve(self):
-        """Returns a number (int) that was never used before; Lost when flash lets it down."""
-        if self._number is not None:
-            self._number += 1
-            return self._number
-        try:
-            return self._state.reserve("n", _RESERVED)
-        except SignetError as error:
-            # What no flash remembers is safe with a new token only.
-            self._number = _random_number()
-            self._state.values["token"] = None
-            raise Lost("{}; counting in memory".format(error))
+        """Returns a number (int) that was never used before."""
+        if self._number is None:
+            try:
+                return self._state.reserve("n", _RESERVED)
+            except SignetError as error:
+                self._log("{}; counting in memory".format(error))
+                # What no flash remembers is safe with a new token only.
+                self._number = _random_number()
+                self.token.drop()
+        self._number += 1
+        return self._number
 
     def post(self, path, payload, format, last):
         """Sends a report and returns at once.
@@ -234,15 +186,24 @@ class Access:
             payload: bytes, in clear.
             format: int, its Content-Format.
             last: int, as in client.coap.
+        Returns:
+            bool, False when it needs another token first.
         Raises:
             Rejected: too large for a datagram, or a segment for an option.
             Lost: the network failed.
         """
-        values = self._state.values
+        n = self._next()
+        values = self.token.values
+        if values is None:
+            return False
         options = self._options(b"topic", path) + self._formats(format)
         options.append((_TOKEN, values["token"].encode()))
-        n = self._next()
         if self._encrypted:
+            random = values["random"]
+            if self._random != random:
+                secret = self._config["device_secret"] + "," + random
+                self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
+                self._random = random
             options.append((_SEQ, self.cipher.encrypt(str(values["offset"] + n).encode())))
             payload = self.cipher.encrypt(payload)
         size = 9 + len(payload)
@@ -253,6 +214,7 @@ class Access:
         if size > _LARGEST:
             raise Rejected("a datagram of {} bytes is too large".format(size))
         self.client.request(_POST, options, payload, last)
+        return True
 
     def _next(self):
         """Returns the next n, and gives the message that is about to go its id."""
