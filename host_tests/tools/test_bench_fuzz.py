@@ -11,7 +11,7 @@ from tools.ui import UserError
 
 _COAP, _HTTP, _WEBSOCKET = (fuzz.TARGETS[name] for name in ("coap", "http", "websocket"))
 _SESSIONS = [name for name, target in fuzz.TARGETS.items() if target.way]
-_NOT_YET = ("alibaba-http", "watson-http", "gateway-http", "alibaba-coap")  # they wait in `begin`
+_NOT_YET = ("alibaba-http", "watson-http", "gateway-http")  # they wait in `begin`
 _MESSAGES = 3000
 
 
