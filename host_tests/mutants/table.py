@@ -168,7 +168,7 @@ _TABLE = {
         ("another server has judged nothing", " and not isinstance(error, Untrusted)", ""),
         ("five unanswered trials are a refusal", "const(5)", "const(6)"),
     ),
-    ("certificate/on_trial.py", "trial"): (
+    ("certificate/on_trial.py", "renewal_refused"): (
         (
             "the old certificate is put back",
             'self._config["trust"], self._old = self._old, None',
