@@ -73,13 +73,11 @@ class Channel:
     busy = False
     ignored = 0
     address = "192.0.2.1"
-    largest = 1152
 
     def __init__(self, peer, time, random):
         self.peer, self._time, self._random = peer, time, random
         self.waiting = []  # messages
         self.is_closed = self.is_ended = False
-        self.replies = None
         peer.begin()
 
     def opened(self):
@@ -114,7 +112,6 @@ class Channel:
         return size
 
     def send(self, datagram, replies=None):
-        self.replies = replies
         self.write(datagram)
         return True
 
