@@ -2,122 +2,25 @@
 
 `fuzz_sessions COUNT SEED WAY FOLDER` lets a peer send COUNT messages, most of them damaged, to the
 session of a WAY of `clouds.py`: while it opens, idles, and reports, over a channel without a
-network and with a clock that the peer moves; now and then a session must still open and hand a
+network, with a clock that no call may move; now and then the session must still open and hand a
 report over. Out of `poll` come the events of cloud/session.py and nothing else, each key ends
 once, and a session is closed after "lost". FOLDER is where device.json goes.
 
 fuzzing.py says how it runs and what it prints.
 """
 
-import os
 import sys
 
 import clouds
 import fuzzing
 from mutate import Random, mutated
-from signet import clock, modules
+from signet import clock
 from signet.errors import Rejected, SignetError, Throttled
+from stand_ins import Channel, Os, Time, keep_modules
 
-YEAR_2026_MS = 1_767_225_600_000
 OPEN_MS = 30_000
 POLLS = 300  # after one message
 ROUNDS = 200  # of a conversation as it should be
-
-
-class Time:
-    """The clock: it stands still unless it is moved, by `pass_ms` or by a wait."""
-
-    def __init__(self):
-        self._ticks, self._since_ms = clock.ticks_ms(), 0
-        clock.ticks_ms = lambda: self._ticks
-        clock.unix_ms = lambda: YEAR_2026_MS + self._since_ms
-        clock.is_set = lambda: True
-        clock.sleep_ms = self.pass_ms
-
-    def pass_ms(self, ms):
-        self._ticks = clock.ticks_add(self._ticks, ms)
-        self._since_ms += ms
-
-
-class Modules:
-    """What is loaded stays: each login would load its code again."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    @staticmethod
-    def call(name, function, *arguments):
-        return getattr(__import__(name, None, None, ("*",)), function)(*arguments)
-
-
-class Os:
-    """The module `os`, with random bytes that a seed decides."""
-
-    def __init__(self, random):
-        self.urandom = random.bytes
-
-    def __getattr__(self, name):
-        return getattr(os, name)
-
-
-class Channel:
-    """A channel of either kind that is open at once.
-
-    Args:
-        peer: of clouds.py. time: Time. random: mutate.Random.
-    """
-
-    busy = False
-    ignored = 0
-    address = "192.0.2.1"
-
-    def __init__(self, peer, time, random):
-        self.peer, self._time, self._random = peer, time, random
-        self.waiting = []  # messages
-        self.is_closed = self.is_ended = False
-        peer.begin()
-
-    def opened(self):
-        return True
-
-    def readable(self, sending=False):
-        return None
-
-    def wait(self, *arguments):
-        """(events, deadline), or (milliseconds): without anything to read it takes its time."""
-        if not self.waiting and not self.is_ended:
-            last = arguments[-1]
-            self._time.pass_ms(last if isinstance(last, int) else last.remaining_ms())
-        return arguments[0]
-
-    def close(self):
-        self.is_closed = True
-
-    def write(self, data):
-        assert not self.is_closed, "written after close"
-        self.peer.sent(bytes(data))
-        return len(data)
-
-    def readinto(self, buffer):
-        assert not self.is_closed, "read after close"
-        if not self.waiting:
-            return 0 if self.is_ended else None
-        data = self.waiting[0]
-        size = min(len(buffer), len(data), 1 + self._random.below(200))
-        buffer[:size] = data[:size]
-        self.waiting[:1] = [data[size:]] if len(data) > size else []
-        return size
-
-    def send(self, datagram, replies=None):
-        self.write(datagram)
-        return True
-
-    def receive(self):
-        assert not self.is_closed, "read after close"
-        return self.waiting.pop(0) if self.waiting else None
 
 
 class Fuzz:
@@ -296,7 +199,5 @@ class Fuzz:
 
 
 if __name__ == "__main__":
-    modules.forget = lambda *names: None
-    modules.Tidy = Modules
-    modules.call = Modules.call
+    keep_modules()
     fuzzing.run(Fuzz(Random(int(sys.argv[2])), *sys.argv[3:5]), int(sys.argv[1]))
