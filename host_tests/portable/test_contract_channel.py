@@ -103,9 +103,10 @@ class _Channel:
 
     def wait(self, sending, ms=500):
         world, channel = self.world, self.channel
-        began = world.measure()
+        began, feeds = world.measure(), world.feeds
         if self.is_stream:
             channel.wait(4 if sending else 1, clock.Deadline(ms))
+            assert world.feeds > feeds, self.name + " feeds no watchdog"
         else:
             channel.wait(ms)
         assert world.now() - began <= ms + world.step_calls, (self.name, world.now() - began)
