@@ -263,8 +263,9 @@ def test_memory_may_run_out_anywhere():
 def _starves(it, blocks):
     """Opens and reports in a heap with so many free blocks; what is heard is judged after.
 
-    But for what loads code, `begin` by MQTT and `/auth`: MicroPython 1.25 itself may crash where
-    an import has no memory.
+    But for what loads code, `begin` by MQTT and `/auth`: where memory ends before a module is
+    made, its name stays in sys.modules with nothing behind it, and MicroPython 1.25 crashes at
+    the next import (mp_obj_new_module in py/objmodule.c).
     """
     it.begin()
     if it.asks_for_a_token:
