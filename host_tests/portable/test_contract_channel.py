@@ -25,9 +25,6 @@ _STREAMS = (
 )
 _DATAGRAMS = (("udp", far.EchoOfDatagrams), ("dtls", None))
 
-# Which do not keep it yet, and why.
-NOT_YET = {}
-
 _MS = 1000  # to open
 _MANY = 1 << 20
 _DRIP_MS = 10_000
@@ -35,12 +32,11 @@ _ERRORS = ("Lost", "TimedOut", "Untrusted", "Refused", "Throttled", "ProtocolErr
 
 
 def _channels():
-    """Yields (name, far side, whether it is a stream) of each that keeps the contract."""
+    """Yields (name, far side, whether it is a stream) of each."""
     for rows in (_STREAMS, _DATAGRAMS):
         for name, made in rows:
-            if name not in NOT_YET:
-                yield name, made, rows is _STREAMS
-                forget()
+            yield name, made, rows is _STREAMS
+            forget()
 
 
 class _Channel:
