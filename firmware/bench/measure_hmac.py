@@ -14,7 +14,7 @@ import sys
 import time
 
 import peer_hmac
-from signet.sign.signer import Signer
+from signet.sign.hmac import Signer
 
 CALLS = 50  # so few that none of them meets a garbage collection within a heap of 110 KiB
 

@@ -21,8 +21,7 @@ import time
 import measuring
 import tracing
 from signet import clock
-from signet.modules import place
-from signet.net import trust
+from signet.net import reserve, trust
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 
@@ -67,7 +66,7 @@ def _elapsed_us(port, host, context):
 
 def _shake(port, host, context):
     _tls(_tcp(port), host, context).close()
-    place.clear()  # the heap that is needed is not to be found there
+    reserve.release()  # the heap that is needed is not to be found there
 
 
 def take_times(rounds, host, folder, *cases):
@@ -84,7 +83,7 @@ def take_times(rounds, host, folder, *cases):
 
 def _kept(make, path, trace):
     """Returns what `make` returns, and the bytes of heap that it keeps."""
-    place.clear()  # what signet holds free for handshakes and modules
+    reserve.release()  # what signet holds free for handshakes and modules
     gc.collect()
     before = gc.mem_alloc()
     if trace:
@@ -92,7 +91,7 @@ def _kept(make, path, trace):
     made = make()
     if trace:
         trace[1]()
-    place.clear()
+    reserve.release()
     gc.collect()
     return made, gc.mem_alloc() - before
 

@@ -166,6 +166,19 @@ def test_an_esp32_without_wi_fi_goes_on(on_board: Callable[..., str]) -> None:
     assert on_board("esp32", program, _WIFI) == "board: no Wi-Fi yet, status 1001\nFalse\n"
 
 
+def test_an_esp32_that_is_only_asked_joins_once_in_five_seconds_and_says_nothing(
+    on_board: Callable[..., str],
+) -> None:
+    program = (
+        "import network\n"
+        "network.WLAN.isconnected = lambda self: False\n"
+        "network.WLAN.status = lambda self: 201\n"
+        "network.WLAN.connect = lambda self, *wifi: print('joins')\n"
+        "print(board.network_up(0), board.network_up(0))"
+    )
+    assert on_board("esp32", program, _WIFI) == "joins\nFalse False\n"
+
+
 def test_an_esp32_without_ntp_goes_on(on_board: Callable[..., str]) -> None:
     program = (
         "import ntptime\n"

@@ -12,22 +12,19 @@ from tools.board.virtual import VirtualBoard
 from tools.paths import LIB
 from tools.pki.authority import Authority
 
-# Takes one certificate after the other; a link that always logs in plays the cloud's part.
+# Takes one certificate after the other; a session that always logs in plays the cloud's part.
 _MAIN = """
 import os
-from signet import clock, pending, renewal, trial
+from signet import clock
+from signet.certificate import on_trial
 from signet.device import config
 
-class Link:
-    connected = False
-    outbox = ()
-    _renewal = _state = None
-    def __init__(self, values):
-        self._config = values
-        self._log = print
-    def _open(self):
-        self.connected = True
-    def report(self, values, event):
+class Session:
+    def begin(self, deadline):
+        pass
+    def poll(self, timeout_ms):
+        return ("opened",)
+    def close(self):
         pass
 
 def read(name):
@@ -39,20 +36,23 @@ def whose():
     names = [name for name in ("a.pem", "b.pem") if read(name) == found]
     return names[0][0] if names else "broken"
 
-values = {"cert": "board.pem", "key": None, "ca": "ca.pem", "trust": None, "expires": None}
-values.update({"cloud": "enos", "outbox_limit": 1})
+values = {"cert": "board.pem", "key": None, "ca": "ca.pem", "trust": "old", "expires": None}
+values.update({"cloud": "enos", "outbox_limit": 1, "open_timeout_s": 30})
 print("start", whose())
-link = Link(values)
-pending.resume(link)
-if link._renewal:
-    trial.run(link, False)
+over = lambda *event: None
+session = on_trial.resume(Session(), values, print, None, over)
+if hasattr(session, "own"):
+    session.next_trial = clock.Deadline(0)
+    session.begin(None)
+    session.poll(0)
     print("went on", whose())
 assert "board.pem.new" not in os.listdir()
 for name in ("b.pem", "a.pem", "b.pem"):
     print("begin", name[0])
-    link = Link(values)
-    link._renewal = renewal.begin(values, read(name), None)
-    trial.run(link, False)
+    arguments = values, read(name), None, clock.Deadline(0), print, None, over, False
+    session = on_trial.renew(Session(), *arguments)
+    session.begin(None)
+    session.poll(0)
     print("kept", whose())
 print("done")
 """
@@ -67,13 +67,22 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     for name in ("a", "b"):
         files[f"{name}.pem"] = authority.client("d:meter:1", target=tmp_path / f"{name}.pem")
     files["board.pem"] = files["a.pem"]
-    folders = ("/lib", "/lib/signet", "/lib/signet/device", "/lib/signet/net", "/lib/signet/wire")
+    folders = (
+        "/lib",
+        "/lib/signet",
+        "/lib/signet/certificate",
+        "/lib/signet/device",
+        "/lib/signet/net",
+        "/lib/signet/wire",
+    )
     steps = [step for folder in folders for step in ("fs", "mkdir", folder, "+")]
     for name in (
-        *("__init__.py", "errors.py", "clock.py", "modules.py", "renewal.py"),
-        *("trial.py", "pending.py"),
+        *("__init__.py", "errors.py", "clock.py", "modules.py"),
+        *(f"certificate/{name}.py" for name in ("__init__", "on_trial", "pending")),
+        *("certificate/renewal.py", "certificate/trial.py"),
         *("device/__init__.py", "device/files.py", "device/config.py", "device/state.py"),
-        *("net/__init__.py", "net/trust.py", "net/secure.py", "net/certificate.py"),
+        *("net/__init__.py", "net/reserve.py", "net/trust.py", "net/secure.py"),
+        "net/certificate.py",
         *("wire/__init__.py", "wire/x509.py"),
     ):
         files[f"lib/signet/{name}"] = LIB / "signet" / name

@@ -10,7 +10,6 @@ import check
 from signet.cloud.alibaba import coap, coap_access
 from signet.device.state import State
 from signet.errors import Lost, SignetError
-from signet.net import dtls
 from signet.reports.messages import Report
 from signet.wire.coap import Message
 
@@ -105,7 +104,10 @@ def make(*answers, **changes):
 def again(*answers, **changes):
     """A session after a reboot, open."""
     coap_access.UdpChannel = Channel
-    dtls.DtlsChannel = _without_dtls
+    if changes.get("trust"):
+        from signet.net import dtls
+
+        dtls.DtlsChannel = _without_dtls
     Channel.opened.clear()
     session = bare(**changes)
     session._client = session._access.client = client = Client(*answers)

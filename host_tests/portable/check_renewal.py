@@ -77,8 +77,20 @@ class Board:
 
     def due(self):
         """Lets every wait pass at once."""
-        self.link._next_try = self.link._next_trial = clock.Deadline(0)
-        self.link._failures = 0
+        self.link._next_try = clock.Deadline(0)
+        if self.trial is not None:
+            self.trial.next_trial = clock.Deadline(0)
+
+    @property
+    def trial(self):
+        """The session around the board's own, while there is a new certificate."""
+        return self.link._session if hasattr(self.link._session, "own") else None
+
+    def poll(self):
+        """A turn; one that begins to open, or a trial, is followed to its end."""
+        self.link.poll()
+        while self.link.opening or (self.trial is not None and self.trial.trying):
+            self.link.poll()
 
     def said(self, text):
         return any(text in line for line in self.lines)

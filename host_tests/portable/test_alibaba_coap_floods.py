@@ -14,7 +14,6 @@ from check_flood import Flood
 from signet import clock
 from signet.cloud.alibaba import coap_access
 from signet.errors import Lost, TimedOut
-from signet.net.trust import context
 from signet.reports.messages import Report
 
 SERVERS = {"good": ("dtls", "good", "echo")}  # for its CA
@@ -34,6 +33,8 @@ _LONGEST_MS = 1500 * 7  # RFC 7252 section 4.8.2: MAX_TRANSMIT_WAIT
 def _trust():
     if check.MICROPYTHON and sys.maxsize > 1 << 32:
         check.skip("sessions of DTLS and AES do not fit one heap of 64-bit objects")
+    from signet.net.trust import context
+
     with open(check.server("good")["ca"], "rb") as file:
         return context(file.read(), datagrams=True)
 

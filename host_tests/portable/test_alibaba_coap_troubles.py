@@ -1,6 +1,5 @@
 """Does the Session over CoAP do the right thing when cloud, network, flash or memory do not?"""
 
-import hashlib
 import json
 
 import check
@@ -20,9 +19,7 @@ from check_alibaba_coap import (
     until,
     values,
 )
-from signet.cloud.alibaba import token
 from signet.errors import (
-    ConfigError,
     Lost,
     ProtocolError,
     Refused,
@@ -293,23 +290,6 @@ def test_a_report_too_large_for_a_datagram_is_rejected():
         assert event[:2] == ("failed", key) and isinstance(event[2], Rejected)
     submit(session, 3, Report({"t": 1}))
     assert len(client.sent) == 2
-
-
-class _NoHash:
-    """hashlib of a board without MD5."""
-
-    @staticmethod
-    def sha256(data=b""):
-        return hashlib.sha256(data)
-
-
-def test_a_hash_that_the_firmware_lacks_shows_at_open():
-    token.hashlib, kept = _NoHash, token.hashlib
-    try:
-        error = check.raises(ConfigError, make, sign_method="hmacmd5")
-    finally:
-        token.hashlib = kept
-    assert "this firmware has no md5" in str(error)
 
 
 def test_a_value_without_a_form_is_rejected_in_both_formats():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import check
 from signet.device import config
@@ -242,3 +243,32 @@ def test_no_value_that_is_no_name_of_a_file_is_shown():
         for value in (_SECRET * 5, _SECRET + "\n", [_SECRET], {"a": _SECRET}, ""):
             error = _error(_ENOS, tls=True, **{key: value})
             assert error.key == key and "it is" not in str(error), error
+
+
+def test_what_the_firmware_lacks_is_said_when_device_json_is_read():
+    class Sha256Only:
+        sha256 = config.hashlib.sha256
+
+    found, config.hashlib = config.hashlib, Sha256Only
+    try:
+        for base, method in ((_ALIBABA, "hmacmd5"), (_ENOS, "hmacsha1")):
+            error = _error(base, sign_method=method)
+            check.equal((error.key, method in error.rule), ("sign_method", True))
+        _checked(_ENOS)
+        _checked(_WATSON)
+    finally:
+        config.hashlib = found
+    for name, base, key, changes in (
+        ("hashlib", _WATSON, "websocket", {"websocket": True}),
+        ("cryptolib", _ALIBABA, "tls", {"way": "coap"}),
+        ("tls", _ALIBABA, "tls", {"way": "coap", "tls": True}),
+    ):
+        before = sys.modules.get(name)
+        sys.modules[name] = check  # which has nothing of it
+        try:
+            error = _error(base, **changes)
+        finally:
+            sys.modules.pop(name)
+            if before:
+                sys.modules[name] = before
+        assert error.key == key and "firmware" in error.rule, error

@@ -101,6 +101,7 @@ def test_values_are_held_against_their_rule_with_an_example():
     for base, key, value, rule in (
         (_ALIBABA, "timeout_s", 0, "from 1 to 300"),
         (_ALIBABA, "timeout_s", 301, "from 1 to 300"),
+        (_ALIBABA, "open_timeout_s", 0, "from 1 to 300"),
         (_WATSON, "timeout_s", 2.5, "whole number"),
         (_ALIBABA, "sign_method", "md5", "must be one of hmacsha256, hmacsha1, hmacmd5"),
         (_ALIBABA, "timestamp", 1, "true or false"),

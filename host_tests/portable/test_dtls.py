@@ -2,8 +2,7 @@
 
 import check
 from signet import clock
-from signet.errors import ConfigError, Lost, SignetError, Untrusted
-from signet.net import dtls
+from signet.errors import Lost, SignetError, Untrusted
 from signet.net.datagram import UdpChannel
 from signet.net.dtls import DtlsChannel
 from signet.net.trust import context
@@ -352,18 +351,9 @@ def test_closing_is_harmless_in_every_state():
     channel.close()
 
 
-def test_a_ca_that_is_no_certificate_is_a_config_error():
-    error = check.raises(ConfigError, context, b"junk", True)
-    check.equal(error.key, "ca")
-
-
-def test_a_firmware_without_dtls_is_a_config_error():
-    found, dtls.tls = dtls.tls, object()
-    try:
-        error = check.raises(ConfigError, context, b"", True)
-    finally:
-        dtls.tls = found
-    assert "no DTLS" in str(error)
+def test_a_ca_that_is_no_certificate_is_a_value_error():
+    error = check.raises(ValueError, context, b"junk", True)
+    check.equal(error.args[0], "ca")
 
 
 _GARBAGE = [

@@ -6,7 +6,8 @@ import sys
 
 import check
 import signet
-from signet import clock, expiry, modules
+from signet import clock, modules
+from signet.certificate import expiry
 from signet.device import config
 from signet.device.state import State
 from signet.errors import ConfigError
@@ -18,40 +19,32 @@ _NOW = 1_800_000_000
 
 class Flash:
     state = None  # path of the state
+    takes = True
 
 
-class _Link:
-    def __init__(self):
-        self.reports = []
-        self.outbox = []
-        self._next_look = None
-
-    def report(self, values, event):
-        self.reports.append((event, values))
-
-
-def _look(days_left, now_ms=_NOW_MS, fresh=True, link=None, **changes):
-    """Looks once; returns (log lines, reports). fresh: nobody has been told yet."""
+def _look(days_left, now_ms=_NOW_MS, fresh=True, room=4, **changes):
+    """Looks once; returns (log lines, events). fresh: nobody has been told yet."""
     if fresh:
         for name in ("", ".new"):
             try:
                 os.remove(Flash.state + name)
             except OSError:
                 pass
-    lines, link = [], link or _Link()
-    values = {"expiry_warning_days": 30, "outbox_limit": 4}
+    lines = []
+    values = {"expiry_warning_days": 30}
     values["expires"] = [(_NOW + int(days_left * 86_400), "board-1.pem")]
     values.update(changes)
     before = clock.unix_ms, clock.is_set
     clock.unix_ms, clock.is_set = lambda: now_ms, lambda: now_ms > 1_700_000_000_000
     try:
-        expiry.look(link, values, lines.append, State(Flash.state))
+        events = expiry.look(values, lines.append, State(Flash.state), room)
         again = len(lines)
-        expiry.look(link, values, lines.append, State(Flash.state))  # later, the same day
+        later = expiry.look(values, lines.append, State(Flash.state), room)  # the same day
+        assert not later or not Flash.takes
     finally:
         clock.unix_ms, clock.is_set = before
     assert not [line for line in lines[again:] if "expire" in line]
-    return lines, link.reports
+    return lines, events
 
 
 def _in_scratch(test):
@@ -109,22 +102,18 @@ def test_the_log_is_told_at_each_start_and_the_cloud_once_a_day():
 
 def test_an_event_waits_until_the_outbox_has_room():
     def test():
-        link = _Link()
-        link.outbox = [1, 2, 3, 4]
-        lines, reports = _look(10, link=link)
-        assert lines and not reports and 0 < link._next_look.remaining_ms() < 3_600_000
-        link.outbox.pop()
-        assert _look(10, fresh=False, link=link)[1]
+        lines, events = _look(10, room=0)
+        assert lines and events is None
+        assert _look(10, fresh=False)[1]
 
     _in_scratch(test)
 
 
 def test_a_clock_that_is_not_set_is_said_once():
     def test():
-        link = _Link()
-        lines, reports = _look(10, 1000, link=link)
+        lines, events = _look(10, 1000)
         assert lines == ["the clock is not set: when a certificate expires cannot be told"]
-        assert not reports and link._next_look is not None
+        assert events is None
 
     _in_scratch(test)
 
@@ -155,34 +144,27 @@ def test_an_application_has_a_line_but_no_event():
 def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
     def test():
         os.mkdir(Flash.state)  # no file can be written there
+        Flash.takes = False
         lines, reports = _look(10, fresh=False)
+        Flash.takes = True
         os.rmdir(Flash.state)
         assert "expires on" in lines[0] and "is the flash full?" in lines[1] and reports
 
     _in_scratch(test)
 
 
-def test_a_link_looks_once_a_day_and_only_when_the_end_is_near():
-    from signet.link import Link
+def test_it_is_looked_once_a_day_and_only_when_the_end_is_near():
+    from signet.daily import Daily
 
     looked = []
-
-    class Session:
-        def open(self, deadline):
-            pass
-
-        def poll(self, timeout_ms):
-            pass
-
-    before, expiry.look = expiry.look, lambda link, *_: looked.append(link)
+    before, expiry.look = expiry.look, lambda *_: looked.append(1) or []
     try:
         for days, times in ((40, 0), (20, 1)):
-            values = {"retry_s": 20, "report_interval_s": 60, "deep_sleep": False}
-            values.update({"outbox_limit": 4, "drop": "oldest", "expiry_warning_days": 30})
+            values = {"expiry_warning_days": 30, "retry_s": 20}
             values["expires"] = [(clock.unix_ms() // 1000 + days * 86_400, "board-1.pem")]
-            link = Link(Session(), values, None, lambda line: None)
+            daily = Daily(values, None, None, None)
             for _ in range(3):
-                link.poll()
+                daily.look(1)
             assert len(looked) == times
     finally:
         expiry.look = before

@@ -4,8 +4,7 @@ import hashlib
 from binascii import hexlify, unhexlify
 
 import check
-from signet.errors import ConfigError
-from signet.sign import hmac, signer
+from signet.sign import hmac, hmac_compat
 
 _NAMES = ("md5", "sha1", "sha256")
 
@@ -18,7 +17,7 @@ def _rfc(name):
         got = signer.hexdigest(data)
         check.equal(got[: len(mac)], mac, "{} case {}".format(name, case["case"]))
         check.equal(hexlify(signer.digest(data)).decode(), got, "digest")
-        check.equal(hmac.new(key, data, vectors["hash"]).hexdigest(), got, "new")
+        check.equal(hmac_compat.new(key, data, vectors["hash"]).hexdigest(), got, "new")
 
 
 def test_md5_as_in_rfc_2202():
@@ -62,25 +61,25 @@ def test_one_signer_signs_many_messages():
 
 def test_digest_twice_is_the_same():
     for name in _NAMES:
-        mac = hmac.new(b"key", b"message", name)
+        mac = hmac_compat.new(b"key", b"message", name)
         first = mac.digest()
         check.equal(mac.digest(), first)
         check.equal(mac.hexdigest(), hexlify(first).decode())
 
 
 def test_a_message_may_come_in_parts():
-    whole = hmac.new(b"key", b"one two three", "sha1").digest()
-    mac = hmac.new(b"key", b"one ", "sha1")
+    whole = hmac_compat.new(b"key", b"one two three", "sha1").digest()
+    mac = hmac_compat.new(b"key", b"one ", "sha1")
     mac.update(b"two ")
     mac.update(bytearray(b"three"))
     check.equal(mac.digest(), whole)
-    mac = hmac.new(b"key", digestmod="sha1")
+    mac = hmac_compat.new(b"key", digestmod="sha1")
     mac.update(memoryview(b"one two three"))
     check.equal(mac.digest(), whole)
 
 
 def test_update_after_digest_is_refused_not_ignored():
-    mac = hmac.new(b"key", b"message", "sha1")
+    mac = hmac_compat.new(b"key", b"message", "sha1")
     mac.digest()
     check.raises(ValueError, mac.update, b"more")
 
@@ -92,42 +91,42 @@ def test_a_key_may_be_text_bytes_or_bytearray():
 
 
 def test_the_constructor_of_a_hash_names_it_too():
-    expected = hmac.new(b"key", b"m", "sha256").digest()
-    check.equal(hmac.new(b"key", b"m", hashlib.sha256).digest(), expected)
+    expected = hmac_compat.new(b"key", b"m", "sha256").digest()
+    check.equal(hmac_compat.new(b"key", b"m", hashlib.sha256).digest(), expected)
 
 
-def test_an_unknown_hash_is_a_config_error():
+def test_an_unknown_hash_is_a_value_error():
     for name in ("sha512", "SHA256", "", None, 5):
-        error = check.raises(ConfigError, hmac.Signer, b"very secret", name)
+        error = check.raises(ValueError, hmac.Signer, b"very secret", name)
         assert "very secret" not in str(error)
-    check.raises(ConfigError, hmac.new, b"key", b"message")
+    check.raises(ValueError, hmac_compat.new, b"key", b"message")
 
 
-def test_a_firmware_without_md5_gives_a_config_error_when_the_signer_is_made():
+def test_a_firmware_without_md5_gives_a_value_error_when_the_signer_is_made():
     class Sha256Only:
         sha256 = hashlib.sha256
 
-    whole = signer.hashlib
-    signer.hashlib = Sha256Only
+    whole = hmac.hashlib
+    hmac.hashlib = Sha256Only
     try:
-        error = check.raises(ConfigError, hmac.Signer, b"key", "md5")
-        assert "firmware has no md5; for example sha256" in str(error), str(error)
-        check.raises(ConfigError, hmac.hash_hex, "sha1", b"data")
+        error = check.raises(ValueError, hmac.Signer, b"key", "md5")
+        assert "firmware has no md5" in str(error), str(error)
+        check.raises(ValueError, hmac.hash_hex, "sha1", b"data")
         hmac.Signer(b"key", "sha256").digest(b"message")
-        hmac.new(b"key", b"message", hashlib.sha256)
+        hmac_compat.new(b"key", b"message", hashlib.sha256)
     finally:
-        signer.hashlib = whole
+        hmac.hashlib = whole
 
 
 def test_a_signer_does_not_show_its_key():
     signer = hmac.Signer(b"very secret", "sha256")
     assert "very secret" not in repr(signer)
-    assert "very secret" not in str(hmac.new(b"very secret", b"m", "sha256"))
+    assert "very secret" not in str(hmac_compat.new(b"very secret", b"m", "sha256"))
 
 
 def test_compare_digest():
-    assert hmac.compare_digest(b"abc", b"abc")
-    assert hmac.compare_digest("abc", "abc")
-    assert hmac.compare_digest(b"", b"")
+    assert hmac_compat.compare_digest(b"abc", b"abc")
+    assert hmac_compat.compare_digest("abc", "abc")
+    assert hmac_compat.compare_digest(b"", b"")
     for other in (b"abd", b"bbc", b"ab", b"abcd", b""):
-        assert not hmac.compare_digest(b"abc", other), other
+        assert not hmac_compat.compare_digest(b"abc", other), other

@@ -34,6 +34,10 @@ class _Session:
 
     window = 2
     is_exclusive = True
+    takes_files = busy = False
+
+    def pending(self, within_ms):
+        return False
 
     def __init__(self, opens=(), events=()):
         self.opens = list(opens)
@@ -45,11 +49,10 @@ class _Session:
         self.refuse = {}
         self.last = None
 
-    def open(self, deadline):
+    def begin(self, deadline):
         self.opened += 1
         error = self.opens.pop(0) if self.opens else None
-        if error is not None:
-            raise error
+        self.events.insert(0, ("opened",) if error is None else ("lost", error))
 
     def submit(self, key, report, last):
         if key in self.refuse:
@@ -88,6 +91,13 @@ def _link(session, board=None, **changes):
     return link
 
 
+def _poll(link, timeout_ms=0):
+    """A turn; one that begins to open is followed to its end."""
+    link.poll(timeout_ms)
+    while link.opening:
+        link.poll()
+
+
 def _due(link):
     """Lets the back-off pass at once; returns how long it would have been, in ms."""
     waited = link._next_try.remaining_ms()
@@ -96,44 +106,44 @@ def _due(link):
 
 
 def test_a_report_stays_until_it_is_acknowledged():
-    session = _Session(events=[None, ("acked", 1)])
+    session = _Session(events=[None, ("acked", 1, None)])
     link = _link(session)
     assert link.report({"t": 1}) == 1
-    link.poll()
+    _poll(link)
     assert session.opened == 1 and link.connected
-    link.poll()
+    _poll(link)
     assert session.sent == [(1, {"t": 1})] and len(link.outbox) == 1
-    link.poll()
+    _poll(link)
     assert len(link.outbox) == 0 and link.handed_over == 1
     assert "report 1 stored" in link.lines
 
 
 def test_the_session_s_window_is_kept_and_acknowledgements_may_come_in_any_order():
-    session = _Session(events=[None, ("acked", 2), ("acked", 1), ("acked", 3)])
+    session = _Session(events=[None, ("acked", 2, None), ("acked", 1, None), ("acked", 3, None)])
     link = _link(session)
     for value in range(3):
         link.report({"t": value})
-    link.poll()
-    link.poll()
+    _poll(link)
+    _poll(link)
     assert [key for key, _ in session.sent] == [1, 2]
     assert link.flush(1000)
     assert [key for key, _ in session.sent] == [1, 2, 3] and link.handed_over == 3
 
 
 def test_after_a_loss_what_was_not_acknowledged_is_submitted_again():
-    session = _Session(events=[None, ("acked", 1), ("lost", Lost("reset by the peer"))])
+    session = _Session(events=[None, ("acked", 1, None), ("lost", Lost("reset by the peer"))])
     link = _link(session)
     link.report({"t": 1})
     link.report({"t": 2})
     for _ in range(4):
-        link.poll()
+        _poll(link)
     assert not link.connected and len(link.outbox) == 1
     assert session.closed == 1  # or its socket stays, and what it has in flight
     session.in_flight = []
     _due(link)
-    session.events = [("acked", 2)]
-    link.poll()
-    link.poll()
+    session.events = [("acked", 2, None)]
+    _poll(link)
+    _poll(link)
     assert session.sent == [(1, {"t": 1}), (2, {"t": 2}), (2, {"t": 2})]
     assert len(link.outbox) == 0
     assert any("connection lost: reset by the peer; next try in" in line for line in link.lines)
@@ -151,12 +161,12 @@ def test_poll_never_raises_what_network_or_cloud_do():
     ):
         session = _Session(opens=[error])
         link = _link(session)
-        link.poll()
+        _poll(link)
         assert not link.connected and len(link.lines) == 1
         session = _Session(events=[("lost", error)])
         link = _link(session)
-        link.poll()
-        link.poll()
+        _poll(link)
+        _poll(link)
         assert not link.connected
 
 
@@ -164,13 +174,13 @@ def test_the_wait_begins_at_20_s_doubles_to_160_s_and_has_jitter():
     session = _Session(opens=[Lost("x")] * 9)
     link = _link(session)
     for seconds in (20, 40, 80, 160, 160, 160):
-        link.poll()
+        _poll(link)
         waited = _due(link)
         assert seconds * 1000 - 500 <= waited <= seconds * 1500, (seconds, waited)
     waits = []
     for _ in range(20):  # boards that lost their cloud together do not come back together
         link = _link(_Session(opens=[Lost("x")]))
-        link.poll()
+        _poll(link)
         waits.append(_due(link))
     assert max(waits) - min(waits) > 2000, waits
 
@@ -179,14 +189,14 @@ def test_a_refusal_is_not_hammered():
     session = _Session(opens=[Refused("bad user name or password", 4)] * 9)
     link = _link(session)
     for seconds in (320, 640, 1280, 2560, 2560):
-        link.poll()
+        _poll(link)
         waited = _due(link)
         assert seconds * 1000 - 500 <= waited <= seconds * 1500, (seconds, waited)
 
 
 def test_a_cloud_that_asks_to_wait_is_waited_for():
     link = _link(_Session(opens=[Throttled("busy", 300_000)]))
-    link.poll()
+    _poll(link)
     assert 299_000 <= _due(link) <= 450_000
 
 
@@ -196,8 +206,8 @@ def test_a_connection_that_does_not_last_does_not_reset_the_wait():
     waits = []
     for _ in range(3):
         session.events = [("lost", Lost("closed by the peer"))]
-        link.poll()
-        link.poll()
+        _poll(link)
+        _poll(link)
         waits.append(_due(link))
     assert waits[1] > 39_000 and waits[2] > 79_000
     assert "another device using this identity?" in link.lines[-1]
@@ -208,19 +218,19 @@ def test_a_connection_that_has_lasted_two_minutes_begins_the_wait_anew():
     for lasted_s, wait_s in ((115, 40), (125, 20)):
         session = _Session(opens=[Lost("x")])
         link = _link(session)
-        link.poll()
+        _poll(link)
         _due(link)
-        link.poll()
+        _poll(link)
         assert link.connected
         with check.Ahead(lasted_s * 1000):
-            link.poll()
+            _poll(link)
             session.events = [("lost", Lost("closed by the peer"))]
-            link.poll()
+            _poll(link)
             assert wait_s * 1000 - 500 <= _due(link) <= wait_s * 1500, lasted_s
 
 
 def test_a_rejected_report_is_set_aside_and_the_next_one_sent():
-    session = _Session(events=[("failed", 1, Rejected("code 460", 460)), ("acked", 2)])
+    session = _Session(events=[("failed", 1, Rejected("code 460", 460)), ("acked", 2, None)])
     link = _link(session)
     link.report({"t": 1})
     link.report({"t": 2})
@@ -230,7 +240,7 @@ def test_a_rejected_report_is_set_aside_and_the_next_one_sent():
 
 
 def test_a_report_that_cannot_be_sent_at_all_is_set_aside():
-    session = _Session(events=[None, ("acked", 2)])
+    session = _Session(events=[None, ("acked", 2, None)])
     session.refuse = {1: Rejected("nan has no form in JSON")}
     link = _link(session)
     link.report({"t": float("nan")})
@@ -264,8 +274,8 @@ def test_a_command_is_obeyed_and_answered():
     session = _Session(events=[("command", Command("set", {"led": 1}, "t", "9"))])
     link = _link(session)
     link.on_command = lambda command: {"led": command.data["led"]}
-    link.poll()
-    link.poll()
+    _poll(link)
+    _poll(link)
     assert session.replies == [("set", {"led": 1})]
     assert "command set: {'led': 1}" in link.lines
 
@@ -274,11 +284,11 @@ def test_a_handler_that_fails_is_answered_and_the_link_goes_on():
     session = _Session(events=[("command", Command("set", {}, "t", "9"))] * 2)
     link = _link(session)
     link.on_command = lambda command: command.data["led"]
-    link.poll()
-    link.poll()
+    _poll(link)
+    _poll(link)
     assert isinstance(session.replies[0][1], KeyError) and link.connected
     link.on_command = None
-    link.poll()
+    _poll(link)
     assert isinstance(session.replies[1][1], NotImplementedError)
 
 
@@ -299,13 +309,13 @@ class _Board:
 
 def test_a_passing_trouble_of_the_cloud_keeps_the_report_and_waits():
     session = _Session(
-        events=[("failed", 1, Throttled("code 429", 50)), ("acked", 2), ("acked", 1)]
+        events=[("failed", 1, Throttled("code 429", 50)), ("acked", 2, None), ("acked", 1, None)]
     )
     link = _link(session)
     link.report({"t": 1})
     link.report({"t": 2})
-    link.poll()
-    link.poll()
+    _poll(link)
+    _poll(link)
     assert len(link.outbox) == 2 and not link.outbox.dead
     assert link.flush(3000)
     assert [key for key, _ in session.sent] == [1, 2, 1] and link.handed_over == 2
@@ -316,9 +326,9 @@ def test_the_log_says_for_how_long_a_throttled_report_waits():
     link = _link(session)
     link.report({"t": 1})
     for _ in range(3):
-        link.poll()
+        _poll(link)
     assert "report 1: code 40000; sent again in 20 s" in link.lines
-    assert 19_000 < link._next_submit.remaining_ms() <= 20_000
+    assert 19_000 < link._handover.next_submit.remaining_ms() <= 20_000
 
 
 def test_flush_ends_at_once_when_the_next_try_is_too_far_off():
@@ -337,15 +347,15 @@ def test_what_the_cloud_puts_off_does_not_count_as_missing_memory():
     session = _Session()
     link = _link(session)
     link.report({"t": 1})
-    link.poll()
+    _poll(link)
     for _ in range(2):
         session.events.append(("failed", 1, Throttled("503", 1)))
-        link._next_submit = clock.Deadline(0)
-        link.poll()
-    assert link._times == 2
+        link._handover.next_submit = clock.Deadline(0)
+        _poll(link)
+    assert link._handover._times == 2
     session.refuse[1] = MemoryError()
-    link._next_submit = clock.Deadline(0)
-    link.poll()
+    link._handover.next_submit = clock.Deadline(0)
+    _poll(link)
     assert len(link.outbox) == 1 and not link.outbox.dead
 
 
@@ -356,7 +366,7 @@ def test_only_where_an_identity_is_exclusive_a_thief_is_suspected():
         link = _link(session)
         for _ in range(4):
             _due(link)
-            link.poll()
+            _poll(link)
         assert ("another device" in link.lines[-1]) is exclusive, link.lines
 
 
@@ -372,22 +382,22 @@ def test_a_file_is_a_report_where_the_session_takes_it():
 
 
 def test_a_report_that_does_not_fit_into_memory_does_not_stop_the_others():
-    session = _Session(events=[None, ("acked", 2)])
+    session = _Session(events=[None, ("acked", 2, None)])
     session.refuse = {1: MemoryError("memory allocation failed")}
     link = _link(session)
     link.report({"t": 1})
     link.report({"t": 2})
     for _ in range(3):
-        link.poll()
+        _poll(link)
         assert not link.outbox.dead, "memory may come back"
-        link._next_submit = clock.Deadline(0)
+        link._handover.next_submit = clock.Deadline(0)
     assert link.flush(1000) and len(link.outbox.dead) == 1
 
 
 def test_no_wait_is_longer_than_an_hour_and_its_jitter():
     link = _link(_Session(opens=[Refused("x")] * 9), retry_s=3600)
     for _ in range(9):
-        link.poll()
+        _poll(link)
         assert _due(link) <= 5_400_000
 
 
@@ -395,7 +405,7 @@ def test_a_certificate_is_not_blamed_while_the_clock_is_not_set():
     link = _link(_Session(opens=[Untrusted("not valid yet")]))
     is_set, clock.is_set = clock.is_set, lambda: False
     try:
-        link.poll()
+        _poll(link)
     finally:
         clock.is_set = is_set
     assert "the clock is not set" in link.lines[0] and _due(link) < 31_000
@@ -405,29 +415,32 @@ def test_the_board_brings_up_its_network_before_each_connection():
     board, session = _Board(up=False), _Session()
     link = _link(session, board)
     link.poll()
+    assert session.opened == 0 and link.opening and not link.lines
+    link._network = clock.Deadline(0)
+    link.poll()
     assert session.opened == 0 and "no network" in link.lines[-1]
     board.up = True
     _due(link)
-    link.poll()
-    assert session.opened == 1 and len(board.asked) == 2
+    _poll(link)
+    assert session.opened == 1 and board.asked == [0, 0, 0]
 
 
 def test_the_clock_is_tried_again_while_connected_and_then_left_for_a_day():
     board, session = _Board(), _Session()
     link = _link(session, board)
-    link.poll()
+    _poll(link)
     assert link.connected and board.clock_asked == 1
-    link._next_sync = clock.Deadline(0)
-    link.poll()
-    link.poll()
-    assert board.clock_asked == 2 and link._next_sync.remaining_ms() > 86_000_000
+    link._daily.next_sync = clock.Deadline(0)
+    _poll(link)
+    _poll(link)
+    assert board.clock_asked == 2 and link._daily.next_sync.remaining_ms() > 86_000_000
 
 
 def test_a_board_whose_drivers_raise_does_not_stop_the_link():
     board, session = _Board(), _Session()
     board.network_up = lambda timeout_ms: {}["WiFi"]
     link = _link(session, board)
-    link.poll()
+    _poll(link)
     assert not link.connected and "board: KeyError: WiFi" in link.lines[0].replace("'", "")
 
 
@@ -445,15 +458,15 @@ def test_bytes_need_a_topic():
 
 
 def test_the_session_is_told_which_report_is_the_last_one():
-    session = _Session(events=[("acked", 1), None])
+    session = _Session(events=[("acked", 1, None), None])
     session.window = 1
     link = _link(session)
     link.report({"n": 1})
     link.report({"n": 2})
-    link.poll()  # connects
-    link.poll()
+    _poll(link)  # connects
+    _poll(link)
     assert session.sent == [(1, {"n": 1})] and session.last is False
-    link.poll()
+    _poll(link)
     assert session.sent[1:] == [(2, {"n": 2})] and session.last is True
 
 
@@ -461,8 +474,8 @@ def test_the_clouds_own_message_id_is_shown_where_there_is_one():
     session = _Session(events=[("acked", 1, "1234567890123456789")])
     link = _link(session)
     link.report({"n": 1})
-    link.poll()
-    link.poll()
+    _poll(link)
+    _poll(link)
     assert "report 1 stored as 1234567890123456789" in link.lines
 
 
@@ -472,13 +485,13 @@ def test_a_report_that_the_cloud_never_takes_does_not_block_the_others():
     link = _link(session)
     link.report({"n": 1})
     link.report({"n": 2})
-    link.poll()  # connects
+    _poll(link)  # connects
     for _ in range(4):
         session.events += [("failed", 1, Throttled("5.00", 1))]
-        link.poll(20)
-    session.events += [("acked", 2)]
-    link.poll(20)
-    link.poll(20)
+        _poll(link, 20)
+    session.events += [("acked", 2, None)]
+    _poll(link, 20)
+    _poll(link, 20)
     assert link.handed_over == 1 and len(link.outbox) == 1
     assert session.sent[-1][1] == {"n": 1}  # it goes on being tried
 
@@ -487,7 +500,7 @@ def test_a_deferred_report_is_sent_in_time_though_the_interval_is_long():
     session = _Session(events=[("failed", 1, Throttled("5.00", 1))])
     link = _link(session)
     link.report({"n": 1})
-    link.poll()  # connects
+    _poll(link)  # connects
     asked = []
     play = session.poll
 
@@ -496,11 +509,11 @@ def test_a_deferred_report_is_sent_in_time_though_the_interval_is_long():
         return play(timeout_ms)
 
     session.poll = poll
-    link.poll()
-    link.poll()  # would be waited for through the whole interval
+    _poll(link)
+    _poll(link)  # would be waited for through the whole interval
     session.poll = play
     assert asked[1] <= 1
-    link.poll(20)
+    _poll(link, 20)
     assert len(session.sent) >= 2
 
 

@@ -6,9 +6,6 @@ valid conversations, damaged: cut, swapped, doubled, overwritten; and noise. Eve
 
 import check
 from signet.client.mqtt import MQTTClient
-from signet.cloud.alibaba.mqtt import _Dialect as Alibaba
-from signet.cloud.enos.mqtt import _Dialect as Enos
-from signet.cloud.watson.mqtt import _Dialect as Watson
 from signet.errors import ProtocolError, SignetError
 from signet.net.umqtt_stream import Stream
 
@@ -140,41 +137,3 @@ def test_noise_raises_only_our_errors():
     for _ in range(_ROUNDS):
         noise = bytes([random.below(256) for _ in range(random.below(60))])
         _converse((_CONNACK + _SUBACK if random.below(2) else b"") + noise, 1 + random.below(9))
-
-
-def test_damaged_commands_and_replies_raise_only_protocol_errors():
-    random = _Random(42)
-    talks = (
-        (
-            Alibaba({"product_key": "p", "device_name": "d"}),
-            b"/sys/p/d/thing/event/property/post_reply",
-            b'{"id":"7","code":200,"data":{},"message":"success"}',
-        ),
-        (
-            Enos({"product_key": "p", "device_key": "d"}),
-            b"/sys/p/d/thing/service/measurepoint/set",
-            b'{"id":"7","version":"1.0","params":{"led":[1,2.5,{"a":null}]}}',
-        ),
-        (
-            Watson({"org_id": "o", "event": "e"}),
-            b"iot-2/cmd/set/fmt/json",
-            b'{"led":true,"x":"\xc3\xa9"}',
-        ),
-    )
-    for _ in range(_ROUNDS):
-        for dialect, topic, payload in talks:
-            if random.below(3) == 0:
-                topic = _damaged(random, topic)
-            try:
-                dialect.decode(topic.decode(), _damaged(random, payload))
-            except (ProtocolError, UnicodeError):  # the session drops both
-                pass
-
-
-def test_json_nested_too_deep_is_dropped():
-    dialect = Watson({"org_id": "o", "event": "e"})
-    for payload in (b"[" * 1500 + b"]", b'{"a":' * 300 + b"}"):
-        try:
-            dialect.decode("iot-2/cmd/x/fmt/json", payload)
-        except ProtocolError:
-            pass

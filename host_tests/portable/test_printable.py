@@ -3,8 +3,9 @@
 import json
 
 import check
-from signet.cloud import thing
+from signet.cloud import thing_mqtt
 from signet.cloud.watson import gateway
+from signet.errors import ProtocolError
 from signet.printable import printable
 
 _FORGED = "\x1b[2Jno\nreport 7 stored\r\x7f"
@@ -19,18 +20,25 @@ def test_control_characters_become_question_marks():
 def test_all_else_stays():
     for text in ("", "not yours", "gr\xfc\xdf \u4f60\u597d \U0001f600"):
         check.equal(printable(text), text)
-    check.equal(printable(None), "None")
-    check.equal(printable(7), "7")
+
+
+def test_what_is_long_or_no_text_takes_no_time():
+    check.equal(printable("x" * 400), "x" * 256)
+    for value in (None, 7, 10**400, [[]]):
+        check.equal(printable(value), "?")
 
 
 def test_a_cloud_s_answer_is_made_printable():
-    error = thing.answer("t", {"code": 1, "message": _FORGED}, ())[2]
+    payload = json.dumps({"id": 1, "code": 1, "message": _FORGED}).encode()
+    error = thing_mqtt.answer("t", payload, ())[2]
     check.equal(str(error), "t: code 1: " + _HARMLESS)
 
 
 def test_a_notice_is_made_printable():
     dialect = gateway._Dialect({"type_id": "r", "device_id": "g", "event": "status"})
-    for key in ("Request", "Topic", "RC", "Message"):
-        notice = json.dumps({key: _FORGED}).encode()
-        text = str(dialect.decode("iot-2/type/r/id/g/notify", notice)[2])
-        assert _HARMLESS in text and text == printable(text), text
+    notice = {"Request": "Publish", "Topic": "t", "RC": 180, "Message": _FORGED}
+    error = dialect.decode("iot-2/type/r/id/g/notify", json.dumps(notice).encode())[2]
+    check.equal(str(error), "Publish refused: t: RC 180: " + _HARMLESS)
+    for key in ("Request", "Topic", "RC"):
+        forged = json.dumps(dict(notice, **{key: _FORGED})).encode()
+        check.raises(ProtocolError, dialect.decode, "iot-2/type/r/id/g/notify", forged)

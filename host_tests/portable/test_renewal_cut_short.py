@@ -83,15 +83,15 @@ def test_a_second_renewal_that_cannot_be_written_leaves_the_old_one():
             file.close()
             return _Fails(error)
 
-        from signet import renewal
+        from signet.certificate import renewal
 
         renewal.open = opened
         try:
             check.raises(raised, board.link.renew, *client("chain"))
         finally:
             renewal = None
-            modules.forget("signet.renewal")
-        board.link.poll()
+            modules.forget("signet.certificate.renewal")
+        board.poll()
         assert read(board.path) == old and not board.left_over() and not board.said("renewed")
         board.due()  # a board without memory has closed its connection
         assert board.hands_over()
@@ -106,7 +106,7 @@ def test_what_is_not_what_was_written_does_not_take_the_place_of_the_old_one():
         board.link.renew(*client("rsa"))
         write(board.path + ".new", data)
         board.due()
-        board.link.poll()
+        board.poll()
         assert read(board.path) == old and board.said("not what was to be tried")
         assert not board.left_over()
 
@@ -115,18 +115,19 @@ def test_what_changes_while_it_is_tried_is_not_kept_and_the_connection_is_closed
     board = Board()
     old = read(board.path)
     board.link.renew(*client("rsa"))
-    opened, closed = board.link._session.open, []
+    own = board.trial.own
+    opened, closed = own.begin, []
 
     def login(deadline):
         opened(deadline)
         write(board.path + ".new", b"half")
 
-    close = board.link._session.close
-    board.link._session.open = login
-    board.link._session.close = lambda: (closed.append(1), close())
-    board.link.poll()
-    board.link._session.open = opened
-    assert len(closed) == 2 and not board.link.connected and read(board.path) == old
+    close = own.close
+    own.begin = login
+    own.close = lambda: (closed.append(1), close())
+    board.poll()
+    own.begin = opened
+    assert closed and not board.link.connected and read(board.path) == old
     board.due()
     assert board.hands_over()
 
@@ -137,6 +138,7 @@ class _Fat:
     def __init__(self, broken):
         self.broken = broken
         self.remove = os.remove
+        self.stat = os.stat
 
     def rename(self, old, new):
         try:
@@ -155,18 +157,18 @@ def test_on_fat_the_old_file_is_removed_first():
         board = None  # the one before leaves the heap
         board = Board()
         board.link.renew(cert, key)
-        from signet import trial
+        from signet.device import files
 
-        trial.os = _Fat(broken)
+        files.os = _Fat(broken)
         try:
-            board.link.poll()
+            board.poll()
         finally:
-            trial = None
-            modules.forget("signet.trial")
+            files = None
+            modules.forget("signet.device.files")
         assert board.said("certificate renewed"), board.lines
         if broken:  # the next one finds it where it is
             board.link.renew(cert, key)
             board.due()
-            board.link.poll()
+            board.poll()
         board.restart()
         assert board.hands_over() and read(board.path) == cert + key

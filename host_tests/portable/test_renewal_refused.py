@@ -20,14 +20,14 @@ def test_a_certificate_that_the_server_refuses_leaves_the_old_one_at_work():
     for number in range(5):  # of mosquitto's alert and its end, either may come first
         board.link.report({"t": number})
         board.due()
-        board.link.poll()
+        board.poll()
         board.link._next_try = clock.Deadline(0)
         assert board.link.flush(10_000), board.lines
     assert board.said("certificate not renewed, the old one stays"), board.lines
     assert board.link.handed_over == 7 and not board.link.outbox.dead  # an event, too
     assert read(board.path) == old and not board.left_over()
     board.due()
-    assert board.hands_over() and board.link._renewal is None
+    assert board.hands_over() and board.trial is None
 
 
 def _refused(cert, key=None):
@@ -77,7 +77,7 @@ def test_a_renewal_that_does_not_begin_forgets_the_one_before():
     board.link.renew(*client("rsa"))
     check.raises(ConfigError, board.link.renew, b"junk")
     assert not board.left_over()
-    board.link.poll()
+    board.poll()
     assert read(board.path) == old and not board.said("certificate")
 
 

@@ -3,7 +3,7 @@
 import check
 from check_mqtt import read
 from signet import clock
-from signet.errors import ConfigError, Lost, TimedOut, Untrusted
+from signet.errors import Lost, TimedOut, Untrusted
 from signet.net.stream import TcpChannel
 from signet.net.umqtt_stream import Stream
 
@@ -167,7 +167,7 @@ def test_a_certificate_out_of_its_time_is_refused_and_the_clock_named():
 
 
 def test_a_file_that_is_no_certificate_is_a_config_error():
-    error = check.raises(ConfigError, _secure, "good", None, b"not a certificate")
+    error = check.raises(ValueError, _secure, "good", None, b"not a certificate")
     assert "ca" in str(error)
 
 

@@ -5,7 +5,7 @@ import io
 import check
 import tls
 from signet import clock
-from signet.errors import ConfigError, Lost, Untrusted
+from signet.errors import Lost, Untrusted
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.trust import context
@@ -60,9 +60,9 @@ def test_a_wrong_certificate_is_untrusted_and_says_why():
         assert sign in str(error), (name, str(error))
 
 
-def test_a_ca_that_is_no_certificate_is_a_config_error():
+def test_a_ca_that_is_no_certificate_is_a_value_error():
     for junk in (b"junk", b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
-        check.raises(ConfigError, _open, "good", junk)
+        check.raises(ValueError, _open, "good", junk)
 
 
 def test_a_client_certificate_that_is_none_is_a_value_error():

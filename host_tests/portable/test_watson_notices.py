@@ -19,6 +19,7 @@ class _Client:
     def __init__(self):
         self.events = []
         self.count = 0
+        self.ready = True
 
     def poll(self, timeout_ms):
         return self.events.pop(0) if self.events else None

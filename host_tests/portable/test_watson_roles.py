@@ -88,9 +88,10 @@ def test_a_notice_of_what_passes_by_itself_is_throttled():
         assert type(error) is kind and "RC {}".format(code) in str(error), error
 
 
-def test_a_notice_may_lack_anything_but_must_be_json():
-    assert _gateway().decode(_NOTIFY, b"{}")[0] == "refused"
-    for payload in (b"[]", b"{", b""):
+def test_a_notice_says_what_was_refused_and_why_in_json():
+    notice = b'{"Request":"Publish","Topic":"t","RC":180}'
+    assert _gateway().decode(_NOTIFY, notice)[:2] == ("refused", "t")
+    for payload in (b"[]", b"{", b"", b"{}", notice.replace(b"180", b"null")):
         check.raises(ProtocolError, _gateway().decode, _NOTIFY, payload)
 
 

@@ -5,7 +5,7 @@ from binascii import unhexlify
 
 import check
 from check_websocket import read
-from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled
+from signet.errors import Lost, ProtocolError, Refused, Throttled
 from signet.wire import websocket as wire
 
 _NONCE = b"the sample nonce"  # 1.3
@@ -143,18 +143,6 @@ def test_statuses_that_ask_to_wait_are_throttled():
 def test_other_statuses_are_tried_again():
     for status in (200, 500, 502):
         _status(Lost, status)
-
-
-def test_a_firmware_without_sha_1_says_so():
-    before = sys.modules.get("hashlib")
-    sys.modules["hashlib"] = check  # has no sha1
-    try:
-        error = check.raises(ConfigError, wire.opening, "a", _NONCE)
-    finally:
-        sys.modules.pop("hashlib")
-        if before:
-            sys.modules["hashlib"] = before
-    assert error.key == "websocket" and "SHA-1" in str(error)
 
 
 # Frames, 5.7

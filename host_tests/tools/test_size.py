@@ -115,7 +115,7 @@ assert link.flush(10_000)
 if values.get("cert"):
     with open("new.pem") as file:
         link.renew(file.read())
-    assert link.flush(10_000) and link._renewal is None
+    assert link.flush(10_000) and not hasattr(link._session, "own")
 link.close()
 if values.get("cert"):
     with open(values["cert"] + ".new", "w") as file:
@@ -279,12 +279,12 @@ def test_what_any_one_device_loads_keeps_the_flash_goal():
 
 def test_all_of_the_package_grows_on_purpose_only():
     """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80),
-    then certificates, roles and WebSocket (104).
+    then certificates, roles and WebSocket (104), and that nothing waits (112).
 
     No board loads all of it; what each loads keeps the goal. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 104 * 1024
+    assert sum(map(len, compiled.values())) <= 112 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():

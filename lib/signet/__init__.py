@@ -47,14 +47,12 @@ def open(path="device.json", board=None, log=print):
     from signet import modules
 
     with modules.Tidy():
+        values = modules.call("signet.device.config", "load", path, log)
         from signet import link
-        from signet.device import config
 
-        values = config.load(path, log)
-        config = state = None
-        name = "signet.cloud.{}.".format(values["cloud"])
-        modules.forget("signet.device.config", "signet.device.files", name + "identity")
-        way = __import__(name + values["way"], None, None, ("*",))
+        state = None
+        name = "signet.cloud.{}.{}".format(values["cloud"], values["way"])
+        way = __import__(name, None, None, ("*",))
         if hasattr(way, "KEEPS_STATE"):  # others do without its code
             from signet.device.state import State
 

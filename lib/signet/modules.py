@@ -10,20 +10,9 @@ import sys
 
 from micropython import const
 
+from signet.net import reserve
+
 _OFTEN = const(1024)  # bytes
-
-# A place in the heap for `wrap_socket`, kept while there is no connection: an old heap has no
-# other piece of that size (`gc.mem_info`: 12 KiB free, none larger than 400 bytes).
-_PLACE_BYTES = const(1024)
-place = []
-
-
-def keep_place():
-    """Holds the place again, if it is still there."""
-    try:
-        place[:] = [bytearray(_PLACE_BYTES)]
-    except MemoryError:
-        pass
 
 
 class Tidy:
@@ -34,16 +23,15 @@ class Tidy:
     """
 
     def __enter__(self):
-        self._kept = len(place)
-        place.clear()
+        self._held = reserve.release()
         gc.collect()
         if hasattr(gc, "mem_free"):  # CPython's threshold counts something else
             self._before = gc.threshold()
             gc.threshold(_OFTEN)
 
     def __exit__(self, *error):
-        if self._kept:
-            keep_place()
+        if self._held:
+            reserve.keep()
         if hasattr(gc, "mem_free"):
             gc.threshold(self._before)
 
@@ -68,7 +56,7 @@ def forget(*names):
     """Forgets modules of signet; a later import loads them anew.
 
     Args:
-        names: str, full names such as "signet.sign.signer"; whoever holds one keeps it alive.
+        names: str, full names such as "signet.sign.hmac"; whoever holds one keeps it alive.
     """
     for name in names:
         sys.modules.pop(name, None)

@@ -1,4 +1,4 @@
-"""How close to two bare hashes is `signet.sign.signer.Signer`, and how far from micropython-lib?
+"""How close to two bare hashes is `signet.sign.hmac.Signer`, and how far from micropython-lib?
 
 The measuring runs on MicroPython (`firmware/bench/measure_hmac.py`); this file starts it on each
 build and turns its times into a table.

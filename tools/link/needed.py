@@ -67,7 +67,8 @@ class Device(NamedTuple):
 _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.net.trust": lambda device: device.tls,
     "signet.wire.x509": lambda device: device.tls,
-    "signet.expiry": lambda device: device.tls,
+    "signet.certificate": lambda device: device.tls,
+    "signet.certificate.expiry": lambda device: device.tls,
     "signet.net.secure": lambda device: device.tls and device.way != "coap",
     "signet.net.dtls": lambda device: device.tls and device.way == "coap",
     "signet.sign.aes": lambda device: not device.tls,
@@ -77,11 +78,10 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
         device.tls or (device.cloud == "alibaba" and device.way != "mqtt")
     ),
     "signet.reports.outbox_file": lambda device: device.deep_sleep,
+    "signet.cloud.watson.certificate": lambda device: device.cert and device.cloud == "watson",
     "signet.cloud.watson.application_identity": lambda device: "application" in device.role,
     "signet.net.certificate": lambda device: device.cert,
-    "signet.pending": lambda device: device.cert,
-    "signet.renewal": lambda device: device.cert,
-    "signet.trial": lambda device: device.cert,
+    "signet.certificate.on_trial": lambda device: device.cert,
 }
 """Modules that are loaded inside a function, and by whom; a test holds it to the truth."""
 

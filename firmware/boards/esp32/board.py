@@ -27,11 +27,12 @@ _CLOCK_SET_AT = b"set "
 _NO_ANSWER_AT = b"none"
 _NO_ANSWER_S = 3600  # a private network may have no time server at all
 _JOIN_SLICE_MS = 10
+_JOIN_AGAIN_MS = 5000
 _SLICE_MS = 500
 
 state = {"led": 0}
 
-_watchdog = None
+_watchdog = _joined_at = None
 _uptime_ms = 0
 _ticks = time.ticks_ms()
 
@@ -50,12 +51,16 @@ def _wifi():
 
 
 def network_up(timeout_ms=15_000):
-    """Joins the Wi-Fi; returns True once connected, False after `timeout_ms`."""
+    """Joins the Wi-Fi; returns True once connected, False after `timeout_ms`; 0: how is it now?"""
+    global _joined_at
     station = network.WLAN(network.STA_IF)
     station.active(True)
     if station.isconnected():
         return True
-    if station.status() != network.STAT_CONNECTING:  # it also joins again by itself
+    now = time.ticks_ms()
+    due = _joined_at is None or time.ticks_diff(now, _joined_at) > _JOIN_AGAIN_MS
+    if due and station.status() != network.STAT_CONNECTING:  # it also joins again by itself
+        _joined_at = now
         settings = _wifi()
         if settings is None:
             return False
@@ -67,7 +72,8 @@ def network_up(timeout_ms=15_000):
     end = time.ticks_add(time.ticks_ms(), timeout_ms)
     while not station.isconnected():
         if time.ticks_diff(end, time.ticks_ms()) <= 0:
-            print("board: no Wi-Fi yet, status", station.status())
+            if timeout_ms:
+                print("board: no Wi-Fi yet, status", station.status())
             return False
         _feed_if_started()
         time.sleep_ms(_JOIN_SLICE_MS)

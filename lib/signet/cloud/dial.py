@@ -3,6 +3,14 @@
 from signet.net.stream import TcpChannel
 
 
+def load(config):
+    """Loads the code of `config`'s channel early: a later heap has less room in one piece."""
+    if config.get("trust"):
+        from signet.net import secure  # noqa: F401
+    if config.get("websocket"):
+        from signet.net import websocket  # noqa: F401
+
+
 def connect(config, deadline):
     """Opens the channel that a configuration asks for: TCP, or verified TLS; WebSocket over it.
 
@@ -16,13 +24,13 @@ def connect(config, deadline):
     port = config["port"]
     channel = TcpChannel(config["address"] or config["host"], port, deadline)
     if config["trust"] is not None:
-        from signet.net.secure import TlsChannel  # loaded before by config
+        from signet.net.secure import TlsChannel
 
         channel = TlsChannel(
             channel, config["host"], config["trust"], deadline, config.get("cert")
         )
     if config.get("websocket"):
-        from signet.net.websocket import WebSocketChannel  # loaded before by watson
+        from signet.net.websocket import WebSocketChannel
 
         host = config["host"]
         if port != (80 if config["trust"] is None else 443):

@@ -24,7 +24,7 @@ import os
 from micropython import const
 
 from signet.client.http import HttpClient
-from signet.cloud.dial import connect
+from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
 from signet.errors import (
     Lost,
@@ -117,6 +117,7 @@ class HttpSession(Session):
         host, port = config["host"], config["port"]
         if port != (443 if config["tls"] else 80):
             host += ":" + str(port)
+        load(config)
         self._client = HttpClient(self._connect, host, config["timeout_s"] * 1000)
         self._id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat one
         self.close()

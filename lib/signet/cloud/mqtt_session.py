@@ -21,7 +21,7 @@ from micropython import const
 
 from signet import clock, modules
 from signet.client.mqtt import MQTTClient
-from signet.cloud.dial import connect
+from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Rejected, Throttled
 from signet.net.umqtt_stream import Stream
@@ -30,18 +30,14 @@ _NOT_AUTHORIZED = const(5)  # CONNACK
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
 _ANSWERS = const(8)  # answers to commands that may wait for their turn
+_LONGEST = const(512)  # bytes of a topic
 _TURNS = const(16)  # events that mean nothing, before a look at the clock
 
 
 def _login(config):
     """Returns (client id, user, password); the code for it is loaded and forgotten."""
     name = "signet.cloud.{}.login".format(config["cloud"])
-    with modules.Tidy():
-        module = __import__(name, None, None, ("*",))
-        login = module.login(config, clock.unix_ms())
-        module = None
-        modules.forget(name, "signet.sign.signer", "signet.sign.content")
-    return login
+    return modules.call(name, "login", config, clock.unix_ms())
 
 
 class _InFlight:
@@ -66,8 +62,6 @@ class MqttSession(Session):
         log: function of one str.
     Attributes:
         window: int, how many reports may be in flight.
-    Raises:
-        ConfigError: the board lacks a hash.
     """
 
     is_exclusive = True  # a second login of this identity ends the first
@@ -87,7 +81,7 @@ class MqttSession(Session):
             clean_session=config["clean_session"],
             window=self.window + 1,  # room for an answer
         )
-        _login(config)  # a hash that this board lacks shows now
+        load(config)
 
     def begin(self, deadline):
         """Begins to connect, to log in and to subscribe; `poll` does the rest.
@@ -95,7 +89,7 @@ class MqttSession(Session):
         Args:
             deadline: clock.Deadline of connect and TLS; MQTT's own answers have 10 s each.
         Raises:
-            Lost: no such name. ConfigError: this board lacks a hash.
+            Lost: no such name.
         """
         client = self._client
         client.set_login(*_login(self._config))
@@ -194,7 +188,10 @@ class MqttSession(Session):
             return ("lost", self._explained(error))
 
     def _answer(self):
-        self._client.publish(*self._answers[0], qos=1)
+        try:
+            self._client.publish(*self._answers[0], qos=1)
+        except ValueError as error:
+            self._log("dropped an answer: {}".format(error))
         self._answers.pop(0)
 
     def _hear(self, timeout_ms):
@@ -218,9 +215,10 @@ class MqttSession(Session):
         if event[0] == "connected":
             return self._connected()
         try:
-            if min(event[1]) < 32:  # it would be in the log
+            topic = event[1]  # it may be in the log, and in that of an answer (MQTT-3.3.2-2)
+            if not 0 < len(topic) < _LONGEST or min(topic) < 32 or 43 in topic or 35 in topic:
                 raise ProtocolError("a bad topic")
-            meaning = self._dialect.decode(event[1].decode(), event[2])
+            meaning = self._dialect.decode(topic.decode(), event[2])
         except (ProtocolError, UnicodeError) as error:
             self._log("dropped a message: {}".format(error))
             return None

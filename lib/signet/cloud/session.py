@@ -39,6 +39,10 @@ class Session:
     takes_files = False
     busy = False
 
+    def pending(self, within_ms):
+        """bool, has it work of its own to do within ms (int)?"""
+        return False
+
     def readable(self):
         """Returns the socket that shows when bytes come; None where none does, or not yet."""
         return

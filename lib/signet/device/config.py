@@ -16,6 +16,7 @@ default is `...` where the key is required.  The kind says what the rule means:
     flag, any   no rule
 """
 
+import hashlib
 import json
 import os
 from binascii import crc32
@@ -43,8 +44,10 @@ _COMMON = (
     ("drop", "choice", "oldest", ("oldest", "newest"), "oldest"),
     ("app", "any", None, None, "{}"),
 )
+_OPEN = ("open_timeout_s", "int", 30, (1, 300), 30)  # of TCP and TLS; by CoAP ack_timeout_ms rules
 _BY_WAY = {
     "mqtt": (
+        _OPEN,
         ("clean_session", "flag", True, None, "true"),
         ("window", "int", 4, (1, 32), 4),
     ),
@@ -52,7 +55,7 @@ _BY_WAY = {
         ("ack_timeout_ms", "int", 2000, (100, 60_000), 2000),
         ("max_retransmit", "int", 4, (0, 10), 4),
     ),
-    "http": (("timeout_s", "int", 15, (1, 300), 15),),
+    "http": (_OPEN, ("timeout_s", "int", 15, (1, 300), 15)),
 }
 
 
@@ -109,9 +112,10 @@ def _trust(config, log):
             key = _file("key", config["key"])
         if not x509.belongs(cert if key is None else key, cert):
             raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
-        wrong = x509.misnamed(config, cert)
-        if wrong:
-            log("warning: `cert` " + wrong)
+        if config["cloud"] == "watson":
+            wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
+            if wrong:
+                log("warning: `cert` " + wrong)
         try:
             os.stat(path + ".new")
             config["renewal"] = True  # pending.py looks what it is
@@ -125,12 +129,12 @@ def _trust(config, log):
                 expires.append((which(ends), name))
         expires.sort()
     files = data = x509 = None
-    modules.forget("signet.wire.x509")
-    from signet.net import trust
-
-    config["trust"] = trust.context(ca, config["way"] == "coap", cert, key)
-    trust = None
-    modules.forget("signet.net.trust")
+    modules.forget("signet.wire.x509")  # before the next: they need not fit together
+    datagrams = config["way"] == "coap"
+    try:
+        config["trust"] = modules.call("signet.net.trust", "context", ca, datagrams, cert, key)
+    except ValueError as error:
+        raise ConfigError(*error.args)
 
 
 def _file(key, path):
@@ -182,6 +186,9 @@ def check(values, log=print):
         raise ConfigError("cert", "goes with TLS only; remove it, or `tls`")
     for warning in identity.check(config):
         log("warning: " + warning)
+    method = config.get("sign_method") or "sha256"  # not at Watson
+    if not hasattr(hashlib, method.replace("hmac", "")):
+        raise ConfigError("sign_method", "this firmware lacks the hash of " + method)
     return config
 
 

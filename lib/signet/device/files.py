@@ -14,9 +14,7 @@ def recover(path):
     Raises:
         OSError: neither file is there.
     """
-    try:
-        os.stat(path)
-    except OSError:
+    if not exists(path):
         os.rename(path + ".new", path)
 
 
@@ -31,6 +29,15 @@ def replace(path):
     except OSError:
         os.remove(path)
         os.rename(path + ".new", path)
+
+
+def exists(path):
+    """bool, is there a file `path` (str)?"""
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
 
 
 def remove(path):

@@ -4,8 +4,6 @@ Source: MicroPython 1.25 extmod/modtls_mbedtls.c, which does not ask whether the
 together: wire/x509.py does.
 """
 
-from signet.errors import ConfigError
-
 
 def load(context, cert, key):
     """Gives certificate and key to a tls.SSLContext.
@@ -15,14 +13,14 @@ def load(context, cert, key):
         cert: bytes, PEM with its chain, or DER.
         key: bytes, PEM or DER; a PEM file may hold certificates too.
     Raises:
-        ConfigError: names `cert` or `key`, and never what is in them.
+        ValueError: of `cert` or `key`, as in trust.context; never what is in them.
     """
     where = "cert" if key is cert else "key"
     try:
         context.load_cert_chain(cert, key)
     except (ValueError, OSError) as error:
         if "cert" in str(error):
-            raise ConfigError("cert", "holds no certificate that can be read", "board-1.pem")
+            raise ValueError("cert", "holds no certificate that can be read", "board-1.pem")
         text = "holds no private key that can be read, EC or RSA"
         if b"ENCRYPTED" in key:
             text = "its private key is encrypted; a board needs it without passphrase"
@@ -30,4 +28,4 @@ def load(context, cert, key):
             text = "holds no private key"
             if where == "cert":
                 text += "; add it to the file, or name its own file in `key`"
-        raise ConfigError(where, text)
+        raise ValueError(where, text)

@@ -11,56 +11,16 @@ hears nothing more and says nothing.  Who gets no answers opens a new channel.
 
 import io
 
-import tls
 from micropython import const
 
 from signet import clock
-from signet.errors import ConfigError, Lost
-from signet.modules import call, keep_place, place
+from signet.errors import Lost
+from signet.modules import call
+from signet.net import reserve
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
 _APPLICATION_DATA = const(23)  # content type of a record (RFC 5246 section 6.2.1)
 _RECORD = const(64)  # at most, around a datagram: 13 of header, and IV, MAC and padding of CBC
-
-_room = []  # for a datagram of that size: kept while there is no handshake, see trust.place
-
-
-def _keep_room():
-    try:
-        _room[:] = [bytearray(_LARGEST + 512)]  # and for what `recv` makes beside it
-    except MemoryError:
-        pass
-
-
-# A ClientHello with these has 160 bytes, not 350.  The last is the one that RFC 7252 section
-# 9.1.3.3 prescribes, and not every port has it.
-_SUITES = [
-    "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256",
-    "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256",
-    "TLS-ECDHE-ECDSA-WITH-AES-128-CBC-SHA256",
-    "TLS-ECDHE-RSA-WITH-AES-128-CBC-SHA256",
-    "TLS-ECDHE-ECDSA-WITH-AES-128-CCM-8",
-]
-
-
-def context():
-    """Makes the tls.SSLContext that `trust.context` gives its CA.
-
-    Raises:
-        ConfigError: this firmware has no DTLS.
-    """
-    protocol = getattr(tls, "PROTOCOL_DTLS_CLIENT", None)
-    if protocol is None:
-        raise ConfigError("tls", "this firmware has no DTLS, MicroPython 1.25 has it", "false")
-    trust = tls.SSLContext(protocol)
-    for suites in (_SUITES, _SUITES[:-1]):
-        try:
-            trust.set_ciphers(suites)
-            break
-        except OSError:
-            pass  # none of them is set, and the firmware offers all that it has
-    _keep_room()
-    return trust
 
 
 class _Feed(io.IOBase):
@@ -128,12 +88,12 @@ class DtlsChannel:
         self._feed = _Feed(self._channel)
         self._feed.replies = self.replies
         self._deadline = clock.Deadline(self._timeout_ms)
-        place.clear()
+        reserve.release()
         try:
             self._tls = self._trust.wrap_socket(
                 self._feed, do_handshake_on_connect=False, server_hostname=self._host
             )
-            _room.clear()  # not before: the session would take the room
+            reserve.release(reserve.DATAGRAM)  # not before: the session would take the room
         except (OSError, ValueError) as error:
             raise self._failed(error)
 
@@ -244,8 +204,8 @@ class DtlsChannel:
             self._tls = None
         if self._feed is not None:
             self._feed = None
-            keep_place()
-            _keep_room()
+            reserve.keep()
+            reserve.keep(reserve.DATAGRAM)
 
     @property
     def ignored(self):

@@ -12,7 +12,8 @@ import io
 from micropython import const
 
 from signet.errors import Lost
-from signet.modules import call, keep_place, place
+from signet.modules import call
+from signet.net import reserve
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
@@ -122,7 +123,7 @@ class TlsChannel:
             if not self._channel.opened():
                 return False
             self._feed = feed = _Feed(self._channel)
-            place.clear()
+            reserve.release()
             self._tls = self._trust.wrap_socket(
                 feed, do_handshake_on_connect=False, server_hostname=self._names[0]
             )
@@ -148,7 +149,7 @@ class TlsChannel:
         try:
             count = self._tls.write(buffer)
         except (OSError, ValueError) as error:
-            keep_place()
+            reserve.keep()
             raise call(_REFUSAL, "explain", error, self._names[0], self._feed, self._names[1])
         if count is not None:
             self._deadline = None
@@ -187,4 +188,4 @@ class TlsChannel:
             pass
         self._channel.close()
         self._tls = None
-        keep_place()
+        reserve.keep()

@@ -6,8 +6,18 @@ micropython-lib's `ssl` silently switches verification off.
 
 import tls
 
-from signet.errors import ConfigError
-from signet.modules import forget, keep_place
+from signet.modules import call
+from signet.net import reserve
+
+# A ClientHello with these has 160 bytes, not 350.  The last is the one that RFC 7252 section
+# 9.1.3.3 prescribes, and not every port has it.
+_SUITES = [
+    "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256",
+    "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256",
+    "TLS-ECDHE-ECDSA-WITH-AES-128-CBC-SHA256",
+    "TLS-ECDHE-RSA-WITH-AES-128-CBC-SHA256",
+    "TLS-ECDHE-ECDSA-WITH-AES-128-CCM-8",
+]
 
 
 def context(ca, datagrams=False, cert=None, key=None):
@@ -21,25 +31,27 @@ def context(ca, datagrams=False, cert=None, key=None):
     Returns:
         tls.SSLContext that verifies.
     Raises:
-        ConfigError: one of them cannot be read, or this firmware has no DTLS.
+        ValueError: (name of an argument, what is wrong with it[, an example]).
     """
-    if datagrams:
-        from signet.net import dtls
-
-        trust = dtls.context()
-    else:
-        from signet.net import secure  # noqa: F401  not before it is needed, nor later
-
-        trust = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    trust = _datagrams() if datagrams else tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     trust.verify_mode = tls.CERT_REQUIRED
     try:
         trust.load_verify_locations(ca)
     except (ValueError, OSError):
-        raise ConfigError("ca", "holds no certificate that can be read", "ca.pem")
+        raise ValueError("ca", "holds no certificate that can be read", "ca.pem")
     if cert is not None:
-        from signet.net import certificate
+        call("signet.net.certificate", "load", trust, cert, cert if key is None else key)
+    reserve.keep()
+    return trust
 
-        certificate.load(trust, cert, cert if key is None else key)
-        forget("signet.net.certificate")
-    keep_place()
+
+def _datagrams():
+    trust = tls.SSLContext(tls.PROTOCOL_DTLS_CLIENT)
+    for suites in (_SUITES, _SUITES[:-1]):
+        try:
+            trust.set_ciphers(suites)
+            break
+        except OSError:
+            pass  # none of them is set, and the firmware offers all that it has
+    reserve.keep(reserve.DATAGRAM)
     return trust

@@ -36,7 +36,6 @@ class WebSocketChannel:
         host: str for the Host header, see wire.websocket.opening.
         deadline: clock.Deadline of the handshake.
     Raises:
-        ConfigError: this firmware has no SHA-1.
     """
 
     def __init__(self, channel, host, deadline):

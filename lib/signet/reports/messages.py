@@ -1,5 +1,16 @@
 """What do a Link and a Session hand each other?  Reports up, commands down."""
 
+from signet.errors import Rejected
+
+
+def check_name(name, what="event", longest=64):
+    """Raises Rejected unless `what` may be called so: 1 to `longest` letters, digits and -_."""
+    if not isinstance(name, str) or not 1 <= len(name) <= longest:
+        raise Rejected("the name of {} must have 1 to {} characters".format(what, longest))
+    for character in name:
+        if not ("a" <= character.lower() <= "z" or character in "0123456789-_."):
+            raise Rejected("{} {}: a name must not hold {!r}".format(what, name, character))
+
 
 class Report:
     """Values that a board has taken, waiting to be handed over.
@@ -24,6 +35,30 @@ class Report:
         self.topic = topic
         self.event = event
         self.device = device
+
+
+def check(values, topic, device, takes_files, has_role):
+    """Returns the values of a report as they are kept; str is encoded.
+
+    Args:
+        values, topic, device: see link.Link.report.
+        takes_files: bool, a file is taken.
+        has_role: bool, for a gateway or an application: reports of other devices are taken.
+    Raises:
+        ValueError: says what is wrong.
+    """
+    if topic is not None and isinstance(values, str):
+        values = values.encode()
+    is_file = topic is not None and takes_files and hasattr(values, "seek")
+    if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
+        text = "a report is a dict of values, or bytes with a topic; a file by http only, and"
+        raise ValueError(text + " without deep sleep")
+    if device is not None:
+        if not has_role:
+            raise ValueError("only a gateway reports for another device")
+        if not isinstance(device, (tuple, list)) or [type(n) for n in device] != [str, str]:
+            raise ValueError("a device is (type id, device id), two str")
+    return values
 
 
 class Command:

@@ -4,9 +4,10 @@ NIST SP 800-38A section 6.2 and RFC 5652 section 6.3, over the firmware's `crypt
 nothing about who wrote the bytes: padding that fits is no proof of anything.
 """
 
+from cryptolib import aes
 from micropython import const
 
-from signet.errors import ConfigError, ProtocolError
+from signet.errors import ProtocolError
 
 _CBC = const(2)  # mode of cryptolib
 _BLOCK = const(16)
@@ -17,15 +18,9 @@ class Cipher:
 
     Args:
         key, iv: bytes, 16 each.
-    Raises:
-        ConfigError: the firmware has no cryptolib.
     """
 
     def __init__(self, key, iv):
-        try:
-            from cryptolib import aes
-        except ImportError:
-            raise ConfigError("tls", "without TLS it takes AES, which this firmware lacks", "true")
         # cryptolib goes one way only and chains what it is given: one for each message.
         self._cbc = lambda: aes(key, _CBC, iv)
 

@@ -5,10 +5,11 @@ section 6.  No socket and no clock; what must be random is an argument.
 """
 
 from binascii import b2a_base64
+from hashlib import sha1
 
 from micropython import const
 
-from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled
+from signet.errors import Lost, ProtocolError, Refused, Throttled
 
 _TEXT = const(1)  # opcodes (5.2)
 _BINARY = const(2)
@@ -36,13 +37,7 @@ def opening(host, nonce):
         nonce: bytes, 16 random ones.
     Returns:
         (request bytes, accept bytes for `check_reply`).
-    Raises:
-        ConfigError: this firmware has no SHA-1.
     """
-    try:
-        from hashlib import sha1
-    except ImportError:
-        raise ConfigError("websocket", "needs SHA-1, which this firmware does not have", "false")
     key = b2a_base64(nonce)[:-1]
     request = (
         "GET /mqtt HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

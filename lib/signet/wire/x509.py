@@ -64,25 +64,6 @@ def names(cert, name):
         return False
 
 
-def misnamed(config, cert):
-    """Does a certificate name another than device.json does?  Watson might let that one in.
-
-    Args:
-        config: dict from config.load.
-        cert: bytes, PEM or DER.
-    Returns:
-        str, what is wrong; None when the board's own name is there, its type with an empty id
-        (any device of the type), or nobody can say.
-    """
-    if config["cloud"] != "watson" or config["device_id"] is None:
-        return None
-    of_type = "{}:{}:".format(config["role"][0], config["type_id"])
-    name = of_type + config["device_id"]
-    if names(cert, name) or names(cert, of_type):
-        return None
-    return "does not name this board, {} or {}".format(name, of_type)
-
-
 def _blocks(data, label):
     """Returns a list of DER, of the PEM blocks whose label (bytes) ends so (RFC 7468)."""
     if data[:1] == b"\x30":

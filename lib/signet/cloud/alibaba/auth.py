@@ -9,7 +9,7 @@ HTTP", whose sample fixes the order of the fields there.
 import json
 
 from signet.sign import content
-from signet.sign.signer import Signer
+from signet.sign.hmac import Signer
 
 _NOT_SIGNED = ("version", "sign", "resources", "signmethod")
 _COAP = ("productKey", "deviceName", "clientId", "seq", "timestamp", "ackMode", "sign")
@@ -26,8 +26,6 @@ def request(config, unix_ms, seq=None):
         seq: str, any text that has not been signed before; None over DTLS and HTTPS.
     Returns:
         bytes, JSON with its fields in the document's order.
-    Raises:
-        ConfigError: this board lacks the hash of `sign_method`.
     """
     fields = {
         "version": "default",

@@ -42,8 +42,6 @@ class CoapSession(Session):
         config: dict from config.load.
         log: function of one str.
         state: device.state.State.
-    Raises:
-        ConfigError: the firmware lacks the hash or the cipher that device.json asks for.
     """
 
     def __init__(self, config, log, state):

@@ -18,10 +18,10 @@ import os
 from micropython import const
 
 from signet.client.coap import CoapClient
-from signet.cloud import thing
 from signet.cloud.alibaba.token import Token
 from signet.errors import Lost, Refused, Rejected, SignetError, Throttled
 from signet.net.datagram import UdpChannel
+from signet.wire import exact_json
 
 _POST = const(2)
 _SEQ = const(2089)
@@ -88,8 +88,6 @@ class Access:
         token: token.Token.
         cipher: sign.aes.Cipher of the last report's token; None over DTLS.
         doubt: bool, set it when the address that is known may be the server's no more.
-    Raises:
-        ConfigError: the firmware lacks the hash or the cipher that device.json asks for.
     """
 
     def __init__(self, config, log, state):
@@ -99,8 +97,10 @@ class Access:
         self._encrypted = config["trust"] is None
         self._number = None  # n, while the flash cannot be written
         self.client = CoapClient(0, config["ack_timeout_ms"], config["max_retransmit"], (_SEQ,))
-        if self._encrypted:
-            _cipher(bytes(16))
+        if self._encrypted:  # now the heap is in one piece
+            from signet.sign import aes  # noqa: F401
+        else:
+            from signet.net import dtls  # noqa: F401
         self.cipher = self._random = None
         self.doubt = False
         self.token = Token(config, log, state)
@@ -163,7 +163,7 @@ class Access:
         """
         if message.code >> 5 != 2:
             raise error_of(message, "/auth", Refused)
-        self.token.take(thing.parse("/auth", message.payload), self._encrypted)
+        self.token.take(exact_json.parse("/auth", message.payload), self._encrypted)
 
     def reserve(self):
         """Returns a number (int) that was never used before."""

@@ -61,6 +61,8 @@ def check(config):
             "with this ack_timeout_ms one message may take more than 15 minutes; take less",
             4,
         )
+    if by_coap:
+        _check_firmware(config["tls"])
     if config["tls"]:
         return []
     if by_coap:
@@ -75,3 +77,16 @@ def check(config):
             "insecure", text.format(config["port"]) + "; use TLS, or accept it", "true"
         )
     return [text.format(config["port"])]
+
+
+def _check_firmware(tls):
+    try:
+        if tls:
+            from tls import PROTOCOL_DTLS_CLIENT  # noqa: F401
+        else:
+            from cryptolib import aes  # noqa: F401
+    except ImportError:
+        text, example = "this firmware has no DTLS, MicroPython 1.25 has it", "false"
+        if not tls:
+            text, example = "without TLS it takes AES, which this firmware lacks", "true"
+        raise ConfigError("tls", text, example)

@@ -8,7 +8,7 @@ Source: Alibaba "Establish MQTT connections over TCP"; Link SDK for C and Python
 """
 
 from signet.sign import content
-from signet.sign.signer import Signer
+from signet.sign.hmac import Signer
 
 
 def login(config, unix_ms):
@@ -19,8 +19,6 @@ def login(config, unix_ms):
         unix_ms: int, sent and signed when `timestamp` is true; it is not held against a clock.
     Returns:
         (client id, user, password), three str.
-    Raises:
-        ConfigError: this board lacks the hash of `sign_method`.
     """
     method = config["sign_method"]
     fields = {

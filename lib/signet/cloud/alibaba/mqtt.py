@@ -6,7 +6,7 @@ The thing model: reports (see post.py) are answered on their topic + "_reply".  
 Source: Alink protocol, "Device properties, events, and services".
 """
 
-from signet.cloud import mqtt_session, thing
+from signet.cloud import mqtt_session, thing_mqtt
 from signet.cloud.alibaba import post
 
 # Codes of a reply that says "not now": too many requests, internal.
@@ -45,15 +45,15 @@ class _Dialect:
             return None
         where = topic[len(self._prefix) :]
         if where.startswith("event/") and where.endswith("/post_reply"):
-            return thing.answer(topic, thing.parse(topic, payload), _PASSING)
+            return thing_mqtt.answer(topic, payload, _PASSING)
         if where == "service/property/set":
-            return thing.command("set", topic, thing.parse(topic, payload))
+            return thing_mqtt.command("set", topic, payload)
         if where.startswith("service/") and not where.endswith("_reply"):
-            return thing.command(where[8:], topic, thing.parse(topic, payload))
+            return thing_mqtt.command(where[8:], topic, payload)
         return None  # our own answers come back where the subscription covers them
 
     def result(self, command, value):
-        return thing.result(command, value)
+        return thing_mqtt.result(command, value)
 
 
 def session(config, log, state=None):

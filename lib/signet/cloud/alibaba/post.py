@@ -9,13 +9,15 @@ Source: Alink protocol, "Device properties, events, and services".
 import json
 
 from signet.cloud import thing
+from signet.reports.messages import check_name
+from signet.wire import exact_json
 
 
 def where(report):
     """Returns what follows `/sys/{pk}/{dn}/thing/` in the topic, str; Rejected for a bad event."""
     if report.event is None:
         return "event/property/post"
-    thing.check_name(report.event)
+    check_name(report.event)
     return "event/" + report.event + "/post"
 
 
@@ -32,9 +34,9 @@ def body(report, place, message_id):
         Rejected: a value has no form in JSON.
     """
     if report.event is not None:
-        params = _timed(thing.dumps(report.values), report.time_ms)
+        params = _timed(exact_json.dumps(report.values), report.time_ms)
     else:
-        thing.check(report.values)
+        exact_json.check(report.values)
         params = ",".join(
             [
                 json.dumps(name) + ":" + _timed(json.dumps(value), report.time_ms)

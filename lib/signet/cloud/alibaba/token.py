@@ -8,12 +8,9 @@ Sources: Alibaba "Establish communication over the CoAP protocol"; "Establish co
 HTTP".
 """
 
-import hashlib
-
 from micropython import const
 
 from signet import clock
-from signet.errors import ConfigError
 from signet.modules import call
 
 _LIFE_MS = const(604_800_000)  # seven days
@@ -31,14 +28,9 @@ class Token:
     Attributes:
         values: dict with `token` (str), by CoAP with AES also `random` (str) and `offset` (int);
             None while there is none to use.
-    Raises:
-        ConfigError: this firmware lacks the hash of `sign_method`.
     """
 
     def __init__(self, config, log, state):
-        method = config["sign_method"][4:]
-        if not hasattr(hashlib, method):
-            raise ConfigError("sign_method", "this firmware has no " + method, "hmacsha256")
         self._config, self._state, self._log = config, state, log
         self.values = None
         if state.values.get("crc") != config["crc"]:  # of another device.json

@@ -8,7 +8,7 @@ Source: EnOS "Establishing Connection using the MQTT Protocol"; EnOS device SDKs
 """
 
 from signet.sign import content
-from signet.sign.signer import hash_hex
+from signet.sign.hmac import hash_hex
 
 _HASHES = {"sha256": "sha256", "hmacsha1": "sha1"}
 

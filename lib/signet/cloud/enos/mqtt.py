@@ -10,7 +10,9 @@ Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream mes
 from micropython import const
 
 from signet import clock
-from signet.cloud import mqtt_session, thing
+from signet.cloud import mqtt_session, thing, thing_mqtt
+from signet.reports.messages import check_name
+from signet.wire.exact_json import dumps
 
 _LATE_MS = const(60_000)
 
@@ -47,11 +49,11 @@ class _Dialect:
     def encode(self, report, message_id):
         where, key = "measurepoint/post", "measurepoints"
         if report.event is not None:
-            thing.check_name(report.event)
+            check_name(report.event)
             where, key = "event/{}/post".format(report.event), "events"
         elif report.time_ms is not None and clock.unix_ms() - report.time_ms > _LATE_MS:
             where = "measurepoint/resume"
-        params = '{"' + key + '":' + thing.dumps(report.values)
+        params = '{"' + key + '":' + dumps(report.values)
         if report.time_ms is not None:
             params += ',"time":' + str(report.time_ms)
         method = "thing." + where.replace("/", ".")
@@ -62,15 +64,15 @@ class _Dialect:
             return None
         where = topic[len(self._prefix) :]
         if where.endswith("_reply"):
-            return thing.answer(topic, thing.parse(topic, payload), _PASSING)
+            return thing_mqtt.answer(topic, payload, _PASSING)
         if where == "service/measurepoint/set":
-            return thing.command("set", topic, thing.parse(topic, payload))
+            return thing_mqtt.command("set", topic, payload)
         if where.startswith("service/"):
-            return thing.command(where[8:], topic, thing.parse(topic, payload))
+            return thing_mqtt.command(where[8:], topic, payload)
         return None
 
     def result(self, command, value):
-        return thing.result(command, value)
+        return thing_mqtt.result(command, value)
 
 
 def session(config, log, state=None):

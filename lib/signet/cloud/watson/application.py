@@ -9,11 +9,12 @@ What it hears (`subscribe` in device.json) comes to `link.on_command`: `command.
 Sources: Watson IoT "MQTT connectivity for applications"; eclipse/amlen server_proxy.
 """
 
-from signet.cloud import mqtt_session, thing
+from signet.cloud import mqtt_session
 from signet.cloud.watson import behind
 from signet.cloud.watson.topics import fits
 from signet.errors import Rejected
 from signet.reports.messages import Command
+from signet.wire.exact_json import dumps, member, parse
 
 _STATUS = ("iot-2/type/~/id/~/mon", "iot-2/app/~/mon")
 
@@ -32,7 +33,7 @@ def command(type_id, device_id, name, values, form="json"):
         Rejected: a name, or a value, cannot be sent.
     """
     topic = behind.topic_of((type_id, device_id), "cmd", name, form)
-    return thing.dumps(values).encode() if form == "json" else values, topic
+    return dumps(values).encode() if form == "json" else values, topic
 
 
 class _Dialect(behind.Behind):
@@ -59,8 +60,8 @@ class _Dialect(behind.Behind):
         if not fits(topic, _STATUS):
             return super().decode(topic, payload)
         levels = topic.split("/")
-        data = thing.parse(topic, payload)
-        status = Command(str(data.get("Action")), data, topic)
+        data = parse(topic, payload)
+        status = Command(member(data, "Action", topic, str), data, topic)
         status.kind = "status"
         status.device = (levels[2], levels[4]) if len(levels) == 6 else (None, levels[2])
         return ("command", status)

@@ -5,12 +5,12 @@ Events are `iot-2/type/{type}/id/{id}/evt/{event}/fmt/{format}`, commands have `
 Source: Watson IoT "MQTT connectivity for gateways", "MQTT connectivity for applications".
 """
 
-from signet.cloud import thing
 from signet.cloud.watson.event import body
 from signet.cloud.watson.mqtt import _Dialect
 from signet.cloud.watson.topics import fits
 from signet.errors import Rejected
-from signet.reports.messages import Command
+from signet.reports.messages import Command, check_name
+from signet.wire.exact_json import loads
 
 _TOPIC = "iot-2/type/{}/id/{}/{}/{}/fmt/{}"
 EVENT = "iot-2/type/~/id/~/evt/~/fmt/~"  # rules of topics.py
@@ -29,9 +29,9 @@ def topic_of(device, kind, name, form):
         Rejected: a name that cannot stand in a topic.
     """
     for word in device:
-        thing.check_name(word, "device", 36)
-    thing.check_name(name)
-    thing.check_name(form, "format")
+        check_name(word, "device", 36)
+    check_name(name)
+    check_name(form, "format")
     return _TOPIC.format(device[0], device[1], kind, name, form)
 
 
@@ -61,7 +61,7 @@ class Behind(_Dialect):
             return None
         levels = topic.split("/")
         if levels[8] == "json":
-            payload = thing.loads(payload, topic)
+            payload = loads(payload, topic)
         command = Command(levels[6], payload, topic)
         if levels[5] == "evt":
             command.kind = "event"

@@ -4,12 +4,12 @@ Source: Watson IoT "MQTT connectivity for devices", event format.
 """
 
 from signet import clock
-from signet.cloud import thing
+from signet.wire.exact_json import dumps
 
 
 def body(report):
     """Builds {"d": values, "ts": time}, as bytes; Rejected when a value has no form in JSON."""
-    payload = '{"d":' + thing.dumps(report.values)
+    payload = '{"d":' + dumps(report.values)
     if report.time_ms is not None:
         payload += ',"ts":"' + clock.iso8601(report.time_ms) + '"'
     return (payload + "}").encode()

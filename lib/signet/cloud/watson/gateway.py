@@ -18,9 +18,10 @@ ismrc.h for the codes.
 from micropython import const
 
 from signet import clock, modules
-from signet.cloud import mqtt_session, thing
+from signet.cloud import mqtt_session
 from signet.cloud.watson.behind import EVENT, Behind
 from signet.errors import Refused, Rejected, Throttled
+from signet.wire.exact_json import member, parse
 
 _NOTICE_MS = const(10_000)  # so long after PUBACK a notice may still be about that report
 # Codes of what passes by itself: capacity reached, no server, no messaging, too many
@@ -47,18 +48,21 @@ class _Dialect(Behind):
 
     def decode(self, topic, payload):
         if topic == self._notices:
-            return self._refused(thing.parse(topic, payload))
+            return self._refused(parse(topic, payload))
         meaning = super().decode(topic, payload)
         if meaning is not None and meaning[1].device == self._own:
             meaning[1].device = None
         return meaning
 
     def _refused(self, notice):
-        topic, code = notice.get("Topic"), notice.get("RC")
+        topic = member(notice, "Topic", self._notices, str)
+        code = member(notice, "RC", self._notices, int)
         text = "{} refused: {}: RC {}: {}".format(
-            notice.get("Request", "a request"), topic, code, notice.get("Message")
+            member(notice, "Request", self._notices, str),
+            topic,
+            code,
+            modules.call("signet.printable", "printable", notice.get("Message")),
         )
-        text = modules.call("signet.printable", "printable", text)
         return ("refused", topic, Throttled(text) if code in _PASSING else Rejected(text, code))
 
 

@@ -14,10 +14,11 @@ from binascii import b2a_base64
 from micropython import const
 
 from signet import clock
-from signet.cloud import http_session, thing
+from signet.cloud import http_session
 from signet.cloud.watson.event import body
 from signet.errors import ProtocolError, Refused, Rejected, Throttled
-from signet.reports.messages import Command
+from signet.reports.messages import Command, check_name
+from signet.wire.exact_json import loads
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
@@ -133,7 +134,7 @@ class _Dialect:
         topic += "cmd/{}/fmt/{}".format(name, form)
         if name in ("", "+") or min(topic.encode()) < 32:  # whoever answers so knows no commands
             raise ProtocolError("a command without a name")
-        data = thing.loads(reply.body, topic) if form == "json" else bytes(reply.body)
+        data = loads(reply.body, topic) if form == "json" else bytes(reply.body)
         command = Command(name, data, topic)
         if device != own:
             command.device = device
@@ -144,11 +145,11 @@ class _Dialect:
         type_id, device_id, event, form = config["type_id"], config["device_id"], None, "json"
         if report.topic is None:
             event = report.event or config["event"]
-            thing.check_name(event)
+            check_name(event)
             data = body(report)
             if report.device is not None:
                 for word in report.device:
-                    thing.check_name(word, "device", 36)
+                    check_name(word, "device", 36)
                 type_id, device_id = report.device
         else:
             type_id, device_id, event, form = self._levels(report.topic)

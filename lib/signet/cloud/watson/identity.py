@@ -63,8 +63,7 @@ def check(config):
     if quickstart:
         _check_quickstart(config)
     if role.endswith("application"):
-        __import__(_APPLICATION, None, None, ("*",)).check(config, quickstart)
-        modules.forget(_APPLICATION)
+        modules.call(_APPLICATION, "check", config, quickstart)
     else:
         _check_device(config, role)
     if quickstart:
@@ -87,7 +86,10 @@ def check(config):
             "command_wait_s is longer than report_interval_s: reports wait until the cloud answers"
         )
     if config.get("websocket"):
-        from signet.net import websocket  # noqa: F401  now the heap is in one piece
+        import hashlib
+
+        if not hasattr(hashlib, "sha1"):
+            raise ConfigError("websocket", "needs SHA-1, which this firmware lacks", "false")
     first, _, rest = config["host"].lower().partition(".")
     if rest[:10] == "messaging." and first != org.lower():
         text = "host is that of the organisation {}, but org_id is {}: the login will be refused"

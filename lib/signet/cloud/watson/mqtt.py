@@ -9,10 +9,11 @@ closes the connection of a device that uses any other topic, so those are refuse
 Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
 """
 
-from signet.cloud import mqtt_session, thing
+from signet.cloud import mqtt_session
 from signet.cloud.watson.event import body
 from signet.errors import Rejected
-from signet.reports.messages import Command
+from signet.reports.messages import Command, check_name
+from signet.wire.exact_json import loads
 
 
 class _Dialect:
@@ -44,7 +45,7 @@ class _Dialect:
 
     def encode(self, report, message_id):
         event = report.event or self._config["event"]
-        thing.check_name(event)
+        check_name(event)
         return "iot-2/evt/{}/fmt/json".format(event), body(report), False
 
     def decode(self, topic, payload):
@@ -52,7 +53,7 @@ class _Dialect:
         if len(levels) != 5 or levels[:2] != ["iot-2", "cmd"] or levels[3] != "fmt":
             return None
         if levels[4] == "json":
-            payload = thing.loads(payload, topic)
+            payload = loads(payload, topic)
         return ("command", Command(levels[2], payload, topic))
 
     def result(self, command, value):

@@ -4,12 +4,12 @@ It lies beside the old one, in the file `cert`.new, until trial.py has logged in
 signet.state says of it proves it whole, see pending.py.
 """
 
-import os
 from binascii import b2a_base64, crc32
 
 from micropython import const
 
 from signet import clock, modules
+from signet.device import files
 from signet.errors import ConfigError, SignetError
 
 _LINE = const(48)  # bytes of DER in a line of PEM (RFC 7468 section 2)
@@ -25,7 +25,7 @@ def begin(config, cert, key, state=None):
         key: bytes or str, the private key, PEM; None when it stands in `cert`, or stays as it is.
         state: device.state.State; None where nobody holds it.
     Returns:
-        what Link._renewal holds: list of int, CRC-32 of the new file and of the old, the Unix
+        the renewal: list of int, CRC-32 of the new file and of the old, the Unix
         seconds when the new one expires, trials so far, and those that the cloud did not answer.
     Raises:
         ConfigError: the board has no certificate, or the new one, or its key, cannot be used.
@@ -36,16 +36,10 @@ def begin(config, cert, key, state=None):
         raise ConfigError("cert", "this board has no certificate to renew", "board-1.pem")
     spare = path + ".new"
     try:
-        try:
-            os.stat(path)
-        except OSError:  # trial.py could not rename it (FAT): it is the only one
-            os.rename(spare, path)
+        files.recover(path)  # trial.py could not rename it (FAT): it is the only one
     except OSError as error:
         raise SignetError("{} not renamed: {}".format(spare, error))
-    try:
-        os.remove(spare)
-    except OSError:
-        pass
+    files.remove(spare)
     if isinstance(cert, str):
         cert = cert.encode()
     if isinstance(key, str):
@@ -58,9 +52,10 @@ def begin(config, cert, key, state=None):
     ends = min(ends)
     if clock.is_set() and ends * 1000 <= clock.unix_ms():
         raise ConfigError("cert", "the new one has expired")
-    wrong = x509.misnamed(config, cert)
-    if wrong:
-        raise ConfigError("cert", "the new one " + wrong)
+    if config["cloud"] == "watson":
+        wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
+        if wrong:
+            raise ConfigError("cert", "the new one " + wrong)
     own_file = None
     if key is None and _KEY not in cert:
         key = _block(_read("cert", path))
@@ -75,7 +70,7 @@ def begin(config, cert, key, state=None):
         raise ConfigError("key", "is not the one of the new certificate")
     x509 = own_file = None
     modules.forget("signet.wire.x509")  # before the next: they need not fit together
-    from signet import pending
+    from signet.certificate import pending
 
     try:
         with open(spare, "wb") as file:
@@ -85,10 +80,10 @@ def begin(config, cert, key, state=None):
         renewal = [crc32(key or b"", crc32(cert)), pending.crc(path), ends, 0, 0]
         pending.keep(renewal, 0, state)
     except OSError as error:
-        pending.remove(spare)
+        files.remove(spare)
         raise SignetError("{} not written: {}; is the flash full?".format(spare, error))
     except BaseException:
-        pending.remove(spare)
+        files.remove(spare)
         raise
     return renewal
 

@@ -1,46 +1,55 @@
 """What does a board remember of a certificate that is still to be tried, over any restart?
 
 Two CRCs in signet.state: of the file `cert`.new, which prove it whole, and of the certificate that
-it is to replace, which somebody may have deployed anew meanwhile.
+it is to replace, which somebody may have deployed anew meanwhile.  When it is tried again stands
+here too.
 """
 
-import os
 from binascii import crc32
 
 from micropython import const
 
 from signet import clock
+from signet.device import files
 
-_LONGEST_S = const(3600)
-_UNKNOWN_S = const(300)
+_FIRST_S = const(300)  # to the next trial; twice as long each time,
+_LONGEST_S = const(3600)  # and no longer
+_DOUBLINGS = const(4)
 
 
-def resume(link, state=None):
+def wait_s(trials):
+    """Returns the seconds from one trial, the `trials`th (int, 1 or more), to the next."""
+    return min(_FIRST_S << min(trials - 1, _DOUBLINGS), _LONGEST_S)
+
+
+def resume(path, log, state=None):
     """Takes up a renewal that a deep sleep or a power cut has interrupted; removes what is none.
 
     Args:
-        link: link.Link, whose `_renewal` and `_next_trial` it sets.
+        path: str, the certificate that is to be replaced.
+        log: function of one str.
         state: device.state.State; None where nobody holds it.
+    Returns:
+        (renewal, see renewal.begin; int, seconds until it is due), or None.
     """
     from signet.device.state import State
 
-    path = link._config["cert"]
+    spare = path + ".new"
     try:
         renewal = [int(word) for word in (state or State()).values["renewal"].split()]
         at = renewal.pop()
-        whole = renewal[:2] == [crc(path + ".new"), crc(path)]
+        whole = renewal[:2] == [crc(spare), crc(path)]
     except (KeyError, ValueError, IndexError, AttributeError, OSError):
         whole = False
     if not whole:
-        remove(path + ".new")
-        link._log("removed {}.new: it is not whole, or not of this certificate".format(path))
-        return
-    link._renewal = renewal
-    if renewal[3]:
-        wait_s = _UNKNOWN_S
-        if clock.is_set():
-            wait_s = min(max(at - clock.unix_ms() // 1000, 0), _LONGEST_S)
-        link._next_trial = clock.Deadline(wait_s * 1000)
+        files.remove(spare)
+        log("removed {}: it is not whole, or not of this certificate".format(spare))
+        return None
+    if not renewal[3]:
+        return renewal, 0
+    if not clock.is_set():
+        return renewal, _FIRST_S
+    return renewal, min(max(at - clock.unix_ms() // 1000, 0), _LONGEST_S)
 
 
 def keep(renewal, at, state=None):
@@ -61,11 +70,3 @@ def crc(path):
             if not size:
                 return value
             value = crc32(memoryview(buffer)[:size], value)
-
-
-def remove(path):
-    """Removes a file, if there is one."""
-    try:
-        os.remove(path)
-    except OSError:
-        pass

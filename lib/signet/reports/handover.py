@@ -1,0 +1,88 @@
+"""Which report goes next, and what becomes of it?  One rule for every way in.
+
+The session says what happened (cloud/session.py); what waits stays in the outbox until the cloud
+has it, or it is set aside by name.
+"""
+
+from micropython import const
+
+from signet import clock
+from signet.errors import Rejected, Throttled
+
+_TOO_LARGE = const(3)  # attempts for which memory may be missing
+_PUT_BACK = const(3)  # times of "not now" to a report, before the next has its turn
+_DOUBLINGS = const(3)  # of the wait for a report that is put off
+
+
+class Handover:
+    """Hands what waits in an outbox to a session.
+
+    Args:
+        outbox: reports.outbox.Outbox.
+        retry_ms: int, the first wait of a report that is put off.
+        log: function of one str.
+    Attributes:
+        next_submit: clock.Deadline, nothing is handed over before.
+        stored: int, reports that the cloud has acknowledged.
+    """
+
+    def __init__(self, outbox, retry_ms, log):
+        self._outbox = outbox
+        self._retry_ms = retry_ms
+        self._log = log
+        self._submitted = 0  # the greatest key that the session has taken
+        self._stuck, self._times = None, 0  # the key that did not go, how many times running
+        self.next_submit = clock.Deadline(0)
+        self.stored = 0
+
+    def opened(self):
+        """A session begins anew; it knows itself which reports it has in flight already."""
+        self._submitted = 0
+
+    def submit(self, session):
+        """Hands over what the session takes now."""
+        outbox = self._outbox
+        while self.next_submit.expired():
+            entry = outbox.after(self._submitted)
+            if entry is None:
+                return
+            key, report = entry
+            try:
+                if not session.submit(key, report, outbox.after(key) is None):
+                    return
+            except (Rejected, ValueError, TypeError, IndexError) as error:
+                self._set_aside(key, error)
+            except MemoryError as error:
+                if self._count(-key) < _TOO_LARGE:  # not among those that the cloud put off
+                    self.next_submit = clock.Deadline(self._retry_ms)
+                    return
+                self._set_aside(key, error)  # or no other report would ever go
+            self._submitted = key
+
+    def acked(self, key, message_id):
+        """The cloud has the report `key` (int), and calls it message_id (str or None)."""
+        if self._outbox.remove(key):
+            self.stored += 1
+            self._log("report {} stored{}".format(key, " as " + message_id if message_id else ""))
+
+    def failed(self, key, error):
+        """The cloud does not take the report `key` (int): never, or not now, to it or to all."""
+        if not isinstance(error, Throttled):
+            self._set_aside(key, error)
+            return
+        times = self._count(key)
+        wait_ms = error.retry_after_ms or self._retry_ms << min(times - 1, _DOUBLINGS)
+        self._log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
+        self.next_submit = clock.Deadline(wait_ms)
+        if times > _PUT_BACK and len(self._outbox) > 1:
+            self._outbox.put_back(key)
+        self._submitted = min(self._submitted, key - 1)
+
+    def _set_aside(self, key, error):
+        self._outbox.set_aside(key, error)
+        self._log("report {} set aside: {}".format(key, error))
+
+    def _count(self, key):
+        self._times = self._times + 1 if self._stuck == key else 1
+        self._stuck = key
+        return self._times

@@ -1,0 +1,118 @@
+"""Which values have a form in JSON, and which JSON of a peer does a board read?
+
+Exactly or not at all (RFC 8259): MicroPython would write nan and bytes, and take `{"a":1` for
+whole.  What is too large, or nested too deep, is refused before it is read.
+"""
+
+import json
+
+from micropython import const
+
+from signet.errors import ProtocolError, Rejected
+
+_CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
+_DEEPEST = const(8)  # the stack of a board is small
+_LARGEST = const(4096)  # bytes
+_LONGEST = const(256)  # characters of a member that is kept or printed
+_EXACT_BITS = const(53)  # of an int that every reader of JSON keeps (RFC 7493 section 2.2)
+
+
+def dumps(values):
+    """Writes values as JSON, exactly or not at all.
+
+    Raises:
+        Rejected: a value has no form in JSON; names the key.
+    """
+    check(values)
+    return json.dumps(values)
+
+
+def check(value, where="report", depth=_DEEPEST):
+    """Raises Rejected when a value has no form in JSON, or is nested too deep; see `dumps`."""
+    if not depth:
+        raise Rejected("{}: nested deeper than {} levels".format(where, _DEEPEST))
+    if value is None or isinstance(value, (bool, int, str)):  # a bool of MicroPython is no int
+        return
+    if isinstance(value, float):
+        if value - value == 0:  # false for nan and infinities
+            return
+    elif isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or not key:
+                raise Rejected("{}: key {!r} is not text".format(where, key))
+            check(value[key], key, depth - 1)
+        return
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check(item, where, depth - 1)
+        return
+    raise Rejected("{}: {!r} has no form in JSON".format(where, value))
+
+
+def loads(payload, where):
+    """Reads JSON from a peer.
+
+    Args:
+        payload: bytes.
+        where: str, for the error.
+    Raises:
+        ProtocolError: it is no JSON, cut off, of more than 4096 bytes, or nested deeper than 8.
+    """
+    if len(payload) > _LARGEST or _is_deep(payload):
+        raise ProtocolError("JSON too large, or nested too deep, on " + where)
+    try:
+        text = payload.decode().strip()
+        if text[:1] not in _CLOSED_BY or text.endswith(_CLOSED_BY[text[:1]]):
+            return json.loads(text)
+    except (ValueError, UnicodeError, MemoryError):
+        pass
+    raise ProtocolError("no JSON on " + where)
+
+
+def _is_deep(payload):
+    if payload.count(b"[") + payload.count(b"{") <= _DEEPEST:  # quick, and mostly so
+        return False
+    depth = 0
+    quoted = escaped = False
+    for byte in payload:
+        if quoted:
+            quoted = escaped or byte != 34  # "
+            escaped = byte == 92 and not escaped  # \
+        elif byte == 34:
+            quoted = True
+        elif byte | 32 == 123:  # [ {
+            depth += 1
+            if depth > _DEEPEST:
+                return True
+        elif byte | 32 == 125:  # ] }
+            depth -= 1
+    return False
+
+
+def parse(where, payload):
+    """Reads a JSON object from a peer; arguments and errors as in `loads`; returns the dict."""
+    body = loads(payload, where)
+    if not isinstance(body, dict):
+        raise ProtocolError("no JSON object on " + where)
+    return body
+
+
+def member(body, name, where, *kinds):
+    """Returns a member of a peer's object that may be kept, counted with and printed.
+
+    Args:
+        body: dict from `parse`.
+        name: str. where: str, for the error.
+        kinds: int, for 0 to 2**53 - 1; str, for 256 characters at most, none of them control.
+    Raises:
+        ProtocolError: it is missing, or another value.
+    """
+    value = body.get(name)
+    good = type(value) in kinds
+    if good and isinstance(value, str):
+        good = len(value) <= _LONGEST and min(value.encode("utf-8", "replace") or b" ") > 31
+    elif good:
+        good = not value >> _EXACT_BITS
+    if not good:
+        raise ProtocolError("{} on {} is missing or bad".format(name, where))
+    return value
