@@ -180,6 +180,7 @@ def completed(config, changes):
         ("insecure", False),
         ("trust", None),
         ("timeout_s", 15),
+        ("open_timeout_s", 30),
         ("report_interval_s", 60),
         ("crc", 1),
     ):

@@ -3,7 +3,6 @@
 The token lives seven days: Alibaba "Establish connections over HTTP" (the seed).
 """
 
-import hashlib
 import json
 import os
 
@@ -17,7 +16,6 @@ from check_alibaba_http import (
     again,
     fresh,
     opened,
-    restarted,
     says,
 )
 from check_http_session import (
@@ -34,9 +32,8 @@ from check_http_session import (
     shown,
 )
 from signet import clock
-from signet.cloud.alibaba import token
 from signet.device.state import State
-from signet.errors import ConfigError, Lost, Rejected, Untrusted
+from signet.errors import Lost, Rejected, Untrusted
 from signet.reports.messages import Report
 
 EXPIRED = says(20001)
@@ -193,6 +190,12 @@ def test_a_login_has_the_time_of_its_connect():
     assert server.deadline is deadline
 
 
+def test_a_later_connection_has_open_timeout_s():
+    session, server = opened(CLOSE, DONE, open_timeout_s=7)
+    check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    check.equal((server.opened, server.deadline.remaining_ms()), (2, 7000))
+
+
 def test_a_file_is_a_report_and_is_sent_anew_from_its_start():
     session, server = opened(EXPIRED, FRESH, CLOSE, DONE)
     check.equal(outcome(session, Report(File(5000), topic=TOPIC))[0], "acked")
@@ -279,24 +282,6 @@ def test_without_memory_for_a_login_the_connection_is_lost_and_the_report_kept()
     opens(session)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     check.equal(_tokens(server), ["/auth", "/auth", "fresh"])
-
-
-class _NoHash:
-    """hashlib of a board without MD5."""
-
-    @staticmethod
-    def sha256(data=b""):
-        return hashlib.sha256(data)
-
-
-def test_a_hash_that_the_firmware_lacks_shows_at_the_start():
-    token.hashlib, kept = _NoHash, token.hashlib
-    try:
-        error = check.raises(ConfigError, restarted)
-        assert "this firmware has no md5" in str(error)
-        restarted(sign_method="hmacsha256")
-    finally:
-        token.hashlib = kept
 
 
 def test_the_log_tells_of_logins_but_not_of_tokens_and_secrets():

@@ -54,8 +54,6 @@ _CIRCLES = {
 
 # Files that still use private names of another, to be undone.
 _BORROWERS = {
-    *("lib/signet/cloud/http.py", "lib/signet/cloud/alibaba/http.py"),
-    "lib/signet/cloud/watson/http.py",
     *("lib/signet/cloud/watson/behind.py", "lib/signet/cloud/watson/gateway.py"),
 }
 

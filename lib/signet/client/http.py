@@ -23,7 +23,6 @@ from signet.wire.http import Reply, head
 
 _POLLIN = const(1)
 _POLLIN_POLLOUT = const(5)
-_CONNECT_MS = const(30_000)
 _BUFFER_BYTES = const(1024)
 _SEEK_END = const(2)
 
@@ -36,21 +35,23 @@ class HttpClient:
             net/secure.py), which opens by itself, or raises Lost.
         host: str for the Host header.
         timeout_ms: int, for each KiB of a request to be taken, then for the whole reply; all of a
-            body has 1 ms for each byte beside (8 kbit/s). Connecting has 30 s.
+            body has 1 ms for each byte beside (8 kbit/s).
+        open_ms: int, for a connection to open.
     Attributes:
         channel: the connection, or None.
         state: str, see above.
         reply: wire.http.Reply of the request outstanding, or None.
         busy: bool, `poll(0)` has more to do at once, which no socket shows.
+        open_by: clock.Deadline of the next connection to open, None for `open_ms`.
     """
 
-    def __init__(self, connect, host, timeout_ms=15_000):
-        self.channel = self.reply = None
+    def __init__(self, connect, host, timeout_ms=15_000, open_ms=30_000):
+        self.channel = self.reply = self.open_by = None
         self.state = "closed"
         self.busy = False
         self._connect = connect
         self._host = host
-        self._timeout_ms = timeout_ms
+        self._timeout_ms, self._open_ms = timeout_ms, open_ms
         self._buffer = bytearray(_BUFFER_BYTES)
         self._glance = bytearray(32)  # read while `_buffer` holds what is not sent yet
         self._used = False  # the connection has carried a reply
@@ -103,7 +104,7 @@ class HttpClient:
             self._sending()
         else:
             self.state = "opening"
-            self._deadline = clock.Deadline(_CONNECT_MS)
+            self._deadline = self.open_by or clock.Deadline(self._open_ms)
 
     def _sending(self):
         self.state = "sending"
@@ -266,5 +267,5 @@ class HttpClient:
     def close(self):
         """Closes the connection and forgets the request; harmless when closed already."""
         self.busy = False
-        self.reply = self._body = None
+        self.reply = self._start = self._body = None
         self._drop()

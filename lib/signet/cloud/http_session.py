@@ -112,18 +112,19 @@ class HttpSession(Session):
     takes_files = True
 
     def __init__(self, config, dialect):
-        self._config = config
         self._dialect = dialect
         host, port = config["host"], config["port"]
         if port != (443 if config["tls"] else 80):
             host += ":" + str(port)
         load(config)
-        self._client = HttpClient(self._connect, host, config["timeout_s"] * 1000)
+        self._client = HttpClient(
+            lambda deadline: connect(config, deadline),
+            host,
+            config["timeout_s"] * 1000,
+            config["open_timeout_s"] * 1000,
+        )
         self._id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat one
         self.close()
-
-    def _connect(self, deadline):
-        return connect(self._config, self._open_by or deadline)
 
     def begin(self, deadline):
         """Begins to open; `poll` does the rest.
@@ -132,10 +133,10 @@ class HttpSession(Session):
             deadline: clock.Deadline of connect and TLS; an answer of the cloud has `timeout_s`.
         """
         self.close()
+        self._client.open_by = deadline
         if self._dialect.due(True):
             self._ask(True)
         self._state = "opening"
-        self._open_by = deadline
 
     def submit(self, key, report, last=False):
         """Takes one report; `poll` sends it.
@@ -208,7 +209,7 @@ class HttpSession(Session):
         waits = client.state == "opening" or (self._asking and dialect.logs_in)
         if self._state == "opening" and not waits:
             self._state = "open"
-            self._open_by = None
+            client.open_by = None
             return ("opened",)
         return event
 
@@ -271,5 +272,5 @@ class HttpSession(Session):
         """Closes the connection; what is in flight stays in the caller's hands."""
         self._client.close()
         self._state = "closed"
-        self._open_by = self._key = self._report = None
+        self._key = self._report = None
         self._asking = self._waits = False

@@ -31,7 +31,7 @@ _LARGEST_CODE = const(0x1FFFFFFFFFFFFF)
 
 
 class _Dialect:
-    """See cloud/http_session.py; ConfigError when this firmware lacks the hash of `sign_method`.
+    """See cloud/http_session.py.
 
     Args:
         config: dict from config.load.
