@@ -12,7 +12,8 @@ import sys
 import fuzzing
 from mutate import Random, mutated
 from signet.errors import ProtocolError
-from signet.wire.websocket import Frames, closing
+from signet.wire.websocket import Frames
+from signet.wire.websocket_handshake import closing
 
 _CLOSE = 8
 

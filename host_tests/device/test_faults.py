@@ -154,7 +154,7 @@ print("flushed", link.flush(10000), len(link.outbox.dead))
 """,
     )
     device.wait_for("^flushed True 1")
-    assert "report 1 set aside: a device may publish to iot-2/evt" in device.output()
+    assert "report 1 set aside: may publish to iot-2/evt/NAME/fmt/NAME only" in device.output()
     assert _numbers("watson", _stored(twin, "watson", after, 1)) == [1]
     assert "connection lost" not in device.output()
 

@@ -143,7 +143,7 @@ def test_a_new_certificate_and_key_come_by_a_command_and_no_report_is_lost(renew
 def test_a_new_certificate_that_the_cloud_refuses_leaves_the_old_one(renewed):
     new = renewed.org.certificate(renewed.member.name, renewed.org.stranger)
     renewed.send(new.read_bytes())
-    line = renewed.device.wait_for("^certificate not renewed, the old one stays: .*$")
+    line = renewed.device.wait_for("^.*: certificate not renewed, the old one stays: .*$")
     assert "is `cert` in date, its CA registered there" in line
     renewed.device.wait_for(r"the old one stays: (?:.*\n)*connected\n")
     _none_missing(renewed.device, renewed.twin, "watson", renewed.after)

@@ -116,7 +116,18 @@ _TABLE = {
     ("cloud/mqtt_session.py", "mqtt_session"): (
         ("what has PUBACK and no reply goes again", "None:  # the broker", "False:  # the broker"),
         ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
+    ),
+    ("cloud/mqtt_session.py", "contract_session"): (
         ("what is in flight is not sent twice", "if entry.key == key", "if False"),
+    ),
+    ("client/mqtt.py", "contract_session"): (
+        ("who takes no data is given up", 'raise Lost("the peer takes no data")', "pass"),
+    ),
+    ("net/secure.py", "contract_channel"): (
+        ("a handshake has an end", "elif self._deadline.expired()", "elif 0"),
+    ),
+    ("net/stream.py", "contract_channel"): (
+        ("no socket stays without memory", "self.close()  # nobody else can", "pass"),
     ),
     ("cloud/http_session.py", "alibaba_http_answers"): (
         ("after three misses others pass", "_MISSES = const(3)", "_MISSES = const(4)"),

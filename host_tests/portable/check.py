@@ -8,12 +8,13 @@ test function and interpreter. Only module-level functions `test_*()` without ar
     pytest host_tests/portable/test_hmac.py --interpreter i386    one interpreter (or -k i386)
     pytest "host_tests/portable/test_hmac.py::test_name[i386]"    one test on one interpreter
 
-Four names may be set at the top of the file; the host reads them without importing it, so they
+Five names may be set at the top of the file; the host reads them without importing it, so they
 must be literals:
 
     INTERPRETERS = ("cpython",)       only on these: cpython, 64bit, i386
     PROOF = ("test_name",)            tests that only `make proof` runs
     TIMEOUT_S = 60                    for one test; default 30
+    HEAP = "200k"                     of MicroPython, for a test that brings the far side itself
     SERVERS = {                       started on loopback before the file runs, ended after it
         "broker": ("mosquitto",),                   plain mosquitto, user "user", password "pass"
         "echo": ("tcp", "echo"),                    a named behaviour, see host/behaviours.py
@@ -28,7 +29,7 @@ broker). Or a list of steps, run for each connection: ("packet",) reads one whol
 by byte, so long apart, ("answer",) reads one packet and answers it as a polite broker does,
 ("sni",) sends the name that the TLS client asked for, ("wait", ms), ("close",), ("half_close",)
 ends the sending side only (not over TLS: asyncio cannot), ("reset",); after the last step the
-server only reads on.
+server only reads on, or does all of them again after ("again",), which is the last.
 Several lists, ("tcp", [...], [...]), serve the first connection, the second, and so on.
 
     SERVERS = {

@@ -8,26 +8,22 @@ moves when somebody waits, and by a millisecond with each call of a socket: what
 for shows, and a flood has an end.
 """
 
-import errno
 import gc
 import select
 import socket
 import sys
 
 import check
+from check_sockets import ADDRESS, ERR, HUP, Datagrams, Stream
 from signet import clock, modules
 
-IN, OUT, ERR, HUP = 1, 4, 8, 16
-STEP_CALLS = 64  # of sockets, in one step
-_ENDLESS = 4096  # of them, and it is taken for a loop that never ends
-_PATIENCE_MS = 2000  # how long a real server may take, of no made-up time
-_JUNK = b"\xff\x00\xf0\x0fHTTP/1.1 400 Bad Request\r\n\r\n" * 4
-_ADDRESS = ("192.0.2.7", 4711)
-_RESET = 104
+if not check.MICROPYTHON:
+    gc.collect = lambda: None  # signet does it often; CPython's takes 1 ms and has no use
 
-# What a far side may do from a moment of the opening on.
-TROUBLES = ("silence", "end", "reset", "junk", "flood", "drip", "full")
-OF_DATAGRAMS = ("silence", "junk", "flood", "foreign")
+_STEP_CALLS = 20  # of sockets, in one step
+_OF_WEBSOCKET = 130  # up to 64 pings, each answered
+_ENDLESS = 4096  # of them, and it is taken for a loop that never ends
+_PATIENCE_MS = 2000  # how long a real server may take to answer, of no made-up time
 
 
 class Endless(Exception):  # noqa: N818
@@ -39,10 +35,16 @@ class World:
 
     Args:
         far: makes the far side of a connection; or a dict, the endpoint of a real server.
+        is_websocket: bool, it is spoken to in WebSocket.
     Attributes:
         trouble: (kind, after how many bytes or datagrams), None for none.
-        connects: "soon", "refused" or "never".
+        connects: "soon", "refused", "never"; or "unknown", no name server knows the name.
         failing: at which call of a socket memory is out, counted down; 0 for never.
+        step_calls: int, how many calls of sockets one step may take.
+        idle: bool, a real server has nothing more to say.
+        flood: (bytes that come once, bytes that come again and again), None for the far side's.
+        refuses: "identity" or "now", what the far side says no to; None for nothing.
+        unfed: int, ms, the longest that no watchdog was fed since `measure`.
         fars, sockets: list of the far sides so far, and of the sockets that are open.
         heard: int, bytes or datagrams that came from them.
         calls, waited: int, calls of sockets and ms waited for since `measure`.
@@ -51,11 +53,15 @@ class World:
     SOCK_STREAM, SOCK_DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
     AF_INET = socket.AF_INET
 
-    def __init__(self, far):
+    def __init__(self, far, is_websocket=False):
         self.far = far
+        self.step_calls = _OF_WEBSOCKET if is_websocket else _STEP_CALLS
+        self.is_real = isinstance(far, dict)
         self.trouble, self.connects, self.failing = None, "soon", 0
         self.fars, self.sockets = [], []
-        self.heard = 0
+        self.flood = self.refuses = None
+        self.idle = False
+        self.heard = self.unfed = self._fed = 0
         self.calls = self.waited = self._now = 0
 
     def __enter__(self):
@@ -69,12 +75,14 @@ class World:
         clock.ticks_add = lambda ticks, delta: ticks + delta
         clock.ticks_diff = lambda later, earlier: later - earlier
         clock.sleep_ms = self.sleep
+        clock.while_waiting = self._feed
         return self
 
     def __exit__(self, *error):
         for module in self._modules:
             module.socket, module.select = socket, select
         clock.ticks_ms, clock.ticks_add, clock.ticks_diff, clock.sleep_ms = self._real
+        clock.while_waiting = None
         for sock in list(self.sockets):
             sock.close()
 
@@ -85,16 +93,24 @@ class World:
 
     def sleep(self, ms):
         self.waited += ms
+        self._pass(ms)
+
+    def _pass(self, ms):
         self._now += ms
+        self.unfed = max(self.unfed, self._now - self._fed)
+
+    def _feed(self):
+        self._fed = self._now
 
     def measure(self):
-        self.calls = self.waited = 0
+        self.calls = self.waited = self.unfed = 0
+        self._fed = self._now
         return self._now
 
     def call(self):
         """Counts a call of a socket."""
         self.calls += 1
-        self._now += 1
+        self._pass(1)
         if self.calls > _ENDLESS:
             raise Endless("a step of {} calls of sockets".format(self.calls))
         if self.failing:
@@ -106,11 +122,13 @@ class World:
 
     def getaddrinfo(self, host, port, family, kind):
         self.call()
-        return [(socket.AF_INET, kind, 0, "", _ADDRESS)]
+        if self.connects == "unknown":
+            raise OSError(-2)
+        return [(socket.AF_INET, kind, 0, "", ADDRESS)]
 
     def socket(self, family, kind=socket.SOCK_STREAM):
         self.call()
-        sock = (_Datagrams if kind == socket.SOCK_DGRAM else _Stream)(self)
+        sock = (Datagrams if kind == socket.SOCK_DGRAM else Stream)(self)
         self.sockets.append(sock)
         return sock
 
@@ -137,7 +155,7 @@ class _Poll:
         ready = self._ready(0)
         if ready or not ms:
             return ready
-        ready = self._ready(_PATIENCE_MS)
+        ready = self._ready(0 if self._world.idle else min(2 * ms, _PATIENCE_MS))
         self._world.sleep(1 if ready else ms)
         return ready
 
@@ -150,196 +168,22 @@ class _Poll:
         return found
 
 
-class _Socket:
-    """What both kinds share: the far side, and when its trouble begins."""
-
-    def __init__(self, world):
-        self._world = world
-        self._came = []  # what the far side has sent
-        self._kind, self._left = world.trouble or (None, 1 << 29)
-        self._real = self._poll = None
-
-    def _connect(self, kind):
-        self.far = far = self._world.far
-        if not isinstance(far, dict):
-            self.far = far = far()
-            self._world.fars.append(far)
-            return
-        self._real = real = socket.socket(socket.AF_INET, kind)
-        self._to = socket.getaddrinfo(far["host"], far["port"], 0, kind)[0][-1]
-        if kind == socket.SOCK_STREAM:
-            real.connect(self._to)
-        real.setblocking(False)
-        self._poll = select.poll()
-        self._poll.register(real, IN)
-
-    def setblocking(self, flag):
-        assert not flag
-
-    def _troubled(self):
-        return not self._left
-
-    def _is_readable(self, patience_ms):
-        if self._troubled() and self._kind != "drip":
-            return self._kind not in ("silence", "full") and self._kind != "spent"
-        if self._came or self._real is None:
-            return bool(self._came)
-        return bool(self._poll.poll(patience_ms))
-
-    def close(self):
-        if self in self._world.sockets:
-            self._world.sockets.remove(self)
-            if self._real is not None:
-                self._real.close()
-
-
-class _Stream(_Socket):
-    _looks = 2  # until connected
-    _at = 0  # of what junk and flood repeat
-    _turn = False
-
-    def setsockopt(self, *arguments):
-        pass
-
-    def connect(self, address):
-        self._world.call()
-        self._state = self._world.connects
-        if self._state == "soon":
-            self._connect(socket.SOCK_STREAM)
-        raise OSError(errno.EINPROGRESS)
-
-    def push(self, data):
-        """The far side says something of its own accord."""
-        if data:
-            self._came.append(data)
-
-    def events(self, patience_ms):
-        if self._state == "refused":
-            return OUT | ERR | HUP
-        if self._looks and self._state == "soon":
-            self._looks -= 1
-        if self._looks:
-            return 0
-        events = IN if self._is_readable(patience_ms) else 0
-        return events if self._troubled() and self._kind == "full" else events | OUT
-
-    def readinto(self, buffer):
-        self._world.call()
-        if self._state == "refused":
-            self._state = "closed"
-            raise OSError(errno.ECONNREFUSED)
-        if self._looks:
-            return None
-        if not self._troubled():
-            limit = min(len(buffer), self._left)
-            count = self._true(memoryview(buffer)[:limit])
-            if count:
-                self._world.heard += count
-                self._left -= count
-            return count
-        kind = self._kind
-        if kind == "drip":
-            self._turn = not self._turn
-            return self._true(memoryview(buffer)[:1]) if self._turn else None
-        if kind == "end":
-            return 0
-        if kind == "reset":
-            raise OSError(_RESET)
-        if kind == "junk":
-            return self._repeat(buffer, _JUNK, len(_JUNK))
-        return self._repeat(buffer, self._flood, 0) if kind == "flood" else None
-
-    @property
-    def _flood(self):
-        return getattr(self.far, "flood", None) or self._world.flood
-
-    def _repeat(self, buffer, pattern, limit):
-        """What comes again and again; `limit`: or once."""
-        for place in range(len(buffer)):
-            if limit and self._at == limit:
-                self._kind = "spent"
-                return place or None
-            buffer[place] = pattern[self._at % len(pattern)]
-            self._at += 1
-        return len(buffer)
-
-    def _true(self, buffer):
-        if self._real is not None:
-            return _now(getattr(self._real, "readinto", None) or self._real.recv_into, buffer)
-        if not self._came:
-            return None
-        data = self._came.pop(0)
-        count = min(len(data), len(buffer))
-        buffer[:count] = data[:count]
-        if count < len(data):
-            self._came.insert(0, data[count:])
-        return count
-
-    def write(self, data):
-        self._world.call()
-        if self._looks or (self._troubled() and self._kind == "full"):
-            return None
-        if self._troubled() and self._kind == "reset":
-            raise OSError(_RESET)
-        if self._real is not None:
-            return _now(getattr(self._real, "write", None) or self._real.send, data)
-        self.push(self.far.received(bytes(data)))
-        return len(data)
-
-
-def _now(function, argument):
-    """Calls a real socket; None where CPython says so with an error."""
-    try:
-        return function(argument)
-    except OSError as error:
-        if error.args[0] == errno.EAGAIN:
-            return None
-        raise
-
-
-class _Datagrams(_Socket):
-    def events(self, patience_ms):
-        return OUT | (IN if self._is_readable(patience_ms) else 0)
-
-    def sendto(self, datagram, address):
-        self._world.call()
-        if not hasattr(self, "far"):
-            self._connect(socket.SOCK_DGRAM)
-        if self._real is not None:
-            self._real.sendto(datagram, self._to)
-        else:
-            self._came += self.far.received(bytes(datagram))
-
-    def recvfrom(self, size):
-        self._world.call()
-        if self._troubled():
-            if self._kind == "junk":
-                self._kind = "spent"
-            return _JUNK[:64], ("192.0.2.8", 1) if self._kind == "foreign" else _ADDRESS
-        self._world.heard += 1
-        self._left -= 1
-        datagram = self._real.recvfrom(size)[0] if self._real is not None else self._came.pop(0)
-        return datagram[:size], _ADDRESS
-
-
 # Memory
 
 
 def starved(blocks, function, *arguments):
-    """Calls `function` while the heap has so many free blocks and no garbage is collected.
+    """Calls `function` while the heap has so many free blocks.
 
-    Whatever it needs beyond them is a MemoryError, at a place that `blocks` chooses.
+    Whatever needs more than them and what is garbage by then is a MemoryError.
     """
     gc.collect()
     spare = [bytearray(blocks * 8 * (2 + 2 * (sys.maxsize > 1 << 32)))]
     hoard = _hoard()
     spare[0] = None
     gc.collect()
-    gc.disable()
     try:
         return function(*arguments)
     finally:
-        gc.enable()
         hoard = None  # noqa: F841  it is what the heap was full of
         gc.collect()
 
@@ -356,6 +200,11 @@ def _hoard():
             chain = (chain,)  # one block
     except MemoryError:
         return chain
+
+
+def places(count, most):
+    """Returns about `most` places of `count`, spread over them; as deep as this run digs."""
+    return range(0, count, 1 + count // check.scaled(most))
 
 
 def forget():

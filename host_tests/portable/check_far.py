@@ -7,7 +7,8 @@ documents; none of it is lib/signet's.
 Attributes:
     reports: list of bytes, what came of each report.
     answers: bool, False while a report is heard and not answered.
-    flood: bytes, what may come again and again and means nothing.
+    floods: with what it may flood, and it means nothing: (bytes once, bytes again and again).
+    refuses: what it says no to, "identity" or "now"; None for nothing.
 """
 
 import hashlib
@@ -15,13 +16,25 @@ import json
 from binascii import b2a_base64
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+_UPGRADED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: "
+)
 
 
 class Broker:
     """MQTT 3.1.1; PUBACK is all that a report is answered with."""
 
-    flood = b"\xd0\0"
+    floods = (
+        (b"", b"\xd0\0"),
+        (b"", b"\x40\2\0\7"),  # a PUBACK that nobody waits for
+        (b"\x30\xff\xff\xff\x7f\0\1t", b"x" * 64),  # a message of 256 MB
+        (b"", b"\x30\x06\0\x04junk"),
+        (b"", b"\x30\x17\0\x14iot-2/cmd/a/fmt/json{"),
+    )
+    refuses = None
     answers = True
+    replies = False  # the cloud wants answers to its commands
 
     def __init__(self):
         self.reports, self.said = [], []
@@ -52,7 +65,7 @@ class Broker:
 
     def _answer(self, kind, flags, body):
         if kind == 1:
-            return b"\x20\2\0\0"
+            return b"\x20\2\0" + {"identity": b"\5", "now": b"\3"}.get(self.refuses, b"\0")
         if kind == 3:
             size = body[0] << 8 | body[1]
             topic, packet_id, payload = (
@@ -78,6 +91,10 @@ class Broker:
                 return b""
         return b"\x40\2" + packet_id
 
+    def command(self, topic):
+        """Returns what tells of a command, or of what an application hears."""
+        return self.message(topic.encode(), b'{"id":"5","params":{}}')
+
     def message(self, topic, payload):
         """Returns a message of QoS 0."""
         return bytes((0x30, 2 + len(topic) + len(payload), 0, len(topic))) + topic + payload
@@ -85,6 +102,8 @@ class Broker:
 
 class Thing(Broker):
     """A broker whose platform replies to a report: Alibaba, EnOS."""
+
+    replies = True
 
     def _published(self, topic, packet_id, payload):
         out = super()._published(topic, packet_id, payload)
@@ -95,8 +114,9 @@ class Thing(Broker):
 
 
 class _Http:
-    flood = b"HTTP/1.1 100 Continue\r\n\r\n"
+    floods = ((b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"HTTP/1.1 200 Ok\r\nX: ", b"x"))
     answers = True
+    refuses = None
 
     def __init__(self):
         self.reports = []
@@ -108,10 +128,12 @@ class _Http:
         if not end:
             return b""
         lines = head.lower().split(b"\r\n")
-        size = [int(line[15:]) for line in lines if line.startswith(b"content-length:")][0]
-        if len(body) < size:
+        sizes = [int(line[15:]) for line in lines if line.startswith(b"content-length:")]
+        if len(body) < sizes[0]:
             return b""
         self._rest = b""
+        if self.refuses:
+            return _reply(b"", b"401 No" if self.refuses == "identity" else b"503 Not now")
         return self._answer(head.split(b" ")[1], body)
 
     def _report(self, body, answer):
@@ -132,24 +154,31 @@ class AlibabaHttp(_Http):
 
 
 class WatsonHttp(_Http):
-    command = None
+    replies = False
+    said = ()
+    _waiting = None
+
+    def command(self, topic):
+        """A command waits until it is asked for."""
+        self._waiting = topic.encode()
+        return b""
 
     def _answer(self, path, body):
         if not path.endswith(b"/request"):
             return self._report(body, b"")
-        command, self.command = self.command, None
-        if command is None:
+        name, self._waiting = self._waiting, None
+        if name is None:
             return b"HTTP/1.1 204 No Content\r\n\r\n"
-        return _reply(
-            command[1],
-            headers=b"X-commandId: " + command[0] + b"\r\nContent-Type: application/json\r\n",
-        )
+        headers = b"X-commandId: " + name + b"\r\nContent-Type: application/json\r\n"
+        return _reply(b"{}", headers=headers)
 
 
 class Coap:
     """Alibaba's; each request is answered in its acknowledgement (RFC 7252 section 5.2.1)."""
 
+    floods = ()  # of datagrams: whatever it is
     answers = True
+    refuses = None
 
     def __init__(self):
         self.reports = []
@@ -158,10 +187,14 @@ class Coap:
         if datagram[0] & 0x30:  # an acknowledgement or a reset
             return []
         size = datagram[0] & 15
-        start = bytes((0x60 | size, 0x45)) + datagram[2 : 4 + size]
+        code = {"identity": 0x81, "now": 0xA3}.get(self.refuses, 0x45)
+        start = bytes((0x60 | size, code)) + datagram[2 : 4 + size]
+        if self.refuses:
+            return [start]
         if b"\xb4auth" in datagram:
-            random = b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}'
-            return [start + b"\xff" + random]
+            return [
+                start + b'\xff{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1"}'
+            ]
         if datagram[2:4] not in self.reports:
             self.reports.append(datagram[2:4])
         return [start] if self.answers else []
@@ -170,10 +203,15 @@ class Coap:
 class Web:
     """MQTT in WebSocket, in front of another far side."""
 
-    flood = b"\x89\0"  # ping
+    floods = (
+        (b"", b"\x89\1x"),  # pings
+        (b"", b"\x8a\0"),  # pongs
+        (b"\2\0", b"\0\0"),  # empty fragments
+    )
 
     def __init__(self, behind):
         self._behind = behind
+        self.refuses = None
         self._rest, self._open = b"", False
 
     def __getattr__(self, name):
@@ -187,19 +225,14 @@ class Web:
             if not end:
                 return b""
             key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
-            out = (
-                (
-                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: "
-                )
-                + b2a_base64(hashlib.sha1(key + _GUID).digest())[:-1]
-                + b"\r\n\r\n"
-            )
+            accept = b2a_base64(hashlib.sha1(key + _GUID).digest())[:-1]
+            out = _UPGRADED + accept + b"\r\n\r\n"
             self._rest, self._open = rest, True
         while True:
             frame = self._frame()
             if frame is None:
                 return out
+            self._behind.refuses = self.refuses
             if frame[0] & 15 == 2:
                 out += self._wrapped(self._behind.received(frame[1]))
 
@@ -208,11 +241,11 @@ class Web:
             return bytes((0x82, len(data))) + data if data else b""
         return bytes((0x82, 126, len(data) >> 8, len(data) & 255)) + data
 
-    def message(self, topic, payload):
-        return self._wrapped(self._behind.message(topic, payload))
+    def command(self, topic):
+        return self._wrapped(self._behind.command(topic))
 
     def _frame(self):
-        """Takes one frame of the client's, which is masked (5.3); returns its first byte, payload."""
+        """Takes one masked frame (5.3); returns its first byte and its payload."""
         rest = self._rest
         if len(rest) < 2:
             return None
@@ -227,9 +260,9 @@ class Web:
 
 
 class Echo:
-    """Says back what it hears, over a stream or in datagrams."""
+    """Says back what it hears."""
 
-    flood = b"\0"
+    floods = ((b"", b"\0"),)
 
     def received(self, data):
         return data

@@ -94,15 +94,3 @@ def client(flood, websocket=False):
     while mqtt.poll(0) is None:
         pass  # ("connected", ...)
     return mqtt
-
-
-def ends(flood, poll, timeout_ms=1500):
-    """Polls in a flood; nothing may come of it, and it ends within one look too many."""
-    began = flood.now
-    try:
-        assert poll(timeout_ms) is None
-        took = flood.now - began
-    finally:
-        flood.close()
-    assert timeout_ms <= took <= timeout_ms + clock.WAIT_SLICE_MS, took
-    assert flood.unfed <= clock.WAIT_SLICE_MS, flood.unfed

@@ -48,6 +48,8 @@ class Program:
 
                 with open(end["ca"], "rb") as file:
                     values["trust"] = trust.context(file.read())
+                trust = None
+                modules.forget("signet.net.trust")  # as config does
             session = mqtt.session(values, self.lines.append)
         self.link = Link(session, values, None, self.lines.append)
         self.link.on_command = self.heard.append

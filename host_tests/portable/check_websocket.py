@@ -1,7 +1,8 @@
 """Does `signet.wire.websocket` read a server's frames as somebody else's parser does?"""
 
 from signet.errors import ProtocolError
-from signet.wire.websocket import Frames, closing
+from signet.wire.websocket import Frames
+from signet.wire.websocket_handshake import closing
 
 _CLOSE = 8
 

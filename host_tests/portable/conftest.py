@@ -9,7 +9,12 @@ from collections import defaultdict
 
 import pytest
 
-from host_tests.portable.host.interpreters import INTERPRETERS, Interpreters, missing
+from host_tests.portable.host.interpreters import (
+    HEAP,
+    INTERPRETERS,
+    Interpreters,
+    missing,
+)
 from host_tests.portable.host.process import Failed, Process, Skipped
 from tools.ui import UserError
 
@@ -42,7 +47,7 @@ class PortableFile(pytest.File):
                 functions.append((node.name, node.lineno))
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 name = node.targets[0].id
-                if name in ("INTERPRETERS", "PROOF", "SERVERS", "TIMEOUT_S"):
+                if name in ("HEAP", "INTERPRETERS", "PROOF", "SERVERS", "TIMEOUT_S"):
                     declared[name] = ast.literal_eval(node.value)
         wanted = self.config.getoption("--interpreter", None)
         for interpreter in declared.get("INTERPRETERS", INTERPRETERS):
@@ -67,6 +72,7 @@ class Group:
         self.path = path
         self.interpreter = interpreter
         self.declared = declared.get("SERVERS", {})
+        self.heap = declared.get("HEAP", HEAP)
         self.timeout_s = declared.get("TIMEOUT_S", _DEFAULT_TIMEOUT_S)
         self.waiting = []  # names of the selected tests that have not run yet
         self._servers = self._process = self._error = None
@@ -88,7 +94,7 @@ class Group:
         self._servers = Servers(shared.house, self.declared)
         self._process = Process(
             shared.interpreters.start(
-                self.interpreter, self.path, self._servers.context, self.waiting
+                self.interpreter, self.path, self._servers.context, self.waiting, self.heap
             ),
             self.path.parent,
             self.timeout_s,

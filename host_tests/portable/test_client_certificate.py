@@ -6,6 +6,7 @@ The servers are OpenSSL's, which demand a certificate of the CA for clients.
 from binascii import a2b_base64
 
 import check
+from check_mqtt import read
 from signet import clock
 from signet.errors import Refused
 from signet.net.secure import TlsChannel
@@ -107,10 +108,10 @@ def _talk(name, cert=None, key=None):
     deadline = clock.Deadline(5000)
     channel = TcpChannel(end["host"], end["port"], deadline)
     file = None if cert is None else "board-1.pem"
-    stream = Stream(TlsChannel(channel, good["name"], trust, deadline, file), 5000)
+    stream = Stream(TlsChannel(channel, good["name"], trust, deadline, file))
     try:
         stream.write(b"tengis\n")
-        return stream.read(7)
+        return read(stream, 7, 5000)
     finally:
         stream.close()
 

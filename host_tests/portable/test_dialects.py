@@ -9,12 +9,13 @@ from signet.reports.messages import Report
 
 _ALIBABA = {"product_key": "pk", "device_name": "dn"}
 _ENOS = {"product_key": "pk", "device_key": "dk"}
-_WATSON = {"org_id": "myorg1", "event": "status"}
+_WATSON = {"role": "device", "org_id": "myorg1", "event": "status"}
+_WATSON.update({"type_id": "meter", "device_id": "m-7"})
 
 
 def _dialect(cloud, config):
     module = __import__("signet.cloud." + cloud + ".mqtt", None, None, ("*",))
-    return module._Dialect(config)
+    return module.Dialect(config, print) if cloud == "watson" else module.Dialect(config)
 
 
 def _encoded(cloud, config, report):

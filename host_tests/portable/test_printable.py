@@ -4,7 +4,7 @@ import json
 
 import check
 from signet.cloud import thing_mqtt
-from signet.cloud.watson import gateway
+from signet.cloud.watson.mqtt import Dialect
 from signet.errors import ProtocolError
 from signet.printable import printable
 
@@ -35,7 +35,8 @@ def test_a_cloud_s_answer_is_made_printable():
 
 
 def test_a_notice_is_made_printable():
-    dialect = gateway._Dialect({"type_id": "r", "device_id": "g", "event": "status"})
+    config = {"role": "gateway", "org_id": "o", "type_id": "r", "device_id": "g"}
+    dialect = Dialect(dict(config, event="status", window=4), None)
     notice = {"Request": "Publish", "Topic": "t", "RC": 180, "Message": _FORGED}
     error = dialect.decode("iot-2/type/r/id/g/notify", json.dumps(notice).encode())[2]
     check.equal(str(error), "Publish refused: t: RC 180: " + _HARMLESS)

@@ -7,8 +7,8 @@ eclipse/amlen server_proxy, test/proxy_test.c.
 import json
 
 import check
-from signet.cloud.watson import application, gateway
-from signet.cloud.watson.behind import Behind
+from signet.cloud.watson import application
+from signet.cloud.watson.mqtt import Dialect
 from signet.errors import ProtocolError, Rejected, Throttled
 from signet.reports.messages import Report
 
@@ -18,12 +18,18 @@ _EVENT = "iot-2/type/meter/id/m-7/evt/status/fmt/"
 _NOTIFY = "iot-2/type/router/id/gateway-1/notify"
 
 
+def _dialect(role, type_id=None, device_id=None, org="myorg1"):
+    config = {"role": role, "org_id": org, "type_id": type_id, "device_id": device_id}
+    config.update({"event": "status", "subscribe": ["a", "b"], "window": 4})
+    return Dialect(config, None)
+
+
 def _gateway():
-    return gateway._Dialect({"type_id": "router", "device_id": "gateway-1", "event": "status"})
+    return _dialect("gateway", "router", "gateway-1")
 
 
 def _application(org="myorg1"):
-    return application._Dialect({"org_id": org, "event": "status", "subscribe": ["a", "b"]})
+    return _dialect("application", org=org)
 
 
 def test_a_gateway_says_in_the_topic_whose_event_it_is():
@@ -74,7 +80,7 @@ def test_what_a_gateway_did_not_ask_for_is_no_command():
 def test_a_notice_says_what_was_refused():
     notice = {"Request": "Publish", "Topic": _EVENT + "json", "RC": 180, "Message": "not yours"}
     kind, topic, error = _gateway().decode(_NOTIFY, json.dumps(notice).encode())
-    check.equal((kind, topic, error.code), ("refused", _EVENT + "json", 180))
+    check.equal((kind, topic, error.code), ("reply", _EVENT + "json", 180))
     for part in ("Publish refused", _EVENT + "json", "RC 180", "not yours"):
         assert part in str(error), error
     assert isinstance(error, Rejected)
@@ -90,7 +96,7 @@ def test_a_notice_of_what_passes_by_itself_is_throttled():
 
 def test_a_notice_says_what_was_refused_and_why_in_json():
     notice = b'{"Request":"Publish","Topic":"t","RC":180}'
-    assert _gateway().decode(_NOTIFY, notice)[:2] == ("refused", "t")
+    assert _gateway().decode(_NOTIFY, notice)[:2] == ("reply", "t")
     for payload in (b"[]", b"{", b"", b"{}", notice.replace(b"180", b"null")):
         check.raises(ProtocolError, _gateway().decode, _NOTIFY, payload)
 
@@ -98,6 +104,8 @@ def test_a_notice_says_what_was_refused_and_why_in_json():
 def test_each_topic_of_the_vectors_may_be_published_or_not():
     vectors = check.vectors("watson-rules")["topics"]
     for dialect, rules in (
+        (_dialect("device", "meter", "m-7"), vectors["d/pub"]),
+        (_dialect("device", "meter", "m-7", "quickstart"), vectors["qd/pub"]),
         (_gateway(), vectors["g/pub"]),
         (_application("quickstart"), vectors["qa/pub"]),
     ):
@@ -106,6 +114,12 @@ def test_each_topic_of_the_vectors_may_be_published_or_not():
         for topic in rules["bad"]:
             error = check.raises(Rejected, dialect.check_topic, topic)
             assert topic in str(error)
+
+
+def test_a_device_of_quickstart_may_publish_json_only():
+    quickstart = _dialect("device", "meter", "m-7", "quickstart")  # rules of topicrule.c
+    check.raises(Rejected, quickstart.check_topic, "iot-2/evt/status/fmt/text")
+    check.equal(quickstart.subscriptions, [])
 
 
 def test_an_application_may_publish_events_and_commands_of_devices():
@@ -178,7 +192,8 @@ def test_a_command_that_cannot_be_sent_is_rejected_at_once():
 def test_each_role_says_which_keys_a_refused_login_is_to_check():
     assert "role" in _gateway().refusals[5] and "device_id" in _gateway().refusals[5]
     assert "api_key" in _application().refusals[5]
-    for refusals in (_gateway().refusals, _application().refusals, Behind.refusals):
+    device = _dialect("device", "meter", "m-7")
+    for refusals in (_gateway().refusals, _application().refusals, device.refusals):
         assert "host" in refusals[5]  # the platform compares its organisation with the login's
-    for dialect in (_gateway(), _application()):
+    for dialect in (_gateway(), _application(), device):
         assert "certificate" in dialect.refusals[0]

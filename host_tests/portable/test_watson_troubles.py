@@ -1,8 +1,7 @@
 """What does a gateway or an application of Watson do when the platform refuses something?
 
-A gateway's refused topic gets PUBACK, or SUBACK 0x80, and a notice, in any order; a login without
-the certificate that a policy asks for is closed without CONNACK (eclipse/amlen server_proxy,
-pxmqtt.c).
+A gateway's refused topic gets PUBACK, or SUBACK 0x80, and a notice, in any order (eclipse/amlen
+server_proxy, pxmqtt.c).
 """
 
 import check
@@ -12,7 +11,6 @@ from signet.cloud.watson import mqtt
 SERVERS = {
     "polite": ("tcp", "mqtt"),
     "closes": ("tcp", [("packet",), ("close",)]),
-    "closes_tls": ("tls", "good", [("packet",), ("close",)]),
     "refuses": ("tcp", [("packet",), ("send", "20020005")]),
     "no_commands": (
         "tcp",
@@ -109,12 +107,6 @@ def test_a_board_with_a_certificate_is_told_to_check_that_too():
     line = Program("refuses", "device", cert="board-1.pem").logs("not connected")
     assert line.count("and host, and whom `cert` names") == 1, line
     assert "`cert`" not in Program("refuses", "device").logs("not connected")
-
-
-def test_a_tls_login_that_is_closed_instead_of_answered_asks_for_the_certificate_policy():
-    for role in ("device", "gateway", "application"):
-        line = Program("closes_tls", role).logs("not connected")
-        assert "instead of answering CONNECT" in line and "check `cert`" in line, line
 
 
 def test_a_plain_login_that_is_closed_says_nothing_of_certificates():

@@ -4,6 +4,7 @@ import hashlib
 from binascii import b2a_base64
 
 import check
+from check_mqtt import read
 from signet import clock
 from signet.cloud import dial
 from signet.errors import Lost, ProtocolError, Refused, SignetError, Throttled
@@ -66,7 +67,7 @@ def _channel(name, timeout_ms=3000):
     channel = WebSocketChannel(channel, "good.test", deadline)
     try:
         while not channel.opened():
-            channel.wait(1, clock.Deadline(5000))
+            channel.wait(1, deadline)
     except SignetError:
         channel.close()
         raise
@@ -77,23 +78,11 @@ def _stream(name):
     return Stream(_channel(name))
 
 
-def _read(stream, size):
-    """Waits for so many bytes, and sends meanwhile."""
-    deadline = clock.Deadline(2000)
-    while True:
-        stream.flush()
-        data = stream.read(size)
-        if data is not None:
-            return data
-        assert not deadline.expired()
-        stream.wait(deadline)
-
-
 def test_what_is_written_comes_back_whole():
     stream = _stream("echo")
     sent = bytes(range(256)) * 20
     stream.write(sent)
-    assert _read(stream, len(sent)) == sent
+    assert read(stream, len(sent)) == sent
     stream.close()
 
 
@@ -101,14 +90,14 @@ def test_and_so_it_does_over_tls():
     stream = _stream("secure")
     sent = bytes(range(256)) * 20
     stream.write(sent)
-    assert _read(stream, len(sent)) == sent
+    assert read(stream, len(sent)) == sent
     stream.close()
 
 
 def test_fragments_with_pings_between_are_one_stream():
     stream = _stream("fragments")
     stream.write(b"0123456789")
-    assert _read(stream, 10) == b"0123456789"
+    assert read(stream, 10) == b"0123456789"
     stream.close()
 
 
@@ -116,13 +105,13 @@ def test_frames_that_trickle_in_are_collected():
     stream = _stream("trickle")
     sent = bytes(range(200))
     stream.write(sent)
-    assert _read(stream, 200) == sent
+    assert read(stream, 200) == sent
     stream.close()
 
 
 def test_frames_right_behind_the_reply_are_read():
     stream = _stream("early")
-    assert _read(stream, 6) == b"abcdef"
+    assert read(stream, 6) == b"abcdef"
     stream.close()
 
 
@@ -144,7 +133,7 @@ def test_frames_in_one_tls_record_need_no_second_wait():
 
 def test_pings_are_answered_and_pongs_ignored():
     stream = _stream("ping")
-    assert _read(stream, 2) == b"ab"
+    assert read(stream, 2) == b"ab"
     check.equal(check.connections("ping", 5), [b"\x8a\x01a\x8a\x00"])
     stream.close()
 
@@ -152,8 +141,8 @@ def test_pings_are_answered_and_pongs_ignored():
 def test_a_goodbye_is_answered_and_is_the_end():
     channel = _channel("leaves")
     stream = Stream(channel)
-    assert _read(stream, 2) == b"ab"
-    assert "closed by the peer" in str(check.raises(Lost, _read, stream, 1))
+    assert read(stream, 2) == b"ab"
+    assert "closed by the peer" in str(check.raises(Lost, read, stream, 1))
     check.equal(channel.readinto(bytearray(1)), 0)
     check.raises(Lost, channel.write, b"more")
     check.equal(check.connections("leaves", 4), [b"\x88\x02\x03\xe8"])
@@ -162,18 +151,18 @@ def test_a_goodbye_is_answered_and_is_the_end():
 
 def test_a_reason_for_a_goodbye_is_told():
     stream = _stream("policy")
-    assert "1008 policy violation not you" in str(check.raises(Lost, _read, stream, 1))
+    assert "1008 policy violation not you" in str(check.raises(Lost, read, stream, 1))
     stream.close()
     check.equal(check.connections("policy", 4), [b"\x88\x02\x03\xf0"])  # 5.5.1: its code
     stream = _stream("restarts")
-    assert _read(stream, 2) == b"ab"
-    assert "1012 service restart" in str(check.raises(Lost, _read, stream, 1))
+    assert read(stream, 2) == b"ab"
+    assert "1012 service restart" in str(check.raises(Lost, read, stream, 1))
     stream.close()
 
 
 def test_a_reason_cannot_forge_a_line_of_the_log():
     stream = _stream("forges")
-    error = check.raises(Lost, _read, stream, 1)
+    error = check.raises(Lost, read, stream, 1)
     check.equal(str(error)[-27:], "not you?[2J?report 7 stored")
     stream.close()
 
@@ -253,21 +242,21 @@ def test_close_says_goodbye():
 
 def test_a_text_frame_ends_the_connection_with_code_1002():
     stream = _stream("text")
-    assert "text frame" in str(check.raises(ProtocolError, _read, stream, 1))
+    assert "text frame" in str(check.raises(ProtocolError, read, stream, 1))
     stream.close()
     check.equal(check.connections("text", 4), [b"\x88\x02\x03\xea"])
 
 
 def test_a_masked_frame_ends_the_connection():
     stream = _stream("masked")
-    assert "masked" in str(check.raises(ProtocolError, _read, stream, 1))
+    assert "masked" in str(check.raises(ProtocolError, read, stream, 1))
     stream.close()
 
 
 def test_a_connection_that_is_cut_is_lost():
     for name in ("cut_in_header", "cut_in_message", "cut_over_tls"):
         stream = _stream(name)
-        check.raises(Lost, _read, stream, 5)
+        check.raises(Lost, read, stream, 5)
         stream.close()
 
 

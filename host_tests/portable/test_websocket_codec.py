@@ -7,6 +7,8 @@ import check
 from check_websocket import read
 from signet.errors import Lost, ProtocolError, Refused, Throttled
 from signet.wire import websocket as wire
+from signet.wire import websocket_handshake as handshake
+from signet.wire.websocket_handshake import closing
 
 _NONCE = b"the sample nonce"  # 1.3
 _ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -37,7 +39,7 @@ def _refused(text):
             frames.room[0] = byte
             control = frames.took(1)
             if control and control[0] == 8:
-                wire.closing(control[1])
+                closing(control[1])
 
     return str(check.raises(ProtocolError, feed))
 
@@ -46,13 +48,13 @@ def _refused(text):
 
 
 def test_the_key_of_the_rfc_has_the_rfcs_accept():
-    request, accept = wire.opening("server.example.com", _NONCE)
+    request, accept = handshake.opening("server.example.com", _NONCE)
     assert b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" in request
     check.equal(accept, _ACCEPT)
 
 
 def test_the_request_has_what_4_1_asks_for():
-    lines = wire.opening("a.example.com:1883", _NONCE)[0].decode().split("\r\n")
+    lines = handshake.opening("a.example.com:1883", _NONCE)[0].decode().split("\r\n")
     check.equal(lines[0], "GET /mqtt HTTP/1.1")
     check.equal(lines[-2:], ["", ""])
     fields = dict([line.split(": ", 1) for line in lines[1:-2]])
@@ -244,22 +246,22 @@ def test_codes_mean_what_the_rfc_and_iana_say():
         (1013, "try again later"),
         (1014, "bad gateway"),
     ):
-        check.equal(wire.closing(bytes((code >> 8, code & 255))), "{} {}".format(code, meaning))
+        check.equal(closing(bytes((code >> 8, code & 255))), "{} {}".format(code, meaning))
 
 
 def test_a_reason_is_told():
-    assert wire.closing(b"\x03\xf0not you") == "1008 policy violation not you"
+    assert closing(b"\x03\xf0not you") == "1008 policy violation not you"
 
 
 def test_a_normal_close_has_no_meaning():
-    assert wire.closing(b"") is None
-    assert wire.closing(b"\x03\xe8") is None
-    assert wire.closing(b"\x03\xe8bye") is None
+    assert closing(b"") is None
+    assert closing(b"\x03\xe8") is None
+    assert closing(b"\x03\xe8bye") is None
 
 
 def test_codes_of_frameworks_and_of_the_application_are_allowed():
-    assert wire.closing(b"\x0b\xb8").startswith("3000")
-    assert wire.closing(b"\x13\x87").startswith("4999")
+    assert closing(b"\x0b\xb8").startswith("3000")
+    assert closing(b"\x13\x87").startswith("4999")
 
 
 def test_codes_that_may_not_be_sent_are_refused():

@@ -11,7 +11,7 @@ from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, SignetError
 from signet.net.umqtt_stream import Stream
 from signet.net.websocket import WebSocketChannel
-from signet.wire import websocket as wire
+from signet.wire import websocket_handshake as handshake
 
 TIMEOUT_S = 60
 
@@ -71,7 +71,7 @@ class _Channel:
         return (
             b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: "
-        ) + wire.opening("a", a2b_base64(key))[1]
+        ) + handshake.opening("a", a2b_base64(key))[1]
 
     def readinto(self, buffer):
         if not self._opened:

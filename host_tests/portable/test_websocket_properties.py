@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from signet.errors import ProtocolError
 from signet.wire import websocket as wire
+from signet.wire import websocket_handshake as handshake
 
 INTERPRETERS = ("cpython",)
 TIMEOUT_S = 100
 
-_ACCEPT = wire.opening("good.test", b"the sample nonce")[1]
+_ACCEPT = handshake.opening("good.test", b"the sample nonce")[1]
 _often = settings(
     max_examples=check.scaled(1000),
     deadline=None,

@@ -9,6 +9,7 @@ import check
 from check_websocket import misread
 from signet.errors import ProtocolError
 from signet.wire import websocket as wire
+from signet.wire import websocket_handshake as handshake
 
 TIMEOUT_S = 60
 
@@ -35,7 +36,7 @@ def test_each_frame_is_made_as_websockets_makes_it():
 
 
 def test_each_reply_is_taken_that_websockets_takes():
-    accept = wire.opening("good.test", b"the sample nonce")[1]
+    accept = handshake.opening("good.test", b"the sample nonce")[1]
     taken = 0
     for reply, expected in check.sample("websocket-replies"):
         try:

@@ -128,6 +128,7 @@ class _Wrapped:
         self._stream = stream
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._error = None  # as on a board, an error of the session stays
+        self._written = None  # how much of what `write` was given, while some of it is pending
         self._object = context.wrap_bio(
             self._in, self._out, server_side=server_side, server_hostname=server_hostname
         )
@@ -199,9 +200,15 @@ class _Wrapped:
         return self._attempt(self._object.read, 4096 if size < 0 else size) or None
 
     def write(self, data):
+        """A count once all of it has gone; until then, who calls brings the same bytes again."""
         if not self._flush():
             return None
-        return self._attempt(self._object.write, bytes(data))
+        if self._written is None:
+            self._written = self._attempt(self._object.write, bytes(data))
+        if self._pending:
+            return None
+        count, self._written = self._written, None
+        return count
 
     def setblocking(self, flag):
         self._stream.setblocking(flag)

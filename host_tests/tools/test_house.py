@@ -46,18 +46,6 @@ _PURE_IMPORTS = {"hashlib", "binascii", "struct", "micropython", "cryptolib", "j
 _MAY_IMPORT_LIB = ("portable", "device")
 
 
-# Circles that a name in a string closes: (module, what it loads), to be undone.
-_CIRCLES = {
-    # The session of a role is made by that of a device, whose dialect it inherits.
-    ("signet.cloud.watson.mqtt", "signet.cloud.watson.*"),
-}
-
-# Files that still use private names of another, to be undone.
-_BORROWERS = {
-    *("lib/signet/cloud/watson/behind.py", "lib/signet/cloud/watson/gateway.py"),
-}
-
-
 def imports(file):
     """Modules that a file imports, inside functions and by name, too.
 
@@ -86,18 +74,17 @@ def relative(file):
     return file.relative_to(ROOT).as_posix()
 
 
-def lib_circle(known=()):
+def lib_circle():
     """Modules of lib/signet that load each other, one after the other.
 
     Packages do not count: `from signet import clock` runs none of their code but the errors.
-    known: pairs as in _CIRCLES, to leave out.
     """
     names = {module_of(file): imports(file) for file in lib_files() if file.stem != "__init__"}
     loads = {
         module: {
             name
             for pattern in patterns
-            if pattern != "*" and (module, pattern) not in known  # "*": its caller names it
+            if pattern != "*"  # its caller names it
             for name in fnmatch.filter(names, pattern)
         }
         for module, patterns in names.items()
@@ -155,13 +142,11 @@ def test_imports_go_down_only(file):
 
 
 def test_no_module_loads_one_that_loads_it():
-    assert lib_circle(_CIRCLES) == []
-    for pair in _CIRCLES:
-        assert lib_circle(_CIRCLES - {pair}), f"{pair} closes no circle any more: remove it"
+    assert lib_circle() == []
 
 
 def test_no_file_uses_private_names_of_another():
-    assert {relative(file) for file in lib_files() if borrowed_names(file)} == _BORROWERS
+    assert not [relative(file) for file in lib_files() if borrowed_names(file)]
 
 
 @pytest.mark.parametrize(

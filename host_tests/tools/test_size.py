@@ -43,7 +43,7 @@ _SHOWN = """
 print(" ".join(n for n in loaded if n == "signet" or n.startswith("signet.")))
 """
 _OPENED = """
-signet.open("device.json", None, lambda line: None)
+signet.open("device.json", None, lambda line: None).poll(0)
 """
 
 
@@ -200,7 +200,6 @@ def test_a_name_that_a_source_puts_together_is_one_that_a_device_names():
         "signet.cloud.*.*",
         "signet.cloud.*.identity",
         "signet.cloud.*.login",
-        "signet.cloud.watson.*",
     }
 
 

@@ -175,10 +175,8 @@ class Link:
         """A trial is over: tells the cloud where the outbox has room; an application cannot."""
         self._session, self._next_trial = session, next_trial
         modules.forget("signet.certificate.on_trial")
-        config = self._config
-        if len(self.outbox) < config["outbox_limit"] and "application" not in config.get(
-            "role", ""
-        ):
+        is_full = len(self.outbox) >= self._config["outbox_limit"]
+        if not is_full and "application" not in self._config.get("role", ""):
             self.report(values, event=event)
 
     @property

@@ -23,13 +23,6 @@ _ENTRY = (
     "signet.link",
 )  # what `signet.open` loads for any device
 
-_BY_ROLE = {
-    "gateway": "gateway",
-    "application": "application",
-    "scalable-application": "application",
-}
-"""The module of a cloud that another role than a device's has, by MQTT."""
-
 
 class Device(NamedTuple):
     """What of a device.json decides which modules are loaded."""
@@ -54,8 +47,6 @@ class Device(NamedTuple):
         names = ["identity", self.way]
         if self.way == "mqtt":
             names.append("login")
-            if self.role in _BY_ROLE:
-                names.append(_BY_ROLE[self.role])
         return (*_ENTRY, *(f"signet.cloud.{self.cloud}.{name}" for name in names))
 
     def loads(self, module: str) -> bool:
@@ -78,8 +69,10 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
         device.tls or (device.cloud == "alibaba" and device.way != "mqtt")
     ),
     "signet.reports.outbox_file": lambda device: device.deep_sleep,
+    "signet.cloud.watson.application": lambda device: "application" in device.role,
     "signet.cloud.watson.certificate": lambda device: device.cert and device.cloud == "watson",
     "signet.cloud.watson.application_identity": lambda device: "application" in device.role,
+    "signet.cloud.watson.gateway": lambda device: device.role == "gateway",
     "signet.net.certificate": lambda device: device.cert,
     "signet.certificate.on_trial": lambda device: device.cert,
 }

@@ -206,11 +206,15 @@ STEPS = {
 
 def script(steps, known=STEPS):
     """Makes a behaviour of a list of steps; unknown steps are a KeyError at once."""
-    coroutines = [(known[step[0]], step[1:]) for step in steps]
+    again = steps[-1] == ("again",)
+    coroutines = [(known[step[0]], step[1:]) for step in (steps[:-1] if again else steps)]
 
     async def behaviour(reader, writer):
-        for step, arguments in coroutines:
-            await step(reader, writer, *arguments)
+        while True:
+            for step, arguments in coroutines:
+                await step(reader, writer, *arguments)
+            if not again:
+                break
         if not writer.is_closing():
             await _drain_for_ever(reader, writer)
 

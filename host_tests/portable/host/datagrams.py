@@ -160,11 +160,15 @@ _STEPS = {
 
 def script(steps):
     """Makes a behaviour of a list of steps; unknown steps are a KeyError at once."""
-    coroutines = [(_STEPS[step[0]], step[1:]) for step in steps]
+    again = steps[-1] == ("again",)
+    coroutines = [(_STEPS[step[0]], step[1:]) for step in (steps[:-1] if again else steps)]
 
     async def behaviour(peer):
         with contextlib.suppress(OSError):
-            for step, arguments in coroutines:
-                await step(peer, *arguments)
+            while True:
+                for step, arguments in coroutines:
+                    await step(peer, *arguments)
+                if not again:
+                    break
 
     return behaviour

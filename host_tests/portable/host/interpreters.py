@@ -44,13 +44,14 @@ class Interpreters:
         """The folders on MicroPython's path, beside that of the test file."""
         return [_checks(), _tree("lib", LIB), _tree("umqtt", toolchain.umqtt())]
 
-    def start(self, interpreter, path, context, names):
+    def start(self, interpreter, path, context, names, heap=HEAP):
         """Starts `runner.py` on one file.
 
         interpreter: one of INTERPRETERS.
         path: the test file.
         context: dict, what check.py will read: servers and control.
         names: the test functions to run, in order.
+        heap: of MicroPython, as its option heapsize takes it.
         """
         own = Path(tempfile.mkdtemp(dir=self._folder))
         context = {
@@ -64,7 +65,7 @@ class Interpreters:
         command, environment = (
             self._cpython(path)
             if interpreter == "cpython"
-            else self._micropython(interpreter, path, own)
+            else self._micropython(interpreter, path, own, heap)
         )
         return subprocess.Popen(
             [*TIED, *command, path.stem, str(file), *names],
@@ -87,14 +88,14 @@ class Interpreters:
             },
         )
 
-    def _micropython(self, interpreter, file, own):
+    def _micropython(self, interpreter, file, own, heap):
         # One file at a time: the others may not even compile.
         path = [*map(str, (_compile([file], own), *self._compiled)), ".frozen"]
         return (
             [
                 str(toolchain.micropython(_BITS[interpreter])),
                 "-X",
-                f"heapsize={HEAP}",
+                f"heapsize={heap}",
                 "-m",
                 "runner",
             ],

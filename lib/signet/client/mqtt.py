@@ -146,6 +146,7 @@ class MQTTClient(simple.MQTTClient):
         """Closes without goodbye. What was not acknowledged is kept for the next `begin`."""
         if self.sock is not None:
             self.sock.close()
+            self.busy = False
             self._state = _CLOSED
             self.sock = self._reader = None  # free the old connection's buffers before the next
 

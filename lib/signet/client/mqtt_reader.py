@@ -30,7 +30,8 @@ class PacketReader:
         self._stream = stream
         self._max_packet_bytes = max_packet_bytes
         self._timeout_ms = timeout_ms
-        self._length_bytes = bytearray()
+        self._length = self._shift = 0  # of the bytes of the length that have come
+        self._at = 0  # of the body; a name that comes later makes a hole in the heap
         self._deadline = None  # of the packet that has begun
         self._body = None  # of it, when only what is too large to keep is to come
         self.check = wire.check_connack
@@ -50,20 +51,18 @@ class PacketReader:
             if byte is None:
                 return None
             self.first_byte, self.length = byte[0], None
-            self._length_bytes = bytearray()
+            self._length = self._shift = 0
             self._deadline = clock.Deadline(self._timeout_ms)
         while self.length is None:
             byte = stream.read(1)
             if byte is None:
                 return self._still_coming()
-            self._length_bytes += byte
+            self._length |= (byte[0] & 127) << self._shift
+            self._shift += 7
             if byte[0] < 128:
-                length = 0
-                for digit in reversed(self._length_bytes):
-                    length = length << 7 | digit & 127
-                self.check(self.first_byte, length)
-                self.length = length
-            elif len(self._length_bytes) == 4:
+                self.check(self.first_byte, self._length)
+                self.length = self._length
+            elif self._shift == 28:
                 raise wire.malformed("remaining length of more than four bytes")
         body = self._body
         if body is None:

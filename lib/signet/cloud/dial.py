@@ -12,28 +12,31 @@ def load(config):
 
 
 def connect(config, deadline):
-    """Opens the channel that a configuration asks for: TCP, or verified TLS; WebSocket over it.
+    """Makes the channel that a configuration asks for: TCP, or verified TLS; WebSocket over it.
 
     Args:
         config: dict from config.load.
         deadline: clock.Deadline of connect and handshakes.
     Raises:
-        Untrusted, Lost: as TcpChannel and net.secure.TlsChannel.
-        Refused, Throttled, ProtocolError: as net.websocket.WebSocketChannel.
+        Lost: no such name, or no connection can begin.
     """
     port = config["port"]
     channel = TcpChannel(config["address"] or config["host"], port, deadline)
-    if config["trust"] is not None:
-        from signet.net.secure import TlsChannel
+    try:
+        if config["trust"] is not None:
+            from signet.net.secure import TlsChannel
 
-        channel = TlsChannel(
-            channel, config["host"], config["trust"], deadline, config.get("cert")
-        )
-    if config.get("websocket"):
-        from signet.net.websocket import WebSocketChannel
+            channel = TlsChannel(
+                channel, config["host"], config["trust"], deadline, config.get("cert")
+            )
+        if config.get("websocket"):
+            from signet.net.websocket import WebSocketChannel
 
-        host = config["host"]
-        if port != (80 if config["trust"] is None else 443):
-            host = "{}:{}".format(host, port)
-        channel = WebSocketChannel(channel, host, deadline)
+            host = config["host"]
+            if port != (80 if config["trust"] is None else 443):
+                host = "{}:{}".format(host, port)
+            channel = WebSocketChannel(channel, host, deadline)
+    except BaseException:  # memory may have run out
+        channel.close()
+        raise
     return channel

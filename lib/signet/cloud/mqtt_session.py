@@ -7,9 +7,12 @@ A dialect is a small object that does no I/O:
     refusals                  {CONNACK code: what to check; 0: what it means that the broker
                               closes a TLS connection instead of answering}
     encode(report, id)        (topic, payload bytes, True when a reply with `id` will come)
-    decode(topic, payload)    ("reply", id, error or None), ("command", Command), or None
+    decode(topic, payload)    ("reply", id, error or None), ("command", Command), or None; where
+                              no reply will come, the report's topic stands for the id
     check_topic(topic)        raises Rejected for a raw topic that the cloud would punish
     result(command, value)    (topic, payload) or None
+    acked(key, topic)         or None: told of each report that is acknowledged; reports go on
+                              where a subscription is refused
 
 A report counts as handed over when the broker acknowledged it (PUBACK), or, where the cloud
 replies, when the cloud's own reply says so: a PUBACK alone proves that a broker had it.
@@ -23,7 +26,7 @@ from signet import clock, modules
 from signet.client.mqtt import MQTTClient
 from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
-from signet.errors import Lost, ProtocolError, Rejected, Throttled
+from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.net.umqtt_stream import Stream
 
 _NOT_AUTHORIZED = const(5)  # CONNACK
@@ -47,7 +50,7 @@ class _InFlight:
         self.key = key
         self.report = report
         self.message_id = message_id
-        self.packet_id = None
+        self.topic = self.packet_id = None
         self.wants_reply = False
         self.sent_at = 0
         self.resent = False
@@ -154,6 +157,8 @@ class MqttSession(Session):
             entry.packet_id = self._client.publish(topic, payload, qos=1)
         except ValueError as error:
             raise Rejected("{}: {}".format(topic, error))
+        if self._dialect.acked is not None:  # else it need not take up the heap
+            entry.topic = topic
         entry.wants_reply = wants_reply
         entry.sent_at = clock.ticks_ms()
 
@@ -163,10 +168,10 @@ class MqttSession(Session):
         Args:
             timeout_ms: int, 0 for one step.
         """
-        deadline = clock.Deadline(timeout_ms)
         client = self._client
         turns = 0  # events that mean nothing
         try:
+            deadline = clock.Deadline(timeout_ms)
             while True:
                 ready = client.ready
                 while self._answers and client.ready and client.unacked() <= self.window:
@@ -197,10 +202,15 @@ class MqttSession(Session):
     def _hear(self, timeout_ms):
         try:
             return self._client.poll(timeout_ms)
-        except ProtocolError as error:
+        except (ProtocolError, Refused) as error:
             if self._client.sock is None:
                 raise
-            self._log("dropped a message: {}".format(error))
+            text = "dropped a message: {}"
+            if isinstance(error, Refused):
+                if self._dialect.acked is None:
+                    raise
+                text = "{}; reports go on without it"
+            self._log(text.format(error))
             return None
 
     def _meaning(self, event):
@@ -224,9 +234,11 @@ class MqttSession(Session):
             return None
         if meaning is not None and meaning[0] == "reply":
             for entry in self._flight:
-                if entry.message_id == meaning[1] and entry.wants_reply:
+                if meaning[1] == (entry.message_id if entry.wants_reply else entry.topic):
                     return self._done(entry, meaning[2])
-            return None  # answered twice, after a resend
+            if meaning[2] is not None:
+                self._log(str(meaning[2]))
+            return None  # answered twice, after a resend; or about nothing that is in flight
         return meaning
 
     def _done(self, entry, error=None):
@@ -235,6 +247,8 @@ class MqttSession(Session):
             self._client.forget(entry.packet_id)
         if error is not None:
             return ("failed", entry.key, error)
+        if self._dialect.acked is not None:
+            self._dialect.acked(entry.key, entry.topic)
         return ("acked", entry.key, None)
 
     def _ask_again(self):

@@ -93,7 +93,6 @@ class DtlsChannel:
             self._tls = self._trust.wrap_socket(
                 self._feed, do_handshake_on_connect=False, server_hostname=self._host
             )
-            reserve.release(reserve.DATAGRAM)  # not before: the session would take the room
         except (OSError, ValueError) as error:
             raise self._failed(error)
 
@@ -103,6 +102,7 @@ class DtlsChannel:
         if self._tls is None:
             self._begin()
         feed = self._feed
+        reserve.release(reserve.DATAGRAM)  # for one step: what goes on between would take it
         try:
             if feed.ahead is None:
                 feed.ahead = self._channel.receive()
@@ -116,6 +116,8 @@ class DtlsChannel:
             self._size = self._largest + _RECORD
             self._channel.largest = self._size
             self.busy = True  # more may have come with the end of the handshake
+        else:
+            reserve.keep(reserve.DATAGRAM)
 
     def _failed(self, error):
         feed = self._feed

@@ -7,7 +7,7 @@ kept in order and goes with a later `flush`.  A file of its own: HTTP does witho
 from micropython import const
 
 from signet import clock
-from signet.errors import Lost, SignetError
+from signet.errors import Lost
 
 _POLLIN = const(1)
 _POLLOUT = const(4)
@@ -86,15 +86,13 @@ class Stream:
             data: bytes, bytearray or memoryview, which must not change until it has been sent.
             size: int, or None for all.
         """
-        view = memoryview(data)
-        if size is not None:
-            view = view[:size]
         if not self._rest:
             self.moved_at = clock.ticks_ms()
-        self._rest.append(view)
         try:
+            view = memoryview(data)
+            self._rest.append(view if size is None else view[:size])
             self.flush()
-        except SignetError as error:
+        except Exception as error:  # of memory, too
             self._error = error
 
     def flush(self):

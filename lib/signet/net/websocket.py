@@ -19,9 +19,10 @@ _PING = const(9)
 _PONG = const(10)
 _HEAD_BYTES = const(2048)
 _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
-_PIECES = const(64)  # of what is around payload, or bytes of the head, read in one step
+_PIECES = const(30)  # of what is around payload, or of the head, read in one step
 _NORMAL = b"\x03\xe8"  # codes 1000 and 1002 (7.4.1)
 _BROKEN = b"\x03\xea"
+_HANDSHAKE = "signet.wire.websocket_handshake"
 _HINT = "; is this a WebSocket port?"
 
 
@@ -33,9 +34,8 @@ class WebSocketChannel:
 
     Args:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
-        host: str for the Host header, see wire.websocket.opening.
+        host: str for the Host header, see wire.websocket_handshake.
         deadline: clock.Deadline of the handshake.
-    Raises:
     """
 
     def __init__(self, channel, host, deadline):
@@ -45,14 +45,10 @@ class WebSocketChannel:
         self._taken = 0  # bytes of the caller's that are in the frame that has begun
         self._goodbye = _NORMAL
         self._ended = False
-        try:
-            self._out = bytearray(8 + _FRAME_BYTES)
-            self._frames = wire.Frames()
-            self._rest, accept = wire.opening(host, os.urandom(16))
-            self._opening = accept, bytearray(), deadline  # None once it is open
-        except BaseException:  # memory may have run out
-            channel.close()
-            raise
+        self._out = bytearray(8 + _FRAME_BYTES)
+        self._frames = wire.Frames()
+        self._rest, accept = modules.call(_HANDSHAKE, "opening", host, os.urandom(16))
+        self._opening = accept, bytearray(), deadline  # None once it is open
 
     def opened(self):
         """Returns True once it is open; else does one step of the opening handshake.
@@ -75,17 +71,18 @@ class WebSocketChannel:
 
     def _has_read(self, head):
         """Reads on; returns True when it is whole."""
-        byte = bytearray(1)  # what comes after the head must stay where it is
         self._more = False
         try:
             for _ in range(_PIECES):
-                count = self._channel.readinto(byte)
+                # not a byte more: what comes after the head must stay where it is
+                room = bytearray(1 if head and head[-1] in b"\r\n" else 4)
+                count = self._channel.readinto(room)
                 if count is None:
                     return False
-                if not count or len(head) == _HEAD_BYTES:
+                if not count or len(head) > _HEAD_BYTES:
                     raise Lost("closed by the peer")
-                head.extend(byte)
-                if byte == b"\n" and head[-4:] == b"\r\n\r\n":
+                head.extend(room[:count])
+                if head[-1] == 10 and head[-4:] == b"\r\n\r\n":
                     return True
         except Lost as error:
             raise Lost(str(error) + _HINT)
@@ -157,7 +154,7 @@ class WebSocketChannel:
     def _obey(self, opcode, payload):
         """Does what a control frame asks for (5.5); nothing waits to be sent."""
         if opcode == _CLOSE:
-            reason = wire.closing(payload)
+            reason = modules.call(_HANDSHAKE, "closing", payload)
             self._end(payload[:2])
             if reason:
                 reason = modules.call("signet.printable", "printable", reason)
@@ -171,7 +168,7 @@ class WebSocketChannel:
             if self._flush():
                 self._begin(_CLOSE, payload)
                 self._flush()
-        except Lost:
+        except (Lost, MemoryError):
             pass
 
     def _flush(self):
@@ -180,7 +177,7 @@ class WebSocketChannel:
             count = self._channel.write(self._rest)
             if not count:
                 return False
-            self._rest = self._rest[count:]
+            self._rest = self._rest[count:] if count < len(self._rest) else b""
         return True
 
     def _begin(self, opcode, payload):

@@ -1,11 +1,8 @@
-"""Which bytes open a WebSocket and frame MQTT in it, and which may a server not send?
+"""Which bytes frame MQTT in a WebSocket, and which may a server not send?
 
 RFC 6455, the client's side, whose section numbers stand beside what they rule; MQTT 3.1.1
 section 6.  No socket and no clock; what must be random is an argument.
 """
-
-from binascii import b2a_base64
-from hashlib import sha1
 
 from micropython import const
 
@@ -19,35 +16,10 @@ _FIN = const(0x80)
 _MASKED = const(0x80)
 _RESERVED = const(0x70)
 _SHORT = const(125)  # bytes of the longest payload whose length stands in the second byte
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
-
-# 7.4.1 and IANA's registry: what codes from 1000 mean; one without a meaning may not be sent.
-_MEANINGS = (
-    "normal closure|going away|protocol error|unsupported data||||invalid data|policy violation"
-    "|message too big|extension missing|internal error|service restart|try again later"
-    "|bad gateway|"
-)
 
 
-def opening(host, nonce):
-    """Builds the opening request (4.1).
-
-    Args:
-        host: str for the Host header: a name, with ":port" unless that is 80, with TLS 443.
-        nonce: bytes, 16 random ones.
-    Returns:
-        (request bytes, accept bytes for `check_reply`).
-    """
-    key = b2a_base64(nonce)[:-1]
-    request = (
-        "GET /mqtt HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Protocol: mqtt\r\n\r\n"
-    ).format(host, key.decode())
-    return request.encode(), b2a_base64(sha1(key + _GUID).digest())[:-1]
-
-
-def _malformed(what):
+def malformed(what):
+    """Returns a ProtocolError; what: str, the rule that the peer broke."""
     return ProtocolError("the peer broke WebSocket: " + what)
 
 
@@ -56,7 +28,7 @@ def check_reply(head, accept):
 
     Args:
         head: bytes up to the empty line, which is included.
-        accept: bytes from `opening`.
+        accept: bytes from websocket_handshake.opening.
     Raises:
         Refused: a status from 300 to 499, in `code`.
         Throttled: status 429 or 503.
@@ -66,7 +38,7 @@ def check_reply(head, accept):
     lines = head.split(b"\r\n")
     status = lines[0][9:13].rstrip()
     if lines[0][:7] != b"HTTP/1." or len(status) != 3 or not status.isdigit():
-        raise _malformed("the reply is not HTTP; is this a WebSocket port?")
+        raise malformed("the reply is not HTTP; is this a WebSocket port?")
     status = int(status)
     if status != 101:
         text = "the server answers with HTTP status {}".format(status)
@@ -94,7 +66,7 @@ def check_reply(head, accept):
             if name == b"connection" and expected in value.replace(b" ", b"").split(b","):
                 continue
         if value != expected:
-            raise _malformed("header " + name.decode())
+            raise malformed("header " + name.decode())
 
 
 def frame(opcode, payload, mask, out):
@@ -154,17 +126,19 @@ class Frames:
             ProtocolError: a server may not send that to a client that speaks MQTT.
         """
         self._control = None
-        self.room = self.room[count:]
-        if not self.room:
+        if count < len(self.room):
+            self.room = self.room[count:]
+        else:
             self.room = next(self._parser)
         return self._control
 
     def _parse(self):
         """Yields the room for what comes next; goes on when it is full (5.2, 5.4, 5.5)."""
         header = memoryview(bytearray(8))
+        start = header[:2]  # once: what is made here for each frame lies in the way of large ones
         unfinished = False  # the message
         while True:
-            yield header[:2]
+            yield start
             first, length = header[0], header[1]
             opcode = first & 15
             wrong = None
@@ -189,7 +163,7 @@ class Frames:
                 if length <= least or length >> 63:
                     wrong = "length not in its shortest form"
             if wrong:
-                raise _malformed(wrong)
+                raise malformed(wrong)
             if opcode < _CLOSE:
                 unfinished = first < _FIN
                 self.left = length
@@ -198,30 +172,3 @@ class Frames:
             if payload:
                 yield memoryview(payload)
             self._control = (opcode, payload)
-
-
-def closing(payload):
-    """Says what a close frame means (5.5.1).
-
-    Args:
-        payload: bytes-like.
-    Returns:
-        str; or None where nothing is wrong: code 1000, or no code.
-    Raises:
-        ProtocolError: a peer may not send that.
-    """
-    if not payload:
-        return None
-    code = int.from_bytes(payload[:2], "big")
-    meaning = ""
-    if 1000 <= code < 1016:
-        meaning = _MEANINGS.split("|")[code - 1000]
-    elif 3000 <= code < 5000:
-        meaning = "a reason of its own"
-    try:
-        reason = str(payload[2:], "utf-8")
-    except UnicodeError:
-        meaning = ""
-    if not meaning:
-        raise _malformed("close frame")
-    return None if code == 1000 else "{} {} {}".format(code, meaning, reason).rstrip()

@@ -13,10 +13,11 @@ from signet.cloud.alibaba import post
 _PASSING = (429, 500)
 
 
-class _Dialect:
+class Dialect:
     """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 262_144
+    acked = None
     refusals = {
         2: "check client_id",
         4: "check device_secret and sign_method",
@@ -58,4 +59,4 @@ class _Dialect:
 
 def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
-    return mqtt_session.MqttSession(config, _Dialect(config), log)
+    return mqtt_session.MqttSession(config, Dialect(config), log)

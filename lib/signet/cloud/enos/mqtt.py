@@ -21,10 +21,11 @@ _LATE_MS = const(60_000)
 _PASSING = (400, 429, 500, 6205)
 
 
-class _Dialect:
+class Dialect:
     """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 524_288
+    acked = None
     refusals = {
         2: "check client_id",
         4: "check device_secret and sign_method",
@@ -77,4 +78,4 @@ class _Dialect:
 
 def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
-    return mqtt_session.MqttSession(config, _Dialect(config), log)
+    return mqtt_session.MqttSession(config, Dialect(config), log)

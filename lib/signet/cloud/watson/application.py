@@ -9,14 +9,9 @@ What it hears (`subscribe` in device.json) comes to `link.on_command`: `command.
 Sources: Watson IoT "MQTT connectivity for applications"; eclipse/amlen server_proxy.
 """
 
-from signet.cloud import mqtt_session
-from signet.cloud.watson import behind
-from signet.cloud.watson.topics import fits
-from signet.errors import Rejected
-from signet.reports.messages import Command
+from signet.cloud.watson.topics import topic_of
+from signet.reports.messages import Command, check_name
 from signet.wire.exact_json import dumps, member, parse
-
-_STATUS = ("iot-2/type/~/id/~/mon", "iot-2/app/~/mon")
 
 
 def command(type_id, device_id, name, values, form="json"):
@@ -32,43 +27,16 @@ def command(type_id, device_id, name, values, form="json"):
     Raises:
         Rejected: a name, or a value, cannot be sent.
     """
-    topic = behind.topic_of((type_id, device_id), "cmd", name, form)
+    check_name(form, "format")
+    topic = topic_of((type_id, device_id), "cmd", name, form)
     return dumps(values).encode() if form == "json" else values, topic
 
 
-class _Dialect(behind.Behind):
-    """See cloud/mqtt_session.py."""
-
-    publish = (behind.EVENT, behind.COMMAND)
-    refusals = behind.Behind.refusals.copy()
-    refusals[2] = "check org_id, app_id and instance_id"
-    refusals[4] = "check api_key and token"
-    refusals[5] = "check api_key, token, org_id, app_id and host"
-
-    def __init__(self, config):
-        self._config = config
-        self.subscriptions = [(topic, 1) for topic in config["subscribe"]]
-        if config["org_id"] == "quickstart":
-            self.publish = (behind.EVENT,)
-
-    def _device(self, report):
-        if not report.device:
-            raise Rejected("an application has no events of its own; say device=(type id, id)")
-        return report.device
-
-    def decode(self, topic, payload):
-        if not fits(topic, _STATUS):
-            return super().decode(topic, payload)
-        levels = topic.split("/")
-        data = parse(topic, payload)
-        status = Command(member(data, "Action", topic, str), data, topic)
-        status.kind = "status"
-        status.device = (levels[2], levels[4]) if len(levels) == 6 else (None, levels[2])
-        return ("command", status)
-
-
-def session(config, log, state=None):
-    """Returns the Session; config: dict from config.load, log: function of one str."""
-    session = mqtt_session.MqttSession(config, _Dialect(config), log)
-    session.is_exclusive = config["role"] == "application"
-    return session
+def read_status(topic, payload):
+    """Returns ("command", Command): a device, or another application, comes or goes."""
+    levels = topic.split("/")
+    data = parse(topic, payload)
+    status = Command(member(data, "Action", topic, str), data, topic)
+    status.kind = "status"
+    status.device = (levels[2], levels[4]) if len(levels) == 6 else (None, levels[2])
+    return ("command", status)

@@ -5,18 +5,10 @@ applications"; topic rules, and what a scalable application may ask for, of ecli
 server_proxy (topicrule.c, pxmqtt.c).
 """
 
+from signet.cloud.watson.roles import TOPICS
 from signet.cloud.watson.topics import fits
 from signet.errors import ConfigError
 
-EVENTS = "iot-2/type/+/id/+/evt/+/fmt/+"
-
-_SUBSCRIBE = (
-    EVENTS,
-    "iot-2/type/+/id/+/cmd/+/fmt/+",
-    "iot-2/type/+/id/+/mon",
-    "iot-2/app/+/mon",
-)
-_QUICKSTART = ("iot-2/type/+/id/~/evt/+/fmt/+", "iot-2/type/+/id/~/mon", "iot-2/app/~/mon")
 _MOST = 50  # subscriptions of one client, reference/quotas.md
 _LONGEST_KEEPALIVE_S = 3600  # of a scalable application; the platform would not wait longer
 
@@ -61,19 +53,19 @@ def _check_scalable(config):
 
 
 def _check_subscriptions(config, quickstart):
-    example = '["{}"]'.format(EVENTS.replace("id/+", "id/meter-7") if quickstart else EVENTS)
+    rules = TOPICS["quickstart application" if quickstart else "application"][1]
+    events = rules[0]
+    example = '["{}"]'.format(events.replace("~", "meter-7"))
     wanted = config["subscribe"]
     if wanted is None:
         if quickstart:
             raise ConfigError("subscribe", "is missing; quickstart wants its device", example)
-        config["subscribe"] = wanted = [EVENTS]
+        config["subscribe"] = wanted = [events]
     if not isinstance(wanted, list) or len(wanted) > _MOST:
         raise ConfigError(
             "subscribe", "must be a list of {} topics at most".format(_MOST), example
         )
     for topic in wanted:
-        if not isinstance(topic, str) or not fits(
-            topic, _QUICKSTART if quickstart else _SUBSCRIBE
-        ):
+        if not isinstance(topic, str) or not fits(topic, rules):
             text = "an application may not subscribe to {!r}".format(topic)
             raise ConfigError("subscribe", text[:120], example)

@@ -1,60 +1,63 @@
-"""How does a device report to Watson IoT Platform over MQTT?
+"""How does a client of Watson IoT Platform report and hear over MQTT, in whatever role?
 
-A gateway and an application have a file each, gateway.py and application.py.
+Events go out as {"d": values, "ts": time}, commands come in any format; which topics carry them,
+roles.py says.  There is no reply: PUBACK is the acknowledgement.  Watson closes the connection of
+a device that uses any other topic, so those are refused here.
 
-Events go to `iot-2/evt/{event}/fmt/json` as {"d": values, "ts": time}, commands come from
-`iot-2/cmd/{command}/fmt/{format}`.  There is no reply: PUBACK is the acknowledgement.  Watson
-closes the connection of a device that uses any other topic, so those are refused here.
-
-Source: Watson IoT "MQTT connectivity for devices"; topic rules of eclipse/amlen server_proxy.
+Source: Watson IoT "MQTT connectivity for devices".
 """
 
+from signet import modules
 from signet.cloud import mqtt_session
 from signet.cloud.watson.event import body
+from signet.cloud.watson.topics import fits, topic_of
 from signet.errors import Rejected
-from signet.reports.messages import Command, check_name
+from signet.reports.messages import Command
 from signet.wire.exact_json import loads
 
 
-class _Dialect:
-    """See cloud/mqtt_session.py; config: dict from config.load."""
+class Dialect:
+    """See cloud/mqtt_session.py; config: dict from config.load, log: function of one str.
+
+    Attributes:
+        publishes, hears: rules of roles.py.
+        own: (type id, device id), whose an event is that names no device; None where its topic
+            does not say so, () where it must name one.
+        read: as `decode`, for topics that are neither of an event nor of a command.
+    """
 
     max_payload_bytes = 131_072
-    refusals = {
-        0: "certificate policy? check `cert`",
-        2: "check org_id, type_id and device_id",
-        4: "check token",
-        5: "check token, org_id, type_id, device_id and host",
-    }
+    own = acked = None
 
-    def __init__(self, config):
-        self._config = config
-        # The org quickstart takes no subscription at all.
-        quickstart = config["org_id"] == "quickstart"
-        self.subscriptions = [] if quickstart else [("iot-2/cmd/+/fmt/+", 1)]
+    def __init__(self, config, log):
+        self._event = config["event"]
+        modules.call("signet.cloud.watson.roles", "assign", self, config, log)
 
     def check_topic(self, topic):
-        levels = topic.split("/")
-        if (
-            len(levels) != 5
-            or levels[:2] != ["iot-2", "evt"]
-            or levels[3] != "fmt"
-            or not (levels[2] and levels[4])
-        ):
-            raise Rejected("a device may publish to iot-2/evt/EVENT/fmt/FORMAT only, not " + topic)
+        if not fits(topic, self.publishes):
+            rules = " and ".join(self.publishes).replace("~", "NAME")
+            raise Rejected("may publish to {} only, not {}".format(rules, topic))
 
     def encode(self, report, message_id):
-        event = report.event or self._config["event"]
-        check_name(event)
-        return "iot-2/evt/{}/fmt/json".format(event), body(report), False
+        device = report.device or self.own
+        if device == ():
+            raise Rejected("an application has no events of its own; say device=(type id, id)")
+        return topic_of(device, "evt", report.event or self._event), body(report), False
 
     def decode(self, topic, payload):
-        levels = topic.split("/")
-        if len(levels) != 5 or levels[:2] != ["iot-2", "cmd"] or levels[3] != "fmt":
+        if not fits(topic, self.hears):
             return None
-        if levels[4] == "json":
+        levels = topic.split("/")
+        if not len(levels) & 1:  # neither event nor command
+            return self.read(topic, payload)
+        if levels[-1] == "json":
             payload = loads(payload, topic)
-        return ("command", Command(levels[2], payload, topic))
+        command = Command(levels[-3], payload, topic)
+        if levels[-4] == "evt":
+            command.kind = "event"
+        if len(levels) == 9 and (levels[2], levels[4]) != self.own:
+            command.device = (levels[2], levels[4])
+        return ("command", command)
 
     def result(self, command, value):
         return None
@@ -62,7 +65,6 @@ class _Dialect:
 
 def session(config, log, state=None):
     """Returns the Session of the role; config: dict from config.load, log: function of one str."""
-    role = config["role"].split("-")[-1]  # scalable-application
-    if role == "device":
-        return mqtt_session.MqttSession(config, _Dialect(config), log)
-    return __import__("signet.cloud.watson." + role, None, None, ("*",)).session(config, log)
+    session = mqtt_session.MqttSession(config, Dialect(config, log), log)
+    session.is_exclusive = config["role"] != "scalable-application"
+    return session
