@@ -170,12 +170,12 @@ class HttpClient:
                 self.busy = moved or bool(channel and channel.busy)
                 if not left_ms or self.state != state == "opening":
                     return None
-                if channel and not moved:
+                if channel and not self.busy:
                     events = _POLLIN if self._hears() else _POLLIN_POLLOUT
                     channel.wait(events, clock.Deadline(left_ms))
                     continue
                 clock.waited()
-                if not moved:
+                if not self.busy:
                     clock.sleep_ms(left_ms)
         except Exception:
             self.close()
