@@ -145,11 +145,17 @@ _TABLE = {
     ("cloud/alibaba/coap_access.py", "alibaba_coap_troubles"): (
         ("after damage no old token is used", "state.damaged or ", ""),
     ),
+    ("cloud/alibaba/coap_access.py", "alibaba_coap_floods"): (
+        ("a handshake's time follows ack_timeout_ms", "_HANDSHAKE * config", "0 * config"),
+    ),
+    ("cloud/alibaba/coap.py", "alibaba_coap_troubles"): (
+        ("what AES granted and does not work is forgotten", "not access.token.is_kept", "False"),
+    ),
     ("cloud/enos/mqtt.py", "dialects"): (
         ("what is older than a minute is not live", "(60_000)", "(600_000)"),
     ),
     ("cloud/watson/gateway.py", "watson_notices"): (
-        ("a notice is about its topic", "entry[1] == topic and 0", "0"),
+        ("a notice is about its topic", "entry[1] == about and 0", "0"),
     ),
     ("cloud/watson/http.py", "watson_http_commands"): (
         ("eight commands go before a report", "const(8)", "const(9)"),
@@ -162,7 +168,7 @@ _TABLE = {
         ("another server has judged nothing", " and not isinstance(error, Untrusted)", ""),
         ("five unanswered trials are a refusal", "const(5)", "const(6)"),
     ),
-    ("certificate/on_trial.py", "trial"): (
+    ("certificate/on_trial.py", "renewal_refused"): (
         (
             "the old certificate is put back",
             'self._config["trust"], self._old = self._old, None',

@@ -211,13 +211,14 @@ class Web:
 
     def __init__(self, behind):
         self._behind = behind
-        self.refuses = None
+        self.refuses, self.answers = None, True
         self._rest, self._open = b"", False
 
     def __getattr__(self, name):
         return getattr(self._behind, name)
 
     def received(self, data):
+        self._behind.refuses, self._behind.answers = self.refuses, self.answers
         self._rest += data
         out = b""
         if not self._open:
@@ -232,7 +233,6 @@ class Web:
             frame = self._frame()
             if frame is None:
                 return out
-            self._behind.refuses = self.refuses
             if frame[0] & 15 == 2:
                 out += self._wrapped(self._behind.received(frame[1]))
 

@@ -14,7 +14,7 @@ import check
 from check_contract import World
 from signet import clock, modules
 
-OPEN_MS = 5000
+_OPEN_MS = 5000
 _LIMIT_MS = 60_000  # the longest that anything may take until it has failed
 os.chdir(check.scratch("").rpartition("/")[0])  # a session keeps its state where it runs
 
@@ -89,7 +89,7 @@ class Session:
 
     def begin(self):
         self.state = "opening"
-        self.call(self.session.begin, clock.Deadline(OPEN_MS))
+        self.call(self.session.begin, clock.Deadline(_OPEN_MS))
 
     def step(self):
         self.polled = False

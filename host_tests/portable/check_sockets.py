@@ -68,7 +68,7 @@ class _Socket:
 
     def _is_readable(self, patience_ms):
         if self._troubled() and self._kind not in ("drip", "narrow"):
-            return self._kind not in ("silence", "full") and self._kind != "spent"
+            return self._kind not in ("silence", "full", "spent")
         if self._came or self._real is None:
             return bool(self._came)
         return bool(self._poll.poll(patience_ms))

@@ -287,7 +287,7 @@ class Link:
             what = "connection lost"
             if self._backoff.lived(lived_ms) and self._session.is_exclusive:
                 what += " again so soon (is another device using this identity?)"
-        elif isinstance(error, Untrusted) and not clock.is_set():
+        if isinstance(error, Untrusted) and not clock.is_set():
             text += "; the clock is not set"
             error = None  # it passes by itself
         wait_ms = self._backoff.wait_ms(error, os.urandom(1)[0])
