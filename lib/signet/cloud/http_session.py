@@ -36,7 +36,7 @@ from signet.errors import (
     TimedOut,
 )
 
-LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
+_LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
 WANTED = ("retry-after",)
 
 _LONGEST_WAIT_S = const(3600)
@@ -173,7 +173,7 @@ class HttpSession(Session):
     def _send(self, report):
         path, headers, body = self._dialect.encode(report)
         size = body.seek(0, 2) if hasattr(body, "seek") else len(body)
-        if size > LARGEST:
+        if size > _LARGEST:
             raise Rejected("{} bytes are more than this cloud takes".format(size))
         self._client.request(path, headers, body, WANTED, self._dialect.sink)
 
