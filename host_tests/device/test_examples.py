@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from host_tests.support import Twin
+from tools.board.deploy import project_files
 from tools.paths import ROOT
 from tools.twin.process import TwinProcess
 
@@ -22,7 +23,10 @@ def example(device: Any, twin: Twin) -> Callable[[str, str], Any]:
     def run(name: str, role: str) -> Any:
         values = TwinProcess.device_config(twin, "watson", "mqtt", role)
         values |= {"retry_s": 1, "report_interval_s": 1}
-        device.run(values, (_EXAMPLES / f"{name}.py").read_text())
+        program = _EXAMPLES / f"{name}.py"
+        files = project_files(values, main=program)
+        own = {path: code for path, code in files.items() if path.startswith("/lib/")}
+        device.run(values, program.read_text(), more=own)
         device.wait_for("^connected")
         return device
 
@@ -72,3 +76,16 @@ def test_the_dashboard_prints_what_a_device_says_and_lights_its_led_once(example
     dashboard.wait_for("^event status: None")
     assert "report 2" not in dashboard.output()
     _by_http(twin, "commands/set/request", {"waitTimeSecs": 0})  # it waits for no other test
+
+
+def test_the_sampler_reads_its_sensor_beside_the_link_and_obeys(example, twin):
+    after = twin.last_id()
+    sampler = example("sampler", "device")
+    sampler.wait_for("^report 3 stored")
+    topic = "iot-2/evt/status/fmt/json"
+    messages = twin.wait_for_messages("watson", 3, after, direction="up", topic=topic)
+    reports = [json.loads(message["payload"])["d"] for message in messages]
+    assert all(20 <= report["temperature"] <= 23 for report in reports), reports
+    assert sum(report["readings"] for report in reports) > 100, reports
+    twin.command("watson", "set", {"led": 1})
+    sampler.wait_for("^command set: {'led': 1}")

@@ -183,6 +183,21 @@ def test_what_has_its_puback_but_no_reply_is_sent_again_at_reconnect_with_the_sa
     assert session.poll(0) == ("acked", 5, None)
 
 
+def test_what_has_no_room_at_reconnect_is_sent_again_when_there_is():
+    session, client, lines = _session()
+    check.equal(session.submit(1, Report({"n": 1})), True)
+    client.events.append(("acked", 1))
+    check.equal(session.poll(0), None)
+    client.in_the_air = 3  # answers to commands fill the client's window of 3
+    client.events.append(("connected", False))
+    check.equal(session.poll(0), ("opened",))
+    check.equal(len(client.published), 1)
+    client.in_the_air = 0
+    _late(session)
+    check.equal(session.poll(0), None)
+    check.equal(client.published[1], client.published[0])
+
+
 def test_message_ids_do_not_repeat():
     session, client, _ = _session()
     session.submit(1, Report({"t": 1}))

@@ -10,6 +10,8 @@ from tools.paths import LIB
 from tools.ui import UserError
 
 _COAP, _HTTP, _WEBSOCKET = (fuzz.TARGETS[name] for name in ("coap", "http", "websocket"))
+_SESSIONS = [name for name, target in fuzz.TARGETS.items() if target.way]
+_NOT_YET = ("alibaba-http", "watson-http", "gateway-http")  # they wait in `begin`
 _MESSAGES = 3000
 
 
@@ -79,6 +81,15 @@ def _wrong(self, count):
 
 Frames.took = _wrong
 """
+_WRONG_SESSION = """
+
+_right = loads
+
+
+def loads(payload, where):
+    {}
+    return _right(payload, where)
+"""
 
 
 @pytest.fixture
@@ -87,12 +98,12 @@ def planted(tmp_path):
 
     def run(mistake, count=2 * _MESSAGES, target=_COAP):
         name, wrong = {
-            _COAP: ("exchange", _WRONG_COAP),
-            _HTTP: ("http", _WRONG_HTTP),
-            _WEBSOCKET: ("websocket", _WRONG_WEBSOCKET),
-        }[target]
+            _COAP: ("wire/exchange", _WRONG_COAP),
+            _HTTP: ("wire/http", _WRONG_HTTP),
+            _WEBSOCKET: ("wire/websocket", _WRONG_WEBSOCKET),
+        }.get(target, ("wire/exact_json", _WRONG_SESSION))
         shutil.copytree(LIB, tmp_path / "lib")
-        file = tmp_path / "lib" / "signet" / "wire" / f"{name}.py"
+        file = tmp_path / "lib" / "signet" / f"{name}.py"
         file.write_text(file.read_text() + wrong.format(mistake))
         return fuzz.measure(count, 0, 7, lambda _: None, lib=tmp_path / "lib", target=target)
 
@@ -175,6 +186,32 @@ def test_a_reply_that_is_read_otherwise_in_pieces_is_found(planted, mistake, fou
 def test_a_frame_that_is_read_otherwise_in_pieces_is_found(planted):
     rows = planted("self.left += count == 5", 1000, _WEBSOCKET)
     assert "AssertionError: it depends on the pieces" in fuzz.verdict(rows)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.xfail(name in _NOT_YET, reason="it waits", strict=True)
+        )
+        for name in _SESSIONS
+    ],
+)
+def test_out_of_a_session_come_events_only(name):
+    rows = fuzz.measure(0, 300, 7, lambda _: None, target=fuzz.TARGETS[name])
+    for row in rows:
+        assert row.first is None, row.first
+        assert row.counts == rows[0].counts, "not the same on every build"
+        assert row.events["opened"] > 10
+        assert row.events["acked"] > 3
+        assert row.counts["clean"] == 3, "one in 256, and at the end"
+
+
+def test_a_session_that_is_lost_by_a_mistake_of_ours_is_found(planted):
+    rows = planted(
+        "{}[payload[:1]] if payload[7:8] == b'7' else 0", 600, fuzz.TARGETS["enos-mqtt"]
+    )
+    assert "AssertionError: lost by KeyError" in fuzz.verdict(rows)
 
 
 @pytest.mark.proof

@@ -34,6 +34,7 @@ _FLOORS = {
     "cloud": 4,
     "device.config": 5,
     "certificate": 5,
+    "aio": 6,
     "daily": 6,
     "link": 7,
     "": 8,  # signet itself

@@ -239,6 +239,12 @@ def test_tls_is_counted_only_where_it_is_used(tls):
     assert ("signet.net.secure" in needed(Device("enos", "mqtt", tls))) is tls
 
 
+def test_asyncio_is_counted_only_where_a_program_uses_it():
+    device = Device("enos", "mqtt", tls=False)
+    assert "signet.aio" not in needed(device, ["import signet"])
+    assert needed(device, ["import asyncio"]) - needed(device) == {"signet.aio"}
+
+
 def test_without_tls_in_device_json_the_clouds_own_default_counts(tmp_path):
     file = tmp_path / "device.json"
     for cloud, tls in (("enos", False), ("alibaba", True), ("watson", True)):

@@ -183,6 +183,16 @@ class Link:
         """Returns the socket whose bytes are all that `poll` waits for, or None."""
         return None if self._state == _CLOSED else self._session.readable()
 
+    def due_ms(self):
+        """Returns how long until the next try to connect (int, ms); 0 while one is under way."""
+        return self._next_try.remaining_ms() if self._state == _CLOSED else 0
+
+    def run(self):
+        """Returns a coroutine that works on the link for ever; see aio.run."""
+        from signet import aio
+
+        return aio.run(self)
+
     def _turn(self, deadline):
         clock.waited()
         self.busy = False

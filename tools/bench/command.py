@@ -3,14 +3,14 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tools.bench import programs
-from tools.ui import console, errors
+from tools.ui import UserError, console, errors
 
 if TYPE_CHECKING:
     from tools.bench import heap, loaded
@@ -63,13 +63,17 @@ def fuzz(
         int, typer.Option(min=0, max=65_535, help="The same seed gives the same messages.")
     ] = 1,
     only: Annotated[
-        Literal["coap", "http", "websocket"] | None,
-        typer.Option(help="One protocol; all when left out."),
+        str | None,
+        typer.Option(
+            help="coap, http, websocket, or a session, as alibaba-mqtt; all when left out."
+        ),
     ] = None,
 ) -> None:
-    """Mutated CoAP datagrams, HTTP replies, WebSocket frames: only errors for them may come."""
+    """Mutated messages into CoAP, HTTP and WebSocket, and into the session of every way in."""
     from tools.bench import fuzz as bench
 
+    if only and only not in bench.TARGETS:
+        raise UserError(f"no {only}; there are {', '.join(bench.TARGETS)}")
     passed = True
     for name in [only] if only else bench.TARGETS:
         target = bench.TARGETS[name]
@@ -143,6 +147,52 @@ def tls(
     for shown in tls_tables.tables(found):
         console.print(shown)
     console.print(tls_tables.explanation(rounds, found), markup=False)
+
+
+@app.command()
+def waits(
+    seconds: Annotated[
+        float, typer.Option(min=0.2, help="How long a device meets each peer.")
+    ] = 3.0,
+    way: Annotated[
+        list[str] | None, typer.Option(help="For example mqtts, alibaba-https; all by default.")
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="A part of a peer's name; all by default.")
+    ] = None,
+) -> None:
+    """Longest poll(0) of every way in, before peers that are silent, flood, drip or are gone."""
+    from tools.bench import waits as bench
+
+    met = bench.pairs(way or [], peer or [])
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Starting a twin", total=len(met) + 1)
+        step = partial(progress.update, task, advance=1)
+        rows = list(bench.measure(met, seconds, lambda text: step(description=text)))
+    for table in bench.tables(rows):
+        console.print(table)
+    console.print(bench.explanation(seconds), markup=False)
+    console.print(bench.verdict(rows), markup=False)
+    if not all(row.passed for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def lateness(
+    seconds: Annotated[
+        int, typer.Option(min=1, max=600, help="How long beside each way in.")
+    ] = 15,
+) -> None:
+    """How late a task at 100 Hz comes beside link.run(), and what an idle link costs."""
+    from tools.bench import lateness as bench
+
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Starting a twin", total=len(bench.CASES) + 1)
+        step = partial(progress.update, task, advance=1)
+        rows = bench.measure(seconds, lambda title: step(description=f"Beside {title}"))
+    _show(bench.table(rows), bench.explanation(seconds))
+    if not all(row.passed for row in rows):
+        raise typer.Exit(1)
 
 
 @contextlib.contextmanager

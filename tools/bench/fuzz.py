@@ -4,6 +4,7 @@ The mutating runs in `firmware/bench/fuzz_*.py`, on CPython and on each MicroPyt
 file starts it and turns what it counts into tables.
 """
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,9 @@ GROWTH_BYTES = 600
 """What the second half of a run may have in use beyond the first: the CoAP exchange remembers the
 last messages of its peer, whose sizes differ. Twice what 500 000 datagrams on CPython show."""
 
+SESSION_GROWTH_BYTES = 12_000
+"""The same of a session: what is in flight differs, and which of its code is loaded."""
+
 FEWEST = 2000
 """With fewer messages nothing is said about growth: the largest may all come in the second half
 (up to 800 bytes were seen), and below 16 the memory is not looked at in both."""
@@ -31,6 +35,8 @@ class Target(NamedTuple):
     program: a file of firmware/bench. messages: what they are called, and `one` of them. title: of
     the table of outcomes. outcomes: what may become of a message. kinds: title of the other table.
     allowed, clean: for the verdict, which exceptions may come and what became of the clean ones.
+    way: further argument of the program, which is given a folder then, too. heap: of MicroPython.
+    growth: how many bytes the second half of a run may have in use beyond the first.
     """
 
     program: str
@@ -41,6 +47,25 @@ class Target(NamedTuple):
     kinds: str
     allowed: str
     clean: str
+    way: str = ""
+    heap: str = programs.HEAP
+    growth: int = GROWTH_BYTES
+
+
+def _session(way: str, title: str) -> Target:
+    return Target(
+        "fuzz_sessions",
+        "messages",
+        "message",
+        f"Damaged messages to the session of {title}",
+        ("event", "nothing", "lost"),
+        "Messages by what they were, and the events of the session",
+        "events",
+        "clean connections, one in 256, took a report",
+        way,
+        "256k",  # for what damages the messages, too
+        SESSION_GROWTH_BYTES,
+    )
 
 
 TARGETS = {
@@ -74,6 +99,15 @@ TARGETS = {
         "ProtocolError",
         "clean streams, one in 256, were read",
     ),
+    "alibaba-mqtt": _session("alibaba-mqtt", "Alibaba by MQTT"),
+    "enos-mqtt": _session("enos-mqtt", "EnOS by MQTT"),
+    "watson-mqtt": _session("watson-mqtt", "a device of Watson by MQTT"),
+    "gateway-mqtt": _session("gateway-mqtt", "a gateway of Watson by MQTT"),
+    "application-mqtt": _session("application-mqtt", "an application of Watson by MQTT"),
+    "alibaba-http": _session("alibaba-http", "Alibaba by HTTP"),
+    "watson-http": _session("watson-http", "a device of Watson by HTTP"),
+    "gateway-http": _session("gateway-http", "a gateway of Watson by HTTP"),
+    "alibaba-coap": _session("alibaba-coap", "Alibaba by CoAP"),
 }
 
 
@@ -104,7 +138,7 @@ class Row(NamedTuple):
     @property
     def grew(self) -> bool:
         """Is that more than it may be?"""
-        return self.growth is not None and self.growth > GROWTH_BYTES
+        return self.growth is not None and self.growth > self.target.growth
 
     @property
     def passed(self) -> bool:
@@ -133,19 +167,23 @@ def measure(
     runs = [(programs.CPYTHON, cpython - cpython // 2, seed)]
     runs += [(programs.CPYTHON, cpython // 2, seed + 1)]
     runs += [(build, micropython, seed) for build in programs.builds()]
-    jobs = [
-        programs.Job(target.program, interpreter, (str(count), str(number & 0xFFFF)), lib)
-        for interpreter, count, number in runs
-        if count
-    ]
-    done = dict.fromkeys(jobs, 0)
     rows = {}
-    for job, found in programs.run(jobs, AT_ONCE):
-        now = found.get("done", int(job.arguments[0]))
-        step(now - done[job])
-        done[job] = now
-        if "counts" in found:
-            rows[job] = _row(target, job, found)
+    with tempfile.TemporaryDirectory(prefix="signet-bench-") as folder:
+        jobs: list[programs.Job] = []
+        for interpreter, count, number in runs:
+            arguments = [str(count), str(number & 0xFFFF)]
+            if target.way:
+                arguments += [target.way, f"{folder}/{len(jobs)}"]
+            if count:
+                job = programs.Job(target.program, interpreter, tuple(arguments), lib)
+                jobs.append(job._replace(heap=target.heap))
+        done = dict.fromkeys(jobs, 0)
+        for job, found in programs.run(jobs, AT_ONCE):
+            now = found.get("done", int(job.arguments[0]))
+            step(now - done[job])
+            done[job] = now
+            if "counts" in found:
+                rows[job] = _row(target, job, found)
     return [rows[job] for job in jobs]
 
 
@@ -234,5 +272,5 @@ def verdict(rows: list[Row]) -> str:
         return told + f"With fewer than {FEWEST} {target.messages} nothing is said about growth."
     return told + (
         "Growth: the most memory in use in the second half of a run, against the first;\n"
-        f"up to {GROWTH_BYTES} bytes are fine, as a CoAP exchange remembers the last few messages."
+        f"up to {target.growth} bytes are fine, for what is remembered of the last few messages."
     )

@@ -33,7 +33,8 @@ class Job(NamedTuple):
 
     program: name of a file of firmware/bench, without its ending. interpreter: CPYTHON, or one of
     `builds()`. arguments: given to it. lib: what CPython imports `signet` from, for tests.
-    environment: further variables of it.
+    environment: further variables of it. silence_s: after which it counts as hanging. heap: of
+    MicroPython.
     """
 
     program: str
@@ -41,6 +42,12 @@ class Job(NamedTuple):
     arguments: tuple[str, ...] = ()
     lib: Path = LIB
     environment: tuple[tuple[str, str], ...] = ()
+    silence_s: float | None = None
+    heap: str = HEAP
+
+
+class HangsError(UserError):
+    """A program has said nothing for too long."""
 
 
 def builds() -> list[str]:
@@ -62,8 +69,8 @@ def run(jobs: Sequence[Job], at_once: int = 1) -> Iterator[tuple[Job, dict[str, 
     """Run programs and yield what they say, a dict for each line of JSON.
 
     jobs: in the order in which they start. at_once: how many run side by side.
-    raises: UserError when one fails, with the last line that it printed, or when it is silent for
-    a minute.
+    raises: UserError when one fails, with the last line that it printed; HangsError when it is
+    silent for a minute, or as long as its job says.
     """
     waiting = list(jobs)[::-1]
     running: dict[_Process, Job] = {}
@@ -123,11 +130,12 @@ class _Process:
                 self._said.append(line.decode(errors="replace").strip())
 
     def check_silence(self) -> None:
-        """Has it said nothing for too long?  raises: UserError."""
-        if time.monotonic() - self._heard_at > _SILENCE_S:
-            raise UserError(
+        """Has it said nothing for too long?  raises: HangsError."""
+        limit_s = self._job.silence_s or _SILENCE_S
+        if time.monotonic() - self._heard_at > limit_s:
+            raise HangsError(
                 f"{self._job.program} on {self._job.interpreter} has said nothing for "
-                f"{_SILENCE_S:.0f} s: it hangs"
+                f"{limit_s:.0f} s: it hangs"
             )
 
     def finish(self) -> None:
@@ -146,7 +154,7 @@ class _Process:
 
 
 def _cpython(job: Job) -> tuple[list[str], dict[str, str]]:
-    path = os.pathsep.join(map(str, (_PROGRAMS, _SHIMS, job.lib)))
+    path = os.pathsep.join(map(str, (_PROGRAMS, _SHIMS, toolchain.umqtt(), job.lib)))
     return (
         [sys.executable, "-u", "-X", "utf8", str(_PROGRAMS / f"{job.program}.py")],
         {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
@@ -156,6 +164,6 @@ def _cpython(job: Job) -> tuple[list[str], dict[str, str]]:
 def _micropython(job: Job) -> tuple[list[str], dict[str, str]]:
     interpreter = str(toolchain.micropython(_BUILDS[job.interpreter]))
     return (
-        [interpreter, "-X", f"heapsize={HEAP}", "-m", job.program],
+        [interpreter, "-X", f"heapsize={job.heap}", "-m", job.program],
         {"MICROPYPATH": compiled()},
     )

@@ -25,7 +25,7 @@ _ENTRY = (
 
 
 class Device(NamedTuple):
-    """What of a device.json decides which modules are loaded."""
+    """What of a device.json decides which modules are loaded; asyncio: of its program."""
 
     cloud: str
     way: str
@@ -35,6 +35,7 @@ class Device(NamedTuple):
     role: str = "device"
     websocket: bool = False
     cert: bool = False
+    asyncio: bool = False
 
     @property
     def name(self) -> str:
@@ -56,6 +57,7 @@ class Device(NamedTuple):
 
 
 _CONDITIONS: dict[str, Callable[[Device], bool]] = {
+    "signet.aio": lambda device: device.asyncio,
     "signet.net.trust": lambda device: device.tls,
     "signet.wire.x509": lambda device: device.tls,
     "signet.certificate": lambda device: device.tls,
@@ -108,7 +110,9 @@ def needed(device: Device, programs: Iterable[str | bytes] = (), lib: Path = LIB
     """
     known = modules(lib)
     reached: set[str] = set()
-    waiting = [*device.modules, *(name for source in programs for name in imports(source))]
+    own = {name for source in programs for name in imports(source)}
+    device = device._replace(asyncio=device.asyncio or "asyncio" in own)
+    waiting = [*device.modules, *own]
     while waiting:
         name = waiting.pop()
         if name in reached or name not in known:

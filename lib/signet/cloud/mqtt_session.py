@@ -105,9 +105,11 @@ class MqttSession(Session):
         """Sends again what was not acknowledged."""
         self._opened = True
         for entry in self._flight:
-            if entry.packet_id is None:  # the broker had it, but the cloud's reply is lost
+            # The broker had it, but the cloud's reply is lost; without room `_ask_again` sends it.
+            if entry.packet_id is None and self._client.unacked() <= self.window:
                 self._send(entry)
             entry.sent_at = clock.ticks_ms()
+            entry.resent = False
         return ("opened",)
 
     def _explained(self, error):
@@ -256,10 +258,10 @@ class MqttSession(Session):
         for entry in self._flight:
             if (
                 entry.packet_id is None
+                and self._client.unacked() <= self.window
                 and clock.ticks_diff(clock.ticks_ms(), entry.sent_at) > _REPLY_TIMEOUT_MS
             ):
                 if entry.resent:
-                    entry.resent = False
                     raise Lost("the broker is there, but the cloud does not reply")
                 self._log("no reply to report {}: sent again".format(entry.key))
                 self._send(entry)
