@@ -20,7 +20,6 @@ import sys
 
 import measuring
 import requests
-from signet import clock
 from signet.client.http import HttpClient
 from signet.net.stream import TcpChannel
 
@@ -65,22 +64,27 @@ def _path(name, device):
     return PATH.format(device + name[:4])  # all of one length
 
 
+def _ask(client, path):
+    client.request(path, HEADERS, BODY)
+    reply = None
+    while reply is None:
+        reply = client.poll(60_000)
+    return reply
+
+
 def _contenders(connect, base, host, device):
     client = HttpClient(connect, host)
     other = HttpClient(connect, host)
     headers = dict(HEADERS)
 
-    def ask(client, name):
-        return client.ask(_path(name, device), HEADERS, BODY).body
-
     def post(name):
         return requests.post(base + _path(name, device), data=BODY, headers=headers).content
 
     def kept():
-        return ask(client, "kept")
+        return _ask(client, _path("kept", device)).body
 
     def once():
-        body = ask(other, "once")
+        body = _ask(other, _path("once", device)).body
         other.close()
         return body
 
@@ -105,7 +109,13 @@ def _resident():
         return int(file.read().split()[1]) * 4096
 
 
-def _outside(connect):
+def _opened(connect, host):
+    client = HttpClient(connect, host)
+    _ask(client, _path("open", "device-"))
+    return client
+
+
+def _outside(connect, host):
     """Bytes of memory other than the heap that one connection keeps."""
     pieces = None
     try:
@@ -114,15 +124,15 @@ def _outside(connect):
     except MemoryError:
         pieces = None
     gc.collect()
-    kept = [connect(clock.Deadline(30_000))]  # the first one's share is also code
+    kept = [_opened(connect, host)]  # the first one's share is also code
     try:
         before = _resident()
     except OSError:
         return None
-    kept += [connect(clock.Deadline(30_000)) for _ in range(CONNECTIONS)]
+    kept += [_opened(connect, host) for _ in range(CONNECTIONS)]
     used = _resident() - before
-    for channel in kept:
-        channel.close()
+    for client in kept:
+        client.close()
     return used // CONNECTIONS
 
 
@@ -140,7 +150,7 @@ def main(rounds, calls, port, tls_port, ca_file, host):
     ):
         connect = _connector(number, trusted, host)
         base = "{}://{}:{}".format(scheme, ADDRESS, number)
-        outside = _outside(connect)
+        outside = _outside(connect, host)
         contenders = _contenders(connect, base, host, "device-")
         times = {name: [] for name in contenders}
         for _ in range(rounds):

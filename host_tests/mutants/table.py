@@ -129,14 +129,14 @@ _TABLE = {
     ("net/stream.py", "contract_channel"): (
         ("no socket stays without memory", "self.close()  # nobody else can", "pass"),
     ),
-    ("cloud/http.py", "alibaba_http_answers"): (
+    ("cloud/http_session.py", "alibaba_http_answers"): (
         ("after three misses others pass", "_MISSES = const(3)", "_MISSES = const(4)"),
-        ("what is no HTTP is a miss", "except (TimedOut, ProtocolError)", "except TimedOut"),
+        ("what is no HTTP is a miss", "(TimedOut, ProtocolError)", "TimedOut"),
     ),
-    ("cloud/http.py", "alibaba_http_codes"): (
-        ("a token is renewed once for a report", " or self._renewed:", ":"),
+    ("cloud/http_session.py", "alibaba_http_codes"): (
+        ("a token is renewed once for a report", "if self._renewed or ", "if "),
     ),
-    ("cloud/alibaba/http.py", "alibaba_http_troubles"): (
+    ("cloud/alibaba/token.py", "alibaba_http_troubles"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
     ),
     ("cloud/alibaba/token.py", "alibaba_coap"): (

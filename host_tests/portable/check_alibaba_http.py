@@ -1,8 +1,8 @@
 """How is the session over HTTPS with Alibaba Cloud opened, fresh or after a reset?"""
 
 import check
-from check_http_session import SECRET, completed, reply, start
-from signet.cloud.alibaba import http, identity
+from check_http_session import SECRET, completed, opens, reply, start
+from signet.cloud.alibaba import http
 from signet.device.state import State
 
 AUTH = reply(200, '{"code":0,"message":"success","info":{"token":"t0k3n"}}')
@@ -42,7 +42,7 @@ def config(**changes):
         "sign_method": None,
         "timestamp": None,
     }
-    return completed(values, identity, changes)
+    return completed(values, changes)
 
 
 class Flash:
@@ -50,12 +50,12 @@ class Flash:
 
 
 def restarted(*replies, **changes):
-    """Returns (session, server) after a reset, not open."""
+    """Returns (session, server) after a reset, not begun."""
     return start(http, config(**changes), *replies, state=State(Flash.state))
 
 
 def fresh(*replies, **changes):
-    """Returns (session, server) on an empty flash, not open."""
+    """Returns (session, server) on an empty flash, not begun."""
     Flash.state = check.scratch("signet.state")
     return restarted(*replies, **changes)
 
@@ -63,12 +63,12 @@ def fresh(*replies, **changes):
 def opened(*replies, **changes):
     """Returns them on an empty flash, open, with the token t0k3n."""
     session, server = fresh(AUTH, *replies, **changes)
-    session.open(None)
+    opens(session)
     return session, server
 
 
 def again(*replies, **changes):
     """Returns them after a reset, open."""
     session, server = restarted(*replies, **changes)
-    session.open(None)
+    opens(session)
     return session, server

@@ -44,6 +44,7 @@ class World:
         idle: bool, a real server has nothing more to say.
         flood: (bytes that come once, bytes that come again and again), None for the far side's.
         refuses: "identity" or "now", what the far side says no to; None for nothing.
+        feeds: int, how often the watchdog was fed.
         unfed: int, ms, the longest that no watchdog was fed since `measure`.
         fars, sockets: list of the far sides so far, and of the sockets that are open.
         heard: int, bytes or datagrams that came from them.
@@ -61,7 +62,7 @@ class World:
         self.fars, self.sockets = [], []
         self.flood = self.refuses = None
         self.idle = False
-        self.heard = self.unfed = self._fed = 0
+        self.heard = self.feeds = self.unfed = self._fed = 0
         self.calls = self.waited = self._now = 0
 
     def __enter__(self):
@@ -100,6 +101,7 @@ class World:
         self.unfed = max(self.unfed, self._now - self._fed)
 
     def _feed(self):
+        self.feeds += 1
         self._fed = self._now
 
     def measure(self):

@@ -5,12 +5,32 @@ from signet.client.http import HttpClient
 from signet.net.stream import TcpChannel
 
 
+class Client(HttpClient):
+    def ask(self, *args, **kwargs):
+        """Takes a request and waits for its reply, whatever its status: see `request`, `poll`."""
+        self.request(*args, **kwargs)
+        reply = None
+        while reply is None:
+            reply = self.poll(60_000)
+        return reply
+
+
 def connected(name, timeout_ms=5000):
-    """Returns an HttpClient of the server `name`, over TCP."""
+    """Returns a Client of the server `name`, over TCP."""
     end = check.server(name)
-    return HttpClient(
+    return Client(
         lambda deadline: TcpChannel(end["host"], end["port"], deadline), "iot.test", timeout_ms
     )
+
+
+def sent(body):
+    """Returns what a client writes for a request with this body, a list of bytes."""
+    channel = Scripted()
+    client = HttpClient(lambda deadline: channel, "iot.test")
+    client.request("/", (), body)
+    while client.state != "receiving":
+        assert client.poll(0) is None
+    return channel.written
 
 
 class File:
@@ -34,6 +54,8 @@ class File:
 
 class Scripted:
     """A channel that takes all and gives the pieces `replies`, with a None after each."""
+
+    busy = False
 
     def __init__(self, replies=()):
         self.replies = list(replies)
@@ -63,6 +85,8 @@ class Scripted:
 
 class Poor:
     """A channel that runs out of memory in the n-th call of it."""
+
+    busy = False
 
     def __init__(self, channel, calls):
         self.channel = channel

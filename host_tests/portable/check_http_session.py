@@ -6,8 +6,8 @@ takes each request apart and sends the next reply of its script, byte for byte.
 
 import gc
 
-from signet import clock
-from signet.cloud import http
+from signet import clock, modules
+from signet.cloud import http_session
 from signet.errors import SignetError
 
 if hasattr(gc, "mem_free"):
@@ -106,6 +106,8 @@ class Server:
 
 
 class _Channel:
+    busy = False
+
     def __init__(self, server):
         self._server = server
         self._number = server.opened
@@ -166,8 +168,10 @@ class _Channel:
     end = close  # the server's side
 
 
-def completed(config, identity, changes):
+def completed(config, changes):
     """Returns `config` with what every way by HTTP has, `changes`, and the identity's defaults."""
+    name = "signet.cloud.{}.identity".format(config["cloud"])
+    identity = __import__(name, None, None, ("*",))
     for key, value in (
         ("way", "http"),
         ("address", None),
@@ -176,6 +180,7 @@ def completed(config, identity, changes):
         ("insecure", False),
         ("trust", None),
         ("timeout_s", 15),
+        ("open_timeout_s", 30),
         ("report_interval_s", 60),
         ("crc", 1),
     ):
@@ -184,27 +189,68 @@ def completed(config, identity, changes):
     if config["port"] is None:
         config["port"] = identity.PORTS["http"][config["tls"]]
     identity.check(config)
+    modules.forget(name)  # as `signet.open` does
     return config
 
 
 def start(module, config, *replies, state=None):
-    """Returns (session, server), not open yet; session.lines is the log."""
+    """Returns (session, server), not begun; session.lines is the log, session.server the other."""
+    http_session.connect = None  # the server of the test before goes
     gc.collect()
     server = Server(replies)
-    http.connect = server.connect
+    http_session.connect = server.connect
     lines = []
     session = module.session(config, lines.append, state)
     session.lines = lines
+    session.server = server
     return session, server
 
 
-def event_of(session, polls=9):
-    """Polls until there is an event; returns it."""
-    for _ in range(polls):
-        event = session.poll(0)
+def begun(session, ms=30_000):
+    """Begins to open; returns the first event."""
+    session.begin(clock.Deadline(ms))
+    return event_of(session)
+
+
+def opens(session):
+    """Begins, and it must open."""
+    event = begun(session)
+    assert event == ("opened",), event
+
+
+def lost(session, error_class=SignetError):
+    """Begins to open, which must fail; returns the error."""
+    kind, error = begun(session)
+    assert kind == "lost" and isinstance(error, error_class), error
+    return error
+
+
+def sent(session, report, key=1):
+    """Submits a report and polls until the server has it; returns the Request."""
+    requests = session.server.requests
+    count = len(requests)
+    assert session.submit(key, report)
+    for _ in range(300):
+        assert session.poll(0) is None
+        if len(requests) > count:
+            return requests[-1]
+    raise AssertionError("not sent")
+
+
+def event_of(session, ms=0):
+    """Polls until there is an event, each time for so long; returns it."""
+    for _ in range(300):
+        event = session.poll(ms)
         if event is not None:
             return event
     raise AssertionError("no event")
+
+
+def settle(session):
+    """Polls until nothing is under way; there must be no event."""
+    for _ in range(9):
+        event = session.poll(0)
+        assert event is None, event
 
 
 def spend(session, ms):

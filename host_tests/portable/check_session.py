@@ -52,7 +52,8 @@ class Session:
         with modules.Tidy():
             module = __import__(self._module, None, None, ("*",))
             state = None
-            if hasattr(module, "KEEPS_STATE"):
+            self.asks_for_a_token = hasattr(module, "KEEPS_STATE")
+            if self.asks_for_a_token:
                 from signet.device.state import State
 
                 state = State()

@@ -1,7 +1,7 @@
 """How is the session over HTTPS with Watson IoT Platform opened?"""
 
-from check_http_session import SECRET, completed, reply, start
-from signet.cloud.watson import http, identity
+from check_http_session import SECRET, completed, opens, reply, start
+from signet.cloud.watson import http
 
 DONE = reply(200)
 NOTHING = reply(204)  # no command waits
@@ -23,13 +23,13 @@ def config(**changes):
         "command_poll_s": 0,
         "command_wait_s": 0,
     }
-    return completed(values, identity, changes)
+    return completed(values, changes)
 
 
 def opened(*replies, **changes):
     """Returns (session, server), open."""
     session, server = start(http, config(**changes), *replies)
-    session.open(None)
+    opens(session)
     return session, server
 
 

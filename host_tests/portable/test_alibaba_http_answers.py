@@ -5,7 +5,7 @@ The document: Alibaba "Establish connections over HTTP" (the seed); statuses: RF
 
 import check
 from check_alibaba_http import DONE, TOPIC, fresh, opened
-from check_http_session import SILENCE, outcome, reply, shown
+from check_http_session import SILENCE, event_of, lost, opens, outcome, reply, sent, shown
 from signet.errors import ProtocolError, Refused, Rejected, Throttled, TimedOut
 from signet.reports.messages import Report
 
@@ -38,7 +38,7 @@ def test_a_status_other_than_200_is_the_right_error():
     for status, in_auth, in_post, in_topic in _STATUSES:
         answer = reply(status, "<html>no JSON</html>", "Retry-After: 5")
         session, _ = fresh(answer)
-        error = check.raises(in_auth, session.open, None)
+        error = lost(session, in_auth)
         assert "/auth: HTTP status {}".format(status) in str(error)
         for report, expected in (
             (either()[0], in_post),
@@ -64,7 +64,7 @@ def test_a_long_page_about_an_error_is_still_its_status():
 def test_a_login_answered_by_a_bad_status_never_sets_a_report_aside():
     for status in (400, 413, 415, 404):
         session, _ = fresh(reply(status))
-        check.raises(Refused, session.submit, 1, Report({"t": 1}))
+        lost(session, Refused)
 
 
 def test_an_answer_that_is_not_the_documents_is_a_protocol_error():
@@ -80,6 +80,7 @@ def test_an_answer_that_is_not_the_documents_is_a_protocol_error():
         '{"code":true}',
         '{"code":0.0}',
         '{"code":[0]}',
+        '{"code":%s}' % ("9" * 300),
         '{"code":0,"info":[1]}',
         '{"code":0,"info":"t0k3n"}',
         b"\xff\xfe",
@@ -87,7 +88,7 @@ def test_an_answer_that_is_not_the_documents_is_a_protocol_error():
         for auth in (True, False):
             if auth:
                 session, _ = fresh(reply(200, body))
-                error = check.raises(ProtocolError, session.open, None)
+                error = lost(session, ProtocolError)
             else:
                 session, _ = opened(reply(200, body))
                 kind, error = outcome(session, Report({"t": 1}))
@@ -108,7 +109,7 @@ def test_a_token_that_is_missing_or_could_split_a_header_is_a_protocol_error_wit
         '"t0k3n\xfc"',
     ):
         session, server = fresh(reply(200, '{"code":0,"info":{"token":%s}}' % token))
-        shown(check.raises(ProtocolError, session.open, None))
+        shown(lost(session, ProtocolError))
         check.equal(len(server.requests), 1)
 
 
@@ -116,7 +117,7 @@ def test_tokens_of_every_documented_form_are_taken():
     """32 hexadecimal digits now; JWT of 161 characters once."""
     for token in ("6944e5bfb92e4d4ea3918d1eda3942f6", "eyJ0eXAiOiJKV1Qi.e-J_.MZ8m=+/" * 7):
         session, server = fresh(reply(200, '{"code":0,"info":{"token":"%s"}}' % token), DONE)
-        session.open(None)
+        opens(session)
         check.equal(outcome(session, Report({"t": 1}))[0], "acked")
         check.equal(server.requests[1].headers["password"], token)
 
@@ -138,12 +139,12 @@ def test_a_server_that_closes_after_each_answer_is_reported_to_all_the_same():
 def test_silence_is_lost_after_timeout_s_and_keeps_the_report():
     session, server = opened(SILENCE, DONE)
     report = Report({"t": 1})
-    session.submit(1, report)
+    sent(session, report)
     check.equal(session.poll(14_999), None)
     kind, error = session.poll(1)
     assert kind == "lost" and isinstance(error, TimedOut)
     session.close()
-    session.open(None)
+    opens(session)
     check.equal(outcome(session, report)[0], "acked")
     check.equal(server.requests[1].body, server.requests[2].body)
 
@@ -154,8 +155,10 @@ def test_a_report_that_meets_silence_three_times_lets_others_pass():
         session, server = opened(answer, answer, answer, answer)
         report = Report({"t": 1})
         for expected in ("lost", "lost", "failed", "failed"):
-            session.submit(1, report)
-            event = session.poll(15_000)
+            sent(session, report)
+            event = event_of(session, 15_000)
             check.equal(event[0], expected, says)
+            if expected == "lost":
+                opens(session)
         assert isinstance(event[2], Throttled) and says in str(event[2])
         check.equal(len(server.requests), 5)

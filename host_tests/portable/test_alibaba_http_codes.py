@@ -5,7 +5,7 @@ Codes and their messages: Alibaba "Establish connections over HTTP" (the seed).
 
 import check
 from check_alibaba_http import DONE, FRESH, MESSAGES, TOPIC, fresh, opened, says
-from check_http_session import outcome, reply, shown
+from check_http_session import lost, opens, outcome, reply, shown
 from signet.errors import ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Report
 
@@ -56,14 +56,14 @@ def test_a_login_that_fails_in_the_middle_loses_the_connection_and_keeps_the_rep
         assert kind == "lost" and isinstance(error, expected), error
         shown(error)
         session.close()
-        session.open(None)
+        opens(session)
         check.equal(outcome(session, Report({"t": 1}))[:2], ("acked", 1))
 
 
 def test_not_now_is_throttled_on_both_paths():
     for code in (10000, 20004, 40000):
         session, _ = fresh(says(code))
-        error = check.raises(Throttled, session.open, None)
+        error = lost(session, Throttled)
         assert str(code) in str(error) and MESSAGES[code] in str(error)
         for report in either():
             session, _ = opened(says(code))
@@ -82,7 +82,7 @@ def test_not_now_is_said_for_ever_and_the_report_is_never_set_aside():
 
 def test_retry_after_says_how_long_to_wait():
     session, _ = fresh(says(40000, "Retry-After: 7"))
-    check.equal(check.raises(Throttled, session.open, None).retry_after_ms, 7000)
+    check.equal(lost(session, Throttled).retry_after_ms, 7000)
     for header, ms in (
         ("Retry-After: 30", 30_000),
         ("Retry-After: 99999999", 3_600_000),
@@ -128,7 +128,7 @@ def test_a_parameter_error_sets_the_report_aside_at_once():
 def test_a_login_with_a_parameter_error_or_a_wrong_identity_is_refused_and_says_what_to_check():
     for code in (10001, 20000):
         session, server = fresh(says(code))
-        error = check.raises(Refused, session.open, None)
+        error = lost(session, Refused)
         check.equal(error.code, code)
         for part in (str(code), MESSAGES[code], "device_secret", "product_key", "clock"):
             assert part in shown(error), part
@@ -161,5 +161,5 @@ def test_a_code_that_no_table_has_is_shown_whole_and_tried_four_times():
 def test_an_unknown_code_of_a_login_is_not_now():
     for code in (1, 30001, 20001):
         session, _ = fresh(says(code))
-        error = check.raises(Throttled, session.open, None)
+        error = lost(session, Throttled)
         assert "/auth: code {} ".format(code) in str(error)

@@ -3,7 +3,6 @@
 The token lives seven days: Alibaba "Establish connections over HTTP" (the seed).
 """
 
-import hashlib
 import json
 import os
 
@@ -17,7 +16,6 @@ from check_alibaba_http import (
     again,
     fresh,
     opened,
-    restarted,
     says,
 )
 from check_http_session import (
@@ -25,14 +23,17 @@ from check_http_session import (
     SECRET,
     File,
     Time,
+    event_of,
     flash_full,
+    lost,
+    opens,
     outcome,
+    sent,
     shown,
 )
 from signet import clock
-from signet.cloud.alibaba import http
 from signet.device.state import State
-from signet.errors import ConfigError, Lost, Rejected, Untrusted
+from signet.errors import Lost, Rejected, Untrusted
 from signet.reports.messages import Report
 
 EXPIRED = says(20001)
@@ -46,18 +47,20 @@ def _tokens(server):
 def test_a_token_is_kept_with_its_time_and_used_again_after_a_reset():
     opened()
     session, server = again(DONE)
-    check.equal(session._state.values["token"], "t0k3n")
-    check.equal(session._state.values["issued"], Time.unix_ms)
+    kept = State(Flash.state).values
+    check.equal((kept["token"], kept["expires"]), ("t0k3n", Time.unix_ms + WEEK_MS))
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     check.equal(_tokens(server), ["t0k3n"])
 
 
 def test_a_token_is_renewed_after_seven_days_and_not_a_moment_before():
     opened()
-    Time.sleep(WEEK_MS)
+    Time.sleep(WEEK_MS - 1)
     session, server = again(DONE, FRESH, DONE)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     Time.sleep(1)
+    assert session.submit(2, Report({"t": 2})) is False  # the login goes first
+    assert session.poll(0) is None and session.poll(1000) is None and session.poll(0) is None
     check.equal(outcome(session, Report({"t": 2}), 2)[0], "acked")
     check.equal(_tokens(server), ["t0k3n", "/auth", "fresh"])
     _, server = again()
@@ -83,15 +86,16 @@ def test_a_token_of_unknown_age_is_used_until_the_cloud_says_otherwise():
     finally:
         Time.is_set = True
     session, server = again(EXPIRED, FRESH, DONE)
-    assert "issued" not in session._state.values
+    assert "expires" not in State(Flash.state).values
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     check.equal(_tokens(server), ["t0k3n", "/auth", "fresh"])
 
 
-def test_a_clock_that_was_set_back_costs_no_login():
+def test_a_token_of_a_clock_that_was_wrong_costs_one_login():
     opened()
     Time.unix_ms -= WEEK_MS
     try:
+        again(AUTH)
         _, server = again()
     finally:
         Time.unix_ms += WEEK_MS
@@ -150,12 +154,11 @@ def test_a_connection_lost_in_the_middle_keeps_the_report_and_its_id():
     for replies in ((CLOSE, CLOSE), ((DONE[:-3],),), ((DONE[:40],),), (CLOSE, Lost("no route"))):
         session, server = opened(*replies)
         report = Report({"t": 1})
-        session.submit(1, report)
-        kind, error = session.poll(60_000)
+        kind, error = outcome(session, report)
         assert kind == "lost" and isinstance(error, Lost), error
         session.close()
         server.replies[:] = [DONE]
-        session.open(None)
+        opens(session)
         check.equal(outcome(session, report)[:2], ("acked", 1))
         bodies = [request.body for request in server.requests[1:]]
         check.equal(bodies, [bodies[0]] * len(bodies))
@@ -167,23 +170,30 @@ def test_a_network_that_is_gone_when_a_token_is_due_keeps_the_report():
     assert kind == "lost" and isinstance(error, Lost)
     session.close()
     server.replies += [FRESH, DONE]
-    session.open(None)
+    opens(session)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
 
 
 def test_a_server_that_cannot_prove_who_it_is_gets_nothing():
     for error in (Untrusted("the certificate has another name"), Lost("connection refused")):
         session, server = fresh(error, AUTH)
-        assert check.raises(type(error), session.open, None) is error
+        assert lost(session) is error
         check.equal(server.requests, [])
-        session.open(None)
+        opens(session)
 
 
 def test_a_login_has_the_time_of_its_connect():
     session, server = fresh(AUTH)
     deadline = clock.Deadline(5_000)
-    session.open(deadline)
+    session.begin(deadline)
+    check.equal(event_of(session), ("opened",))
     assert server.deadline is deadline
+
+
+def test_a_later_connection_has_open_timeout_s():
+    session, server = opened(CLOSE, DONE, open_timeout_s=7)
+    check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+    check.equal((server.opened, server.deadline.remaining_ms()), (2, 7000))
 
 
 def test_a_file_is_a_report_and_is_sent_anew_from_its_start():
@@ -216,9 +226,9 @@ def test_a_file_that_is_closed_already_is_rejected_and_says_so():
 def test_a_file_that_is_closed_too_early_is_rejected_when_it_would_be_sent_again():
     session, server = opened(CLOSE)
     file = File(5000)
-    session.submit(1, Report(file, topic=TOPIC))
+    sent(session, Report(file, topic=TOPIC))
     file.is_open = False
-    kind, key, error = session.poll(0)
+    kind, key, error = event_of(session)
     assert (kind, key) == ("failed", 1) and isinstance(error, Rejected)
     assert "is its file open?" in str(error)
     server.replies.append(DONE)
@@ -229,8 +239,24 @@ def test_a_file_that_is_shorter_than_it_said_is_rejected():
     session, _ = opened()
     file = File(5000)
     file.readinto = lambda buffer: 0
-    error = check.raises(Rejected, session.submit, 1, Report(file, topic=TOPIC))
+    kind, key, error = outcome(session, Report(file, topic=TOPIC))
+    assert (kind, key) == ("failed", 1) and isinstance(error, Rejected)
     assert "ended before its length" in str(error)
+
+
+def test_a_file_that_raises_whatever_it_likes_is_the_report_s_fault():
+    for raised in (OSError(5), KeyError("x"), RuntimeError("no")):
+        session, server = opened(DONE)
+        file = File(5000)
+
+        def readinto(buffer, raised=raised):
+            raise raised
+
+        file.readinto = readinto
+        kind, key, error = outcome(session, Report(file, topic=TOPIC))
+        assert (kind, key) == ("failed", 1) and isinstance(error, Rejected)
+        check.equal(outcome(session, Report({"t": 1}), 2)[0], "acked")
+        check.equal(server.opened, 2)
 
 
 def test_a_value_without_a_form_is_rejected_and_the_next_report_goes():
@@ -248,29 +274,14 @@ def _no_memory(*arguments):
 def test_without_memory_for_a_login_the_connection_is_lost_and_the_report_kept():
     session, server = opened(FRESH, DONE)
     Time.sleep(WEEK_MS + 1)
-    session._client.ask, ask = _no_memory, session._client.ask
-    check.raises(Lost, session.submit, 1, Report({"t": 1}))
-    session._client.ask = ask
+    session._dialect.ask, ask = _no_memory, session._dialect.ask
+    assert session.submit(1, Report({"t": 1})) is False
+    kind, error = session.poll(0)
+    assert kind == "lost" and isinstance(error, Lost)
+    session._dialect.ask = ask
+    opens(session)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     check.equal(_tokens(server), ["/auth", "/auth", "fresh"])
-
-
-class _NoHash:
-    """hashlib of a board without MD5."""
-
-    @staticmethod
-    def sha256(data=b""):
-        return hashlib.sha256(data)
-
-
-def test_a_hash_that_the_firmware_lacks_shows_at_the_start():
-    http.hashlib, kept = _NoHash, http.hashlib
-    try:
-        error = check.raises(ConfigError, restarted)
-        assert "this firmware has no md5" in str(error)
-        restarted(sign_method="hmacsha256")
-    finally:
-        http.hashlib = kept
 
 
 def test_the_log_tells_of_logins_but_not_of_tokens_and_secrets():

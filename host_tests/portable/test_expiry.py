@@ -154,17 +154,15 @@ def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
 
 
 def test_it_is_looked_once_a_day_and_only_when_the_end_is_near():
-    from signet.daily import Daily
+    from signet import daily
 
     looked = []
     before, expiry.look = expiry.look, lambda *_: looked.append(1) or []
     try:
         for days, times in ((40, 0), (20, 1)):
-            values = {"expiry_warning_days": 30, "retry_s": 20}
+            values = {"expiry_warning_days": 30}
             values["expires"] = [(clock.unix_ms() // 1000 + days * 86_400, "board-1.pem")]
-            daily = Daily(values, None, None, None)
-            for _ in range(3):
-                daily.look(1)
+            assert daily.look(values, None, None, 1) == (_DAY_MS, [] if times else ())
             assert len(looked) == times
     finally:
         expiry.look = before

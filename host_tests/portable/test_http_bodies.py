@@ -1,8 +1,7 @@
 """How does client/http.py send a body, be it larger than the heap or refused before its end?"""
 
 import check
-from check_http_client import File, Scripted, connected
-from signet.client.http import HttpClient
+from check_http_client import Client, File, Scripted, connected, sent
 from signet.errors import Lost, TimedOut
 
 SERVERS = {
@@ -66,21 +65,14 @@ def test_a_file_larger_than_the_heap_is_sent_from_its_start():
 def test_a_file_goes_out_as_it_is():
     for size in (0, 1, 900, 1024, 3000):
         body = (bytes(range(256)) * 12)[:size]
-        client = HttpClient(lambda deadline: Scripted(), "iot.test")
-        client.request("/", (), File(size))
         start = b"POST / HTTP/1.1\r\nHost: iot.test\r\nContent-Length: %d\r\n\r\n" % size
-        check.equal(b"".join(client.channel.written), start + body)
-        client.close()
-        client.request("/", (), body)
-        check.equal(b"".join(client.channel.written), start + body)
-        client.close()
+        check.equal(b"".join(sent(File(size))), start + body)
+        check.equal(b"".join(sent(body)), start + body)
 
 
 def test_what_fits_into_the_buffer_goes_out_in_one_write():
     for body in (b"", b"x" * 900, File(900)):
-        client = HttpClient(lambda deadline: Scripted(), "iot.test")
-        client.request("/", (), body)
-        assert len(client.channel.written) == 1
+        assert len(sent(body)) == 1
 
 
 def test_a_file_is_sent_again_from_its_start():
@@ -101,7 +93,7 @@ def test_a_file_that_ends_early_is_a_value_error():
 
     client = connected("answers")
     error = check.raises(ValueError, client.ask, "/", (), Short(3000))
-    assert "ended" in str(error) and client.channel is None and not client.busy
+    assert "ended" in str(error) and client.channel is None and not client.reply
 
 
 def test_a_file_that_grows_is_sent_up_to_its_length():
@@ -110,10 +102,8 @@ def test_a_file_that_grows_is_sent_up_to_its_length():
             self.size += len(buffer)
             return File.readinto(self, buffer)
 
-    client = HttpClient(lambda deadline: Scripted(), "iot.test")
-    client.request("/", (), Growing(1500))
-    sent = b"".join(client.channel.written)
-    assert b"Content-Length: 1500" in sent and len(sent) - sent.find(b"\r\n\r\n") - 4 == 1500
+    data = b"".join(sent(Growing(1500)))
+    assert b"Content-Length: 1500" in data and len(data) - data.find(b"\r\n\r\n") - 4 == 1500
 
 
 def test_an_early_refusal_ends_the_sending_and_is_returned():
@@ -121,7 +111,7 @@ def test_an_early_refusal_ends_the_sending_and_is_returned():
     body = File(_HUGE)
     reply = client.ask("/", (), body)
     assert reply.status == 413 and reply.body == b"too large"
-    assert body.at < _HUGE and client.channel is None and not client.busy
+    assert body.at < _HUGE and client.channel is None and not client.reply
     assert client.ask("/", ()).body == b"ok"
     client.close()
 
@@ -133,24 +123,24 @@ def test_an_early_refusal_with_a_close_is_returned_or_lost():
         assert reply.status == 401
     except Lost:
         pass
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
 
 
 def test_a_server_that_leaves_during_the_body_is_lost():
     client = connected("closes_early")
     body = File(_HUGE)
     check.raises(Lost, client.ask, "/", (), body)
-    assert body.at < _HUGE and client.channel is None and not client.busy
+    assert body.at < _HUGE and client.channel is None and not client.reply
 
 
 def test_a_server_that_takes_nothing_ends_with_the_time_of_the_request():
     client = connected("takes_nothing", 300)
-    error = check.raises(TimedOut, client.request, "/", (), File(_HUGE))
-    assert "takes no data" in str(error) and client.channel is None and not client.busy
+    error = check.raises(TimedOut, client.ask, "/", (), File(_HUGE))
+    assert "takes no data" in str(error) and client.channel is None and not client.reply
 
 
 def test_a_reply_that_was_there_before_the_end_of_a_body_is_not_kept_on():
     channel = Scripted((b"", b"", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
-    client = HttpClient(lambda deadline: channel, "iot.test")
+    client = Client(lambda deadline: channel, "iot.test")
     assert client.ask("/", (), File(100_000)).status == 200
     assert client.channel is None and len(channel.written) < 10

@@ -5,11 +5,10 @@ wrong: test_http_troubles.py. Over TLS: test_http_tls.py.
 """
 
 import check
+from check_http_client import connected
 from signet import clock
-from signet.client.http import HttpClient
 from signet.clock import Deadline
 from signet.errors import Lost
-from signet.net.stream import TcpChannel
 
 SERVERS = {
     "kept": (
@@ -115,13 +114,6 @@ SERVERS = {
 _TYPE = (("Content-Type", "text/plain"),)
 
 
-def _client(name, timeout_ms=5000):
-    end = check.server(name)
-    return HttpClient(
-        lambda deadline: TcpChannel(end["host"], end["port"], deadline), "iot.test", timeout_ms
-    )
-
-
 def _idle_until_closed(client):
     deadline = Deadline(3000)
     while client.channel:
@@ -130,7 +122,7 @@ def _idle_until_closed(client):
 
 
 def test_requests_and_replies_follow_each_other_on_one_connection():
-    client = _client("kept")
+    client = connected("kept")
     reply = client.ask("/a?b", _TYPE, b"hello", ("x-id",))
     check.equal((reply.status, reply.headers, reply.body), (200, {"x-id": "7"}, b"one"))
     reply = client.ask("/b", (), bytearray(b"hi"))
@@ -148,45 +140,34 @@ def test_requests_and_replies_follow_each_other_on_one_connection():
 
 
 def test_a_request_returns_at_once_and_its_reply_comes_once():
-    client = _client("late")
+    client = connected("late")
     client.request("/", ())
-    assert client.busy and client.channel
-    assert client.poll(0) is None and client.busy
-    assert client.poll(20) is None and client.busy
+    assert client.channel is None and client.state == "opening" and client.busy
+    assert client.poll(3000) is None and client.state == "receiving"
+    assert client.poll(0) is None and client.poll(20) is None
     reply = client.poll(3000)
-    assert reply.done and reply.status == 200 and reply.body == b"ok" and not client.busy
+    assert reply.done and reply.status == 200 and reply.body == b"ok"
+    assert client.state == "idle" and client.reply is None and not client.busy
     assert client.poll(0) is None and client.channel
     client.close()
 
 
-def test_open_connects_and_the_request_uses_that_connection():
-    client = _client("answers")
-    client.open(Deadline(3000))
-    channel = client.channel
-    assert channel and not client.busy
-    client.open(Deadline(3000))
-    assert client.ask("/", ()).body == b"ok" and client.channel is channel
-    client.close()
-    assert client.channel is None
-    client.close()
-
-
 def test_a_reply_may_come_byte_by_byte():
-    client = _client("drips")
+    client = connected("drips")
     assert client.ask("/", ()).body == b"abc"
     assert client.ask("/", ()).body == b"" and len(check.connections("drips")) == 1
     client.close()
 
 
 def test_a_reply_without_length_ends_with_the_connection():
-    client = _client("until_close")
+    client = connected("until_close")
     assert client.ask("/", ()).body == b"to the end" and client.channel is None
     assert client.ask("/", ()).body == b"ok"
     client.close()
 
 
 def test_a_connection_that_may_not_be_kept_is_closed():
-    client = _client("says_close")
+    client = connected("says_close")
     for _ in range(2):
         assert client.ask("/", ()).status == 200 and client.channel is None
     assert client.ask("/", ()).body == b"ok" and client.channel
@@ -194,7 +175,7 @@ def test_a_connection_that_may_not_be_kept_is_closed():
 
 
 def test_a_close_while_idle_is_noticed_in_silence():
-    client = _client("closes_idle")
+    client = connected("closes_idle")
     for _ in range(3):
         assert client.ask("/", ()).status == 204
         client.channel.write(b"!")
@@ -204,7 +185,7 @@ def test_a_close_while_idle_is_noticed_in_silence():
 
 
 def test_a_connection_that_was_closed_meanwhile_is_replaced_at_the_request():
-    client = _client("answers")
+    client = connected("answers")
     client.channel = _Ended()
     assert client.ask("/", ()).body == b"ok"
     client.close()
@@ -221,7 +202,7 @@ class _Ended:
 
 
 def test_a_connection_out_of_step_is_replaced():
-    client = _client("talks_idle")
+    client = connected("talks_idle")
     assert client.ask("/", ()).status == 204
     _idle_until_closed(client)
     assert client.ask("/", ()).body == b"ok"
@@ -229,7 +210,7 @@ def test_a_connection_out_of_step_is_replaced():
 
 
 def test_a_request_that_a_kept_connection_did_not_carry_is_sent_once_more():
-    client = _client("closes_at_request")
+    client = connected("closes_at_request")
     assert client.ask("/", (), b"1").status == 204
     assert client.ask("/x", _TYPE, b"22").body == b"again"  # after a close
     assert client.ask("/y", (), b"333").body == b"third"  # after a reset
@@ -245,28 +226,28 @@ def test_a_request_that_a_kept_connection_did_not_carry_is_sent_once_more():
 
 
 def test_a_request_is_sent_once_more_only():
-    client = _client("closes_twice")
+    client = connected("closes_twice")
     assert client.ask("/", ()).status == 204
     error = check.raises(Lost, client.ask, "/", ())
     assert "closed by the peer" in str(error) or "reset" in str(error)
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
     assert len(check.connections("closes_twice")) == 2
     assert client.ask("/", ()).body == b"ok"
     client.close()
 
 
 def test_a_request_on_a_new_connection_is_not_sent_again():
-    client = _client("closes_new")
+    client = connected("closes_new")
     error = check.raises(Lost, client.ask, "/", ())
     assert "closed by the peer" in str(error)
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
     assert len(check.connections("closes_new")) == 1
     assert client.ask("/", ()).body == b"ok"
     client.close()
 
 
 def test_a_request_whose_reply_had_begun_is_not_sent_again():
-    client = _client("cuts_reused")
+    client = connected("cuts_reused")
     assert client.ask("/", ()).status == 204
     error = check.raises(Lost, client.ask, "/", ())
     assert "cut short" in str(error) and len(check.connections("cuts_reused")) == 1
@@ -277,7 +258,7 @@ def test_the_board_is_told_while_a_reply_drips_and_while_idle():
     told = []
     clock.while_waiting = lambda: told.append(1)
     try:
-        client = _client("drips")
+        client = connected("drips")
         client.ask("/", ())
         assert len(told) >= 3
         del told[:]

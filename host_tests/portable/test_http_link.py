@@ -9,6 +9,8 @@ from check_http_session import CLOSE, SILENCE, File, Time, reply, shown
 from signet import link as link_module
 from signet.link import Link
 
+HEAP = "120k"  # where a word has 64 bits, a Link with it all needs 113
+
 TAKEN = reply(200, '{"code":0,"info":{"messageId":1152921504606846997}}')
 
 
@@ -124,7 +126,7 @@ def test_memory_that_is_missing_for_a_new_connection_sets_no_report_aside():
         link.report({"t": 1})
     assert link.flush(3_000_000)
     check.equal((link.handed_over, link.outbox.dead), (2, []))
-    assert "connection lost: no connection" in " ".join(lines)
+    assert "connection lost: no memory" in " ".join(lines)
 
 
 def test_a_report_keeps_its_id_through_a_deep_sleep():

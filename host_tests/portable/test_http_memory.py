@@ -3,8 +3,7 @@
 import gc
 
 import check
-from check_http_client import Poor, Scripted, connected
-from signet.client.http import HttpClient
+from check_http_client import Client, Poor, Scripted, connected
 from signet.errors import ProtocolError
 from signet.net.stream import TcpChannel
 
@@ -30,7 +29,7 @@ def test_a_reply_larger_than_the_heap_goes_through_a_sink():
         total[0] += len(piece)
 
     channel = Scripted([b"", start] + [chunk] * 300 + [b"0\r\n\r\n"])
-    client = HttpClient(lambda deadline: channel, "iot.test", 20_000)
+    client = Client(lambda deadline: channel, "iot.test", 20_000)
     gc.collect()
     reply = client.ask("/", (), sink=sink)
     assert reply.done and reply.body == b"" and total[0] == 300 * 1024
@@ -39,9 +38,9 @@ def test_a_reply_larger_than_the_heap_goes_through_a_sink():
 def test_a_reply_beyond_the_limit_is_a_protocol_error():
     start = b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
     channel = Scripted([b"", start + b"x" * 3000])
-    client = HttpClient(lambda deadline: channel, "iot.test")
+    client = Client(lambda deadline: channel, "iot.test")
     error = check.raises(ProtocolError, client.ask, "/", ())
-    assert "too long" in str(error) and client.channel is None and not client.busy
+    assert "too long" in str(error) and client.channel is None and not client.reply
 
 
 def test_a_request_leaves_nothing_on_the_heap():
@@ -61,13 +60,13 @@ def test_no_memory_anywhere_leaves_it_closed_and_not_busy():
     end = check.server("answers")
     channels = []
     for calls in range(100):
-        client = HttpClient(
+        client = Client(
             lambda deadline, calls=calls: _poor(end, deadline, calls, channels), "iot.test", 3000
         )
         try:
             reply = client.ask("/", ())
         except MemoryError:
-            assert client.channel is None and not client.busy and channels[-1].closed
+            assert client.channel is None and not client.reply and channels[-1].closed
             continue
         assert reply.body == b"ok" and calls > 3
         client.close()
@@ -84,15 +83,15 @@ def test_no_memory_outside_the_channel_leaves_it_closed_and_not_busy():
     def fail(*args):
         raise MemoryError
 
-    client = HttpClient(fail, "iot.test")
+    client = Client(fail, "iot.test")
     check.raises(MemoryError, client.ask, "/", ())
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
     client = connected("answers")
     check.raises(MemoryError, client.ask, "/", (), sink=fail)
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
     client = connected("answers")
     check.raises(MemoryError, client.ask, "/", _Headers())
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
     assert client.ask("/", ()).body == b"ok"
     client.close()
 

@@ -1,7 +1,7 @@
 """Does client/http.py speak to a verified server only, over TLS, as it does over TCP?"""
 
 import check
-from signet.client.http import HttpClient
+from check_http_client import Client, File
 from signet.errors import Lost, TimedOut, Untrusted
 from signet.net.stream import TcpChannel
 
@@ -92,12 +92,12 @@ def _client(name, host=None, timeout_ms=5000, handshake_ms=None):
             deadline = Deadline(handshake_ms)
         return TlsChannel(TcpChannel(end["host"], end["port"], deadline), host, trust, deadline)
 
-    return HttpClient(connect, host, timeout_ms)
+    return Client(connect, host, timeout_ms)
 
 
 def _fails(client, error_class, *args):
     error = check.raises(error_class, client.ask, "/", (), *args)
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
     return str(error)
 
 
@@ -132,8 +132,6 @@ def test_a_body_larger_than_the_heap_goes_over_tls():
 
 
 def test_an_early_refusal_ends_the_sending_over_tls_too():
-    from check_http_client import File
-
     client = _client("refuses_early")
     body = File(1 << 28)
     reply = client.ask("/", (), body)

@@ -5,9 +5,8 @@ next request goes over a new connection. When memory runs out: test_http_memory.
 """
 
 import check
-from signet.client.http import HttpClient
+from check_http_client import connected
 from signet.errors import Lost, ProtocolError, TimedOut
-from signet.net.stream import TcpChannel
 
 SERVERS = {
     "silent": ("tcp", "black_hole"),
@@ -107,60 +106,53 @@ SERVERS = {
 }
 
 
-def _client(name, timeout_ms=5000):
-    end = check.server(name)
-    return HttpClient(
-        lambda deadline: TcpChannel(end["host"], end["port"], deadline), "iot.test", timeout_ms
-    )
-
-
 def _fails(client, error_class, *args, **kwargs):
     """Asks, and returns the text of the error; checks what every failure leaves behind."""
     error = check.raises(error_class, client.ask, "/", (), *args, **kwargs)
-    assert client.channel is None and not client.busy
+    assert client.channel is None and not client.reply
     assert client.poll(0) is None
     return str(error)
 
 
 def test_a_silent_server_ends_with_the_time_of_the_request():
-    assert "in time" in _fails(_client("silent", 200), TimedOut)
+    assert "in time" in _fails(connected("silent", 200), TimedOut)
 
 
 def test_a_byte_now_and_then_does_not_make_the_time_longer():
     for name in ("head_drips", "interim_drips", "body_drips", "stalls"):
-        assert "in time" in _fails(_client(name, 300), TimedOut), name
+        assert "in time" in _fails(connected(name, 300), TimedOut), name
 
 
 def test_a_byte_now_and_then_does_not_make_a_poll_longer():
-    client = _client("head_drips", 300)
+    client = connected("head_drips", 300)
     client.request("/", ())
     nones = 0
-    while client.busy:
+    while client.reply:
         try:
             assert client.poll(50) is None
             nones += 1
         except TimedOut:
-            assert not client.busy
+            assert not client.reply
     assert client.channel is None and 2 <= nones <= 6, nones
 
 
 def test_extra_time_is_added_for_one_request():
-    client = _client("late", 200)
+    client = connected("late", 200)
     assert client.ask("/", (), extra_ms=4000).body == b"ok"
     client.close()
-    client = _client("late", 200)
+    client = connected("late", 200)
     _fails(client, TimedOut)
 
 
 def test_after_a_timeout_the_next_request_goes_over_a_new_connection():
-    client = _client("silent_once", 200)
+    client = connected("silent_once", 200)
     _fails(client, TimedOut)
     assert client.ask("/", (), extra_ms=3000).body == b"ok"
     client.close()
 
 
 def test_a_timeout_is_not_sent_again_on_a_kept_connection_either():
-    client = _client("silent_reused", 300)
+    client = connected("silent_reused", 300)
     assert client.ask("/", (), extra_ms=3000).status == 204
     _fails(client, TimedOut)
     assert len(check.connections("silent_reused")) == 1
@@ -169,18 +161,18 @@ def test_a_timeout_is_not_sent_again_on_a_kept_connection_either():
 
 
 def test_a_refused_connection_says_so():
-    assert "refused" in _fails(_client("refused"), Lost)
+    assert "refused" in _fails(connected("refused"), Lost)
 
 
 def test_a_server_that_closes_or_resets_is_lost():
     for name in ("closing", "resetting", "half_close"):
-        text = _fails(_client(name), Lost)
+        text = _fails(connected(name), Lost)
         assert "closed by the peer" in text or "reset" in text, (name, text)
 
 
 def test_a_reply_cut_short_is_lost_and_says_so():
     for name in ("cut_head", "cut_length", "cut_chunk", "cut_interim"):
-        text = _fails(_client(name), Lost)
+        text = _fails(connected(name), Lost)
         assert "cut short" in text or "reset" in text, (name, text)
 
 
@@ -191,39 +183,40 @@ def test_what_is_no_reply_is_a_protocol_error():
         ("bad_chunk", "chunk"),
         ("gzip", "transfer-encoding"),
     ):
-        text = _fails(_client(name), ProtocolError)
+        text = _fails(connected(name), ProtocolError)
         assert says in text or (name == "junk" and "control" in text), (name, text)
 
 
 def test_after_garbage_the_next_request_goes_over_a_new_connection():
-    client = _client("garbage")
+    client = connected("garbage")
     assert "status line" in _fails(client, ProtocolError)
     assert client.ask("/", ()).body == b"ok"
     client.close()
 
 
 def test_a_second_request_meanwhile_is_a_runtime_error_and_the_first_goes_on():
-    client = _client("answers")
+    client = connected("answers")
     client.request("/", ())
     error = check.raises(RuntimeError, client.request, "/", ())
-    assert "one request" in str(error) and client.busy and client.channel
+    assert "one request" in str(error) and client.reply
+    client.poll(3000)  # opens it
     assert client.poll(3000).body == b"ok"
     client.close()
 
 
 def test_a_head_that_could_be_split_is_a_value_error_and_nothing_is_sent():
-    client = _client("answers")
+    client = connected("answers")
     headers = (("password", "a\r\nSECRET: b"),)
     error = check.raises(ValueError, client.request, "/", headers)
     assert "password" in str(error) and "SECRET" not in str(error)
-    assert not client.busy
+    assert not client.reply
     assert client.ask("/", ()).body == b"ok"
     client.close()
 
 
 def test_close_forgets_the_request():
-    client = _client("silent")
+    client = connected("silent")
     client.request("/", ())
     client.close()
-    assert client.channel is None and not client.busy and client.poll(0) is None
+    assert client.channel is None and not client.reply and client.poll(0) is None
     client.close()

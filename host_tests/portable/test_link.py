@@ -430,10 +430,10 @@ def test_the_clock_is_tried_again_while_connected_and_then_left_for_a_day():
     link = _link(session, board)
     _poll(link)
     assert link.connected and board.clock_asked == 1
-    link._daily.next_sync = clock.Deadline(0)
+    link._next_sync = clock.Deadline(0)
     _poll(link)
     _poll(link)
-    assert board.clock_asked == 2 and link._daily.next_sync.remaining_ms() > 86_000_000
+    assert board.clock_asked == 2 and link._next_sync.remaining_ms() > 86_000_000
 
 
 def test_a_board_whose_drivers_raise_does_not_stop_the_link():

@@ -5,7 +5,7 @@ What each path of nginx does is listed in host/nginx.py.
 
 import check
 from check import equal, raises
-from signet.client.http import HttpClient
+from check_http_client import Client
 from signet.clock import Deadline
 from signet.errors import Lost, ProtocolError, TimedOut, Untrusted
 from signet.net.stream import TcpChannel
@@ -35,7 +35,7 @@ def _client(name, host="good.test", timeout_ms=9000):
     if end["missing"]:
         check.skip(end["missing"])
     if "ca" not in end:
-        return HttpClient(
+        return Client(
             lambda deadline: TcpChannel(end["host"], end["port"], deadline), host, timeout_ms
         )
     from signet.net.secure import TlsChannel
@@ -47,7 +47,7 @@ def _client(name, host="good.test", timeout_ms=9000):
     def connect(deadline):
         return TlsChannel(TcpChannel(end["host"], end["port"], deadline), host, trust, deadline)
 
-    return HttpClient(connect, host, timeout_ms)
+    return Client(connect, host, timeout_ms)
 
 
 def _get(client, path, wanted=(), sink=None, headers=()):
@@ -137,7 +137,7 @@ def test_a_request_is_not_sent_more_than_twice():
     client = _client("plain")
     first, _ = _numbers(client, "/counted")
     raises(Lost, _numbers, client, "/never")
-    equal((client.channel, client.busy), (None, False))
+    equal((client.channel, client.reply), (None, None))
     equal(_numbers(client, "/counted"), (first + 2, 1))
     client.close()
 
@@ -229,7 +229,7 @@ def test_a_reply_slower_than_the_request_may_be_is_given_up():
     client = _client("plain", timeout_ms=300)
     client.ask("/kept/slower", (), _BODY, method="PUT", extra_ms=9000)
     raises(TimedOut, _get, client, "/slow/slower")
-    equal((client.channel, client.busy), (None, False))
+    equal((client.channel, client.reply), (None, None))
     equal(client.ask("/counted", (), extra_ms=9000).status, 200)
     client.close()
 
@@ -312,7 +312,7 @@ def test_what_nginx_calls_a_bad_request_is_a_reply():
 def test_http_to_a_port_of_https_is_a_bad_request():
     port = check.server("good")["port"]
     _client("plain")  # skips without nginx
-    client = HttpClient(lambda deadline: TcpChannel("127.0.0.1", port, deadline), "good.test")
+    client = Client(lambda deadline: TcpChannel("127.0.0.1", port, deadline), "good.test")
     equal(_get(client, "/counted").status, 400)
     client.close()
 
@@ -345,4 +345,4 @@ def test_bad_certificates_are_refused():
         client = _client(name)
         error = raises(Untrusted, _get, client, "/counted")
         assert says in str(error), error
-        equal((client.channel, client.busy), (None, False))
+        equal((client.channel, client.reply), (None, None))

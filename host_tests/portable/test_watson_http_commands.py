@@ -4,8 +4,19 @@ Expected: Watson IoT "HTTP messaging API", commands; eclipse/amlen server_proxy,
 """
 
 import check
-from check_http_session import CLOSE, SILENCE, Time, event_of, outcome, reply, spend
+from check_http_session import (
+    CLOSE,
+    SILENCE,
+    Time,
+    event_of,
+    opens,
+    outcome,
+    reply,
+    settle,
+    spend,
+)
 from check_watson_http import BASE, DONE, NOTHING, listening, opened
+from signet.clock import Deadline
 from signet.errors import Lost, ProtocolError
 from signet.reports.messages import Report
 
@@ -24,9 +35,12 @@ def _paths(server):
 
 
 def test_commands_are_asked_for_with_a_post_of_json_and_the_wait_in_its_body():
-    session, server = listening(NOTHING, command_wait_s=30)
-    check.equal(session.poll(0), None)
-    (request,) = server.requests
+    session, server = listening(NOTHING, NOTHING, command_wait_s=30)
+    settle(session)
+    spend(session, 60_000)
+    settle(session)
+    first, request = server.requests
+    check.equal(first.body, b'{"waitTimeSecs":0}')  # before a report that may wait
     check.equal(request.line, "POST " + ASK + " HTTP/1.1")
     check.equal(request.body, b'{"waitTimeSecs":30}')
     check.equal(request.headers["Content-Type"], "application/json")
@@ -36,7 +50,7 @@ def test_commands_are_asked_for_with_a_post_of_json_and_the_wait_in_its_body():
 def test_before_the_first_report_commands_are_asked_for_without_a_wait():
     session, server = listening(NOTHING, DONE, DONE, command_wait_s=30)
     assert session.submit(1, Report({"t": 1})) is False
-    check.equal(session.poll(0), None)
+    settle(session)
     for key in (1, 2):
         check.equal(outcome(session, Report({"t": 1}), key)[0], "acked")
     check.equal(_paths(server), [ASK, EVENT, EVENT])
@@ -46,27 +60,39 @@ def test_before_the_first_report_commands_are_asked_for_without_a_wait():
 def test_after_another_connect_they_are_asked_for_when_it_is_time():
     session, server = listening(NOTHING, DONE, DONE, NOTHING, DONE)
     assert session.submit(1, Report({"t": 1})) is False
-    check.equal(session.poll(0), None)
+    settle(session)
     for _ in range(2):
         check.equal(outcome(session, Report({"t": 1}))[0], "acked")
         session.close()
-        session.open(None)
+        opens(session)
     Time.sleep(60_000)
     assert session.submit(1, Report({"t": 1})) is False  # a full outbox must not starve them
-    check.equal(session.poll(0), None)
+    settle(session)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     check.equal(_paths(server), [ASK, EVENT, EVENT, ASK, EVENT])
 
 
+def test_a_question_that_is_due_before_it_is_open_keeps_nothing_back():
+    session, server = listening(NOTHING, _command())
+    settle(session)
+    session.close()
+    Time.sleep(59_999)
+    session.begin(Deadline(30_000))
+    Time.sleep(1)
+    check.equal(event_of(session), ("opened",))
+    check.equal(event_of(session)[0], "command")
+    check.equal(_paths(server), [ASK, ASK])
+
+
 def test_they_are_asked_for_again_after_command_poll_s():
     session, server = listening(NOTHING, NOTHING, NOTHING)
-    session.poll(0)
+    settle(session)
     spend(session, 59_999)
     check.equal(len(server.requests), 1)
     before = Time.ticks
     session.poll(200_000)  # it wakes by itself
     check.equal(Time.ticks - before, 1)
-    session.poll(0)
+    settle(session)
     check.equal(len(server.requests), 2)
 
 
@@ -141,7 +167,7 @@ def test_all_commands_are_heard_before_a_report_but_no_more_than_eight():
             check.equal(event_of(session)[0], "command")
         if count < 8:
             assert session.submit(1, report) is False
-            check.equal(session.poll(0), None)
+            settle(session)
         else:
             server.replies.pop(0)
         check.equal(outcome(session, report)[0], "acked")
@@ -150,7 +176,7 @@ def test_all_commands_are_heard_before_a_report_but_no_more_than_eight():
 
 def test_a_wildcard_answered_without_a_name_is_no_command():
     session, server = listening(reply(200, ""), DONE)
-    check.equal(session.poll(0), None)
+    settle(session)
     assert session.lines == ["dropped a message: a command without a name"]
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     check.equal(_paths(server), [ASK, EVENT])
@@ -160,7 +186,7 @@ def test_a_name_that_could_forge_a_line_of_the_log_is_no_command():
     json_type = "Content-Type: application/json"
     for name in ("X-commandId: \x1b[2Jgo", "X-commandId:"):
         session, _ = listening(reply(200, "{}", name, json_type))
-        check.equal(session.poll(0), None)
+        settle(session)
         assert session.lines == ["dropped a message: a command without a name"], session.lines
 
 
@@ -169,15 +195,14 @@ def test_a_request_for_commands_that_is_never_answered_lets_reports_go():
     report = Report({"t": 1})
     assert session.submit(1, report) is False
     check.equal(session.poll(15_000)[0], "lost")
-    session.close()
-    session.open(None)
+    opens(session)
     check.equal(outcome(session, report)[0], "acked")
     check.equal(_paths(server), [ASK, EVENT])
 
 
 def test_a_malformed_command_is_dropped_and_neither_costs_the_connection_nor_begins_a_loop():
     session, server = listening(_command("{not JSON"), DONE, NOTHING)
-    check.equal(session.poll(0), None)
+    settle(session)
     assert session.lines[0].startswith("dropped a message: no JSON on iot-2/cmd/reboot/fmt/json")
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
     spend(session, 59_999)
@@ -190,7 +215,7 @@ def test_a_malformed_command_is_dropped_and_neither_costs_the_connection_nor_beg
 def test_a_4xx_ends_the_asking_for_an_hour_but_not_the_reports():
     for status in (400, 401, 403, 404, 405, 413, 415):
         session, server = listening(reply(status), DONE, NOTHING)
-        check.equal(session.poll(0), None)
+        settle(session)
         assert "asked again later" in session.lines[0], status
         assert "HTTP status {}".format(status) in session.lines[0]
         spend(session, 3_000_000)
@@ -203,7 +228,7 @@ def test_a_4xx_ends_the_asking_for_an_hour_but_not_the_reports():
 def test_not_now_waits_as_long_as_the_cloud_says_and_reports_go_on():
     for status in (408, 429, 500, 503):
         session, server = listening(reply(status, "", "Retry-After: 300"), DONE, NOTHING)
-        check.equal(session.poll(0), None)
+        settle(session)
         assert "HTTP status {}".format(status) in session.lines[0]
         check.equal(outcome(session, Report({"t": 1}))[0], "acked")
         spend(session, 299_999)
@@ -215,7 +240,7 @@ def test_not_now_waits_as_long_as_the_cloud_says_and_reports_go_on():
 def test_not_now_waits_command_poll_s_at_least():
     for headers in ((), ("Retry-After: 5",)):
         session, server = listening(reply(503, "", *headers), NOTHING)
-        session.poll(0)
+        settle(session)
         spend(session, 59_999)
         check.equal(len(server.requests), 1)
         spend(session, 2)
@@ -223,15 +248,17 @@ def test_not_now_waits_command_poll_s_at_least():
 
 
 def test_the_cloud_may_hold_a_request_for_command_wait_s_and_a_report_waits_for_it():
-    session, server = listening(SILENCE, command_wait_s=3600)
+    session, server = listening(NOTHING, SILENCE, command_wait_s=3600)
+    settle(session)
+    spend(session, 60_000)
     before = Time.ticks
-    check.equal(session.poll(3_600_000), None)
+    spend(session, 3_600_000)
     check.equal(session.submit(1, Report({"t": 1})), False)
-    check.equal(session.poll(14_000), None)
+    spend(session, 14_999)
     kind, error = session.poll(2_000)
     assert kind == "lost" and isinstance(error, Lost)
     check.equal(Time.ticks - before, 3_615_000)  # and timeout_s
-    check.equal(_paths(server), [ASK])
+    check.equal(_paths(server), [ASK, ASK])
 
 
 def test_a_connection_lost_while_asking_is_lost():
@@ -240,9 +267,9 @@ def test_a_connection_lost_while_asking_is_lost():
         kind, error = event_of(session)
         assert kind == "lost" and isinstance(error, Lost)
     session, _ = listening(NOTHING, Lost("no route"))
-    session.poll(0)
+    settle(session)
     session._client.close()
-    kind, error = session.poll(60_000) or session.poll(0)
+    kind, error = event_of(session, 60_000)
     assert kind == "lost" and isinstance(error, Lost)
 
 
@@ -250,6 +277,5 @@ def test_a_command_larger_than_the_limit_loses_the_connection_once():
     session, _ = listening(_command("x" * 4097, "Content-Type: text/plain"), NOTHING)
     kind, error = event_of(session)
     assert kind == "lost" and isinstance(error, ProtocolError)
-    session.close()
-    session.open(None)
-    check.equal(session.poll(0), None)
+    opens(session)
+    settle(session)

@@ -250,7 +250,11 @@ def test_what_http_adds_is_counted_apart_from_what_every_device_has():
     alibaba, watson = loaded.measure(loaded.HTTP)
     assert (alibaba.title, watson.title) == ("Alibaba", "Watson")
     sizes = size.measured()
-    shared = sizes["signet.wire.http"] + sizes["signet.client.http"] + sizes["signet.cloud.http"]
+    shared = (
+        sizes["signet.wire.http"]
+        + sizes["signet.client.http"]
+        + sizes["signet.cloud.http_session"]
+    )
     mqtt_too = sum(
         sizes[f"signet.{name}"] for name in ("device.config", "link", "errors", "net.secure")
     )

@@ -15,8 +15,6 @@ import os
 from micropython import const
 
 from signet import clock, modules
-from signet.backoff import Backoff
-from signet.daily import Daily, ask
 from signet.errors import Lost, SignetError, Untrusted
 from signet.reports import messages
 from signet.reports.handover import Handover
@@ -61,21 +59,21 @@ class Link:
         self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
         if self.deep_sleep:
             modules.call("signet.reports.outbox_file", "restore", self.outbox, _OUTBOX)
-        retry_ms = config["retry_s"] * 1000
-        self._handover = Handover(self.outbox, retry_ms, log)
-        self._backoff = Backoff(retry_ms)
-        self._daily = Daily(config, board, log, state)
+        self._retry_ms = config["retry_s"] * 1000
+        self._handover = Handover(self.outbox, self._retry_ms, log)
+        self._past = [0, 0]  # see backoff.wait
+        self._sync_failures = 0
         self.on_command = self.wake = None
         self.busy = False
         self._to(_CLOSED)
-        self._next_try = clock.Deadline(0)
+        self._next_try = self._next_sync = self._next_trial = clock.Deadline(0)
+        self._next_look = self._next_try if config.get("expires") else None
         self._network = None  # until when it may take to come up, while it does
-        self._next_trial = self._next_try
         if config.get("renewal"):  # there is a `cert`.new
             from signet.certificate import on_trial
 
             arguments = session, config, log, state, self._renewed
-            self._session = ask(log, on_trial.resume, *arguments) or session
+            self._session = self._ask(on_trial.resume, *arguments) or session
 
     @property
     def handed_over(self):
@@ -161,15 +159,12 @@ class Link:
 
         For a board whose device.json has `cert`: no other need have certificate/.
         """
-        own = getattr(self._session, "own", None)
-        if own is not None:  # the one before is over
-            if self._session.trying:
-                self._drop()
-            self._session = own
         from signet.certificate import on_trial
 
         arguments = self._next_trial, self._log, self._kept, self._renewed, self.connected
-        self._session = on_trial.renew(self._session, self._config, cert, key, *arguments)
+        session = self._session
+        self._session = getattr(session, "own", session)  # the one before is over
+        self._session = on_trial.renew(session, self._config, cert, key, *arguments)
 
     def _renewed(self, session, next_trial, event, values):
         """A trial is over: tells the cloud where the outbox has room; an application cannot."""
@@ -220,7 +215,7 @@ class Link:
         if self._board is not None:
             if self._network is None:
                 self._network = clock.Deadline(_NETWORK_MS)
-            up = ask(self._log, self._board.network_up, 0)
+            up = self._ask(self._board.network_up, 0)
             if not up:
                 if up is None or self._network.expired():
                     return ("lost", Lost("no network"))
@@ -234,14 +229,30 @@ class Link:
         return None
 
     def _look(self):
-        events = self._daily.look(self._config["outbox_limit"] - len(self.outbox))
-        for event, values in events or ():
-            self.report(values, event=event)
+        """Does what is due once a day."""
+        if self._board is not None and self._next_sync.expired():
+            arguments = self._board, self._retry_ms, self._sync_failures, self._log
+            wait_ms, self._sync_failures = modules.call("signet.daily", "sync", *arguments)
+            self._next_sync = clock.Deadline(wait_ms)
+        if self._next_look is not None and self._next_look.expired():
+            room = self._config["outbox_limit"] - len(self.outbox)
+            arguments = self._config, self._log, self._kept, room
+            wait_ms, events = modules.call("signet.daily", "look", *arguments)
+            self._next_look = clock.Deadline(wait_ms)
+            for event, values in events:
+                self.report(values, event=event)
+
+    def _ask(self, function, *arguments):
+        """Calls what may raise anything, a board's drivers; None when it does."""
+        try:
+            return function(*arguments)
+        except Exception as error:
+            self._log("board: {}: {}".format(type(error).__name__, error))
+            return None
 
     def _work(self, timeout_ms):
         if self.connected:
             self._look()
-            self._backoff.lasts(clock.ticks_diff(clock.ticks_ms(), self._since))
             self._handover.submit(self._session)
             wait = self._handover.next_submit
             if not wait.expired():
@@ -285,21 +296,22 @@ class Link:
         """Closes the session, whatever it does."""
         if self._state != _CLOSED:
             self._to(_CLOSED)
-            ask(self._log, self._session.close)
+            self._ask(self._session.close)
 
     def _lost(self, error):
-        state, lived_ms = self._state, clock.ticks_diff(clock.ticks_ms(), self._since)
+        lived_ms = None
+        if self.connected:
+            lived_ms = clock.ticks_diff(clock.ticks_ms(), self._since)
         self._drop()
         self._network = None
         text = str(error) if isinstance(error, SignetError) else repr(error)
-        what = "not connected"
-        if state == _OPEN:
-            what = "connection lost"
-            if self._backoff.lived(lived_ms) and self._session.is_exclusive:
-                what += " again so soon (is another device using this identity?)"
         if isinstance(error, Untrusted) and not clock.is_set():
             text += "; the clock is not set"
             error = None  # it passes by itself
-        wait_ms = self._backoff.wait_ms(error, os.urandom(1)[0])
+        arguments = self._past, self._retry_ms, lived_ms, error, os.urandom(1)[0]
+        wait_ms = modules.call("signet.backoff", "wait", *arguments)
         self._next_try = clock.Deadline(wait_ms)
+        what = "not connected" if lived_ms is None else "connection lost"
+        if self._past[1] > 1 and lived_ms is not None and self._session.is_exclusive:
+            what += " again so soon (is another device using this identity?)"
         self._log("{}: {}; next try in {} s".format(what, text, wait_ms // 1000))

@@ -30,8 +30,13 @@ def renew(session, config, cert, key, next_trial, log, state, over, opened):
     """Takes a new certificate; returns OnTrial.
 
     Args:
-        cert, key: see renewal.begin. opened: bool, the session is open. The rest as of OnTrial.
+        cert, key: see renewal.begin. opened: bool, the session is open. The rest as of OnTrial;
+            a session that is one is over.
     """
+    if hasattr(session, "own"):  # the one before is over
+        if session.trying:
+            session.close()
+        session = session.own
     arguments = config, cert, key, state
     renewal = modules.call("signet.certificate.renewal", "begin", *arguments)
     trial = OnTrial(session, config, renewal, next_trial, log, state, over)

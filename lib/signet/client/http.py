@@ -1,14 +1,19 @@
 """How does an HTTP request travel over a kept connection until its reply is here?
 
 RFC 9110 and 9112; the numbers beside a rule are sections of RFC 9112. One request at a time; each
-with its reply is bounded in time as a whole, however slowly its bytes come.
+with its reply is bounded in time, however slowly its bytes come.
+
+    closed --request--> opening --> sending --> receiving --> idle, or closed
+    idle --request--> sending
 
     client = HttpClient(connect, "iot.example", 15_000)
-    reply = client.ask("/auth", (("Content-Type", "application/json"),), b"{}")
+    client.request("/auth", (("Content-Type", "application/json"),), b"{}")
+    reply = client.poll(0)          # one step; None until the reply is whole
 
-or without blocking: `request`, then `poll` until it returns the reply. After any error but
-RuntimeError the connection is closed and no request outstanding; the next request connects anew.
+After any error the connection is closed and no request outstanding; the next one connects anew.
 """
+
+import io
 
 from micropython import const
 
@@ -18,10 +23,8 @@ from signet.wire.http import Reply, head
 
 _POLLIN = const(1)
 _POLLIN_POLLOUT = const(5)
-_CONNECT_MS = const(30_000)
 _BUFFER_BYTES = const(1024)
 _SEEK_END = const(2)
-_FOR_EVER_MS = const(1 << 28)  # longer than any request may take
 
 
 class HttpClient:
@@ -29,46 +32,35 @@ class HttpClient:
 
     Args:
         connect: function of a clock.Deadline that returns a channel (net/stream.py,
-            net/secure.py) or raises Lost or Untrusted.
+            net/secure.py), which opens by itself, or raises Lost.
         host: str for the Host header.
-        timeout_ms: int, for each request with its reply; connecting has 30 s beside it. A body
-            that does not fit 1 KiB has so long for each piece and 1 ms for each byte in all
-            (8 kbit/s), its reply so long again.
+        timeout_ms: int, for each KiB of a request to be taken, then for the whole reply; all of a
+            body has 1 ms for each byte beside (8 kbit/s).
+        open_ms: int, for a connection to open.
     Attributes:
         channel: the connection, or None.
-        busy: bool, a request waits for its reply.
+        state: str, see above.
+        reply: wire.http.Reply of the request outstanding, or None.
+        busy: bool, `poll(0)` has more to do at once, which no socket shows.
+        open_by: clock.Deadline of the next connection to open, None for `open_ms`.
     """
 
-    def __init__(self, connect, host, timeout_ms=15_000):
-        self.channel = None
+    def __init__(self, connect, host, timeout_ms=15_000, open_ms=30_000):
+        self.channel = self.reply = self.open_by = None
+        self.state = "closed"
         self.busy = False
         self._connect = connect
         self._host = host
-        self._timeout_ms = timeout_ms
+        self._timeout_ms, self._open_ms = timeout_ms, open_ms
         self._buffer = bytearray(_BUFFER_BYTES)
-        self._byte = bytearray(1)  # read while `_buffer` holds what is not sent yet
+        self._glance = bytearray(32)  # read while `_buffer` holds what is not sent yet
         self._used = False  # the connection has carried a reply
-        self._request = self._reply = None
-
-    def open(self, deadline):
-        """Connects, unless the kept connection is open and in step (9.3.1).
-
-        Args:
-            deadline: clock.Deadline.
-        Raises:
-            Lost, Untrusted: what `connect` raises.
-        """
-        if not self._idle():
-            self._drop()
-            self._used = False
-            self.channel = self._connect(deadline)
 
     def request(
         self, path, headers, body=b"", wanted=(), sink=None, method="POST", extra_ms=0, limit=2048
     ):
-        """Sends a request and returns.
+        """Takes a request; `poll` connects where that is needed, and sends it.
 
-        It connects first where there is no connection, or the server has closed the kept one.
         When a reply comes while the body is being sent, the rest of the body is not sent (9.5).
 
         Args:
@@ -77,174 +69,197 @@ class HttpClient:
             wanted, sink, limit: as in wire.http.Reply.
             extra_ms: int, added to the time that this request may take.
         Raises:
-            Lost, TimedOut, Untrusted, ProtocolError: as `poll`.
-            ValueError: see wire.http.head; or the file ended before its length.
+            ValueError: see wire.http.head; or what else a file raises.
             RuntimeError: one is outstanding; it stays so.
         """
-        if self.busy:
+        if self.reply:
             raise RuntimeError("one request at a time")
-        self.busy = True
+        if not hasattr(body, "seek"):
+            body = io.BytesIO(body)
+        self._length = length = body.seek(0, _SEEK_END)
+        self._start = head(method, path, self._host, headers, length)
+        self._body = body
+        self._time_ms = self._timeout_ms + extra_ms
         try:
-            length = body.seek(0, _SEEK_END) if hasattr(body, "seek") else len(body)
-            self._reply = Reply(wanted, limit, sink)
-            start = head(method, path, self._host, headers, length)
-            self._request = (start, body, length, self._timeout_ms + extra_ms)
-            self._send()
+            if not self._quiet():  # the kept connection is closed, or out of step (9.3.1)
+                self._drop()
+            self.reply = Reply(wanted, limit, sink)
+            self._again()
         except Exception:
             self.close()
             raise
 
-    def _idle(self):
-        """Returns True while there is a connection, with nothing to read and no end."""
+    def _quiet(self):
+        """Returns True while there is nothing to read and no end, or no connection."""
         try:
-            return self.channel is not None and self.channel.readinto(self._byte) is None
+            return self.channel is None or self.channel.readinto(self._glance) is None
         except Lost:
             return False
 
-    def _send(self):
-        """Sends until all is sent, or answered, or the peer is gone: `poll` sees which."""
-        self.open(clock.Deadline(_CONNECT_MS))
-        start, body, left, timeout_ms = self._request
-        is_large = len(start) + left > _BUFFER_BYTES
-        self._deadline = clock.Deadline(timeout_ms + (left if is_large else 0))
-        view = memoryview(self._buffer)
-        is_file = hasattr(body, "seek")
-        if is_file:
-            body.seek(0)
+    def _again(self):
+        """Begins with the request, or once more."""
+        self.busy = True
+        self._piece = self._left = None  # what of the request, of the body is not sent yet
+        if self.channel:
+            self._sending()
         else:
-            body = memoryview(body)
-        self._whole = False
-        used = len(start)
-        if is_large:
-            if not self._write(memoryview(start)):
-                return
-            used = 0
-        else:  # in one piece: one TLS record, one packet
-            view[:used] = start
-        while left or used:
-            size = min(left, _BUFFER_BYTES - used)
-            if is_file:
-                size = body.readinto(view[used : used + size]) if size else 0
-                if left and not size:
-                    raise ValueError("body: the file ended before its length")
-            else:
-                view[used : used + size] = body[:size]
-                body = body[size:]
-            if not self._write(view[: used + size]):
-                return
-            left -= size
-            used = 0
-        if is_large:
-            self._deadline = clock.Deadline(timeout_ms)
-        self._whole = True
+            self.state = "opening"
+            self._deadline = self.open_by or clock.Deadline(self._open_ms)
 
-    def _write(self, data):
-        """Returns True when all of `data` is sent, False when there is no use in sending on."""
-        channel, reply = self.channel, self._reply
-        stall = clock.Deadline(self._request[3])
-        while data:
-            try:
-                while True:
-                    count = channel.readinto(self._byte)
-                    if not count:
-                        break
-                    reply.feed(self._byte)
-                    if reply.status >= 200:
-                        return False
-                if count == 0:
-                    return False
-                count = channel.write(data)
-            except Lost:  # an early reply may still be there to read
-                return False
-            self._in_time()
-            if count:
-                data = data[count:]
-            else:
-                if not channel.wait(_POLLIN_POLLOUT, stall):
-                    raise TimedOut("the peer takes no data")
-                clock.waited()
-        return True
+    def _sending(self):
+        self.state = "sending"
+        self._deadline = clock.Deadline(self._time_ms)
+        self._sent_by = clock.Deadline(self._time_ms + self._length)
 
-    def _in_time(self):
-        if self._deadline.expired():
-            raise TimedOut("no whole reply in time")
+    def _fill(self):
+        """Takes the next piece of the request."""
+        start, view = self._start, memoryview(self._buffer)
+        used = 0
+        if self._left is None:
+            self._left = self._length
+            self._body.seek(0)
+            used = len(start)
+            if used + self._length > _BUFFER_BYTES:
+                self._piece = memoryview(start)
+                return
+            view[:used] = start  # in one piece: one TLS record, one packet
+        else:
+            self._deadline = clock.Deadline(min(self._time_ms, self._sent_by.remaining_ms()))
+        size = min(self._left, _BUFFER_BYTES - used)
+        if size:
+            size = self._body.readinto(view[used : used + size])
+            if not size:
+                raise ValueError("it ended before its length")
+        self._left -= size
+        self._piece = view[: used + size]
 
     def poll(self, timeout_ms):
-        """Waits until the reply is whole.
+        """Works on the request, and waits until its reply is whole.
 
         When a connection that has carried a reply before ends before the first byte of this one,
         the same request is sent once more over a new one, with its whole time again (9.3.1).
         Without a request it waits too, and notices when the server closes the connection.
 
         Args:
-            timeout_ms: int, 0 or more.
+            timeout_ms: int, 0 or more; 0 is one step: at most one read and one write.
         Returns:
-            wire.http.Reply, once; or None.
+            wire.http.Reply, once; or None, also when the connection has just opened.
         Raises:
-            TimedOut: the reply was not whole in the time of its request.
+            TimedOut: the peer took, or answered, nothing in time.
             Lost, Untrusted: the connection failed or ended, or there is no new one.
             ProtocolError: what came is no reply, or one beyond the limits.
+            ValueError: a file ended before its length, or raised an error.
         """
         until = clock.Deadline(timeout_ms)
         try:
-            while self.busy:
-                count = self._receive()
-                if self._reply.done:
-                    return self._finished()
-                self._in_time()
-                left_ms = until.remaining_ms()
-                if not left_ms:
-                    return None
-                if count is None:
-                    if left_ms > self._deadline.remaining_ms():
-                        self.channel.wait(_POLLIN, self._deadline)
-                    else:
-                        self.channel.wait(_POLLIN, until)
-                clock.waited()
             while True:
-                if not self._idle():
-                    self._drop()
+                state, reply = self.state, self.reply
+                moved = self._step()
                 left_ms = min(until.remaining_ms(), clock.WAIT_SLICE_MS)
-                if not left_ms:
+                if reply:
+                    if reply.done:
+                        return self._finished()
+                    due_ms = self._deadline.remaining_ms()
+                    if not due_ms:
+                        sending = self.state == "sending"
+                        raise TimedOut(
+                            "the peer takes no data" if sending else "no whole reply in time"
+                        )
+                    left_ms = min(left_ms, due_ms)
+                channel = self.channel
+                self.busy = moved or bool(channel and channel.busy)
+                if not left_ms or self.state != state == "opening":
                     return None
-                clock.sleep_ms(left_ms)
+                if channel and not self.busy:
+                    events = _POLLIN if self._hears() else _POLLIN_POLLOUT
+                    channel.wait(events, clock.Deadline(left_ms))
+                    continue
                 clock.waited()
+                if not self.busy:
+                    clock.sleep_ms(left_ms)
         except Exception:
             self.close()
             raise
 
-    def _receive(self):
-        """Takes what has come; returns None when that is nothing."""
-        reply = self._reply
+    def _hears(self):
+        return self.state in ("idle", "receiving")
+
+    def _step(self):
+        """Does what can be done now; returns whether that was something."""
+        channel, reply = self.channel, self.reply
+        if not reply:
+            if not self._quiet():
+                self._drop()
+            return False
         try:
-            count = self.channel.readinto(self._buffer)
-            if count:
-                reply.feed(memoryview(self._buffer)[:count])
-            elif count == 0:
-                reply.end()
-            return count
+            if self.state == "receiving":
+                count = channel.readinto(self._buffer)
+                if count:
+                    reply.feed(memoryview(self._buffer)[:count])
+                elif count == 0:
+                    reply.end()
+                return count is not None
         except Lost:
             if reply.began or not self._used:
                 raise
-        self._drop()
-        self._send()
-        return None
+            self._drop()
+            self._again()
+            return True
+        if not channel:
+            self._used = False
+            self.channel = self._connect(self._deadline)
+            return True
+        try:
+            return self._send(channel, reply)
+        except Lost:
+            if self.state == "opening":
+                raise
+            self.state = "receiving"  # an early reply may still be there
+            return True
+
+    def _send(self, channel, reply):
+        if self.state == "sending" and self._left is not None:
+            count = channel.readinto(self._glance)
+            if count:
+                reply.feed(memoryview(self._glance)[:count])
+            if count == 0 or reply.status >= 200:
+                self.state = "receiving"
+            if count is not None:
+                return True
+        if not self._piece:
+            try:
+                self._fill()
+            except Exception as error:
+                if isinstance(error, MemoryError):
+                    raise
+                raise ValueError("body: {}".format(error))
+        count = channel.write(self._piece)
+        if not count:
+            return False
+        if self.state == "opening":
+            self._sending()
+        self._piece = self._piece[count:]
+        if not (self._piece or self._left):
+            self.state = "receiving"
+            self._deadline = clock.Deadline(self._time_ms)
+        return True
 
     def _finished(self):
-        reply = self._reply
+        reply, self.reply = self.reply, None
+        self._start = self._body = None
         self.busy = False
-        self._request = self._reply = None
+        self.state = "idle"
         self._used = True
-        if not (reply.keep_alive and self._whole):
+        if not reply.keep_alive or self._piece or self._left:
             self._drop()
         return reply
 
-    def ask(self, path, headers, body=b"", wanted=(), sink=None, method="POST", extra_ms=0):
-        """Sends a request and returns its reply, whatever its status: see `request`, `poll`."""
-        self.request(path, headers, body, wanted, sink, method, extra_ms)
-        return self.poll(_FOR_EVER_MS)
+    def readable(self):
+        """Returns the socket when only bytes to read are awaited, else None."""
+        return self.channel and self.channel.readable(not self._hears())
 
     def _drop(self):
+        self.state = "closed"
         channel, self.channel = self.channel, None
         if channel:
             channel.close()
@@ -252,5 +267,5 @@ class HttpClient:
     def close(self):
         """Closes the connection and forgets the request; harmless when closed already."""
         self.busy = False
-        self._request = self._reply = None
+        self.reply = self._start = self._body = None
         self._drop()

@@ -11,6 +11,7 @@ import io
 
 from micropython import const
 
+from signet import clock
 from signet.errors import Lost
 from signet.modules import call
 from signet.net import reserve
@@ -108,6 +109,7 @@ class TlsChannel:
         feed = self._feed
         if feed is not None and self._deadline is not None:
             if feed.held:
+                clock.waited()
                 return events
             events = _POLLOUT if feed.full else _POLLIN
         return self._channel.wait(events, deadline)

@@ -14,9 +14,9 @@ from binascii import b2a_base64
 from micropython import const
 
 from signet import clock
-from signet.cloud import http
+from signet.cloud import http_session
 from signet.cloud.watson.event import body
-from signet.errors import ProtocolError, Refused, Rejected, SignetError, Throttled
+from signet.errors import ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Command, check_name
 from signet.wire.exact_json import loads
 from signet.wire.http import quote
@@ -42,13 +42,20 @@ def _ignore(piece):
     pass
 
 
-class WatsonHttpSession(http.HttpSession):
-    """See cloud/http.py; poll has ("command", Command) too."""
+class _Dialect:
+    """See cloud/http_session.py.
 
-    _sink = staticmethod(_ignore)  # nothing is said with an event's status
+    Args:
+        config: dict from config.load.
+        log: function of one str.
+    """
+
+    sink = staticmethod(_ignore)  # nothing is said with an event's status
+    logs_in = False
 
     def __init__(self, config, log):
-        super().__init__(config, log)
+        self._config = config
+        self._log = log
         type_id, device_id = config["type_id"], config["device_id"]
         self._gateway = config["role"] == "gateway"
         self._authorization = []
@@ -61,50 +68,39 @@ class WatsonHttpSession(http.HttpSession):
         if self._gateway:  # its own commands, and those of devices behind it
             type_id = device_id = "+"
         self._commands = _PATH.format(type_id, device_id, "commands", config["command"])
-        self._next_ask = clock.Deadline(0) if config["command_poll_s"] else None
+        self.next_ask = clock.Deadline(0) if config["command_poll_s"] else None
         self._asked = 0  # times since the last report
         self._is_foreign = False  # the report is of a device behind this gateway
 
-    def _first(self):
-        """Asks for a command that is due before the next report; see HttpSession."""
-        if not self._next_ask or not self._next_ask.expired() or self._asked >= _IN_A_ROW:
+    def due(self, report_waits):
+        """Is it time to ask for a command?"""
+        if not self.next_ask or not self.next_ask.expired():
             return False
-        self._ask(0)
-        return True
-
-    def poll(self, timeout_ms):
-        """See HttpSession.poll; also ("command", Command)."""
-        if self._next_ask and not self._client.busy:
-            left_ms = self._next_ask.remaining_ms()
-            if not left_ms:
-                try:
-                    self._ask(self._config["command_wait_s"])
-                except SignetError as error:
-                    return ("lost", error)
-            elif left_ms < timeout_ms:
-                timeout_ms = left_ms
-        return super().poll(timeout_ms)
+        return not report_waits or self._asked < _IN_A_ROW
 
     def _ask_in(self, wait_ms):
-        self._next_ask = clock.Deadline(wait_ms)
+        self.next_ask = clock.Deadline(wait_ms)
 
-    def _ask(self, wait_s):
-        """Asks for a command, which the cloud may take `wait_s` to have."""
+    def ask(self, report_waits):
+        """Asks for a command, which the cloud may take `command_wait_s` to have."""
         self._asked += 1
         self._ask_in(self._config["command_poll_s"] * 1000)  # also when this one is lost
+        wait_s = 0 if report_waits else self._config["command_wait_s"]
         headers = self._authorization + [("Content-Type", "application/json")]
         wait = b'{"waitTimeSecs":%d}' % wait_s
         path = self._commands + "/request"
-        self._client.request(
-            path, headers, wait, _ABOUT_COMMAND, extra_ms=wait_s * 1000, limit=_LARGEST_COMMAND
-        )
+        extra_ms = wait_s * 1000
+        return path, headers, wait, _ABOUT_COMMAND, None, "POST", extra_ms, _LARGEST_COMMAND
 
-    def _other(self, reply):
-        """Makes an event of the answer to `_ask`; whatever it is, reports go on."""
+    def lapsed(self, code):
+        return False
+
+    def heard(self, reply):
+        """Makes an event of the answer to `ask`; whatever it is, reports go on."""
         wait_ms = self._config["command_poll_s"] * 1000
         self._ask_in(wait_ms)
         try:
-            http.check_status(reply, "commands", False, _HINT)
+            http_session.check_status(reply, "commands", False, _HINT)
             if reply.status != 204:
                 command = self._command(reply)
                 self._ask_in(0)  # there may be more
@@ -121,8 +117,6 @@ class WatsonHttpSession(http.HttpSession):
 
     def _command(self, reply):
         name = reply.headers.get("x-commandid", self._config["command"])
-        if name == "+" or min(name.encode() or b"\0") < 32:  # whoever answers so knows no commands
-            raise ProtocolError("a command without a name")
         content_type = reply.headers.get("content-type", "").lower()
         form = "text" if content_type.startswith("text/") else "bin"
         for known, word in _TYPES:
@@ -138,13 +132,15 @@ class WatsonHttpSession(http.HttpSession):
             )
             topic += "type/{}/id/{}/".format(*device)
         topic += "cmd/{}/fmt/{}".format(name, form)
+        if name in ("", "+") or min(topic.encode()) < 32:  # whoever answers so knows no commands
+            raise ProtocolError("a command without a name")
         data = loads(reply.body, topic) if form == "json" else bytes(reply.body)
         command = Command(name, data, topic)
         if device != own:
             command.device = device
         return command
 
-    def _encode(self, report):
+    def encode(self, report):
         config = self._config
         type_id, device_id, event, form = config["type_id"], config["device_id"], None, "json"
         if report.topic is None:
@@ -179,14 +175,14 @@ class WatsonHttpSession(http.HttpSession):
             )
         return levels[2::2]
 
-    def _judge(self, reply):
+    def judge(self, reply, report):
         self._asked = 0
         if reply.status == 403 and self._is_foreign:
             raise Rejected("events: HTTP status 403: not a device of this gateway", 403)
-        is_plain = self._is_plain and not self._is_foreign
-        http.check_status(reply, "events", is_plain, _HINT)
+        is_plain = http_session.is_plain(report) and not self._is_foreign
+        http_session.check_status(reply, "events", is_plain, _HINT)
 
 
 def session(config, log, state=None):
     """Returns the Session; config: dict from config.load, log: function of one str."""
-    return WatsonHttpSession(config, log)
+    return http_session.HttpSession(config, _Dialect(config, log))
