@@ -10,9 +10,7 @@ from tools.ui import UserError
 # A file and the name of its test file, then each fact, the text that it rests on, and the text
 # that breaks it.
 _TABLE = {
-    ("link.py", "link"): (
-        ("a lost session is closed", "ask(self._log, self._session.close)", "pass"),
-    ),
+    ("link.py", "link"): (("a lost session is closed", "self._ask(self._session.close)", "pass"),),
     ("backoff.py", "link"): (
         ("a fleet does not come back at once", "// 2 *", "// 2 * 0 *"),
         ("a good connection lasts two minutes", "(120_000)", "(12_000)"),
@@ -114,7 +112,11 @@ _TABLE = {
         ("a new connection that ends is lost (9.3.1)", "began or not self._used", "began"),
     ),
     ("cloud/mqtt_session.py", "mqtt_session"): (
-        ("what has PUBACK and no reply goes again", "None:  # the broker", "False:  # the broker"),
+        (
+            "what has PUBACK and no reply goes again",
+            "entry.packet_id is None and self",
+            "False and self",
+        ),
         ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
     ),
     ("cloud/mqtt_session.py", "contract_session"): (

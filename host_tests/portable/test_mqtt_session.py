@@ -184,7 +184,7 @@ def test_what_has_its_puback_but_no_reply_is_sent_again_at_reconnect_with_the_sa
 
 
 def test_what_has_no_room_at_reconnect_is_sent_again_when_there_is():
-    session, client, lines = _session()
+    session, client, _ = _session()
     check.equal(session.submit(1, Report({"n": 1})), True)
     client.events.append(("acked", 1))
     check.equal(session.poll(0), None)

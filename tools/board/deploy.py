@@ -112,7 +112,7 @@ def project_files(
     ca: Path | None = None,
     board: str = "virtual",
     beside: Path | None = None,
-    main: Path = ROOT / "main.py",
+    main: Path | None = None,
 ) -> dict[str, bytes]:
     """Returns what a board with this device.json needs: path on the board -> content.
 
@@ -120,7 +120,7 @@ def project_files(
     ca: file of the certificate authority that the cloud's server must show, or None.
     board: a folder of firmware/boards/.
     beside: the folder of device.json, where certificate and key lie that it names, and the CA.
-    main: the device program.
+    main: the device program; None for the one of the project.
     raises: UserError when a file is missing, does not compile or is not Python.
     """
     board_file = BOARDS / board / "board.py"
@@ -130,7 +130,7 @@ def project_files(
     programs = {
         "/board.py": board_file,
         "/boot.py": ROOT / "boot.py",
-        "/main.py": main,
+        "/main.py": main or ROOT / "main.py",
     }
     files = {path: _content(file) for path, file in programs.items()}
     names = _modules(config, files)
