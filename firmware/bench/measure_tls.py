@@ -55,8 +55,12 @@ def _tls(channel, host, context):
     """A channel that has opened: the first byte has gone."""
     deadline = clock.Deadline(LIMIT_MS)
     channel = TlsChannel(channel, host, context, deadline)
-    while channel.write(b"x") is None:
-        channel.wait(_POLLOUT, deadline)
+    try:
+        while channel.write(b"x") is None:
+            channel.wait(_POLLOUT, deadline)
+    except BaseException:  # no memory, on purpose
+        channel.close()
+        raise
     return channel
 
 

@@ -11,7 +11,6 @@ from tools.ui import UserError
 
 _COAP, _HTTP, _WEBSOCKET = (fuzz.TARGETS[name] for name in ("coap", "http", "websocket"))
 _SESSIONS = [name for name, target in fuzz.TARGETS.items() if target.way]
-_NOT_YET = ("alibaba-http", "watson-http", "gateway-http")  # they wait in `begin`
 _MESSAGES = 3000
 
 
@@ -188,15 +187,7 @@ def test_a_frame_that_is_read_otherwise_in_pieces_is_found(planted):
     assert "AssertionError: it depends on the pieces" in fuzz.verdict(rows)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=pytest.mark.xfail(name in _NOT_YET, reason="it waits", strict=True)
-        )
-        for name in _SESSIONS
-    ],
-)
+@pytest.mark.parametrize("name", _SESSIONS)
 def test_out_of_a_session_come_events_only(name):
     rows = fuzz.measure(0, 300, 7, lambda _: None, target=fuzz.TARGETS[name])
     for row in rows:
