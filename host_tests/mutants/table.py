@@ -108,6 +108,10 @@ _TABLE = {
     ("client/coap.py", "coap_client"): (
         ("what did not go is not outstanding", "exchange.cancel()\n            raise", "raise"),
     ),
+    ("client/http.py", "http_steps"): (
+        ("who takes, or answers, nothing is given up", "if not due_ms:", "if False:"),
+        ("a body goes at 8 kbit/s at least", "self._sent_by.remaining_ms()", "1 << 28"),
+    ),
     ("client/http.py", "http_client"): (
         ("a new connection that ends is lost (9.3.1)", "began or not self._used", "began"),
     ),
@@ -137,6 +141,7 @@ _TABLE = {
     ),
     ("cloud/http_session.py", "alibaba_http_codes"): (
         ("a token is renewed once for a report", "if self._renewed or ", "if "),
+        ("it is not open before its login", "self._asking and dialect.logs_in", "False"),
     ),
     ("cloud/alibaba/token.py", "alibaba_http_troubles"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),

@@ -80,7 +80,11 @@ def _not_loaded(folder, device, program):
 
 
 # Loaded when a peer says no in words of its own, which tests of device/ have a cloud do.
-_IN_OTHER_WORDS = {"signet.printable"}
+_IN_OTHER_WORDS = {
+    "signet.printable",
+    "signet.cloud.http_status",
+    "signet.cloud.alibaba.http_codes",
+}
 
 
 @pytest.mark.parametrize(
