@@ -27,8 +27,7 @@ from signet.net.stream import TcpChannel
 
 ADDRESS = "127.0.0.1"
 LIMIT_MS = 30_000
-_POLLIN = 1
-_POLLOUT = 4
+_POLLIN, _POLLOUT = 1, 4
 
 
 def _read(path):
@@ -48,20 +47,27 @@ def _contexts(folder):
 
 
 def _tcp(port):
-    return TcpChannel(ADDRESS, port, clock.Deadline(LIMIT_MS))
-
-
-def _tls(channel, host, context):
-    """A channel that has opened: the first byte has gone."""
     deadline = clock.Deadline(LIMIT_MS)
-    channel = TlsChannel(channel, host, context, deadline)
+    channel = TcpChannel(ADDRESS, port, deadline)
+    while not channel.opened():
+        channel.wait(_POLLOUT, deadline)
+    return channel
+
+
+def _open(channel):
+    """Waits until a channel is open: until it takes a byte."""
+    deadline = clock.Deadline(LIMIT_MS)
     try:
-        while channel.write(b"x") is None:
-            channel.wait(_POLLOUT, deadline)
-    except BaseException:  # no memory, on purpose
+        while channel.write(b"\n") is None:
+            channel.wait(_POLLIN, deadline)
+    except Exception:  # or the server would wait for the rest
         channel.close()
         raise
     return channel
+
+
+def _tls(channel, host, context):
+    return _open(TlsChannel(channel, host, context, clock.Deadline(LIMIT_MS)))
 
 
 def _elapsed_us(port, host, context):

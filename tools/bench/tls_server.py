@@ -67,8 +67,8 @@ class Server(Background):
         self.cpu_ms.append((time.thread_time() - start) * 1000)
         self.suite = secured.get_cipher_name() or ""
         self.has_shown = secured.get_peer_certificate() is not None
-        while True:  # until it is closed, which raises
-            secured.recv(64)
+        while secured.recv(1):
+            pass
 
     def end_connection(self) -> None:
         """End the one that is there."""

@@ -120,7 +120,7 @@ def project_files(
     ca: file of the certificate authority that the cloud's server must show, or None.
     board: a folder of firmware/boards/.
     beside: the folder of device.json, where certificate and key lie that it names, and the CA.
-    main: the device program; None for the one of the project.
+    main: the device program; None for main.py of the project.
     raises: UserError when a file is missing, does not compile or is not Python.
     """
     board_file = BOARDS / board / "board.py"
