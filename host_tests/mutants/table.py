@@ -10,9 +10,7 @@ from tools.ui import UserError
 # A file and the name of its test file, then each fact, the text that it rests on, and the text
 # that breaks it.
 _TABLE = {
-    ("link.py", "link"): (
-        ("a lost session is closed", "ask(self._log, self._session.close)", "pass"),
-    ),
+    ("link.py", "link"): (("a lost session is closed", "self._ask(self._session.close)", "pass"),),
     ("backoff.py", "link"): (
         ("a fleet does not come back at once", "// 2 *", "// 2 * 0 *"),
         ("a good connection lasts two minutes", "(120_000)", "(12_000)"),
@@ -110,11 +108,19 @@ _TABLE = {
     ("client/coap.py", "coap_client"): (
         ("what did not go is not outstanding", "exchange.cancel()\n            raise", "raise"),
     ),
+    ("client/http.py", "http_steps"): (
+        ("who takes, or answers, nothing is given up", "if not due_ms:", "if False:"),
+        ("a body goes at 8 kbit/s at least", "self._sent_by.remaining_ms()", "1 << 28"),
+    ),
     ("client/http.py", "http_client"): (
         ("a new connection that ends is lost (9.3.1)", "began or not self._used", "began"),
     ),
     ("cloud/mqtt_session.py", "mqtt_session"): (
-        ("what has PUBACK and no reply goes again", "None:  # the broker", "False:  # the broker"),
+        (
+            "what has PUBACK and no reply goes again",
+            "entry.packet_id is None and self",
+            "False and self",
+        ),
         ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
     ),
     ("cloud/mqtt_session.py", "contract_session"): (
@@ -135,6 +141,7 @@ _TABLE = {
     ),
     ("cloud/http_session.py", "alibaba_http_codes"): (
         ("a token is renewed once for a report", "if self._renewed or ", "if "),
+        ("it is not open before its login", "self._asking and dialect.logs_in", "False"),
     ),
     ("cloud/alibaba/token.py", "alibaba_http_troubles"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),

@@ -15,8 +15,6 @@ A dialect is a small object that does no I/O:
 One request at a time over a connection that is kept.  A report counts as handed over when the
 cloud's answer says so.  What is due when the session begins is asked before it is open, or opens
 its connection at least; where nothing is due, no byte goes without a report.
-
-Source: RFC 9110 section 15 for the status codes.
 """
 
 import os
@@ -35,31 +33,12 @@ from signet.errors import (
     Throttled,
     TimedOut,
 )
+from signet.modules import call
 
 _LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
 WANTED = ("retry-after",)
 
-_LONGEST_WAIT_S = const(3600)
 _MISSES = const(3)  # of an answer to one report, until others have their turn
-_REPORT_IS_BAD = (400, 413, 414, 415, 422)
-_BUSY = (408, 425, 429)
-_MEANINGS = {
-    400: "the body is not what the cloud takes",
-    401: "the cloud misses the credentials",
-    403: "the cloud refuses the credentials",
-    404: "no such path",
-    405: "no such method",
-    413: "too large",
-    415: "the content type is not supported",
-    429: "too many requests",
-    503: "the cloud is busy",
-}
-
-
-def retry_after_ms(reply):
-    """Returns what the Retry-After header asks for (int), 0 without one."""
-    text = reply.headers.get("retry-after", "")
-    return min(int(text), _LONGEST_WAIT_S) * 1000 if text.isdigit() and len(text) < 9 else 0
 
 
 def check_status(reply, what, is_plain, hint=""):
@@ -76,17 +55,8 @@ def check_status(reply, what, is_plain, hint=""):
         Refused: the identity, or the server, is a wrong one.
         Throttled: not now.
     """
-    status = reply.status
-    if 200 <= status < 300:
-        return
-    text = "{}: HTTP status {} {}".format(what, status, _MEANINGS.get(status, "")).strip()
-    if status >= 500 or status in _BUSY:
-        raise Throttled(text, retry_after_ms(reply))
-    if status in (401, 403):
-        raise Refused(text + hint, status)
-    if status in _REPORT_IS_BAD or (status == 404 and not is_plain):
-        raise Rejected(text, status)
-    raise Refused(text + "; does another server answer? check `host` and `address`", status)
+    if not 200 <= reply.status < 300:
+        call("signet.cloud.http_status", "refuse", reply, what, is_plain, hint)
 
 
 _NO_MEMORY = ("lost", Lost("no memory"))  # made while there is some

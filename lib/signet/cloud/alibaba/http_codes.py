@@ -1,0 +1,41 @@
+"""What do the codes of Alibaba's answers over HTTPS mean for a report, or for the board?
+
+Loaded when one other than 0 has come, and forgotten: see modules.call.
+
+Source: Alibaba "Establish connections over HTTP", both tables of codes.
+"""
+
+from micropython import const
+
+from signet.cloud.http_status import retry_after_ms
+from signet.errors import Refused, Rejected, Throttled
+from signet.printable import printable
+
+_TRIES = const(4)  # of a report that the cloud cannot publish, or has an unknown code for
+_PARAMETER = const(10001)
+_CREDENTIALS = (20000, 20001, 20002, 20003)  # of the device; a token expired, missing, unknown
+_NOT_NOW = (10000, 20004, 40000)  # unknown error, session not updated, too many requests
+_HINT = "; check device_secret, product_key, device_name, the clock; is the device enabled?"
+
+
+def refuse(reply, what, code, message, report):
+    """Raises what the code means.
+
+    Args:
+        reply: wire.http.Reply.
+        what: str, which request, for the error.
+        code: int. message: what the cloud says beside it.
+        report: messages.Report; None for a login.
+    Raises:
+        Rejected: the report can never be taken.
+        Refused: the identity, or its token.
+        Throttled: not now.
+    """
+    text = printable("{}: code {} {}".format(what, code, message))
+    if code in ((_PARAMETER, _CREDENTIALS[0]) if report is None else _CREDENTIALS):
+        raise Refused(text + _HINT, code)
+    if report is not None and code not in _NOT_NOW:
+        report.tries += 1
+        if code == _PARAMETER or report.tries >= _TRIES:
+            raise Rejected(text, code)
+    raise Throttled(text, retry_after_ms(reply))
