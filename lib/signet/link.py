@@ -26,6 +26,7 @@ _OPEN = const(2)
 
 _NETWORK_MS = const(30_000)
 _LOOK_MS = const(100)  # how often to look whether the network is up
+_AGAIN_MS = const(60_000)  # after memory was missing for the code of what was due
 _OUTBOX = "signet.outbox"
 
 
@@ -206,7 +207,10 @@ class Link:
                 self.busy = True
                 self._handle(event)
         except Exception as error:  # a session's, in spite of its contract, or no memory
-            self._lost(error)
+            try:
+                self._lost(error)
+            except MemoryError:  # for a line of the log
+                self._next_try = clock.Deadline(self._retry_ms)
 
     def _begin(self, deadline):
         if not self._next_try.expired():
@@ -232,12 +236,14 @@ class Link:
         """Does what is due once a day."""
         if self._board is not None and self._next_sync.expired():
             arguments = self._board, self._retry_ms, self._sync_failures, self._log
-            wait_ms, self._sync_failures = modules.call("signet.daily", "sync", *arguments)
+            found = self._ask(modules.call, "signet.daily", "sync", *arguments)
+            wait_ms, self._sync_failures = found or (_AGAIN_MS, self._sync_failures)
             self._next_sync = clock.Deadline(wait_ms)
         if self._next_look is not None and self._next_look.expired():
             room = self._config["outbox_limit"] - len(self.outbox)
             arguments = self._config, self._log, self._kept, room
-            wait_ms, events = modules.call("signet.daily", "look", *arguments)
+            found = self._ask(modules.call, "signet.daily", "look", *arguments)
+            wait_ms, events = found or (_AGAIN_MS, ())
             self._next_look = clock.Deadline(wait_ms)
             for event, values in events:
                 self.report(values, event=event)
@@ -309,7 +315,7 @@ class Link:
             text += "; the clock is not set"
             error = None  # it passes by itself
         arguments = self._past, self._retry_ms, lived_ms, error, os.urandom(1)[0]
-        wait_ms = modules.call("signet.backoff", "wait", *arguments)
+        wait_ms = self._ask(modules.call, "signet.backoff", "wait", *arguments) or _AGAIN_MS
         self._next_try = clock.Deadline(wait_ms)
         what = "not connected" if lived_ms is None else "connection lost"
         if self._past[1] > 1 and lived_ms is not None and self._session.is_exclusive:
