@@ -118,8 +118,8 @@ _TABLE = {
     ("cloud/mqtt_session.py", "mqtt_session"): (
         (
             "what has PUBACK and no reply goes again",
-            "entry.packet_id is None and self",
-            "False and self",
+            "entry.due = entry.packet_id is None",
+            "entry.due = False",
         ),
         ("PUBACK is not enough where a reply comes", "None if entry.wants_reply else", ""),
     ),

@@ -352,7 +352,7 @@ def test_what_the_cloud_puts_off_does_not_count_as_missing_memory():
         session.events.append(("failed", 1, Throttled("503", 1)))
         link._handover.next_submit = clock.Deadline(0)
         _poll(link)
-    assert link._handover._times == 2
+    assert link._handover._times == {1: 2}
     session.refuse[1] = MemoryError()
     link._handover.next_submit = clock.Deadline(0)
     _poll(link)
@@ -454,6 +454,7 @@ def test_reports_are_stamped_when_they_are_taken():
 def test_bytes_need_a_topic():
     link = _link(_Session(opens=[Lost("x")]))
     check.raises(ValueError, link.report, b"raw")
+    check.raises(ValueError, link.report, b"raw", topic=b"a/b")
     assert link.report(b"raw", topic="a/b") == 1
 
 
@@ -494,6 +495,20 @@ def test_a_report_that_the_cloud_never_takes_does_not_block_the_others():
     _poll(link, 20)
     assert link.handed_over == 1 and len(link.outbox) == 1
     assert session.sent[-1][1] == {"n": 1}  # it goes on being tried
+
+
+def test_several_that_the_cloud_never_takes_do_not_block_the_others():
+    session = _Session()
+    link = _link(session)
+    for n in range(1, 5):
+        link.report({"n": n})
+    _poll(link)  # connects
+    for _ in range(4):  # two are in flight
+        for key in (1, 2):
+            session.events += [("failed", key, Throttled("5.00", 1))]
+            _poll(link, 10)
+        _poll(link, 10)
+    assert {values["n"] for _, values in session.sent} == {1, 2, 3, 4}
 
 
 def test_a_deferred_report_is_sent_in_time_though_the_interval_is_long():

@@ -153,6 +153,56 @@ def test_a_lost_reply_is_asked_for_again_once_with_the_same_id_then_the_link_is_
     assert kind == "lost" and isinstance(error, Lost)
 
 
+def _unanswered(session, client, report):
+    """It has its PUBACK, and no reply in time."""
+    session.submit(5, report)
+    client.events = [("acked", len(client.published))]
+    session.poll(0)
+    _late(session)
+
+
+def test_a_report_that_is_never_answered_lets_the_others_pass_after_the_third_time():
+    session, client, _ = _session()
+    report = Report({"t": 1})
+    session.submit(5, report)
+    for number in (1, 2, 3):
+        for _ in range(2):  # as it is sent with the connection, and once more
+            session.poll(0)
+            client.events = [("acked", len(client.published))]
+            session.poll(0)
+            _late(session)
+        event = session.poll(0)
+        check.equal(event[0], "lost" if number < 3 else "failed")
+        client.events = [("connected", True)]
+        assert number == 3 or session.poll(0) == ("opened",)
+    assert event[1] == 5 and isinstance(event[2], Throttled)
+
+
+def test_a_report_that_cannot_be_sent_again_fails_and_the_connection_stands():
+    session, client, _ = _session()
+    values = {"t": 1.5}
+    _unanswered(session, client, Report(values))
+    values["t"] = float("nan")  # the program uses its dict again
+    event = session.poll(0)
+    assert event[:2] == ("failed", 5) and isinstance(event[2], Rejected)
+    assert session.submit(6, Report({"t": 1}))
+
+
+def test_an_answer_for_which_there_is_no_memory_is_dropped_and_said():
+    session, client, lines = _session()
+    command = Command("x", {}, "/sys/pk/dn/thing/service/x", id="1")
+    session.reply(command, {})
+    publish = client.publish
+
+    def full(topic, payload, qos=0):
+        raise MemoryError("none")
+
+    client.publish = full
+    assert session.poll(0) is None and "dropped an answer" in lines[0]
+    client.publish = publish
+    assert session.poll(0) is None and not client.published
+
+
 def test_a_reply_to_the_second_sending_acknowledges():
     session, client, _ = _session()
     session.submit(5, Report({"t": 1}))
@@ -177,6 +227,7 @@ def test_what_has_its_puback_but_no_reply_is_sent_again_at_reconnect_with_the_sa
         mqtt_session.connect = connect
     client.events = [("connected", True)]
     assert session.poll(0) == ("opened",)
+    session.poll(0)
     # 6 has no PUBACK yet: the client itself sends it again
     assert client.published[2:] == client.published[:1]
     client.events = [_reply(client, 2)]

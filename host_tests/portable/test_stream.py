@@ -87,6 +87,25 @@ def test_bytes_that_trickle_in_are_collected():
     stream.close()
 
 
+def test_a_peer_that_sends_a_byte_at_a_time_does_not_hold_a_step():
+    class Drip:
+        reads = 0
+        busy = False
+
+        def readinto(self, buffer):
+            self.reads += 1
+            buffer[0] = 7
+            return 1
+
+    channel = Drip()
+    stream = Stream(channel)
+    assert stream.read(100) is None and stream.busy
+    assert 0 < channel.reads <= 20
+    while stream.read(100) is None:
+        pass
+    assert channel.reads == 100 and not stream.busy
+
+
 def test_a_read_that_times_out_leaves_the_stream_usable():
     stream = _stream("late")
     check.raises(TimedOut, read, stream, 4, 100)

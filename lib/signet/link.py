@@ -300,6 +300,7 @@ class Link:
 
     def _drop(self):
         """Closes the session, whatever it does."""
+        self._network = None
         if self._state != _CLOSED:
             self._to(_CLOSED)
             self._ask(self._session.close)
@@ -309,7 +310,6 @@ class Link:
         if self.connected:
             lived_ms = clock.ticks_diff(clock.ticks_ms(), self._since)
         self._drop()
-        self._network = None
         text = str(error) if isinstance(error, SignetError) else repr(error)
         if isinstance(error, Untrusted) and not clock.is_set():
             text += "; the clock is not set"
@@ -318,6 +318,7 @@ class Link:
         wait_ms = self._ask(modules.call, "signet.backoff", "wait", *arguments) or _AGAIN_MS
         self._next_try = clock.Deadline(wait_ms)
         what = "not connected" if lived_ms is None else "connection lost"
-        if self._past[1] > 1 and lived_ms is not None and self._session.is_exclusive:
+        closed = lived_ms is not None and isinstance(error, Lost)
+        if closed and self._past[1] > 1 and self._session.is_exclusive:
             what += " again so soon (is another device using this identity?)"
         self._log("{}: {}; next try in {} s".format(what, text, wait_ms // 1000))

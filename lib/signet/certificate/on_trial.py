@@ -4,13 +4,10 @@ A Session around the board's own: it logs in with the new certificate when its t
 it when that worked, or goes back to the old one.  A board has it only while there is a new one.
 """
 
-from micropython import const
-
 from signet import clock, modules
 from signet.errors import Lost
 
 _TRIAL = "signet.certificate.trial"
-_AGAIN_S = const(300)  # at least, from one trial to the next
 
 
 def resume(session, config, log, state, over):
@@ -95,7 +92,8 @@ class OnTrial:
 
     def _try(self, deadline):
         """Begins to log in with the new one; returns the event where that fails at once."""
-        self.next_trial = clock.Deadline(_AGAIN_S * 1000)
+        wait_s = modules.call("signet.certificate.pending", "wait_s", 1)
+        self.next_trial = clock.Deadline(wait_s * 1000)
         self._old = self._config["trust"]
         try:
             self._config["trust"] = modules.call(_TRIAL, "context", self._config, self._renewal)

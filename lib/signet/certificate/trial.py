@@ -47,20 +47,21 @@ def keep(config, renewal):
     """
     path = config["cert"]
     _check(path + ".new", renewal)
+    date = clock.iso8601(renewal[2] * 1000)[:10]
+    line = "certificate renewed, valid until {}".format(date)
+    values = {"file": path, "expires": date}
     try:
         files.replace(path)
     except OSError:
         if files.exists(path):
             raise
         # config.py looks for it beside `cert` when the board starts
-    date = clock.iso8601(renewal[2] * 1000)[:10]
     if config["expires"]:
         expires = [entry for entry in config["expires"] if entry[1] != path]
         expires.append((renewal[2], path))
         expires.sort()
         config["expires"] = expires
-    line = "certificate renewed, valid until {}".format(date)
-    return line, "certificate_renewed", {"file": path, "expires": date}
+    return line, "certificate_renewed", values
 
 
 def failed(config, renewal, error, worked, state):

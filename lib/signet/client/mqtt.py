@@ -10,19 +10,12 @@ Not here: QoS 2, MQTT 5.
 """
 
 from micropython import const
+from umqtt import simple
 
 from signet import clock
 from signet.client.mqtt_reader import PacketReader, WholePacket
-from signet.errors import ConfigError, Lost, ProtocolError, Refused, Throttled
+from signet.errors import Lost, ProtocolError, Refused, Throttled
 from signet.wire import mqtt as wire
-
-try:
-    from umqtt import simple
-except ImportError:
-    raise ConfigError(
-        "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
-    )
-
 
 # The states of a connection.
 _CLOSED = const(0)
@@ -164,8 +157,8 @@ class MQTTClient(simple.MQTTClient):
             int, the packet id that `poll` will name in ("acked", id); None for QoS 0.
         Raises:
             Throttled: `window` messages await their acknowledgement already.
-            Lost: the connection failed; the message was not taken. One that was taken is kept
-                until its acknowledgement, and sent again after `begin`.
+            Lost: not connected; the message was not taken. One that was taken is kept until its
+                acknowledgement, and sent again after `begin`.
             ValueError: the topic or the qos is not allowed.
         """
         topic, msg = wire.to_bytes(topic), wire.to_bytes(msg)
@@ -206,7 +199,7 @@ class MQTTClient(simple.MQTTClient):
             topic: str or bytes, or a list of (topic, qos).
             qos: int, 0 or 1.
         Raises:
-            Lost: the connection failed. `poll` raises Refused when the broker refuses a topic.
+            Lost: not connected. `poll` raises Refused when the broker refuses a topic.
         """
         wanted = topic if isinstance(topic, list) else [(topic, qos)]
         wanted = [(wire.to_bytes(name), level) for name, level in wanted]
@@ -256,11 +249,7 @@ class MQTTClient(simple.MQTTClient):
     def _write(self, packet):
         if self.sock is None:
             raise Lost("not connected")
-        try:
-            self.sock.write(packet)
-        except Lost:
-            self.close()
-            raise
+        self.sock.write(packet)
         self._sent_at = clock.ticks_ms()
 
     # Receiving

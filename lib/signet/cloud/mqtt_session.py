@@ -23,15 +23,22 @@ import os
 from micropython import const
 
 from signet import clock, modules
-from signet.client.mqtt import MQTTClient
 from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
-from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
+from signet.errors import ConfigError, Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.net.umqtt_stream import Stream
+
+try:
+    from signet.client.mqtt import MQTTClient
+except ImportError:
+    raise ConfigError(
+        "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
+    )
 
 _NOT_AUTHORIZED = const(5)  # CONNACK
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
+_MISSES = const(3)  # of a reply to one report, until others have their turn
 _ANSWERS = const(8)  # answers to commands that may wait for their turn
 _LONGEST = const(512)  # bytes of a topic
 _TURNS = const(16)  # events that mean nothing, before a look at the clock
@@ -53,7 +60,7 @@ class _InFlight:
         self.topic = self.packet_id = None
         self.wants_reply = False
         self.sent_at = 0
-        self.resent = False
+        self.due = self.resent = False  # is it to be sent again, has it been, on this connection
 
 
 class MqttSession(Session):
@@ -99,17 +106,20 @@ class MqttSession(Session):
         if self._dialect.subscriptions:
             client.subscribe(self._dialect.subscriptions)
         self._opened = False
-        client.begin(Stream(connect(self._config, deadline)))
+        channel = connect(self._config, deadline)
+        try:
+            client.begin(Stream(channel))
+        except BaseException:  # no memory
+            channel.close()
+            raise
 
     def _connected(self):
-        """Sends again what was not acknowledged."""
+        """What the broker had not the client has sent again; `_ask_again` sends the rest."""
         self._opened = True
         for entry in self._flight:
-            # The broker had it, but the cloud's reply is lost; without room `_ask_again` sends it.
-            if entry.packet_id is None and self._client.unacked() <= self.window:
-                self._send(entry)
-            entry.sent_at = clock.ticks_ms()
+            entry.due = entry.packet_id is None  # the broker had it; the cloud's reply is lost
             entry.resent = False
+            entry.sent_at = clock.ticks_ms()
         return ("opened",)
 
     def _explained(self, error):
@@ -178,6 +188,9 @@ class MqttSession(Session):
                 ready = client.ready
                 while self._answers and client.ready and client.unacked() <= self.window:
                     self._answer()
+                event = self._ask_again() if self._opened else None
+                if event is not None:
+                    return event
                 event = self._hear(min(deadline.remaining_ms(), _LOOK_MS))
                 if event is not None:
                     event = self._meaning(event)
@@ -186,8 +199,6 @@ class MqttSession(Session):
                     turns += 1
                     if turns < _TURNS and timeout_ms:
                         continue
-                if self._opened:
-                    self._ask_again()
                 if deadline.expired() or client.ready != ready:
                     return None
         except Exception as error:  # of whatever kind: the link must go on
@@ -195,11 +206,11 @@ class MqttSession(Session):
             return ("lost", self._explained(error))
 
     def _answer(self):
+        answer = self._answers.pop(0)
         try:
-            self._client.publish(*self._answers[0], qos=1)
-        except ValueError as error:
+            self._client.publish(*answer, qos=1)
+        except (ValueError, MemoryError) as error:
             self._log("dropped an answer: {}".format(error))
-        self._answers.pop(0)
 
     def _hear(self, timeout_ms):
         try:
@@ -254,18 +265,35 @@ class MqttSession(Session):
         return ("acked", entry.key, None)
 
     def _ask_again(self):
-        """Sends a report again, once, when the cloud's reply to it does not come."""
+        """Sends a report again, once a connection, when the cloud's reply to it does not come.
+
+        Returns:
+            the event of a report that cannot be sent again, or that the cloud never answers: the
+                others have their turn; None.
+        """
         for entry in self._flight:
-            if (
-                entry.packet_id is None
-                and self._client.unacked() <= self.window
-                and clock.ticks_diff(clock.ticks_ms(), entry.sent_at) > _REPLY_TIMEOUT_MS
-            ):
-                if entry.resent:
+            late = clock.ticks_diff(clock.ticks_ms(), entry.sent_at) > _REPLY_TIMEOUT_MS
+            if entry.packet_id is not None or not (entry.due or late):
+                continue
+            if self._client.unacked() > self.window or not self._client.ready:
+                continue
+            if entry.resent:
+                report = entry.report
+                report.misses += 1
+                if report.misses < _MISSES:
                     raise Lost("the broker is there, but the cloud does not reply")
+                report.misses = 0
+                return self._done(entry, Throttled("the cloud does not reply"))
+            if not entry.due:
                 self._log("no reply to report {}: sent again".format(entry.key))
+            entry.resent, entry.due = not entry.due, False
+            try:
                 self._send(entry)
-                entry.resent = True
+            except Rejected as error:
+                return self._done(entry, error)
+            except MemoryError:
+                return self._done(entry, Throttled("no memory to send it again"))
+        return None
 
     def reply(self, command, value):
         """Answers a command, where the cloud wants an answer; `poll` sends it.

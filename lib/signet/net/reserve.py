@@ -14,10 +14,11 @@ _held = {}  # by size
 
 def keep(size=_SESSION):
     """Holds a place of so many bytes (int), if there is one."""
-    try:
-        _held[size] = bytearray(size)
-    except MemoryError:
-        pass
+    if size not in _held:  # the one that is held was found earlier, in a better heap
+        try:
+            _held[size] = bytearray(size)
+        except MemoryError:
+            pass
 
 
 def release(size=_SESSION):

@@ -121,11 +121,11 @@ class TlsChannel:
         return self._channel.readable(sending)
 
     def _begun(self):
-        if self._feed is None:
+        if self._tls is None:
             if not self._channel.opened():
                 return False
-            self._feed = feed = _Feed(self._channel)
             reserve.release()
+            self._feed = feed = self._feed or _Feed(self._channel)
             self._tls = self._trust.wrap_socket(
                 feed, do_handshake_on_connect=False, server_hostname=self._names[0]
             )
@@ -145,13 +145,12 @@ class TlsChannel:
                 return self._tls.write(buffer)
             except OSError as error:
                 raise self._feed.error or Lost("TLS: {}".format(error))
-        if not self._begun():
-            return None
-        self._feed.step()
         try:
+            if not self._begun():
+                return None
+            self._feed.step()
             count = self._tls.write(buffer)
         except (OSError, ValueError) as error:
-            reserve.keep()
             raise call(_REFUSAL, "explain", error, self._names[0], self._feed, self._names[1])
         if count is not None:
             self._deadline = None

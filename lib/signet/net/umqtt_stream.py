@@ -11,6 +11,7 @@ from signet.errors import Lost
 
 _POLLIN = const(1)
 _POLLOUT = const(4)
+_READS = const(16)  # of one step
 
 
 class Stream:
@@ -28,12 +29,13 @@ class Stream:
         self._error = None  # why a `write` failed, for the next `flush`
         self._held = None  # what a read that did not end has received: its buffer,
         self._got = 0  # and how much of it
+        self._cut = False  # a step of it has been enough
         self.moved_at = clock.ticks_ms()
 
     @property
     def busy(self):
         """bool, see net.stream."""
-        return self._channel.busy
+        return self._cut or self._channel.busy
 
     @property
     def sent(self):
@@ -46,6 +48,9 @@ class Stream:
 
     def wait(self, deadline):
         """Waits until there is something to do, or the clock.Deadline has passed."""
+        if self._cut:
+            clock.waited()
+            return _POLLIN
         return self._channel.wait(_POLLOUT if self._rest else _POLLIN, deadline)
 
     def read(self, size):
@@ -55,6 +60,7 @@ class Stream:
             Lost: the peer closed the connection, or it failed.
             MemoryError: nothing was read; a smaller `size` may do.
         """
+        self._cut = False
         data = self._held
         if data is None or len(data) != size:
             data = bytearray(size)
@@ -67,13 +73,17 @@ class Stream:
                 data[: self._got] = self._held[: self._got]
             self._held = data
         view = memoryview(data)
-        while self._got < size:
+        for _ in range(_READS):
+            if self._got == size:
+                break
             count = self._channel.readinto(view[self._got :])
-            if count:
-                self._got += count
-                continue
             if count == 0:
                 raise Lost("closed by the peer")
+            if not count:
+                return None
+            self._got += count
+        if self._got < size:  # a peer may send a byte a record
+            self._cut = True
             return None
         self._held = None
         self._got = 0

@@ -7,7 +7,7 @@ has it, or it is set aside by name.
 from micropython import const
 
 from signet import clock
-from signet.errors import Rejected, Throttled
+from signet.errors import Throttled
 
 _TOO_LARGE = const(3)  # attempts for which memory may be missing
 _PUT_BACK = const(3)  # times of "not now" to a report, before the next has its turn
@@ -31,7 +31,7 @@ class Handover:
         self._retry_ms = retry_ms
         self._log = log
         self._submitted = 0  # the greatest key that the session has taken
-        self._stuck, self._times = None, 0  # the key that did not go, how many times running
+        self._times = {}  # how often a key was put off; -key: how often memory was missing for it
         self.next_submit = clock.Deadline(0)
         self.stored = 0
 
@@ -50,17 +50,18 @@ class Handover:
             try:
                 if not session.submit(key, report, outbox.after(key) is None):
                     return
-            except (Rejected, ValueError, TypeError, IndexError) as error:
-                self._set_aside(key, error)
             except MemoryError as error:
                 if self._count(-key) < _TOO_LARGE:  # not among those that the cloud put off
                     self.next_submit = clock.Deadline(self._retry_ms)
                     return
                 self._set_aside(key, error)  # or no other report would ever go
+            except Exception as error:  # whatever it is, the report is to blame
+                self._set_aside(key, error)
             self._submitted = key
 
     def acked(self, key, message_id):
         """The cloud has the report `key` (int), and calls it message_id (str or None)."""
+        self._forget(key)
         if self._outbox.remove(key):
             self.stored += 1
             self._log("report {} stored{}".format(key, " as " + message_id if message_id else ""))
@@ -76,13 +77,18 @@ class Handover:
         self.next_submit = clock.Deadline(wait_ms)
         if times > _PUT_BACK and len(self._outbox) > 1:
             self._outbox.put_back(key)
+            self._forget(key)
         self._submitted = min(self._submitted, key - 1)
 
     def _set_aside(self, key, error):
+        self._forget(key)
         self._outbox.set_aside(key, error)
         self._log("report {} set aside: {}".format(key, error))
 
     def _count(self, key):
-        self._times = self._times + 1 if self._stuck == key else 1
-        self._stuck = key
-        return self._times
+        self._times[key] = times = self._times.get(key, 0) + 1
+        return times
+
+    def _forget(self, key):
+        self._times.pop(key, None)
+        self._times.pop(-key, None)

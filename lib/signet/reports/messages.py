@@ -47,6 +47,8 @@ def check(values, topic, device, takes_files, has_role):
     Raises:
         ValueError: says what is wrong.
     """
+    if topic is not None and not isinstance(topic, str):
+        raise ValueError("a topic is str")
     if topic is not None and isinstance(values, str):
         values = values.encode()
     is_file = topic is not None and takes_files and hasattr(values, "seek")

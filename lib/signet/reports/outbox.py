@@ -69,14 +69,14 @@ class Outbox:
         """Moves the report `key` (int) behind the others, under a new key."""
         for entry in self._entries:
             if entry[0] == key:
-                self.remove(key)
                 self._last_key += 1
                 self._entries.append((self._last_key, entry[1]))
+                self.remove(key)
                 return
 
     def set_aside(self, key, error):
         """Moves the report `key` (int) out of the way of the next; error: why it can never go."""
-        self.remove(key)
         self.dead.append((key, error))
+        self.remove(key)
         if len(self.dead) > self._DEAD_KEPT:
             self.dead.pop(0)

@@ -21,20 +21,22 @@ def keep(outbox, path, log):
     try:
         with open(path, "wb") as file:
             for report in outbox:
-                values = report.values
-                if report.topic is not None:
-                    values = hexlify(values).decode()
-                fields = [
-                    values,
-                    report.time_ms,
-                    report.topic,
-                    report.event,
-                    report.device,
-                    report.id,
-                ]
-                file.write(files.record(json.dumps(fields).encode()))
+                try:
+                    record = _record(report)
+                except MemoryError:
+                    log("a report is not kept: no memory")  # but those behind it
+                    continue
+                file.write(record)
     except OSError as error:
         log("reports not kept: {}; is the flash full?".format(error))
+
+
+def _record(report):
+    values = report.values
+    if report.topic is not None:
+        values = hexlify(values).decode()
+    fields = [values, report.time_ms, report.topic, report.event, report.device, report.id]
+    return files.record(json.dumps(fields).encode())
 
 
 def restore(outbox, path):
