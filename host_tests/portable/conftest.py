@@ -10,7 +10,6 @@ from collections import defaultdict
 import pytest
 
 from host_tests.portable.host.interpreters import (
-    HEAP,
     INTERPRETERS,
     Interpreters,
     missing,
@@ -72,7 +71,7 @@ class Group:
         self.path = path
         self.interpreter = interpreter
         self.declared = declared.get("SERVERS", {})
-        self.heap = declared.get("HEAP", HEAP)
+        self.heap = declared.get("HEAP")
         self.timeout_s = declared.get("TIMEOUT_S", _DEFAULT_TIMEOUT_S)
         self.waiting = []  # names of the selected tests that have not run yet
         self._servers = self._process = self._error = None

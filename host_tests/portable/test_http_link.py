@@ -9,8 +9,6 @@ from check_http_session import CLOSE, SILENCE, File, Time, reply, shown
 from signet import link as link_module
 from signet.link import Link
 
-HEAP = "120k"  # where a word has 64 bits, a Link with it all needs 113
-
 TAKEN = reply(200, '{"code":0,"info":{"messageId":1152921504606846997}}')
 
 

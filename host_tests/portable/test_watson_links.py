@@ -13,7 +13,6 @@ from signet.cloud.watson import application
 from signet.net.stream import TcpChannel
 from signet.net.umqtt_stream import Stream
 
-HEAP = "160k"  # two links and somebody else's client, with 64-bit objects too
 SERVERS = {"broker": ("mosquitto",)}
 
 _METER = ("m", "1")

@@ -6,7 +6,6 @@ the heap holds little beside TLS and a link.
 
 from check_watson_links import Program
 
-HEAP = "160k"  # two links and somebody else's client, with 64-bit objects too
 SERVERS = {"closes": ("tls", "good", [("packet",), ("close",)])}
 
 

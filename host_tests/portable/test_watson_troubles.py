@@ -8,7 +8,6 @@ import check
 from check_watson_links import Program
 from signet.cloud.watson import mqtt
 
-HEAP = "160k"  # two links and somebody else's client, with 64-bit objects too
 SERVERS = {
     "polite": ("tcp", "mqtt"),
     "closes": ("tcp", [("packet",), ("close",)]),

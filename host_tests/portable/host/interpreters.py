@@ -16,7 +16,9 @@ from tools.paths import CACHE, LIB, ROOT
 from tools.toolchain.compile import compiler, sources
 
 INTERPRETERS = ("cpython", "64bit", "i386")
-HEAP = "110k"  # what an ESP32 without PSRAM leaves to a program once the network is up
+# What an ESP32 without PSRAM leaves to a program once the network is up; where a word has 64 bits,
+# the same objects take up to twice as much.
+HEAP = {"i386": "110k", "64bit": "160k"}
 
 _HERE = Path(__file__).resolve().parent.parent
 _SHIMS = _HERE.parent / "shims"
@@ -44,14 +46,14 @@ class Interpreters:
         """The folders on MicroPython's path, beside that of the test file."""
         return [_checks(), _tree("lib", LIB), _tree("umqtt", toolchain.umqtt())]
 
-    def start(self, interpreter, path, context, names, heap=HEAP):
+    def start(self, interpreter, path, context, names, heap=None):
         """Starts `runner.py` on one file.
 
         interpreter: one of INTERPRETERS.
         path: the test file.
         context: dict, what check.py will read: servers and control.
         names: the test functions to run, in order.
-        heap: of MicroPython, as its option heapsize takes it.
+        heap: of MicroPython, as its option heapsize takes it; None for HEAP.
         """
         own = Path(tempfile.mkdtemp(dir=self._folder))
         context = {
@@ -65,7 +67,7 @@ class Interpreters:
         command, environment = (
             self._cpython(path)
             if interpreter == "cpython"
-            else self._micropython(interpreter, path, own, heap)
+            else self._micropython(interpreter, path, own, heap or HEAP[interpreter])
         )
         return subprocess.Popen(
             [*TIED, *command, path.stem, str(file), *names],
