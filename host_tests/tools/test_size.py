@@ -83,6 +83,7 @@ def _not_loaded(folder, device, program):
 _IN_OTHER_WORDS = {
     "signet.printable",
     "signet.cloud.http_status",
+    "signet.cloud.alibaba.coap_codes",
     "signet.cloud.alibaba.http_codes",
 }
 
