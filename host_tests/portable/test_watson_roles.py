@@ -7,7 +7,7 @@ eclipse/amlen server_proxy, test/proxy_test.c.
 import json
 
 import check
-from signet.cloud.watson import application
+from signet.cloud.watson import application, refusals
 from signet.cloud.watson.mqtt import Dialect
 from signet.errors import ProtocolError, Rejected, Throttled
 from signet.reports.messages import Report
@@ -190,10 +190,16 @@ def test_a_command_that_cannot_be_sent_is_rejected_at_once():
 
 
 def test_each_role_says_which_keys_a_refused_login_is_to_check():
-    assert "role" in _gateway().refusals[5] and "device_id" in _gateway().refusals[5]
-    assert "api_key" in _application().refusals[5]
-    device = _dialect("device", "meter", "m-7")
-    for refusals in (_gateway().refusals, _application().refusals, device.refusals):
-        assert "host" in refusals[5]  # the platform compares its organisation with the login's
-    for dialect in (_gateway(), _application(), device):
-        assert "certificate" in dialect.refusals[0]
+    for role, keys in (
+        ("device", ("device_id", "token")),
+        ("gateway", ("role", "device_id")),
+        ("application", ("api_key",)),
+        ("scalable-application", ("api_key",)),
+    ):
+        config = {"role": role, "tls": True, "cert": None}
+        hint = refusals.explain(config, 5)
+        for key in keys:
+            assert key in hint, hint
+        assert "host" in hint  # the platform compares its organisation with the login's
+        assert "certificate" in refusals.explain(config, 0)
+        assert refusals.explain(config, 403) is None

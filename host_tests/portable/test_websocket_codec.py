@@ -72,18 +72,18 @@ def test_the_request_has_what_4_1_asks_for():
 
 
 def test_the_reply_of_the_rfc_is_taken():
-    wire.check_reply(_REPLY.encode(), _ACCEPT)
+    handshake.check_reply(_REPLY.encode(), _ACCEPT)
 
 
 def test_names_and_tokens_have_no_case():
     reply = _REPLY.replace("Upgrade", "upGRADE").replace("Sec-W", "SEC-w")
-    wire.check_reply(reply.encode(), _ACCEPT)
+    handshake.check_reply(reply.encode(), _ACCEPT)
 
 
 def _wrong_reply(old, new):
     reply = _REPLY.replace(old, new)
     assert reply != _REPLY
-    return str(check.raises(ProtocolError, wire.check_reply, reply.encode(), _ACCEPT))
+    return str(check.raises(ProtocolError, handshake.check_reply, reply.encode(), _ACCEPT))
 
 
 def test_another_accept_is_refused():
@@ -121,13 +121,13 @@ def test_an_extension_that_nobody_asked_for_is_refused():
 
 def test_what_is_not_http_is_refused():
     for text in ("SSH-2.0-x\r\n\r\n", "\r\n\r\n", "HTTP/1.1 OK\r\n\r\n", "HTTP/1.1 1010\r\n\r\n"):
-        error = check.raises(ProtocolError, wire.check_reply, text.encode(), _ACCEPT)
+        error = check.raises(ProtocolError, handshake.check_reply, text.encode(), _ACCEPT)
         assert "is this a WebSocket port?" in str(error), text
 
 
 def _status(error_class, status):
     reply = "HTTP/1.1 {} Text\r\nContent-Length: 0\r\n\r\n".format(status)
-    error = check.raises(error_class, wire.check_reply, reply.encode(), _ACCEPT)
+    error = check.raises(error_class, handshake.check_reply, reply.encode(), _ACCEPT)
     assert str(status) in str(error)
     return error
 

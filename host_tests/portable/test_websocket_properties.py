@@ -79,7 +79,7 @@ def test_websockets_hears_what_we_say():
 def _search_replies(decisions):
     reply = opening_reply(Tape(decisions))
     try:
-        wire.check_reply(reply, _ACCEPT)
+        handshake.check_reply(reply, _ACCEPT)
         ours = True
     except ProtocolError:
         ours = False

@@ -40,7 +40,7 @@ def test_each_reply_is_taken_that_websockets_takes():
     taken = 0
     for reply, expected in check.sample("websocket-replies"):
         try:
-            wire.check_reply(reply.encode(), accept)
+            handshake.check_reply(reply.encode(), accept)
             ours = True
         except ProtocolError:
             ours = False

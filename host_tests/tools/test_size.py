@@ -83,7 +83,9 @@ def _not_loaded(folder, device, program):
 _IN_OTHER_WORDS = {
     "signet.printable",
     "signet.cloud.http_status",
+    "signet.cloud.alibaba.coap_codes",
     "signet.cloud.alibaba.http_codes",
+    *(f"signet.cloud.{cloud}.refusals" for cloud in _IDENTITIES),
 }
 
 
@@ -214,6 +216,7 @@ def test_a_name_that_a_source_puts_together_is_one_that_a_device_names():
         "signet.cloud.*.*",
         "signet.cloud.*.identity",
         "signet.cloud.*.login",
+        "signet.cloud.*.refusals",
     }
 
 

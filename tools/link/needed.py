@@ -47,7 +47,7 @@ class Device(NamedTuple):
         """Modules that the configuration names itself, beside what they import."""
         names = ["identity", self.way]
         if self.way == "mqtt":
-            names.append("login")
+            names += ["login", "refusals"]
         return (*_ENTRY, *(f"signet.cloud.{self.cloud}.{name}" for name in names))
 
     def loads(self, module: str) -> bool:

@@ -4,8 +4,6 @@ A dialect is a small object that does no I/O:
 
     subscriptions             [(topic, qos)]
     max_payload_bytes         int
-    refusals                  {CONNACK code: what to check; 0: what it means that the broker
-                              closes a TLS connection instead of answering}
     encode(report, id)        (topic, payload bytes, True when a reply with `id` will come)
     decode(topic, payload)    ("reply", id, error or None), ("command", Command), or None; where
                               no reply will come, the report's topic stands for the id
@@ -35,7 +33,6 @@ except ImportError:
         "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
     )
 
-_NOT_AUTHORIZED = const(5)  # CONNACK
 _REPLY_TIMEOUT_MS = const(10_000)
 _LOOK_MS = const(1000)  # how often to look for replies that are overdue
 _MISSES = const(3)  # of a reply to one report, until others have their turn
@@ -125,12 +122,15 @@ class MqttSession(Session):
     def _explained(self, error):
         """Adds what to check to the cloud's refusal of a login."""
         code = getattr(error, "code", None)
-        hint = self._dialect.refusals.get(code)
-        if self._opened or hint is None or not (code or self._config["tls"]):
+        if self._opened or code is None:
             return error
-        if code == _NOT_AUTHORIZED and self._config.get("cert"):
-            hint += ", and whom `cert` names"
-        return type(error)("{}; {}".format(error, hint), code)
+        config = self._config
+        where = "signet.cloud.{}.refusals".format(config["cloud"])
+        try:
+            hint = modules.call(where, "explain", config, code)
+        except MemoryError:
+            hint = None
+        return type(error)("{}; {}".format(error, hint), code) if hint else error
 
     def submit(self, key, report, last=False):
         """Hands one report to the wire.

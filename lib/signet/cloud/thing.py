@@ -6,8 +6,6 @@ Sources: Alink protocol (Alibaba, "Device properties, events, and services"); En
 upstream / downstream messages".
 """
 
-from signet.wire.exact_json import parse  # noqa: F401  until /auth reads with exact_json
-
 
 def request(message_id, method, params):
     """Builds the body of a request.

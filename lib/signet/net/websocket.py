@@ -62,7 +62,7 @@ class WebSocketChannel:
             return True
         accept, head, deadline = self._opening
         if self._flush() and self._has_read(head):
-            wire.check_reply(bytes(head), accept)
+            modules.call(_HANDSHAKE, "check_reply", bytes(head), accept)
             self._opening = None
             return True
         if deadline.expired():

@@ -6,7 +6,7 @@ section 6.  No socket and no clock; what must be random is an argument.
 
 from micropython import const
 
-from signet.errors import Lost, ProtocolError, Refused, Throttled
+from signet.errors import ProtocolError
 
 _TEXT = const(1)  # opcodes (5.2)
 _BINARY = const(2)
@@ -21,52 +21,6 @@ _SHORT = const(125)  # bytes of the longest payload whose length stands in the s
 def malformed(what):
     """Returns a ProtocolError; what: str, the rule that the peer broke."""
     return ProtocolError("the peer broke WebSocket: " + what)
-
-
-def check_reply(head, accept):
-    """Checks the reply to the opening request (4.1).
-
-    Args:
-        head: bytes up to the empty line, which is included.
-        accept: bytes from websocket_handshake.opening.
-    Raises:
-        Refused: a status from 300 to 499, in `code`.
-        Throttled: status 429 or 503.
-        Lost: another status.
-        ProtocolError: the reply is not HTTP, or none to the request.
-    """
-    lines = head.split(b"\r\n")
-    status = lines[0][9:13].rstrip()
-    if lines[0][:7] != b"HTTP/1." or len(status) != 3 or not status.isdigit():
-        raise malformed("the reply is not HTTP; is this a WebSocket port?")
-    status = int(status)
-    if status != 101:
-        text = "the server answers with HTTP status {}".format(status)
-        if status in (429, 503):
-            raise Throttled(text)
-        if 300 <= status < 500:
-            raise Refused(text + "; check `host`, `port` and `websocket`", status)
-        raise Lost(text)
-    found = {}
-    for line in lines[1:-2]:
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        value = value.strip()
-        found[name] = found[name] + b"," + value if name in found else value
-    for name, expected in (
-        (b"upgrade", b"websocket"),
-        (b"connection", b"upgrade"),
-        (b"sec-websocket-accept", accept),
-        (b"sec-websocket-protocol", b"mqtt"),  # MQTT-6.0.0-4
-        (b"sec-websocket-extensions", b""),  # nobody asked for one
-    ):
-        value = found.get(name, b"")
-        if name[:1] != b"s":
-            value = value.lower()
-            if name == b"connection" and expected in value.replace(b" ", b"").split(b","):
-                continue
-        if value != expected:
-            raise malformed("header " + name.decode())
 
 
 def frame(opcode, payload, mask, out):

@@ -1,4 +1,4 @@
-"""Which bytes ask for a WebSocket, and why does its peer close it?
+"""Which bytes ask for a WebSocket, does its peer grant it, and why does it close it?
 
 RFC 6455, the client's side, whose section numbers stand beside what they rule; MQTT 3.1.1
 section 6.  A file of its own: a board loads it when it asks, and forgets it.
@@ -7,10 +7,10 @@ section 6.  A file of its own: a board loads it when it asks, and forgets it.
 from binascii import b2a_base64
 from hashlib import sha1
 
+from signet.errors import Lost, Refused, Throttled
 from signet.wire.websocket import malformed
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
-
 
 # 7.4.1 and IANA's registry: what codes from 1000 mean; one without a meaning may not be sent.
 _MEANINGS = (
@@ -27,7 +27,7 @@ def opening(host, nonce):
         host: str for the Host header: a name, with ":port" unless that is 80, with TLS 443.
         nonce: bytes, 16 random ones.
     Returns:
-        (request bytes, accept bytes for websocket.check_reply).
+        (request bytes, accept bytes for `check_reply`).
     """
     key = b2a_base64(nonce)[:-1]
     request = (
@@ -36,6 +36,52 @@ def opening(host, nonce):
         "Sec-WebSocket-Protocol: mqtt\r\n\r\n"
     ).format(host, key.decode())
     return request.encode(), b2a_base64(sha1(key + _GUID).digest())[:-1]
+
+
+def check_reply(head, accept):
+    """Checks the reply to the opening request (4.1).
+
+    Args:
+        head: bytes up to the empty line, which is included.
+        accept: bytes from `opening`.
+    Raises:
+        Refused: a status from 300 to 499, in `code`.
+        Throttled: status 429 or 503.
+        Lost: another status.
+        ProtocolError: the reply is not HTTP, or none to the request.
+    """
+    lines = head.split(b"\r\n")
+    status = lines[0][9:13].rstrip()
+    if lines[0][:7] != b"HTTP/1." or len(status) != 3 or not status.isdigit():
+        raise malformed("the reply is not HTTP; is this a WebSocket port?")
+    status = int(status)
+    if status != 101:
+        text = "the server answers with HTTP status {}".format(status)
+        if status in (429, 503):
+            raise Throttled(text)
+        if 300 <= status < 500:
+            raise Refused(text + "; check `host`, `port` and `websocket`", status)
+        raise Lost(text)
+    found = {}
+    for line in lines[1:-2]:
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        value = value.strip()
+        found[name] = found[name] + b"," + value if name in found else value
+    for name, expected in (
+        (b"upgrade", b"websocket"),
+        (b"connection", b"upgrade"),
+        (b"sec-websocket-accept", accept),
+        (b"sec-websocket-protocol", b"mqtt"),  # MQTT-6.0.0-4
+        (b"sec-websocket-extensions", b""),  # nobody asked for one
+    ):
+        value = found.get(name, b"")
+        if name[:1] != b"s":
+            value = value.lower()
+            if name == b"connection" and expected in value.replace(b" ", b"").split(b","):
+                continue
+        if value != expected:
+            raise malformed("header " + name.decode())
 
 
 def closing(payload):

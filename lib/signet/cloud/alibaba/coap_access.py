@@ -19,7 +19,8 @@ from micropython import const
 
 from signet.client.coap import CoapClient
 from signet.cloud.alibaba.token import Token
-from signet.errors import Lost, Refused, Rejected, SignetError, Throttled
+from signet.errors import Lost, Refused, Rejected, SignetError
+from signet.modules import call
 from signet.net.datagram import UdpChannel
 from signet.wire import exact_json
 
@@ -28,7 +29,7 @@ _SEQ = const(2089)
 _TOKEN = const(2088)
 _JSON = const(50)
 _URI_HOST, _URI_PORT, _URI_PATH, _CONTENT_FORMAT = const(3), const(7), const(11), const(12)
-_MAX_AGE, _ACCEPT = const(14), const(17)
+_ACCEPT = const(17)
 
 _IV = b"543yhjy97ae7fyfg"
 _RESERVED = const(32)  # numbers for one write to flash
@@ -39,31 +40,10 @@ _LARGEST_ANSWER = const(384)  # to `/auth`, with the C SDK's longest token: 280
 _HANDSHAKE_MS = const(30_000)
 _HANDSHAKE = const(15)  # times ack_timeout_ms
 
-# The document's table, and what its codes mean in practice.
-_MEANINGS = {
-    0x80: "the payload is invalid",
-    0x81: "unauthorized; check device_secret, product_key and device_name",
-    0x83: "forbidden; check the topic and that the device is enabled",
-    0x84: "no such path; check host and topic",
-    0x85: "method not allowed",
-    0x86: "the format is not supported",
-    0x8F: "the format is not supported",
-    0xA0: "error or time-out in the cloud",
-}
-_TOO_MANY = const(0x9D)  # 4.29
 
-
-def error_of(message, what, refusal):
-    """What a code other than 2.xx means: `refusal` for 4.xx, Throttled for 4.29 and 5.xx."""
-    code = message.code
-    text = "{}: {}.{:02d} {}".format(what, code >> 5, code & 31, _MEANINGS.get(code, ""))
-    if code >> 5 == 4 and code != _TOO_MANY:
-        return refusal(text, code)
-    wait_ms = 0
-    for number, value in message.options:
-        if number == _MAX_AGE:
-            wait_ms = min(int.from_bytes(value, "big"), 3600) * 1000
-    return Throttled(text, wait_ms)
+def error_of(*args):
+    """Returns what an answer's code other than 2.xx means; args: see coap_codes.error_of."""
+    return call("signet.cloud.alibaba.coap_codes", "error_of", *args)
 
 
 def _cipher(key):

@@ -9,11 +9,12 @@ Source: Alibaba "Establish connections over HTTP".
 
 from micropython import const
 
-from signet.cloud import http_session, thing
+from signet.cloud import http_session
 from signet.cloud.alibaba import post
 from signet.cloud.alibaba.token import Token
 from signet.errors import ProtocolError, Refused, Rejected
 from signet.modules import call
+from signet.wire.exact_json import parse
 from signet.wire.http import quote
 
 KEEPS_STATE = True
@@ -84,7 +85,7 @@ class _Dialect:
 def _read(reply, what, report=None):
     """Returns the info (dict) of an answer; raises what another code than 0 means."""
     http_session.check_status(reply, what, report is None or http_session.is_plain(report))
-    body = thing.parse(what, reply.body)
+    body = parse(what, reply.body)
     code = body.get("code")
     info = body.get("info") or body.get("Info") or {}  # the document writes it both ways
     good = type(code) is int and -_LARGEST_CODE <= code <= _LARGEST_CODE

@@ -26,11 +26,6 @@ class Dialect:
 
     max_payload_bytes = 524_288
     acked = None
-    refusals = {
-        2: "check client_id",
-        4: "check device_secret and sign_method",
-        5: "check product_key and device_key, and that the device is enabled",
-    }
 
     def __init__(self, config):
         self._prefix = prefix = "/sys/{}/{}/thing/".format(

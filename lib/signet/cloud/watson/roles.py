@@ -1,4 +1,4 @@
-"""Which topics may each role use at Watson IoT Platform, and what refuses its login?
+"""Which topics may each role use at Watson IoT Platform?
 
 In a topic `~` stands for one level, `+` for one level or the wildcard, `{}` for its own names.
 
@@ -28,24 +28,6 @@ TOPICS = {  # what it may publish to, what it may subscribe to
     ),
 }
 
-_CHECK = {  # what to check after CONNACK 2, 4, 5
-    "device": (
-        "org_id, type_id and device_id",
-        "token",
-        "token, org_id, type_id, device_id and host",
-    ),
-    "gateway": (
-        "org_id, type_id and device_id",
-        "token",
-        "role, token, org_id, type_id, device_id and host",
-    ),
-    "application": (
-        "org_id, app_id and instance_id",
-        "api_key and token",
-        "api_key, token, org_id, app_id and host",
-    ),
-}
-
 
 def assign(dialect, config, log):
     """Gives a dialect what of this is its role's, so that the rest can leave the heap.
@@ -70,6 +52,3 @@ def assign(dialect, config, log):
         dialect.own, dialect.read = (), read_status
         wanted = config["subscribe"]
     dialect.subscriptions = [(topic, 1) for topic in wanted]
-    dialect.refusals = {0: "certificate policy? check `cert`"}
-    for code, keys in zip((2, 4, 5), _CHECK[role]):
-        dialect.refusals[code] = "check " + keys
