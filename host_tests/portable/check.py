@@ -2,7 +2,8 @@
 
 A portable test is a file `test_*.py` beside this one. It runs as it stands on CPython, on 64-bit
 and on i386 MicroPython (heap 110 KiB, 160 with 64-bit objects, everything compiled to .mpy);
-pytest shows one result per test function and interpreter. Only module-level functions `test_*()` without arguments are tests.
+pytest shows one result per test function and interpreter. Only module-level functions `test_*()`
+without arguments are tests.
 
     pytest host_tests/portable/test_hmac.py                       every interpreter
     pytest host_tests/portable/test_hmac.py --interpreter i386    one interpreter (or -k i386)

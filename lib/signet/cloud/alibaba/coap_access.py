@@ -185,7 +185,8 @@ class Access:
                 self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
                 self._random = random
             options.append((_SEQ, self.cipher.encrypt(str(values["offset"] + n).encode())))
-            payload = self.cipher.encrypt(payload)
+            if len(payload) <= _LARGEST:  # else there may be no memory for its like
+                payload = self.cipher.encrypt(payload)
         size = 9 + len(payload)
         for _, value in options:
             size += 3 + len(value)
