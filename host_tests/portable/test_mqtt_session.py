@@ -6,11 +6,11 @@ The client here is scripted, so that a reply can be late by more than a test may
 import json
 
 import check
-from signet import clock
+from signet import clock, modules
 from signet.cloud import mqtt_session
 from signet.cloud.alibaba.mqtt import Dialect as Alibaba
 from signet.cloud.watson.mqtt import Dialect as Watson
-from signet.errors import Lost, ProtocolError, Rejected, Throttled
+from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Command, Report
 
 _POST_REPLY = b"/sys/pk/dn/thing/event/property/post_reply"
@@ -69,6 +69,7 @@ def _session(dialect=None):
     lines = []
     config = {
         "cloud": "watson",
+        "role": "device",
         "org_id": "myorg1",
         "type_id": "t",
         "device_id": "d",
@@ -110,6 +111,23 @@ def _late(session):
     """Moves what is in flight into the past, by more than a reply may take."""
     for entry in session._flight:
         entry.sent_at = clock.ticks_add(clock.ticks_ms(), -10_500)
+
+
+def test_a_refusal_is_one_where_no_memory_is_left_to_say_what_to_check():
+    session, client, _ = _session()
+    session._opened = False
+    call, refusal = modules.call, Refused("CONNACK 5: not authorized", 5)
+
+    def fail(*arguments):
+        raise MemoryError
+
+    for modules.call, text in ((call, "; check "), (fail, "")):
+        client.events = [refusal]
+        kind, error = session.poll(0)
+        check.equal((kind, type(error), error.code), ("lost", Refused, 5))
+        assert str(error).startswith(str(refusal) + text), error
+    modules.call = call
+    assert error is refusal
 
 
 def test_where_the_cloud_replies_only_its_reply_acknowledges():
