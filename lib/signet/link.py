@@ -185,8 +185,11 @@ class Link:
         return None if self._state == _CLOSED else self._session.readable()
 
     def due_ms(self):
-        """Returns how long until the next try to connect (int, ms); 0 while one is under way."""
-        return self._next_try.remaining_ms() if self._state == _CLOSED else 0
+        """Returns how long until the next try to connect, or to hand over (int, ms); 0: now."""
+        if self._state == _OPENING:
+            return 0
+        wait = self._handover.next_submit if self.connected else self._next_try
+        return wait.remaining_ms()
 
     def run(self):
         """Returns a coroutine that works on the link for ever; see aio.run."""
