@@ -7,7 +7,8 @@
     poll(timeout_ms)         one event or None; never longer than told plus one step; poll(0) is
                              one step. Raises nothing, whatever comes.
     submit(key, report, last)  takes one report: True; False for not now, while not opened or while
-                             anything waits to be sent. Raises Rejected only. Never waits.
+                             anything waits to be sent. Raises Rejected, and MemoryError. Never
+                             waits.
     reply(command, result)   keeps the answer to a command until it can go. Never waits.
     close()                  never waits; valid in every state; what is in flight is the caller's.
 
