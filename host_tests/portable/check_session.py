@@ -7,6 +7,7 @@
 A device.json is read for it, and all of lib/signet runs but the sockets and the clock.
 """
 
+import gc
 import json
 import os
 
@@ -201,7 +202,11 @@ class Session:
         """Whatever was before: it opens, and carries a report, once; of keys in flight, too."""
         world = self.world
         world.trouble, world.connects, world.failing = None, "soon", 0
-        self.opens()
+        try:
+            self.opens()
+        except MemoryError:  # what filled the heap may still be seen on the stack, once
+            gc.collect()
+            self.opens()
         keys = keys or (1,)
         self.reports(*keys)
         if world.fars:
