@@ -104,6 +104,10 @@ def test_a_peer_that_sends_a_byte_at_a_time_does_not_hold_a_step():
     while stream.read(100) is None:
         pass
     assert channel.reads == 100 and not stream.busy
+    assert stream.read(100) is None and stream.busy
+    channel.write = lambda data: None  # and it takes nothing: nobody reads before that has gone
+    stream.write(b"x")
+    assert not stream.busy
 
 
 def test_a_read_that_times_out_leaves_the_stream_usable():

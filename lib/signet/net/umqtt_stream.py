@@ -35,7 +35,7 @@ class Stream:
     @property
     def busy(self):
         """bool, see net.stream."""
-        return self._cut or self._channel.busy
+        return (self._cut and not self._rest) or self._channel.busy
 
     @property
     def sent(self):
@@ -48,7 +48,7 @@ class Stream:
 
     def wait(self, deadline):
         """Waits until there is something to do, or the clock.Deadline has passed."""
-        if self._cut:
+        if self._cut and not self._rest:  # else nothing is read before that has gone
             clock.waited()
             return _POLLIN
         return self._channel.wait(_POLLOUT if self._rest else _POLLIN, deadline)
