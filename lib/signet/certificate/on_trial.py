@@ -92,8 +92,6 @@ class OnTrial:
 
     def _try(self, deadline):
         """Begins to log in with the new one; returns the event where that fails at once."""
-        wait_s = modules.call("signet.certificate.pending", "wait_s", 1)
-        self.next_trial = clock.Deadline(wait_s * 1000)
         self._old = self._config["trust"]
         try:
             self._config["trust"] = modules.call(_TRIAL, "context", self._config, self._renewal)
@@ -119,18 +117,17 @@ class OnTrial:
     def close(self):
         """See cloud/session.py; the old certificate is in use again."""
         self.own.close()
-        self.opened, self._worked = False, None
+        self.opened, self._worked, self._doubt = False, None, None
         if self._old is not None:
             self._config["trust"], self._old = self._old, None
 
     def _passed(self):
         try:
-            line, event, values = modules.call(_TRIAL, "keep", self._config, self._renewal)
+            outcome = modules.call(_TRIAL, "keep", self._config, self._renewal)
         except Exception as error:
             return self._lost(error)
         self._old = None
-        self._log(line)
-        self._over(self.own, self.next_trial, event, values)
+        self._log(self._ended(*outcome))
         return None if self._worked else ("opened",)  # who was connected has not noticed
 
     def _lost(self, error):
@@ -156,11 +153,11 @@ class OnTrial:
     def _judge(self, error, worked):
         """Returns the line of the log; None where the old one has to be tried first."""
         arguments = self._config, self._renewal, error, worked, self._state
-        line, event, values, wait_s = modules.call(_TRIAL, "failed", *arguments)
-        if wait_s == 0:
-            return None
-        if event is None:
-            self.next_trial = clock.Deadline(wait_s * 1000)
-        else:
+        return self._ended(*modules.call(_TRIAL, "failed", *arguments))
+
+    def _ended(self, line, event, values, wait_s):
+        """Takes an outcome of trial.py; returns the line of the log."""
+        self.next_trial = clock.Deadline(wait_s * 1000)
+        if event is not None:
             self._over(self.own, self.next_trial, event, values)
         return line

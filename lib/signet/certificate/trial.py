@@ -41,7 +41,7 @@ def keep(config, renewal):
 
     Args: as `context`; "expires" follows.
     Returns:
-        (line of the log, name and values of the event).
+        (line of the log, name and values of the event, seconds until another may be tried).
     Raises:
         ConfigError: it has changed since. OSError: the flash does not do it.
     """
@@ -61,7 +61,7 @@ def keep(config, renewal):
         expires.append((renewal[2], path))
         expires.sort()
         config["expires"] = expires
-    return line, "certificate_renewed", values
+    return line, "certificate_renewed", values, pending.wait_s(1)
 
 
 def failed(config, renewal, error, worked, state):
@@ -73,9 +73,9 @@ def failed(config, renewal, error, worked, state):
         worked: bool, the old one works: the network is not to blame; None: nobody knows.
         state: device.state.State; None where nobody holds it.
     Returns:
-        (line of the log, name and values of the event, None), when it is given up and removed;
-        or (line, None, None, seconds until it is tried again); 0: when the old one has been tried,
-        whose login says what `worked` is.
+        as `keep`, when it is given up and removed; or (line, None, None, seconds until it is tried
+        again); line is None where the old one has to be tried first, whose login says what
+        `worked` is.
     """
     # A server that is not the one expected has not seen the certificate.
     refused = isinstance(error, (Refused, ConfigError)) and not isinstance(error, Untrusted)
@@ -84,14 +84,14 @@ def failed(config, renewal, error, worked, state):
         if renewal[4] >= _UNANSWERED:
             if worked is None:
                 renewal[4] -= 1
-                return str(error), None, None, 0
+                return None, None, None, 0
             refused = worked
             renewal[4] = 0
     if refused:
         files.remove(config["cert"] + ".new")
         values = {"file": config["cert"], "reason": str(error)}
         line = "certificate not renewed, the old one stays: {}".format(error)
-        return line, "certificate_refused", values, None
+        return line, "certificate_refused", values, pending.wait_s(1)
     renewal[3] += 1
     wait_s = pending.wait_s(renewal[3])
     try:
