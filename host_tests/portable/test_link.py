@@ -352,7 +352,7 @@ def test_what_the_cloud_puts_off_does_not_count_as_missing_memory():
         session.events.append(("failed", 1, Throttled("503", 1)))
         link._handover.next_submit = clock.Deadline(0)
         _poll(link)
-    assert link._handover._times == {1: 2}
+    assert link.outbox.after(0)[1].delays == 2
     session.refuse[1] = MemoryError()
     link._handover.next_submit = clock.Deadline(0)
     _poll(link)

@@ -8,6 +8,7 @@ from micropython import const
 
 from signet import clock
 from signet.errors import Throttled
+from signet.reports import messages
 
 _TOO_LARGE = const(3)  # attempts for which memory may be missing
 _PUT_BACK = const(3)  # times of "not now" to a report, before the next has its turn
@@ -31,7 +32,6 @@ class Handover:
         self._retry_ms = retry_ms
         self._log = log
         self._submitted = 0  # the greatest key that the session has taken
-        self._times = {}  # how often a key was put off; -key: how often memory was missing for it
         self.next_submit = clock.Deadline(0)
         self.stored = 0
 
@@ -51,7 +51,8 @@ class Handover:
                 if not session.submit(key, report, outbox.after(key) is None):
                     return
             except MemoryError as error:
-                if self._count(-key) < _TOO_LARGE:  # not among those that the cloud put off
+                report.shortages += 1
+                if report.shortages < _TOO_LARGE:
                     self.next_submit = clock.Deadline(self._retry_ms)
                     return
                 self._set_aside(key, error)  # or no other report would ever go
@@ -61,7 +62,6 @@ class Handover:
 
     def acked(self, key, message_id):
         """The cloud has the report `key` (int), and calls it message_id (str or None)."""
-        self._forget(key)
         if self._outbox.remove(key):
             self.stored += 1
             self._log("report {} stored{}".format(key, " as " + message_id if message_id else ""))
@@ -71,24 +71,17 @@ class Handover:
         if not isinstance(error, Throttled):
             self._set_aside(key, error)
             return
-        times = self._count(key)
-        wait_ms = error.retry_after_ms or self._retry_ms << min(times - 1, _DOUBLINGS)
+        entry = self._outbox.after(key - 1) or (None, None)
+        report = entry[1] if entry[0] == key else messages.Report(None)  # it was dropped meanwhile
+        wait_ms = error.retry_after_ms or self._retry_ms << min(report.delays, _DOUBLINGS)
+        report.delays += 1
         self._log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
         self.next_submit = clock.Deadline(wait_ms)
-        if times > _PUT_BACK and len(self._outbox) > 1:
+        if report.delays > _PUT_BACK and len(self._outbox) > 1:
             self._outbox.put_back(key)
-            self._forget(key)
+            report.delays = 0
         self._submitted = min(self._submitted, key - 1)
 
     def _set_aside(self, key, error):
-        self._forget(key)
         self._outbox.set_aside(key, error)
         self._log("report {} set aside: {}".format(key, error))
-
-    def _count(self, key):
-        self._times[key] = times = self._times.get(key, 0) + 1
-        return times
-
-    def _forget(self, key):
-        self._times.pop(key, None)
-        self._times.pop(-key, None)

@@ -24,10 +24,11 @@ class Report:
     Attributes:
         id: str, by which the cloud knows it again; a session may set it when it sends the report.
         tries, misses: int, how often the cloud answered badly, and not at all; a session's.
+        delays, shortages: int, how often it was put off, and found no memory; the link's.
     """
 
     id = None
-    tries = misses = 0
+    tries = misses = delays = shortages = 0
 
     def __init__(self, values, time_ms=None, topic=None, event=None, device=None):
         self.values = values
