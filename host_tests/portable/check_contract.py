@@ -104,6 +104,14 @@ class World:
         self.feeds += 1
         self._fed = self._now
 
+    def step(self, name, function, *arguments):
+        """Calls what must not wait, and may take one step; name: str, whose."""
+        self.measure()
+        result = function(*arguments)
+        assert not self.waited, "{}: waited {} ms".format(name, self.waited)
+        assert self.calls <= self.step_calls, "{}: {} calls".format(name, self.calls)
+        return result
+
     def measure(self):
         self.calls = self.waited = self.unfed = 0
         self._fed = self._now

@@ -248,7 +248,11 @@ def test_memory_may_run_out_anywhere():
             with Session(*row) as it:
                 _starves(it, blocks)
                 it.closes()
-                it.works()
+                try:
+                    it.works()
+                except MemoryError:  # what filled the heap may be seen on the stack, once
+                    it.closes()
+                    it.works()
 
 
 def _starves(it, blocks):

@@ -2,7 +2,7 @@
 
 The heap holds the code of every module that came as .mpy.  Configuration is read once, a
 login is built once per connection: both are loaded when they are needed, and forgotten after.
-That is 11 KiB of 64 with Alibaba's (`host_tests/device/test_heap.py`).
+That is 11 KiB with Alibaba's.
 """
 
 import gc
