@@ -32,7 +32,7 @@ def board_with(tmp_path, twin):
     ("cloud", "way"), [("enos", "mqtt"), ("alibaba", "mqtts"), ("watson", "mqtts")]
 )
 def test_it_reports_over_mqtt_and_reconnects_in_73_kib(board_with, twin, config, cloud, way):
-    """Found to work from 64, 69 and 67 KiB."""
+    """Found to work from 65, 69 and 67 KiB."""
     with board_with("73k", config(cloud, way)) as board:
         stored = board.wait_for("^report 2 stored", 20)
         twin.fault("drop_connections", cloud=cloud)
