@@ -8,17 +8,25 @@
                              one step. Raises nothing, whatever comes.
     submit(key, report, last)  takes one report: True; False for not now, while not opened or while
                              anything waits to be sent. Raises Rejected, and MemoryError. Never
-                             waits.
-    reply(command, result)   keeps the answer to a command until it can go. Never waits.
-    close()                  never waits; valid in every state; what is in flight is the caller's.
+                             waits. Keeps nothing of it once it is on the wire, where it can.
+    answer(command, result)  returns the answer to a command as a Report with a topic, which is
+                             handed over like any other; None where the cloud wants none. Raises
+                             Rejected where `result` has no form. No I/O.
+    close()                  never waits; valid in every state; forgets what is in flight.
 
 Events, each told once:
 
     ("opened",)              after each `begin`, before any other but "lost".
     ("acked", key, message id)   stored by the cloud; its id, str or None.
-    ("failed", key, error)   Rejected: never this report; Throttled: not now.
+    ("failed", key, error)   out of flight, and the session still open. Rejected: never this report.
+                             Throttled: not now, and no other either. ProtocolError: the cloud
+                             answered, but what cannot be taken, or that it can do nothing with
+                             this report now. MemoryError: no place to send it. Any other
+                             (TimedOut): no answer in time.
     ("command", Command)
-    ("lost", error)          closed; `begin` may follow.
+    ("alive",)               the peer has answered a ping.
+    ("lost", error, keys)    closed; `begin` may follow. keys: of the reports on the wire that
+                             nobody acknowledged; all that was in flight is forgotten.
 
 One step is at most one record or datagram in and one flight out.  Only name look-up, one message
 of a handshake, one garbage collection and one call into the board may take longer than 50 ms.

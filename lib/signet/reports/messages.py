@@ -1,6 +1,10 @@
 """What do a Link and a Session hand each other?  Reports up, commands down."""
 
+import json
+import os
+
 from signet.errors import Rejected
+from signet.wire.exact_json import dumps
 
 
 def check_name(name, what="event", longest=64):
@@ -13,29 +17,38 @@ def check_name(name, what="event", longest=64):
 
 
 class Report:
-    """Values that a board has taken, waiting to be handed over.
+    """What a board has measured, in the form in which it waits for the cloud.
 
     Args:
-        values: dict of str to int, float, bool, str, None, list or dict; or bytes with a `topic`.
+        values: dict of str to int, float, bool, str, None, list or dict; or bytes with a `topic`,
+            or a file, which must stay open. They are copied: the caller may use them again.
         time_ms: int, Unix ms when they were taken; None when the clock was not set.
         topic: str, publish `values` as they are to this topic; None for the cloud's own form.
         event: str, the event's name in the cloud; None for the cloud's plain report.
         device: (type id, device id), at Watson: whose report it is, when not the board's own.
+    Raises:
+        Rejected: a value has no form in JSON; names it.
     Attributes:
-        id: str, by which the cloud knows it again; a session may set it when it sends the report.
-        tries, misses: int, how often the cloud answered badly, and not at all; a session's.
-        delays, shortages: int, how often it was put off, and found no memory; the link's.
+        body: bytes: `values` as JSON, or as they are where it has a topic; or the file.
+        id: int, 0 to 2**32 - 1, by which the cloud knows it, the same for its whole life.
     """
 
-    id = None
-    tries = misses = delays = shortages = 0
-
     def __init__(self, values, time_ms=None, topic=None, event=None, device=None):
-        self.values = values
+        if topic is None:
+            values = dumps(values).encode()
+        elif not hasattr(values, "seek"):
+            values = bytes(values)
+        self.body = values
         self.time_ms = time_ms
         self.topic = topic
         self.event = event
         self.device = device
+        self.id = int.from_bytes(os.urandom(4), "big")
+
+    @property
+    def values(self):
+        """What `body` was made of."""
+        return json.loads(self.body) if self.topic is None else self.body
 
 
 def check(values, topic, device, takes_files, has_role):
