@@ -162,7 +162,11 @@ _TABLE = {
     ),
     ("cloud/alibaba/coap.py", "alibaba_coap_troubles"): (
         ("what AES granted and does not work is forgotten", "not access.token.is_kept", "False"),
-        ("what waits for a handshake is not on the wire", " and self._client.channel.opened()", ""),
+        (
+            "what waits for a handshake is not on the wire",
+            " and self._client.channel.opened()",
+            "",
+        ),
     ),
     ("cloud/enos/mqtt.py", "dialects"): (
         ("what is older than a minute is not live", "(60_000)", "(600_000)"),

@@ -128,7 +128,7 @@ class OnTrial:
             return self._lost(error)
         self._old = None
         self._log(self._ended(*outcome))
-        return ("opened",)  # once more, where it was: what was in flight is to be handed over again
+        return ("opened",)  # perhaps once more: what was in flight is handed over again
 
     def _lost(self, error):
         """Goes back to the old one; returns the event, None where that is tried at once."""
