@@ -37,7 +37,6 @@ _META = const(100)  # more than a line has beside topic and body
 _PIECE = const(256)
 _IDS = const(8)
 _NO_SUCH_FILE = const(2)
-_NO_SPACE = const(28)
 
 
 def write(file, report):
@@ -120,7 +119,7 @@ def _room(box, size):
         _begin(box)
     more = blocks(box.size + size) - blocks(box.size)
     while box.flash_used + more > box.limit:
-        if not _drop(box):
+        if not drop(box):
             return False
     return True
 
@@ -145,8 +144,7 @@ def _append(box, waiting):
                 continue
             if box.size:
                 _begin(box)  # nothing is written behind what may be torn
-            if error.errno != _NO_SPACE or not _drop(box):
-                raise
+            raise
     box.flash_used += blocks(size) - blocks(box.size)
     box.size = size
 
@@ -159,7 +157,7 @@ def _note(box):
     return files.record(b"00000000" + json.dumps(values).encode())
 
 
-def _drop(box):
+def drop(box):
     """Drops the oldest segment; False where that may not be."""
     low = box.low
     if not box.drops_oldest or low >= box.high:
@@ -201,8 +199,8 @@ def scan(file, at):
     Args:
         file: open for reading in binary. at: int.
     Returns:
-        (where it ends, its key or None where it is damaged, its beginning); the first is `at` at
-        the end of the file. A long line is held against its CRC by `get` only.
+        (where it ends, its key or None where it is damaged); the first is `at` at the end of the
+        file. A long line is held against its CRC by `get` only.
     """
     file.seek(at)
     text = piece = file.readline(_PIECE)
@@ -212,9 +210,9 @@ def scan(file, at):
         end += len(piece)
     good = piece and (end - at > _PIECE or files.is_record(text))
     try:
-        return end, int(text[8:16], 16) if good else None, text
+        return end, int(text[8:16], 16) if good else None
     except ValueError:
-        return end, None, text
+        return end, None
 
 
 def _next(box):
@@ -226,7 +224,7 @@ def _next(box):
         end, key = at, None
         try:
             with open(path(box, segment), "rb") as file:
-                end, key, _ = scan(file, at)
+                end, key = scan(file, at)
         except OSError:  # it was never written
             pass
         if end == at:
@@ -267,34 +265,41 @@ def after(box, key):
 
 def get(box, key):
     """See outbox.get."""
+    entry = _entry(box, key)
+    if not entry:
+        return None
+    with open(path(box, entry[1]), "rb") as file:
+        file.seek(entry[2])
+        found = report(file.readline())
+    if not found:
+        _damage(box, entry[1])
+        done(box, key)
+    return found
+
+
+def _entry(box, key):
+    while key > box.read and _next(box):
+        pass
     for entry in box.open:
         if entry[0] == key:
-            with open(path(box, entry[1]), "rb") as file:
-                file.seek(entry[2])
-                found = report(file.readline())
-            if not found:
-                _damage(box, entry[1])
-                done(box, key)
-            return found
+            return entry
     return None
 
 
 def done(box, key):
     """See outbox.done."""
-    while key > box.read and _next(box):
-        pass
-    for entry in box.open:
-        if entry[0] == key:
-            box.open.remove(entry)
-            box.stored = max(box.stored - 1, len(box.open))
-            if not (box.stored or _next(box)):
-                _drained(box)
-            elif box.open:
-                _remove(box, box.open[0][1])
-            else:
-                _remove(box, box.cursor[0])
-            return True
-    return False
+    entry = _entry(box, key)
+    if not entry:
+        return False
+    box.open.remove(entry)
+    box.stored = max(box.stored - 1, len(box.open))
+    if not (box.stored or _next(box)):
+        _drained(box)
+    elif box.open:
+        _remove(box, box.open[0][1])
+    else:
+        _remove(box, box.cursor[0])
+    return True
 
 
 def _drained(box):

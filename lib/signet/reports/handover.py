@@ -114,16 +114,18 @@ class Handover:
         while key and (key in flight or misses.get(key, 0) >= _ALONE):
             self._passed = key
             key = self._outbox.after(key)
-        if key or flight:
+        if key:
             return key
+        self._passed = 0  # the next pass
         alone = None
+        if flight:
+            return alone
         for other, count in misses.items():
             if count >= _ALONE and (alone is None or (count, other) < (misses[alone], alone)):
                 alone = other
         if alone and alone > 0 and self._outbox.after(alone - 1) != alone:
             misses.pop(alone)  # it was dropped
             alone = None
-        self._passed = 0  # the next pass
         return alone
 
     def acked(self, key, message_id):

@@ -83,21 +83,33 @@ class Outbox:
         if not self.drops_oldest and self.flash_used + max(_BLOCK, size) > self.limit:
             self.dropped(1, "new")
             return None
-        report.key = self.next_key
+        report.key = key = self.next_key
         report.since = clock.ticks_ms()
         self.next_key += 1
         for other in self.waiting:
             size += len(other.body) + _OBJECT
         self.waiting.append(report)
         if size > _ROOM or not self._flash_after_ms:
-            if self.keep() is MemoryError and size > _ROOM:
-                self.waiting.pop()
-                self.counts[0] -= 1
-                raise MemoryError
-            while size > _ROOM and len(self.waiting) > 1:  # flash cannot be written
-                size -= len(self.waiting.pop(0).body) + _OBJECT
-                self.dropped(1, "oldest")
-        return report.key
+            kept = self.keep()
+            if kept is not True and size > _ROOM:
+                if kept is MemoryError:
+                    self.counts[0] -= 1
+                    self.waiting.pop()
+                    raise MemoryError("for reports")
+                self._overflow(size)
+        return key
+
+    def _overflow(self, size):
+        """Makes room in the heap, of which reports have taken so many bytes, without flash."""
+        if self.drops_oldest and self.stored:
+            self._try(self.flash, "drop")
+            if self.keep() is True:
+                return
+        while size > _ROOM and len(self.waiting) > 1:
+            report = self.waiting.pop(0 if self.drops_oldest else -1)
+            size -= len(report.body) + _OBJECT
+            self.misses.pop(report.key, None)
+            self.dropped(1, "oldest" if self.drops_oldest else "new")
 
     def dropped(self, count, which):
         """Counts reports that go for want of room, and says so; which: str."""

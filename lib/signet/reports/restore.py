@@ -69,16 +69,18 @@ def _scan(path):
     note, keys, at, whole = None, [], 0, True
     try:
         with open(path, "rb") as file:
-            end, key, text = flash.scan(file, at)
+            end, key = flash.scan(file, at)
             while end > at:
-                if key is None:
-                    whole = False
-                elif key:
+                if key:
                     keys.append(key)
-                else:
-                    note, keys = json.loads(files.content(text)[8:]), []
+                elif key is not None:
+                    file.seek(at)
+                    content = files.content(file.readline())
+                    if content is not None:
+                        note, keys = json.loads(content[8:]), []
+                whole = whole and key is not None
                 at = end
-                end, key, text = flash.scan(file, at)
+                end, key = flash.scan(file, at)
     except OSError:
         whole = False
     return note, keys, at, whole
