@@ -2,7 +2,7 @@
 
 In segments, files `0`, `1`, ... of one folder, each a few kilobytes.  A report is a line:
 
-    CRC-32 of what follows in hex, its key in hex, [id, time in ms, topic, event, device], tab, body
+    CRC-32 of what follows in hex, key in hex, [id, time in ms, topic, event, device], tab, body
 
 with the bytes 0A and 1B of a body as 1B 31 and 1B 30.  Behind each append goes a note, a line of
 key 0: [next key, key that was read last, how many wait, [[key, misses], ...] of what was read
