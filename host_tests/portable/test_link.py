@@ -83,6 +83,7 @@ class _Session:
         self.answers.append((command.name, value))
         if command.id is not None:
             return Report(b"answer", topic=command.topic + "_reply")
+        return None
 
     def close(self):
         self.closed += 1

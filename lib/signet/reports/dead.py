@@ -10,6 +10,7 @@ from micropython import const
 
 from signet.device import files
 from signet.reports import flash
+from signet.reports.keep import write
 from signet.reports.restore import entries
 
 _MOST = const(8)
@@ -47,7 +48,7 @@ def _write(box, report, reason):
     path = _path(box, report.key)
     try:
         with open(path, "wb") as file:
-            flash.write(file, report)
+            write(file, report)
             file.write(reason.encode())
     except OSError:
         files.remove(path)
