@@ -11,6 +11,7 @@ from micropython import const
 from signet.device import files
 from signet.reports import flash
 from signet.reports.keep import write
+from signet.reports.messages import Report
 from signet.reports.restore import entries
 
 _MOST = const(8)
@@ -38,6 +39,13 @@ def bury(box, key, reason, report):
     while _remove_oldest(box, _MOST):
         pass
     return True
+
+
+def refuse(box, values, error):
+    """Sets aside what is no report: error (str or Rejected) says why."""
+    box.log("a report is set aside: {}".format(error))
+    box.counts[0] += 1
+    box.set_aside(None, str(error), Report(repr(values).encode(), topic=""))
 
 
 def _path(box, key):
