@@ -296,7 +296,7 @@ class Link:
         elif kind == "opened":
             self._opened()
         elif kind == "alive":
-            self._handover.alive()
+            self._handover.carried = True
         else:
             self._handover.lost(event[2], event[1])
             self._lost(event[1])

@@ -51,6 +51,7 @@ _RETIRED = {"outbox_limit": "outbox_bytes"}
 _BY_WAY = {
     "mqtt": (
         _OPEN,
+        ("ack_timeout_s", "int", 10, (1, 600), 10),
         ("clean_session", "flag", True, None, "true"),
         ("window", "int", 4, (1, 32), 4),
     ),

@@ -34,6 +34,7 @@ from signet.reports.messages import Report
 
 _SEGMENT = const(4096)  # what flash erases at once
 _PIECE = const(256)
+_NO_SUCH_FILE = const(2)
 
 
 def path(box, segment):
@@ -90,8 +91,9 @@ def advance(box):
         try:
             with open(path(box, segment), "rb") as file:
                 end, key = scan(file, at)
-        except OSError:  # it was never written
-            pass
+        except OSError as error:
+            if error.errno != _NO_SUCH_FILE:  # that was never written
+                _damage(box, segment)
         if end == at:
             box.cursor = (segment, box.size) if segment == box.high else (segment + 1, 0)
             continue
@@ -133,9 +135,13 @@ def get(box, key):
     entry = _entry(box, key)
     if not entry:
         return None
-    with open(path(box, entry[1]), "rb") as file:
-        file.seek(entry[2])
-        found = report(file.readline())
+    found = None
+    try:
+        with open(path(box, entry[1]), "rb") as file:
+            file.seek(entry[2])
+            found = report(file.readline())
+    except OSError:  # a block is worn
+        pass
     if not found:
         _damage(box, entry[1])
         done(box, key)
