@@ -21,23 +21,35 @@ def bury(box, key, reason, report):
     """Writes a report that is set aside.
 
     Args:
-        box: outbox.Outbox. key: int. reason: str. report: messages.Report.
+        box: outbox.Outbox.
+        key: int; below 0 or None for one that was never in there.
+        reason: str.
+        report: messages.Report; None for the one in there.
     Returns:
         True
     Raises:
-        OSError, MemoryError: it could not be written.
+        OSError, MemoryError: it could not be written, and waits where it was.
     """
-    report.key = key
-    try:
-        _write(box, report, reason)
-    except OSError:
-        if not files.exists(box.folder):
-            os.mkdir(box.folder)
-        elif not _remove_oldest(box, 1):  # the flash may be full
-            raise
-        _write(box, report, reason)
-    while _remove_oldest(box, _MOST):
-        pass
+    report = report or box.get(key)
+    if report is None:
+        return True  # it was dropped
+    if not hasattr(report.body, "seek"):  # a file is the program's
+        if not key or key < 0:
+            key = box.next_key
+            box.next_key += 1
+        report.key = key
+        try:
+            _write(box, report, reason)
+        except OSError:
+            if not files.exists(box.folder):
+                os.mkdir(box.folder)
+            elif not _remove_oldest(box, 1):  # the flash may be full
+                raise
+            _write(box, report, reason)
+        while _remove_oldest(box, _MOST):
+            pass
+    box.counts[4] += 1
+    box.done(key)
     return True
 
 

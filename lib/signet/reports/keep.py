@@ -17,6 +17,8 @@ _SEGMENT = const(4096)  # what flash erases at once
 _NOTE = const(512)  # more than a note has
 _META = const(100)  # more than a line has beside topic and body
 _PIECE = const(256)
+_ROOM = const(2048)  # as in outbox.py
+_OBJECT = const(160)
 _IDS = const(8)
 _NO_SUCH_FILE = const(2)
 
@@ -39,6 +41,26 @@ def keep(box):
         box.waiting = waiting
         raise
     return True
+
+
+def overflow(box):
+    """Makes room in the heap although the flash cannot be written."""
+    if box.drops_oldest and box.stored:
+        drop(box)
+        try:
+            if keep(box):
+                return
+        except OSError:
+            pass
+    while len(box.waiting) > 1:
+        used = 0
+        for report in box.waiting:
+            used += len(report.body) + _OBJECT
+        if used - _OBJECT <= _ROOM:
+            return
+        report = box.waiting.pop(0 if box.drops_oldest else -1)
+        box.misses.pop(report.key, None)
+        box.dropped(1, "oldest" if box.drops_oldest else "new")
 
 
 def knows(box, id):

@@ -14,8 +14,8 @@ from micropython import const
 from signet import clock, modules
 from signet.device import files
 
-_ROOM = const(2048)  # bytes of reports in the heap
-_OBJECT = const(160)  # of them for each report beside its body
+_ROOM = const(2048)  # bytes of reports in the heap,
+_OBJECT = const(160)  # of them for each report beside its body: see keep.overflow
 _BLOCK = const(4096)  # what flash erases at once
 _AGAIN_MS = const(60_000)  # after flash could not be written
 _MANY = const(64)  # reports, and their count is noted when nothing else is to be
@@ -97,20 +97,8 @@ class Outbox:
                     self.counts[0] -= 1
                     self.waiting.pop()
                     raise MemoryError("for reports")
-                self._overflow(size)
+                self._try("overflow")
         return key
-
-    def _overflow(self, size):
-        """Makes room in the heap, of which reports have taken so many bytes, without flash."""
-        if self.drops_oldest and self.stored:
-            self._try("drop")
-            if self.keep() is True:
-                return
-        while size > _ROOM and len(self.waiting) > 1:
-            report = self.waiting.pop(0 if self.drops_oldest else -1)
-            size -= len(report.body) + _OBJECT
-            self.misses.pop(report.key, None)
-            self.dropped(1, "oldest" if self.drops_oldest else "new")
 
     def dropped(self, count, which):
         """Counts reports that go for want of room, and says so; which: str."""
@@ -154,16 +142,7 @@ class Outbox:
         Returns:
             bool, False when it could not be written, and waits where it was.
         """
-        report = report or self.get(key)
-        if report and not hasattr(report.body, "seek"):  # a file is the program's
-            if not key or key < 0:
-                key = self.next_key
-                self.next_key += 1
-            if self._try("bury", key, reason, report) is not True:
-                return False
-        self.counts[4] += 1
-        self.done(key)
-        return True
+        return self._try("bury", key, reason, report) is True
 
     @property
     def dead(self):

@@ -92,6 +92,7 @@ def _missed(it, key, error):
 def _set_aside(it, key, error):
     it.tries.pop(key, None)
     if it.outbox.set_aside(key, str(error), it.beside.get(key)):
+        it.outbox.misses.pop(key, None)
         it.beside.pop(key, None)
         it.log("report {} set aside: {}".format(key, error))
     else:  # flash cannot be written: it waits
