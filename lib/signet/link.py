@@ -224,11 +224,11 @@ class Link:
         clock.waited()
         self.busy = False
         try:
-            self.outbox.step()
+            timeout_ms = min(deadline.remaining_ms(), self.outbox.step())
             if self._state == _CLOSED:
                 event = self._begin(deadline)
             else:
-                event = self._work(deadline.remaining_ms())
+                event = self._work(timeout_ms)
                 self.busy = self._session.busy
             if event is not None:
                 self.busy = True

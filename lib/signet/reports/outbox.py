@@ -155,15 +155,23 @@ class Outbox:
         return modules.call(_DEAD, "retry", self)
 
     def step(self):
-        """Writes to flash what has waited long enough in the heap, and that all is done."""
+        """Writes to flash what has waited long enough in the heap, and that all is done.
+
+        Returns:
+            ms until there may be more to write (int).
+        """
+        left_ms = _AGAIN_MS
         if not self._again.expired():
-            return
+            return left_ms
         if self.is_done:
             self._try("end")
         if self.waiting:
             waited = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
-            if waited >= self._flash_after_ms:
+            left_ms = self._flash_after_ms - waited
+            if left_ms <= 0:
                 self.keep()
+                left_ms = 0
+        return left_ms
 
     def close(self):
         """Writes to flash what waits and what is done; raises nothing."""
