@@ -82,6 +82,7 @@ def _not_loaded(folder, device, program):
 # Loaded when a peer says no in words of its own, which tests of device/ have a cloud do.
 _IN_OTHER_WORDS = {
     "signet.printable",
+    "signet.net.reason",
     "signet.cloud.http_status",
     "signet.cloud.alibaba.coap_codes",
     "signet.cloud.alibaba.http_codes",

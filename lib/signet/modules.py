@@ -25,15 +25,13 @@ class Tidy:
     def __enter__(self):
         self._held = reserve.release()
         gc.collect()
-        if hasattr(gc, "mem_free"):  # CPython's threshold counts something else
-            self._before = gc.threshold()
-            gc.threshold(_OFTEN)
+        self._before = gc.threshold()
+        gc.threshold(_OFTEN)
 
     def __exit__(self, *error):
         if self._held:
             reserve.keep()
-        if hasattr(gc, "mem_free"):
-            gc.threshold(self._before)
+        gc.threshold(self._before)
 
 
 def call(name, function, *args):

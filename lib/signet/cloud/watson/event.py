@@ -3,7 +3,7 @@
 Source: Watson IoT "MQTT connectivity for devices", event format.
 """
 
-from signet import clock
+from signet.wire import iso8601
 from signet.wire.exact_json import dumps
 
 
@@ -11,5 +11,5 @@ def body(report):
     """Builds {"d": values, "ts": time}, as bytes; Rejected when a value has no form in JSON."""
     payload = '{"d":' + dumps(report.values)
     if report.time_ms is not None:
-        payload += ',"ts":"' + clock.iso8601(report.time_ms) + '"'
+        payload += ',"ts":"' + iso8601.text(report.time_ms) + '"'
     return (payload + "}").encode()
