@@ -36,7 +36,8 @@ class Program:
             "report_interval_s": 60,
             "deep_sleep": False,
             "retry_s": 1,
-            "outbox_limit": 4,
+            "outbox_bytes": 8192,
+            "flash_after_s": 10,
             "drop": "oldest",
         }
         values.update(changes)

@@ -45,7 +45,9 @@ FIELDS = {
     "report_interval_s": ("int", 60, (1, 86_400), 60),
     "deep_sleep": ("flag", False, None, "false"),
     "retry_s": ("int", 20, (1, 3600), 20),
-    "outbox_limit": ("int", 32, (1, 200), 32),
+    "outbox_bytes": ("int", 131_072, (8192, 16_777_216), 131_072),
+    "flash_after_s": ("int", 10, (0, 3600), 10),
+    "health_s": ("int", None, (10, 86_400), 3600),
     "drop": ("choice", "oldest", ("oldest", "newest"), "oldest"),
     "app": ("any", None, None, "{}"),
 }
@@ -169,7 +171,9 @@ def check(values, log=print):
     for more in (FIELDS, BY_WAY[way], identity.FIELDS, identity.BY_WAY[way]):
         fields.update(more)
     for key in sorted(values):
-        if key not in fields:
+        if key == "outbox_limit":
+            log("warning: `outbox_limit` is of no use any more; see `outbox_bytes`")
+        elif key not in fields:
             near = [name for name in sorted(fields) if _near(key, name)]
             raise ConfigError(
                 key,

@@ -106,14 +106,15 @@ class CoapSession(Session):
     def poll(self, timeout_ms):
         """Does what can be done and waits for one event: see cloud/session.py."""
         try:
-            return self._turn(timeout_ms)
-        except Rejected as error:
-            return self._failed(error)
+            try:
+                return self._turn(timeout_ms)
+            except Rejected as error:
+                return self._failed(error)
+            except (SignetError, OSError) as error:
+                went = self._state == "posting" and self._client.channel.opened()
+                event = ("lost", error, [self._key] if went else ())
         except MemoryError:
             event = _NO_MEMORY
-        except (SignetError, OSError) as error:
-            went = self._state == "posting" and self._client.channel.opened()
-            event = ("lost", error, [self._key] if went else ())
         self.close()
         self._access.doubt = True
         return event
