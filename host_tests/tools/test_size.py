@@ -74,7 +74,7 @@ def _not_loaded(folder, device, program):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    loaded = set(done.stdout.splitlines()[-1].split())
+    loaded = {*done.stdout.splitlines()[-1].split()} & {*modules()}  # not their folders
     assert loaded <= needed(device)
     return needed(device) - loaded
 
