@@ -40,6 +40,7 @@ class Session:
             setattr(self.world, key, value)
         self.state = "closed"
         self.flight = []  # keys that were taken, and of which nothing was told yet
+        self.keys = []  # those that "lost" has named
         self.lines = []
         self.polled = True  # no poll has raised anything
 

@@ -31,6 +31,7 @@ class Program:
             "tls": "ca" in end,
             "trust": None,
             "keepalive_s": 60,
+            "ack_timeout_s": 10,
             "clean_session": True,
             "window": 4,
             "report_interval_s": 60,

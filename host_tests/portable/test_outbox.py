@@ -300,6 +300,11 @@ def test_flash_that_cannot_be_written_costs_nothing_while_the_heap_has_room():
         check.equal(len(_waiting(_box())), len(box))
 
 
+def test_ids_follow_each_other_so_that_none_comes_twice():
+    first, second = Report({}).id, Report({}).id
+    check.equal(second, (first + 1) & 0xFFFFFFFF)
+
+
 def test_a_value_that_has_no_form_makes_no_report():
     for value in (float("nan"), float("inf"), b"1", {1}, object(), {1: 2}):
         assert "t" in str(check.raises(Rejected, Report, {"t": value})) or value == {1: 2}

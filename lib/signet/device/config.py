@@ -54,6 +54,7 @@ FIELDS = {
 BY_WAY = {
     "mqtt": {
         "open_timeout_s": ("int", 30, (1, 300), 30),  # of TCP and TLS
+        "ack_timeout_s": ("int", 10, (1, 600), 10),
         "clean_session": ("flag", True, None, "true"),
         "window": ("int", 4, (1, 32), 4),
     },
