@@ -22,7 +22,6 @@ _FLOORS = {
     "errors": 0,
     "printable": 0,
     "clock": 1,
-    "net.reserve": 0,
     "modules": 1,
     "backoff": 2,
     "sign": 1,
