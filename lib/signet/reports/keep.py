@@ -10,6 +10,7 @@ from binascii import crc32
 
 from micropython import const
 
+from signet import modules
 from signet.device import files
 from signet.reports import flash
 
@@ -60,6 +61,11 @@ def overflow(box):
         report = box.waiting.pop(0 if box.drops_oldest else -1)
         box.misses.pop(report.key, None)
         box.dropped(1, "oldest" if box.drops_oldest else "new")
+
+
+def bury(box, *arguments):
+    """See dead.bury."""
+    return modules.call("signet.reports.dead", "bury", box, *arguments)
 
 
 def knows(box, id):

@@ -206,7 +206,7 @@ class Outbox:
     def _try(self, function, *arguments):
         """Calls what writes to flash; returns what that does, or the class of what it raises."""
         try:
-            return modules.call(_DEAD if function == "bury" else _KEEP, function, self, *arguments)
+            return modules.call(_KEEP, function, self, *arguments)
         except (OSError, MemoryError) as error:
             self._again = clock.Deadline(_AGAIN_MS)
             self.log("not written to flash: {!r}; a reset costs what waits".format(error))

@@ -44,14 +44,16 @@ def failed(it, key, error):
         _set_aside(it, key, error)
     else:
         it.outbox.counts[2] += 1
+        it.log("report {}: {}; sent again".format(key, error))
         _missed(it, key, error)
 
 
 def lost(it, keys, error):
     """The connection ended, for `error`, with these on the wire."""
     it.outbox.counts[2] += len(keys)
-    for key in keys:
-        _missed(it, key, error)
+    if not isinstance(error, MemoryError):
+        for key in keys:
+            _missed(it, key, error)
 
 
 def _tried(it, key):
