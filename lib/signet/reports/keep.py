@@ -20,7 +20,6 @@ _PIECE = const(256)
 _ROOM = const(2048)  # as in outbox.py
 _OBJECT = const(160)
 _IDS = const(8)
-_NO_SUCH_FILE = const(2)
 
 
 def keep(box):
@@ -90,23 +89,31 @@ def _begin(box):
 
 
 def _append(box, waiting):
-    while True:
-        try:
-            with open(flash.path(box, box.high), "ab") as file:
-                for report in waiting:
-                    write(file, report)
-                file.write(_note(box))
-                size = file.tell()
-            break
-        except OSError as error:
-            if error.errno == _NO_SUCH_FILE and not files.exists(box.folder):
-                os.mkdir(box.folder)
-                continue
-            if box.size:
-                _begin(box)  # nothing is written behind what may be torn
-            raise
-    box.flash_used += flash.blocks(size) - flash.blocks(box.size)
-    box.size = size
+    try:
+        note = _note(box)
+    except MemoryError:  # the reports count more
+        note = b""
+    if not files.exists(box.folder):
+        os.mkdir(box.folder)
+    try:
+        with open(flash.path(box, box.high), "ab") as file:
+            for report in waiting:
+                write(file, report)
+            file.write(note)
+    except (OSError, MemoryError):
+        _grown(box)
+        _begin(box)  # nothing is written behind what may be torn
+        raise
+    _grown(box)
+
+
+def _grown(box):
+    try:
+        size = os.stat(flash.path(box, box.high))[6]
+        box.flash_used += flash.blocks(size) - flash.blocks(box.size)
+        box.size = size
+    except OSError:
+        pass
 
 
 def _note(box):

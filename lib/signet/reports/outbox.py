@@ -78,10 +78,11 @@ class Outbox:
             MemoryError: it is not taken.
         """
         size = len(report.body)
-        if size > self.limit - _BLOCK:
+        if size > self.limit - 2 * _BLOCK and size > _ROOM:
             raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
         self.counts[0] += 1
-        if not self.drops_oldest and self.flash_used + max(_BLOCK, size) > self.limit:
+        more = _BLOCK if size < _ROOM else 2 * _BLOCK + size  # with what is in the heap
+        if not self.drops_oldest and self.flash_used + more > self.limit:
             self.dropped(1, "new")
             return None
         report.key = key = self.next_key
@@ -157,12 +158,12 @@ class Outbox:
         """Writes to flash what has waited long enough in the heap, and that all is done."""
         if not self._again.expired():
             return
+        if self.is_done:
+            self._try("end")
         if self.waiting:
             waited = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
             if waited >= self._flash_after_ms:
                 self.keep()
-        if self.is_done:
-            self._try("end")
 
     def close(self):
         """Writes to flash what waits and what is done; raises nothing."""
