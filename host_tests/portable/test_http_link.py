@@ -17,11 +17,10 @@ def _link(session, deep_sleep=False):
         "retry_s": 20,
         "report_interval_s": 60,
         "deep_sleep": deep_sleep,
-        "outbox_bytes": 8192,
-        "flash_after_s": 10,
         "drop": "oldest",
     }
-    return Link(session, settings, None, session.lines.append), session.lines
+    log = session.lines.append
+    return Link(session, settings, check.outbox(log), None, log), session.lines
 
 
 def test_the_log_says_what_was_stored_under_which_id():

@@ -23,7 +23,7 @@ _FLOORS = {
     "printable": 0,
     "clock": 1,
     "modules": 1,
-    "backoff": 1,
+    "backoff": 2,
     "sign": 1,
     "wire": 1,
     "net": 2,
