@@ -21,13 +21,11 @@ kind's function is called as the kind, and what is in constant tuples goes.
 
 import hashlib
 import json
-import os
 from binascii import crc32
 
 from micropython import const
 
 from signet import modules
-from signet.device import files
 from signet.errors import ConfigError
 
 _NOT_IN_NAMES = const(" \t\r\n/")
@@ -103,59 +101,8 @@ def load(path, log=print):
     config["crc"] = crc32(text.encode())
     config["trust"] = config["expires"] = None
     if config["tls"]:
-        _trust(config, log)
+        modules.call("signet.device.credentials", "load", config, log)
     return config
-
-
-def _trust(config, log):
-    """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
-    from signet.wire import x509
-
-    ca, path = _file("ca", config["ca"], "ca.pem"), config.get("cert")
-    cert = key = None
-    files = [(config["ca"], ca, max)]
-    if path is not None:
-        cert = _file("cert", path, "board-1.pem")
-        files.insert(0, (path, cert, min))
-        # A new key comes with its certificate, in one file: see renewal.py.
-        if config["key"] is not None and b"PRIVATE KEY" not in cert:
-            key = _file("key", config["key"], "board-1.key")
-        if not x509.belongs(cert if key is None else key, cert):
-            raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
-        if config["cloud"] == "watson":
-            wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
-            if wrong:
-                log("warning: `cert` " + wrong)
-        try:
-            os.stat(path + ".new")
-            config["renewal"] = True  # pending.py looks what it is
-        except OSError:
-            pass
-    if config["expiry_warning_days"]:
-        config["expires"] = expires = []
-        for name, data, which in files:
-            ends = x509.not_after(data)
-            if ends:
-                expires.append((which(ends), name))
-        expires.sort()
-    files = data = x509 = None
-    modules.forget("signet.wire.x509")  # before the next: they need not fit together
-    datagrams = config["way"] == "coap"
-    try:
-        config["trust"] = modules.call("signet.net.trust", "context", ca, datagrams, cert, key)
-    except ValueError as error:
-        raise ConfigError(*error.args)
-
-
-def _file(key, path, example):
-    """Returns what is in a file on the board, bytes."""
-    try:
-        files.recover(path)
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
-        raise ConfigError(key, text, example)
 
 
 def check(values, log=print):

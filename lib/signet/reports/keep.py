@@ -68,6 +68,11 @@ def bury(box, *arguments):
     return modules.call("signet.reports.dead", "bury", box, *arguments)
 
 
+def retry(box, *arguments):
+    """See dead.retry."""
+    return modules.call("signet.reports.dead", "retry", box, *arguments)
+
+
 def knows(box, id):
     """See outbox.knows."""
     id = crc32(id.encode())

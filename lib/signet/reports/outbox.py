@@ -54,7 +54,7 @@ class Outbox:
         modules.call("signet.reports.restore", "restore", self)
         self._noted = self.counts[0]
         if files.exists(folder + "/retry"):  # somebody at a desk has mended what was wrong
-            self.retry()
+            self._try("retry")
 
     def __len__(self):
         """How many wait; after a power cut it may say too many until they have been read."""
