@@ -101,7 +101,7 @@ def read(box):
 
 def _read(box, key):
     with open(_path(box, key), "rb") as file:
-        report = flash.report(file.readline())
+        report = flash.report(file, 0)
         return report and (key, file.read().decode(), report)
 
 
