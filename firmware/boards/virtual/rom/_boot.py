@@ -12,10 +12,11 @@ import _flash
 import _kbd
 import _program
 import _repl
-import machine  # noqa: F401  a real board has these three built in
+import machine  # noqa: F401  a real board has these four built in
 import micropython
 import network  # noqa: F401
 import ntptime  # noqa: F401
+import umqtt.simple  # noqa: F401
 import vfs
 from micropython import const
 
