@@ -16,7 +16,11 @@ No message ever holds a secret, a token or a password.
 
 
 class SignetError(Exception):
-    """Root of all errors that signet raises on purpose."""
+    """Root of all errors that signet raises on purpose. `code`: of the peer, or None."""
+
+    def __init__(self, text, code=None):
+        self.code = code
+        super().__init__(text)
 
 
 class ConfigError(SignetError):
@@ -40,13 +44,7 @@ class ConfigError(SignetError):
         super().__init__(text)
 
 
-class _Coded(SignetError):
-    def __init__(self, text, code=None):
-        self.code = code
-        super().__init__(text)
-
-
-class Refused(_Coded):
+class Refused(SignetError):
     """The cloud refused this identity. `code` is the cloud's own number, or None."""
 
 
@@ -62,7 +60,7 @@ class Throttled(SignetError):
         super().__init__(text)
 
 
-class Lost(_Coded):
+class Lost(SignetError):
     """The network or the connection failed; nothing is wrong with what was sent.
 
     `code` is 0 when the peer closed the connection instead of answering a login, else None.
@@ -77,5 +75,5 @@ class ProtocolError(SignetError):
     """The peer sent bytes that its protocol does not allow."""
 
 
-class Rejected(_Coded):
+class Rejected(SignetError):
     """The cloud, or a limit, refused one report. `code` is the cloud's number, or None."""
