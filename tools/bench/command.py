@@ -197,6 +197,18 @@ def lateness(
 
 
 @app.command()
+def outbox(
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the reports.")] = False,
+) -> None:
+    """What waiting on flash costs: time, erases, years, a start, a week's delivery."""
+    from tools.bench import outbox as bench
+
+    with _steps("Letting reports wait", bench.steps(quick)) as step:
+        found = bench.measure(quick, step)
+    _show(bench.table(found), bench.explanation(found))
+
+
+@app.command()
 def soak(
     reports: Annotated[
         int, typer.Option(min=1, help="By MQTT; by each other way in a tenth of it.")

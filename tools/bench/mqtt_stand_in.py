@@ -10,6 +10,7 @@ import selectors
 import socket
 import time
 from collections import deque
+from typing import Any
 
 from tools.bench.background import Background
 
@@ -38,6 +39,21 @@ class StandIn(Background):
         self.port = 0
         self._listen()
         self._ended = False
+
+    def config(self) -> dict[str, Any]:
+        """What the device.json of a device at Watson needs to come here."""
+        return {
+            "cloud": "watson",
+            "host": "stand-in.test",
+            "address": "127.0.0.1",
+            "port": self.port,
+            "tls": False,
+            "insecure": True,
+            "org_id": "signet",
+            "type_id": "bench",
+            "device_id": "device-1",
+            "token": "not-a-secret",
+        }
 
     def _listen(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))

@@ -260,6 +260,6 @@ def explanation(outage_s: float) -> str:
         f"The far end is gone for up to {outage_s:g} s again and again: the twin, for MQTT a\n"
         "stand-in that keeps up. lost: neither there nor counted as dropped or set aside.\n"
         "fall: of the free heap and its largest block, B, first third to last, medians of\n"
-        f"a second's samples while nothing piles up; {LIMIT_BYTES} at most. calm: erases of flash\n"
-        "meanwhile."
+        f"a second's samples while nothing piles up; {LIMIT_BYTES} at most. calm: erases\n"
+        "of flash meanwhile."
     )

@@ -63,18 +63,7 @@ class _Broker:
 
     def config(self) -> dict[str, Any]:
         """See Cloud."""
-        return {
-            "cloud": "watson",
-            "host": "stand-in.test",
-            "address": "127.0.0.1",
-            "port": self._broker.port,
-            "tls": False,
-            "insecure": True,
-            "org_id": "signet",
-            "type_id": "soak",
-            "device_id": "s-1",
-            "token": "not-a-secret",
-        }
+        return self._broker.config()
 
     def down(self) -> None:
         """See Cloud."""
