@@ -28,3 +28,6 @@ try:
     main()
 except signet.ConfigError as error:
     print(error)  # and leave the prompt to whoever comes to mend it
+except MemoryError as error:  # a start makes a heap without holes; what waits is on flash
+    print("main: {}; starts anew".format(error))
+    board.deep_sleep(1000)

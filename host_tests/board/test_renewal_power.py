@@ -37,7 +37,7 @@ def whose():
     return names[0][0] if names else "broken"
 
 values = {"cert": "board.pem", "key": None, "ca": "ca.pem", "trust": "old", "expires": None}
-values.update({"cloud": "enos", "outbox_limit": 1, "open_timeout_s": 30})
+values.update({"cloud": "enos", "open_timeout_s": 30})
 print("start", whose())
 over = lambda *event: None
 session = on_trial.resume(Session(), values, print, None, over)

@@ -182,7 +182,12 @@ def scratch(name):
     import os
     from binascii import hexlify
 
-    return "{}/{}-{}".format(_context["scratch"], hexlify(os.urandom(4)).decode(), name)
+    return "{}/{}-{}".format(folder(), hexlify(os.urandom(4)).decode(), name)
+
+
+def folder():
+    """Returns the path of the folder that goes with the test run; each test runs in one in it."""
+    return _context["scratch"]
 
 
 def raises(error_class, function, *args, **kwargs):

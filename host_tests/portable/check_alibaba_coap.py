@@ -70,13 +70,17 @@ class Client:
 class Channel:
     address = "192.0.2.7"
     busy = False
-    opened = []
+    found = []
     unknown = None  # the name that DNS does not know
+    is_open = True
 
     def __init__(self, host, port, deadline, largest):
         if host == self.unknown:
             raise Lost("cannot find " + host)
-        self.opened.append((host, port))
+        self.found.append((host, port))
+
+    def opened(self):
+        return self.is_open
 
 
 def no_memory(data):
@@ -108,7 +112,7 @@ def again(*answers, **changes):
         from signet.net import dtls
 
         dtls.DtlsChannel = _without_dtls
-    Channel.opened.clear()
+    Channel.found.clear()
     session = bare(**changes)
     session._client = session._access.client = client = Client(*answers)
     begin(session)
@@ -149,8 +153,16 @@ def begin(session):
     session.begin(None)
     event = until(session)
     if event[0] == "lost":
-        raise event[1]
+        raise ended(event, SignetError)
     check.equal(event, ("opened",))
+
+
+def ended(event, error_class, *keys):
+    """The session must be lost, with these keys on the wire; returns the error."""
+    kind, error, lost_keys = event
+    assert kind == "lost" and isinstance(error, error_class), event
+    assert tuple(lost_keys) == keys, lost_keys
+    return error
 
 
 def until(session):

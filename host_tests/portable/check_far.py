@@ -155,7 +155,6 @@ class AlibabaHttp(_Http):
 
 class WatsonHttp(_Http):
     replies = False
-    said = ()
     _waiting = None
 
     def command(self, topic):

@@ -89,8 +89,8 @@ def client(flood, websocket=False):
         from signet.net.websocket import WebSocketChannel
 
         channel = WebSocketChannel(flood, "good.test", clock.Deadline(3000))
-    mqtt = MQTTClient("board", keepalive_s=60, max_packet_bytes=256)
-    mqtt.begin(Stream(channel))
+    mqtt = MQTTClient(max_packet_bytes=256)
+    mqtt.begin(Stream(channel), ("board", None, None))
     while mqtt.poll(0) is None:
         pass  # ("connected", ...)
     return mqtt

@@ -8,7 +8,7 @@ import gc
 
 from signet import clock, modules
 from signet.cloud import http_session
-from signet.errors import SignetError
+from signet.errors import Refused, SignetError
 
 if hasattr(gc, "mem_free"):
     gc.threshold(1024)  # what stays lies close together
@@ -220,8 +220,23 @@ def opens(session):
 
 def lost(session, error_class=SignetError):
     """Begins to open, which must fail; returns the error."""
-    kind, error = begun(session)
+    return ended(begun(session), error_class)
+
+
+def ended(event, error_class, *keys):
+    """The session must be lost, with these keys on the wire; returns the error."""
+    kind, error, lost_keys = event
     assert kind == "lost" and isinstance(error, error_class), error
+    assert tuple(lost_keys) == keys, lost_keys
+    return error
+
+
+def judged(event, error_class):
+    """The report 1 must be told of; or, where the device is refused, the session be lost."""
+    if error_class is Refused:
+        return ended(event, Refused)
+    kind, key, error = event
+    assert (kind, key) == ("failed", 1) and isinstance(error, error_class), event
     return error
 
 

@@ -4,9 +4,9 @@ from signet import clock
 from signet.errors import TimedOut
 
 
-def connect(client, stream, timeout_ms=8000):
+def connect(client, stream, login=("c", "user", "pass"), timeout_ms=8000):
     """Logs in; returns whether the broker remembered the session, and raises what `poll` does."""
-    client.begin(stream)
+    client.begin(stream, login)
     deadline = clock.Deadline(timeout_ms)
     while True:
         event = client.poll(deadline.remaining_ms())

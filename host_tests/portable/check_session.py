@@ -18,6 +18,7 @@ _OPEN_MS = 5000
 _LIMIT_MS = 60_000  # the longest that anything may take until it has failed
 os.chdir(check.scratch("").rpartition("/")[0])  # a session keeps its state where it runs
 
+_FAILURES = "Rejected", "Throttled", "ProtocolError", "MemoryError", "TimedOut"
 _loaded = {}  # the configuration of one way, by its name
 
 
@@ -39,6 +40,7 @@ class Session:
             setattr(self.world, key, value)
         self.state = "closed"
         self.flight = []  # keys that were taken, and of which nothing was told yet
+        self.keys = []  # those that "lost" has named
         self.lines = []
         self.polled = True  # no poll has raised anything
 
@@ -126,17 +128,22 @@ class Session:
             assert len(event) == 1 and self.state == "opening", told
             self.state = "open"
         elif kind == "lost":
-            assert len(event) == 2 and _kinds(event[1]), told
-            self.state = "closed"
+            assert len(event) == 3 and _kinds(event[1]), told
+            self.state, self.error = "closed", event[1]
+            self.keys, self.left, self.flight = sorted(event[2]), sorted(self.flight), []
+            assert not set(self.keys) - set(self.left), told
         else:
             assert self.state == "open", told
             if kind == "command":
                 assert len(event) == 2 and event[1].name, told
                 return event
+            if kind == "alive":
+                assert len(event) == 1, told
+                return event
             assert len(event) == 3, told
             self.flight.remove(event[1])  # once
             if kind == "failed":
-                assert type(event[2]).__name__ in ("Rejected", "Throttled"), told
+                assert type(event[2]).__name__ in _FAILURES, told
             else:
                 assert kind == "acked" and (event[2] is None or type(event[2]) is str), told
         return event
@@ -154,12 +161,12 @@ class Session:
         self.begin()
         check.equal(self.until("opened", "lost", wait=wait), ("opened",), self.name)
 
-    def submits(self, key):
+    def submits(self, key, report=None):
         """Submits until it is taken, or told of; other things may have to go first."""
         from signet.reports.messages import Report
 
         device = ("t", "d") if self.values.get("role") == "application" else None
-        report = Report({"n": key}, device=device)
+        report = report or Report({"n": key}, device=device)
         known = key in self.flight
         end = self.world.now() + _LIMIT_MS
         while self.world.now() < end:
@@ -186,7 +193,7 @@ class Session:
         """In every state, twice; nothing is told after it."""
         for _ in range(2):
             self.call(self.session.close)
-            self.state = "closed"
+            self.state, self.flight = "closed", []
             assert not self.world.sockets, self.name + " leaves a socket open"
             assert not self.session.busy and self.session.readable() is None, self.name
         assert not self.submits(99), self.name + " takes a report when it is closed"

@@ -31,12 +31,14 @@ class Program:
             "tls": "ca" in end,
             "trust": None,
             "keepalive_s": 60,
+            "ack_timeout_s": 10,
             "clean_session": True,
             "window": 4,
             "report_interval_s": 60,
             "deep_sleep": False,
             "retry_s": 1,
-            "outbox_limit": 4,
+            "outbox_bytes": 8192,
+            "flash_after_s": 10,
             "drop": "oldest",
         }
         values.update(changes)

@@ -7,6 +7,7 @@ Prints one line per test, a mark and JSON: name, ok, skip, trace, ms, heap. The 
 import gc
 import io
 import json
+import os
 import sys
 import time
 
@@ -56,7 +57,9 @@ def main(module, context, names):
         return
     if not check.MICROPYTHON:
         gc.freeze()  # signet collects often: not what CPython's libraries have made
-    for name in names:
+    for number, name in enumerate(names):
+        os.mkdir("{}/{}".format(check.folder(), number))
+        os.chdir("{}/{}".format(check.folder(), number))  # what one leaves behind no other finds
         result = _run(getattr(tests, name))
         result["name"] = name
         print("\n" + MARK + json.dumps(result))

@@ -31,7 +31,7 @@ def test_auth_is_a_post_of_json_to_auth():
 
 def test_a_report_carries_token_and_encrypted_seq_and_isencrypted():
     session, client = make(message(0x45, AUTH))
-    start_at(session, 0)  # the Alink id takes 0, the message 1
+    start_at(session, 1)
     submit(session, 7, Report(b"a payload of 16.", topic="/pk/dn/user/update"), True)
     code, options, payload, last = client.sent[1]
     assert code == 2 and last == 1
@@ -75,8 +75,9 @@ def test_a_report_of_values_is_a_property_post_and_an_event_goes_to_its_own_topi
 
 def test_cbor_is_sent_as_content_format_60():
     session, client = make(message(0x45, b'{"token":"t"}'), trust=object(), format="cbor")
-    start_at(session, 5)
-    submit(session, 1, Report({"t": 1}))
+    report = Report({"t": 1})
+    report.id = 5
+    submit(session, 1, report)
     _, options, payload, _ = client.sent[1]
     assert values(options, 12) == [b"\x3c"]
     assert values(client.sent[0][1], 12) == [b"\x32"]  # /auth speaks JSON
@@ -127,7 +128,7 @@ def test_what_a_reply_holds_is_shown_decrypted():
 def test_a_warm_start_needs_no_name_lookup_and_no_auth():
     prove(*make(message(0x45, AUTH)))
     session, client = again()
-    check.equal(Channel.opened, [("192.0.2.7", 5682)])
+    check.equal(Channel.found, [("192.0.2.7", 5682)])
     check.equal([session.poll(0), client.sent], [None, []])  # without a report nothing is sent
     submit(session, 1, Report({"t": 1}))
     assert len(client.sent) == 1 and values(client.sent[0][1], 2088) == [b"t0k3n"]
@@ -136,12 +137,14 @@ def test_a_warm_start_needs_no_name_lookup_and_no_auth():
 def test_a_report_sent_again_keeps_its_alink_id():
     session, client = make(message(0x45, b'{"token":"t"}'), trust=object())
     prove(session, client)
-    for key in (1, 1, 2):
-        submit(session, key, Report({"t": 1}))
+    first = Report({"t": 1})
+    for report in (first, first, Report({"t": 1})):
+        submit(session, 1, report)
         session.close()
         begin(session)
     ids = [json.loads(each[2])["id"] for each in client.sent]
-    assert ids[0] == ids[1] != ids[2]
+    check.equal(ids[:2], [str(first.id)] * 2)
+    assert ids[2] != ids[0]
 
 
 def test_seq_and_message_id_never_repeat_over_resets():

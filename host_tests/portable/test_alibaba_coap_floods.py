@@ -102,14 +102,15 @@ def _poll(session, flood, net, timeout_ms):
     return event
 
 
-def _is_lost(session, flood, net, timeouts, longest_ms):
-    """Polls until it is lost, in time."""
+def _is_lost(session, flood, net, timeouts, longest_ms, keys=()):
+    """Polls until it is lost, in time, with these keys on the wire."""
     began = flood.now
     while True:
         for timeout_ms in timeouts:
             event = _poll(session, flood, net, timeout_ms)
             if event is not None:
                 assert event[0] == "lost" and isinstance(event[1], Lost), event
+                assert tuple(event[2]) == keys, event
                 assert flood.now - began <= longest_ms, flood.now - began
                 return event[1]
             assert flood.unfed <= clock.WAIT_SLICE_MS, flood.unfed
@@ -150,7 +151,7 @@ def test_a_report_that_nobody_answers_is_given_up():
         assert _poll(session, flood, net, 700) is None  # open, with nothing to do
         assert session.submit(1, Report({"t": 1})) and session.busy
         assert not session.submit(2, Report({"t": 2}))
-        error = _is_lost(session, flood, net, (0, 0, 700), _LONGEST_MS + 1000)
+        error = _is_lost(session, flood, net, (0, 0, 700), _LONGEST_MS + 1000, (1,))
         assert isinstance(error, TimedOut) and net.sent > sent + _RETRANSMISSIONS
         assert not session.submit(1, Report({"t": 1}))
 

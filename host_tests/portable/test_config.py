@@ -150,6 +150,7 @@ def test_values_are_held_against_their_rule():
         (_ENOS, "device_secret", _SECRET + "\n", "blanks around it"),
         (_ENOS, "device_secret", 12345678, "must be text"),
         (_ENOS, "window", 33, "from 1 to 32"),
+        (_ENOS, "ack_timeout_s", 0, "from 1 to 600"),
         (_ENOS, "drop", "some", "must be one of oldest, newest"),
     ):
         error = _error(base, **{key: value})

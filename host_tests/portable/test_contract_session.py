@@ -131,6 +131,7 @@ def test_a_window_is_kept_and_a_key_in_flight_goes_once():
             check.equal(len(it.world.fars[-1].reports), window, it.name)
             it.world.sockets[-1].spoil("silence")
             it.until("lost")
+            check.equal(it.keys, it.left, it.name)
             assert not it.submits(window), it.name + " takes a report when it is lost"
             it.works(*range(window))
 
@@ -178,6 +179,7 @@ def test_a_server_that_is_unknown_refuses_or_never_answers_is_lost():
             with Session(*row, connects=state) as it:
                 if it.is_stream or state == "unknown":
                     check.equal(it.lives(), "lost", (it.name, state))
+                    check.equal(it.keys, [], it.name + " names what was never sent")
                     it.closes()
                 it.works()
 
@@ -212,7 +214,7 @@ def test_a_cloud_that_says_no_is_told_with_what_to_do_next():
                     it.works()
 
 
-def test_a_command_is_told_once_and_its_answer_does_not_wait():
+def test_a_command_is_told_once_and_its_answer_goes_as_a_report():
     for row in _ways():
         with Session(*row) as it:
             if not it.topic:
@@ -223,9 +225,13 @@ def test_a_command_is_told_once_and_its_answer_does_not_wait():
             it.world.sockets[-1].push(behind.command(it.topic))
             command = it.until("command")[1]
             check.equal(command.name, "go")
-            it.call(it.session.reply, command, {})
+            answer = it.call(it.session.answer, command, {})
             assert it.poll(100) is None, "told twice"
-            check.equal(len(behind.said), int(behind.replies), it.name)
+            check.equal(answer is not None, behind.replies, it.name)
+            if answer:
+                it.submits(-1, answer)
+                it.until("acked")
+                check.equal(len(behind.said), 1, it.name)
 
 
 def test_memory_may_run_out_at_each_call_of_a_socket():

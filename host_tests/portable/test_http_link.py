@@ -18,7 +18,8 @@ def _link(session, deep_sleep=False):
         "retry_s": 20,
         "report_interval_s": 60,
         "deep_sleep": deep_sleep,
-        "outbox_limit": 8,
+        "outbox_bytes": 8192,
+        "flash_after_s": 10,
         "drop": "oldest",
     }
     return Link(session, settings, None, session.lines.append), session.lines

@@ -7,7 +7,18 @@ Expected: Watson IoT "Connecting applications, devices, and gateways using the A
 import json
 
 import check
-from check_http_session import CLOSE, SECRET, File, opens, outcome, reply, shown, spend
+from check_http_session import (
+    CLOSE,
+    SECRET,
+    File,
+    ended,
+    judged,
+    opens,
+    outcome,
+    reply,
+    shown,
+    spend,
+)
 from check_watson_http import BASE, DONE, opened
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Report
@@ -172,10 +183,7 @@ def test_each_status_is_the_right_error():
             (Report({"t": 1}, event="alarm"), raw),
         ):
             session, _ = opened(reply(status, "", "Retry-After: 9", "Connection: close"))
-            event = outcome(session, report)
-            check.equal(event[0], "lost" if expected is Refused else "failed", status)
-            error = event[-1]
-            assert isinstance(error, expected), status
+            error = judged(outcome(session, report), expected)
             text = shown(error)
             assert "HTTP status {}".format(status) in text and text == text.strip()
             if expected is Throttled:
@@ -204,17 +212,14 @@ def test_a_gateway_that_may_not_speak_for_a_device_sets_that_report_aside_and_go
         Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json"),
         Report({"t": 1}, device=("T", "OTHER")),
     ):
-        event = outcome(session, report)
-        assert event[0] == "failed" and isinstance(event[2], Rejected)
-        assert "not a device of this gateway" in str(event[2])
-    event = outcome(session, Report({"t": 1}), 2)
-    assert event[0] == "lost" and isinstance(event[1], Refused)
+        error = judged(outcome(session, report), Rejected)
+        assert "not a device of this gateway" in str(error)
+    ended(outcome(session, Report({"t": 1}), 2), Refused)
 
 
 def test_a_device_behind_a_gateway_that_is_not_there_is_the_report_s_fault():
     session, server = opened(reply(404), role="gateway")
-    event = outcome(session, Report({"t": 1}, device=("meter", "m-7")))
-    assert event[0] == "failed" and isinstance(event[2], Rejected)
+    judged(outcome(session, Report({"t": 1}, device=("meter", "m-7"))), Rejected)
     for device in (("meter", "+"), ("", "m-7"), ("meter", "m/7")):
         check.raises(Rejected, session.submit, 2, Report({"t": 1}, device=device))
     check.equal(len(server.requests), 1)
@@ -228,14 +233,12 @@ def test_each_2xx_is_a_success_whatever_its_body_says():
 
 def test_what_is_no_http_loses_the_connection():
     session, _ = opened(b"\x20\x02\x00\x00\r\n\r\n")
-    kind, error = outcome(session, Report({"t": 1}))
-    assert kind == "lost" and isinstance(error, ProtocolError)
+    ended(outcome(session, Report({"t": 1})), ProtocolError, 1)
 
 
 def test_a_lost_connection_keeps_the_report():
     session, server = opened(CLOSE)
-    kind, error = outcome(session, Report({"t": 1}))
-    assert kind == "lost" and isinstance(error, Lost)
+    ended(outcome(session, Report({"t": 1})), Lost, 1)
     server.replies.append(DONE)
     opens(session)
     check.equal(outcome(session, Report({"t": 1}))[0], "acked")
@@ -251,10 +254,9 @@ def test_of_131072_bytes_not_one_more_is_sent():
     check.equal(server.requests[0].size, 131_072)
 
 
-def test_an_event_with_an_odd_name_or_value_is_rejected():
+def test_an_event_with_an_odd_name_is_rejected():
     session, server = opened()
-    for report in (Report({"t": 1}, event="a/b"), Report({"t": float("nan")})):
-        check.raises(Rejected, session.submit, 1, report)
+    check.raises(Rejected, session.submit, 1, Report({"t": 1}, event="a/b"))
     check.equal(server.requests, [])
 
 

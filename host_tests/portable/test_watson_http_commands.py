@@ -8,6 +8,7 @@ from check_http_session import (
     CLOSE,
     SILENCE,
     Time,
+    ended,
     event_of,
     opens,
     outcome,
@@ -109,7 +110,7 @@ def test_a_command_comes_with_name_value_and_the_topic_of_mqtt():
     check.equal(kind, "command")
     check.equal((command.name, command.data, command.id), ("reboot", {"delay": 5}, None))
     check.equal(command.topic, "iot-2/cmd/reboot/fmt/json")
-    check.equal(session.reply(command, {"done": True}), None)
+    check.equal(session.answer(command, {"done": True}), None)
 
 
 def test_one_command_by_name_needs_no_header():
@@ -255,8 +256,7 @@ def test_the_cloud_may_hold_a_request_for_command_wait_s_and_a_report_waits_for_
     spend(session, 3_600_000)
     check.equal(session.submit(1, Report({"t": 1})), False)
     spend(session, 14_999)
-    kind, error = session.poll(2_000)
-    assert kind == "lost" and isinstance(error, Lost)
+    ended(session.poll(2_000), Lost)
     check.equal(Time.ticks - before, 3_615_000)  # and timeout_s
     check.equal(_paths(server), [ASK, ASK])
 
@@ -264,18 +264,15 @@ def test_the_cloud_may_hold_a_request_for_command_wait_s_and_a_report_waits_for_
 def test_a_connection_lost_while_asking_is_lost():
     for answer in (CLOSE, (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",)):
         session, _ = listening(answer)
-        kind, error = event_of(session)
-        assert kind == "lost" and isinstance(error, Lost)
+        ended(event_of(session), Lost)
     session, _ = listening(NOTHING, Lost("no route"))
     settle(session)
     session._client.close()
-    kind, error = event_of(session, 60_000)
-    assert kind == "lost" and isinstance(error, Lost)
+    ended(event_of(session, 60_000), Lost)
 
 
 def test_a_command_larger_than_the_limit_loses_the_connection_once():
     session, _ = listening(_command("x" * 4097, "Content-Type: text/plain"), NOTHING)
-    kind, error = event_of(session)
-    assert kind == "lost" and isinstance(error, ProtocolError)
+    ended(event_of(session), ProtocolError)
     opens(session)
     settle(session)

@@ -32,9 +32,10 @@ def _in_mosquitto(role="gateway", **changes):
 def _publish(topic, payload):
     """Somebody else's message, acknowledged by mosquitto."""
     end = check.server("broker")
-    client = MQTTClient("somebody", end["user"], end["password"])
-    connect(client, Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000))))
-    client.publish(topic, payload, qos=1)
+    client = MQTTClient()
+    stream = Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000)))
+    connect(client, stream, ("somebody", end["user"], end["password"]))
+    client.publish(topic, payload)
     assert client.poll(5000)[0] == "acked"
     client.disconnect()
 

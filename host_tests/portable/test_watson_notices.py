@@ -25,12 +25,9 @@ class _Client:
     def poll(self, timeout_ms):
         return self.events.pop(0) if self.events else None
 
-    def publish(self, topic, payload, qos=0):
+    def publish(self, topic, payload, again):
         self.count += 1
         return self.count
-
-    def unacked(self):
-        return 0
 
     def forget(self, packet_id):
         pass
@@ -48,6 +45,7 @@ def _session(reports, window=4):
         "token": "s3cr3t",
         "window": window,
         "keepalive_s": 60,
+        "ack_timeout_s": 10,
         "clean_session": True,
     }
     session = mqtt.session(config, lines.append)
@@ -64,7 +62,7 @@ def _notice(code=180, device="1"):
         "RC": code,
         "Message": "no",
     }
-    return ("message", b"iot-2/type/r/id/g/notify", json.dumps(body).encode(), False)
+    return ("message", b"iot-2/type/r/id/g/notify", json.dumps(body).encode())
 
 
 def _events(session, *script):

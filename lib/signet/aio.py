@@ -41,7 +41,7 @@ async def _sleep(link, woken):
     sock = link.readable()
     pause_ms = min(link.due_ms(), _IDLE_MS)
     if not pause_ms:
-        if link.opening or len(link.outbox):
+        if link.opening or link.waiting:
             pause_ms = _OPENING_MS if sock is None else _WAITING_MS
         else:
             pause_ms = _UNTOLD_MS if sock is None else _IDLE_MS

@@ -33,7 +33,7 @@ def sync(board, retry_ms, failures, log):
     return min(retry_ms << failures, _LONGEST_MS), min(failures + 1, _DOUBLINGS)
 
 
-def look(config, log, state, room):
+def look(config, log, state):
     """Looks what expires; arguments as of certificate.expiry.look.
 
     Returns:
@@ -42,7 +42,7 @@ def look(config, log, state, room):
     soon = clock.unix_ms() // _DAY_MS + config["expiry_warning_days"]
     if clock.is_set() and config["expires"][0][0] // 86_400 > soon:
         return _DAY_MS, ()
-    arguments = config, log, state, room
+    arguments = config, log, state
     events = None
     try:
         events = modules.call("signet.certificate.expiry", "look", *arguments)

@@ -10,12 +10,13 @@ on.
 A new certificate is tried by a session of its own: certificate/on_trial.py.
 """
 
+import gc
 import os
 
 from micropython import const
 
 from signet import clock, modules
-from signet.errors import Lost, SignetError, Untrusted
+from signet.errors import Lost, Rejected, SignetError, Untrusted
 from signet.reports import messages
 from signet.reports.handover import Handover
 from signet.reports.outbox import Outbox
@@ -27,7 +28,6 @@ _OPEN = const(2)
 _NETWORK_MS = const(30_000)
 _LOOK_MS = const(100)  # how often to look whether the network is up
 _AGAIN_MS = const(60_000)  # after memory was missing for the code of what was due
-_OUTBOX = "signet.outbox"
 
 
 class Link:
@@ -57,9 +57,8 @@ class Link:
         self._kept = state
         self.report_interval_ms = config["report_interval_s"] * 1000
         self.deep_sleep = config["deep_sleep"]
-        self.outbox = Outbox(config["outbox_limit"], config["drop"] == "oldest")
-        if self.deep_sleep:
-            modules.call("signet.reports.outbox_file", "restore", self.outbox, _OUTBOX)
+        keep_ms = config["flash_after_s"] * 1000
+        self.outbox = Outbox(config["outbox_bytes"], config["drop"] == "oldest", keep_ms, log)
         self._retry_ms = config["retry_s"] * 1000
         self._handover = Handover(self.outbox, self._retry_ms, log)
         self._past = [0, 0]  # see backoff.wait
@@ -69,6 +68,8 @@ class Link:
         self._to(_CLOSED)
         self._next_try = self._next_sync = self._next_trial = clock.Deadline(0)
         self._next_look = self._next_try if config.get("expires") else None
+        self._next_health = self._next_try if config.get("health_s") else None
+        self._connections, self._last_error = 0, None
         self._network = None  # until when it may take to come up, while it does
         if config.get("renewal"):  # there is a `cert`.new
             from signet.certificate import on_trial
@@ -97,19 +98,49 @@ class Link:
             event: str, the name of an event in the cloud, instead of a plain report.
             device: (type id, device id) whose report it is: of a gateway, or an application.
         Returns:
-            int, the report's key in the log; None when the outbox is full and keeps the old ones.
+            int, the report's key in the log; None when the outbox is full and keeps the old ones,
+                or when it is set aside at once: a value has no form in JSON.
+        Raises:
+            ValueError: says what is wrong with the arguments.
+            MemoryError: it is not taken.
         """
         takes_files = not self.deep_sleep and self._session.takes_files
         has_role = self._config.get("role", "device") != "device"
         values = messages.check(values, topic, device, takes_files, has_role)
-        dropped = self.outbox.dropped
         time_ms = clock.unix_ms() if clock.is_set() else None
-        key = self.outbox.put(messages.Report(values, time_ms, topic, event, device))
-        if self.outbox.dropped != dropped:
-            self._log("outbox full: dropped the " + ("oldest report" if key else "newest report"))
+        try:
+            report = messages.Report(values, time_ms, topic, event, device)
+        except Rejected as error:
+            self._log("a report is set aside: {}".format(error))
+            report = messages.Report(repr(values).encode(), time_ms, "", event, device)
+            self.outbox.counts[0] += 1
+            self.outbox.set_aside(None, str(error), report)
+            return None
+        if hasattr(report.body, "seek"):
+            key = self._handover.put_beside(report)
+        else:
+            key = self.outbox.put(report)
         if self.wake is not None:
             self.wake()
         return key
+
+    @property
+    def waiting(self):
+        """int, how many reports, and answers to commands, the cloud does not have yet."""
+        return len(self._handover)
+
+    @property
+    def counters(self):
+        """dict: what became of reports, kept on flash with them; and what this start has seen."""
+        names = "accepted", "acknowledged", "sent_again", "dropped", "set_aside", "damaged"
+        values = dict(zip(names, self.outbox.counts))
+        values["waiting"] = self.waiting
+        values["connections"] = self._connections
+        values["last_error"] = self._last_error
+        values["flash_used"] = self.outbox.flash_used
+        if hasattr(gc, "mem_free"):
+            values["free_heap"] = gc.mem_free()
+        return values
 
     def poll(self, timeout_ms=0):
         """Works on the link; raises nothing that network or cloud do.
@@ -137,7 +168,7 @@ class Link:
         clock.waited()
         while not deadline.expired() and not self._idle(deadline.remaining_ms()):
             self._turn(deadline)
-        return not len(self.outbox)
+        return not self.waiting
 
     def _idle(self, left_ms):
         """Is there nothing to do in that time?  A board that sleeps deeply need not stay awake."""
@@ -146,14 +177,13 @@ class Link:
         if self._session.pending(left_ms):
             return not self.connected and self._next_try.remaining_ms() > left_ms
         wait = self._handover.next_submit if self.connected else self._next_try
-        return not len(self.outbox) or wait.remaining_ms() > left_ms
+        return not self.waiting or wait.remaining_ms() > left_ms
 
     def close(self):
-        """Says goodbye; a later `poll` connects again. With deep sleep, reports go to flash."""
+        """Says goodbye, and writes to flash what waits; a later `poll` connects again."""
         self._drop()
         self._next_try = clock.Deadline(0)
-        if self.deep_sleep:
-            modules.call("signet.reports.outbox_file", "keep", self.outbox, _OUTBOX, self._log)
+        self.outbox.close()
 
     def renew(self, cert, key=None):
         """Takes a new certificate, tries it in a `poll`, keeps it if it works: renewal.begin.
@@ -171,8 +201,7 @@ class Link:
         """A trial is over: tells the cloud where the outbox has room; an application cannot."""
         self._session, self._next_trial = session, next_trial
         modules.forget("signet.certificate.on_trial")
-        is_full = len(self.outbox) >= self._config["outbox_limit"]
-        if not is_full and "application" not in self._config.get("role", ""):
+        if "application" not in self._config.get("role", ""):
             self.report(values, event=event)
 
     @property
@@ -201,6 +230,7 @@ class Link:
         clock.waited()
         self.busy = False
         try:
+            self.outbox.step()
             if self._state == _CLOSED:
                 event = self._begin(deadline)
             else:
@@ -211,6 +241,7 @@ class Link:
                 self._handle(event)
         except Exception as error:  # a session's, in spite of its contract, or no memory
             try:
+                self._handover.opened()
                 self._lost(error)
             except MemoryError:  # for a line of the log
                 self._next_try = clock.Deadline(self._retry_ms)
@@ -225,11 +256,12 @@ class Link:
             up = self._ask(self._board.network_up, 0)
             if not up:
                 if up is None or self._network.expired():
-                    return ("lost", Lost("no network"))
+                    return ("lost", Lost("no network"), ())
                 clock.sleep_ms(min(deadline.remaining_ms(), _LOOK_MS))
                 return None
             self._network = None
         self._look()
+        self.outbox.rest()
         self._to(_OPENING)  # what fails from here on is its
         self._session.begin(clock.Deadline(self._config.get("open_timeout_s", 30) * 1000))
         self.busy = True
@@ -243,13 +275,15 @@ class Link:
             wait_ms, self._sync_failures = found or (_AGAIN_MS, self._sync_failures)
             self._next_sync = clock.Deadline(wait_ms)
         if self._next_look is not None and self._next_look.expired():
-            room = self._config["outbox_limit"] - len(self.outbox)
-            arguments = self._config, self._log, self._kept, room
+            arguments = self._config, self._log, self._kept
             found = self._ask(modules.call, "signet.daily", "look", *arguments)
             wait_ms, events = found or (_AGAIN_MS, ())
             self._next_look = clock.Deadline(wait_ms)
             for event, values in events:
                 self.report(values, event=event)
+        if self._next_health is not None and self._next_health.expired():
+            self._next_health = clock.Deadline(self._config["health_s"] * 1000)
+            self.report(self.counters, event="health")
 
     def _ask(self, function, *arguments):
         """Calls what may raise anything, a board's drivers; None when it does."""
@@ -278,11 +312,18 @@ class Link:
             self._obey(event[1])
         elif kind == "opened":
             self._opened()
+        elif kind == "alive":
+            self._handover.alive()
         else:
+            self._handover.lost(event[2], event[1])
             self._lost(event[1])
 
     def _obey(self, command):
         name = command.name
+        known = command.id is not None and "{} {}".format(command.topic, command.id)
+        if known and self.outbox.knows(known):
+            self._log("command {} came twice; it was executed before".format(name))
+            return
         try:
             if self.on_command is None:
                 raise NotImplementedError("this board takes no commands")
@@ -292,12 +333,17 @@ class Link:
             self._log("command {} failed: {}: {}".format(name, type(error).__name__, error))
             result = error
         try:
-            self._session.reply(command, result)
-        except (SignetError, MemoryError) as error:
-            self._log("command {}: answer not sent: {}".format(name, error))
+            answer = self._session.answer(command, result)
+            if answer is None or self._handover.put_beside(answer):
+                return
+            error = "too many wait"
+        except (SignetError, MemoryError) as reason:
+            error = reason
+        self._log("command {}: answer not sent: {}".format(name, error))
 
     def _opened(self):
         self._to(_OPEN)
+        self._connections += 1
         self._handover.opened()
         self._log("connected")
 
@@ -313,7 +359,7 @@ class Link:
         if self.connected:
             lived_ms = clock.ticks_diff(clock.ticks_ms(), self._since)
         self._drop()
-        text = str(error) if isinstance(error, SignetError) else repr(error)
+        self._last_error = text = str(error) if isinstance(error, SignetError) else repr(error)
         if isinstance(error, Untrusted) and not clock.is_set():
             text += "; the clock is not set"
             error = None  # it passes by itself

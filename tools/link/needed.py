@@ -70,7 +70,6 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.device.state": lambda device: (
         device.tls or (device.cloud == "alibaba" and device.way != "mqtt")
     ),
-    "signet.reports.outbox_file": lambda device: device.deep_sleep,
     "signet.cloud.watson.application": lambda device: "application" in device.role,
     "signet.cloud.watson.certificate": lambda device: device.cert and device.cloud == "watson",
     "signet.cloud.watson.application_identity": lambda device: "application" in device.role,

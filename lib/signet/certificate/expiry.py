@@ -11,16 +11,15 @@ from signet.device.state import State
 _DAY_S = const(86_400)
 
 
-def look(config, log, state, room):
+def look(config, log, state):
     """Warns of each file of config["expires"] that has less than `expiry_warning_days` left.
 
-    The log at each start and once a day; the cloud once a day, as soon as the outbox has room.
+    The log at each start and once a day; the cloud once a day.
 
     Args:
         config: dict from config.load; "warned" becomes the day when the log has been told.
         log: function of one str.
         state: device.state.State; None where nobody holds it.
-        room: int, how many events the outbox takes: a measurement is worth more.
     Returns:
         list of (name, values), the events to report; None where it is to be asked again soon.
     """
@@ -46,8 +45,6 @@ def look(config, log, state, room):
         if not told:
             values = {"file": name, "expires": date, "days_left": left}
             events.append(("certificate_expiry", values))
-    if len(events) > room:
-        return None
     if events:
         state.keep({"warned": today}, log)
     return events

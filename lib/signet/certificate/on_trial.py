@@ -128,7 +128,7 @@ class OnTrial:
             return self._lost(error)
         self._old = None
         self._log(self._ended(*outcome))
-        return None if self._worked else ("opened",)  # who was connected has not noticed
+        return ("opened",)  # perhaps once more: what was in flight is handed over again
 
     def _lost(self, error):
         """Goes back to the old one; returns the event, None where that is tried at once."""
@@ -136,12 +136,12 @@ class OnTrial:
         self.close()
         line = self._judge(error, worked)
         if line is not None:
-            return ("lost", Lost(line))
+            return ("lost", Lost(line), ())
         self._doubt = error
         try:
             self.own.begin(clock.Deadline(self._config["open_timeout_s"] * 1000))
         except Exception as failure:
-            return self._shown(("lost", failure))
+            return self._shown(("lost", failure, ()))
         return None
 
     def _shown(self, event):

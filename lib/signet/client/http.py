@@ -42,13 +42,14 @@ class HttpClient:
         state: str, see above.
         reply: wire.http.Reply of the request outstanding, or None.
         busy: bool, `poll(0)` has more to do at once, which no socket shows.
+        began: bool, the last request has begun to be sent.
         open_by: clock.Deadline of the next connection to open, None for `open_ms`.
     """
 
     def __init__(self, connect, host, timeout_ms=15_000, open_ms=30_000):
         self.channel = self.reply = self.open_by = None
         self.state = "closed"
-        self.busy = False
+        self.busy = self.began = False
         self._connect = connect
         self._host = host
         self._timeout_ms, self._open_ms = timeout_ms, open_ms
@@ -99,6 +100,7 @@ class HttpClient:
     def _again(self):
         """Begins with the request, or once more."""
         self.busy = True
+        self.began = False
         self._piece = self._left = None  # what of the request, of the body is not sent yet
         if self.channel:
             self._sending()
@@ -108,6 +110,7 @@ class HttpClient:
 
     def _sending(self):
         self.state = "sending"
+        self.began = True
         self._deadline = clock.Deadline(self._time_ms)
         self._sent_by = clock.Deadline(self._time_ms + self._length)
 

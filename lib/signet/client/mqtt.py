@@ -1,12 +1,16 @@
 """How does umqtt.simple become safe to leave alone in a field for a year?
 
 A subclass of `umqtt.simple.MQTTClient`, the one frozen in ESP32 images (1.4 to 1.8) or 1.3.4.
-umqtt still holds the will and takes incoming messages apart, acknowledging them; but it only ever
-sees a packet that is complete, bounded and well formed.  Added here, section numbers from
-MQTT 3.1.1 (OASIS, 2014): every wait bounded, return codes as errors (3.2.2.3), keepalive and dead
-links (3.1.2.10), packet ids (2.3.1), a window of unacknowledged publishes (4.4), resubscription.
+umqtt still takes incoming messages apart, acknowledging them; but it only ever sees a packet that
+is complete, bounded and well formed.  Added here, section numbers from MQTT 3.1.1 (OASIS, 2014):
+every wait bounded, return codes as errors (3.2.2.3), keepalive and dead links (3.1.2.10), packet
+ids (2.3.1), many unacknowledged publishes (4.4), each judged by itself.
 
-Not here: QoS 2, MQTT 5.
+An answer's time counts from when all before it has left, and grows with what is on its way.  When
+it is over the broker is asked for a sign of life: where that comes the answer is late, else the
+connection is lost.  Nothing is judged while there is something left to read.
+
+Not here: QoS 0 and 2 of what is published, wills, MQTT 5.
 """
 
 from micropython import const
@@ -23,81 +27,62 @@ _OPENING = const(1)  # the channel opens, then CONNECT goes
 _LOGGING_IN = const(2)  # until CONNACK
 _OPEN = const(3)
 
+_LOOK_MS = const(250)  # how often to look at the clock
+_STEPS = const(64)  # with something to read that means nothing, until a look at it
+
+# What is kept of a packet that awaits its answer.
+_ID = const(0)
+_DUE = const(1)  # ticks
+_SIZE = const(2)  # bytes: a slow link takes 1 ms for each
+_WANTED = const(3)  # topic filters of a SUBSCRIBE
+
 
 class MQTTClient(simple.MQTTClient):
     """One MQTT 3.1.1 connection at a time, over a stream that opens by itself; nothing waits.
 
     Args:
-        client_id: str or bytes.
-        user, password: str, bytes or None.
         keepalive_s: int, 1 to 65535; pings are sent and answers to them demanded.
         clean_session: bool; False lets the broker keep subscriptions and queued messages.
-        window: int, how many QoS 1 publishes may await their acknowledgement.
         max_packet_bytes: int, larger incoming messages are dropped.
         timeout_ms: int, how long an answer (CONNACK, SUBACK, PUBACK, PINGRESP) may take.
     """
 
     def __init__(
-        self,
-        client_id,
-        user=None,
-        password=None,
-        keepalive_s=60,
-        clean_session=True,
-        window=8,
-        max_packet_bytes=4096,
-        timeout_ms=10_000,
+        self, keepalive_s=60, clean_session=True, max_packet_bytes=4096, timeout_ms=10_000
     ):
-        super().__init__(
-            wire.to_bytes(client_id),
-            "",
-            1,
-            user=None if user is None else wire.to_bytes(user),
-            password=None if password is None else wire.to_bytes(password),
-            keepalive=keepalive_s,
-        )
-        self.clean_session = clean_session
-        self.window = window
+        super().__init__(b"", "", 1, keepalive=keepalive_s)
+        self._clean_session = clean_session
         self._max_packet_bytes = max_packet_bytes
         self._timeout_ms = timeout_ms
-        self._unacked = []  # (packet id, packet, ticks when sent), oldest first
-        self._subscriptions = []  # (topic, qos)
-        self._unanswered = []  # (packet id, subscriptions, ticks when sent)
+        self._awaited = []  # lists of what has no answer yet, oldest first
         self._message = None
         self._reader = None
         self._state = _CLOSED
-        self._sent_at = 0
+        self._asked_at = None  # ticks, when CONNECT or the last ping went; None once answered
+        self._alive_at = None  # ticks, when what the broker has answered last was asked
+        self._steps = 0
         self.busy = False  # another `poll(0)` may have more to do, which no socket shows
         self.set_callback(self._keep_message)
 
     # Connecting
 
-    def set_login(self, client_id, user, password):
-        """Changes who logs in with the next `begin`; arguments as in the constructor."""
-        self.client_id = wire.to_bytes(client_id)
-        self.user = None if user is None else wire.to_bytes(user)
-        self.pswd = None if password is None else wire.to_bytes(password)
-
-    def begin(self, stream):
+    def begin(self, stream, login):
         """Begins to log in, and returns; `poll` says ("connected", ...) once it is done.
 
         Args:
             stream: net.umqtt_stream.Stream; it belongs to the client from now on.
+            login: (client id, user, password), each str; the last two may be None.
         """
         self.close()
         self.sock = stream
         self._reader = PacketReader(stream, self._max_packet_bytes, self._timeout_ms)
-        self._unanswered = []
+        self._awaited = []
         self._state = _OPENING
-        self._write(self._connect_packet())  # it goes as soon as the channel is open
-
-    def _connect_packet(self):
-        will = (self.lw_topic, self.lw_msg, self.lw_qos, self.lw_retain) if self.lw_topic else None
-        login = (self.user, self.pswd)
-        return wire.connect(self.client_id, self.keepalive, self.clean_session, login, will)
+        # It goes as soon as the channel is open.
+        stream.write(wire.connect(login, self.keepalive, self._clean_session))
 
     def _connected(self, body):
-        """Takes CONNACK, subscribes again and sends again what was not acknowledged."""
+        """Takes CONNACK."""
         code = body[1]
         if code in wire.RETURN_CODES:
             raise Refused("CONNACK {}: {}".format(code, wire.RETURN_CODES[code]), code)
@@ -107,36 +92,17 @@ class MQTTClient(simple.MQTTClient):
             raise ProtocolError(wire.NO_CONNACK)
         self._state = _OPEN
         self._reader.check = wire.check_header
-        self._heard_at = clock.ticks_ms()
-        self._pinged_at = None
-        if self._subscriptions:
-            self._subscribe(self._subscriptions)
-        for index, (packet_id, packet, _) in enumerate(self._unacked):
-            self._write(bytes((packet[0] | wire.DUP,)))
-            self._write(memoryview(packet)[1:])
-            self._unacked[index] = (packet_id, packet, self._sent_at)
+        self._answered()
         return ("connected", bool(body[0]))
 
-    def set_last_will(self, topic, msg, retain=False, qos=0):
-        """Sets the message that the broker publishes when this client vanishes (3.1.2.5).
-
-        Args:
-            topic: str or bytes, not empty.
-            msg: str or bytes.
-            retain: bool.
-            qos: int, 0 or 1.
-        """
-        super().set_last_will(wire.to_bytes(topic), wire.to_bytes(msg), retain, qos)
-
     def disconnect(self):
-        """Says goodbye, so that no will is published, and closes."""
-        if self.sock is not None:
-            if self._state == _OPEN:
-                self.sock.write(wire.DISCONNECT_PACKET)
-            self.close()
+        """Says goodbye, and closes."""
+        if self._state == _OPEN:
+            self.sock.write(wire.DISCONNECT_PACKET)
+        self.close()
 
     def close(self):
-        """Closes without goodbye. What was not acknowledged is kept for the next `begin`."""
+        """Closes without goodbye, and forgets what is not acknowledged."""
         if self.sock is not None:
             self.sock.close()
             self.busy = False
@@ -145,112 +111,61 @@ class MQTTClient(simple.MQTTClient):
 
     # Sending
 
-    def publish(self, topic, msg, retain=False, qos=0):
-        """Sends one message and does not wait for its acknowledgement.
+    def publish(self, topic, payload, again=None):
+        """Sends one message at QoS 1 and does not wait; only while `ready`.
 
         Args:
-            topic: str or bytes, 1 to 65535 bytes, without + # and NUL.
-            msg: str or bytes.
-            retain: bool.
-            qos: int, 0 or 1.
+            topic: str. payload: bytes.
+            again: int, the packet id of one that goes again (4.4), None for another.
         Returns:
-            int, the packet id that `poll` will name in ("acked", id); None for QoS 0.
+            int, the packet id that `poll` will name in ("acked", id) or ("late", id). The message
+            itself is not kept.
         Raises:
-            Throttled: `window` messages await their acknowledgement already.
-            Lost: not connected; the message was not taken. One that was taken is kept until its
-                acknowledgement, and sent again after `begin`.
-            ValueError: the topic or the qos is not allowed.
+            ValueError: the topic, or the size, is not allowed.
         """
-        topic, msg = wire.to_bytes(topic), wire.to_bytes(msg)
-        if qos == 0:
-            self._write(wire.publish(topic, msg, None, retain))
-            return None
-        if qos != 1:
-            raise ValueError("qos must be 0 or 1")
-        if len(self._unacked) >= self.window:
-            raise Throttled("{} messages await their acknowledgement".format(self.window))
-        packet_id = self._new_packet_id()
-        packet = wire.publish(topic, msg, packet_id, retain)
-        self._write(packet)
-        self._unacked.append((packet_id, packet, self._sent_at))
+        packet_id = again or self._new_packet_id()
+        packet = wire.publish(topic.encode(), payload, packet_id, again is not None)
+        self.expect(packet_id, len(packet))
+        self.sock.write(packet)
         return packet_id
 
+    def subscribe(self, topics):
+        """Subscribes at QoS 1, and does not wait; only while connected.
+
+        Args:
+            topics: list of str; `poll` names those refused in ("refused", list of str).
+        """
+        packet_id = self._new_packet_id()
+        packet = wire.subscribe(packet_id, topics)
+        self.expect(packet_id, len(packet), topics)
+        self.sock.write(packet)
+
+    def expect(self, packet_id, size=0, wanted=None):
+        """Awaits one more answer, after its acknowledgement, to what was published as packet_id.
+
+        `forget` ends that, or ("late", packet_id) of `poll`.
+        """
+        due = clock.ticks_add(clock.ticks_ms(), self._patience_ms() + size)
+        self._awaited.append([packet_id, due, size, wanted])
+
     def forget(self, packet_id):
-        """Stops waiting for the acknowledgement of one message, and never sends it again."""
-        self._unacked = [entry for entry in self._unacked if entry[0] != packet_id]
+        """Awaits nothing more for it."""
+        self._awaited = [entry for entry in self._awaited if entry[_ID] != packet_id]
 
     @property
     def ready(self):
-        """bool, connected, and nothing is left to be sent: else `publish` should wait."""
+        """bool, connected, and nothing is left to be sent: else `publish` has to wait."""
         return self._state == _OPEN and self.sock.sent
 
     def readable(self):
         """Returns the socket whose bytes are all that `poll` waits for, or None."""
         return None if self.sock is None else self.sock.readable()
 
-    def unacked(self):
-        """Returns how many QoS 1 messages await their acknowledgement."""
-        return len(self._unacked)
-
-    def subscribe(self, topic, qos=0):
-        """Subscribes now, if connected, and after every further `begin`; does not wait.
-
-        Args:
-            topic: str or bytes, or a list of (topic, qos).
-            qos: int, 0 or 1.
-        Raises:
-            Lost: not connected. `poll` raises Refused when the broker refuses a topic.
-        """
-        wanted = topic if isinstance(topic, list) else [(topic, qos)]
-        wanted = [(wire.to_bytes(name), level) for name, level in wanted]
-        self._unsubscribe([name for name, _ in wanted])
-        self._subscriptions += wanted
-        if self._state == _OPEN:
-            self._subscribe(wanted)
-
-    def _unsubscribe(self, names):
-        self._subscriptions = [entry for entry in self._subscriptions if entry[0] not in names]
-
-    def _subscribe(self, wanted):
-        packet_id = self._new_packet_id()
-        self._write(wire.subscribe(packet_id, wanted))
-        self._unanswered.append((packet_id, wanted, self._sent_at))
-
-    def _subscribed(self, body):
-        """Takes a SUBACK (3.9)."""
-        packet_id = body[0] << 8 | body[1]
-        for entry in self._unanswered:
-            if entry[0] == packet_id:
-                break
-        else:
-            raise wire.malformed("SUBACK that nobody asked for")
-        self._unanswered.remove(entry)
-        wanted = entry[1]
-        if len(body) - 2 != len(wanted):
-            raise wire.malformed("SUBACK of {} codes for {}".format(len(body) - 2, len(wanted)))
-        refused = [name for (name, _), code in zip(wanted, body[2:]) if code == 0x80]
-        if refused:
-            self._unsubscribe(refused)
-            names = ", ".join([name.decode() for name in refused])
-            raise Refused("subscription to {} refused".format(names), 0x80)
-        return ("subscribed", [name for name, _ in wanted])
-
-    def ping(self):
-        """Asks the broker for a sign of life; `poll` does so by itself."""
-        self._write(wire.PINGREQ_PACKET)
-
     def _new_packet_id(self):
-        taken = [entry[0] for entry in self._unacked + self._unanswered]
         while True:
             self.pid = self.pid % 65_535 + 1  # 2.3.1: never 0
-            if self.pid not in taken:
+            if self.pid not in [entry[_ID] for entry in self._awaited]:
                 return self.pid
-
-    def _write(self, packet):
-        if self.sock is None:
-            raise Lost("not connected")
-        self.sock.write(packet)
-        self._sent_at = clock.ticks_ms()
 
     # Receiving
 
@@ -261,17 +176,15 @@ class MQTTClient(simple.MQTTClient):
             timeout_ms: int, how long to wait for an event, 0 for one step.
         Returns:
             ("connected", bool: the broker remembered this client's session), once,
-            ("message", topic bytes, payload bytes, retained bool), ("acked", packet id),
-            ("subscribed", list of topics as bytes), or None.
+            ("message", topic bytes, payload bytes), ("acked", packet id), ("late", packet id),
+            ("refused", list of topics) of a subscription, the others stand, ("alive",) after a
+            ping, ("oversize", str: what was larger than `max_packet_bytes`, and is acknowledged
+            and dropped), or None.
         Raises:
-            Lost: the connection failed, or the broker stopped answering; `code` is 0 where it was
-                closed instead of an answer to CONNECT.
-            Refused: CONNACK 1, 2, 4, 5 (in `code`), or as the channel; once connected, the broker
-                refuses a subscription, which is forgotten, and the connection stands.
-            Throttled: CONNACK 3.
-            ProtocolError: the broker sent what MQTT does not allow, and the connection is closed;
-                or a message larger than `max_packet_bytes`, which is acknowledged and dropped,
-                and the connection stands.
+            Whatever it is, the connection is closed. Lost: it failed, or the broker stopped
+            answering; `code` is 0 where it was closed instead of an answer to CONNECT.
+            Refused: CONNACK 1, 2, 4, 5 (in `code`), or as the channel. Throttled: CONNACK 3.
+            ProtocolError: the broker sent what MQTT does not allow. MemoryError.
         """
         deadline = clock.Deadline(timeout_ms)
         self.busy = False
@@ -281,26 +194,29 @@ class MQTTClient(simple.MQTTClient):
             while True:
                 clock.waited()
                 body = self._next()
+                event = None
                 if body is not None:
                     event = self._handle(body)
-                    if event is not None:
-                        break
-                due_ms = self._keep_alive()
+                if event is None:
+                    self._steps += 1
+                    idle = body is None and not self.sock.busy
+                    if idle or self._steps > _STEPS:
+                        event = self._keep_alive()
+                    if idle:
+                        self._steps = 0
+                if event is not None:
+                    self._steps = 0
+                    break
                 left_ms = deadline.remaining_ms()
                 if not left_ms:
                     self.busy = body is not None or self.sock.busy
                     return None
                 if body is None:
-                    self.sock.wait(clock.Deadline(min(left_ms, due_ms)))
-        except Exception as error:
-            if self._state != _OPEN or not isinstance(error, Refused):
-                self.close()
-            if isinstance(error, MemoryError):
-                raise Lost("no memory for what the broker sends")
+                    self.sock.wait(clock.Deadline(min(left_ms, _LOOK_MS)))
+        except Exception:
+            self.close()
             raise
         self.busy = True
-        if event[0] == "oversize":
-            raise ProtocolError("{}, more than this board takes".format(event[1]))
         return event
 
     def _next(self):
@@ -309,7 +225,7 @@ class MQTTClient(simple.MQTTClient):
             return None
         if self._state == _OPENING:
             self._state = _LOGGING_IN
-            self._sent_at = clock.ticks_ms()
+            self._asked_at = clock.ticks_ms()
         try:
             return self._reader.next()
         except Lost as error:
@@ -318,21 +234,11 @@ class MQTTClient(simple.MQTTClient):
                 raise Lost(text + str(error), 0)
             raise
 
-    def check_msg(self):
-        """umqtt's name for `poll(0)`."""
-        return self.poll(0)
-
     def _handle(self, body):
         first_byte, length = self._reader.first_byte, self._reader.length
-        self._heard_at = clock.ticks_ms()
-        self._pinged_at = None
         kind = first_byte >> 4
         if self._state == _LOGGING_IN:
             return self._connected(body)
-        if kind == wire.PUBACK:
-            return self._acknowledged(body[0] << 8 | body[1])
-        if kind == wire.SUBACK:
-            return self._subscribed(body)
         if kind == wire.PUBLISH:
             stream = self.sock
             self.sock = WholePacket(stream, first_byte, body)
@@ -344,44 +250,70 @@ class MQTTClient(simple.MQTTClient):
             self._message = None
             if length > len(body):
                 return ("oversize", "{} bytes on {}".format(length, str(topic)[2:-1]))
-            return ("message", topic, payload, bool(first_byte & wire.RETAIN))
-        return None
+            return ("message", topic, payload)
+        if kind == wire.PINGRESP:
+            return self._answered()
+        packet_id = body[0] << 8 | body[1]
+        for entry in self._awaited:
+            if entry[_ID] == packet_id and (entry[_WANTED] is None) == (kind == wire.PUBACK):
+                self._awaited.remove(entry)
+                return self._subscribed(entry, body) if entry[_WANTED] else ("acked", packet_id)
+        return None  # acknowledged twice, after it went again; or late
+
+    def _subscribed(self, entry, body):
+        """Takes a SUBACK (3.9)."""
+        wanted = entry[_WANTED]
+        if len(body) - 2 != len(wanted):
+            raise wire.malformed("SUBACK of {} codes for {}".format(len(body) - 2, len(wanted)))
+        refused = [name for name, code in zip(wanted, body[2:]) if code == 0x80]
+        return ("refused", refused) if refused else None
 
     def _keep_message(self, topic, msg):
         self._message = (topic, msg)
 
-    def _acknowledged(self, packet_id):
-        for index, entry in enumerate(self._unacked):
-            if entry[0] == packet_id:
-                self._unacked.pop(index)
-                return ("acked", packet_id)
-        return None  # acknowledged twice, after a resend
+    def _answered(self):
+        """The broker has answered CONNECT, or a ping."""
+        if self._asked_at is None:
+            return None
+        self._alive_at, self._asked_at = self._asked_at, None
+        return ("alive",)
+
+    def _patience_ms(self):
+        """Returns how long an answer may take behind all that is on its way."""
+        return self._timeout_ms + sum([entry[_SIZE] for entry in self._awaited])
 
     def _keep_alive(self):
-        """Pings when idle, notices a dead link. Returns the ms until it is due again."""
+        """Pings when idle, or when an answer is late; notices a dead link.
+
+        Returns:
+            ("late", packet id), or ("refused", topics), which the broker has not answered; None.
+        """
         if self._state == _OPENING:
-            return 1000  # the channel has a deadline of its own
+            return None  # the channel has a deadline of its own
+        stream, awaited = self.sock, self._awaited
         now = clock.ticks_ms()
-        if not self.sock.sent:
-            if clock.ticks_diff(now, self.sock.moved_at) > self._timeout_ms:
+        moved_ms = clock.ticks_diff(now, stream.moved_at)
+        heard_ms = clock.ticks_diff(now, stream.heard_at)
+        if not stream.sent:
+            if moved_ms > self._timeout_ms:
                 raise Lost("the peer takes no data")
-            return 250
-        if self._state == _LOGGING_IN:
-            if clock.ticks_diff(now, self._sent_at) > self._timeout_ms:
-                raise Lost("the broker does not answer CONNECT")
-            return 250
-        if self._unacked and clock.ticks_diff(now, self._unacked[0][2]) > self._timeout_ms:
-            raise Lost("the broker does not acknowledge what is published")
-        if self._unanswered and clock.ticks_diff(now, self._unanswered[0][2]) > self._timeout_ms:
-            raise Lost("the broker does not answer SUBSCRIBE")
-        if self._pinged_at is not None:
-            if clock.ticks_diff(now, self._pinged_at) > self._timeout_ms:
-                raise Lost("the broker does not answer pings")
-            return 250
-        idle_ms = max(clock.ticks_diff(now, self._sent_at), clock.ticks_diff(now, self._heard_at))
-        due_ms = self.keepalive * 750 - idle_ms  # three quarters of the keepalive
-        if due_ms <= 0:
-            self.ping()
-            self._pinged_at = now
-            return 250
-        return min(due_ms, 1000)
+            if awaited:  # it may be what is on its way out
+                awaited[-1][_DUE] = clock.ticks_add(now, self._patience_ms())
+            return None
+        if self._asked_at is not None:
+            if min(clock.ticks_diff(now, self._asked_at), heard_ms) > self._patience_ms():
+                asked = "pings" if self._state == _OPEN else "CONNECT"
+                raise Lost("the broker does not answer " + asked)
+            return None
+        is_due = max(moved_ms, heard_ms) >= self.keepalive * 750  # three quarters of it
+        for entry in awaited:
+            if clock.ticks_diff(now, entry[_DUE]) > 0:
+                if clock.ticks_diff(self._alive_at, entry[_DUE]) >= 0:
+                    awaited.remove(entry)
+                    wanted = entry[_WANTED]
+                    return ("refused", wanted) if wanted else ("late", entry[_ID])
+                is_due = True
+        if is_due:
+            stream.write(wire.PINGREQ_PACKET)
+            self._asked_at = now
+        return None

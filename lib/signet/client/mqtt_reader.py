@@ -1,7 +1,7 @@
 """How does one whole MQTT packet come out of a stream that may stop after any byte?
 
-Bounded in size and in time: what is larger than the limit is read away, and a packet that has
-begun must end within the timeout.
+Bounded in size and in time: what is larger than the limit is read away, and in a packet that has
+begun a byte must come within the timeout.
 """
 
 from micropython import const
@@ -20,7 +20,7 @@ class PacketReader:
     Args:
         stream: net.umqtt_stream.Stream.
         max_packet_bytes: int; of a larger packet only so much is kept.
-        timeout_ms: int, how long a packet may take once it has begun.
+        timeout_ms: int, how long no byte of a packet may come once it has begun.
     Attributes:
         first_byte: int, type and flags of the packet that `next` returned.
         length: int, its whole remaining length; greater than what was kept when it is oversize.
@@ -32,7 +32,7 @@ class PacketReader:
         self._timeout_ms = timeout_ms
         self._length = self._shift = 0  # of the bytes of the length that have come
         self._at = 0  # of the body; a name that comes later makes a hole in the heap
-        self._deadline = None  # of the packet that has begun
+        self._begun = False
         self._body = None  # of it, when only what is too large to keep is to come
         self.check = wire.check_connack
         self.first_byte = None
@@ -46,13 +46,13 @@ class PacketReader:
             ProtocolError: a header that a server may not send.
         """
         stream = self._stream
-        if self._deadline is None:
+        if not self._begun:
             byte = stream.read(1)
             if byte is None:
                 return None
             self.first_byte, self.length = byte[0], None
             self._length = self._shift = 0
-            self._deadline = clock.Deadline(self._timeout_ms)
+            self._begun = True
         while self.length is None:
             byte = stream.read(1)
             if byte is None:
@@ -83,11 +83,11 @@ class PacketReader:
                 return self._still_coming()
             self._at += size
             pieces += 1
-        self._deadline = self._body = None
+        self._begun, self._body = False, None
         return body
 
     def _still_coming(self):
-        if self._deadline.expired():
+        if clock.ticks_diff(clock.ticks_ms(), self._stream.heard_at) > self._timeout_ms:
             raise Lost("the broker stalled in the middle of a packet")
 
 

@@ -17,28 +17,16 @@ cloud's answer says so.  What is due when the session begins is asked before it 
 its connection at least; where nothing is due, no byte goes without a report.
 """
 
-import os
-
 from micropython import const
 
 from signet.client.http import HttpClient
 from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
-from signet.errors import (
-    Lost,
-    ProtocolError,
-    Refused,
-    Rejected,
-    SignetError,
-    Throttled,
-    TimedOut,
-)
+from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, Throttled
 from signet.modules import call
 
 _LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
 WANTED = ("retry-after",)
-
-_MISSES = const(3)  # of an answer to one report, until others have their turn
 
 
 def check_status(reply, what, is_plain, hint=""):
@@ -59,7 +47,7 @@ def check_status(reply, what, is_plain, hint=""):
         call("signet.cloud.http_status", "refuse", reply, what, is_plain, hint)
 
 
-_NO_MEMORY = ("lost", Lost("no memory"))  # made while there is some
+_NO_MEMORY = ("lost", Lost("no memory"), ())  # made while there is some
 
 
 def _unsendable(error):
@@ -93,7 +81,6 @@ class HttpSession(Session):
             config["timeout_s"] * 1000,
             config["open_timeout_s"] * 1000,
         )
-        self._id = int.from_bytes(os.urandom(4), "big")  # a reboot must not repeat one
         self.close()
 
     def begin(self, deadline):
@@ -113,7 +100,7 @@ class HttpSession(Session):
 
         Args:
             key: int, the caller's name for it.
-            report: messages.Report; its values may be a file where it has a topic.
+            report: messages.Report; its body may be a file.
             last: bool, no other report waits; of no use here.
         Returns:
             bool, False while it is not open, or another request goes first.
@@ -127,9 +114,6 @@ class HttpSession(Session):
         if self._dialect.due(True):
             self._waits = True
             return False
-        if report.id is None:
-            self._id = (self._id + 1) & 0xFFFFFFFF
-            report.id = str(self._id)
         self._renewed = False
         try:
             self._send(report)
@@ -197,10 +181,13 @@ class HttpSession(Session):
             message_id = self._dialect.judge(reply, self._report)
         except Refused as error:
             if self._renewed or not self._dialect.lapsed(error.code):
+                self._done()  # the device is refused, not the report
                 raise
             self._renewed = True
             self._ask(True)
             return None
+        except (Rejected, Throttled, ProtocolError) as error:
+            return ("failed", self._done(), error)
         return ("acked", self._done(), message_id)
 
     def _done(self):
@@ -217,17 +204,11 @@ class HttpSession(Session):
             error = _unsendable(error)
         elif not isinstance(error, SignetError):
             error = Lost("no connection: {}".format(error))
-        elif report and isinstance(error, (TimedOut, ProtocolError)):
-            report.misses += 1
-            if report.misses >= _MISSES:
-                error = Throttled(str(error))
-        if report and isinstance(error, (Rejected, Throttled)):
+        if report and isinstance(error, Rejected):
             return ("failed", self._done(), error)
+        keys = [self._key] if report and self._client.began else ()
         self.close()
-        return ("lost", error)
-
-    def reply(self, command, value):
-        """No cloud wants an answer to a command by this way."""
+        return ("lost", error, keys)
 
     @property
     def busy(self):
@@ -239,7 +220,7 @@ class HttpSession(Session):
         return self._client.readable()
 
     def close(self):
-        """Closes the connection; what is in flight stays in the caller's hands."""
+        """Closes the connection, and forgets what is in flight."""
         self._client.close()
         self._state = "closed"
         self._key = self._report = None

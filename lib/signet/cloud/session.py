@@ -18,7 +18,7 @@ Events, each told once:
 
     ("opened",)              after each `begin`, before any other but "lost".
     ("acked", key, message id)   stored by the cloud; its id, str or None.
-    ("failed", key, error)   out of flight, and the session still open. Rejected: never this report.
+    ("failed", key, error)   out of flight, the session still open. Rejected: never this report.
                              Throttled: not now, and no other either. ProtocolError: the cloud
                              answered, but what cannot be taken, or that it can do nothing with
                              this report now. MemoryError: no place to send it. Any other
@@ -47,6 +47,10 @@ class Session:
     is_exclusive = False
     takes_files = False
     busy = False
+
+    def answer(self, command, result):
+        """Returns the answer to a command as a Report, or None: see above."""
+        return
 
     def pending(self, within_ms):
         """bool, has it work of its own to do within ms (int)?"""

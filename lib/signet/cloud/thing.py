@@ -13,16 +13,9 @@ def request(message_id, method, params):
     Args:
         message_id: str of digits.
         method: str, for example "thing.event.property.post".
-        params: str, JSON.
+        params: bytes, JSON.
     Returns:
         bytes
     """
-    return (
-        '{"id":"'
-        + message_id
-        + '","version":"1.0","method":"'
-        + method
-        + '","params":'
-        + params
-        + "}"
-    ).encode()
+    head = '{"id":"' + message_id + '","version":"1.0","method":"' + method + '","params":'
+    return b"".join((head.encode(), params, b"}"))

@@ -10,58 +10,68 @@ from micropython import const
 
 from signet.errors import Rejected, Throttled
 from signet.modules import call
-from signet.reports.messages import Command
+from signet.reports.messages import Command, Report
 from signet.wire.exact_json import dumps, member, parse
 
 _OK = const(200)
 _HANDLER_FAILED = const(500)
 
 
-def answer(topic, payload, passing):
-    """Says what the cloud's answer to a post means.
+class Dialect:
+    """What the clouds of thing models have in common; see cloud/mqtt_session.py.
 
     Args:
-        topic: str, ends with _reply.
-        payload: bytes.
+        names: (product key, device name).
+        subscriptions: tuple of str, each after "/sys/{product key}/{device name}/thing/".
+        setting: str, what follows "service/" where the cloud sets values.
         passing: codes of troubles that pass by themselves.
-    Returns:
-        ("reply", id str, error): None when the cloud has it, Throttled for a passing trouble,
-        Rejected when this report will never be taken.
-    Raises:
-        ProtocolError: it is no such answer.
     """
-    body = parse(topic, payload)
-    code = member(body, "code", topic, int)
-    error = None
-    if code != _OK:
-        message = call("signet.printable", "printable", body.get("message"))
-        text = "{}: code {}: {}".format(topic, code, message)
-        error = Throttled(text) if code in passing else Rejected(text, code)
-    return ("reply", str(member(body, "id", topic, str, int)), error)
 
+    replies = True
+    acked = None
 
-def command(name, topic, payload):
-    """Returns ("command", Command) for a request that came down; ProtocolError for another."""
-    body = parse(topic, payload)
-    id = None if body.get("id") is None else member(body, "id", topic, str, int)
-    return ("command", Command(name, body.get("params"), topic, id))
+    def __init__(self, names, subscriptions, setting, passing):
+        self.prefix = prefix = "/sys/{}/{}/thing/".format(*names)
+        self.subscriptions = [prefix + each for each in subscriptions]
+        self._setting = setting
+        self._passing = passing
 
+    def check_topic(self, topic):
+        pass
 
-def result(command, value):
-    """Builds the answer to a command.
+    def decode(self, topic, payload):
+        if not topic.startswith(self.prefix):
+            return None
+        where = topic[len(self.prefix) :]
+        if not where.startswith("service/"):
+            return self._reply(topic, payload) if where.endswith("_reply") else None
+        if where.endswith("_reply"):  # our own answer, where the subscription covers it
+            return None
+        body = parse(topic, payload)
+        id = None if body.get("id") is None else member(body, "id", topic, str, int)
+        name = where[8:]
+        if name == self._setting:
+            name = "set"
+        return ("command", Command(name, body.get("params"), topic, id))
 
-    Args:
-        command: Command.
-        value: dict that the board returns, None for an empty one, or the exception it raised.
-    Returns:
-        (topic str, payload bytes); None for a command without an id, which wants no answer.
-    """
-    if command.id is None:
-        return None
-    body = {"id": command.id, "version": "1.0", "code": _OK, "data": {}, "message": "success"}
-    if isinstance(value, Exception):
-        body["code"] = _HANDLER_FAILED
-        body["message"] = "{}: {}".format(type(value).__name__, value)
-    elif value is not None:
-        body["data"] = value
-    return command.topic + "_reply", dumps(body).encode()
+    def _reply(self, topic, payload):
+        """Says what the cloud's answer to a post means."""
+        body = parse(topic, payload)
+        code = member(body, "code", topic, int)
+        error = None
+        if code != _OK:
+            message = call("signet.printable", "printable", body.get("message"))
+            text = "{}: code {}: {}".format(topic, code, message)
+            error = Throttled(text) if code in self._passing else Rejected(text, code)
+        return ("reply", str(member(body, "id", topic, str, int)), error)
+
+    def answer(self, command, result):
+        if command.id is None:
+            return None
+        body = {"id": command.id, "version": "1.0", "code": _OK, "data": {}, "message": "success"}
+        if isinstance(result, Exception):
+            body["code"] = _HANDLER_FAILED
+            body["message"] = "{}: {}".format(type(result).__name__, result)
+        elif result is not None:
+            body["data"] = result
+        return Report(dumps(body).encode(), topic=command.topic + "_reply")

@@ -40,14 +40,18 @@ _COMMON = (
     ("report_interval_s", "int", 60, (1, 86_400), 60),
     ("deep_sleep", "flag", False, None, "false"),
     ("retry_s", "int", 20, (1, 3600), 20),
-    ("outbox_limit", "int", 32, (1, 200), 32),
+    ("outbox_bytes", "int", 131_072, (8192, 16_777_216), 131_072),
+    ("flash_after_s", "int", 10, (0, 3600), 10),
+    ("health_s", "int", None, (10, 86_400), 3600),
     ("drop", "choice", "oldest", ("oldest", "newest"), "oldest"),
     ("app", "any", None, None, "{}"),
 )
 _OPEN = ("open_timeout_s", "int", 30, (1, 300), 30)  # of TCP and TLS; by CoAP ack_timeout_ms rules
+_RETIRED = {"outbox_limit": "outbox_bytes"}
 _BY_WAY = {
     "mqtt": (
         _OPEN,
+        ("ack_timeout_s", "int", 10, (1, 600), 10),
         ("clean_session", "flag", True, None, "true"),
         ("window", "int", 4, (1, 32), 4),
     ),
@@ -164,7 +168,9 @@ def check(values, log=print):
     fields = _COMMON + _BY_WAY[way] + identity.FIELDS + identity.BY_WAY[way]
     known = [field[0] for field in fields]
     for key in sorted(values):
-        if key not in known:
+        if key in _RETIRED:
+            log("warning: `{}` is of no use any more; see `{}`".format(key, _RETIRED[key]))
+        elif key not in known:
             near = [name for name in known if _near(key, name)]
             raise ConfigError(
                 key,

@@ -53,7 +53,14 @@ def record(content):
     return b"%08x" % crc32(content) + content + b"\n"
 
 
+def is_record(line):
+    """bool, is that line (bytes) as `record` made it?"""
+    try:
+        return line[-1:] == b"\n" and int(line[:8], 16) == crc32(memoryview(line)[8:-1])
+    except ValueError:
+        return False
+
+
 def content(line):
     """Returns the bytes that `record` was given; None when the line is torn or damaged."""
-    found = line[8:-1]
-    return found if record(found) == line else None
+    return line[8:-1] if is_record(line) else None

@@ -20,7 +20,7 @@ class Stream:
     Args:
         channel: see net.stream.
     Attributes:
-        moved_at: ticks of clock when a byte was last sent; of no meaning where none waits.
+        moved_at, heard_at: ticks of clock when a byte was last sent, and when one last came.
     """
 
     def __init__(self, channel):
@@ -30,7 +30,7 @@ class Stream:
         self._held = None  # what a read that did not end has received: its buffer,
         self._got = 0  # and how much of it
         self._cut = False  # a step of it has been enough
-        self.moved_at = clock.ticks_ms()
+        self.moved_at = self.heard_at = clock.ticks_ms()
 
     @property
     def busy(self):
@@ -82,6 +82,7 @@ class Stream:
             if not count:
                 return None
             self._got += count
+            self.heard_at = clock.ticks_ms()
         if self._got < size:  # a peer may send a byte a record
             self._cut = True
             return None

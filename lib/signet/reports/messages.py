@@ -26,6 +26,7 @@ class Report:
         topic: str, publish `values` as they are to this topic; None for the cloud's own form.
         event: str, the event's name in the cloud; None for the cloud's plain report.
         device: (type id, device id), at Watson: whose report it is, when not the board's own.
+        id: int, of a report that was made before: `values` is its `body` then.
     Raises:
         Rejected: a value has no form in JSON; names it.
     Attributes:
@@ -33,17 +34,19 @@ class Report:
         id: int, 0 to 2**32 - 1, by which the cloud knows it, the same for its whole life.
     """
 
-    def __init__(self, values, time_ms=None, topic=None, event=None, device=None):
-        if topic is None:
-            values = dumps(values).encode()
-        elif not hasattr(values, "seek"):
-            values = bytes(values)
+    def __init__(self, values, time_ms=None, topic=None, event=None, device=None, id=None):
+        if id is None:
+            id = int.from_bytes(os.urandom(4), "big")
+            if topic is None:
+                values = dumps(values).encode()
+            elif not hasattr(values, "seek"):
+                values = bytes(values)
         self.body = values
         self.time_ms = time_ms
         self.topic = topic
         self.event = event
         self.device = device
-        self.id = int.from_bytes(os.urandom(4), "big")
+        self.id = id
 
     @property
     def values(self):

@@ -1,82 +1,218 @@
-"""Which reports has the cloud not acknowledged yet?
+"""Which reports has the cloud not acknowledged yet, and where do they wait through a power cut?
 
-In memory while the board is awake: a power cut loses them; outbox_file.py takes them through a
-deep sleep.  Keys rise and never repeat, reports leave in any order, the box is bounded and counts
-what it had to drop.
+    report -> a list in the heap -> segments on flash (flash.py) -> the cloud
+
+What waits goes to flash in one append when the oldest of it has waited `flash_after_s`, when it is
+too much for the heap, and when the link is closed: on a good link never, and then flash.py is
+never loaded.
 """
+
+import sys
+
+from micropython import const
+
+from signet import clock, modules
+from signet.device import files
+
+_ROOM = const(2048)  # bytes of reports in the heap
+_OBJECT = const(160)  # of them for each report beside its body
+_BLOCK = const(4096)  # what flash erases at once
+_AGAIN_MS = const(60_000)  # after flash could not be written
+_MANY = const(64)  # reports, and their count is noted when nothing else is to be
+_FLASH = "signet.reports.flash"
+_DEAD = "signet.reports.dead"
 
 
 class Outbox:
-    """Holds reports until they are acknowledged.
+    """Holds reports until they are acknowledged.  Keys rise and never repeat.
 
     Args:
-        limit: int, how many reports it holds.
-        drop_oldest: bool; when full, True drops the oldest report, False refuses the new one.
+        limit: int, bytes of flash that they may take.
+        drops_oldest: bool; when that is full, True drops the oldest segment of reports, False
+            refuses new ones.
+        flash_after_ms: int, how long a report waits in the heap; 0: not at all.
+        log: function of one str.
+        folder: str, on flash.
     Attributes:
-        dropped: int, reports that were dropped because the box was full.
-        dead: list of the last (key, error) that were set aside because they were rejected.
+        counts: list of int: accepted, acknowledged, sent again, dropped, set aside, places of
+            damage; kept on flash with each append.
+        misses: dict of key to int, how often nobody acknowledged that report.
+        flash_used: int, bytes.
+        ids: list of int, CRC-32 of the ids of the last commands.
+        The others belong to flash.py, where they are explained.
     """
 
-    _DEAD_KEPT = 8
-
-    def __init__(self, limit, drop_oldest=True):
-        self._limit = limit
-        self._drop_oldest = drop_oldest
-        self._entries = []  # (key, report), oldest first
-        self._last_key = 0
-        self.dropped = 0
-        self.dead = []
-
-    def __iter__(self):
-        return iter([report for _, report in self._entries])
+    def __init__(self, limit, drops_oldest, flash_after_ms, log, folder="outbox"):
+        self.limit = limit
+        self.drops_oldest = drops_oldest
+        self.log = log
+        self.folder = folder
+        self.waiting = []  # in the heap
+        self._flash_after_ms = flash_after_ms
+        self._again = clock.Deadline(0)  # no sooner is flash written that could not be
+        modules.call("signet.reports.restore", "restore", self)
+        self._noted = self.counts[0]
+        if files.exists(folder + "/retry"):  # somebody at a desk has mended what was wrong
+            self.retry()
 
     def __len__(self):
-        return len(self._entries)
+        """How many wait; after a power cut it may say too many until they have been read."""
+        return self.stored + len(self.waiting)
+
+    def __iter__(self):
+        key = self.after(0)
+        while key is not None:
+            yield self.get(key)
+            key = self.after(key)
 
     def put(self, report):
         """Takes a report.
 
         Args:
-            report: messages.Report.
+            report: messages.Report, not of a file; it gets its `key`.
         Returns:
-            int, its key; None when the box is full and the new report is the one to go.
+            int, its key; None when the outbox is full and the new report is the one to go.
+        Raises:
+            ValueError: it is larger than the outbox.
+            MemoryError: it is not taken.
         """
-        if len(self._entries) >= self._limit:
-            self.dropped += 1
-            if not self._drop_oldest:
-                return None
-            self._entries.pop(0)
-        self._last_key += 1
-        self._entries.append((self._last_key, report))
-        return self._last_key
+        size = len(report.body)
+        if size > self.limit - _BLOCK:
+            raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
+        self.counts[0] += 1
+        if not self.drops_oldest and self.flash_used + max(_BLOCK, size) > self.limit:
+            self.dropped(1, "new")
+            return None
+        report.key = key = self.next_key
+        report.since = clock.ticks_ms()
+        self.next_key += 1
+        for other in self.waiting:
+            size += len(other.body) + _OBJECT
+        self.waiting.append(report)
+        if size > _ROOM or not self._flash_after_ms:
+            kept = self.keep()
+            if kept is not True and size > _ROOM:
+                if kept is MemoryError:
+                    self.counts[0] -= 1
+                    self.waiting.pop()
+                    raise MemoryError("for reports")
+                self._overflow(size)
+        return key
+
+    def _overflow(self, size):
+        """Makes room in the heap, of which reports have taken so many bytes, without flash."""
+        if self.drops_oldest and self.stored:
+            self._try(self.flash, "drop")
+            if self.keep() is True:
+                return
+        while size > _ROOM and len(self.waiting) > 1:
+            report = self.waiting.pop(0 if self.drops_oldest else -1)
+            size -= len(report.body) + _OBJECT
+            self.misses.pop(report.key, None)
+            self.dropped(1, "oldest" if self.drops_oldest else "new")
+
+    def dropped(self, count, which):
+        """Counts reports that go for want of room, and says so; which: str."""
+        self.counts[3] += count
+        self.log("outbox full: dropped the {} {} reports".format(count, which))
 
     def after(self, key):
-        """Returns (key, report) of the oldest report whose key (int) is greater, or None."""
-        for entry in self._entries:
-            if entry[0] > key:
-                return entry
+        """Returns the key of the oldest report whose key (int) is greater, or None."""
+        if self.stored:
+            found = self.flash("after", key)
+            if found:
+                return found
+        for report in self.waiting:
+            if report.key > key:
+                return report.key
         return None
 
-    def remove(self, key):
+    def get(self, key):
+        """Returns the Report `key` (int), None where it is gone."""
+        for report in self.waiting:
+            if report.key == key:
+                return report
+        return self.flash("get", key) if self.stored else None
+
+    def done(self, key):
         """Forgets the report `key` (int); returns False when it was dropped before."""
-        for index, entry in enumerate(self._entries):
-            if entry[0] == key:
-                self._entries.pop(index)
+        self.misses.pop(key, None)
+        for report in self.waiting:
+            if report.key == key:
+                self.waiting.remove(report)
                 return True
-        return False
+        return bool(self.stored) and self.flash("done", key)
 
-    def put_back(self, key):
-        """Moves the report `key` (int) behind the others, under a new key."""
-        for entry in self._entries:
-            if entry[0] == key:
-                self._last_key += 1
-                self._entries.append((self._last_key, entry[1]))
-                self.remove(key)
-                return
+    def set_aside(self, key, reason, report=None):
+        """Keeps a report on flash, out of the way of the others.
 
-    def set_aside(self, key, error):
-        """Moves the report `key` (int) out of the way of the next; error: why it can never go."""
-        self.dead.append((key, error))
-        self.remove(key)
-        if len(self.dead) > self._DEAD_KEPT:
-            self.dead.pop(0)
+        Args:
+            key: int; below 0 or None for one that was never in here.
+            reason: str.
+            report: messages.Report; None for the one in here.
+        Returns:
+            bool, False when it could not be written, and waits where it was.
+        """
+        report = report or self.get(key)
+        if report and not hasattr(report.body, "seek"):  # a file is the program's
+            if not key or key < 0:
+                key = self.next_key
+                self.next_key += 1
+            if self._try(modules.call, _DEAD, "bury", self, key, reason, report) is not True:
+                return False
+        self.counts[4] += 1
+        self.done(key)
+        return True
+
+    @property
+    def dead(self):
+        """list of (key, reason str, Report) of the last that were set aside, oldest first."""
+        return modules.call(_DEAD, "read", self)
+
+    def retry(self):
+        """Puts back what was set aside; returns how many (int)."""
+        return modules.call(_DEAD, "retry", self)
+
+    def step(self):
+        """Writes to flash what has waited long enough in the heap."""
+        if self.waiting and self._again.expired():
+            waited = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
+            if waited >= self._flash_after_ms:
+                self.keep()
+
+    def close(self):
+        """Writes to flash what waits and what is done; raises nothing."""
+        if self.waiting or self.stored or self.counts[0] - self._noted >= _MANY:
+            self.keep()
+
+    def keep(self):
+        """Writes what waits in the heap to flash, and a note of what is done; raises nothing."""
+        kept = self._try(self.flash, "keep")
+        if kept is True:
+            self._noted = self.counts[0]
+        return kept
+
+    def knows(self, id):
+        """Was the command of this id (str) executed already?  It counts as such from now on."""
+        return self._try(self.flash, "knows", id) is True
+
+    def flash(self, function, *arguments):
+        """Calls a function of flash.py, which stays until `rest`."""
+        if _FLASH not in sys.modules:
+            with modules.Tidy():
+                __import__(_FLASH)
+        return getattr(sys.modules[_FLASH], function)(self, *arguments)
+
+    def rest(self):
+        """Lets the heap have the place of flash.py, before a connection is made."""
+        if _FLASH in sys.modules:
+            modules.forget(_FLASH)
+
+    def _try(self, function, *arguments):
+        """Calls what writes to flash; returns what that does, or the class of what it raises."""
+        try:
+            return function(*arguments)
+        except (OSError, MemoryError) as error:
+            self._again = clock.Deadline(_AGAIN_MS)
+            self.log("not written to flash: {!r}; a reset costs what waits".format(error))
+            return type(error)

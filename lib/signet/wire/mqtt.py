@@ -1,6 +1,7 @@
 """Which bytes make an MQTT packet, and which that a broker sends are not allowed?
 
-MQTT 3.1.1 (OASIS, 2014), whose section numbers stand beside what they rule.  QoS 0 and 1.
+MQTT 3.1.1 (OASIS, 2014), whose section numbers stand beside what they rule.  QoS 1, and what
+comes at QoS 0.
 """
 
 from micropython import const
@@ -12,10 +13,8 @@ PUBACK = const(4)
 SUBACK = const(9)
 PINGRESP = const(13)
 
-RETAIN = const(1)
 QOS = const(6)  # mask over the two QoS bits of a PUBLISH
 QOS_1 = const(2)
-DUP = const(8)
 
 PINGREQ_PACKET = b"\xc0\0"
 DISCONNECT_PACKET = b"\xe0\0"
@@ -33,11 +32,6 @@ RETURN_CODES = {
 }
 # Length that each packet from a server must have (3.4, 3.13); the others vary.
 _FIXED_LENGTH = {PUBACK: 2, PINGRESP: 0}
-
-
-def to_bytes(text):
-    """Returns str as UTF-8 (1.5.3), bytes as they are."""
-    return text.encode() if isinstance(text, str) else bytes(text)
 
 
 def _field(data):
@@ -68,52 +62,58 @@ def _packet(first_byte, *parts):
     return b"".join((fixed_header(first_byte, sum(len(part) for part in parts)),) + parts)
 
 
-def connect(client_id, keepalive_s, clean_session, login, will):
+def connect(login, keepalive_s, clean_session):
     """Builds CONNECT (3.1).
 
     Args:
-        client_id: bytes.
+        login: (client id, user, password), each str; the last two may be None.
         keepalive_s: int, 0 to 65535.
         clean_session: bool.
-        login: (user, password), each bytes or None.
-        will: (topic bytes, message bytes, qos, retain), or None.
     """
     flags = 2 if clean_session else 0
-    fields = [_field(client_id)]
-    if will is not None:
-        topic, message, qos, retain = will
-        flags |= 4 | qos << 3 | (32 if retain else 0)
-        fields += (_field(topic), _field(message))
-    for flag, text in zip((128, 64), login):
+    fields = []
+    for flag, text in zip((0, 128, 64), login):
         if text is not None:
             flags |= flag
-            fields.append(_field(text))
+            fields.append(_field(text.encode()))
     return _packet(0x10, b"\0\4MQTT\4", bytes((flags,)), two_bytes(keepalive_s), *fields)
 
 
-def publish(topic, message, packet_id, retain):
-    """Builds PUBLISH (3.3).
+def publish(topic, message, packet_id, again):
+    """Builds PUBLISH (3.3) at QoS 1.
 
     Args:
         topic, message: bytes.
-        packet_id: int, 1 to 65535; None for QoS 0.
-        retain: bool.
+        packet_id: int, 1 to 65535.
+        again: bool, it may have come already.
     Raises:
-        ValueError: the topic is empty, too long, or holds a character that filters use (4.7).
+        ValueError: the topic is empty, too long, or holds what it must not (1.5.3, 4.7).
     """
-    if not topic or b"+" in topic or b"#" in topic or b"\0" in topic:
-        raise ValueError("a topic to publish to must not be empty or hold + # NUL")
-    first_byte = 0x30 | (RETAIN if retain else 0)
-    if packet_id is None:
-        return _packet(first_byte, _field(topic), message)
-    return _packet(first_byte | QOS_1, _field(topic), two_bytes(packet_id), message)
+    if not _is_topic(topic):
+        raise ValueError("the topic is empty, or holds + # or what MQTT does not allow (1.5.3)")
+    first_byte = 0x3A if again else 0x32
+    return _packet(first_byte, _field(topic), two_bytes(packet_id), message)
 
 
-def subscribe(packet_id, wanted):
-    """Builds SUBSCRIBE (3.8); wanted: list of (topic filter bytes, qos)."""
+def _is_topic(topic):
+    if not topic or min(topic) < 32 or b"+" in topic or b"#" in topic:
+        return False
+    if max(topic) > 126:
+        topic.decode()  # raises for most of what is no UTF-8
+        before = 0
+        for byte in topic:
+            # U+007F to U+009F, and surrogates: ED A0 80 to ED BF BF
+            if byte == 127 or (before == 0xC2 and byte < 0xA0) or (before == 0xED and byte > 0x9F):
+                return False
+            before = byte
+    return b"\xef\xbf\xbe" not in topic and b"\xef\xbf\xbf" not in topic  # U+FFFE, U+FFFF
+
+
+def subscribe(packet_id, topics):
+    """Builds SUBSCRIBE (3.8) at QoS 1; topics: list of str."""
     parts = [two_bytes(packet_id)]
-    for topic, qos in wanted:
-        parts += (_field(topic), bytes((qos,)))
+    for topic in topics:
+        parts += (_field(topic.encode()), b"\1")
     return _packet(0x82, *parts)
 
 

@@ -1,9 +1,10 @@
 """How does a device report to Alibaba Cloud IoT Platform over CoAP, one datagram out and one in?
 
-    closed --begin--> opening --> open <--> asking
+    closed --begin--> opening --> open <--> asking, posting
 
-While it is asking, the exchange is that of `/auth`, and a report that was taken waits; where a
-token is known nothing is sent without a report, and a handshake of DTLS goes with the first.
+While it is asking, the exchange is that of `/auth`, and a report that was taken waits; while it is
+posting, it is that of the report. Where a token is known nothing is sent without a report, and a
+handshake of DTLS goes with the first.
 
 Each report is a POST to `/topic/...` that carries the token.  Two ways in: symmetric (AES, port
 5682) and DTLS (5684, where the token is all).
@@ -20,7 +21,7 @@ from signet import clock
 from signet.cloud.alibaba import post
 from signet.cloud.alibaba.coap_access import Access, error_of
 from signet.cloud.session import Session
-from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, Throttled, TimedOut
+from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, TimedOut
 
 _JSON, _CBOR = const(50), const(60)
 _MESSAGE_ID = const(2090)
@@ -32,7 +33,7 @@ KEEPS_STATE = True
 _UNAUTHORIZED = (0x81, 0x82)  # 4.01; 4.02 is "token invalid" too
 _REPORT_IS_BAD = (0x80, 0x8D)  # 4.00, 4.13
 
-_NO_MEMORY = ("lost", Lost("no memory"))  # made while there was some
+_NO_MEMORY = ("lost", Lost("no memory"), ())  # made while there was some
 
 
 class CoapSession(Session):
@@ -56,8 +57,7 @@ class CoapSession(Session):
             self._cbor = cbor
         self._state = "closed"
         self._deadline = None
-        self._key = self._id = None  # the report that was taken last, and its Alink id
-        self._path = self._payload = None  # until it is answered
+        self._key = self._path = self._payload = None  # of the report that was taken
         self._is_plain = True  # a property post: if it is refused, the device is
         self._last = False
         self._token_renewed = self._handshake_renewed = False  # for this report
@@ -84,22 +84,21 @@ class CoapSession(Session):
             return self._key == key
         if self._state != "open":
             return False
-        if self._key != key:
-            self._key, self._id = key, str(self._access.reserve())
         path, payload = self._encode(report)
         self._is_plain = report.topic is None and report.event is None
         self._path, self._payload, self._last = path.encode().split(b"/"), payload, last
+        self._key = key
         self._token_renewed = self._handshake_renewed = False
         return True
 
     def _encode(self, report):
         if report.topic is not None:
-            return report.topic, report.values
+            return report.topic, report.body
         where = post.where(report)
         path = "/sys/{}/{}/thing/{}".format(
             self._config["product_key"], self._config["device_name"], where
         )
-        body = post.body(report, where, self._id)
+        body = post.body(report, where, str(report.id))
         if self._cbor:
             body = self._cbor.dumps(json.loads(body))
         return path, body
@@ -107,13 +106,15 @@ class CoapSession(Session):
     def poll(self, timeout_ms):
         """Does what can be done and waits for one event: see cloud/session.py."""
         try:
-            return self._turn(timeout_ms)
-        except Rejected as error:
-            return self._failed(error)
+            try:
+                return self._turn(timeout_ms)
+            except Rejected as error:
+                return self._failed(error)
+            except (SignetError, OSError) as error:
+                went = self._state == "posting" and self._client.channel.opened()
+                event = ("lost", error, [self._key] if went else ())
         except MemoryError:
             event = _NO_MEMORY
-        except (SignetError, OSError) as error:
-            event = ("lost", error)
         self.close()
         self._access.doubt = True
         return event
@@ -135,6 +136,7 @@ class CoapSession(Session):
                 if not access.post(self._path, self._payload, format, last):
                     self._state = "asking"
                     return None
+                self._state = "posting"
         event = client.poll(timeout_ms)
         if event is None:
             return None
@@ -151,6 +153,7 @@ class CoapSession(Session):
     def _answered(self, message):
         code = message.code
         access = self._access
+        self._state = "open"
         if code >> 5 == 2:
             access.prove()
             self._path = self._payload = None
@@ -190,23 +193,22 @@ class CoapSession(Session):
 
     def _unanswered(self, error):
         asking = self._state == "asking"
-        if isinstance(error, ProtocolError) and not asking:  # the next answer may be in order
-            return self._failed(Throttled(str(error)))
+        if isinstance(error, ProtocolError) and not asking:
+            return self._failed(error)
         silence = self._config["trust"] and isinstance(error, TimedOut)
         if asking or self._handshake_renewed or not silence:
             raise error
         # A DTLS server that forgot us, or an address that NAT has changed, is silence.
         self._handshake_renewed = True
+        self._state = "open"
         self._client.close()
         self._access.connect(clock.Deadline(_CONNECT_MS))
         return None
 
     def _failed(self, error):
         self._path = self._payload = None
+        self._state = "open"
         return ("failed", self._key, error)
-
-    def reply(self, command, value):
-        """Commands do not come by this way."""
 
     @property
     def busy(self):
@@ -221,7 +223,7 @@ class CoapSession(Session):
         return None if channel is None else channel.readable()
 
     def close(self):
-        """Closes the socket; what is in flight stays in the caller's hands."""
+        """Closes the socket, and forgets what is in flight."""
         self._client.close()
         self._path = self._payload = None
         self._state = "closed"

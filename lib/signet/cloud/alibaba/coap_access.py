@@ -6,7 +6,6 @@ Beside the token (token.py) two things outlive deep sleep and power cuts in `sta
     message id       n modulo 65536
     seq              seqOffset + n
     seq of /auth     n
-    Alink id         n, as text
 
 Sources: Alibaba "Establish communication over the CoAP protocol"; Link SDK for C 4 (the lean
 profile, the initialisation vector, how the key is made); RFC 7252.
@@ -145,19 +144,6 @@ class Access:
             raise error_of(message, "/auth", Refused)
         self.token.take(exact_json.parse("/auth", message.payload), self._encrypted)
 
-    def reserve(self):
-        """Returns a number (int) that was never used before."""
-        if self._number is None:
-            try:
-                return self._state.reserve("n", _RESERVED)
-            except SignetError as error:
-                self._log("{}; counting in memory".format(error))
-                # What no flash remembers is safe with a new token only.
-                self._number = _random_number()
-                self.token.drop()
-        self._number += 1
-        return self._number
-
     def post(self, path, payload, format, last):
         """Sends a report and returns at once.
 
@@ -198,8 +184,19 @@ class Access:
         return True
 
     def _next(self):
-        """Returns the next n, and gives the message that is about to go its id."""
-        n = self.reserve()
+        """Returns an n (int) that was never used, and gives the message about to go its id."""
+        n = self._number
+        if n is None:
+            try:
+                n = self._state.reserve("n", _RESERVED)
+            except SignetError as error:
+                self._log("{}; counting in memory".format(error))
+                # What no flash remembers is safe with a new token only.
+                n = _random_number()
+                self.token.drop()
+                self._number = n + 1
+        else:
+            self._number += 1
         self.client.exchange.next_message_id = n & 0xFFFF
         return n
 

@@ -12,7 +12,7 @@ from micropython import const
 from signet.cloud import http_session
 from signet.cloud.alibaba import post
 from signet.cloud.alibaba.token import Token
-from signet.errors import ProtocolError, Refused, Rejected
+from signet.errors import Lost, ProtocolError, Refused, Rejected
 from signet.modules import call
 from signet.wire.exact_json import parse
 from signet.wire.http import quote
@@ -61,10 +61,10 @@ class _Dialect:
         return True
 
     def encode(self, report):
-        topic, body = report.topic, report.values
+        topic, body = report.topic, report.body
         if topic is None:
             where = post.where(report)
-            body = post.body(report, where, report.id)
+            body = post.body(report, where, str(report.id))
             config = self._config
             topic = "/sys/{}/{}/thing/{}".format(
                 config["product_key"], config["device_name"], where
@@ -85,12 +85,15 @@ class _Dialect:
 def _read(reply, what, report=None):
     """Returns the info (dict) of an answer; raises what another code than 0 means."""
     http_session.check_status(reply, what, report is None or http_session.is_plain(report))
-    body = parse(what, reply.body)
+    try:
+        body = parse(what, reply.body)
+    except ProtocolError:
+        body = {}
     code = body.get("code")
     info = body.get("info") or body.get("Info") or {}  # the document writes it both ways
     good = type(code) is int and -_LARGEST_CODE <= code <= _LARGEST_CODE
-    if not good or not isinstance(info, dict):
-        raise ProtocolError("the answer to {} is not that of the document".format(what))
+    if not good or not isinstance(info, dict):  # of another server, perhaps: no report is to blame
+        raise Lost("the answer to {} is not that of the document".format(what))
     if code:
         call(_CODES, "refuse", reply, what, code, body.get("message"), report)
     return info

@@ -8,10 +8,9 @@ Source: Alibaba "Establish connections over HTTP", both tables of codes.
 from micropython import const
 
 from signet.cloud.http_status import retry_after_ms
-from signet.errors import Refused, Rejected, Throttled
+from signet.errors import ProtocolError, Refused, Rejected, Throttled
 from signet.printable import printable
 
-_TRIES = const(4)  # of a report that the cloud cannot publish, or has an unknown code for
 _PARAMETER = const(10001)
 _CREDENTIALS = (20000, 20001, 20002, 20003)  # of the device; a token expired, missing, unknown
 _NOT_NOW = (10000, 20004, 40000)  # unknown error, session not updated, too many requests
@@ -28,14 +27,15 @@ def refuse(reply, what, code, message, report):
         report: messages.Report; None for a login.
     Raises:
         Rejected: the report can never be taken.
+        ProtocolError: the cloud cannot publish it, or has an unknown code for it.
         Refused: the identity, or its token.
         Throttled: not now.
     """
     text = printable("{}: code {} {}".format(what, code, message))
     if code in ((_PARAMETER, _CREDENTIALS[0]) if report is None else _CREDENTIALS):
         raise Refused(text + _HINT, code)
-    if report is not None and code not in _NOT_NOW:
-        report.tries += 1
-        if code == _PARAMETER or report.tries >= _TRIES:
-            raise Rejected(text, code)
-    raise Throttled(text, retry_after_ms(reply))
+    if report is None or code in _NOT_NOW:
+        raise Throttled(text, retry_after_ms(reply))
+    if code == _PARAMETER:
+        raise Rejected(text, code)
+    raise ProtocolError(text)

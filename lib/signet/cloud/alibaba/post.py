@@ -10,7 +10,6 @@ import json
 
 from signet.cloud import thing
 from signet.reports.messages import check_name
-from signet.wire import exact_json
 
 
 def where(report):
@@ -25,29 +24,21 @@ def body(report, place, message_id):
     """Builds the request as JSON.
 
     Args:
-        report: messages.Report with a dict of values.
+        report: messages.Report of values.
         place: str from `where`.
         message_id: str of digits.
     Returns:
         bytes
-    Raises:
-        Rejected: a value has no form in JSON.
     """
+    time = b"}"
+    if report.time_ms is not None:
+        time = b',"time":' + str(report.time_ms).encode() + time
     if report.event is not None:
-        params = _timed(exact_json.dumps(report.values), report.time_ms)
+        parts = [b'{"value":', report.body, time]
     else:
-        exact_json.check(report.values)
-        params = ",".join(
-            [
-                json.dumps(name) + ":" + _timed(json.dumps(value), report.time_ms)
-                for name, value in report.values.items()
-            ]
-        )
-        params = "{" + params + "}"
-    return thing.request(message_id, "thing." + place.replace("/", "."), params)
-
-
-def _timed(value, time_ms):
-    if time_ms is None:
-        return '{"value":' + value + "}"
-    return '{"value":' + value + ',"time":' + str(time_ms) + "}"
+        parts = []
+        for name, value in report.values.items():
+            parts += (b"," if parts else b"{", json.dumps(name).encode(), b':{"value":')
+            parts += (json.dumps(value).encode(), time)
+        parts.append(b"}" if parts else b"{}")
+    return thing.request(message_id, "thing." + place.replace("/", "."), b"".join(parts))

@@ -12,63 +12,41 @@ from micropython import const
 from signet import clock
 from signet.cloud import mqtt_session, thing, thing_mqtt
 from signet.reports.messages import check_name
-from signet.wire.exact_json import dumps
 
 _LATE_MS = const(60_000)
 
-
+_SUBSCRIPTIONS = (
+    "measurepoint/post_reply",
+    "measurepoint/resume_reply",
+    "event/+/post_reply",
+    "service/+",
+    "service/measurepoint/set",
+)
 # Codes of a reply that says "not now": internal, too many, handler failed, timed out.
 _PASSING = (400, 429, 500, 6205)
 
 
-class Dialect:
+class Dialect(thing_mqtt.Dialect):
     """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 524_288
-    acked = None
 
     def __init__(self, config):
-        self._prefix = prefix = "/sys/{}/{}/thing/".format(
-            config["product_key"], config["device_key"]
-        )
-        self.subscriptions = [
-            (prefix + "measurepoint/post_reply", 1),
-            (prefix + "measurepoint/resume_reply", 1),
-            (prefix + "event/+/post_reply", 1),
-            (prefix + "service/+", 1),
-            (prefix + "service/measurepoint/set", 1),
-        ]
+        names = config["product_key"], config["device_key"]
+        super().__init__(names, _SUBSCRIPTIONS, "measurepoint/set", _PASSING)
 
-    def check_topic(self, topic):
-        pass
-
-    def encode(self, report, message_id):
-        where, key = "measurepoint/post", "measurepoints"
+    def encode(self, report):
+        where, params = "measurepoint/post", b'{"measurepoints":'
         if report.event is not None:
             check_name(report.event)
-            where, key = "event/{}/post".format(report.event), "events"
+            where, params = "event/{}/post".format(report.event), b'{"events":'
         elif report.time_ms is not None and clock.unix_ms() - report.time_ms > _LATE_MS:
             where = "measurepoint/resume"
-        params = '{"' + key + '":' + dumps(report.values)
+        params += report.body
         if report.time_ms is not None:
-            params += ',"time":' + str(report.time_ms)
+            params += b',"time":' + str(report.time_ms).encode()
         method = "thing." + where.replace("/", ".")
-        return self._prefix + where, thing.request(message_id, method, params + "}"), True
-
-    def decode(self, topic, payload):
-        if not topic.startswith(self._prefix):
-            return None
-        where = topic[len(self._prefix) :]
-        if where.endswith("_reply"):
-            return thing_mqtt.answer(topic, payload, _PASSING)
-        if where == "service/measurepoint/set":
-            return thing_mqtt.command("set", topic, payload)
-        if where.startswith("service/"):
-            return thing_mqtt.command(where[8:], topic, payload)
-        return None
-
-    def result(self, command, value):
-        return thing_mqtt.result(command, value)
+        return self.prefix + where, thing.request(str(report.id), method, params + b"}")
 
 
 def session(config, log, state=None):

@@ -153,7 +153,7 @@ class _Dialect:
                 type_id, device_id = report.device
         else:
             type_id, device_id, event, form = self._levels(report.topic)
-            data = report.values
+            data = report.body
         self._is_foreign = (type_id, device_id) != (config["type_id"], config["device_id"])
         for known, content_type in _TYPES:
             if form == known and (form == "json" or config["org_id"] != _QUICKSTART):

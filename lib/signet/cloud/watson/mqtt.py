@@ -27,6 +27,7 @@ class Dialect:
     """
 
     max_payload_bytes = 131_072
+    replies = False
     own = acked = None
 
     def __init__(self, config, log):
@@ -38,11 +39,11 @@ class Dialect:
             rules = " and ".join(self.publishes).replace("~", "NAME")
             raise Rejected("may publish to {} only, not {}".format(rules, topic))
 
-    def encode(self, report, message_id):
+    def encode(self, report):
         device = report.device or self.own
         if device == ():
             raise Rejected("an application has no events of its own; say device=(type id, id)")
-        return topic_of(device, "evt", report.event or self._event), body(report), False
+        return topic_of(device, "evt", report.event or self._event), body(report)
 
     def decode(self, topic, payload):
         if not fits(topic, self.hears):
@@ -58,9 +59,6 @@ class Dialect:
         if len(levels) == 9 and (levels[2], levels[4]) != self.own:
             command.device = (levels[2], levels[4])
         return ("command", command)
-
-    def result(self, command, value):
-        return None
 
 
 def session(config, log, state=None):

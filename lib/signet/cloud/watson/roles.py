@@ -51,4 +51,4 @@ def assign(dialect, config, log):
 
         dialect.own, dialect.read = (), read_status
         wanted = config["subscribe"]
-    dialect.subscriptions = [(topic, 1) for topic in wanted]
+    dialect.subscriptions = wanted

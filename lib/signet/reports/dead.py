@@ -1,0 +1,106 @@
+"""Where are reports that were set aside, and how are they tried again?
+
+Each is a file `x<key>` of its own: its line (flash.py), then the reason.  Eight at most, and no
+more bytes than the outbox may have.  Loaded when it is needed, and forgotten: see modules.call.
+"""
+
+import os
+
+from micropython import const
+
+from signet.device import files
+from signet.reports import flash
+from signet.reports.restore import entries
+
+_MOST = const(8)
+
+
+def bury(box, key, reason, report):
+    """Writes a report that is set aside.
+
+    Args:
+        box: outbox.Outbox. key: int. reason: str. report: messages.Report.
+    Returns:
+        True
+    Raises:
+        OSError, MemoryError: it could not be written.
+    """
+    report.key = key
+    try:
+        _write(box, report, reason)
+    except OSError:
+        if not files.exists(box.folder):
+            os.mkdir(box.folder)
+        elif not _remove_oldest(box, 1):  # the flash may be full
+            raise
+        _write(box, report, reason)
+    while _remove_oldest(box, _MOST):
+        pass
+    return True
+
+
+def _path(box, key):
+    return "{}/x{}".format(box.folder, key)
+
+
+def _write(box, report, reason):
+    path = _path(box, report.key)
+    try:
+        with open(path, "wb") as file:
+            flash.write(file, report)
+            file.write(reason.encode())
+    except OSError:
+        files.remove(path)
+        raise
+
+
+def _remove_oldest(box, most):
+    """Removes the oldest where there are more, or more bytes than may be; False where not."""
+    keys, used = _keys(box)
+    if len(keys) > most or (used > box.limit and len(keys) > 1):
+        files.remove(_path(box, keys[0]))
+        return True
+    return False
+
+
+def _keys(box):
+    keys, used = [], 0
+    for name, size in entries(box.folder):
+        if name[0] == "x" and name[1:].isdigit():
+            keys.append(int(name[1:]))
+            used += size
+    return sorted(keys), used
+
+
+def read(box):
+    """Returns a list of (key, reason str, Report), oldest first; what is damaged is left out."""
+    found = []
+    for key in _keys(box)[0]:
+        with open(_path(box, key), "rb") as file:
+            report = flash.report(file.readline())
+            if report:
+                found.append((key, file.read().decode(), report))
+    return found
+
+
+def retry(box):
+    """Puts them back, and forgets them; returns how many (int).
+
+    The file `retry` in the folder, if there is one, names their keys; none, or no file: all.
+    """
+    path = box.folder + "/retry"
+    wanted = ""
+    if files.exists(path):
+        with open(path) as file:
+            wanted = file.read().split()
+    count = 0
+    for key, _, report in read(box):
+        if wanted and str(key) not in wanted:
+            continue
+        if box.put(report) is None:
+            return count  # the outbox is full
+        box.keep()
+        files.remove(_path(box, key))
+        count += 1
+    files.remove(path)
+    return count

@@ -1,0 +1,105 @@
+"""What does a board find of its outbox after a reset?
+
+Loaded when it starts, and forgotten: see modules.call.
+"""
+
+import json
+import os
+from binascii import unhexlify
+
+from signet.device import files
+from signet.reports import flash
+from signet.reports.messages import Report
+
+_OLD = "signet.outbox"  # of an older signet, in the working directory
+
+
+def restore(box):
+    """Gives an outbox.Outbox what a reset has left on flash; never raises for damage."""
+    low, high, used, last = None, -1, 0, 0
+    for name, size in entries(box.folder):
+        number = name.lstrip("x")
+        if not number.isdigit():
+            continue
+        if name[0] == "x":  # its key must not come again
+            last = max(last, int(number))
+            continue
+        low = int(number) if low is None else min(low, int(number))
+        high = max(high, int(number))
+        used += flash.blocks(size)
+    note, behind, whole, box.size = None, [], True, 0
+    segment = high
+    while not note and low is not None and segment >= low:
+        note, keys, size, good = _scan(flash.path(box, segment))
+        behind = keys + behind
+        if segment == high:
+            whole, box.size = good, size
+        segment -= 1
+    box.low, box.high, box.flash_used = low or 0, max(high, 0), used
+    if not whole:  # nothing is written behind what is torn
+        box.high, box.size = high + 1, 0
+    box.next_key, box.read, box.stored, missed, box.counts, box.ids = note or _nothing()
+    box.next_key = max([box.next_key - 1, last] + behind) + 1
+    box.stored += len(behind)
+    box.misses = {key: count for key, count in missed if count}
+    box.unread = [key for key, _ in missed if key <= box.read]
+    box.cursor, box.open, box.damaged = (box.low, 0), [], None
+    if files.exists(_OLD):
+        _take_over(box)
+
+
+def _nothing():
+    return 1, 0, 0, (), [0] * 6, []
+
+
+def entries(folder):
+    """Yields (name, size) of each file in a folder (str); none where there is no folder."""
+    try:
+        for entry in getattr(os, "ilistdir", os.listdir)(folder):
+            if isinstance(entry, str):  # CPython
+                entry = (entry,)
+            size = entry[3] if len(entry) > 3 else os.stat(folder + "/" + entry[0])[6]
+            yield entry[0], size
+    except OSError:
+        pass
+
+
+def _scan(path):
+    """Returns (last note or None, keys behind it, size, is all whole?) of a segment."""
+    note, keys, at, whole = None, [], 0, True
+    try:
+        with open(path, "rb") as file:
+            end, key = flash.scan(file, at)
+            while end > at:
+                if key:
+                    keys.append(key)
+                elif key is not None:
+                    file.seek(at)
+                    content = files.content(file.readline())
+                    if content is not None:
+                        note, keys = json.loads(content[8:]), []
+                whole = whole and key is not None
+                at = end
+                end, key = flash.scan(file, at)
+    except OSError:
+        whole = False
+    return note, keys, at, whole
+
+
+def _take_over(box):
+    """Takes what an older signet has kept through a deep sleep, once.
+
+    Each report is a line: CRC-32 in hex, then JSON.
+    """
+    with open(_OLD, "rb") as file:
+        for line in file:
+            try:
+                values, time_ms, topic, event, device, _ = json.loads(files.content(line) or b"")
+                if topic is not None:
+                    values = unhexlify(values)
+                box.put(Report(values, time_ms, topic, event, device))
+            except (ValueError, TypeError):  # what stands behind the damage may be whole
+                pass
+    box.keep()
+    if not box.waiting:
+        files.remove(_OLD)
