@@ -1,23 +1,19 @@
 """What is in the files of a board's outbox?
 
-A segment is a row of records, one after the other; each has a CRC, so what is damaged is found,
-and what stands behind it is read. Written from the format, not from the board's own code.
+A segment is a row of lines, a report each, or a note of what is done: CRC-32 in hex of all that
+follows, key in hex (0: a note), JSON; of a report a tab and its body. What is damaged is found,
+and what stands behind it is read. Written from the format, not with the board's own code.
 """
 
 import contextlib
+import io
 import json
-import struct
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-MAGIC = b"\xa5S"
-HEADER = struct.Struct("<2sHIIIIIqBBH")
-"""Magic, version (0), CRC-32 of what follows, size of all, key, id, ticks, time_ms, kind, misses,
-bytes of the names; then names and body."""
-
-_CRC_FROM = 8
-_VALUES, _RAW, _NOTE = range(3)
+_HEX = 8  # letters of a CRC, and of a key
+_NOTE = 0
 _DAMAGED, _RETRY = "damaged", "retry"
 COUNTERS = ("accepted", "acknowledged", "sent again", "dropped", "set aside", "damaged")
 
@@ -61,39 +57,32 @@ class Content(NamedTuple):
     is_retried: bool
 
 
-class _Record(NamedTuple):
-    key: int
-    kind: int
-    report: Report
-    end: int
-
-
 def read(files: Mapping[str, bytes]) -> Content:
     """Returns what the files of an outbox hold: name -> content."""
     segments = sorted((int(name), data) for name, data in files.items() if name.isdecimal())
-    records, damaged = [], 0
-    for _, data in segments:
-        found, lost = _records(data)
-        records += found
-        damaged += lost
+    lines = [line for _, data in segments for line in io.BytesIO(data)]
+    waiting: dict[int, Report] = {}
+    note, damaged = _Note(0, frozenset(), {}), 0
+    for line in lines:
+        found = _line(line)
+        if found is None:
+            damaged += len(line)
+        elif isinstance(found, _Note):
+            note = found
+        else:
+            waiting[found.key] = found
     set_aside = []
-    for name, data in sorted(files.items()):
+    for name, data in files.items():
         if name[:1] == "x" and name[1:].isdecimal():
-            record = _record(data, 0)
-            if record is None:
-                damaged += len(data)
+            line, end, reason = data.partition(b"\n")
+            found = _line(line + end)
+            if isinstance(found, Report):
+                set_aside.append(found._replace(reason=reason.decode(errors="replace")))
             else:
-                reason = data[record.end :].decode(errors="replace")
-                set_aside.append(record.report._replace(reason=reason))
-    note = _note(records)
-    dead = {report.key for report in set_aside}
-    waiting = {
-        record.key: record.report
-        for record in records
-        if record.kind != _NOTE and record.key not in dead and not note.is_done(record.key)
-    }
+                damaged += len(data)
+    done = {report.key for report in set_aside} | set(filter(note.is_done, waiting))
     return Content(
-        [waiting[key] for key in sorted(waiting)],
+        [waiting[key] for key in sorted(waiting.keys() - done)],
         sorted(set_aside),
         note.counters,
         sum(map(len, files.values())),
@@ -103,59 +92,32 @@ def read(files: Mapping[str, bytes]) -> Content:
     )
 
 
-def _records(data: bytes) -> tuple[list[_Record], int]:
-    """Returns the records of a segment, and how many bytes are none."""
-    found, at, lost = [], 0, 0
-    while at < len(data):
-        record = _record(data, at)
-        if record is not None:
-            found.append(record)
-            at = record.end
-            continue
-        following = data.find(MAGIC, at + 1)
-        following = len(data) if following < 0 else following
-        lost += following - at
-        at = following
-    return found, lost
-
-
-def _record(data: bytes, at: int) -> _Record | None:
-    """The record that begins at `at`; None when none does that is whole."""
-    if len(data) - at < HEADER.size:
-        return None
-    magic, version, crc, size, key, number, _, time_ms, kind, _, length = HEADER.unpack_from(
-        data, at
-    )
-    end, names_at = at + size, at + HEADER.size
-    if magic != MAGIC or version or end > len(data) or names_at + length > end:
-        return None
-    if zlib.crc32(data[at + _CRC_FROM : end]) != crc or kind > _NOTE:
-        return None
-    names = data[names_at : names_at + length].decode(errors="replace").split("\0")
-    topic, event, *device = [name or None for name in names] + [None] * (4 - len(names))
-    owner = (device[0], device[1]) if device[0] and device[1] else None
-    made = None if time_ms < 0 else time_ms
-    body = data[names_at + length : end]
-    return _Record(key, kind, Report(key, number, made, topic, event, owner, body, size), end)
-
-
 class _Note(NamedTuple):
-    """What a board notes: all keys below `first`, and `above`, are done."""
+    """What a board notes: keys up to `read` are done, but for those in `missed`."""
 
-    first: int
-    above: frozenset[int]
+    read: int
+    missed: frozenset[int]
     counters: dict[str, int]
 
     def is_done(self, key: int) -> bool:
         """Has the cloud that report, or was it dropped or set aside?"""
-        return key < self.first or key in self.above
+        return key <= self.read and key not in self.missed
 
 
-def _note(records: list[_Record]) -> _Note:
-    """The last note."""
-    for record in reversed(records):
-        if record.kind == _NOTE:
-            with contextlib.suppress(ValueError, TypeError):  # of a board's later version
-                _, first, above, _, counters, *_ = json.loads(record.report.body)
-                return _Note(first, frozenset(above), dict(zip(COUNTERS, counters, strict=False)))
-    return _Note(0, frozenset(), {})
+def _line(line: bytes) -> Report | _Note | None:
+    """What a line holds; None where it is damaged, or of a later version."""
+    content = line[_HEX:-1]
+    with contextlib.suppress(ValueError, TypeError):
+        if line[-1:] != b"\n" or int(line[:_HEX], 16) != zlib.crc32(content):
+            return None
+        key = int(content[:_HEX], 16)
+        head, _, body = content[_HEX:].partition(b"\t")
+        if key == _NOTE:
+            _, read, _, missed, counters, *_ = json.loads(head)
+            named = dict(zip(COUNTERS, counters, strict=False))
+            return _Note(read, frozenset(key for key, _ in missed), named)
+        number, time_ms, topic, event, device = json.loads(head)
+        body = body.replace(b"\x1b1", b"\n").replace(b"\x1b0", b"\x1b")
+        owner = (device[0], device[1]) if device else None
+        return Report(key, number, time_ms, topic, event, owner, body, len(line))
+    return None
