@@ -10,7 +10,10 @@ FAST = {"ack_timeout_ms": 200}
 FRESH = """
 import machine, os
 if machine.reset_cause() != machine.DEEPSLEEP_RESET:
-    for name in ("signet.state", "n"):
+    names = ["signet.state", "n"]
+    if "outbox" in os.listdir():
+        names += ["outbox/" + name for name in os.listdir("outbox")]
+    for name in names:
         try:
             os.remove(name)
         except OSError:

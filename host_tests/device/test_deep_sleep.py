@@ -5,7 +5,7 @@ from host_tests.device.http_programs import Seen, none_missing
 
 # As main.py, but awake for half a second only; a file tells which report it is.
 PROGRAM = (
-    FRESH.replace('"n")', '"n", "signet.outbox")')
+    FRESH
     + """
 import board, signet
 

@@ -20,7 +20,7 @@ from host_tests.device.http_programs import (
 
 NO_COMMANDS = {"command_poll_s": 0}
 PATIENT_BOARD = ("watson", "https", COUNT, NO_COMMANDS)
-HASTY_BOARD = ("watson", "https", HASTY, {**NO_COMMANDS, "outbox_limit": 31})
+HASTY_BOARD = ("watson", "https", HASTY, NO_COMMANDS)
 
 patient = pytest.mark.parametrize("_lasting", [PATIENT_BOARD], indirect=True, ids=[""])
 hasty = pytest.mark.parametrize("_lasting", [HASTY_BOARD], indirect=True, ids=[""])

@@ -190,6 +190,13 @@ def folder():
     return _context["scratch"]
 
 
+def outbox(log):
+    """Returns the outbox of a link, with 8 KiB of flash in the folder of the test."""
+    from signet.reports.outbox import Outbox
+
+    return Outbox(8192, True, 10_000, log)
+
+
 def raises(error_class, function, *args, **kwargs):
     """Calls the function and returns the error it raises; fails if it raises none, or another."""
     try:

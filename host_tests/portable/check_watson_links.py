@@ -37,8 +37,6 @@ class Program:
             "report_interval_s": 60,
             "deep_sleep": False,
             "retry_s": 1,
-            "outbox_bytes": 8192,
-            "flash_after_s": 10,
             "drop": "oldest",
         }
         values.update(changes)
@@ -53,7 +51,7 @@ class Program:
                 trust = None
                 modules.forget("signet.net.trust")  # as config does
             session = mqtt.session(values, self.lines.append)
-        self.link = Link(session, values, None, self.lines.append)
+        self.link = Link(session, values, check.outbox(self.lines.append), None, self.lines.append)
         self.link.on_command = self.heard.append
 
     def until(self, done):

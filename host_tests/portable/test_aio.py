@@ -21,7 +21,7 @@ class _Link:
     connected = True
 
     def __init__(self, count=1):
-        self.outbox = []
+        self.waiting = 0
         self.polls = self.due = 0
         self.sockets = [_echoing() for _ in range(count)]
         self.heard = []
@@ -124,7 +124,7 @@ def test_it_sleeps_while_nothing_happens():
 
 def test_it_looks_often_where_a_report_waits_and_no_socket_tells():
     link = _Link(0)
-    link.outbox.append(1)
+    link.waiting = 1
     _beside(link, lambda: _wait_for(lambda: link.polls > 4))
 
 

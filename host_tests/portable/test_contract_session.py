@@ -136,6 +136,23 @@ def test_a_window_is_kept_and_a_key_in_flight_goes_once():
             it.works(*range(window))
 
 
+def test_what_is_not_answered_is_told_of_and_by_mqtt_costs_that_report_only():
+    for row in _ways():
+        with Session(*row) as it:
+            it.opens()
+            if not it.world.fars:
+                continue
+            it.world.fars[-1].answers = False
+            it.submits(1)
+            event = it.until("failed", "lost")
+            if row[2] in (far.Broker, far.Thing, _web):
+                check.equal(event[:2], ("failed", 1), it.name)
+            assert 1 in it.keys or event[1] == 1, it.name
+            if it.state == "open":
+                it.world.fars[-1].answers = True
+                it.reports(2, 1)
+
+
 def test_it_may_be_closed_in_every_state_and_begun_again():
     for row in _ways():
         with Session(*row) as it:

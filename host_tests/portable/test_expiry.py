@@ -22,7 +22,7 @@ class Flash:
     takes = True
 
 
-def _look(days_left, now_ms=_NOW_MS, fresh=True, room=4, **changes):
+def _look(days_left, now_ms=_NOW_MS, fresh=True, **changes):
     """Looks once; returns (log lines, events). fresh: nobody has been told yet."""
     if fresh:
         for name in ("", ".new"):
@@ -37,9 +37,9 @@ def _look(days_left, now_ms=_NOW_MS, fresh=True, room=4, **changes):
     before = clock.unix_ms, clock.is_set
     clock.unix_ms, clock.is_set = lambda: now_ms, lambda: now_ms > 1_700_000_000_000
     try:
-        events = expiry.look(values, lines.append, State(Flash.state), room)
+        events = expiry.look(values, lines.append, State(Flash.state))
         again = len(lines)
-        later = expiry.look(values, lines.append, State(Flash.state), room)  # the same day
+        later = expiry.look(values, lines.append, State(Flash.state))  # the same day
         assert not later or not Flash.takes
     finally:
         clock.unix_ms, clock.is_set = before
@@ -100,15 +100,6 @@ def test_the_log_is_told_at_each_start_and_the_cloud_once_a_day():
     _in_scratch(test)
 
 
-def test_an_event_waits_until_the_outbox_has_room():
-    def test():
-        lines, events = _look(10, room=0)
-        assert lines and events is None
-        assert _look(10, fresh=False)[1]
-
-    _in_scratch(test)
-
-
 def test_a_clock_that_is_not_set_is_said_once():
     def test():
         lines, events = _look(10, 1000)
@@ -156,14 +147,21 @@ def test_a_flash_that_takes_nothing_does_not_silence_the_warning():
 def test_it_is_looked_once_a_day_and_only_when_the_end_is_near():
     from signet import daily
 
-    looked = []
-    before, expiry.look = expiry.look, lambda *_: looked.append(1) or []
+    class Link:
+        def report(self, values, event):
+            reported.append(event)
+
+    looked, reported = [], []
+    before, expiry.look = expiry.look, lambda *_: looked.append(1) or [("certificate_expiry", {})]
     try:
         for days, times in ((40, 0), (20, 1)):
             values = {"expiry_warning_days": 30}
             values["expires"] = [(clock.unix_ms() // 1000 + days * 86_400, "board-1.pem")]
-            assert daily.look(values, None, None, 1) == (_DAY_MS, [] if times else ())
-            assert len(looked) == times
+            due = {}
+            for _ in range(2):
+                left_ms = daily.run(Link(), None, values, None, None, due)
+                assert _DAY_MS - 5000 < left_ms <= _DAY_MS
+            check.equal((len(looked), len(reported)), (times, times))
     finally:
         expiry.look = before
 

@@ -6,7 +6,6 @@ The lines of the log are those that README shows.
 import check
 from check_alibaba_http import AUTH, DONE, FRESH, TOPIC, fresh, restarted, says
 from check_http_session import CLOSE, SILENCE, File, Time, reply, shown
-from signet import link as link_module
 from signet.link import Link
 
 TAKEN = reply(200, '{"code":0,"info":{"messageId":1152921504606846997}}')
@@ -18,11 +17,10 @@ def _link(session, deep_sleep=False):
         "retry_s": 20,
         "report_interval_s": 60,
         "deep_sleep": deep_sleep,
-        "outbox_bytes": 8192,
-        "flash_after_s": 10,
         "drop": "oldest",
     }
-    return Link(session, settings, None, session.lines.append), session.lines
+    log = session.lines.append
+    return Link(session, settings, check.outbox(log), None, log), session.lines
 
 
 def test_the_log_says_what_was_stored_under_which_id():
@@ -56,14 +54,18 @@ def test_too_many_requests_wait_as_long_as_the_cloud_says():
     check.equal(link.handed_over, 1)
 
 
-def test_what_cannot_be_published_is_set_aside_with_its_reason_and_the_next_goes():
-    session, server = fresh(AUTH, *[says(30001)] * 4 + [DONE])
+def test_what_cannot_be_published_lets_the_next_pass_and_is_set_aside_after_four_tries():
+    session, server = fresh(AUTH, says(30001), DONE, *[says(30001)] * 3)
     link, lines = _link(session)
     link.report({"t": 1})
     link.report({"t": 2})
     assert link.flush(600_000)
-    assert "report 1 set aside: /topic: code 30001 publish message error" in lines
-    check.equal((link.handed_over, len(server.requests)), (1, 6))
+    again = "report 1: /topic: code 30001 publish message error; sent again in {} s"
+    stored = "report 2 stored as 892687627916247040"
+    aside = "report 1 set aside: /topic: code 30001 publish message error"
+    check.equal(lines[2:], [again.format(20), stored, again.format(40), again.format(80), aside])
+    bodies = [request.body for request in server.requests]
+    check.equal([bodies.count(body) for body in bodies], [1, 4, 1, 4, 4, 4])
 
 
 def test_a_wrong_identity_is_not_hammered():
@@ -89,33 +91,48 @@ def test_a_lost_connection_is_opened_again_and_the_report_stored_once():
 
 
 def test_a_file_that_was_closed_too_early_never_ends_the_link():
-    session, _ = fresh(AUTH, SILENCE, DONE)
+    session, server = fresh(AUTH, SILENCE, DONE)
     link, lines = _link(session)
     file = File(5000)
     link.report(file, topic=TOPIC)
     link.report({"t": 1})
-    link.poll(0)  # connects,
-    link.poll(0)  # and sends the file
+    while len(server.requests) < 2:
+        link.poll(0)
     file.is_open = False
     session._client.channel.end()
     assert link.flush(600_000)
-    assert any(line.startswith("report 1 set aside: cannot be sent") for line in lines), lines
+    assert any(line.startswith("report -1 set aside: cannot be sent") for line in lines), lines
     check.equal(link.handed_over, 1)
 
 
-def test_what_deep_sleep_interrupts_goes_after_it_without_another_login():
-    link_module._OUTBOX = check.scratch("signet.outbox")
-    session, _ = fresh(AUTH, CLOSE, CLOSE)
+def test_what_deep_sleep_interrupts_goes_after_it_under_its_id_without_another_login():
+    session, server = fresh(AUTH, CLOSE, CLOSE)
     link, _ = _link(session, True)
     link.report({"t": 1})
     link.report(b"raw", topic=TOPIC)
     assert not link.flush(5_000)
     link.close()
+    sent = server.requests[-1].body
     session, server = restarted(DONE, DONE)
     link, lines = _link(session, True)
     assert link.flush(60_000)
     check.equal(lines[0], "connected")
-    check.equal(server.requests[1].body, b"raw")
+    check.equal([request.body for request in server.requests], [sent, b"raw"])
+
+
+def test_a_report_at_which_the_server_closes_lets_the_others_pass_and_is_set_aside():
+    session, server = fresh(AUTH, *[CLOSE] * 4, DONE, *[CLOSE] * 40)
+    link, lines = _link(session)
+    link.report({"t": 1})
+    link.report({"t": 2})
+    link.poll(4_000_000)
+    assert "report 1: closed by the peer, 3 times; it goes last and alone" in lines
+    check.equal((link.handed_over, link.waiting), (1, 1))  # it may be the network
+    server.replies[:] = [DONE, CLOSE, CLOSE]
+    link.report({"t": 3})
+    assert link.flush(1_000_000)
+    assert "report 1 set aside: closed by the peer" in lines
+    check.equal(link.handed_over, 2)
 
 
 def test_memory_that_is_missing_for_a_new_connection_sets_no_report_aside():
@@ -126,17 +143,3 @@ def test_memory_that_is_missing_for_a_new_connection_sets_no_report_aside():
     assert link.flush(3_000_000)
     check.equal((link.handed_over, link.outbox.dead), (2, []))
     assert "connection lost: no memory" in " ".join(lines)
-
-
-def test_a_report_keeps_its_id_through_a_deep_sleep():
-    link_module._OUTBOX = check.scratch("signet.outbox")
-    session, server = fresh(AUTH, SILENCE)
-    link, _ = _link(session, True)
-    link.report({"t": 1})
-    assert not link.flush(10_000)
-    link.close()
-    sent = server.requests[-1].body
-    session, server = restarted(DONE)
-    link, _ = _link(session, True)
-    assert link.flush(60_000)
-    check.equal(server.requests[-1].body, sent)

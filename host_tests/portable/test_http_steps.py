@@ -95,6 +95,7 @@ def test_a_request_opens_is_sent_and_answered_step_by_step():
     for _ in range(7):
         states.append(client.state)
         assert _step(client) is None
+        check.equal(client.began, client.state != "opening")
     check.equal(states, ["opening"] * 5 + ["receiving"] * 2)
     channel.reply = _OK
     assert _step(client).body == b"ok" and client.state == "idle"
@@ -162,8 +163,12 @@ def test_silence_ends_with_the_time_of_the_request():
 
 
 def test_a_head_or_a_body_that_drips_ends_with_it_too():
-    for rest in (b"X: " + b"x" * 900, b"\r\n" + b"x" * 2000):
-        client = _client(_Counted(b"HTTP/1.1 200 OK\r\n" + rest, 1))
+    for reply in (
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 900,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 40,
+    ):
+        client = _client(_Counted(reply, 1))
         client.request("/", (), sink=lambda piece: None)
         assert "no whole reply" in _fails(client, TimedOut, 15_000)
 
@@ -204,6 +209,7 @@ def test_once_more_over_a_new_connection_is_a_state_too():
     first.readinto = lambda buffer: 0
     _step(client)
     check.equal((client.state, client.channel, client.busy), ("opening", None, True))
+    assert not client.began
     while client.state != "receiving":
         _step(client)
     assert second.sent > 3 * _PIECE

@@ -25,9 +25,6 @@ _CONFIG = {
     "retry_s": 20,
     "report_interval_s": 60,
     "deep_sleep": False,
-    "outbox_bytes": 8192,
-    "flash_after_s": 10,
-    "drop": "oldest",
 }
 
 
@@ -83,6 +80,7 @@ class _Session:
         self.answers.append((command.name, value))
         if command.id is not None:
             return Report(b"answer", topic=command.topic + "_reply")
+        return None
 
     def close(self):
         self.closed += 1
@@ -93,7 +91,7 @@ def _link(session, board=None, **changes):
     config = _CONFIG.copy()
     config.update(changes)
     lines = []
-    link = Link(session, config, board, lines.append)
+    link = Link(session, config, check.outbox(lines.append), board, lines.append)
     link.lines = lines
     return link
 
@@ -531,10 +529,10 @@ def test_the_clock_is_tried_again_while_connected_and_then_left_for_a_day():
     link = _link(session, board)
     _poll(link)
     assert link.connected and board.clock_asked == 1
-    link._next_sync = clock.Deadline(0)
+    link._looked["clock"][0] = link._next_look = clock.Deadline(0)
     _poll(link)
     _poll(link)
-    assert board.clock_asked == 2 and link._next_sync.remaining_ms() > 86_000_000
+    assert board.clock_asked == 2 and link._next_look.remaining_ms() > 86_000_000
 
 
 def test_a_board_whose_drivers_raise_does_not_stop_the_link():

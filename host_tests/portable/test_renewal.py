@@ -134,16 +134,6 @@ def test_the_cloud_is_told_what_came_of_it():
     check.equal(report.values, {"file": board.path, "expires": "2040-12-31"})
 
 
-def test_a_full_outbox_keeps_its_measurements():
-    board = Board(outbox_limit=2)
-    for number in (1, 2):
-        board.link.report({"t": number})
-    board.link.renew(*client("rsa"))
-    board.poll()
-    assert board.said("certificate renewed") and not board.link.outbox.dropped
-    check.equal([report.values for report in board.link.outbox], [{"t": 1}, {"t": 2}])
-
-
 def test_a_chain_ends_with_its_first():
     board = Board()
     cert, key = client("until_2040")

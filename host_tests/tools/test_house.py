@@ -24,7 +24,7 @@ _FLOORS = {
     "clock": 1,
     "net.reserve": 0,
     "modules": 1,
-    "backoff": 1,
+    "backoff": 2,
     "sign": 1,
     "wire": 1,
     "net": 2,

@@ -48,6 +48,10 @@ def open(path="device.json", board=None, log=print):
 
     with modules.Tidy():
         values = modules.call("signet.device.config", "load", path, log)
+        from signet.reports.outbox import Outbox
+
+        keep_ms = values["flash_after_s"] * 1000  # what is read from flash goes before the rest
+        outbox = Outbox(values["outbox_bytes"], values["drop"] == "oldest", keep_ms, log)
         from signet import link
 
         state = None
@@ -57,4 +61,5 @@ def open(path="device.json", board=None, log=print):
             from signet.device.state import State
 
             state = State()
-        return link.Link(way.session(values, log, state), values, board, log, state)
+        session = way.session(values, log, state)
+        return link.Link(session, values, outbox, board, log, state)

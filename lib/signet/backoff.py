@@ -9,7 +9,8 @@ Loaded when a connection has failed, and forgotten: see modules.call.
 
 from micropython import const
 
-from signet.errors import ConfigError, Refused, Throttled
+from signet import clock
+from signet.errors import ConfigError, Lost, Refused, SignetError, Throttled, Untrusted
 
 _LONGEST_MS = const(3_600_000)  # no wait is longer
 _LASTED_MS = const(120_000)  # a connection that lasted so long was a good one
@@ -19,8 +20,8 @@ _REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
 _REFUSED_DOUBLINGS = const(7)  # and grows on
 
 
-def wait(past, first_ms, lived_ms, error, chance):
-    """Returns the ms to wait before the next try (int).
+def lost(past, first_ms, lived_ms, error, chance, is_exclusive):
+    """Says what a connection that failed means.
 
     Args:
         past: [failures, short lives running], int each; it is counted on.
@@ -28,11 +29,21 @@ def wait(past, first_ms, lived_ms, error, chance):
         lived_ms: int, how long a connection has stood; None when none came about.
         error: what failed.
         chance: int, 0 to 255, at random: a fleet must not come back at once.
+        is_exclusive: bool, see cloud/session.py.
+    Returns:
+        (ms to wait before the next try, line for the log, text of the error).
     """
+    text = str(error) if isinstance(error, SignetError) else repr(error)
+    if isinstance(error, Untrusted) and not clock.is_set():
+        text += "; the clock is not set"
+        error = None  # it passes by itself
+    what = "not connected" if lived_ms is None else "connection lost"
     if lived_ms is not None:
         if not 0 <= lived_ms <= _LASTED_MS:  # ticks wrap after six days
             past[0] = 0
         past[1] = past[1] + 1 if 0 <= lived_ms < _STOLEN_MS else 0
+        if isinstance(error, Lost) and past[1] > 1 and is_exclusive:
+            what += " again so soon (is another device using this identity?)"
     refused = isinstance(error, (Refused, ConfigError))
     if refused:
         past[0] = max(past[0], _REFUSED_FIRST)
@@ -41,4 +52,5 @@ def wait(past, first_ms, lived_ms, error, chance):
     if isinstance(error, Throttled) and error.retry_after_ms:
         ms = error.retry_after_ms
     ms = min(ms, _LONGEST_MS)
-    return ms + ms // 2 * chance // 255
+    ms += ms // 2 * chance // 255
+    return ms, "{}: {}; next try in {} s".format(what, text, ms // 1000), text

@@ -1,6 +1,6 @@
-"""What does a board do once a day?  It sets its clock, and looks whose certificate expires.
+"""What does a board do now and then?  Its clock is set, what expires is told, and how it is.
 
-Loaded when it is due, and forgotten: see modules.call.
+Loaded when something is due, and forgotten: see modules.call.
 """
 
 from micropython import const
@@ -13,39 +13,57 @@ _DOUBLINGS = const(8)  # of the wait after the clock could not be set
 _AGAIN_MS = const(60_000)
 
 
-def sync(board, retry_ms, failures, log):
-    """Sets the clock once a day, and tries again after a while when that fails.
+def run(link, board, config, log, state, due):
+    """Does what is due.
 
     Args:
-        board: see link.Link.
-        retry_ms: int, the first wait after a failure. failures: int, so far.
-        log: function of one str.
+        link: link.Link. board: see there. config: dict. log: function of one str. state: State.
+        due: dict of name to [clock.Deadline, failures], of what was done before; it is kept.
     Returns:
-        (ms until it is due again, failures), int each.
+        ms until something is due again (int).
     """
+    soonest = _DAY_MS
+    for name, function in (("clock", _sync), ("expiry", _look), ("health", _tell)):
+        entry = due.setdefault(name, [clock.Deadline(0), 0])
+        if entry[0].expired():
+            wait_ms, entry[1] = function(link, board, config, log, state, entry[1])
+            entry[0] = clock.Deadline(wait_ms)
+        soonest = min(soonest, entry[0].remaining_ms())
+    return soonest
+
+
+def _sync(link, board, config, log, state, failures):
+    """Sets the clock once a day, and tries again after a while when that fails."""
     try:
-        if board.set_clock():
+        if board is None or board.set_clock():
             return _DAY_MS, 0
     except Exception as error:  # a board's drivers may raise anything
         log("board: {}: {}".format(type(error).__name__, error))
     if not clock.is_set():
         log("the clock is not set; reports go without their time")
-    return min(retry_ms << failures, _LONGEST_MS), min(failures + 1, _DOUBLINGS)
+    return min(config["retry_s"] * 1000 << failures, _LONGEST_MS), min(failures + 1, _DOUBLINGS)
 
 
-def look(config, log, state):
-    """Looks what expires; arguments as of certificate.expiry.look.
-
-    Returns:
-        (ms until it is due again, list of (name, values): events to be reported).
-    """
+def _look(link, board, config, log, state, failures):
+    """Reports what expires."""
+    if not config.get("expires"):
+        return _DAY_MS, 0
     soon = clock.unix_ms() // _DAY_MS + config["expiry_warning_days"]
     if clock.is_set() and config["expires"][0][0] // 86_400 > soon:
-        return _DAY_MS, ()
-    arguments = config, log, state
+        return _DAY_MS, 0
     events = None
     try:
-        events = modules.call("signet.certificate.expiry", "look", *arguments)
+        events = modules.call("signet.certificate.expiry", "look", config, log, state)
     except Exception as error:
         log("expiry: {}: {}".format(type(error).__name__, error))
-    return (_AGAIN_MS, ()) if events is None else (_DAY_MS, events)
+    for event, values in events or ():
+        link.report(values, event=event)
+    return (_AGAIN_MS if events is None else _DAY_MS), 0
+
+
+def _tell(link, board, config, log, state, failures):
+    """Reports the link's counters."""
+    if not config.get("health_s"):
+        return _DAY_MS, 0
+    link.report(link.counters, event="health")
+    return config["health_s"] * 1000, 0

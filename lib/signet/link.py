@@ -16,10 +16,9 @@ import os
 from micropython import const
 
 from signet import clock, modules
-from signet.errors import Lost, Rejected, SignetError, Untrusted
+from signet.errors import Lost, Rejected, SignetError
 from signet.reports import messages
 from signet.reports.handover import Handover
-from signet.reports.outbox import Outbox
 
 _CLOSED = const(0)
 _OPENING = const(1)
@@ -36,6 +35,7 @@ class Link:
     Args:
         session: see cloud/session.py.
         config: dict from config.load.
+        outbox: reports.outbox.Outbox: what waits, was dropped, was set aside.
         board: object with network_up(timeout_ms) -> bool and set_clock() -> bool, asked before
             each connection; None where the network is somebody else's business.
         log: function of one str.
@@ -46,10 +46,10 @@ class Link:
         busy: bool, after a `poll`: another may do more at once.
         wake: function without arguments that `report` calls; None.
         report_interval_ms, deep_sleep: what device.json says, for the device program.
-        outbox: what waits, was dropped, was set aside.
+        outbox: see above.
     """
 
-    def __init__(self, session, config, board=None, log=print, state=None):
+    def __init__(self, session, config, outbox, board=None, log=print, state=None):
         self._session = session
         self._board = board
         self._log = log
@@ -57,18 +57,15 @@ class Link:
         self._kept = state
         self.report_interval_ms = config["report_interval_s"] * 1000
         self.deep_sleep = config["deep_sleep"]
-        keep_ms = config["flash_after_s"] * 1000
-        self.outbox = Outbox(config["outbox_bytes"], config["drop"] == "oldest", keep_ms, log)
+        self.outbox = outbox
         self._retry_ms = config["retry_s"] * 1000
         self._handover = Handover(self.outbox, self._retry_ms, log)
-        self._past = [0, 0]  # see backoff.wait
-        self._sync_failures = 0
+        self._past = [0, 0]  # see backoff.lost
         self.on_command = self.wake = None
         self.busy = False
         self._to(_CLOSED)
-        self._next_try = self._next_sync = self._next_trial = clock.Deadline(0)
-        self._next_look = self._next_try if config.get("expires") else None
-        self._next_health = self._next_try if config.get("health_s") else None
+        self._next_try = self._next_trial = self._next_look = clock.Deadline(0)
+        self._looked = {}  # see daily.run
         self._connections, self._last_error = 0, None
         self._network = None  # until when it may take to come up, while it does
         if config.get("renewal"):  # there is a `cert`.new
@@ -111,10 +108,7 @@ class Link:
         try:
             report = messages.Report(values, time_ms, topic, event, device)
         except Rejected as error:
-            self._log("a report is set aside: {}".format(error))
-            report = messages.Report(repr(values).encode(), time_ms, "", event, device)
-            self.outbox.counts[0] += 1
-            self.outbox.set_aside(None, str(error), report)
+            modules.call("signet.reports.dead", "refuse", self.outbox, values, error)
             return None
         if hasattr(report.body, "seek"):
             key = self._handover.put_beside(report)
@@ -268,22 +262,11 @@ class Link:
         return None
 
     def _look(self):
-        """Does what is due once a day."""
-        if self._board is not None and self._next_sync.expired():
-            arguments = self._board, self._retry_ms, self._sync_failures, self._log
-            found = self._ask(modules.call, "signet.daily", "sync", *arguments)
-            wait_ms, self._sync_failures = found or (_AGAIN_MS, self._sync_failures)
-            self._next_sync = clock.Deadline(wait_ms)
-        if self._next_look is not None and self._next_look.expired():
-            arguments = self._config, self._log, self._kept
-            found = self._ask(modules.call, "signet.daily", "look", *arguments)
-            wait_ms, events = found or (_AGAIN_MS, ())
-            self._next_look = clock.Deadline(wait_ms)
-            for event, values in events:
-                self.report(values, event=event)
-        if self._next_health is not None and self._next_health.expired():
-            self._next_health = clock.Deadline(self._config["health_s"] * 1000)
-            self.report(self.counters, event="health")
+        """Does what is due now and then."""
+        if self._next_look.expired():
+            arguments = self, self._board, self._config, self._log, self._kept, self._looked
+            wait_ms = self._ask(modules.call, "signet.daily", "run", *arguments)
+            self._next_look = clock.Deadline(wait_ms or _AGAIN_MS)
 
     def _ask(self, function, *arguments):
         """Calls what may raise anything, a board's drivers; None when it does."""
@@ -313,7 +296,7 @@ class Link:
         elif kind == "opened":
             self._opened()
         elif kind == "alive":
-            self._handover.alive()
+            self._handover.carried = True
         else:
             self._handover.lost(event[2], event[1])
             self._lost(event[1])
@@ -359,15 +342,9 @@ class Link:
         if self.connected:
             lived_ms = clock.ticks_diff(clock.ticks_ms(), self._since)
         self._drop()
-        self._last_error = text = str(error) if isinstance(error, SignetError) else repr(error)
-        if isinstance(error, Untrusted) and not clock.is_set():
-            text += "; the clock is not set"
-            error = None  # it passes by itself
-        arguments = self._past, self._retry_ms, lived_ms, error, os.urandom(1)[0]
-        wait_ms = self._ask(modules.call, "signet.backoff", "wait", *arguments) or _AGAIN_MS
+        is_exclusive = self._session.is_exclusive
+        arguments = self._past, self._retry_ms, lived_ms, error, os.urandom(1)[0], is_exclusive
+        found = self._ask(modules.call, "signet.backoff", "lost", *arguments)
+        wait_ms, line, self._last_error = found or (_AGAIN_MS, repr(error), None)
         self._next_try = clock.Deadline(wait_ms)
-        what = "not connected" if lived_ms is None else "connection lost"
-        closed = lived_ms is not None and isinstance(error, Lost)
-        if closed and self._past[1] > 1 and self._session.is_exclusive:
-            what += " again so soon (is another device using this identity?)"
-        self._log("{}: {}; next try in {} s".format(what, text, wait_ms // 1000))
+        self._log(line)

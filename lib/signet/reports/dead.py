@@ -10,6 +10,8 @@ from micropython import const
 
 from signet.device import files
 from signet.reports import flash
+from signet.reports.keep import write
+from signet.reports.messages import Report
 from signet.reports.restore import entries
 
 _MOST = const(8)
@@ -19,24 +21,43 @@ def bury(box, key, reason, report):
     """Writes a report that is set aside.
 
     Args:
-        box: outbox.Outbox. key: int. reason: str. report: messages.Report.
+        box: outbox.Outbox.
+        key: int; below 0 or None for one that was never in there.
+        reason: str.
+        report: messages.Report; None for the one in there.
     Returns:
         True
     Raises:
-        OSError, MemoryError: it could not be written.
+        OSError, MemoryError: it could not be written, and waits where it was.
     """
-    report.key = key
-    try:
-        _write(box, report, reason)
-    except OSError:
-        if not files.exists(box.folder):
-            os.mkdir(box.folder)
-        elif not _remove_oldest(box, 1):  # the flash may be full
-            raise
-        _write(box, report, reason)
-    while _remove_oldest(box, _MOST):
-        pass
+    report = report or box.get(key)
+    if report is None:
+        return True  # it was dropped
+    if not hasattr(report.body, "seek"):  # a file is the program's
+        if not key or key < 0:
+            key = box.next_key
+            box.next_key += 1
+        report.key = key
+        try:
+            _write(box, report, reason)
+        except OSError:
+            if not files.exists(box.folder):
+                os.mkdir(box.folder)
+            elif not _remove_oldest(box, 1):  # the flash may be full
+                raise
+            _write(box, report, reason)
+        while _remove_oldest(box, _MOST):
+            pass
+    box.counts[4] += 1
+    box.done(key)
     return True
+
+
+def refuse(box, values, error):
+    """Sets aside what is no report: error (str or Rejected) says why."""
+    box.log("a report is set aside: {}".format(error))
+    box.counts[0] += 1
+    box.set_aside(None, str(error), Report(repr(values).encode(), topic=""))
 
 
 def _path(box, key):
@@ -47,7 +68,7 @@ def _write(box, report, reason):
     path = _path(box, report.key)
     try:
         with open(path, "wb") as file:
-            flash.write(file, report)
+            write(file, report)
             file.write(reason.encode())
     except OSError:
         files.remove(path)

@@ -3,8 +3,8 @@
     report -> a list in the heap -> segments on flash (flash.py) -> the cloud
 
 What waits goes to flash in one append when the oldest of it has waited `flash_after_s`, when it is
-too much for the heap, and when the link is closed: on a good link never, and then flash.py is
-never loaded.
+too much for the heap, and when the link is closed: on a good link never: then neither flash.py
+nor keep.py is loaded.
 """
 
 import sys
@@ -14,12 +14,13 @@ from micropython import const
 from signet import clock, modules
 from signet.device import files
 
-_ROOM = const(2048)  # bytes of reports in the heap
-_OBJECT = const(160)  # of them for each report beside its body
+_ROOM = const(2048)  # bytes of reports in the heap,
+_OBJECT = const(160)  # of them for each report beside its body: see keep.overflow
 _BLOCK = const(4096)  # what flash erases at once
 _AGAIN_MS = const(60_000)  # after flash could not be written
 _MANY = const(64)  # reports, and their count is noted when nothing else is to be
 _FLASH = "signet.reports.flash"
+_KEEP = "signet.reports.keep"
 _DEAD = "signet.reports.dead"
 
 
@@ -77,10 +78,11 @@ class Outbox:
             MemoryError: it is not taken.
         """
         size = len(report.body)
-        if size > self.limit - _BLOCK:
+        if size > self.limit - 2 * _BLOCK and size > _ROOM:
             raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
         self.counts[0] += 1
-        if not self.drops_oldest and self.flash_used + max(_BLOCK, size) > self.limit:
+        more = _BLOCK if size < _ROOM else 2 * _BLOCK + size  # with what is in the heap
+        if not self.drops_oldest and self.flash_used + more > self.limit:
             self.dropped(1, "new")
             return None
         report.key = key = self.next_key
@@ -96,20 +98,8 @@ class Outbox:
                     self.counts[0] -= 1
                     self.waiting.pop()
                     raise MemoryError("for reports")
-                self._overflow(size)
+                self._try("overflow")
         return key
-
-    def _overflow(self, size):
-        """Makes room in the heap, of which reports have taken so many bytes, without flash."""
-        if self.drops_oldest and self.stored:
-            self._try(self.flash, "drop")
-            if self.keep() is True:
-                return
-        while size > _ROOM and len(self.waiting) > 1:
-            report = self.waiting.pop(0 if self.drops_oldest else -1)
-            size -= len(report.body) + _OBJECT
-            self.misses.pop(report.key, None)
-            self.dropped(1, "oldest" if self.drops_oldest else "new")
 
     def dropped(self, count, which):
         """Counts reports that go for want of room, and says so; which: str."""
@@ -153,16 +143,7 @@ class Outbox:
         Returns:
             bool, False when it could not be written, and waits where it was.
         """
-        report = report or self.get(key)
-        if report and not hasattr(report.body, "seek"):  # a file is the program's
-            if not key or key < 0:
-                key = self.next_key
-                self.next_key += 1
-            if self._try(modules.call, _DEAD, "bury", self, key, reason, report) is not True:
-                return False
-        self.counts[4] += 1
-        self.done(key)
-        return True
+        return self._try("bury", key, reason, report) is True
 
     @property
     def dead(self):
@@ -174,27 +155,33 @@ class Outbox:
         return modules.call(_DEAD, "retry", self)
 
     def step(self):
-        """Writes to flash what has waited long enough in the heap."""
-        if self.waiting and self._again.expired():
+        """Writes to flash what has waited long enough in the heap, and that all is done."""
+        if not self._again.expired():
+            return
+        if self.is_done:
+            self._try("end")
+        if self.waiting:
             waited = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
             if waited >= self._flash_after_ms:
                 self.keep()
 
     def close(self):
         """Writes to flash what waits and what is done; raises nothing."""
+        if self.is_done:
+            self._try("end")
         if self.waiting or self.stored or self.counts[0] - self._noted >= _MANY:
             self.keep()
 
     def keep(self):
         """Writes what waits in the heap to flash, and a note of what is done; raises nothing."""
-        kept = self._try(self.flash, "keep")
+        kept = self._try("keep")
         if kept is True:
             self._noted = self.counts[0]
         return kept
 
     def knows(self, id):
         """Was the command of this id (str) executed already?  It counts as such from now on."""
-        return self._try(self.flash, "knows", id) is True
+        return self._try("knows", id) is True
 
     def flash(self, function, *arguments):
         """Calls a function of flash.py, which stays until `rest`."""
@@ -211,7 +198,7 @@ class Outbox:
     def _try(self, function, *arguments):
         """Calls what writes to flash; returns what that does, or the class of what it raises."""
         try:
-            return function(*arguments)
+            return modules.call(_DEAD if function == "bury" else _KEEP, function, self, *arguments)
         except (OSError, MemoryError) as error:
             self._again = clock.Deadline(_AGAIN_MS)
             self.log("not written to flash: {!r}; a reset costs what waits".format(error))

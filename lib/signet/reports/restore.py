@@ -43,7 +43,7 @@ def restore(box):
     box.stored += len(behind)
     box.misses = {key: count for key, count in missed if count}
     box.unread = [key for key, _ in missed if key <= box.read]
-    box.cursor, box.open, box.damaged = (box.low, 0), [], None
+    box.cursor, box.open, box.damaged, box.is_done = (box.low, 0), [], None, False
     if files.exists(_OLD):
         _take_over(box)
 

@@ -37,7 +37,7 @@ class Dialect:
     def check_topic(self, topic):
         if not fits(topic, self.publishes):
             rules = " and ".join(self.publishes).replace("~", "NAME")
-            raise Rejected("may publish to {} only, not {}".format(rules, topic))
+            raise Rejected("may publish to {} only, not {!r}".format(rules, topic))
 
     def encode(self, report):
         device = report.device or self.own

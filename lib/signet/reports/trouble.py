@@ -1,0 +1,99 @@
+"""What becomes of a report that does not go?  One rule for every way in.
+
+    Rejected                        set aside, by name, on flash
+    Throttled                       all wait; after three times the next has its turn
+    ProtocolError: an answer that   the next has its turn; the fourth time it is set aside
+    cannot be taken
+    MemoryError                     never its fault: soon again
+    not acknowledged, or on the     a miss; from the third on the others pass, and it goes last and
+    wire when the connection ended  alone; two more, if anything else was carried in between, and
+                                    it is set aside: without that it is the network
+
+Functions of a handover.Handover.  Loaded when there is trouble, and forgotten: see modules.call.
+"""
+
+import gc
+
+from micropython import const
+
+from signet import clock
+from signet.errors import ProtocolError, Rejected, Throttled
+
+_PUT_OFF = const(3)  # times of "not now", or of no memory, before the next has its turn
+_TRIES = const(4)
+_DOUBLINGS = const(3)  # of the wait for a report that is put off
+_ALONE = const(3)  # misses; see handover.py
+_MOST = const(5)  # misses
+_SUSPECTS = const(32)
+_MEMORY_MS = const(1000)
+
+
+def failed(it, key, error):
+    """The report `key` (int) came to nothing, for `error`, and the session goes on."""
+    if isinstance(error, MemoryError):
+        gc.collect()
+        tries = _tried(it, key)
+        if not tries % _PUT_OFF:  # the next has its turn
+            it.log("no memory to send report {}; soon again".format(key))
+        else:
+            it.passed = min(it.passed, key - 1)
+        it.next_submit = clock.Deadline(_MEMORY_MS << min(tries, _DOUBLINGS))
+    elif isinstance(error, (Throttled, ProtocolError)):
+        _put_off(it, key, error)
+    elif isinstance(error, Rejected):
+        _set_aside(it, key, error)
+    else:
+        it.outbox.counts[2] += 1
+        _missed(it, key, error)
+
+
+def lost(it, keys, error):
+    """The connection ended, for `error`, with these on the wire."""
+    it.outbox.counts[2] += len(keys)
+    for key in keys:
+        _missed(it, key, error)
+
+
+def _tried(it, key):
+    tries = it.tries.get(key, 0)
+    it.tries[key] = tries + 1
+    return tries
+
+
+def _put_off(it, key, error):
+    tries = _tried(it, key)
+    if isinstance(error, ProtocolError) and tries + 1 >= _TRIES:
+        _set_aside(it, key, error)
+        return
+    it.outbox.counts[2] += 1
+    wait_ms = getattr(error, "retry_after_ms", 0) or it.retry_ms << min(tries, _DOUBLINGS)
+    it.log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
+    it.next_submit = clock.Deadline(wait_ms)
+    if isinstance(error, Throttled) and tries < _PUT_OFF:
+        it.passed = min(it.passed, key - 1)  # it is the next again
+
+
+def _missed(it, key, error):
+    misses = it.outbox.misses
+    count = misses.get(key, 0)
+    if count >= _ALONE:
+        if not it.carried:
+            return
+        it.carried = False
+    elif key not in misses and len(misses) >= _SUSPECTS:
+        return
+    misses[key] = count + 1
+    if count + 1 == _MOST:
+        _set_aside(it, key, error)
+    elif count + 1 == _ALONE:
+        it.log("report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE))
+
+
+def _set_aside(it, key, error):
+    it.tries.pop(key, None)
+    if it.outbox.set_aside(key, str(error), it.beside.get(key)):
+        it.outbox.misses.pop(key, None)
+        it.beside.pop(key, None)
+        it.log("report {} set aside: {}".format(key, error))
+    else:  # flash cannot be written: it waits
+        it.next_submit = clock.Deadline(it.retry_ms)
