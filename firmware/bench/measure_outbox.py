@@ -3,8 +3,9 @@
 `measure_outbox WHAT FOLDER COUNT [NUMBER]` prints lines of JSON about COUNT reports. WHAT is
 `rates`: in and out, against lines of JSON in a file as a program would append them, in NUMBER
 rounds; `paced`: one each NUMBER ms while the cloud is away, by a clock of its own; `fat`: the same
-on FAT; `boot`: what a start takes while they wait; `deliver`: the time until the cloud, whose
-device.json lies in FOLDER, has them all. Flash is a file in FOLDER.
+on FAT; `full`: how many fit in COUNT bytes at that pace, and what is dropped then; `boot`: what a
+start takes while they wait; `deliver`: the time until the cloud, whose device.json lies in FOLDER,
+has them all. Flash is a file in FOLDER.
 """
 
 import gc
@@ -22,7 +23,7 @@ from signet.link import Link
 BLOCKS = 512
 LINES = "waiting.jsonl"
 VALUES = {"temperature": 21.5, "humidity": 40}
-MOST = 1 << 20  # bytes of flash for what waits: nothing is dropped here
+MOST = 1_900_000  # bytes of flash for what waits: nothing is dropped here
 STEP_MS = 1000  # of the clock of `paced`
 
 
@@ -120,9 +121,10 @@ def rates(flash, count, rounds):
         os.remove(LINES)
 
     def bring_back():
+        link.close()  # or it would back off
         cloud.is_away = False
-        while not link.connected:  # it backs off
-            link.poll(10)
+        while not link.connected:
+            link.poll(0)
 
     def take_away():
         cloud.is_away = True
@@ -145,19 +147,39 @@ def rates(flash, count, rounds):
             print(json.dumps({"what": name, "us": us, "flash": take(flash, since)}))
 
 
-def paced(flash, count, each_ms):
+def away(each_ms, **more):
+    """Returns a link whose cloud is away, and a function that reports, and lets the time pass."""
     now = [time.ticks_ms()]
     clock.ticks_ms = lambda: now[0]
     cloud = Cloud()
-    link = new_link(cloud)
+    link = new_link(cloud, **more)
     cloud.is_away = True
-    since = [0, 0, 0]
-    take(flash, since)
-    for _ in range(count):
+
+    def report():
         link.report(VALUES)
         for _ in range(0, each_ms, STEP_MS):
             now[0] = time.ticks_add(now[0], STEP_MS)
             link.poll(0)
+
+    return link, report
+
+
+def full(flash, limit, each_ms):
+    link, report = away(each_ms, outbox_bytes=limit)
+    while not link.counters["dropped"]:
+        waiting = len(link.outbox)
+        report()
+        if not waiting % 100:
+            print(json.dumps({"waiting": waiting}))
+    print(json.dumps({"fits": waiting, "dropped": link.counters["dropped"]}))
+
+
+def paced(flash, count, each_ms):
+    _, report = away(each_ms)
+    since = [0, 0, 0]
+    take(flash, since)
+    for _ in range(count):
+        report()
     signet = take(flash, since)
     worn = max(flash.worn)
     for number in range(BLOCKS):
@@ -178,6 +200,7 @@ def boot(flash, count):
         if number % 1000 == 999:
             print(json.dumps({"waiting": len(link.outbox)}))
     link.close()
+    assert len(link.outbox) == count
     with open(LINES, "a") as file:
         for _ in range(count):
             file.write(json.dumps(VALUES) + "\n")
@@ -211,6 +234,7 @@ def deliver(flash, count):
     link = signet.open("device.json", log=quiet)
     for number in range(count):
         link.report(dict(VALUES, n=number))
+    assert len(link.outbox) == count
     before = flash.read
     start = said = time.ticks_ms()
     while len(link.outbox):
@@ -223,15 +247,15 @@ def deliver(flash, count):
 
 
 def main(what, folder, count, number=0):
-    flash = mount(folder + "/flash.img", BLOCKS, what == "fat")
+    blocks = BLOCKS * 2 if what == "boot" else BLOCKS  # for both contenders
+    flash = mount(folder + "/flash.img", blocks, what == "fat")
     if what == "deliver":
         with open(folder + "/device.json") as source, open("device.json", "w") as target:
             target.write(source.read())
         flash.erases = flash.programmed = flash.read = 0
-    if what in ("paced", "fat"):
-        paced(flash, int(count), int(number))
-    elif what == "rates":
-        rates(flash, int(count), int(number))
+    work = {"fat": paced, "paced": paced, "full": full, "rates": rates}.get(what)
+    if work:
+        work(flash, int(count), int(number))
     else:
         {"boot": boot, "deliver": deliver}[what](flash, int(count))
 
