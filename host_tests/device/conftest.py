@@ -65,6 +65,14 @@ def _board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
 # The watchdog of a program that was stopped would start it again, into another file's tests.
 _PATIENT = "import machine; machine.WDT(timeout=600_000)"
 
+# What waits for the cloud, and how it is counted.
+_EMPTY_OUTBOX = """
+import os
+if "outbox" in os.listdir():
+    for name in os.listdir("outbox"):
+        os.remove("outbox/" + name)
+"""
+
 
 def _calm(board: VirtualBoard) -> None:
     """Lets a stopped board stay at its prompt."""
@@ -85,6 +93,7 @@ def _put(board: VirtualBoard, files: dict[str, bytes]) -> None:
     line = SerialTransport(board.device, baudrate=115200)
     try:
         line.enter_raw_repl(soft_reset=False)
+        line.exec(_EMPTY_OUTBOX)
         for path, content in files.items():
             line.exec(f"with open({path!r}, 'wb') as file:\n    file.write({content!r})")
         line.exec_raw_no_follow("import time, machine; time.sleep_ms(10); machine.reset()")
@@ -113,7 +122,7 @@ class Device:
         """Puts what this device.json needs on the board, `main` in place of main.py; starts it.
 
         The flash holds nothing else, unless the run before it needed the same modules: then files
-        that the program has written stay.
+        that the program has written stay, but for the outbox.
 
         more: further files, path on the board -> content: certificate and key.
         """

@@ -129,4 +129,4 @@ print("flushed", link.flush(10000), len(link.outbox.dead))
 """,
     )
     device.wait_for("^flushed True 1")
-    assert "report 1 set aside: t: nan has no form in JSON" in device.output()
+    assert "a report is set aside: t: nan has no form in JSON" in device.output()
