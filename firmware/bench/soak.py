@@ -58,16 +58,32 @@ class Device:
         self.log = Log()
         self.link = signet.open("device.json", log=self.log)
         self.said = self.reported = time.ticks_ms()
-        self.made = 0
+        self.made = self.refused = 0
 
     def say(self, **more):
+        """In small pieces: there may be no room for a whole line."""
         gc.collect()
         free = gc.mem_free()
-        row = dict(self.link.counters, made=self.made, waiting=len(self.link.outbox), free=free)
-        row.update(largest=largest(), erases=self.flash.erases, programmed=self.flash.programmed)
-        row.update(more, log=self.log.last, shortages=self.log.shortages)
-        print(json.dumps(row))
+        box, log = self.link.outbox, self.log
+        counts = self.link.counters
+        print('{"made":', self.made, ', "waiting":', len(box), end="")
+        for name in ("accepted", "acknowledged", "sent_again", "dropped", "set_aside", "damaged"):
+            print(', "', name, '":', counts[name], sep="", end="")
+        del counts
+        print(', "free":', free, ', "largest":', largest(), end="")
+        print(', "erases":', self.flash.erases, ', "refused":', self.refused, end="")
+        print(', "shortages":', log.shortages, ', "log":', json.dumps(log.last), end="")
+        for name in more:
+            print(', "', name, '":', more[name], sep="", end="")
+        print("}")
         self.said = time.ticks_ms()
+
+    def report(self):
+        try:
+            self.link.report({"n": self.made})
+            self.made += 1
+        except MemoryError:  # it is not taken, and may be made again
+            self.refused += 1
 
     def run(self, reports):
         link = self.link
@@ -77,15 +93,14 @@ class Device:
             if behind and time.ticks_diff(now, self.reported) >= PACE_MS:
                 behind = False
             if self.made < reports and not behind:
-                link.report({"n": self.made})
-                self.made += 1
+                self.report()
                 self.reported = now
             if behind or self.made == reports:
                 link.poll(1)
             if time.ticks_diff(now, self.said) >= SAY_MS:
                 self.say()
         link.close()
-        self.say(end=True, worn=max(self.flash.worn))
+        self.say(end=1, worn=max(self.flash.worn))
 
 
 def main(folder, reports):

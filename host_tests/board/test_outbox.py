@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.board.deploy import project_files
 from tools.board.outbox_records import read
 from tools.board.virtual import VirtualBoard
 
@@ -195,3 +196,44 @@ def test_nothing_waits_where_there_is_no_outbox(board_with) -> None:
 def test_a_board_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "run `signet board create`" in _signet("--folder", tmp_path / "none", status=2)
     assert "no device /dev/ttyUSB77" in _signet("--device", "/dev/ttyUSB77", status=2)
+
+
+# Nobody listens on its port. The second report cannot be written as JSON.
+_MAIN = b"""
+import board, signet
+link = signet.open("device.json", board)
+for values in ({"n": 0}, {"n": float("nan")}, {"n": 2}):
+    link.report(values)
+link.report(b"\\x00\\n", topic="iot-2/evt/raw/fmt/bin")
+print("waiting", len(link.outbox), len(link.outbox.dead))
+link.poll(600000)
+"""
+_NOBODY = {
+    "cloud": "watson",
+    "host": "cloud.test",
+    "address": "127.0.0.1",
+    "port": 9,
+    "tls": False,
+    "insecure": True,
+    "org_id": "abcdef",
+    "type_id": "t",
+    "device_id": "d",
+    "token": "not-a-secret",
+    "flash_after_s": 0,
+}
+
+
+def test_what_a_board_keeps_is_told_as_the_board_tells_it(tmp_path: Path) -> None:
+    board = VirtualBoard(tmp_path / "board").create()
+    board.fill(project_files(_NOBODY) | {"/main.py": _MAIN})
+    with board:
+        board.wait_for("^waiting 3 1")
+        rows = [
+            json.loads(row)
+            for row in _signet("export", "-", "--folder", board.folder).splitlines()
+        ]
+        dead, *waiting = rows
+        assert [row.get("values") for row in waiting] == [{"n": 0}, {"n": 2}, None]
+        assert base64.b64decode(waiting[2]["base64"]) == b"\x00\n"
+        assert waiting[2]["topic"] == "iot-2/evt/raw/fmt/bin"
+        assert "n" in dead["set_aside"]

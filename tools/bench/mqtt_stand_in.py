@@ -1,11 +1,9 @@
-"""What takes reports by MQTT faster than a device makes them, and knows which it has?
+"""Which broker is so far away that a round trip takes its time?
 
-A broker as far as a device needs one (MQTT 3.1.1, sections 3.1 to 3.13), without what the twin
-checks and keeps. Each report has a number `n`.
+As far as a device needs one (MQTT 3.1.1, sections 3.1 to 3.13), without what the twin checks.
 """
 
 import contextlib
-import re
 import selectors
 import socket
 import time
@@ -16,28 +14,19 @@ from tools.bench.background import Background
 
 _CONNECT, _PUBLISH, _SUBSCRIBE, _PINGREQ = 1, 3, 8, 12
 _CONNACK, _SUBACK, _PINGRESP = b"\x20\x02\x00\x00", 0x90, b"\xd0\x00"
-_NUMBER = re.compile(rb'"n": ?(?:\{"value": ?)?(\d+)')
 _TICK_S = 0.05
 
 
 class StandIn(Background):
-    """Stands on `port` of loopback while its context lasts.
+    """Stands on a port of loopback while its context lasts. delay_s: of each answer."""
 
-    reports: how many numbers there are. delay_s: of each answer, the round trip.
-    """
-
-    def __init__(self, reports: int, delay_s: float = 0.0) -> None:
+    def __init__(self, delay_s: float) -> None:
         super().__init__(name="stand-in broker", daemon=True)
-        self.times = bytearray(reports)
-        """How often each report came, by its number."""
-        self.is_down = False
-        """Nobody listens, and nobody is connected."""
         self._delay_s = delay_s
-        self._selector = selectors.DefaultSelector()
         self._connections: dict[socket.socket, _Connection] = {}
-        self._listener: socket.socket | None = None
-        self.port = 0
-        self._listen()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
         self._ended = False
 
     def config(self) -> dict[str, Any]:
@@ -46,7 +35,7 @@ class StandIn(Background):
             "cloud": "watson",
             "host": "stand-in.test",
             "address": "127.0.0.1",
-            "port": self.port,
+            "port": self._listener.getsockname()[1],
             "tls": False,
             "insecure": True,
             "org_id": "signet",
@@ -55,35 +44,26 @@ class StandIn(Background):
             "token": "not-a-secret",
         }
 
-    def _listen(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listener.getsockname()[1]
-        self._selector.register(self._listener, selectors.EVENT_READ)
-
     def run(self) -> None:
         """Serve until the end."""
         while not self._ended:
-            if self.is_down and self._listener:
-                self._close_all()
-            elif not self.is_down and not self._listener:
-                self._listen()
             for key, _ in self._selector.select(self._wait_s()):
                 here = key.fileobj
                 assert isinstance(here, socket.socket)
                 if here is self._listener:
                     self._accept()
-                elif not self._connections[here].hear(self.times, self._delay_s):
+                elif not self._connections[here].hear(self._delay_s):
                     self._drop(here)
-            for each in list(self._connections.values()):
+            for each in self._connections.values():
                 each.answer()
-        self._close_all()
+        for here in list(self._connections):
+            self._drop(here)
 
     def _wait_s(self) -> float:
         due = min((each.due() for each in self._connections.values()), default=_TICK_S)
         return max(0.0, min(due, _TICK_S))
 
     def _accept(self) -> None:
-        assert self._listener
         device = self._listener.accept()[0]
         device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connections[device] = _Connection(device)
@@ -94,19 +74,12 @@ class StandIn(Background):
         del self._connections[device]
         device.close()
 
-    def _close_all(self) -> None:
-        for device in list(self._connections):
-            self._drop(device)
-        if self._listener:
-            self._selector.unregister(self._listener)
-            self._listener.close()
-            self._listener = None
-
     def stop(self) -> None:
         """See Background."""
         self._ended = True
         self.join()
         self._selector.close()
+        self._listener.close()
 
 
 class _Connection:
@@ -121,7 +94,7 @@ class _Connection:
         """In how many seconds an answer goes."""
         return self._answers[0][0] - time.monotonic() if self._answers else _TICK_S
 
-    def hear(self, times: bytearray, delay_s: float) -> bool:
+    def hear(self, delay_s: float) -> bool:
         """Take what the device has sent; False when it is gone."""
         try:
             data = self._device.recv(65_536)
@@ -130,7 +103,7 @@ class _Connection:
         self._heard += data
         at = time.monotonic() + delay_s
         while (packet := self._packet()) is not None:
-            answer = _answer(*packet, times)
+            answer = _answer(*packet)
             if answer:
                 self._answers.append((at, answer))
         return bool(data)
@@ -161,7 +134,7 @@ class _Connection:
         return None
 
 
-def _answer(first: int, body: bytes, times: bytearray) -> bytes:
+def _answer(first: int, body: bytes) -> bytes:
     kind = first >> 4
     if kind == _CONNECT:
         return _CONNACK
@@ -174,15 +147,6 @@ def _answer(first: int, body: bytes, times: bytearray) -> bytes:
             filters += 1
         return bytes((_SUBACK, 2 + filters)) + body[:2] + b"\x01" * filters
     if kind == _PUBLISH:
-        count(body, times)
         at = 2 + int.from_bytes(body[:2], "big")
         return b"\x40\x02" + body[at : at + 2]  # every report has QoS 1
     return b""
-
-
-def count(message: bytes, times: bytearray) -> None:
-    """Note that the report came whose number stands in `message`."""
-    found = _NUMBER.search(message)
-    if found:
-        number = int(found[1])
-        times[number] = min(255, times[number] + 1)

@@ -95,7 +95,7 @@ def measure(quick: bool, step: Callable[[], object]) -> Found:
         boots = [row for row in _run(name, "boot", RECOVERY // part) if "us" in row]
         step()
         delivered = WEEK // part
-        with StandIn(delivered, ROUND_TRIP_S) as broker:
+        with StandIn(ROUND_TRIP_S) as broker:
             config = broker.config() | {"window": _WINDOW, "outbox_bytes": 1_900_000}
             Path(name, "device.json").write_text(json.dumps(config))
             last = _run(name, "deliver", delivered)[-1]
@@ -205,8 +205,8 @@ def explanation(found: Found) -> str:
     least_s = WEEK / _WINDOW * ROUND_TRIP_S
     measured = "" if found.delivered == WEEK else f", measured on {found.delivered:,} of them"
     return (
-        "lines of JSON: each report appended to a file, which is read and removed at the\n"
-        "end; nothing is acknowledged by itself, and no line has a CRC. Times are this\n"
+        "lines of JSON: each report appended to a file, which is read and removed at\n"
+        "the end; nothing is acknowledged by itself, and no line has a CRC. Times are this\n"
         "machine's; a flash takes 45 ms more for each erase of 4 KiB (W25Q32JV, typical).\n"
         f"Life: {CYCLES:,} erases a block, 2 MiB; LittleFS lets all blocks take their turn,\n"
         "FAT levels nothing: the block that it erases most.\n"

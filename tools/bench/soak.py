@@ -1,9 +1,9 @@
 """Does a device stay as it is for a million reports, outages among them?
 
-`firmware/bench/soak.py` reports on MicroPython with the documented heap, over real sockets. The
-far end goes away for seconds and for longer, again and again. What a device says of its heap and
-its flash becomes a picture, and has to be flat; each report carries a number, so the far end knows
-which it has.
+`firmware/bench/soak.py` reports to a twin, on MicroPython with the documented heap. The twin ends
+for seconds and for longer, again and again. What a device says of its heap and its flash becomes a
+picture, and has to be flat; each report carries a number, so the twin's registry tells which it
+has.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.bench.picture import BLUE, ORANGE, RED, Picture, Plot
-from tools.bench.soak_clouds import WAYS, Cloud, Way, cloud
+from tools.bench.soak_cloud import WAYS, Cloud, Way
 from tools.ui import UserError
 
 LIMIT_BYTES = 1024
@@ -42,8 +42,8 @@ class Sample(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A soak. outages: from, to (s). missing, twice: reports that the far end never had, and had
-    more than once. trouble: why it ended early, or "".
+    """A soak. outages: from, to (s). missing, twice: reports that the twin never had, and had more
+    than once. trouble: why it ended early, or "".
     """
 
     way: Way
@@ -60,16 +60,22 @@ class Row(NamedTuple):
 
     @property
     def lost(self) -> int:
-        """Reports that are neither with the cloud nor counted as dropped or set aside."""
-        counted: int = sum(self.last.get(name, 0) for name in ("waiting", "dropped", "set_aside"))
+        """Reports that are neither with the twin nor counted as dropped or set aside."""
+        if self.trouble:
+            return 0  # nobody knows
+        counted: int = sum(self.last.get(name, 0) for name in ("dropped", "set_aside"))
         return self.missing - counted
 
     def calm(self) -> list[Sample]:
-        """Samples while reports went as they were made."""
+        """Samples while reports went as they were made, from the first outage on, in which it has
+        loaded what it needs.
+        """
+        first_s = self.outages[0][1] if self.outages else 0.0
         return [
             sample
             for sample in self.samples
             if sample.said["waiting"] <= _CALM
+            and sample.at_s >= first_s
             and not any(start <= sample.at_s <= end for start, end in self.outages)
         ]
 
@@ -100,7 +106,9 @@ class Row(NamedTuple):
         if self.lost:
             found.append(f"{self.lost} reports lost")
         if self.last.get("shortages"):
-            found.append(f"no memory, {self.last['shortages']} times")
+            found.append(f"the log missed memory {self.last['shortages']} times")
+        if self.last.get("refused"):
+            found.append(f"{self.last['refused']} reports refused for want of memory")
         return found
 
 
@@ -124,7 +132,7 @@ def measure(way: Way, reports: int, outage_s: float, step: Callable[..., object]
     """
     with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
         folder = Path(name)
-        with cloud(way, reports, folder) as far:
+        with Cloud(way, folder) as far:
             after_s = max(1, min(10, round(outage_s / 6)))
             config = far.config() | {"retry_s": 1, "flash_after_s": after_s}
             (folder / "device.json").write_text(json.dumps(config))
@@ -152,13 +160,13 @@ def measure(way: Way, reports: int, outage_s: float, step: Callable[..., object]
                 row = row._replace(trouble=str(error))
             finally:
                 failing.stop()
-            times = far.times()
+            times = far.times(reports)
     made = row.last.get("made", 0)
     return row._replace(missing=times[:made].count(0), twice=sum(each > 1 for each in times))
 
 
 class _Failing(threading.Thread):
-    """Takes the far end away and brings it back, until `stop`."""
+    """Ends the twin and starts it again, until `stop`."""
 
     def __init__(self, far: Cloud, longest_s: float) -> None:
         super().__init__(name="outages", daemon=True)
@@ -190,7 +198,7 @@ class _Failing(threading.Thread):
             turn += 1
 
     def stop(self) -> None:
-        """Ends it; the far end is there."""
+        """Ends it; the twin is there."""
         self._ended.set()
         self.join()
 
@@ -234,17 +242,23 @@ def table(rows: Sequence[Row]) -> Table:
     shown = Table(title="A soak of each way in", title_justify="left", box=box.SIMPLE_HEAD)
     shown.padding = (0, 1, 0, 0)
     shown.add_column("way in", no_wrap=True)
-    names = ("heap\nKiB", "stored", "a s", "out-\nages", "lost", "twice", "drop-\nped")
-    for name in (*names, "free\nfall", "block\nfall", "erases\nall", "calm"):
-        shown.add_column(name, justify="right")
+    names = ("heap\nKiB", "stored", "a s", "out-\nages", "lost, drop-\nped, twice")
+    for name in (*names, "free\nfall", "block\nfall", "erases,\ncalm"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         last, end_s = row.last, row.samples[-1].at_s if row.samples else 0.0
         stored = int(last.get("acknowledged", 0))
-        numbers = [row.way.heap_kib, stored, round(stored / end_s) if end_s else 0]
-        numbers += [len(row.outages), row.lost, row.twice, last.get("dropped", 0)]
-        numbers += [round(row.fall("free")), round(row.fall("largest"))]
-        numbers += [last.get("erases", 0), row.calm_erases]
-        shown.add_row(row.way.title, *map(str, numbers))
+        shown.add_row(
+            row.way.title,
+            str(row.way.heap_kib),
+            str(stored),
+            f"{stored / end_s:.0f}" if end_s else "-",
+            str(len(row.outages)),
+            f"{row.lost}, {last.get('dropped', 0)}, {row.twice}",
+            f"{row.fall('free'):.0f}",
+            f"{row.fall('largest'):.0f}",
+            f"{last.get('erases', 0)}, {row.calm_erases}",
+        )
     return shown
 
 
@@ -257,9 +271,9 @@ def verdict(rows: Sequence[Row]) -> str:
 def explanation(outage_s: float) -> str:
     """What was measured."""
     return (
-        f"The far end is gone for up to {outage_s:g} s again and again: the twin, for MQTT a\n"
-        "stand-in that keeps up. lost: neither there nor counted as dropped or set aside.\n"
+        f"The twin is ended for up to {outage_s:g} s again and again. lost: neither there nor\n"
+        "counted as dropped or set aside.\n"
         "fall: of the free heap and its largest block, B, first third to last, medians of\n"
-        f"a second's samples while nothing piles up; {LIMIT_BYTES} at most. calm: erases\n"
-        "of flash meanwhile."
+        "a second's samples while nothing piles up, from the first outage on;\n"
+        f"{LIMIT_BYTES} at most. calm: erases of flash meanwhile."
     )
