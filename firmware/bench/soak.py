@@ -62,21 +62,22 @@ class Device:
 
     def say(self, **more):
         """In small pieces: there may be no room for a whole line."""
+        self.said = time.ticks_ms()
         gc.collect()
         free = gc.mem_free()
-        box, log = self.link.outbox, self.log
-        counts = self.link.counters
-        print('{"made":', self.made, ', "waiting":', len(box), end="")
+        try:
+            counts, waiting = self.link.counters, len(self.link.outbox)
+            log, most = json.dumps(self.log.last), largest()
+        except MemoryError:  # a sample less
+            return
+        print('{"made":', self.made, ', "waiting":', waiting, end="")
         for name in ("accepted", "acknowledged", "sent_again", "dropped", "set_aside", "damaged"):
             print(', "', name, '":', counts[name], sep="", end="")
-        del counts
-        print(', "free":', free, ', "largest":', largest(), end="")
-        print(', "erases":', self.flash.erases, ', "refused":', self.refused, end="")
-        print(', "shortages":', log.shortages, ', "log":', json.dumps(log.last), end="")
-        for name in more:
-            print(', "', name, '":', more[name], sep="", end="")
-        print("}")
-        self.said = time.ticks_ms()
+        print(', "free":', free, ', "largest":', most, ', "erases":', self.flash.erases, end="")
+        print(', "refused":', self.refused, ', "shortages":', self.log.shortages, end="")
+        for name, value in more.items():
+            print(', "', name, '":', value, sep="", end="")
+        print(', "log":', log, "}")
 
     def report(self):
         try:
