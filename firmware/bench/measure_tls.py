@@ -21,7 +21,7 @@ import time
 import measuring
 import tracing
 from signet import clock
-from signet.net import reserve, trust
+from signet.net import trust
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 
@@ -82,7 +82,7 @@ def _elapsed_us(port, host, context):
 
 def _shake(port, host, context):
     _tls(_tcp(port), host, context).close()
-    reserve.release()  # the heap that is needed is not to be found there
+    modules.release()  # the heap that is needed is not to be found there
 
 
 def take_times(rounds, host, folder, *cases):
@@ -99,7 +99,7 @@ def take_times(rounds, host, folder, *cases):
 
 def _kept(make, path, trace):
     """Returns what `make` returns, and the bytes of heap that it keeps."""
-    reserve.release()  # what signet holds free for handshakes and modules
+    modules.release()  # what signet holds free for handshakes and modules
     gc.collect()
     before = gc.mem_alloc()
     if trace:
@@ -107,7 +107,7 @@ def _kept(make, path, trace):
     made = make()
     if trace:
         trace[1]()
-    reserve.release()
+    modules.release()
     gc.collect()
     return made, gc.mem_alloc() - before
 

@@ -17,7 +17,7 @@ _MAIN = """
 import os
 from signet import clock
 from signet.certificate import on_trial
-from signet.device import config
+from signet.device import credentials
 
 class Session:
     def begin(self, deadline):
@@ -32,7 +32,7 @@ def read(name):
         return file.read()
 
 def whose():
-    found = config._file("cert", "board.pem")
+    found = credentials.read("cert", "board.pem", None)
     names = [name for name in ("a.pem", "b.pem") if read(name) == found]
     return names[0][0] if names else "broken"
 
@@ -78,12 +78,12 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     steps = [step for folder in folders for step in ("fs", "mkdir", folder, "+")]
     for name in (
         *("__init__.py", "errors.py", "clock.py", "modules.py"),
-        *(f"certificate/{name}.py" for name in ("__init__", "on_trial", "pending")),
+        *(f"certificate/{name}.py" for name in ("on_trial", "pending")),
         *("certificate/renewal.py", "certificate/trial.py"),
-        *("device/__init__.py", "device/files.py", "device/config.py", "device/state.py"),
-        *("net/__init__.py", "net/reserve.py", "net/trust.py", "net/secure.py"),
+        *("device/files.py", "device/credentials.py", "device/state.py"),
+        *("net/trust.py", "net/secure.py"),
         "net/certificate.py",
-        *("wire/__init__.py", "wire/x509.py"),
+        *("wire/iso8601.py", "wire/x509.py"),
     ):
         files[f"lib/signet/{name}"] = LIB / "signet" / name
     for name, source in files.items():

@@ -11,7 +11,7 @@ REFUSED_FIRST_S = 16  # sixteen times retry_s: DESIGN's answer to a refusal
 THROTTLED = COUNT.replace("link.poll(50)", "link.poll(1)")
 
 # As COUNT, with waits a fiftieth of the shortest that device.json allows.
-HASTY = COUNT.replace("n = 0\n", "link._handover._retry_ms = link._retry_ms = 20\nn = 0\n")
+HASTY = COUNT.replace("n = 0\n", "link._handover.retry_ms = link._retry_ms = 20\nn = 0\n")
 
 # Counts its reports and hears commands meanwhile.
 HEAR = COUNT.replace("n = 0\n", "link.on_command = lambda c: print(c.topic, c.data)\nn = 0\n")

@@ -11,6 +11,7 @@ from signet.certificate import expiry
 from signet.device import config
 from signet.device.state import State
 from signet.errors import ConfigError
+from signet.wire import iso8601
 
 _DAY_MS = 86_400_000
 _NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
@@ -121,7 +122,7 @@ def test_a_date_is_right_in_every_year():
         (253_402_300_799, "9999-12-31T23:59:59.000Z"),
         (-1, "1969-12-31T23:59:59.000Z"),
     ):
-        check.equal(clock.iso8601(unix_s * 1000), text)
+        check.equal(iso8601.text(unix_s * 1000), text)
 
 
 def test_an_application_has_a_line_but_no_event():

@@ -466,6 +466,27 @@ def _follow(event, others_go, outcome, times):
         check.equal((dead[0][2].values, dead[0][1]), ({"n": 1}, str(why)))
 
 
+def test_what_was_put_off_has_its_four_tries_all_the_same():
+    session = _Session()
+    link = _link(session)
+    link.report({"n": 1})
+    for error in [Throttled("busy")] * 3 + [MemoryError()] * 3 + [ProtocolError("what?")] * 4:
+        check.equal(link.outbox.dead, [])
+        _due(link)
+        _poll(link)
+        session.events.append(("failed", 1, error))
+        _poll(link)
+        link._handover.next_submit = clock.Deadline(0)
+    check.equal(len(link.outbox.dead), 1)
+
+
+def test_what_is_put_off_and_dropped_leaves_nothing_in_the_heap():
+    handover = _link(_Session())._handover
+    for key in range(100):
+        handover.failed(key, Throttled("busy"))
+    assert len(handover.tries) < 40
+
+
 def test_a_sign_of_life_counts_as_something_carried_in_between():
     session = _Session()
     link = _link(session)

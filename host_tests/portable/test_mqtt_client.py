@@ -4,6 +4,8 @@ Packets are written out by hand from the OASIS text; section numbers are its own
 line is made up, and so is the clock.
 """
 
+import gc
+
 import check
 from check_far import Broker
 from check_mqtt import connect
@@ -190,6 +192,24 @@ def test_publish_is_laid_out_as_in_3_3():
     check.equal(_events(client, 2), [("acked", 1), ("acked", 7)])
     expected = b"\x32\x0a\x00\x04t/\xc3\xbc\x00\x01\x00\xff" + b"\x3a\x06\x00\x01t\x00\x071"
     assert line.broker.heard.endswith(expected)
+
+
+def _sends(client, size):
+    client.publish("t", bytes(size))
+    client.poll(100 + size // 4)
+
+
+def test_a_message_is_not_kept_once_it_has_been_sent():
+    if not check.MICROPYTHON:
+        check.skip("nobody counts its heap")
+    client, line = _connected(_CONNACK, b"", b"")
+    used = []
+    for size in 10, 4000:
+        _sends(client, size)
+        line.broker.heard = b""
+        gc.collect()
+        used.append(gc.mem_alloc())
+    assert used[1] - used[0] < 2000, used
 
 
 def test_what_is_too_long_for_a_length_byte_is_encoded_right():

@@ -305,6 +305,18 @@ def test_flash_that_cannot_be_written_costs_nothing_while_the_heap_has_room():
         check.equal(len(_waiting(_box())), len(box))
 
 
+def test_what_flash_does_not_take_is_not_forgotten_when_it_is_tried_again():
+    box = _box()
+    box.put(Report({"n": 1}))
+    assert box.set_aside(1, "no")
+    builtins.open = _Flash(28)
+    try:
+        check.equal((box.retry(), len(box.dead)), (0, 1))
+    finally:
+        builtins.open = _open
+    check.equal((_box().retry(), _waiting(_box())), (1, {2: 1}))
+
+
 def test_a_value_that_has_no_form_makes_no_report():
     for value in (float("nan"), float("inf"), b"1", {1}, object(), {1: 2}):
         assert "t" in str(check.raises(Rejected, Report, {"t": value})) or value == {1: 2}

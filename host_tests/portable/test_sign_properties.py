@@ -1,6 +1,5 @@
 """Do hmac and content agree with CPython for any input?  Hypothesis searches for one where not."""
 
-import hashlib
 import hmac as standard
 
 import check
@@ -31,12 +30,6 @@ def test_parts_agree_with_the_standard_library(key, parts, name):
     for part in parts:
         mac.update(part)
     assert mac.hexdigest() == standard.digest(key, b"".join(parts), name).hex()
-
-
-@_often
-@given(_bytes, _names)
-def test_a_plain_hash_agrees_with_the_standard_library(data, name):
-    assert hmac.hash_hex(name, data) == hashlib.new(name, data).hexdigest()
 
 
 @_often

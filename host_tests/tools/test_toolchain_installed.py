@@ -133,7 +133,7 @@ def tree(tmp_path):
 
 
 @pytest.mark.parametrize("bits", toolchain.word_sizes())
-def test_a_compiled_tree_runs_and_its_tracebacks_name_the_source(tree, bits):
+def test_a_compiled_tree_runs_and_its_tracebacks_name_the_module(tree, bits):
     source, target = tree
     compiled = toolchain.compile_tree(source, target)
     assert sorted(map(str, compiled)) == ["package/__init__.mpy", "package/module.mpy"]
@@ -144,7 +144,7 @@ def test_a_compiled_tree_runs_and_its_tracebacks_name_the_source(tree, bits):
         text=True,
         check=False,
     )
-    assert 'File "package/module.py", line 2, in f' in done.stdout + done.stderr
+    assert 'File "package.module", line 2, in f' in done.stdout + done.stderr
 
 
 def test_only_what_has_changed_is_compiled_again(tree):

@@ -8,29 +8,17 @@ a timestamp.
 
 import time
 
-_YEAR_2000_S = 946_684_800  # Unix time of 2000-01-01, the epoch of the ESP32 port
-_SIGNET_BORN_S = 1_735_689_600  # 2025-01-01: a clock that says less was never set
+from micropython import const
+
+_YEAR_2000_S = const(946_684_800)  # Unix time of 2000-01-01, the epoch of the ESP32 port
+_SIGNET_BORN_S = const(1_735_689_600)  # 2025-01-01: a clock that says less was never set
 
 _epoch_offset_s = _YEAR_2000_S if time.gmtime(0)[0] == 2000 else 0
 
-try:
-    ticks_ms = time.ticks_ms
-    ticks_diff = time.ticks_diff
-    ticks_add = time.ticks_add
-except AttributeError:  # CPython
-
-    def ticks_ms():
-        """Returns monotonic milliseconds."""
-        return time.monotonic_ns() // 1_000_000
-
-    def ticks_diff(later, earlier):
-        """Returns `later - earlier` in ms."""
-        return later - earlier
-
-    def ticks_add(ticks, delta):
-        """Returns `ticks` moved by `delta` ms."""
-        return ticks + delta
-
+sleep_ms = time.sleep_ms
+ticks_ms = time.ticks_ms
+ticks_diff = time.ticks_diff
+ticks_add = time.ticks_add
 
 # Called about once a second during every wait of signet; a board puts its watchdog's feed here.
 while_waiting = None
@@ -62,15 +50,6 @@ class Deadline:
         return not self.remaining_ms()
 
 
-if hasattr(time, "sleep_ms"):
-    sleep_ms = time.sleep_ms
-else:  # CPython
-
-    def sleep_ms(ms):
-        """Sleeps for `ms` milliseconds."""
-        time.sleep(ms / 1000)
-
-
 def waited():
     """Tells the board that signet is alive but waiting."""
     if while_waiting is not None:
@@ -85,26 +64,3 @@ def unix_ms():
 def is_set():
     """Returns True when the clock shows a plausible date, not the one a board boots with."""
     return int(time.time()) + _epoch_offset_s >= _SIGNET_BORN_S
-
-
-def iso8601(unix_time_ms):
-    """Formats Unix milliseconds as RFC 3339 UTC text, for example 2026-11-20T07:00:00.250Z.
-
-    For the years 1 to 9999: `time.gmtime` ends in 2038 where time_t has 32 bits.
-    """
-    days, ms = divmod(unix_time_ms, 86_400_000)
-    days += 719_468  # since 0000-03-01, so that a leap day is the last of its year
-    century = (4 * days + 3) // 146_097
-    days += century - century // 4  # as if every fourth year had a leap day
-    year = (4 * days + 3) // 1461
-    days -= 1461 * year // 4
-    month = (5 * days + 2) // 153
-    days -= (153 * month + 2) // 5 - 1
-    month += 3
-    if month > 12:
-        month -= 12
-        year += 1
-    seconds = ms // 1000
-    return "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}.{:03d}Z".format(
-        year, month, days, seconds // 3600, seconds // 60 % 60, seconds % 60, ms % 1000
-    )

@@ -1,8 +1,9 @@
-"""How do modules come into a board's heap without holes, and leave it when their work is done?
+"""How does a board's heap stay in one piece?
 
-The heap holds the code of every module that came as .mpy.  Configuration is read once, a
-login is built once per connection: both are loaded when they are needed, and forgotten after.
-That is 11 KiB with Alibaba's.
+It holds the code of every module that came as .mpy.  Configuration is read once, a login is built
+once per connection: both are loaded when they are needed, and forgotten after.  That is 11 KiB
+with Alibaba's.  While there is no handshake, a place for it is held: an old heap has no other
+piece of that size (`gc.mem_info`: 12 KiB free, none larger than 400 bytes).
 """
 
 import gc
@@ -10,9 +11,11 @@ import sys
 
 from micropython import const
 
-from signet.net import reserve
-
 _OFTEN = const(1024)  # bytes
+_SESSION = const(1024)  # for `wrap_socket`
+DATAGRAM = 1984  # for a datagram of a server's flight, 1472, and what `recv` makes beside it
+
+_held = {}  # places, by size
 
 
 class Tidy:
@@ -23,17 +26,29 @@ class Tidy:
     """
 
     def __enter__(self):
-        self._held = reserve.release()
+        self._held = release()
         gc.collect()
-        if hasattr(gc, "mem_free"):  # CPython's threshold counts something else
-            self._before = gc.threshold()
-            gc.threshold(_OFTEN)
+        self._before = gc.threshold()
+        gc.threshold(_OFTEN)
 
     def __exit__(self, *error):
         if self._held:
-            reserve.keep()
-        if hasattr(gc, "mem_free"):
-            gc.threshold(self._before)
+            keep()
+        gc.threshold(self._before)
+
+
+def keep(size=_SESSION):
+    """Holds a place of so many bytes (int), if there is one."""
+    if size not in _held:  # the one that is held was found earlier, in a better heap
+        try:
+            _held[size] = bytearray(size)
+        except MemoryError:
+            pass
+
+
+def release(size=_SESSION):
+    """Lets the heap have a place of so many bytes (int); returns False where none was held."""
+    return _held.pop(size, None) is not None
 
 
 def call(name, function, *args):

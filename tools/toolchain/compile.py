@@ -38,8 +38,8 @@ def compile_tree(source: Path, target: Path) -> dict[Path, bytes]:
 
     source: folder of .py files. target: folder for the .mpy files, ours alone: what no longer has
     a source is deleted there.
-    returns: relative path (`signet/link.mpy`) -> content. The name that a traceback shows is the
-    relative path of the source.
+    returns: relative path (`signet/link.mpy`) -> content. A traceback shows the module's own name,
+    which a board holds in its heap anyhow.
     raises: UserError with the compiler's words on a file that does not compile.
     """
     program, version = compiler()
@@ -56,10 +56,11 @@ def _compile_changed(program: str, version: str, source: Path, target: Path) -> 
     compiled: dict[Path, bytes] = {}
     for relative in sources(source):
         content = (source / relative).read_bytes()
-        key = hashlib.sha256(b"\0".join([version.encode(), content])).hexdigest()
+        name = _name(relative)
+        key = hashlib.sha256("\0".join([version, name, ""]).encode() + content).hexdigest()
         out = target / relative.with_suffix(".mpy")
         if index.get(relative.as_posix()) != key or not out.exists():
-            _compile(program, source, relative, out)
+            _compile(program, name, source / relative, out)
         fresh[relative.as_posix()] = key
         compiled[relative.with_suffix(".mpy")] = out.read_bytes()
     if fresh != index:
@@ -76,15 +77,20 @@ def _read_index(file: Path) -> dict[str, str]:
         return {}
 
 
-def _compile(program: str, source: Path, relative: Path, out: Path) -> None:
+def _name(relative: Path) -> str:
+    parts = relative.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _compile(program: str, name: str, source: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = out.with_name(f".{out.name}.new")
-    command = [program, "-s", relative.as_posix(), "-o", str(scratch), str(source / relative)]
+    command = [program, "-s", name, "-o", str(scratch), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         scratch.unlink(missing_ok=True)
         said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise UserError(f"{source / relative} does not compile for a board: {' '.join(said[-2:])}")
+        raise UserError(f"{source} does not compile for a board: {' '.join(said[-2:])}")
     scratch.replace(out)
 
 

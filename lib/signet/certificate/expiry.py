@@ -7,6 +7,7 @@ from micropython import const
 
 from signet import clock
 from signet.device.state import State
+from signet.wire import iso8601
 
 _DAY_S = const(86_400)
 
@@ -38,7 +39,7 @@ def look(config, log, state):
         left = (end - now) // _DAY_S
         if left >= config["expiry_warning_days"]:
             continue
-        date = clock.iso8601(end * 1000)[:10]
+        date = iso8601.text(end * 1000)[:10]
         if fresh:
             says = "expires on {}, in {} days" if end > now else "expired on {}, {} days ago"
             log("warning: {} {}".format(name, says.format(date, left if end > now else -1 - left)))

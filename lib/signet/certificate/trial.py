@@ -10,6 +10,7 @@ from signet import clock
 from signet.certificate import pending
 from signet.device import files
 from signet.errors import ConfigError, Lost, Refused, SignetError, Untrusted
+from signet.wire import iso8601
 
 _UNANSWERED = const(5)  # trials lost one after the other, while the old one works: a refusal
 
@@ -47,7 +48,7 @@ def keep(config, renewal):
     """
     path = config["cert"]
     _check(path + ".new", renewal)
-    date = clock.iso8601(renewal[2] * 1000)[:10]
+    date = iso8601.text(renewal[2] * 1000)[:10]
     line = "certificate renewed, valid until {}".format(date)
     values = {"file": path, "expires": date}
     try:

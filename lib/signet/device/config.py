@@ -3,7 +3,7 @@
 Keys that every device has are below, then those of each way in; a cloud's own keys are in its
 identity.py, in the same form:
 
-    (key, kind, default, rule, example)
+    key: (kind, default, rule, example)
 
 default is `...` where the key is required.  The kind says what the rule means:
 
@@ -14,52 +14,56 @@ default is `...` where the key is required.  The kind says what the rule means:
     int     (lowest, highest)
     choice  the allowed values
     flag, any   no rule
+
+Names stay in the heap when this file is forgotten, and so do texts of 10 characters and less: a
+kind's function is called as the kind, and what is in constant tuples goes.
 """
 
 import hashlib
 import json
-import os
 from binascii import crc32
 
+from micropython import const
+
 from signet import modules
-from signet.device import files
 from signet.errors import ConfigError
 
-_NOT_IN_NAMES = " \t\r\n/"
+_NOT_IN_NAMES = const(" \t\r\n/")
 
-_COMMON = (
-    ("cloud", "choice", ..., ("alibaba", "enos", "watson"), "enos"),
-    ("way", "choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
-    ("host", "word", ..., (253, "-._"), "mqtt.example.com"),
-    ("address", "text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
-    ("port", "int", None, (1, 65_535), 8883),
-    ("tls", "flag", None, None, "true"),
-    ("insecure", "flag", False, None, "false"),
-    ("ca", "file", "ca.pem", 128, "ca.pem"),
-    ("expiry_warning_days", "int", 30, (0, 365), 30),
-    ("report_interval_s", "int", 60, (1, 86_400), 60),
-    ("deep_sleep", "flag", False, None, "false"),
-    ("retry_s", "int", 20, (1, 3600), 20),
-    ("outbox_bytes", "int", 131_072, (8192, 16_777_216), 131_072),
-    ("flash_after_s", "int", 10, (0, 3600), 10),
-    ("health_s", "int", None, (10, 86_400), 3600),
-    ("drop", "choice", "oldest", ("oldest", "newest"), "oldest"),
-    ("app", "any", None, None, "{}"),
-)
-_OPEN = ("open_timeout_s", "int", 30, (1, 300), 30)  # of TCP and TLS; by CoAP ack_timeout_ms rules
-_RETIRED = {"outbox_limit": "outbox_bytes"}
-_BY_WAY = {
-    "mqtt": (
-        _OPEN,
-        ("ack_timeout_s", "int", 10, (1, 600), 10),
-        ("clean_session", "flag", True, None, "true"),
-        ("window", "int", 4, (1, 32), 4),
-    ),
-    "coap": (
-        ("ack_timeout_ms", "int", 2000, (100, 60_000), 2000),
-        ("max_retransmit", "int", 4, (0, 10), 4),
-    ),
-    "http": (_OPEN, ("timeout_s", "int", 15, (1, 300), 15)),
+FIELDS = {
+    "cloud": ("choice", ..., ("alibaba", "enos", "watson"), "enos"),
+    "way": ("choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
+    "host": ("word", ..., (253, "-._"), "mqtt.example.com"),
+    "address": ("text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
+    "port": ("int", None, (1, 65_535), 8883),
+    "tls": ("flag", None, None, "true"),
+    "insecure": ("flag", False, None, "false"),
+    "ca": ("file", "ca.pem", 128, "ca.pem"),
+    "expiry_warning_days": ("int", 30, (0, 365), 30),
+    "report_interval_s": ("int", 60, (1, 86_400), 60),
+    "deep_sleep": ("flag", False, None, "false"),
+    "retry_s": ("int", 20, (1, 3600), 20),
+    "outbox_bytes": ("int", 131_072, (8192, 16_777_216), 131_072),
+    "flash_after_s": ("int", 10, (0, 3600), 10),
+    "health_s": ("int", None, (10, 86_400), 3600),
+    "drop": ("choice", "oldest", ("oldest", "newest"), "oldest"),
+    "app": ("any", None, None, "{}"),
+}
+BY_WAY = {
+    "mqtt": {
+        "open_timeout_s": ("int", 30, (1, 300), 30),  # of TCP and TLS
+        "ack_timeout_s": ("int", 10, (1, 600), 10),
+        "clean_session": ("flag", True, None, "true"),
+        "window": ("int", 4, (1, 32), 4),
+    },
+    "coap": {
+        "ack_timeout_ms": ("int", 2000, (100, 60_000), 2000),
+        "max_retransmit": ("int", 4, (0, 10), 4),
+    },
+    "http": {
+        "open_timeout_s": ("int", 30, (1, 300), 30),
+        "timeout_s": ("int", 15, (1, 300), 15),
+    },
 }
 
 
@@ -97,81 +101,28 @@ def load(path, log=print):
     config["crc"] = crc32(text.encode())
     config["trust"] = config["expires"] = None
     if config["tls"]:
-        _trust(config, log)
+        modules.call("signet.device.credentials", "load", config, log)
     return config
-
-
-def _trust(config, log):
-    """Makes TLS's context now: the error shows at boot, and the heap is still in one piece."""
-    from signet.wire import x509
-
-    ca, path = _file("ca", config["ca"]), config.get("cert")
-    cert = key = None
-    files = [(config["ca"], ca, max)]
-    if path is not None:
-        cert = _file("cert", path)
-        files.insert(0, (path, cert, min))
-        # A new key comes with its certificate, in one file: see renewal.py.
-        if config["key"] is not None and b"PRIVATE KEY" not in cert:
-            key = _file("key", config["key"])
-        if not x509.belongs(cert if key is None else key, cert):
-            raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
-        if config["cloud"] == "watson":
-            wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
-            if wrong:
-                log("warning: `cert` " + wrong)
-        try:
-            os.stat(path + ".new")
-            config["renewal"] = True  # pending.py looks what it is
-        except OSError:
-            pass
-    if config["expiry_warning_days"]:
-        config["expires"] = expires = []
-        for name, data, which in files:
-            ends = x509.not_after(data)
-            if ends:
-                expires.append((which(ends), name))
-        expires.sort()
-    files = data = x509 = None
-    modules.forget("signet.wire.x509")  # before the next: they need not fit together
-    datagrams = config["way"] == "coap"
-    try:
-        config["trust"] = modules.call("signet.net.trust", "context", ca, datagrams, cert, key)
-    except ValueError as error:
-        raise ConfigError(*error.args)
-
-
-def _file(key, path):
-    """Returns what is in a file on the board, bytes."""
-    try:
-        files.recover(path)
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
-        raise ConfigError(key, text, _FILES[key])
-
-
-_FILES = {"ca": "ca.pem", "cert": "board-1.pem", "key": "board-1.key"}
 
 
 def check(values, log=print):
     """Checks what device.json holds; arguments and errors as in `load`; returns the dict."""
     if not isinstance(values, dict):
         raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
-    cloud = _value(values, _COMMON[0])
-    way = _value(values, _COMMON[1])
+    cloud = _value(values, "cloud", FIELDS["cloud"])
+    way = _value(values, "way", FIELDS["way"])
     identity = __import__("signet.cloud." + cloud + ".identity", None, None, ("*",))
     if way not in identity.PORTS:
         text = "cloud {} has no way in by {}".format(cloud, way)
         raise ConfigError("way", text, '"mqtt"')
-    fields = _COMMON + _BY_WAY[way] + identity.FIELDS + identity.BY_WAY[way]
-    known = [field[0] for field in fields]
+    fields = {}
+    for more in (FIELDS, BY_WAY[way], identity.FIELDS, identity.BY_WAY[way]):
+        fields.update(more)
     for key in sorted(values):
-        if key in _RETIRED:
-            log("warning: `{}` is of no use any more; see `{}`".format(key, _RETIRED[key]))
-        elif key not in known:
-            near = [name for name in known if _near(key, name)]
+        if key == "outbox_limit":
+            log("warning: `outbox_limit` is of no use any more; see `outbox_bytes`")
+        elif key not in fields:
+            near = [name for name in sorted(fields) if _near(key, name)]
             raise ConfigError(
                 key,
                 "there is no such key for cloud {} by {}; {}".format(
@@ -179,8 +130,8 @@ def check(values, log=print):
                 ),
             )
     config = {}
-    for field in fields:
-        config[field[0]] = _value(values, field)
+    for key in sorted(fields):
+        config[key] = _value(values, key, fields[key])
     if config["tls"] is None:
         config["tls"] = identity.TLS_BY_DEFAULT
     if config["port"] is None:
@@ -198,29 +149,23 @@ def check(values, log=print):
     return config
 
 
-def _value(values, field):
-    key, kind, default, rule, example = field
+def _value(values, key, field):
+    kind, default, rule, example = field
+    if isinstance(example, str) and example not in ("true", "false", "{}"):
+        example = '"{}"'.format(example)  # as it stands in JSON
     value = values.get(key)
     if value is None:
         if default is ...:
-            raise ConfigError(key, "is missing", _quoted(example))
+            raise ConfigError(key, "is missing", example)
         return default
     wrong = _KINDS[kind](value, rule)
     if wrong:
         shown = "" if kind in ("secret", "file") else "; it is {!r}".format(value)
-        raise ConfigError(key, wrong + shown[:60], _quoted(example))
+        raise ConfigError(key, wrong + shown[:60], example)
     return value
 
 
-def _quoted(example):
-    """Shows an example as it stands in JSON."""
-    return '"{}"'.format(example) if isinstance(example, str) and example not in _BARE else example
-
-
-_BARE = ("true", "false", "{}")
-
-
-def _text(value, rule):
+def text(value, rule):  # these return what is wrong, or None
     longest, forbidden = rule
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         return "must be text of 1 to {} characters".format(longest)
@@ -233,7 +178,7 @@ def _text(value, rule):
     return None
 
 
-def _word(value, rule):
+def word(value, rule):
     longest, allowed = rule
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         return "must be text of 1 to {} characters".format(longest)
@@ -248,7 +193,7 @@ def _word(value, rule):
     return None
 
 
-def _secret(value, rule):
+def secret(value, rule):
     if not isinstance(value, str) or not 1 <= len(value) <= rule[0]:
         return "must be text of 1 to {} characters".format(rule[0])
     if value != value.strip() or "\n" in value:
@@ -256,39 +201,35 @@ def _secret(value, rule):
     return None
 
 
-def _file_name(value, rule):
+def file(value, rule):
     if isinstance(value, str) and "-----" in value:
         return "must be the name of a file on the board, not what is in it"
-    return _text(value, (rule, ""))
+    return text(value, (rule, ""))
 
 
-def _int(value, rule):
+def whole(value, rule):
     if isinstance(value, bool) or not isinstance(value, int) or not rule[0] <= value <= rule[1]:
         return "must be a whole number from {} to {}".format(rule[0], rule[1])
     return None
 
 
-def _flag(value, rule):
+def flag(value, rule):
     return None if isinstance(value, bool) else "must be true or false, without quotes"
 
 
-def _choice(value, rule):
+def choice(value, rule):
     return None if value in rule else "must be one of " + ", ".join(rule)
 
 
-def _any(value, rule):
-    return None
-
-
 _KINDS = {
-    "text": _text,
-    "word": _word,
-    "secret": _secret,
-    "file": _file_name,
-    "int": _int,
-    "flag": _flag,
-    "choice": _choice,
-    "any": _any,
+    "text": text,
+    "word": word,
+    "secret": secret,
+    "file": file,
+    "int": whole,
+    "flag": flag,
+    "choice": choice,
+    "any": lambda value, rule: None,
 }
 
 

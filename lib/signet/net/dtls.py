@@ -13,10 +13,8 @@ import io
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.errors import Lost
-from signet.modules import call
-from signet.net import reserve
 
 _LARGEST = const(1472)  # UDP payload of an Ethernet packet: a server's flight may fill it
 _APPLICATION_DATA = const(23)  # content type of a record (RFC 5246 section 6.2.1)
@@ -88,7 +86,7 @@ class DtlsChannel:
         self._feed = _Feed(self._channel)
         self._feed.replies = self.replies
         self._deadline = clock.Deadline(self._timeout_ms)
-        reserve.release()
+        modules.release()
         try:
             self._tls = self._trust.wrap_socket(
                 self._feed, do_handshake_on_connect=False, server_hostname=self._host
@@ -102,7 +100,7 @@ class DtlsChannel:
         if self._tls is None:
             self._begin()
         feed = self._feed
-        reserve.release(reserve.DATAGRAM)  # for one step: what goes on between would take it
+        modules.release(modules.DATAGRAM)  # for one step: what goes on between would take it
         try:
             if feed.ahead is None:
                 feed.ahead = self._channel.receive()
@@ -117,12 +115,12 @@ class DtlsChannel:
             self._channel.largest = self._size
             self.busy = True  # more may have come with the end of the handshake
         else:
-            reserve.keep(reserve.DATAGRAM)
+            modules.keep(modules.DATAGRAM)
 
     def _failed(self, error):
         feed = self._feed
         self.close()
-        return call("signet.net.refusal", "explain", error, self._host, feed)
+        return modules.call("signet.net.refusal", "explain", error, self._host, feed)
 
     def _do(self, operation, argument):
         feed = self._feed
@@ -206,8 +204,8 @@ class DtlsChannel:
             self._tls = None
         if self._feed is not None:
             self._feed = None
-            reserve.keep()
-            reserve.keep(reserve.DATAGRAM)
+            modules.keep()
+            modules.keep(modules.DATAGRAM)
 
     @property
     def ignored(self):

@@ -11,16 +11,13 @@ import io
 
 from micropython import const
 
-from signet import clock
+from signet import clock, modules
 from signet.errors import Lost
-from signet.modules import call
-from signet.net import reserve
 
 _POLL = const(3)  # MP_STREAM_POLL
 _POLLIN = const(1)
 _POLLOUT = const(4)
 _READS = const(8)  # of one step, in how many pieces a record may come
-_REFUSAL = "signet.net.refusal"
 _ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _HEADER_BYTES = const(5)  # of a TLS record (RFC 8446 section 5.1)
 
@@ -124,7 +121,7 @@ class TlsChannel:
         if self._tls is None:
             if not self._channel.opened():
                 return False
-            reserve.release()
+            modules.release()
             self._feed = feed = self._feed or _Feed(self._channel)
             self._tls = self._trust.wrap_socket(
                 feed, do_handshake_on_connect=False, server_hostname=self._names[0]
@@ -151,13 +148,18 @@ class TlsChannel:
             self._feed.step()
             count = self._tls.write(buffer)
         except (OSError, ValueError) as error:
-            raise call(_REFUSAL, "explain", error, self._names[0], self._feed, self._names[1])
+            raise self._refused(error)
         if count is not None:
             self._deadline = None
             self._feed.opening = False
         elif self._deadline.expired():
             raise Lost("TLS handshake with {}: no answer in time".format(self._names[0]))
         return count
+
+    def _refused(self, error):
+        return modules.call(
+            "signet.net.refusal", "explain", error, self._names[0], self._feed, self._names[1]
+        )
 
     def readinto(self, buffer):
         """Reads what is there now: bytes read, None if nothing, 0 at the end."""
@@ -177,7 +179,7 @@ class TlsChannel:
             return count
         except OSError as error:
             if self._names and error.args[0] == _ALERT:
-                raise call(_REFUSAL, "explain", error, self._names[0], self._feed, self._names[1])
+                raise self._refused(error)
             raise self._feed.error or Lost("TLS: {}".format(error))
 
     def close(self):
@@ -189,4 +191,4 @@ class TlsChannel:
             pass
         self._channel.close()
         self._tls = None
-        reserve.keep()
+        modules.keep()

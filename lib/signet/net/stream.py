@@ -15,6 +15,7 @@ from micropython import const
 
 from signet import clock
 from signet.errors import Lost
+from signet.modules import call
 
 _POLLOUT = const(4)
 _POLLERR_POLLHUP = const(24)
@@ -22,29 +23,8 @@ _TCP = const(6)  # IPPROTO_TCP; ports do not name it
 _NODELAY = const(1)
 
 
-def _codes(*names):
-    """The numbers differ by port: Linux, lwIP on ESP32, macOS."""
-    return [getattr(errno, name) for name in names if hasattr(errno, name)]
-
-
-_NOT_NOW = _codes("EAGAIN", "EWOULDBLOCK")
-_IN_PROGRESS = _NOT_NOW + _codes("EINPROGRESS", "EALREADY")
-_CAUSES = (
-    (_codes("ECONNREFUSED"), "connection refused; is the port right and the server up?"),
-    (_codes("EHOSTUNREACH", "ENETUNREACH"), "no route to the host; is the network up?"),
-    (_codes("ECONNRESET", "ECONNABORTED"), "reset by the peer"),
-    (_codes("ENOTCONN") + [32], "closed by the peer"),  # EPIPE, which MicroPython does not name
-    (_codes("ETIMEDOUT"), "no answer in time"),
-)
-
-
-def reason(error):
-    """Says in words what an OSError of any port means."""
-    code = error.args[0] if error.args else None
-    for codes, cause in _CAUSES:
-        if code in codes:
-            return cause
-    return str(error)
+def _lost(text, error):
+    return Lost(text + call("signet.net.reason", "explain", error))
 
 
 class TcpChannel:
@@ -68,17 +48,15 @@ class TcpChannel:
         try:
             self._addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # CPython: a label that DNS does not allow
-            raise Lost(
-                "cannot find {}: {}; check the name and the network".format(host, reason(error))
-            )
-        self._next("no address")
+            raise _lost("cannot find {}; check the name and the network: ".format(host), error)
+        self._next()
 
-    def _next(self, failure):
-        """Begins with the next address; raises Lost with what failed before when none is left."""
+    def _next(self, error=None):
+        """Begins with the next address; raises Lost, of the error before, when none is left."""
         while True:
             self.close()
             if not self._addresses:
-                raise Lost("cannot reach {}: {}".format(self._where, failure))
+                raise _lost("cannot reach {}: ".format(self._where), error)
             info = self._addresses.pop(0)
             try:
                 self._sock = sock = socket.socket(info[0], info[1])
@@ -89,16 +67,12 @@ class TcpChannel:
                     sock.setsockopt(_TCP, _NODELAY, 1)
                 except (OSError, AttributeError):
                     pass  # a port without it is slower, not wrong
-                if not hasattr(sock, "readinto"):  # CPython names them otherwise
-                    self._receive, self._send = sock.recv_into, sock.send
-                else:
-                    self._receive, self._send = sock.readinto, sock.write
                 sock.connect(info[-1])
                 return
-            except OSError as error:
-                if error.args[0] in _IN_PROGRESS:
+            except OSError as failure:
+                if failure.args[0] in (errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY):
                     return
-                failure = reason(error)
+                error = failure
             except MemoryError:
                 self.close()  # nobody else can
                 raise
@@ -113,11 +87,11 @@ class TcpChannel:
                 raise Lost("cannot reach {}: no answer in time".format(self._where))
             return False
         if ready[0][1] & _POLLERR_POLLHUP:
+            failure = None
             try:
-                self._receive(bytearray(1))  # tells of the pending error, on every port
-                failure = "refused"
+                self._sock.readinto(bytearray(1))  # tells of the pending error, on every port
             except OSError as error:
-                failure = reason(error)
+                failure = error
             self._next(failure)
             return False
         self._deadline = self._addresses = None
@@ -153,22 +127,22 @@ class TcpChannel:
         if self._deadline is not None and not self.opened():
             return None
         try:
-            return self._receive(buffer)
+            return self._sock.readinto(buffer)
         except OSError as error:
-            if error.args[0] in _NOT_NOW:
+            if error.args[0] == errno.EAGAIN:
                 return None
-            raise Lost(reason(error))
+            raise _lost("", error)
 
     def write(self, buffer):
         """Writes what fits now of `buffer`: bytes written, or None if nothing fits."""
         if self._deadline is not None and not self.opened():
             return None
         try:
-            return self._send(buffer)
+            return self._sock.write(buffer)
         except OSError as error:
-            if error.args[0] in _NOT_NOW:
+            if error.args[0] == errno.EAGAIN:
                 return None
-            raise Lost(reason(error))
+            raise _lost("", error)
 
     def close(self):
         """Closes the connection; harmless when it is closed already."""

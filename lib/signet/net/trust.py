@@ -6,8 +6,7 @@ micropython-lib's `ssl` silently switches verification off.
 
 import tls
 
-from signet.modules import call
-from signet.net import reserve
+from signet import modules
 
 # A ClientHello with these has 160 bytes, not 350.  The last is the one that RFC 7252 section
 # 9.1.3.3 prescribes, and not every port has it.
@@ -40,8 +39,8 @@ def context(ca, datagrams=False, cert=None, key=None):
     except (ValueError, OSError):
         raise ValueError("ca", "holds no certificate that can be read", "ca.pem")
     if cert is not None:
-        call("signet.net.certificate", "load", trust, cert, cert if key is None else key)
-    reserve.keep()
+        modules.call("signet.net.certificate", "load", trust, cert, cert if key is None else key)
+    modules.keep()
     return trust
 
 
@@ -53,5 +52,5 @@ def _datagrams():
             break
         except OSError:
             pass  # none of them is set, and the firmware offers all that it has
-    reserve.keep(reserve.DATAGRAM)
+    modules.keep(modules.DATAGRAM)
     return trust

@@ -95,13 +95,14 @@ def _keys(box):
 
 def read(box):
     """Returns a list of (key, reason str, Report), oldest first; what is damaged is left out."""
-    found = []
-    for key in _keys(box)[0]:
-        with open(_path(box, key), "rb") as file:
-            report = flash.report(file.readline())
-            if report:
-                found.append((key, file.read().decode(), report))
-    return found
+    found = [_read(box, key) for key in _keys(box)[0]]
+    return [entry for entry in found if entry]
+
+
+def _read(box, key):
+    with open(_path(box, key), "rb") as file:
+        report = flash.report(file, 0)
+        return report and (key, file.read().decode(), report)
 
 
 def retry(box):
@@ -115,12 +116,12 @@ def retry(box):
         with open(path) as file:
             wanted = file.read().split()
     count = 0
-    for key, _, report in read(box):
-        if wanted and str(key) not in wanted:
+    for key in _keys(box)[0]:
+        found = _read(box, key)
+        if not found or (wanted and str(key) not in wanted):
             continue
-        if box.put(report) is None:
-            return count  # the outbox is full
-        box.keep()
+        if box.put(found[2]) is None or box.keep() is not True:
+            return count  # the outbox is full, or the flash
         files.remove(_path(box, key))
         count += 1
     files.remove(path)

@@ -26,6 +26,7 @@ Functions of an outbox.Outbox, of which these attributes are theirs:
 
 import json
 import os
+from binascii import crc32
 
 from micropython import const
 
@@ -47,15 +48,27 @@ def blocks(size):
     return -(-size // _SEGMENT) * _SEGMENT
 
 
-def report(line):
-    """Returns the Report of a line, bytes; None where that is damaged."""
-    if not files.is_record(line):
+def report(file, at):
+    """Returns the Report whose line begins there; None where that is damaged.
+
+    The body is read into its own place: the heap may have room for one.
+    """
+    end = scan(file, at)[0]
+    file.seek(at)
+    head = piece = file.readline(_PIECE)
+    while piece and b"\t" not in piece:
+        piece = file.readline(_PIECE)
+        head += piece
+    start = head.find(b"\t") + 1
+    file.seek(at + start)
+    body = file.read(end - at - start - 1)
+    crc = b"%08x" % crc32(body, crc32(head[8:start]))
+    if head[:8] != crc or file.read(1) != b"\n":
         return None
-    at = line.find(b"\t")
-    id, time_ms, topic, event, device = json.loads(line[16:at])
-    body = line[at + 1 : -1].replace(b"\x1b1", b"\n").replace(b"\x1b0", b"\x1b")
+    id, time_ms, topic, event, device = json.loads(head[16 : start - 1])
+    body = body.replace(b"\x1b1", b"\n").replace(b"\x1b0", b"\x1b")
     found = Report(body, time_ms, topic, event, device and tuple(device), id)
-    found.key = int(line[8:16], 16)
+    found.key = int(head[8:16], 16)
     return found
 
 
@@ -138,8 +151,7 @@ def get(box, key):
     found = None
     try:
         with open(path(box, entry[1]), "rb") as file:
-            file.seek(entry[2])
-            found = report(file.readline())
+            found = report(file, entry[2])
     except OSError:  # a block is worn
         pass
     if not found:

@@ -26,7 +26,7 @@ class Handover:
     Attributes:
         outbox, retry_ms, log: see above.
         passed: int, the greatest key that had its turn in this pass.
-        tries: dict of key to int, how often it was put off.
+        tries: dict of key to [int, int], how often it was put off, or answered badly.
         carried: bool, something else, since the last miss of one that goes alone.
         beside: dict of key to Report, answers and files.
         next_submit: clock.Deadline, nothing is handed over before.

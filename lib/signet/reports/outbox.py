@@ -54,7 +54,7 @@ class Outbox:
         modules.call("signet.reports.restore", "restore", self)
         self._noted = self.counts[0]
         if files.exists(folder + "/retry"):  # somebody at a desk has mended what was wrong
-            self.retry()
+            self._try("retry")
 
     def __len__(self):
         """How many wait; after a power cut it may say too many until they have been read."""
@@ -198,7 +198,8 @@ class Outbox:
     def _try(self, function, *arguments):
         """Calls what writes to flash; returns what that does, or the class of what it raises."""
         try:
-            return modules.call(_DEAD if function == "bury" else _KEEP, function, self, *arguments)
+            module = _DEAD if function in ("bury", "retry") else _KEEP
+            return modules.call(module, function, self, *arguments)
         except (OSError, MemoryError) as error:
             self._again = clock.Deadline(_AGAIN_MS)
             self.log("not written to flash: {!r}; a reset costs what waits".format(error))

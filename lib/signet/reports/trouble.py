@@ -32,7 +32,7 @@ def failed(it, key, error):
     """The report `key` (int) came to nothing, for `error`, and the session goes on."""
     if isinstance(error, MemoryError):
         gc.collect()
-        tries = _tried(it, key)
+        tries = _tried(it, key, 0)
         if not tries % _PUT_OFF:  # the next has its turn
             it.log("no memory to send report {}; soon again".format(key))
         else:
@@ -54,22 +54,26 @@ def lost(it, keys, error):
         _missed(it, key, error)
 
 
-def _tried(it, key):
-    tries = it.tries.get(key, 0)
-    it.tries[key] = tries + 1
-    return tries
+def _tried(it, key, is_bad):
+    """Counts it; returns how often it was put off before (int), or answered badly."""
+    if len(it.tries) > _SUSPECTS:  # of reports that were dropped; of so many none is to blame
+        it.tries.clear()
+    counts = it.tries.setdefault(key, [0, 0])
+    counts[is_bad] += 1
+    return counts[is_bad] - 1
 
 
 def _put_off(it, key, error):
-    tries = _tried(it, key)
-    if isinstance(error, ProtocolError) and tries + 1 >= _TRIES:
+    is_bad = isinstance(error, ProtocolError)
+    tries = _tried(it, key, is_bad)
+    if is_bad and tries + 1 >= _TRIES:
         _set_aside(it, key, error)
         return
     it.outbox.counts[2] += 1
     wait_ms = getattr(error, "retry_after_ms", 0) or it.retry_ms << min(tries, _DOUBLINGS)
     it.log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
     it.next_submit = clock.Deadline(wait_ms)
-    if isinstance(error, Throttled) and tries < _PUT_OFF:
+    if not is_bad and tries < _PUT_OFF:
         it.passed = min(it.passed, key - 1)  # it is the next again
 
 

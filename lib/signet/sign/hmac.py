@@ -56,8 +56,3 @@ class Signer:
     def hexdigest(self, message):
         """Returns the signature of `message` (bytes) in lower case hexadecimal, a str."""
         return hexlify(self.digest(message)).decode()
-
-
-def hash_hex(hash_name, data):
-    """Returns the plain hash of `data` (bytes) in lower case hexadecimal; EnOS signs with it."""
-    return hexlify(_hash(hash_name)(data).digest()).decode()

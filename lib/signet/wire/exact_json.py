@@ -10,7 +10,7 @@ from micropython import const
 
 from signet.errors import ProtocolError, Rejected
 
-_CLOSED_BY = {"{": "}", "[": "]", '"': '"'}
+_PAIRS = const('{}[]""')
 _DEEPEST = const(8)  # the stack of a board is small
 _LARGEST = const(4096)  # bytes
 _LONGEST = const(256)  # characters of a member that is kept or printed
@@ -62,7 +62,8 @@ def loads(payload, where):
         raise ProtocolError("JSON too large, or nested too deep, on " + where)
     try:
         text = payload.decode().strip()
-        if text[:1] not in _CLOSED_BY or text.endswith(_CLOSED_BY[text[:1]]):
+        at = _PAIRS.find(text[:1])
+        if at < 0 or text.endswith(_PAIRS[at + 1 : at + 2]):
             return json.loads(text)
     except (ValueError, UnicodeError, MemoryError):
         pass

@@ -16,24 +16,24 @@ PORTS = {
 }
 
 _LONGEST_MS = const(300_000)  # ACK_TIMEOUT * 2 ** MAX_RETRANSMIT; MAX_TRANSMIT_WAIT is thrice that
-_NOT_IN_KEYS = " \t\r\n/+#&|,"
+_NOT_IN_KEYS = const(" \t\r\n/+#&|,")
 
-FIELDS = (
-    ("product_key", "text", ..., (64, _NOT_IN_KEYS), "a1B2c3D4e5F"),
-    ("device_name", "text", ..., (64, _NOT_IN_KEYS), "meter-7"),
-    ("device_secret", "secret", ..., (256, None), "the DeviceSecret from the console"),
-    ("client_id", "text", None, (64, "|"), "meter-7"),
-    ("sign_method", "choice", None, ("hmacsha256", "hmacsha1", "hmacmd5"), "hmacsha256"),
-    ("timestamp", "flag", None, None, "false"),
-)
+FIELDS = {
+    "product_key": ("text", ..., (64, _NOT_IN_KEYS), "a1B2c3D4e5F"),
+    "device_name": ("text", ..., (64, _NOT_IN_KEYS), "meter-7"),
+    "device_secret": ("secret", ..., (256, None), "the DeviceSecret from the console"),
+    "client_id": ("text", None, (64, "|"), "meter-7"),
+    "sign_method": ("choice", None, ("hmacsha256", "hmacsha1", "hmacmd5"), "hmacsha256"),
+    "timestamp": ("flag", None, None, "false"),
+}
 BY_WAY = {
-    "mqtt": (("keepalive_s", "int", 60, (30, 1200), 60),),
-    "coap": (
-        ("ack_mode", "int", 0, (0, 1), 0),
-        ("format", "choice", "json", ("json", "cbor"), "json"),
-        ("profile", "choice", "lean", ("lean", "documented"), "lean"),
-    ),
-    "http": (),
+    "mqtt": {"keepalive_s": ("int", 60, (30, 1200), 60)},
+    "coap": {
+        "ack_mode": ("int", 0, (0, 1), 0),
+        "format": ("choice", "json", ("json", "cbor"), "json"),
+        "profile": ("choice", "lean", ("lean", "documented"), "lean"),
+    },
+    "http": {},
 }
 
 

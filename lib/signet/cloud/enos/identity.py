@@ -3,24 +3,26 @@
 Source: EnOS "Establishing Connection using the MQTT Protocol".
 """
 
+from micropython import const
+
 TLS_BY_DEFAULT = False
 PORTS = {"mqtt": {False: 11883, True: 18883}}
 
-_NOT_IN_KEYS = " \t\r\n/+#&|,"
+_NOT_IN_KEYS = const(" \t\r\n/+#&|,")
 
-FIELDS = (
-    ("product_key", "text", ..., (64, _NOT_IN_KEYS), "x1y2z3"),
-    ("device_key", "text", ..., (64, _NOT_IN_KEYS), "meter-7"),
-    ("device_secret", "secret", ..., (256, None), "the device secret from the EnOS console"),
-    ("client_id", "text", None, (64, "|"), "meter-7"),
-    ("sign_method", "choice", "sha256", ("sha256", "hmacsha1"), "sha256"),
-)
+FIELDS = {
+    "product_key": ("text", ..., (64, _NOT_IN_KEYS), "x1y2z3"),
+    "device_key": ("text", ..., (64, _NOT_IN_KEYS), "meter-7"),
+    "device_secret": ("secret", ..., (256, None), "the device secret from the EnOS console"),
+    "client_id": ("text", None, (64, "|"), "meter-7"),
+    "sign_method": ("choice", "sha256", ("sha256", "hmacsha1"), "sha256"),
+}
 BY_WAY = {
-    "mqtt": (
-        ("keepalive_s", "int", 60, (60, 300), 60),
-        ("cert", "file", None, 128, "meter-7.pem"),
-        ("key", "file", None, 128, "meter-7.key"),
-    )
+    "mqtt": {
+        "keepalive_s": ("int", 60, (60, 300), 60),
+        "cert": ("file", None, 128, "meter-7.pem"),
+        "key": ("file", None, 128, "meter-7.key"),
+    }
 }
 
 

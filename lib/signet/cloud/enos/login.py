@@ -1,16 +1,14 @@
 """What does CONNECT carry for a device of EnOS?
 
 Client id `{id}|securemode=2,signmethod=sha256,timestamp={ms}|`, user `{deviceKey}&{productKey}`,
-password = upper-case hex of a plain hash (not an HMAC) over the sorted content with the secret
-behind it.  "hmacsha1" is a historical name: it is a plain SHA-1.
+password = upper-case hex of a plain hash (not an HMAC) over the fields, sorted by name, with the
+secret behind them.  "hmacsha1" is a historical name: it is a plain SHA-1.
 
 Source: EnOS "Establishing Connection using the MQTT Protocol"; EnOS device SDKs (Java, Python, C).
 """
 
-from signet.sign import content
-from signet.sign.hmac import hash_hex
-
-_HASHES = {"sha256": "sha256", "hmacsha1": "sha1"}
+import hashlib
+from binascii import hexlify
 
 
 def login(config, unix_ms):
@@ -22,19 +20,14 @@ def login(config, unix_ms):
     Returns:
         (client id, user, password), three str.
     """
-    timestamp = str(unix_ms)
-    method = config["sign_method"]
-    fields = {
-        "clientId": config["client_id"],
-        "deviceKey": config["device_key"],
-        "productKey": config["product_key"],
-        "timestamp": timestamp,
-    }
-    signed = content.build(fields) + config["device_secret"].encode()
+    client_id, device_key = config["client_id"], config["device_key"]
+    product_key, method = config["product_key"], config["sign_method"]
+    content = "clientId{}deviceKey{}productKey{}timestamp{}{}".format(
+        client_id, device_key, product_key, unix_ms, config["device_secret"]
+    )
+    digest = getattr(hashlib, method.replace("hmac", ""))(content.encode()).digest()
     return (
-        "{}|securemode=2,signmethod={},timestamp={}|".format(
-            config["client_id"], method, timestamp
-        ),
-        config["device_key"] + "&" + config["product_key"],
-        hash_hex(_HASHES[method], signed).upper(),
+        "{}|securemode=2,signmethod={},timestamp={}|".format(client_id, method, unix_ms),
+        device_key + "&" + product_key,
+        hexlify(digest).decode().upper(),
     )

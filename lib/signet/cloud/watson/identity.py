@@ -6,6 +6,8 @@ Source: Watson IoT "Connecting applications, devices, and gateways"; organisatio
 characters there, but any length on Maximo Application Suite.
 """
 
+from micropython import const
+
 from signet import modules
 from signet.errors import ConfigError
 
@@ -13,37 +15,36 @@ TLS_BY_DEFAULT = True
 PORTS = {"mqtt": {False: 1883, True: 8883}, "http": {False: 1883, True: 8883}}
 QUICKSTART = "quickstart"
 
-_NAME = (36, "-_.")
-_NOT_IN_KEYS = " \t\r\n:"
-_ROLES = ("device", "gateway", "application", "scalable-application")
+_NAME = const((36, "-_."))
+_NOT_IN_KEYS = const(" \t\r\n:")
+_ROLES = const(("device", "gateway", "application", "scalable-application"))
 
-FIELDS = (
-    ("org_id", "word", ..., _NAME, "myorg1"),
-    ("type_id", "word", None, _NAME, "meter"),
-    ("device_id", "word", None, _NAME, "meter-7"),
-    ("token", "secret", None, (256, None), "the device's authentication token"),
-    ("event", "word", "status", (64, "-_."), "status"),
-)
-BY_WAY = {
-    "mqtt": (
-        ("keepalive_s", "int", 60, (1, 65_535), 60),
-        ("role", "choice", "device", _ROLES, "device"),
-        ("websocket", "flag", False, None, "true"),
-        ("cert", "file", None, 128, "board-1.pem"),
-        ("key", "file", None, 128, "board-1.key"),
-        ("app_id", "word", None, _NAME, "dashboard"),
-        ("instance_id", "word", None, _NAME, "1"),
-        ("api_key", "text", None, (256, _NOT_IN_KEYS), "a-myorg1-a84ps90Ajs"),
-        ("subscribe", "any", None, None, None),
-    ),
-    "http": (
-        ("role", "choice", "device", ("device", "gateway"), "device"),
-        ("command", "word", "+", (64, "-_.+"), "+"),
-        ("command_poll_s", "int", 60, (0, 86_400), 60),
-        ("command_wait_s", "int", 0, (0, 3600), 0),
-    ),
+FIELDS = {
+    "org_id": ("word", ..., _NAME, "myorg1"),
+    "type_id": ("word", None, _NAME, "meter"),
+    "device_id": ("word", None, _NAME, "meter-7"),
+    "token": ("secret", None, (256, None), "the device's authentication token"),
+    "event": ("word", "status", (64, "-_."), "status"),
 }
-_APPLICATION = "signet.cloud.watson.application_identity"
+BY_WAY = {
+    "mqtt": {
+        "keepalive_s": ("int", 60, (1, 65_535), 60),
+        "role": ("choice", "device", _ROLES, "device"),
+        "websocket": ("flag", False, None, "true"),
+        "cert": ("file", None, 128, "board-1.pem"),
+        "key": ("file", None, 128, "board-1.key"),
+        "app_id": ("word", None, _NAME, "dashboard"),
+        "instance_id": ("word", None, _NAME, "1"),
+        "api_key": ("text", None, (256, _NOT_IN_KEYS), "a-myorg1-a84ps90Ajs"),
+        "subscribe": ("any", None, None, None),
+    },
+    "http": {
+        "role": ("choice", "device", ("device", "gateway"), "device"),
+        "command": ("word", "+", (64, "-_.+"), "+"),
+        "command_poll_s": ("int", 60, (0, 86_400), 60),
+        "command_wait_s": ("int", 0, (0, 3600), 0),
+    },
+}
 
 
 def check(config):
@@ -63,7 +64,7 @@ def check(config):
     if quickstart:
         _check_quickstart(config)
     if role.endswith("application"):
-        modules.call(_APPLICATION, "check", config, quickstart)
+        modules.call("signet.cloud.watson.application_identity", "check", config, quickstart)
     else:
         _check_device(config, role)
     if quickstart:

@@ -1,1 +1,0 @@
-"""Which protocol carries a report?  Clients join `wire` and `net`; none of them knows a cloud."""

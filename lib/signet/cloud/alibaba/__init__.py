@@ -1,1 +1,0 @@
-"""Alibaba Cloud IoT Platform: identity.py says who we are, the other files are its ways in."""

@@ -1,1 +1,0 @@
-"""EnOS (Envision): identity.py says who we are, the other files are its ways in."""

@@ -1,1 +1,0 @@
-"""What does a board know of itself, and keep?"""

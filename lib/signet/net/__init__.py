@@ -1,1 +1,0 @@
-"""Which bytes go over which wire?  Streams and datagrams; nothing here knows a cloud."""

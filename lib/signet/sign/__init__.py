@@ -1,1 +1,0 @@
-"""What proves who sent a message?  Pure functions: no socket, no clock, no cloud."""

@@ -1,1 +1,0 @@
-"""Which bytes mean what?  Packets to values and back; no socket, no clock."""
