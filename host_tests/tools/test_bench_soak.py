@@ -27,7 +27,7 @@ _ALL_WELL = {
 
 def _row(missing=0, outages=(), trouble="", **changes):
     samples = []
-    for second in range(12):
+    for second in range(30):
         said = dict(_ALL_WELL)
         for name, change in changes.items():
             said[name] = change(second) if callable(change) else change
@@ -40,13 +40,15 @@ def test_what_is_flat_and_whole_passes():
     assert soak.verdict([_row()]) == "Flat, and nothing lost."
     assert _row(missing=3, dropped=2, set_aside=1).troubles() == []
     assert _row(free=lambda second: 20_000 - 600 * (second % 2)).troubles() == []
+    short = _row(free=lambda second: 20_000 - 200 * second)
+    assert short._replace(samples=short.samples[:23]).troubles() == []
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (_row(free=lambda second: 20_000 - 200 * second), "free fell by 1600 B"),
-        (_row(largest=lambda second: 9000 - 300 * second), "largest fell by 2400 B"),
+        (_row(free=lambda second: 20_000 - 200 * second), "free fell by 4000 B"),
+        (_row(largest=lambda second: 9000 - 200 * second), "largest fell by 4000 B"),
         (_row(missing=3, dropped=2), "1 reports lost"),
         (_row(refused=2), "2 reports refused"),
         (_row(trouble="it hangs"), "it hangs"),
@@ -60,12 +62,12 @@ def test_heap_counts_while_all_is_well_after_the_first_outage():
     """Before it, code that it needs is not loaded yet; in it, reports pile up."""
 
     def free(second):
-        return 30_000 if second < 3 else 20_000 if second < 8 else 10_000
+        return 30_000 if second < 3 else 20_000 if second < 28 else 10_000
 
-    row = _row(free=free, outages=[(1, 2.5), (7.5, 20)])
+    row = _row(free=free, outages=[(1, 2.5), (27.5, 40)])
     assert row.troubles() == []
-    assert [sample.at_s for sample in row.calm()] == [3, 4, 5, 6, 7]
-    piled_up = _row(free=free, waiting=lambda second: 9 * (second < 3 or second > 7))
+    assert [sample.at_s for sample in row.calm()] == list(range(3, 28))
+    piled_up = _row(free=free, waiting=lambda second: 9 * (second < 3 or second > 27))
     assert piled_up.troubles() == []
 
 

@@ -205,10 +205,10 @@ def explanation(found: Found) -> str:
     least_s = WEEK / _WINDOW * ROUND_TRIP_S
     measured = "" if found.delivered == WEEK else f", measured on {found.delivered:,} of them"
     return (
-        "lines of JSON: each report appended to a file, which is read and removed at\n"
-        "the end; nothing is acknowledged by itself, and no line has a CRC. Times are this\n"
-        "machine's; a flash takes 45 ms more for each erase of 4 KiB (W25Q32JV, typical).\n"
-        f"Life: {CYCLES:,} erases a block, 2 MiB; LittleFS lets all blocks take their turn,\n"
+        "lines of JSON: each report appended to a file, which is read and removed at the\n"
+        "end; nothing is acknowledged by itself, and no line has a CRC. Times are this\n"
+        "machine's; flash takes 45 ms more for each erase of 4 KiB (W25Q32JV, typical).\n"
+        f"Life: {CYCLES:,} erases a block, 2 MiB; LittleFS lets all blocks take turns,\n"
         "FAT levels nothing: the block that it erases most.\n"
         f"A week: {WEEK:,} reports by MQTT to a broker {ROUND_TRIP_S * 1000:.0f} ms away, window"
         f" {_WINDOW}: {least_s:.0f} s is\nthe least{measured}."

@@ -28,6 +28,7 @@ LIMIT_BYTES = 1024
 """By so much free heap may shrink from the first third of a run to the last."""
 
 _PARTS = (1 / 30, 1 / 3, 1 / 12, 1)  # of the longest outage, in turn
+_ENOUGH = 8  # samples in a third: one by itself says little, of the largest block above all
 _CALM = 8  # reports that wait while all is well
 _WAIT_S = 120.0
 _FRAME = (380, 170)
@@ -83,7 +84,7 @@ class Row(NamedTuple):
         """By how many bytes a value has shrunk, first third to last; 0 where too few are there."""
         values = [int(sample.said[name]) for sample in self.calm()]
         third = len(values) // 3
-        if not third:
+        if third < _ENOUGH:
             return 0.0
         return statistics.median(values[:third]) - statistics.median(values[-third:])
 
