@@ -355,7 +355,7 @@ def test_the_log_says_for_how_long_a_throttled_report_waits():
     for _ in range(3):
         _poll(link)
     assert "report 1: code 40000; sent again in 20 s" in link.lines
-    assert 19_000 < link._handover.next_submit.remaining_ms() <= 20_000
+    assert 19_000 < link._handover.deadline.remaining_ms() <= 20_000
 
 
 def test_flush_ends_at_once_when_the_next_try_is_too_far_off():
@@ -402,8 +402,8 @@ def test_missing_memory_sets_no_report_aside_and_stops_no_other():
     link.report({"t": 2})
     for _ in range(12):
         _poll(link)
-        assert link._handover.next_submit.remaining_ms() <= 8000
-        link._handover.next_submit = clock.Deadline(0)
+        assert link._handover.deadline.remaining_ms() <= 8000
+        link._handover.deadline = clock.Deadline(0)
     check.equal((link.handed_over, len(link.outbox), link.outbox.dead), (1, 1, []))
     assert "no memory to send report 1; soon again" in link.lines
     session.refuse = {}
@@ -445,7 +445,7 @@ def _follow(event, others_go, outcome, times):
         if others_go and not turn % 4:
             link.report({"n": 2})
         _due(link)
-        link._handover.next_submit = clock.Deadline(0)
+        link._handover.deadline = clock.Deadline(0)
         _poll(link)
         if len(session.in_flight) > 1 and happened >= 3:
             assert event != _LOST or 1 not in session.in_flight, "not alone"
@@ -476,7 +476,7 @@ def test_what_was_put_off_has_its_four_tries_all_the_same():
         _poll(link)
         session.events.append(("failed", 1, error))
         _poll(link)
-        link._handover.next_submit = clock.Deadline(0)
+        link._handover.deadline = clock.Deadline(0)
     check.equal(len(link.outbox.dead), 1)
 
 

@@ -90,6 +90,11 @@ _IN_OTHER_WORDS = {
 }
 
 
+_WHEN_FULL = {"signet.reports.room"}
+# Loaded when a report is to go to flash, or does not go.
+_WITH_REPORTS = {"signet.reports." + name for name in ("keep", "room", "dead", "trouble")}
+
+
 @pytest.mark.parametrize(
     ("cloud", "role"),
     [
@@ -105,7 +110,7 @@ def test_what_a_device_needs_is_what_micropython_loads_for_it(cloud, role, tmp_p
     (tmp_path / "device.json").write_text(json.dumps(config))
     device = read_device(tmp_path / "device.json")
     assert device == Device(cloud, "mqtt", tls=False, role=role)
-    assert _not_loaded(tmp_path, device, _OPENED) <= _IN_OTHER_WORDS
+    assert _not_loaded(tmp_path, device, _OPENED) <= _IN_OTHER_WORDS | _WITH_REPORTS
 
 
 # Reports, then gets into every trouble that a board can be in by itself.
@@ -139,7 +144,8 @@ now = clock.unix_ms
 clock.unix_ms = lambda: now() + 1_000_000_000_000  # in thirty years all certificates end
 link = begin(host="other.example.com")
 assert values["tls"] != link.flush(2000)
-link._lost(OSError(5))
+link.report({"n": float("nan")})
+link._handle(("lost", OSError(5), [1]))
 """
 
 
@@ -206,7 +212,7 @@ def test_what_a_device_needs_for_reports_is_what_micropython_loads_for_it(
     config = {**org.twin.device_config(cloud, way, changes.get("role", "device")), **changes}
     (tmp_path / "device.json").write_text(json.dumps(config))
     device = read_device(tmp_path / "device.json")
-    assert _not_loaded(tmp_path, device, _REPORTED) <= _IN_OTHER_WORDS
+    assert _not_loaded(tmp_path, device, _REPORTED) <= _IN_OTHER_WORDS | _WHEN_FULL
 
 
 def test_a_name_that_a_source_puts_together_is_one_that_a_device_names():
@@ -288,7 +294,8 @@ def test_a_cloud_that_is_not_there_is_one_sentence(tmp_path):
         read_device(file)
 
 
-def test_what_any_one_device_loads_keeps_the_flash_goal():
+def test_what_any_one_device_loads_grows_on_purpose_only():
+    """48 KiB until reports waited on flash: 8 of these are loaded in trouble, or at the start."""
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     for device in devices():
         names = [Path(*name.split(".")) for name in needed(device)]
@@ -297,17 +304,16 @@ def test_what_any_one_device_loads_keeps_the_flash_goal():
             for path in names
             if path.with_suffix(".mpy") in compiled
         ]
-        assert 20_000 < sum(sizes) <= size.GOAL_BYTES, device
+        assert 20_000 < sum(sizes) <= 57 * 1024, device
 
 
 def test_all_of_the_package_grows_on_purpose_only():
     """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80),
-    then certificates, roles and WebSocket (104), and that nothing waits (112).
-
-    No board loads all of it; what each loads keeps the goal. Raise this figure knowingly.
+    then certificates, roles and WebSocket (104), that nothing waits (112), and that reports wait
+    on flash (118). No board loads all of it. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 112 * 1024
+    assert sum(map(len, compiled.values())) <= 118 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():

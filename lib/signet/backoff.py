@@ -20,15 +20,15 @@ _REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
 _REFUSED_DOUBLINGS = const(7)  # and grows on
 
 
-def lost(past, first_ms, lived_ms, error, chance, is_exclusive):
+def lost(past, retry_s, lived_ms, error, number, is_exclusive):
     """Says what a connection that failed means.
 
     Args:
         past: [failures, short lives running], int each; it is counted on.
-        first_ms: int, the first wait.
+        retry_s: int, the first wait.
         lived_ms: int, how long a connection has stood; None when none came about.
         error: what failed.
-        chance: int, 0 to 255, at random: a fleet must not come back at once.
+        number: int, 0 to 255, at random: a fleet must not come back at once.
         is_exclusive: bool, see cloud/session.py.
     Returns:
         (ms to wait before the next try, line for the log, text of the error).
@@ -47,10 +47,10 @@ def lost(past, first_ms, lived_ms, error, chance, is_exclusive):
     refused = isinstance(error, (Refused, ConfigError))
     if refused:
         past[0] = max(past[0], _REFUSED_FIRST)
-    ms = first_ms << past[0]
+    ms = retry_s * 1000 << past[0]
     past[0] = min(past[0] + 1, _REFUSED_DOUBLINGS if refused else _DOUBLINGS)
     if isinstance(error, Throttled) and error.retry_after_ms:
         ms = error.retry_after_ms
     ms = min(ms, _LONGEST_MS)
-    ms += ms // 2 * chance // 255
+    ms += ms // 2 * number // 255
     return ms, "{}: {}; next try in {} s".format(what, text, ms // 1000), text

@@ -3,6 +3,8 @@
 Loaded when something is due, and forgotten: see modules.call.
 """
 
+import gc
+
 from micropython import const
 
 from signet import clock, modules
@@ -30,6 +32,17 @@ def run(link, board, config, log, state, due):
             entry[0] = clock.Deadline(wait_ms)
         soonest = min(soonest, entry[0].remaining_ms())
     return soonest
+
+
+def counters(outbox, seen):
+    """Returns what Link.counters says (dict); seen: what waits, connections, the last error."""
+    names = "accepted", "acknowledged", "sent_again", "dropped", "set_aside", "damaged"
+    values = dict(zip(names, outbox.counts))
+    values["waiting"], values["connections"], values["last_error"] = seen
+    values["flash_used"] = outbox.flash_used
+    if hasattr(gc, "mem_free"):
+        values["free_heap"] = gc.mem_free()
+    return values
 
 
 def _sync(link, board, config, log, state, failures):

@@ -10,7 +10,6 @@ on.
 A new certificate is tried by a session of its own: certificate/on_trial.py.
 """
 
-import gc
 import os
 
 from micropython import const
@@ -58,8 +57,7 @@ class Link:
         self.report_interval_ms = config["report_interval_s"] * 1000
         self.deep_sleep = config["deep_sleep"]
         self.outbox = outbox
-        self._retry_ms = config["retry_s"] * 1000
-        self._handover = Handover(self.outbox, self._retry_ms, log)
+        self._handover = Handover(outbox, config["retry_s"], log)
         self._past = [0, 0]  # see backoff.lost
         self.on_command = self.wake = None
         self.busy = False
@@ -111,7 +109,7 @@ class Link:
             modules.call("signet.reports.dead", "refuse", self.outbox, values, error)
             return None
         if hasattr(report.body, "seek"):
-            key = self._handover.put_beside(report)
+            key = self._handover.put(report)
         else:
             key = self.outbox.put(report)
         if self.wake is not None:
@@ -126,15 +124,8 @@ class Link:
     @property
     def counters(self):
         """dict: what became of reports, kept on flash with them; and what this start has seen."""
-        names = "accepted", "acknowledged", "sent_again", "dropped", "set_aside", "damaged"
-        values = dict(zip(names, self.outbox.counts))
-        values["waiting"] = self.waiting
-        values["connections"] = self._connections
-        values["last_error"] = self._last_error
-        values["flash_used"] = self.outbox.flash_used
-        if hasattr(gc, "mem_free"):
-            values["free_heap"] = gc.mem_free()
-        return values
+        seen = self.waiting, self._connections, self._last_error
+        return modules.call("signet.daily", "counters", self.outbox, seen)
 
     def poll(self, timeout_ms=0):
         """Works on the link; raises nothing that network or cloud do.
@@ -164,14 +155,14 @@ class Link:
             self._turn(deadline)
         return not self.waiting
 
-    def _idle(self, left_ms):
+    def _idle(self, timeout_ms):
         """Is there nothing to do in that time?  A board that sleeps deeply need not stay awake."""
         if self._state == _OPENING:
             return False
-        if self._session.pending(left_ms):
-            return not self.connected and self._next_try.remaining_ms() > left_ms
-        wait = self._handover.next_submit if self.connected else self._next_try
-        return not self.waiting or wait.remaining_ms() > left_ms
+        if self._session.pending(timeout_ms):
+            return not self.connected and self._next_try.remaining_ms() > timeout_ms
+        wait = self._handover.deadline if self.connected else self._next_try
+        return not self.waiting or wait.remaining_ms() > timeout_ms
 
     def close(self):
         """Says goodbye, and writes to flash what waits; a later `poll` connects again."""
@@ -211,7 +202,7 @@ class Link:
         """Returns how long until the next try to connect, or to hand over (int, ms); 0: now."""
         if self._state == _OPENING:
             return 0
-        wait = self._handover.next_submit if self.connected else self._next_try
+        wait = self._handover.deadline if self.connected else self._next_try
         return wait.remaining_ms()
 
     def run(self):
@@ -224,11 +215,16 @@ class Link:
         clock.waited()
         self.busy = False
         try:
-            self.outbox.step()
+            timeout_ms = min(deadline.remaining_ms(), self.outbox.step())
             if self._state == _CLOSED:
                 event = self._begin(deadline)
             else:
-                event = self._work(deadline.remaining_ms())
+                if self.connected:
+                    self._look()
+                    self._handover.submit(self._session)
+                    wait_ms = self._handover.deadline.remaining_ms()
+                    timeout_ms = min(timeout_ms, wait_ms or timeout_ms)
+                event = self._session.poll(timeout_ms)
                 self.busy = self._session.busy
             if event is not None:
                 self.busy = True
@@ -238,7 +234,7 @@ class Link:
                 self._handover.opened()
                 self._lost(error)
             except MemoryError:  # for a line of the log
-                self._next_try = clock.Deadline(self._retry_ms)
+                self._next_try = clock.Deadline(self._config["retry_s"] * 1000)
 
     def _begin(self, deadline):
         if not self._next_try.expired():
@@ -276,15 +272,6 @@ class Link:
             self._log("board: {}: {}".format(type(error).__name__, error))
             return None
 
-    def _work(self, timeout_ms):
-        if self.connected:
-            self._look()
-            self._handover.submit(self._session)
-            wait = self._handover.next_submit
-            if not wait.expired():
-                timeout_ms = min(timeout_ms, wait.remaining_ms())
-        return self._session.poll(timeout_ms)
-
     def _handle(self, event):
         kind = event[0]
         if kind == "acked":
@@ -296,7 +283,7 @@ class Link:
         elif kind == "opened":
             self._opened()
         elif kind == "alive":
-            self._handover.carried = True
+            self._handover.alive = True
         else:
             self._handover.lost(event[2], event[1])
             self._lost(event[1])
@@ -317,7 +304,7 @@ class Link:
             result = error
         try:
             answer = self._session.answer(command, result)
-            if answer is None or self._handover.put_beside(answer):
+            if answer is None or self._handover.put(answer):
                 return
             error = "too many wait"
         except (SignetError, MemoryError) as reason:
@@ -343,7 +330,14 @@ class Link:
             lived_ms = clock.ticks_diff(clock.ticks_ms(), self._since)
         self._drop()
         is_exclusive = self._session.is_exclusive
-        arguments = self._past, self._retry_ms, lived_ms, error, os.urandom(1)[0], is_exclusive
+        arguments = (
+            self._past,
+            self._config["retry_s"],
+            lived_ms,
+            error,
+            os.urandom(1)[0],
+            is_exclusive,
+        )
         found = self._ask(modules.call, "signet.backoff", "lost", *arguments)
         wait_ms, line, self._last_error = found or (_AGAIN_MS, repr(error), None)
         self._next_try = clock.Deadline(wait_ms)

@@ -58,6 +58,8 @@ def _text(node: ast.expr, texts: dict[str, str]) -> str:
             return text
         case ast.Name(id=variable):
             return texts.get(variable, "*")
+        case ast.Call(func=ast.Name(id="const"), args=[value]):
+            return _text(value, texts)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _text(left, texts) + _text(right, texts)
         case ast.Call(func=ast.Attribute(value=form, attr="format")):

@@ -38,9 +38,9 @@ _PIECE = const(256)
 _NO_SUCH_FILE = const(2)
 
 
-def path(box, segment):
+def path(outbox, segment):
     """Returns the name of a segment, str."""
-    return "{}/{}".format(box.folder, segment)
+    return "{}/{}".format(outbox.folder, segment)
 
 
 def blocks(size):
@@ -94,110 +94,110 @@ def scan(file, at):
         return end, None
 
 
-def advance(box):
+def advance(outbox):
     """Reads on to the next report that is not done; returns its entry, or None."""
     while True:
-        segment, at = box.cursor
-        if segment > box.high or (segment == box.high and at >= box.size):
+        segment, at = outbox.cursor
+        if segment > outbox.high or (segment == outbox.high and at >= outbox.size):
             return None
         end, key = at, None
         try:
-            with open(path(box, segment), "rb") as file:
+            with open(path(outbox, segment), "rb") as file:
                 end, key = scan(file, at)
         except OSError as error:
             if error.errno != _NO_SUCH_FILE:  # that was never written
-                _damage(box, segment)
+                _damage(outbox, segment)
         if end == at:
-            box.cursor = (segment, box.size) if segment == box.high else (segment + 1, 0)
+            outbox.cursor = (segment, outbox.size) if segment == outbox.high else (segment + 1, 0)
             continue
-        box.cursor = segment, end
+        outbox.cursor = segment, end
         if key is None:
-            _damage(box, segment)
-        elif key in box.unread:
-            box.unread.remove(key)
-        elif key <= box.read:  # done, or a note
+            _damage(outbox, segment)
+        elif key in outbox.unread:
+            outbox.unread.remove(key)
+        elif key <= outbox.read:  # done, or a note
             continue
         if key:
-            box.read = max(box.read, key)
-            box.open.append((key, segment, at))
-            return box.open[-1]
+            outbox.read = max(outbox.read, key)
+            outbox.open.append((key, segment, at))
+            return outbox.open[-1]
 
 
-def _damage(box, segment):
-    if box.damaged != segment:
-        box.damaged = segment
-        box.counts[5] += 1
-        box.log("outbox: damage on flash is skipped, and kept in " + box.folder + "/damaged")
+def _damage(outbox, segment):
+    if outbox.damaged != segment:
+        outbox.damaged = segment
+        outbox.counts[5] += 1
+        outbox.log("outbox: damage on flash is skipped, and kept in " + outbox.folder + "/damaged")
 
 
-def after(box, key):
+def after(outbox, key):
     """See outbox.after."""
     entry = True
     while entry:
-        for found in box.open:
+        for found in outbox.open:
             if found[0] > key:
                 return found[0]
-        entry = advance(box)
-    if not box.open:  # a power cut, or damage: there were fewer
-        _ended(box)
+        entry = advance(outbox)
+    if not outbox.open:  # a power cut, or damage: there were fewer
+        _ended(outbox)
     return None
 
 
-def get(box, key):
+def get(outbox, key):
     """See outbox.get."""
-    entry = _entry(box, key)
+    entry = _entry(outbox, key)
     if not entry:
         return None
     found = None
     try:
-        with open(path(box, entry[1]), "rb") as file:
+        with open(path(outbox, entry[1]), "rb") as file:
             found = report(file, entry[2])
     except OSError:  # a block is worn
         pass
     if not found:
-        _damage(box, entry[1])
-        done(box, key)
+        _damage(outbox, entry[1])
+        done(outbox, key)
     return found
 
 
-def _entry(box, key):
-    while key > box.read and advance(box):
+def _entry(outbox, key):
+    while key > outbox.read and advance(outbox):
         pass
-    for entry in box.open:
+    for entry in outbox.open:
         if entry[0] == key:
             return entry
     return None
 
 
-def done(box, key):
+def done(outbox, key):
     """See outbox.done."""
-    entry = _entry(box, key)
+    entry = _entry(outbox, key)
     if not entry:
         return False
-    box.open.remove(entry)
-    box.stored = max(box.stored - 1, len(box.open))
-    if not (box.stored or advance(box)):
-        _ended(box)
-    remove(box, box.open[0][1] if box.open else box.cursor[0])
+    outbox.open.remove(entry)
+    outbox.stored = max(outbox.stored - 1, len(outbox.open))
+    if not (outbox.stored or advance(outbox)):
+        _ended(outbox)
+    remove(outbox, outbox.open[0][1] if outbox.open else outbox.cursor[0])
     return True
 
 
-def _ended(box):
-    box.stored = 0
-    box.is_done = box.high >= box.low and box.size > 0
+def _ended(outbox):
+    outbox.stored = 0
+    outbox.is_done = outbox.high >= outbox.low and outbox.size > 0
 
 
-def remove(box, segment):
+def remove(outbox, segment):
     """Removes the segments before that one."""
-    while box.low < segment:
-        name = path(box, box.low)
+    while outbox.low < segment:
+        name = path(outbox, outbox.low)
         try:
-            box.flash_used -= blocks(os.stat(name)[6])
-            if box.low == box.damaged:
-                files.remove(box.folder + "/damaged")
-                os.rename(name, box.folder + "/damaged")
+            outbox.flash_used -= blocks(os.stat(name)[6])
+            if outbox.low == outbox.damaged:
+                files.remove(outbox.folder + "/damaged")
+                os.rename(name, outbox.folder + "/damaged")
             else:
                 os.remove(name)
         except OSError:  # it was never written
             pass
-        box.low += 1
+        outbox.low += 1

@@ -21,44 +21,44 @@ class Handover:
 
     Args:
         outbox: reports.outbox.Outbox.
-        retry_ms: int, the first wait of a report that is put off.
+        retry_s: int, the first wait of a report that is put off.
         log: function of one str.
     Attributes:
-        outbox, retry_ms, log: see above.
+        outbox, retry_s, log: see above.
         passed: int, the greatest key that had its turn in this pass.
         tries: dict of key to [int, int], how often it was put off, or answered badly.
-        carried: bool, something else, since the last miss of one that goes alone.
+        alive: bool, something else, since the last miss of one that goes alone.
         beside: dict of key to Report, answers and files.
-        next_submit: clock.Deadline, nothing is handed over before.
+        deadline: clock.Deadline, nothing is handed over before.
         stored: int, reports that the cloud has acknowledged.
     """
 
-    def __init__(self, outbox, retry_ms, log):
+    def __init__(self, outbox, retry_s, log):
         self.outbox = outbox
-        self.retry_ms = retry_ms
+        self.retry_s = retry_s
         self.log = log
         self._flight = []  # keys
         self.passed = 0
         self.tries = {}
-        self.carried = False
+        self.alive = False
         self.beside = {}
-        self._last_beside = 0
-        self.next_submit = clock.Deadline(0)
+        self._last_id = 0
+        self.deadline = clock.Deadline(0)
         self.stored = 0
 
     def __len__(self):
         return len(self.outbox) + len(self.beside)
 
-    def put_beside(self, report):
+    def put(self, report):
         """Takes the answer to a command, or a file; returns its key (int), None for no room."""
         used = 0 if hasattr(report.body, "seek") else len(report.body)
         for other in self.beside.values():
             used += 0 if hasattr(other.body, "seek") else len(other.body)
         if len(self.beside) >= _ANSWERS or (used > _ROOM and self.beside):
             return None
-        self._last_beside -= 1
-        self.beside[self._last_beside] = report
-        return self._last_beside
+        self._last_id -= 1
+        self.beside[self._last_id] = report
+        return self._last_id
 
     def opened(self):
         """A session begins anew, with nothing in flight."""
@@ -67,7 +67,7 @@ class Handover:
 
     def submit(self, session):
         """Hands over what the session takes now."""
-        while len(self._flight) < session.window and self.next_submit.expired():
+        while len(self._flight) < session.window and self.deadline.expired():
             key = self._choose()
             if key is None:
                 return
@@ -117,7 +117,7 @@ class Handover:
         """The cloud has the report `key` (int), and calls it message_id (str or None)."""
         if key in self._flight:
             self._flight.remove(key)
-        self.carried = True
+        self.alive = True
         if key < 0:
             self.outbox.misses.pop(key, None)
             self.beside.pop(key, None)
@@ -144,4 +144,4 @@ class Handover:
         try:
             modules.call("signet.reports.trouble", function, self, *arguments)
         except MemoryError:  # for its code
-            self.next_submit = clock.Deadline(_AGAIN_MS)
+            self.deadline = clock.Deadline(_AGAIN_MS)

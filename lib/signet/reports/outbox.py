@@ -19,9 +19,10 @@ _OBJECT = const(160)  # of them for each report beside its body: see keep.overfl
 _BLOCK = const(4096)  # what flash erases at once
 _AGAIN_MS = const(60_000)  # after flash could not be written
 _MANY = const(64)  # reports, and their count is noted when nothing else is to be
-_FLASH = "signet.reports.flash"
-_KEEP = "signet.reports.keep"
-_DEAD = "signet.reports.dead"
+_FLASH = const("signet.reports.flash")
+_KEEP = const("signet.reports.keep")
+_FULL = const("signet.reports.room")
+_DEAD = const("signet.reports.dead")
 
 
 class Outbox:
@@ -31,7 +32,7 @@ class Outbox:
         limit: int, bytes of flash that they may take.
         drops_oldest: bool; when that is full, True drops the oldest segment of reports, False
             refuses new ones.
-        flash_after_ms: int, how long a report waits in the heap; 0: not at all.
+        timeout_ms: int, how long a report waits in the heap; 0: not at all.
         log: function of one str.
         folder: str, on flash.
     Attributes:
@@ -43,18 +44,18 @@ class Outbox:
         The others belong to flash.py, where they are explained.
     """
 
-    def __init__(self, limit, drops_oldest, flash_after_ms, log, folder="outbox"):
+    def __init__(self, limit, drops_oldest, timeout_ms, log, folder="outbox"):
         self.limit = limit
         self.drops_oldest = drops_oldest
         self.log = log
         self.folder = folder
         self.waiting = []  # in the heap
-        self._flash_after_ms = flash_after_ms
-        self._again = clock.Deadline(0)  # no sooner is flash written that could not be
+        self._timeout_ms = timeout_ms
+        self._deadline = clock.Deadline(0)  # no sooner is flash written that could not be
         modules.call("signet.reports.restore", "restore", self)
         self._noted = self.counts[0]
         if files.exists(folder + "/retry"):  # somebody at a desk has mended what was wrong
-            self._try("retry")
+            self._try(modules.call, _DEAD, "retry")
 
     def __len__(self):
         """How many wait; after a power cut it may say too many until they have been read."""
@@ -91,14 +92,17 @@ class Outbox:
         for other in self.waiting:
             size += len(other.body) + _OBJECT
         self.waiting.append(report)
-        if size > _ROOM or not self._flash_after_ms:
+        if size > _ROOM or not self._timeout_ms:
             kept = self.keep()
             if kept is not True and size > _ROOM:
                 if kept is MemoryError:
                     self.counts[0] -= 1
                     self.waiting.pop()
                     raise MemoryError("for reports")
-                self._try("overflow")
+                if self.stored and self._try(modules.call, _FULL, "drop") is True:
+                    kept = self.keep()
+                if kept is not True:
+                    self._try(modules.call, _FULL, "shrink")
         return key
 
     def dropped(self, count, which):
@@ -143,7 +147,7 @@ class Outbox:
         Returns:
             bool, False when it could not be written, and waits where it was.
         """
-        return self._try("bury", key, reason, report) is True
+        return self._try(modules.call, _DEAD, "bury", key, reason, report) is True
 
     @property
     def dead(self):
@@ -155,33 +159,41 @@ class Outbox:
         return modules.call(_DEAD, "retry", self)
 
     def step(self):
-        """Writes to flash what has waited long enough in the heap, and that all is done."""
-        if not self._again.expired():
-            return
+        """Writes to flash what has waited long enough in the heap, and that all is done.
+
+        Returns:
+            ms until there may be more to write (int).
+        """
+        left_ms = _AGAIN_MS
+        if not self._deadline.expired():
+            return left_ms
         if self.is_done:
-            self._try("end")
+            self._try(modules.call, _KEEP, "end")
         if self.waiting:
             waited = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
-            if waited >= self._flash_after_ms:
+            left_ms = self._timeout_ms - waited
+            if left_ms <= 0:
                 self.keep()
+                left_ms = 0
+        return left_ms
 
     def close(self):
         """Writes to flash what waits and what is done; raises nothing."""
         if self.is_done:
-            self._try("end")
+            self._try(modules.call, _KEEP, "end")
         if self.waiting or self.stored or self.counts[0] - self._noted >= _MANY:
             self.keep()
 
     def keep(self):
         """Writes what waits in the heap to flash, and a note of what is done; raises nothing."""
-        kept = self._try("keep")
+        kept = self._try(modules.call, _KEEP, "keep")
         if kept is True:
             self._noted = self.counts[0]
         return kept
 
     def knows(self, id):
         """Was the command of this id (str) executed already?  It counts as such from now on."""
-        return self._try("knows", id) is True
+        return self._try(modules.call, _KEEP, "knows", id) is True
 
     def flash(self, function, *arguments):
         """Calls a function of flash.py, which stays until `rest`."""
@@ -195,12 +207,11 @@ class Outbox:
         if _FLASH in sys.modules:
             modules.forget(_FLASH)
 
-    def _try(self, function, *arguments):
+    def _try(self, call, module, function, *arguments):
         """Calls what writes to flash; returns what that does, or the class of what it raises."""
         try:
-            module = _DEAD if function in ("bury", "retry") else _KEEP
-            return modules.call(module, function, self, *arguments)
+            return call(module, function, self, *arguments)
         except (OSError, MemoryError) as error:
-            self._again = clock.Deadline(_AGAIN_MS)
+            self._deadline = clock.Deadline(_AGAIN_MS)
             self.log("not written to flash: {!r}; a reset costs what waits".format(error))
             return type(error)

@@ -14,10 +14,10 @@ from signet.reports.messages import Report
 _OLD = "signet.outbox"  # of an older signet, in the working directory
 
 
-def restore(box):
+def restore(outbox):
     """Gives an outbox.Outbox what a reset has left on flash; never raises for damage."""
     low, high, used, last = None, -1, 0, 0
-    for name, size in entries(box.folder):
+    for name, size in entries(outbox.folder):
         number = name.lstrip("x")
         if not number.isdigit():
             continue
@@ -27,25 +27,27 @@ def restore(box):
         low = int(number) if low is None else min(low, int(number))
         high = max(high, int(number))
         used += flash.blocks(size)
-    note, behind, whole, box.size = None, [], True, 0
+    note, behind, whole, outbox.size = None, [], True, 0
     segment = high
     while not note and low is not None and segment >= low:
-        note, keys, size, good = _scan(flash.path(box, segment))
+        note, keys, size, good = _scan(flash.path(outbox, segment))
         behind = keys + behind
         if segment == high:
-            whole, box.size = good, size
+            whole, outbox.size = good, size
         segment -= 1
-    box.low, box.high, box.flash_used = low or 0, max(high, 0), used
+    outbox.low, outbox.high, outbox.flash_used = low or 0, max(high, 0), used
     if not whole:  # nothing is written behind what is torn
-        box.high, box.size = high + 1, 0
-    box.next_key, box.read, box.stored, missed, box.counts, box.ids = note or _nothing()
-    box.next_key = max([box.next_key - 1, last] + behind) + 1
-    box.stored += len(behind)
-    box.misses = {key: count for key, count in missed if count}
-    box.unread = [key for key, _ in missed if key <= box.read]
-    box.cursor, box.open, box.damaged, box.is_done = (box.low, 0), [], None, False
+        outbox.high, outbox.size = high + 1, 0
+    outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids = (
+        note or _nothing()
+    )
+    outbox.next_key = max([outbox.next_key - 1, last] + behind) + 1
+    outbox.stored += len(behind)
+    outbox.misses = {key: count for key, count in missed if count}
+    outbox.unread = [key for key, _ in missed if key <= outbox.read]
+    outbox.cursor, outbox.open, outbox.damaged, outbox.is_done = (outbox.low, 0), [], None, False
     if files.exists(_OLD):
-        _take_over(box)
+        _take_over(outbox)
 
 
 def _nothing():
@@ -86,7 +88,7 @@ def _scan(path):
     return note, keys, at, whole
 
 
-def _take_over(box):
+def _take_over(outbox):
     """Takes what an older signet has kept through a deep sleep, once.
 
     Each report is a line: CRC-32 in hex, then JSON.
@@ -97,9 +99,9 @@ def _take_over(box):
                 values, time_ms, topic, event, device, _ = json.loads(files.content(line) or b"")
                 if topic is not None:
                     values = unhexlify(values)
-                box.put(Report(values, time_ms, topic, event, device))
+                outbox.put(Report(values, time_ms, topic, event, device))
             except (ValueError, TypeError):  # what stands behind the damage may be whole
                 pass
-    box.keep()
-    if not box.waiting:
+    outbox.keep()
+    if not outbox.waiting:
         files.remove(_OLD)

@@ -28,76 +28,84 @@ _SUSPECTS = const(32)
 _MEMORY_MS = const(1000)
 
 
-def failed(it, key, error):
+def failed(handover, key, error):
     """The report `key` (int) came to nothing, for `error`, and the session goes on."""
     if isinstance(error, MemoryError):
         gc.collect()
-        tries = _tried(it, key, 0)
+        tries = _tried(handover, key, 0)
         if not tries % _PUT_OFF:  # the next has its turn
-            it.log("no memory to send report {}; soon again".format(key))
+            handover.log("no memory to send report {}; soon again".format(key))
         else:
-            it.passed = min(it.passed, key - 1)
-        it.next_submit = clock.Deadline(_MEMORY_MS << min(tries, _DOUBLINGS))
+            handover.passed = min(handover.passed, key - 1)
+        handover.deadline = clock.Deadline(_MEMORY_MS << min(tries, _DOUBLINGS))
     elif isinstance(error, (Throttled, ProtocolError)):
-        _put_off(it, key, error)
+        _put_off(handover, key, error)
     elif isinstance(error, Rejected):
-        _set_aside(it, key, error)
+        _set_aside(handover, key, error)
     else:
-        it.outbox.counts[2] += 1
-        _missed(it, key, error)
+        handover.outbox.counts[2] += 1
+        handover.log("report {}: {}; sent again".format(key, error))
+        _missed(handover, key, error)
 
 
-def lost(it, keys, error):
+def lost(handover, keys, error):
     """The connection ended, for `error`, with these on the wire."""
-    it.outbox.counts[2] += len(keys)
-    for key in keys:
-        _missed(it, key, error)
+    handover.outbox.counts[2] += len(keys)
+    if not isinstance(error, MemoryError):
+        for key in keys:
+            _missed(handover, key, error)
 
 
-def _tried(it, key, is_bad):
-    """Counts it; returns how often it was put off before (int), or answered badly."""
-    if len(it.tries) > _SUSPECTS:  # of reports that were dropped; of so many none is to blame
-        it.tries.clear()
-    counts = it.tries.setdefault(key, [0, 0])
+def _tried(handover, key, is_bad):
+    """Counts handover; returns how often handover was put off before (int), or answered badly."""
+    if (
+        len(handover.tries) > _SUSPECTS
+    ):  # of reports that were dropped; of so many none is to blame
+        handover.tries.clear()
+    counts = handover.tries.setdefault(key, [0, 0])
     counts[is_bad] += 1
     return counts[is_bad] - 1
 
 
-def _put_off(it, key, error):
+def _put_off(handover, key, error):
     is_bad = isinstance(error, ProtocolError)
-    tries = _tried(it, key, is_bad)
+    tries = _tried(handover, key, is_bad)
     if is_bad and tries + 1 >= _TRIES:
-        _set_aside(it, key, error)
+        _set_aside(handover, key, error)
         return
-    it.outbox.counts[2] += 1
-    wait_ms = getattr(error, "retry_after_ms", 0) or it.retry_ms << min(tries, _DOUBLINGS)
-    it.log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
-    it.next_submit = clock.Deadline(wait_ms)
+    handover.outbox.counts[2] += 1
+    wait_ms = getattr(error, "retry_after_ms", 0) or handover.retry_s * 1000 << min(
+        tries, _DOUBLINGS
+    )
+    handover.log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
+    handover.deadline = clock.Deadline(wait_ms)
     if not is_bad and tries < _PUT_OFF:
-        it.passed = min(it.passed, key - 1)  # it is the next again
+        handover.passed = min(handover.passed, key - 1)  # handover is the next again
 
 
-def _missed(it, key, error):
-    misses = it.outbox.misses
+def _missed(handover, key, error):
+    misses = handover.outbox.misses
     count = misses.get(key, 0)
     if count >= _ALONE:
-        if not it.carried:
+        if not handover.alive:
             return
-        it.carried = False
+        handover.alive = False
     elif key not in misses and len(misses) >= _SUSPECTS:
         return
     misses[key] = count + 1
     if count + 1 == _MOST:
-        _set_aside(it, key, error)
+        _set_aside(handover, key, error)
     elif count + 1 == _ALONE:
-        it.log("report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE))
+        handover.log(
+            "report {}: {}, {} times; handover goes last and alone".format(key, error, _ALONE)
+        )
 
 
-def _set_aside(it, key, error):
-    it.tries.pop(key, None)
-    if it.outbox.set_aside(key, str(error), it.beside.get(key)):
-        it.outbox.misses.pop(key, None)
-        it.beside.pop(key, None)
-        it.log("report {} set aside: {}".format(key, error))
-    else:  # flash cannot be written: it waits
-        it.next_submit = clock.Deadline(it.retry_ms)
+def _set_aside(handover, key, error):
+    handover.tries.pop(key, None)
+    if handover.outbox.set_aside(key, str(error), handover.beside.get(key)):
+        handover.outbox.misses.pop(key, None)
+        handover.beside.pop(key, None)
+        handover.log("report {} set aside: {}".format(key, error))
+    else:  # flash cannot be written: handover waits
+        handover.deadline = clock.Deadline(handover.retry_s * 1000)
