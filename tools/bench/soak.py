@@ -27,7 +27,8 @@ from tools.ui import UserError
 LIMIT_BYTES = 1024
 """By so much free heap may shrink from the first third of a run to the last."""
 
-_PARTS = (1 / 30, 1 / 3, 1 / 12, 1)  # of the longest outage, in turn
+_PARTS = (1 / 3, 1, 1 / 30, 1 / 12)  # of the longest outage, in turn
+_BETWEEN_S = 15.0  # at least: a device whose connections are short waits longer and longer
 _ENOUGH = 8  # samples in a third: one by itself says little, of the largest block above all
 _CALM = 8  # reports that wait while all is well
 _WAIT_S = 120.0
@@ -190,7 +191,7 @@ class _Failing(threading.Thread):
 
     def _run(self) -> None:
         turn = 0
-        while not self._ended.wait(self._longest_s):
+        while not self._ended.wait(max(self._longest_s, _BETWEEN_S) if turn else self._longest_s):
             start = self.now_s()
             self._far.down()
             self._ended.wait(self._longest_s * _PARTS[turn % len(_PARTS)])
