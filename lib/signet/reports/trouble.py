@@ -59,7 +59,7 @@ def lost(handover, keys, error):
 
 
 def _tried(handover, key, is_bad):
-    """Counts handover; returns how often handover was put off before (int), or answered badly."""
+    """Counts it; returns how often it was put off before (int), or answered badly."""
     if (
         len(handover.tries) > _SUSPECTS
     ):  # of reports that were dropped; of so many none is to blame
@@ -100,9 +100,7 @@ def _missed(handover, key, error):
     if count + 1 == _MOST:
         _set_aside(handover, key, error)
     elif count + 1 == _ALONE:
-        handover.log(
-            "report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE)
-        )
+        handover.log("report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE))
 
 
 def _set_aside(handover, key, error):
@@ -111,5 +109,5 @@ def _set_aside(handover, key, error):
         handover.outbox.misses.pop(key, None)
         handover.beside.pop(key, None)
         handover.log("report {} set aside: {}".format(key, error))
-    else:  # flash cannot be written: handover waits
+    else:  # flash cannot be written: it waits
         handover.deadline = clock.Deadline(handover.retry_s * 1000)
