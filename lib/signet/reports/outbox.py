@@ -95,11 +95,11 @@ class Outbox:
         self.waiting.append(report)
         if size > _ROOM or not self._timeout_ms:
             kept = self.keep()
+            if kept is MemoryError:
+                self.counts[0] -= 1
+                self.waiting.pop()
+                raise MemoryError("for reports")
             if kept is not True and size > _ROOM:
-                if kept is MemoryError:
-                    self.counts[0] -= 1
-                    self.waiting.pop()
-                    raise MemoryError("for reports")
                 if self.stored and self._try(modules.call, _FULL, "drop") is True:
                     kept = self.keep()
                 if kept is not True:
