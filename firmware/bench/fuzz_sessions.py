@@ -152,7 +152,7 @@ class Fuzz:
         elif kind == "command":
             self._obey(event[1])
         elif kind == "lost":
-            assert all([key in self.flying for key in event[2]]), "on the wire, and not in flight"
+            assert all(key in self.flying for key in event[2]), "on the wire, and not in flight"
             assert isinstance(event[1], SignetError), "lost by {!r}".format(event[1])
             assert self.channel is None or self.channel.is_closed, "lost, and not closed"
             self.is_begun = self.is_open = False

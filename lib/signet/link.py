@@ -101,12 +101,13 @@ class Link:
         """
         takes_files = not self.deep_sleep and self._session.takes_files
         has_role = self._config.get("role", "device") != "device"
-        values = messages.check(values, topic, device, takes_files, has_role)
+        values = messages.check(values, topic, event, device, takes_files, has_role)
         time_ms = clock.unix_ms() if clock.is_set() else None
         try:
             report = messages.Report(values, time_ms, topic, event, device)
         except Rejected as error:
-            modules.call("signet.reports.dead", "refuse", self.outbox, values, error)
+            arguments = self.outbox, values, time_ms, topic, event, device, error
+            modules.call("signet.reports.dead", "refuse", *arguments)
             return None
         if hasattr(report.body, "seek"):
             key = self._handover.put(report)
@@ -303,7 +304,10 @@ class Link:
             self._log("command {} failed: {}: {}".format(name, type(error).__name__, error))
             result = error
         try:
-            answer = self._session.answer(command, result)
+            try:
+                answer = self._session.answer(command, result)
+            except Rejected as error:  # it has no form
+                answer = self._session.answer(command, error)
             if answer is None or self._handover.put(answer):
                 return
             error = "too many wait"

@@ -47,7 +47,7 @@ class Report:
         self.time_ms = time_ms
         self.topic = topic
         self.event = event
-        self.device = device
+        self.device = device and tuple(device)
         self.id = id
 
     @property
@@ -56,11 +56,11 @@ class Report:
         return json.loads(self.body) if self.topic is None else self.body
 
 
-def check(values, topic, device, takes_files, has_role):
+def check(values, topic, event, device, takes_files, has_role):
     """Returns the values of a report as they are kept; str is encoded.
 
     Args:
-        values, topic, device: see link.Link.report.
+        values, topic, event, device: see link.Link.report.
         takes_files: bool, a file is taken.
         has_role: bool, for a gateway or an application: reports of other devices are taken.
     Raises:
@@ -74,6 +74,8 @@ def check(values, topic, device, takes_files, has_role):
     if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
         text = "a report is a dict of values, or bytes with a topic; a file by http only, and"
         raise ValueError(text + " without deep sleep")
+    if event is not None and not isinstance(event, str):
+        raise ValueError("the name of an event is str")
     if device is not None:
         if not has_role:
             raise ValueError("only a gateway reports for another device")

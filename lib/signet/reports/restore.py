@@ -46,8 +46,14 @@ def restore(outbox):
     outbox.misses = {key: count for key, count in missed if count}
     outbox.unread = [key for key, _ in missed if key <= outbox.read]
     outbox.cursor, outbox.open, outbox.damaged, outbox.is_done = (outbox.low, 0), [], None, False
+    if not outbox.stored and outbox.low < outbox.high:  # cut off while segments were removed
+        outbox.stored = 1
+        flash.after(outbox, 0)
     if files.exists(_OLD):
-        _take_over(outbox)
+        try:
+            _take_over(outbox)
+        except (OSError, MemoryError) as error:  # the next start tries again
+            outbox.log("{}: {!r}".format(_OLD, error))
 
 
 def _nothing():
@@ -77,15 +83,29 @@ def _scan(path):
                     keys.append(key)
                 elif key is not None:
                     file.seek(at)
-                    content = files.content(file.readline())
-                    if content is not None:
-                        note, keys = json.loads(content[8:]), []
+                    found = _note(files.content(file.readline()))
+                    if found:
+                        note, keys = found, []
+                    else:
+                        key = None
                 whole = whole and key is not None
                 at = end
                 end, key = flash.scan(file, at)
     except OSError:
         whole = False
     return note, keys, at, whole
+
+
+def _note(content):
+    """Returns a note as it is now, or None: that of another version would be one."""
+    try:
+        note = json.loads(content[8:])
+        kinds = [type(part) for part in note]
+        if kinds == [int, int, int, list, list, list] and len(note[4]) == 6:
+            return note
+    except (ValueError, TypeError):
+        pass
+    return None
 
 
 def _take_over(outbox):
