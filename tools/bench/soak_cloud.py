@@ -78,7 +78,8 @@ class Cloud:
         start(self._twin)
 
     def times(self, reports: int) -> bytearray:
-        """How often it has each of so many reports, by number."""
+        """How often it has each of so many reports, by number; it ends."""
+        self.down()
         times = bytearray(reports)
         with contextlib.closing(sqlite3.connect(self._twin.ready["database"])) as database:
             for (payload,) in database.execute(
