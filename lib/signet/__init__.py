@@ -4,7 +4,7 @@ Importing this package loads the error classes only: no cloud, no client and no 
 A session module is imported when device.json names it.
 """
 
-from signet.errors import (
+from signet.errors import (  # noqa: F401
     ConfigError,
     Lost,
     ProtocolError,
@@ -17,19 +17,6 @@ from signet.errors import (
 )
 
 __version__ = "0.1.0"
-
-__all__ = (
-    "ConfigError",
-    "Lost",
-    "ProtocolError",
-    "Refused",
-    "Rejected",
-    "SignetError",
-    "Throttled",
-    "TimedOut",
-    "Untrusted",
-    "open",
-)
 
 
 def open(path="device.json", board=None, log=print):

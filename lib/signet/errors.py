@@ -16,7 +16,11 @@ No message ever holds a secret, a token or a password.
 
 
 class SignetError(Exception):
-    """Root of all errors that signet raises on purpose."""
+    """Root of all errors that signet raises on purpose. `code`: of the peer, or None."""
+
+    def __init__(self, text, code=None):
+        self.code = code
+        super().__init__(text)
 
 
 class ConfigError(SignetError):
@@ -40,13 +44,7 @@ class ConfigError(SignetError):
         super().__init__(text)
 
 
-class _Coded(SignetError):
-    def __init__(self, text, code=None):
-        self.code = code
-        super().__init__(text)
-
-
-class Refused(_Coded):
+class Refused(SignetError):
     """The cloud refused this identity. `code` is the cloud's own number, or None."""
 
 
@@ -55,14 +53,17 @@ class Untrusted(Refused):
 
 
 class Throttled(SignetError):
-    """The cloud asked to wait. `retry_after_ms` says for how long, 0 if it did not."""
+    """The cloud asked to wait. `retry_after_ms` says for how long, 0 if it did not.
 
-    def __init__(self, text, retry_after_ms=0):
+    `code` is the cloud's own number where it may be the report's fault, else None.
+    """
+
+    def __init__(self, text, retry_after_ms=0, code=None):
         self.retry_after_ms = retry_after_ms
-        super().__init__(text)
+        super().__init__(text, code)
 
 
-class Lost(_Coded):
+class Lost(SignetError):
     """The network or the connection failed; nothing is wrong with what was sent.
 
     `code` is 0 when the peer closed the connection instead of answering a login, else None.
@@ -77,5 +78,5 @@ class ProtocolError(SignetError):
     """The peer sent bytes that its protocol does not allow."""
 
 
-class Rejected(_Coded):
+class Rejected(SignetError):
     """The cloud, or a limit, refused one report. `code` is the cloud's number, or None."""

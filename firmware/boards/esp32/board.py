@@ -12,23 +12,24 @@ import time
 
 import machine
 import network
+from micropython import const
 
 try:
     import esp32
 except ImportError:  # other ports with Wi-Fi
     esp32 = None
 
-_WATCHDOG_MS = 60_000  # longer than any wait that signet cannot interrupt (a name server's)
-_LED_PIN = 2  # the LED of most development boards
-_NTP_TRIES = 3  # ntptime sends one packet and waits one second
-_SYNC_S = 23 * 3600  # an hour less than signet's day, so that a board that stays on asks daily
+_WATCHDOG_MS = const(60_000)  # longer than any wait that signet cannot interrupt (a name server's)
+_LED_PIN = const(2)  # the LED of most development boards
+_NTP_TRIES = const(3)  # ntptime sends one packet and waits one second
+_SYNC_S = const(82_800)  # an hour less than signet's day, so that a board that stays on asks daily
 # RTC memory: one of these, then time.time() in 4 bytes
-_CLOCK_SET_AT = b"set "
-_NO_ANSWER_AT = b"none"
-_NO_ANSWER_S = 3600  # a private network may have no time server at all
-_JOIN_SLICE_MS = 10
-_JOIN_AGAIN_MS = 5000
-_SLICE_MS = 500
+_CLOCK_SET_AT = const(b"set ")
+_NO_ANSWER_AT = const(b"none")
+_NO_ANSWER_S = const(3600)  # a private network may have no time server at all
+_JOIN_SLICE_MS = const(10)
+_JOIN_AGAIN_MS = const(5000)
+_SLICE_MS = const(500)
 
 state = {"led": 0}
 

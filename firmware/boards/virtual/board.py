@@ -10,10 +10,11 @@ import time
 import machine
 import network
 import ntptime
+from micropython import const
 
-_WATCHDOG_MS = 30_000
-_SYNC_S = 23 * 3600  # an hour less than signet's day, so that a board that stays on asks daily
-_CLOCK_SET_AT = b"set "  # RTC memory: this, then time.time() in 4 bytes
+_WATCHDOG_MS = const(30_000)
+_SYNC_S = const(82_800)  # an hour less than signet's day, so that a board that stays on asks daily
+_CLOCK_SET_AT = const(b"set ")  # RTC memory: this, then time.time() in 4 bytes
 
 state = {"led": 0}
 
@@ -37,23 +38,15 @@ def network_up(timeout_ms=15_000):
     return True
 
 
-def _noted_within(mark, seconds):
-    """Is that noted, and not longer ago?  A power cut clears RTC memory with the clock."""
-    kept = machine.RTC().memory()
-    if len(kept) != 8 or kept[:4] != mark:
-        return False
-    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < seconds
-
-
-def _note(mark):
-    machine.RTC().memory(mark + int(time.time()).to_bytes(4, "little"))
-
-
 def set_clock():
     """Sets the clock from the network, unless it was within a day; returns True when it is set."""
-    if not _noted_within(_CLOCK_SET_AT, _SYNC_S):
-        ntptime.settime()
-        _note(_CLOCK_SET_AT)
+    memory = machine.RTC().memory  # a power cut clears it with the clock
+    kept = memory()
+    past_s = int(time.time()) - int.from_bytes(kept[4:], "little")
+    if len(kept) == 8 and kept[:4] == _CLOCK_SET_AT and 0 <= past_s < _SYNC_S:
+        return True
+    ntptime.settime()
+    memory(_CLOCK_SET_AT + int(time.time()).to_bytes(4, "little"))
     return True
 
 

@@ -1,9 +1,10 @@
 """What does a cloud of thing models say over MQTT, and what is it answered?
 
 It answers a post on its topic + "_reply" with {"id":"1","code":200,...}: only that says that the
-cloud has it.  What it asks for has the envelope of thing.py, and is answered in the same way.
+cloud has it.  What it asks for has an envelope of that kind, and is answered in the same way.
 
-Sources: as in thing.py.
+Sources: Alink protocol (Alibaba, "Device properties, events, and services"); EnOS "MQTT:
+upstream / downstream messages".
 """
 
 from micropython import const

@@ -125,8 +125,8 @@ def check(values, log=print):
             near = [name for name in sorted(fields) if _near(key, name)]
             raise ConfigError(
                 key,
-                "there is no such key for cloud {} by {}; {}".format(
-                    cloud, way, "did you mean `{}`?".format(near[0]) if near else "remove it"
+                "there is no such key for cloud {} by {}{}".format(
+                    cloud, way, "; did you mean `{}`?".format(near[0]) if near else "; remove it"
                 ),
             )
     config = {}
@@ -142,7 +142,7 @@ def check(values, log=print):
     elif not config["tls"]:
         raise ConfigError("cert", "goes with TLS only; remove it, or `tls`")
     for warning in identity.check(config):
-        log("warning: " + warning)
+        log("warning: {}".format(warning))
     method = config.get("sign_method") or "sha256"  # not at Watson
     if not hasattr(hashlib, method.replace("hmac", "")):
         raise ConfigError("sign_method", "this firmware lacks the hash of " + method)

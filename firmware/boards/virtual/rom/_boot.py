@@ -12,11 +12,16 @@ import _flash
 import _kbd
 import _program
 import _repl
-import machine  # noqa: F401  a real board has these three built in
+import machine  # noqa: F401  a real board has these four built in
 import micropython
 import network  # noqa: F401
 import ntptime  # noqa: F401
+import umqtt.simple  # noqa: F401
 import vfs
+from micropython import const
+
+_END = const(69)
+_KEYBOARD = const(75)
 
 
 def _die_with_bridge():
@@ -35,7 +40,7 @@ def _replace_kbd_intr():
     for name in dir(micropython):
         if not name.startswith("__"):
             setattr(_kbd, name, getattr(micropython, name))
-    _kbd.kbd_intr = lambda char: _bridge.ask(_bridge.KEYBOARD, int(char == 3))
+    _kbd.kbd_intr = lambda char: _bridge.ask(_KEYBOARD, int(char == 3))
     sys.modules["micropython"] = _kbd
 
 
@@ -77,7 +82,7 @@ def _mount_rom(rom):
 
 _die_with_bridge()
 _replace_kbd_intr()
-_bridge.ask(_bridge.END, int(_program.raw))
+_bridge.ask(_END, int(_program.raw))
 _from_rom = _rom()  # while the host's files can be seen
 _ready = _mount() and _bridge.start != _bridge.STOPPED
 _mount_rom(_from_rom)

@@ -3,6 +3,20 @@
 Over two pipes to the bridge (tools/board/bridge.py, which has the same table).  A message is one
 letter and a 32-bit number; a question is answered by the letter in lower case.  The message
 buffer is made once, so that a reset works on a full or broken heap.
+
+    R  a program starts: Ctrl-C interrupts; 1 in the raw REPL, else 0
+    E  it ended: Ctrl-C is a byte like any other; 1 in the raw REPL, else 0
+    K  micropython.kbd_intr: 1 on, 0 off
+    S  soft reset, then BOOT, RAW or STOPPED
+    H  machine.reset()
+    D  machine.deepsleep(ms), -1 without end
+    W  watchdog armed with so many ms
+    F  watchdog fed
+    M  RTC memory: that many bytes follow
+    O  the power fails now
+
+A real board has the names of its firmware in ROM; here each takes a place in the heap, so they
+are few.
 """
 
 import binascii
@@ -11,17 +25,6 @@ import struct
 import sys
 
 from micropython import const
-
-RUN = const(82)  # "R"  a program starts: Ctrl-C interrupts; 1 in the raw REPL, else 0
-END = const(69)  # "E"  it ended: Ctrl-C is a byte like any other; 1 in the raw REPL, else 0
-KEYBOARD = const(75)  # "K"  micropython.kbd_intr: 1 on, 0 off
-SOFT = const(83)  # "S"  soft reset, then BOOT, RAW or STOPPED
-HARD = const(72)  # "H"  machine.reset()
-SLEEP = const(68)  # "D"  machine.deepsleep(ms), -1 without end
-WATCH = const(87)  # "W"  watchdog armed with so many ms
-FEED = const(70)  # "F"  watchdog fed
-MEMORY = const(77)  # "M"  RTC memory: that many bytes follow
-CUT = const(79)  # "O"  the power fails now
 
 BOOT = const(0)  # boot.py, main.py, friendly REPL
 RAW = const(1)  # boot.py, raw REPL

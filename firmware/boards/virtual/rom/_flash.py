@@ -7,6 +7,8 @@ the host file at once, so a power cut leaves the image as a chip would.
 import _bridge
 from micropython import const
 
+_CUT = const(79)
+
 _BLOCK_BYTES = const(4096)
 
 
@@ -35,7 +37,7 @@ class Flash:
         self._writes_left -= 1
         if self._writes_left == 0:
             self._write(memoryview(buffer)[: len(buffer) // 2])
-            _bridge.leave(_bridge.CUT)
+            _bridge.leave(_CUT)
         self._write(buffer)
 
     def ioctl(self, operation, argument):

@@ -9,8 +9,13 @@ import os
 import sys
 
 import _bridge
+from micropython import const
 
 import __main__
+
+_RUN = const(82)
+_END = const(69)
+_SOFT = const(83)
 
 _put = open(1, "wb").write  # noqa: SIM115
 raw = _bridge.start == _bridge.RAW  # which REPL follows
@@ -30,7 +35,7 @@ def run(function, *arguments):
     error = None
     try:
         try:
-            _bridge.ask(_bridge.RUN, int(raw))
+            _bridge.ask(_RUN, int(raw))
             function(*arguments, __main__.__dict__)
         except BaseException as raised:
             error = raised
@@ -38,7 +43,7 @@ def run(function, *arguments):
         error = raised
     while True:
         try:
-            _bridge.ask(_bridge.END, int(raw))
+            _bridge.ask(_END, int(raw))
             if isinstance(error, KeyboardInterrupt) and _heap_locked():
                 _put(b"KeyboardInterrupt: \n")
                 reset(_bridge.STOPPED)
@@ -81,4 +86,4 @@ def run_file(name):
 def reset(start=_bridge.BOOT):
     """Starts the board's program anew, in the same kind of REPL.  Never returns."""
     _put(b"MPY: soft reboot\n")
-    _bridge.leave(_bridge.SOFT, _bridge.RAW if raw else start)
+    _bridge.leave(_SOFT, _bridge.RAW if raw else start)

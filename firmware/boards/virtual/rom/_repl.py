@@ -12,6 +12,8 @@ import _bridge
 import _program
 from micropython import const
 
+_END = const(69)
+
 _CTRL_A = const(1)
 _CTRL_B = const(2)
 _CTRL_C = const(3)
@@ -188,7 +190,7 @@ def loop():
     """Serves the serial line for ever."""
     while True:
         try:
-            _bridge.ask(_bridge.END, int(_program.raw))
+            _bridge.ask(_END, int(_program.raw))
             if _program.raw:
                 _raw()
             else:

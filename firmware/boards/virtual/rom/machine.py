@@ -7,8 +7,15 @@ cause, watchdog, RTC memory) is kept by the bridge (tools/board/bridge.py).
 import time
 
 import _bridge
+from micropython import const
 from uctypes import bytearray_at
 from umachine import *  # noqa: F403
+
+_HARD = const(72)
+_SLEEP = const(68)
+_WATCH = const(87)
+_FEED = const(70)
+_MEMORY = const(77)
 
 PWRON_RESET = 1
 HARD_RESET = 2
@@ -38,7 +45,7 @@ mem32 = _Memory(4)
 
 def reset():
     """Resets the board like its reset button.  Never returns."""
-    _bridge.leave(_bridge.HARD)
+    _bridge.leave(_HARD)
 
 
 def soft_reset():
@@ -63,7 +70,7 @@ def freq():
 
 def deepsleep(time_ms=0):
     """Switches off; starts anew after `time_ms`, 0 for never.  Never returns."""
-    _bridge.leave(_bridge.SLEEP, time_ms or -1)
+    _bridge.leave(_SLEEP, time_ms or -1)
 
 
 def lightsleep(time_ms):
@@ -79,11 +86,11 @@ class WDT:
             raise ValueError("invalid WDT id")
         if timeout <= 0:
             raise ValueError("WDT timeout too short")
-        _bridge.ask(_bridge.WATCH, timeout)
+        _bridge.ask(_WATCH, timeout)
 
     def feed(self):
         """Gives the program another `timeout` ms."""
-        _bridge.tell(_bridge.FEED)
+        _bridge.tell(_FEED)
 
 
 class RTC:
@@ -102,7 +109,7 @@ class RTC:
             if len(data) > 2048:
                 raise ValueError("buffer too long")
             _bridge.memory = bytes(data)
-            _bridge.ask(_bridge.MEMORY, len(data), _bridge.memory)
+            _bridge.ask(_MEMORY, len(data), _bridge.memory)
             return None
         return _bridge.memory
 

@@ -6,12 +6,14 @@ The thing model: reports (see post.py) are answered on their topic + "_reply".  
 Source: Alink protocol, "Device properties, events, and services".
 """
 
+from micropython import const
+
 from signet.cloud import mqtt_session, thing_mqtt
 from signet.cloud.alibaba import post
 
-_SUBSCRIPTIONS = ("event/+/post_reply", "service/property/set", "service/+")
+_SUBSCRIPTIONS = const(("event/+/post_reply", "service/property/set", "service/+"))
 # Codes of a reply that says "not now": too many requests, internal.
-_PASSING = (429, 500)
+_PASSING = const((429, 500))
 
 
 class Dialect(thing_mqtt.Dialect):

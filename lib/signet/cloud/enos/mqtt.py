@@ -10,20 +10,22 @@ Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream mes
 from micropython import const
 
 from signet import clock
-from signet.cloud import mqtt_session, thing, thing_mqtt
+from signet.cloud import mqtt_session, thing_mqtt
 from signet.reports.messages import check_name
 
 _LATE_MS = const(60_000)
 
-_SUBSCRIPTIONS = (
-    "measurepoint/post_reply",
-    "measurepoint/resume_reply",
-    "event/+/post_reply",
-    "service/+",
-    "service/measurepoint/set",
+_SUBSCRIPTIONS = const(
+    (
+        "measurepoint/post_reply",
+        "measurepoint/resume_reply",
+        "event/+/post_reply",
+        "service/+",
+        "service/measurepoint/set",
+    )
 )
 # Codes of a reply that says "not now": internal, too many, handler failed, timed out.
-_PASSING = (400, 429, 500, 6205)
+_PASSING = const((400, 429, 500, 6205))
 
 
 class Dialect(thing_mqtt.Dialect):
@@ -36,17 +38,19 @@ class Dialect(thing_mqtt.Dialect):
         super().__init__(names, _SUBSCRIPTIONS, "measurepoint/set", _PASSING)
 
     def encode(self, report):
-        where, params = "measurepoint/post", b'{"measurepoints":'
+        where, key = "measurepoint/post", "measurepoints"
         if report.event is not None:
             check_name(report.event)
-            where, params = "event/{}/post".format(report.event), b'{"events":'
+            where, key = "event/{}/post".format(report.event), "events"
         elif report.time_ms is not None and clock.unix_ms() - report.time_ms > _LATE_MS:
             where = "measurepoint/resume"
-        params += report.body
+        head = '{{"id":"{}","version":"1.0","method":"thing.{}","params":{{"{}":'.format(
+            report.id, where.replace("/", "."), key
+        )
+        time = b"}}"
         if report.time_ms is not None:
-            params += b',"time":' + str(report.time_ms).encode()
-        method = "thing." + where.replace("/", ".")
-        return self.prefix + where, thing.request(str(report.id), method, params + b"}")
+            time = b',"time":' + str(report.time_ms).encode() + time
+        return self.prefix + where, b"".join((head.encode(), report.body, time))
 
 
 def session(config, log, state=None):
