@@ -30,7 +30,7 @@ class Way(NamedTuple):
 WAYS = (
     Way("mqtt", "watson", "mqtt", 82, "MQTT"),
     Way("enos-mqtt", "enos", "mqtt", 78, "MQTT, EnOS"),
-    Way("mqtts", "alibaba", "mqtts", 86, "MQTT, TLS"),
+    Way("mqtts", "alibaba", "mqtts", 94, "MQTT, TLS"),
     Way("wss", "watson", "wss", 92, "WebSocket, TLS"),
     Way("alibaba-https", "alibaba", "https", 86, "HTTPS Alibaba"),
     Way("watson-https", "watson", "https", 86, "HTTPS Watson"),
