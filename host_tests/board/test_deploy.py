@@ -98,6 +98,7 @@ def test_files_of_others_are_left_alone(board: VirtualBoard, mpremote: Callable[
         "/lib/signets.py": b"3",
         "/lib/umqtt/robust.mpy": b"4",
         "/lib/umqtt/simple.mpy": b"5",
+        "/outbox/0": b"6",
     }
     deploy(board.device, theirs)
     deploy(board.device, project_files({"cloud": "alibaba", "way": "http"}), restart=False)

@@ -22,27 +22,58 @@ _TABLE = {
         ),
     ),
     ("reports/handover.py", "link"): (
+        ("what goes alone goes alone", "flight[0], 0) >= _ALONE:  #", "flight[0], 0) >= 99:  #"),
+        ("an answer goes before reports", "sorted(self.beside, reverse=True)", "()"),
+        ("eight answers may wait", "_ANSWERS = const(8)", "_ANSWERS = const(9)"),
+    ),
+    ("reports/trouble.py", "link"): (
+        ("one report lets the others pass", "_ALONE = const(3)", "_ALONE = const(300)"),
+        ("without a proof it is the network", "if not handover.alive:", "if False:"),
         (
-            "what was in flight goes again",
-            "self._submitted = 0\n\n    def submit",
-            "pass\n\n    def submit",
+            "missing memory is no miss",
+            "isinstance(error, MemoryError):\n        gc",
+            "False:\n        gc",
         ),
-        ("one report lets the others pass", "_PUT_BACK = const(3)", "_PUT_BACK = const(300)"),
+        ("four tries of an answer that cannot be taken", "_TRIES = const(4)", "_TRIES = const(5)"),
     ),
-    ("reports/outbox.py", "link"): (
-        ("eight that were set aside are kept", "> self._DEAD_KEPT", "> 99"),
+    ("reports/outbox.py", "outbox"): (
+        ("a report waits ten seconds in the heap", "if left_ms <= 0:", "if left_ms <= 5000:"),
+        ("2 KiB wait in the heap", "_ROOM = const(2048)", "_ROOM = const(4096)"),
+        ("one segment stays free for the heap", "more = _BLOCK if", "more = 0 if"),
     ),
-    ("reports/outbox_file.py", "link"): (
-        ("what is stored does not come back", "files.remove(path)", "pass"),
+    ("reports/flash.py", "outbox"): (
+        ("what was read before the note is done", "elif key <= outbox.read:", "elif key == 0:"),
+        ("damage is kept aside", "if outbox.low == outbox.damaged:", "if False:"),
+        ("a body may hold a line's end", r'.replace(b"\x1b1", b"\n")', ""),
+        ("a line counts when its CRC proves it", "files.is_record(text)", "True"),
     ),
-    ("reports/outbox_file.py", "http_link"): (
-        ("a report keeps its id through a deep sleep", "report.id = name", "pass"),
+    ("reports/keep.py", "outbox"): (
+        (
+            "what failed waits still",
+            "        outbox.waiting = waiting\n        raise",
+            "        raise",
+        ),
     ),
-    ("device/files.py", "link"): (
-        ("a damaged report does not come back", " if record(found) == line else None", ""),
+    ("reports/keep.py", "link"): (
+        (
+            "misses outlive a reset",
+            "for key, count in misses.items() if key >",
+            "for key, count in () if key >",
+        ),
+    ),
+    ("reports/restore.py", "outbox"): (
+        ("nothing is written behind what is torn", "if not whole:", "if False:"),
+        (
+            "a key does not come again",
+            "[outbox.next_key - 1, last] + behind",
+            "[outbox.next_key - 1]",
+        ),
+    ),
+    ("reports/dead.py", "outbox"): (
+        ("eight that were set aside are kept", "_MOST = const(8)", "_MOST = const(9)"),
     ),
     ("device/files.py", "state"): (
-        ("a record counts when its CRC proves it", " if record(found) == line else None", ""),
+        ("a record counts when its CRC proves it", " if is_record(line) else None", ""),
         (
             "where rename does not replace, two steps do",
             "        os.remove(path)\n        os",

@@ -657,3 +657,35 @@ def test_a_report_to_a_topic_is_bytes_or_text():
     check.raises(ValueError, link.report, {"n": 1}, "/a/topic")
     check.raises(ValueError, link.report, 5, "/a/topic")
     assert link.report("text", "/a/topic") == 1
+
+
+def test_the_counters_go_to_the_cloud_when_device_json_says_so():
+    session = _Session(opens=[Lost("no network")])
+    link = _link(session, health_s=60)
+    for n in range(3):
+        link.report({"n": n})
+    _poll(link)
+    _due(link)
+    _poll(link)
+    _poll(link)
+    session.events = [("acked", 1, None), ("acked", 2, None), ("lost", Lost("gone"), [3])]
+    for _ in range(3):
+        _poll(link)
+    counters = link.counters
+    for name, value in (
+        ("accepted", 4),
+        ("acknowledged", 2),
+        ("sent_again", 1),
+        ("dropped", 0),
+        ("waiting", 2),
+        ("connections", 1),
+        ("last_error", "gone"),
+    ):
+        check.equal(counters[name], value, name)
+    assert "flash_used" in counters and ("free_heap" in counters) is check.MICROPYTHON
+    report = link.outbox.get(4)
+    check.equal((report.event, report.values["last_error"]), ("health", None))
+    with check.Ahead(61_000):
+        _due(link)
+        _poll(link)
+        check.equal(link.counters["accepted"], 5)

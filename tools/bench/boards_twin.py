@@ -25,17 +25,21 @@ MaxProtocol = TLSv1.2
 
 @contextlib.contextmanager
 def twin_of_boards(folder: Path) -> Iterator[TwinProcess]:
-    """A twin in `folder`, on free ports, that speaks TLS 1.2 at most; see openssl's config(5)."""
-    limits = folder / "openssl.cnf"
+    """A twin in `folder`, on free ports, that speaks TLS 1.2 at most."""
+    with start(TwinProcess(folder, {door.key: 0 for door in DOORS})) as twin:
+        yield twin
+
+
+def start(twin: TwinProcess) -> TwinProcess:
+    """Start it so that it speaks TLS 1.2 at most; see openssl's config(5)."""
+    limits = twin.state.with_name("openssl.cnf")
+    limits.parent.mkdir(parents=True, exist_ok=True)
     limits.write_text(_OPENSSL_CONF)
-    twin = TwinProcess(folder, {door.key: 0 for door in DOORS})
     before = os.environ.get("OPENSSL_CONF")
     os.environ["OPENSSL_CONF"] = str(limits)
     try:
-        twin.start()
+        return twin.start()
     finally:
         del os.environ["OPENSSL_CONF"]
         if before is not None:
             os.environ["OPENSSL_CONF"] = before
-    with twin:
-        yield twin

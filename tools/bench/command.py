@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -192,6 +193,46 @@ def lateness(
         rows = bench.measure(seconds, lambda title: step(description=f"Beside {title}"))
     _show(bench.table(rows), bench.explanation(seconds))
     if not all(row.passed for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def outbox(
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the reports.")] = False,
+) -> None:
+    """What waiting on flash costs: time, erases, years, a start, a week's delivery."""
+    from tools.bench import outbox as bench
+
+    with _steps("Letting reports wait", bench.steps(quick)) as step:
+        found = bench.measure(quick, step)
+    _show(bench.table(found), bench.explanation(found))
+
+
+@app.command()
+def soak(
+    reports: Annotated[
+        int, typer.Option(min=1, help="By MQTT; by each other way in a tenth of it.")
+    ] = 1_000_000,
+    way: Annotated[
+        list[str] | None, typer.Option(help="For example mqtt, coap; all by default.")
+    ] = None,
+    outage: Annotated[float, typer.Option(min=1, help="Seconds that the longest takes.")] = 60.0,
+    picture: Annotated[Path, typer.Option(help="PNG to be written.")] = Path("soak.png"),
+) -> None:
+    """A million reports with outages: heap and flash over time, as a picture; must be flat."""
+    from tools.bench import soak as bench
+
+    rows = []
+    for each in bench.chosen(way or []):
+        count = reports if each.key == "mqtt" else max(1, reports // 10)
+        with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+            task = progress.add_task(each.title, total=count)
+            step = partial(progress.update, task)
+            rows.append(bench.measure(each, count, outage, step))
+        bench.picture(rows, picture)
+    _show(bench.table(rows), bench.explanation(outage), bench.verdict(rows))
+    console.print(f"Picture: {picture}", markup=False, soft_wrap=True)
+    if any(row.troubles() for row in rows):
         raise typer.Exit(1)
 
 

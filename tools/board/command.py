@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,10 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools import toolchain
-from tools.board.deploy import check_device, deploy, project_files
+from tools.board import outbox
+from tools.board.deploy import deploy, project_files
+from tools.board.line import serial_line
+from tools.board.mpremote import check_device
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
 from tools.lifeline import end_as_ctrl_c
 from tools.ui import UserError, console, errors
@@ -23,6 +25,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Create, deploy, boot and watch a board: a virtual one, or with --device a real one.",
 )
+
+
+app.add_typer(outbox.app, name="outbox")
 
 
 class _Bits(StrEnum):
@@ -85,7 +90,7 @@ def _deploy(
         files["/wifi.json"] = json.dumps(_read_json(wifi)).encode()
     if not device and folder == DEFAULT_FOLDER and not VirtualBoard(folder).image.exists():
         VirtualBoard(folder).create()
-    with _serial_line(device, folder) as line:
+    with serial_line(device, folder) as line:
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=errors, transient=True) as progress:
             task = progress.add_task("asking the board what it has", total=None)
@@ -121,7 +126,7 @@ def _console(
     """Attach this terminal to a board; Ctrl-C stops its program, Ctrl-] leaves."""
     if not sys.stdin.isatty():
         raise UserError("`signet board console` needs a terminal; use mpremote in a script")
-    with _serial_line(device, folder, heap, int(bits) if bits else None) as line:
+    with serial_line(device, folder, heap, int(bits) if bits else None) as line:
         command = [*toolchain.mpremote(), "connect", line, "repl"]
         # Ctrl-C is for the board.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -131,25 +136,6 @@ def _console(
             signal.signal(signal.SIGINT, previous)
     if status:
         raise typer.Exit(status)
-
-
-@contextlib.contextmanager
-def _serial_line(
-    device: str | None, folder: Path, heap: str = "110k", bits: int | None = None
-) -> Iterator[str]:
-    """Where to reach the board: a real one, a virtual one that runs, or one that we start."""
-    if device:
-        check_device(device)
-        yield device
-        return
-    running = folder / "device"
-    board = VirtualBoard(folder, heap, bits)
-    if board.in_use():
-        check_device(str(running))
-        yield str(running.resolve())
-        return
-    with board:
-        yield board.device
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -7,18 +7,13 @@ deployment cut short does not start with half a program.
 
 import hashlib
 import json
-import os
 import re
-import signal
-import stat
-import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from tools import toolchain
-from tools.board.knock import knock
+from tools.board.mpremote import RESTART, ask, reach, run
 from tools.link.imports import imports
 from tools.link.needed import device_of, modules, needed
 from tools.paths import CACHE, LIB, ROOT
@@ -31,24 +26,12 @@ _CA = "ca.pem"
 _MANAGED = "/lib/signet"
 """Folder of the board that holds what we deploy and nothing else."""
 
-_WATCHDOG_MS = 600_000
-_PATIENCE_S = 75.0  # a board that reports once a minute wakes meanwhile
-_LOOK_S = 20.0
 _COPY_S = 120.0  # for one file; mpremote itself waits for ever
 
-# As mpremote's own `reset`, which waits for 100 ms: a deployment that follows at once must not
-# meet the board before its reset.
-_RESTART = "import time, machine; time.sleep_ms(10); machine.reset()"
-
 # Runs on the board; prints "SHA256 path" for each file at or below `paths` and "folder path" for
-# each folder. A watchdog that the interrupted program feeds no more gets time for the copying.
+# each folder.
 _LOOK = """
 import os, hashlib, binascii
-try:
-    import machine
-    machine.WDT(timeout={watchdog_ms})
-except (ImportError, AttributeError, OSError, ValueError):
-    pass
 def digest(path):
     h = hashlib.sha256()
     with open(path, "rb") as f:
@@ -78,26 +61,6 @@ for path in {folders!r}:
 for path in {paths!r}:
     look(path)
 """
-
-# What mpremote says, and what a person can do about it. {0} is the device.
-_CURES = (
-    ("failed to access", "{0} is in use by another program (a serial console?); close it"),
-    ("timeout waiting", "{0} stopped answering; press the board's reset and try again"),
-    ("ENOSPC", "the flash of the board is full; remove files with `mpremote fs rm`"),
-    ("No space left", "the flash of the board is full; remove files with `mpremote fs rm`"),
-    ("MemoryError", "the board ran out of memory; press its reset and try again"),
-    ("device disconnected", "{0} was unplugged, or the board restarted; try again"),
-    ("Input/output error", "{0} was unplugged, or the board restarted; try again"),
-    ("read failed", "{0} was unplugged, or the board restarted; try again"),
-)
-
-_NO_ANSWER = "{0} does not answer as MicroPython; press the board's reset, then try again"
-_NO_RAW_REPL = ("could not enter raw repl", "could not exec command")
-
-
-class _NoAnswerError(UserError):
-    """The board does not speak the raw REPL: not MicroPython, busy, or in reset."""
-
 
 Progress = Callable[[int, int, str], None]
 """Told (bytes done, bytes in all, path on the board); (0, 0, what must be done) while it waits."""
@@ -215,14 +178,11 @@ def deploy(
     returns: how many files had changed.
     raises: UserError; it names no content of any file.
     """
-    check_device(device)
     wanted = {
         path: _content(content) if isinstance(content, Path) else content
         for path, content in files.items()
     }
-    asleep = "the board sleeps or is busy: press its reset, or wait until it wakes"
-    if not knock(device, _PATIENCE_S, lambda: progress(0, 0, asleep)):
-        raise _NoAnswerError(_NO_ANSWER.format(device))
+    reach(device, lambda text: progress(0, 0, text))
     known = _umqtt() if any(map(_is_ours, wanted)) else {}
     present, folders = _look(device, wanted, known)
     stale = sorted(
@@ -244,7 +204,7 @@ def deploy(
             local.write_bytes(wanted[path])
             steps.append(["fs", "cp", "-f", str(local), f":{path}"])
         if restart:
-            steps.append(["exec", "--no-follow", _RESTART])
+            steps.append(["exec", "--no-follow", RESTART])
         done = 0
 
         def copied(line: str) -> None:
@@ -254,31 +214,9 @@ def deploy(
                 progress(done, total, match[2])
                 done += len(wanted[match[2]])
 
-        _mpremote(device, ["resume"], steps, _COPY_S, copied)
+        run(device, ["resume"], steps, _COPY_S, copied)
     progress(total, total, "")
     return len(changed)
-
-
-def check_device(device: str) -> None:
-    """Is there a serial line that this user may open?
-
-    raises: UserError that says what to do.
-    """
-    path = Path(device)
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise UserError(f"no device {device}: is the board plugged in?") from None
-    except PermissionError:
-        mode = stat.S_IFCHR
-    if not stat.S_ISCHR(mode):
-        raise UserError(f"{device} is not a serial line")
-    if not os.access(path, os.R_OK | os.W_OK):
-        group = path.group()
-        raise UserError(
-            f"no permission for {device}: run `sudo usermod -aG {group} $USER`, then log in again"
-            + ("" if group == "dialout" else " (the group is `dialout` on most systems)")
-        )
 
 
 def _is_ours(path: str) -> bool:
@@ -300,11 +238,9 @@ def _look(
     twins = [path[:-3] + "py" for path in wanted if path.endswith(".mpy")]
     paths = {_MANAGED if _is_ours(path) else path for path in (*wanted, *twins, *known)}
     parents = {str(parent) for path in wanted for parent in PurePosixPath(path).parents}
-    program = _LOOK.format(
-        watchdog_ms=_WATCHDOG_MS, folders=sorted(parents - {"/"}), paths=sorted(paths)
-    )
+    program = _LOOK.format(folders=sorted(parents - {"/"}), paths=sorted(paths))
     present, folders = {}, {"/"}
-    for line in _ask(device, program).splitlines():
+    for line in ask(device, program).splitlines():
         digest, _, path = line.partition(" ")
         if digest == "folder":
             folders.add(path)
@@ -313,79 +249,9 @@ def _look(
     return present, folders
 
 
-def _ask(device: str, program: str) -> str:
-    """Returns what a program that changes nothing prints on the board."""
-    # It may be just restarting; its boot.py may wait for a network longer than mpremote for
-    # boot.py (10 s); and an interrupted boot.py leaves a raw REPL that answers twice.
-    for first in ([], ["resume"]):
-        try:
-            return _mpremote(device, first, [["exec", program]], _LOOK_S)
-        except _NoAnswerError:
-            pass
-    return _mpremote(device, ["resume"], [["exec", program]], _LOOK_S)
-
-
 def _new_folders(paths: Iterable[str], present: set[str]) -> list[str]:
     needed = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
     return sorted(needed - present)
-
-
-def _mpremote(
-    device: str,
-    first: list[str],
-    steps: list[list[str]],
-    silence_s: float,
-    heard: Callable[[str], None] = lambda line: None,
-) -> str:
-    """Run one mpremote session of several steps; returns what it printed.
-
-    silence_s: end it when it prints no line for so long. heard: told of each line.
-    """
-    command = [*toolchain.mpremote(), "connect", device, *first]
-    for step in steps:
-        command += [*step, "+"]
-    if command[-1] == "+":
-        command.pop()
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    text = ""
-    timer = _kill_later(process, silence_s)
-    try:
-        for line in process.stdout:
-            timer.cancel()
-            text += line
-            heard(line.rstrip("\n"))
-            timer = _kill_later(process, silence_s)
-        status = process.wait()
-    finally:
-        timer.cancel()
-        process.kill()
-        process.wait()
-        process.stdout.close()
-    if status == 0:
-        return text
-    if status == -signal.SIGKILL or any(sign in text for sign in _NO_RAW_REPL):
-        raise _NoAnswerError(_NO_ANSWER.format(device))
-    # Never mpremote's own words: they may quote a file's content.
-    for sign, cure in _CURES:
-        if sign in text:
-            raise UserError(cure.format(device))
-    raise UserError(f"mpremote failed on {device}; press the board's reset and try again")
-
-
-def _kill_later(process: subprocess.Popen[str], delay_s: float) -> threading.Timer:
-    timer = threading.Timer(delay_s, process.kill)
-    timer.daemon = True
-    timer.start()
-    return timer
 
 
 def _content(path: Path) -> bytes:

@@ -21,6 +21,7 @@ _POLLOUT = const(4)
 _POLLERR_POLLHUP = const(24)
 _TCP = const(6)  # IPPROTO_TCP; ports do not name it
 _NODELAY = const(1)
+_UNDER_WAY = (errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY)  # made while there is memory
 
 
 def _lost(text, error):
@@ -70,7 +71,7 @@ class TcpChannel:
                 sock.connect(info[-1])
                 return
             except OSError as failure:
-                if failure.args[0] in (errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY):
+                if failure.args[0] in _UNDER_WAY:
                     return
                 error = failure
             except MemoryError:

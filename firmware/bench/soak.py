@@ -1,0 +1,113 @@
+"""Does a device stay as it is, report after report?  Runs on MicroPython; for `signet bench soak`.
+
+`soak FOLDER REPORTS` is the device whose device.json and ca.pem lie in FOLDER, with a flash of its
+own in the file FOLDER/flash.img. It reports as fast as the cloud takes them, and 20 times a second
+while it does not. About once a second it prints a line of JSON; at the end it closes.
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+
+import signet
+from counting_flash import mount
+
+AHEAD = 8  # reports that wait while all is well
+PACE_MS = 50
+SAY_MS = 1000
+BLOCKS = 512  # 2 MiB, the `vfs` partition of a 4 MB ESP32
+
+
+def largest():
+    """Bytes of the largest piece of heap that is to be had, within 64."""
+    gc.collect()
+    low, high = 0, gc.mem_free()
+    while high - low > 64:
+        middle = (low + high) // 2
+        try:
+            bytearray(middle)
+            low = middle
+        except MemoryError:
+            high = middle
+    return low
+
+
+class Log:
+    """Keeps the last lines; a soak has more than anybody reads."""
+
+    def __init__(self):
+        self.last = ""
+        self.lines = self.shortages = 0
+
+    def __call__(self, line):
+        self.lines += 1
+        if "emory" in line:
+            self.shortages += 1
+        if not line.startswith("report"):
+            self.last = line
+
+
+class Device:
+    def __init__(self, folder):
+        self.flash = mount(folder + "/flash.img", BLOCKS)
+        for name in ("device.json", "ca.pem"):
+            with open(folder + "/" + name, "rb") as source, open(name, "wb") as target:
+                target.write(source.read())
+        self.log = Log()
+        self.link = signet.open("device.json", log=self.log)
+        self.said = self.reported = time.ticks_ms()
+        self.made = self.refused = 0
+
+    def say(self, **more):
+        """In small pieces: there may be no room for a whole line."""
+        self.said = time.ticks_ms()
+        gc.collect()
+        free = gc.mem_free()
+        try:
+            counts, waiting = self.link.counters, len(self.link.outbox)
+            log, most = json.dumps(self.log.last), largest()
+        except MemoryError:  # a sample less
+            return
+        print('{"made":', self.made, ', "waiting":', waiting, end="")
+        for name in ("accepted", "acknowledged", "sent_again", "dropped", "set_aside", "damaged"):
+            print(', "', name, '":', counts[name], sep="", end="")
+        print(', "free":', free, ', "largest":', most, ', "erases":', self.flash.erases, end="")
+        print(', "refused":', self.refused, ', "shortages":', self.log.shortages, end="")
+        for name, value in more.items():
+            print(', "', name, '":', value, sep="", end="")
+        print(', "log":', log, "}")
+
+    def report(self):
+        try:
+            self.link.report({"n": self.made})
+            self.made += 1
+        except MemoryError:  # it is not taken, and may be made again
+            self.refused += 1
+
+    def run(self, reports):
+        link = self.link
+        while self.made < reports or len(link.outbox):
+            now = time.ticks_ms()
+            behind = len(link.outbox) >= AHEAD
+            if behind and time.ticks_diff(now, self.reported) >= PACE_MS:
+                behind = False
+            if self.made < reports and not behind:
+                self.report()
+                self.reported = now
+            if behind or self.made == reports:
+                link.poll(1)
+            if time.ticks_diff(now, self.said) >= SAY_MS:
+                self.say()
+        link.close()
+        self.say(end=1, worn=max(self.flash.worn))
+
+
+def main(folder, reports):
+    os.chdir(folder)
+    Device(folder).run(int(reports))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
