@@ -51,7 +51,7 @@ class MQTTClient(simple.MQTTClient):
         self, keepalive_s=60, clean_session=True, max_packet_bytes=4096, timeout_ms=10_000
     ):
         super().__init__(b"", "", 1, keepalive=keepalive_s)
-        self._clean_session = clean_session
+        self.clean_session = clean_session
         self._max_packet_bytes = max_packet_bytes
         self._timeout_ms = timeout_ms
         self._awaited = []  # lists of what has no answer yet, oldest first
@@ -62,7 +62,7 @@ class MQTTClient(simple.MQTTClient):
         self._alive_at = None  # ticks, when what the broker has answered last was asked
         self._steps = 0
         self.busy = False  # another `poll(0)` may have more to do, which no socket shows
-        self.set_callback(self._keep_message)
+        self.set_callback(self._keep)
 
     # Connecting
 
@@ -79,7 +79,7 @@ class MQTTClient(simple.MQTTClient):
         self._awaited = []
         self._state = _OPENING
         # It goes as soon as the channel is open.
-        stream.write(wire.connect(login, self.keepalive, self._clean_session))
+        stream.write(wire.connect(login, self.keepalive, self.clean_session))
 
     def _connected(self, body):
         """Takes CONNACK."""
@@ -140,13 +140,13 @@ class MQTTClient(simple.MQTTClient):
         self.expect(packet_id, len(packet), topics)
         self.sock.write(packet)
 
-    def expect(self, packet_id, size=0, wanted=None):
+    def expect(self, packet_id, size=0, topics=None):
         """Awaits one more answer, after its acknowledgement, to what was published as packet_id.
 
         `forget` ends that, or ("late", packet_id) of `poll`.
         """
         due = clock.ticks_add(clock.ticks_ms(), self._patience_ms() + size)
-        self._awaited.append([packet_id, due, size, wanted])
+        self._awaited.append([packet_id, due, size, topics])
 
     def forget(self, packet_id):
         """Awaits nothing more for it."""
@@ -268,7 +268,7 @@ class MQTTClient(simple.MQTTClient):
         refused = [name for name, code in zip(wanted, body[2:]) if code == 0x80]
         return ("refused", refused) if refused else None
 
-    def _keep_message(self, topic, msg):
+    def _keep(self, topic, msg):
         self._message = (topic, msg)
 
     def _answered(self):

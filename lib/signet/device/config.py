@@ -8,7 +8,7 @@ identity.py, in the same form:
 default is `...` where the key is required.  The kind says what the rule means:
 
     text    (longest, characters that are not allowed)
-    word    (longest, characters allowed beside letters and digits)
+    name    (longest, characters allowed beside letters and digits)
     secret  (longest,); never shown
     file    longest name; never shown, because somebody may have put in what is in the file
     int     (lowest, highest)
@@ -33,7 +33,7 @@ _NOT_IN_NAMES = const(" \t\r\n/")
 FIELDS = {
     "cloud": ("choice", ..., ("alibaba", "enos", "watson"), "enos"),
     "way": ("choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
-    "host": ("word", ..., (253, "-._"), "mqtt.example.com"),
+    "host": ("name", ..., (253, "-._"), "mqtt.example.com"),
     "address": ("text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
     "port": ("int", None, (1, 65_535), 8883),
     "tls": ("flag", None, None, "true"),
@@ -152,7 +152,7 @@ def check(values, log=print):
 def _value(values, key, field):
     kind, default, rule, example = field
     if isinstance(example, str) and example not in ("true", "false", "{}"):
-        example = '"{}"'.format(example)  # as it stands in JSON
+        example = json.dumps(example)
     value = values.get(key)
     if value is None:
         if default is ...:
@@ -178,7 +178,7 @@ def text(value, rule):  # these return what is wrong, or None
     return None
 
 
-def word(value, rule):
+def name(value, rule):
     longest, allowed = rule
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         return "must be text of 1 to {} characters".format(longest)
@@ -223,7 +223,7 @@ def choice(value, rule):
 
 _KINDS = {
     "text": text,
-    "word": word,
+    "name": name,
     "secret": secret,
     "file": file,
     "int": whole,

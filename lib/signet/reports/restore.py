@@ -7,11 +7,13 @@ import json
 import os
 from binascii import unhexlify
 
+from micropython import const
+
 from signet.device import files
 from signet.reports import flash
 from signet.reports.messages import Report
 
-_OLD = "signet.outbox"  # of an older signet, in the working directory
+_OLD = const("signet.outbox")  # of an older signet, in the working directory
 
 
 def restore(outbox):

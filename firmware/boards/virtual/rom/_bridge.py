@@ -7,13 +7,15 @@ buffer is made once, so that a reset works on a full or broken heap.
     R  a program starts: Ctrl-C interrupts; 1 in the raw REPL, else 0
     E  it ended: Ctrl-C is a byte like any other; 1 in the raw REPL, else 0
     K  micropython.kbd_intr: 1 on, 0 off
-    S  soft reset, then BOOT, RAW or STOPPED
+    S  soft reset, then such a `start`
     H  machine.reset()
     D  machine.deepsleep(ms), -1 without end
     W  watchdog armed with so many ms
     F  watchdog fed
     M  RTC memory: that many bytes follow
     O  the power fails now
+
+`start` is how: 0 boot.py, main.py, friendly REPL; 1 boot.py, raw REPL; 2 friendly REPL.
 
 A real board has the names of its firmware in ROM; here each takes a place in the heap, so they
 are few.
@@ -23,12 +25,6 @@ import binascii
 import os
 import struct
 import sys
-
-from micropython import const
-
-BOOT = const(0)  # boot.py, main.py, friendly REPL
-RAW = const(1)  # boot.py, raw REPL
-STOPPED = const(2)  # friendly REPL
 
 # File descriptors of both pipes and of the flash, how to start, reset cause, at which write to
 # the flash the power fails (0: never), RTC memory.
