@@ -6,7 +6,7 @@ Codes and their messages: Alibaba "Establish connections over HTTP" (the seed).
 import check
 from check_alibaba_http import DONE, FRESH, MESSAGES, TOPIC, fresh, opened, says
 from check_http_session import ended, lost, opens, outcome, reply, shown
-from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
+from signet.errors import Lost, Refused, Rejected, Throttled
 from signet.reports.messages import Report
 
 
@@ -89,7 +89,11 @@ def test_what_cannot_be_published_or_no_table_has_is_told_whole_and_the_next_rep
         for report in either():
             session, _ = opened(says(code), DONE)
             kind, key, error = outcome(session, report)
-            assert (kind, key) == ("failed", 1) and isinstance(error, ProtocolError)
+            assert (
+                (kind, key) == ("failed", 1)
+                and isinstance(error, Throttled)
+                and error.code == code
+            )
             assert "code {} {}".format(code, MESSAGES.get(code, "who knows")) in str(error)
             check.equal(outcome(session, Report({"t": 2}), 2)[0], "acked")
 

@@ -418,6 +418,8 @@ _RULE = (
     (("failed", 1, Rejected("no")), True, "set aside", 1),
     (("failed", 1, ProtocolError("what?")), True, "set aside", 4),
     (("failed", 1, ProtocolError("what?")), False, "set aside", 4),
+    (("failed", 1, Throttled("cannot publish", 1, 30001)), True, "set aside", 4),
+    (("failed", 1, Throttled("cannot publish", 1, 30001)), False, "waits", 12),
     (("failed", 1, TimedOut("no answer")), True, "set aside", 5),
     (("failed", 1, TimedOut("no answer")), False, "waits", 12),
     (("failed", 1, Throttled("busy", 1)), True, "waits", 12),
@@ -450,11 +452,11 @@ def _follow(event, others_go, outcome, times):
         if len(session.in_flight) > 1 and happened >= 3:
             assert event != _LOST or 1 not in session.in_flight, "not alone"
         others = [key for key in session.in_flight if key != 1]
-        if 1 in session.in_flight and happened <= times:
+        if others and (turn & 1 or 1 not in session.in_flight):
+            session.events.append(("acked", others[0], None))
+        elif 1 in session.in_flight and happened <= times:
             session.events.append(event)
             happened += 1
-        elif others:
-            session.events.append(("acked", others[0], None))
         _poll(link)
         link.lines.clear()
     dead = link.outbox.dead

@@ -53,11 +53,14 @@ class Untrusted(Refused):
 
 
 class Throttled(SignetError):
-    """The cloud asked to wait. `retry_after_ms` says for how long, 0 if it did not."""
+    """The cloud asked to wait. `retry_after_ms` says for how long, 0 if it did not.
 
-    def __init__(self, text, retry_after_ms=0):
+    `code` is the cloud's own number where it may be the report's fault, else None.
+    """
+
+    def __init__(self, text, retry_after_ms=0, code=None):
         self.retry_after_ms = retry_after_ms
-        super().__init__(text)
+        super().__init__(text, code)
 
 
 class Lost(SignetError):

@@ -329,6 +329,7 @@ class Link:
         if self.connected:
             lived_ms = clock.ticks_diff(clock.ticks_ms(), self._since)
         self._drop()
+        self.outbox.prepare()
         is_exclusive = self._session.is_exclusive
         arguments = (
             self._past,

@@ -18,6 +18,7 @@ _ROOM = const(2048)  # bytes of reports in the heap,
 _OBJECT = const(160)  # of them for each report beside its body: see keep.overflow
 _BLOCK = const(4096)  # what flash erases at once
 _AGAIN_MS = const(60_000)  # after flash could not be written
+_SOON_MS = const(5000)  # after there was no memory for it
 _MANY = const(64)  # reports, and their count is noted when nothing else is to be
 _FLASH = const("signet.reports.flash")
 _KEEP = const("signet.reports.keep")
@@ -202,16 +203,24 @@ class Outbox:
                 __import__(_FLASH)
         return getattr(sys.modules[_FLASH], function)(self, *arguments)
 
+    def prepare(self):
+        """Loads what writes to flash, before what is to be written takes the place."""
+        try:
+            with modules.Tidy():
+                __import__(_KEEP)
+        except MemoryError:
+            pass
+
     def rest(self):
-        """Lets the heap have the place of flash.py, before a connection is made."""
-        if _FLASH in sys.modules:
-            modules.forget(_FLASH)
+        """Lets the heap have the place of the code, before a connection is made."""
+        modules.forget(_FLASH, _KEEP)
 
     def _try(self, call, module, function, *arguments):
         """Calls what writes to flash; returns what that does, or the class of what it raises."""
         try:
             return call(module, function, self, *arguments)
         except (OSError, MemoryError) as error:
-            self._deadline = clock.Deadline(_AGAIN_MS)
+            memory = isinstance(error, MemoryError)
+            self._deadline = clock.Deadline(_SOON_MS if memory else _AGAIN_MS)
             self.log("not written to flash: {!r}; a reset costs what waits".format(error))
             return type(error)

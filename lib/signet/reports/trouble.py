@@ -2,7 +2,9 @@
 
     Rejected                        set aside, by name, on flash
     Throttled                       all wait; after three times the next has its turn
-    ProtocolError: an answer that   the next has its turn; the fourth time it is set aside
+    with a code                     the next has its turn; the fourth time it is set aside, if
+                                    anything else was carried since the first
+    ProtocolError: an answer that   the same; the fourth time it is set aside
     cannot be taken
     MemoryError                     never its fault: soon again
     not acknowledged, or on the     a miss; from the third on the others pass, and it goes last and
@@ -68,19 +70,21 @@ def _tried(handover, key, is_bad):
 
 
 def _put_off(handover, key, error):
-    is_bad = isinstance(error, ProtocolError)
+    is_answer = isinstance(error, ProtocolError)  # the cloud may have it
+    is_bad = is_answer or error.code is not None
     tries = _tried(handover, key, is_bad)
-    if is_bad and tries + 1 >= _TRIES:
+    if is_bad and tries + 1 >= _TRIES and (is_answer or handover.alive):
         _set_aside(handover, key, error)
         return
+    if is_bad and not tries:
+        handover.alive = False
     handover.outbox.counts[2] += 1
-    wait_ms = getattr(error, "retry_after_ms", 0) or handover.retry_s * 1000 << min(
-        tries, _DOUBLINGS
-    )
+    wait_ms = handover.retry_s * 1000 << min(tries, _DOUBLINGS)
+    wait_ms = getattr(error, "retry_after_ms", 0) or wait_ms
     handover.log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
     handover.deadline = clock.Deadline(wait_ms)
     if not is_bad and tries < _PUT_OFF:
-        handover.passed = min(handover.passed, key - 1)  # handover is the next again
+        handover.passed = min(handover.passed, key - 1)  # it is the next again
 
 
 def _missed(handover, key, error):
@@ -97,7 +101,7 @@ def _missed(handover, key, error):
         _set_aside(handover, key, error)
     elif count + 1 == _ALONE:
         handover.log(
-            "report {}: {}, {} times; handover goes last and alone".format(key, error, _ALONE)
+            "report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE)
         )
 
 

@@ -8,7 +8,7 @@ Source: Alibaba "Establish connections over HTTP", both tables of codes.
 from micropython import const
 
 from signet.cloud.http_status import retry_after_ms
-from signet.errors import ProtocolError, Refused, Rejected, Throttled
+from signet.errors import Refused, Rejected, Throttled
 from signet.printable import printable
 
 _PARAMETER = const(10001)
@@ -27,9 +27,8 @@ def refuse(reply, what, code, message, report):
         report: messages.Report; None for a login.
     Raises:
         Rejected: the report can never be taken.
-        ProtocolError: the cloud cannot publish it, or has an unknown code for it.
         Refused: the identity, or its token.
-        Throttled: not now.
+        Throttled: not now; with the code where it may be the report's fault.
     """
     text = printable("{}: code {} {}".format(what, code, message))
     if code in ((_PARAMETER, _CREDENTIALS[0]) if report is None else _CREDENTIALS):
@@ -38,4 +37,4 @@ def refuse(reply, what, code, message, report):
         raise Throttled(text, retry_after_ms(reply))
     if code == _PARAMETER:
         raise Rejected(text, code)
-    raise ProtocolError(text)
+    raise Throttled(text, 0, code)
