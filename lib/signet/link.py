@@ -246,7 +246,7 @@ class Link:
             up = self._ask(self._board.network_up, 0)
             if not up:
                 if up is None or self._network.expired():
-                    return ("lost", Lost("no network"), ())
+                    return ("lost", Lost("no network yet"), ())
                 clock.sleep_ms(min(deadline.remaining_ms(), _LOOK_MS))
                 return None
             self._network = None

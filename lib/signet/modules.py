@@ -28,13 +28,13 @@ class Tidy:
     def __enter__(self):
         self._held = release()
         gc.collect()
-        self._before = gc.threshold()
+        self.threshold = gc.threshold()
         gc.threshold(_OFTEN)
 
     def __exit__(self, *error):
         if self._held:
             keep()
-        gc.threshold(self._before)
+        gc.threshold(self.threshold)
 
 
 def keep(size=_SESSION):

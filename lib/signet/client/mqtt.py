@@ -21,6 +21,9 @@ from signet.client.mqtt_reader import PacketReader, WholePacket
 from signet.errors import Lost, ProtocolError, Refused, Throttled
 from signet.wire import mqtt as wire
 
+_PINGREQ = const(b"\xc0\0")
+_DISCONNECT = const(b"\xe0\0")
+
 # The states of a connection.
 _CLOSED = const(0)
 _OPENING = const(1)  # the channel opens, then CONNECT goes
@@ -98,7 +101,7 @@ class MQTTClient(simple.MQTTClient):
     def disconnect(self):
         """Says goodbye, and closes."""
         if self._state == _OPEN:
-            self.sock.write(wire.DISCONNECT_PACKET)
+            self.sock.write(_DISCONNECT)
         self.close()
 
     def close(self):
@@ -302,8 +305,9 @@ class MQTTClient(simple.MQTTClient):
             return None
         if self._asked_at is not None:
             if min(clock.ticks_diff(now, self._asked_at), heard_ms) > self._patience_ms():
-                asked = "pings" if self._state == _OPEN else "CONNECT"
-                raise Lost("the broker does not answer " + asked)
+                if self._state == _OPEN:
+                    raise Lost("the broker does not answer pings")
+                raise Lost("the broker does not answer CONNECT")
             return None
         is_due = max(moved_ms, heard_ms) >= self.keepalive * 750  # three quarters of it
         for entry in awaited:
@@ -314,6 +318,6 @@ class MQTTClient(simple.MQTTClient):
                     return ("refused", wanted) if wanted else ("late", entry[_ID])
                 is_due = True
         if is_due:
-            stream.write(wire.PINGREQ_PACKET)
+            stream.write(_PINGREQ)
             self._asked_at = now
         return None

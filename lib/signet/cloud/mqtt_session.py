@@ -46,12 +46,6 @@ _ID = const(2)  # by which `decode` names it
 _ACKED = const(3)  # bool, only the cloud's reply is missing
 
 
-def _login(config):
-    """Returns (client id, user, password); the code for it is loaded and forgotten."""
-    name = "signet.cloud.{}.login".format(config["cloud"])
-    return modules.call(name, "login", config, clock.unix_ms())
-
-
 class MqttSession(Session):
     """See cloud/session.py.
 
@@ -91,16 +85,18 @@ class MqttSession(Session):
             Lost: no such name.
         """
         self._opened = False
-        login = _login(self._config)
-        channel = connect(self._config, deadline)
+        config = self._config
+        name = "signet.cloud.{}.login".format(config["cloud"])
+        login = modules.call(name, "login", config, clock.unix_ms())
+        channel = connect(config, deadline)
         try:
             self._client.begin(Stream(channel), login)
         except BaseException:  # no memory
             channel.close()
             raise
 
-    def _connected(self, present):
-        if not present:  # the broker knows no packet id of before
+    def _connected(self, again):
+        if not again:  # the broker knows no packet id of before
             self._packets.clear()
         self._refused = []
         if self._dialect.subscriptions:

@@ -111,10 +111,10 @@ def check(values, log=print):
         raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
     cloud = _value(values, "cloud", FIELDS["cloud"])
     way = _value(values, "way", FIELDS["way"])
-    identity = __import__("signet.cloud." + cloud + ".identity", None, None, ("*",))
+    identity = __import__("signet.cloud.{}.identity".format(cloud), None, None, ("*",))
     if way not in identity.PORTS:
         text = "cloud {} has no way in by {}".format(cloud, way)
-        raise ConfigError("way", text, '"mqtt"')
+        raise ConfigError("way", text, json.dumps(FIELDS["way"][1]))
     fields = {}
     for more in (FIELDS, BY_WAY[way], identity.FIELDS, identity.BY_WAY[way]):
         fields.update(more)
@@ -149,8 +149,8 @@ def check(values, log=print):
     return config
 
 
-def _value(values, key, field):
-    kind, default, rule, example = field
+def _value(values, key, entry):
+    kind, default, rule, example = entry
     if isinstance(example, str) and example not in ("true", "false", "{}"):
         example = json.dumps(example)
     value = values.get(key)
@@ -207,7 +207,7 @@ def file(value, rule):
     return text(value, (rule, ""))
 
 
-def whole(value, rule):
+def number(value, rule):
     if isinstance(value, bool) or not isinstance(value, int) or not rule[0] <= value <= rule[1]:
         return "must be a whole number from {} to {}".format(rule[0], rule[1])
     return None
@@ -226,7 +226,7 @@ _KINDS = {
     "name": name,
     "secret": secret,
     "file": file,
-    "int": whole,
+    "int": number,
     "flag": flag,
     "choice": choice,
     "any": lambda value, rule: None,

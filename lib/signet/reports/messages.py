@@ -7,10 +7,10 @@ from signet.errors import Rejected
 from signet.wire.exact_json import dumps
 
 
-def check_name(name, what="event", longest=64):
-    """Raises Rejected unless `what` may be called so: 1 to `longest` letters, digits and -_."""
-    if not isinstance(name, str) or not 1 <= len(name) <= longest:
-        raise Rejected("the name of {} must have 1 to {} characters".format(what, longest))
+def check_name(name, what="event", limit=64):
+    """Raises Rejected unless `what` may be called so: 1 to `limit` letters, digits and -_."""
+    if not isinstance(name, str) or not 1 <= len(name) <= limit:
+        raise Rejected("the name of {} must have 1 to {} characters".format(what, limit))
     for byte in name.encode():  # a character by itself would stay in the heap for good, interned
         if not (97 <= byte | 32 <= 122 or byte in b"0123456789-_."):
             raise Rejected("{} {}: a name holds letters, digits and -_. only".format(what, name))

@@ -40,8 +40,13 @@ def restore(outbox):
     outbox.low, outbox.high, outbox.flash_used = low or 0, max(high, 0), used
     if not whole:  # nothing is written behind what is torn
         outbox.high, outbox.size = high + 1, 0
-    outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids = (
-        note or _nothing()
+    outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids = note or (
+        1,
+        0,
+        0,
+        (),
+        [0] * 6,
+        [],
     )
     outbox.next_key = max([outbox.next_key - 1, last] + behind) + 1
     outbox.stored += len(behind)
@@ -50,10 +55,6 @@ def restore(outbox):
     outbox.cursor, outbox.open, outbox.damaged, outbox.is_done = (outbox.low, 0), [], None, False
     if files.exists(_OLD):
         _take_over(outbox)
-
-
-def _nothing():
-    return 1, 0, 0, (), [0] * 6, []
 
 
 def entries(folder):

@@ -100,9 +100,7 @@ def _missed(handover, key, error):
     if count + 1 == _MOST:
         _set_aside(handover, key, error)
     elif count + 1 == _ALONE:
-        handover.log(
-            "report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE)
-        )
+        handover.log("report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE))
 
 
 def _set_aside(handover, key, error):

@@ -10,14 +10,11 @@ from signet.errors import ProtocolError
 
 PUBLISH = const(3)
 PUBACK = const(4)
-SUBACK = const(9)
+_SUBACK = const(9)
 PINGRESP = const(13)
 
 _QOS = const(6)  # mask over the two QoS bits of a PUBLISH
 _QOS_1 = const(2)
-
-PINGREQ_PACKET = b"\xc0\0"
-DISCONNECT_PACKET = b"\xe0\0"
 
 _MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
 _MAX_SUBACK = const(66)
@@ -130,11 +127,11 @@ def check_header(first_byte, length):
     if kind == PUBLISH:
         if flags & _QOS > _QOS_1:
             raise malformed("PUBLISH above the QoS that was asked for")
-    elif kind not in (PUBACK, SUBACK, PINGRESP) or flags:
+    elif kind not in (PUBACK, _SUBACK, PINGRESP) or flags:
         raise malformed("packet type {} flags {}".format(kind, flags))
     else:
         least, most = 3, _MAX_SUBACK
-        if kind != SUBACK:
+        if kind != _SUBACK:
             least = most = 2 if kind == PUBACK else 0  # 3.4, 3.13
         if not least <= length <= most:
             raise malformed("packet type {} of {} bytes".format(kind, length))

@@ -33,15 +33,6 @@ except (ImportError, OSError):
     pass
 
 
-def _replace_kbd_intr():
-    """Gives `micropython` a kbd_intr that reaches the bridge; all else stays the built-in's."""
-    for name in dir(micropython):
-        if not name.startswith("__"):
-            setattr(_kbd, name, getattr(micropython, name))
-    _kbd.kbd_intr = lambda char: _bridge.ask(_KEYBOARD, int(char == 3))
-    sys.modules["micropython"] = _kbd
-
-
 def _mount():
     """Swaps the host's file system for the flash; returns False when it holds no LittleFS2."""
     flash = _flash.Flash(_bridge.flash_fd)
@@ -55,14 +46,19 @@ def _mount():
     return True
 
 
-_replace_kbd_intr()
+# `micropython` gets a kbd_intr that reaches the bridge; all else stays the built-in's.
+for name in dir(micropython):
+    if name[0] != "_":
+        setattr(_kbd, name, getattr(micropython, name))
+_kbd.kbd_intr = lambda number: _bridge.ask(_KEYBOARD, int(number == 3))
+sys.modules["micropython"] = _kbd
 _bridge.ask(_END, int(_program.raw))
 if _bridge.romfs:
     import _romfs  # while the host's files can be seen
-_ready = _mount() and _bridge.start != _STOPPED
+ready = _mount() and _bridge.start != _STOPPED
 if _bridge.romfs:
     _romfs.mount()
 gc.collect()
-if _ready and _program.run_file("boot.py") and not _program.raw:
+if ready and _program.run_file("boot.py") and not _program.raw:
     _program.run_file("main.py")
 _repl.loop()

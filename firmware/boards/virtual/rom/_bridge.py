@@ -29,11 +29,11 @@ import sys
 # File descriptors of both pipes and of the flash, how to start, reset cause, at which write to
 # the flash the power fails (0: never), RTC memory.
 _words = os.getenv("BOARD").split(" ")
-_to, _from, flash_fd, start, cause, cut_at_write = (int(word) for word in _words[:6])
+_write, _read, flash_fd, start, cause, cut_at_write = (int(word) for word in _words[:6])
 memory = binascii.unhexlify(_words[6])  # outlives deep sleep
 romfs = os.getenv("ROMFS")  # the host's file with the ROM partition, if there is one
-_write = open(_to, "wb").write  # noqa: SIM115
-_read = open(_from, "rb").readinto  # noqa: SIM115
+_write = open(_write, "wb").write  # noqa: SIM115
+_read = open(_read, "rb").readinto  # noqa: SIM115
 _message = bytearray(5)
 _answer = bytearray(1)
 
