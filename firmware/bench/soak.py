@@ -31,6 +31,7 @@ def largest():
             low = middle
         except MemoryError:
             high = middle
+    gc.collect()  # what was tried is in nobody's way
     return low
 
 
@@ -66,18 +67,17 @@ class Device:
         gc.collect()
         free = gc.mem_free()
         try:
-            counts, waiting = self.link.counters, len(self.link.outbox)
-            log, most = json.dumps(self.log.last), largest()
-        except MemoryError:  # a sample less
-            return
-        print('{"made":', self.made, ', "waiting":', waiting, end="")
-        for name in ("accepted", "acknowledged", "sent_again", "dropped", "set_aside", "damaged"):
-            print(', "', name, '":', counts[name], sep="", end="")
+            counts, log, most = self.link.counters, json.dumps(self.log.last), largest()
+            counts.update(more)
+        except MemoryError:  # not even for that
+            counts, log, most = more, '""', 0
+        print('{"made":', self.made, ', "acknowledged":', self.link.handed_over, end="")
+        print(', "waiting":', len(self.link.outbox), ', "refused":', self.refused, end="")
         print(', "free":', free, ', "largest":', most, ', "erases":', self.flash.erases, end="")
-        print(', "refused":', self.refused, ', "shortages":', self.log.shortages, end="")
-        for name, value in more.items():
-            print(', "', name, '":', value, sep="", end="")
-        print(', "log":', log, "}")
+        for name in ("sent_again", "dropped", "set_aside", "damaged", "end", "worn"):
+            if name in counts:
+                print(', "', name, '":', counts[name], sep="", end="")
+        print(', "shortages":', self.log.shortages, ', "log":', log, "}")
 
     def report(self):
         try:

@@ -306,6 +306,28 @@ def test_flash_that_cannot_be_written_costs_nothing_while_the_heap_has_room():
         check.equal(len(_waiting(_box())), len(box))
 
 
+def test_a_report_for_which_no_memory_is_left_is_not_taken():
+    """A line of the log needs some, too."""
+
+    def fails(*arguments):
+        raise MemoryError
+
+    box = Outbox(131_072, True, 10_000, fails)
+    taken = 0
+    builtins.open = fails
+    try:
+        for n in range(40):
+            try:
+                box.put(Report({"n": n}))
+                taken += 1
+            except MemoryError:
+                pass
+    finally:
+        builtins.open = _open
+    assert 4 < taken < 20, taken
+    check.equal((len(box), box.counts[0], len(_waiting(box))), (taken, taken, taken))
+
+
 def test_what_flash_does_not_take_is_not_forgotten_when_it_is_tried_again():
     box = _box()
     box.put(Report({"n": 1}))

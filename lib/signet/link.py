@@ -340,6 +340,7 @@ class Link:
             is_exclusive,
         )
         found = self._ask(modules.call, "signet.backoff", "lost", *arguments)
-        wait_ms, line, self._last_error = found or (_AGAIN_MS, repr(error), None)
+        soon_ms = self._config["retry_s"] * 1000  # without memory for that
+        wait_ms, line, self._last_error = found or (soon_ms, repr(error), None)
         self._next_try = clock.Deadline(wait_ms)
         self._log(line)

@@ -6,6 +6,7 @@ specification: an image of type 3, whose bytes are numbers of colours).
 
 import itertools
 import json
+import math
 import struct
 import subprocess
 import zlib
@@ -90,7 +91,7 @@ class Plot:
     ) -> None:
         self._picture = picture
         self._left, self._top, self._width, self._height = frame
-        self._most = (max(most[0], 1e-9), max(most[1], 1e-9))
+        self._most = (_round(most[0]), _round(most[1]))
         picture.text(self._left, self._top - 2 * LETTER, title)
         for part in range(5):
             x, y = self._at(self._most[0] * part / 4, self._most[1] * part / 4)
@@ -119,6 +120,15 @@ class Plot:
     def draw(self, points: Sequence[tuple[float, float]], colour: int) -> None:
         """A line through these."""
         self._picture.line([self._at(*point) for point in points], colour)
+
+
+def _round(most: float) -> float:
+    """A number as large or a little larger, whose quarters are easy to read."""
+    quarter = max(most, 1e-9) / 4
+    power: float = 10 ** math.floor(math.log10(quarter))
+    return next(
+        4 * step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 10) if step * power >= quarter
+    )
 
 
 def _short(number: float) -> str:

@@ -32,12 +32,12 @@ _AGAIN = ["exec", "--no-follow", RESTART]
 _SHOW = f"""
 import os, binascii
 try:
-    names = os.listdir({_FOLDER!r})
+    entries = os.ilistdir({_FOLDER!r})
 except OSError:
-    names = ()
-for name in names:
-    print("file", name)
-    with open({_FOLDER!r} + "/" + name, "rb") as f:
+    entries = ()
+for entry in entries:
+    print("file", entry[0])
+    with open({_FOLDER!r} + "/" + entry[0], "rb") as f:
         while True:
             b = f.read(384)
             if not b:

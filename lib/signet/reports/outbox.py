@@ -222,5 +222,8 @@ class Outbox:
         except (OSError, MemoryError) as error:
             memory = isinstance(error, MemoryError)
             self._deadline = clock.Deadline(_SOON_MS if memory else _AGAIN_MS)
-            self.log("not written to flash: {!r}; a reset costs what waits".format(error))
+            try:
+                self.log("not written to flash: {!r}; a reset costs what waits".format(error))
+            except MemoryError:  # nor for that
+                pass
             return type(error)
