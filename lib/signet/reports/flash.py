@@ -38,9 +38,9 @@ _PIECE = const(256)
 _NO_SUCH_FILE = const(2)
 
 
-def path(outbox, segment):
+def path(outbox, number):
     """Returns the name of a segment, str."""
-    return "{}/{}".format(outbox.folder, segment)
+    return "{}/{}".format(outbox.folder, number)
 
 
 def blocks(size):
@@ -48,20 +48,20 @@ def blocks(size):
     return -(-size // _SEGMENT) * _SEGMENT
 
 
-def report(file, at):
+def report(file, offset):
     """Returns the Report whose line begins there; None where that is damaged.
 
     The body is read into its own place: the heap may have room for one.
     """
-    end = scan(file, at)[0]
-    file.seek(at)
+    end = scan(file, offset)[0]
+    file.seek(offset)
     head = piece = file.readline(_PIECE)
     while piece and b"\t" not in piece:
         piece = file.readline(_PIECE)
         head += piece
     start = head.find(b"\t") + 1
-    file.seek(at + start)
-    body = file.read(end - at - start - 1)
+    file.seek(offset + start)
+    body = file.read(end - offset - start - 1)
     crc = b"%08x" % crc32(body, crc32(head[8:start]))
     if head[:8] != crc or file.read(1) != b"\n":
         return None
@@ -72,22 +72,22 @@ def report(file, at):
     return found
 
 
-def scan(file, at):
+def scan(file, offset):
     """Reads the line that begins there.
 
     Args:
-        file: open for reading in binary. at: int.
+        file: open for reading in binary. offset: int.
     Returns:
-        (where it ends, its key or None where it is damaged); the first is `at` at the end of the
-        file. A long line is held against its CRC by `get` only.
+        (where it ends, its key or None where it is damaged); the first is `offset` at the end of
+        the file. A long line is held against its CRC by `get` only.
     """
-    file.seek(at)
+    file.seek(offset)
     text = piece = file.readline(_PIECE)
-    end = at + len(text)
+    end = offset + len(text)
     while piece and piece[-1:] != b"\n":
         piece = file.readline(_PIECE)
         end += len(piece)
-    good = piece and (end - at > _PIECE or files.is_record(text))
+    good = piece and (end - offset > _PIECE or files.is_record(text))
     try:
         return end, int(text[8:16], 16) if good else None
     except ValueError:
@@ -97,35 +97,35 @@ def scan(file, at):
 def advance(outbox):
     """Reads on to the next report that is not done; returns its entry, or None."""
     while True:
-        segment, at = outbox.cursor
-        if segment > outbox.high or (segment == outbox.high and at >= outbox.size):
+        number, offset = outbox.cursor
+        if number > outbox.high or (number == outbox.high and offset >= outbox.size):
             return None
-        end, key = at, None
+        end, key = offset, None
         try:
-            with open(path(outbox, segment), "rb") as file:
-                end, key = scan(file, at)
+            with open(path(outbox, number), "rb") as file:
+                end, key = scan(file, offset)
         except OSError as error:
             if error.errno != _NO_SUCH_FILE:  # that was never written
-                _damage(outbox, segment)
-        if end == at:
-            outbox.cursor = (segment, outbox.size) if segment == outbox.high else (segment + 1, 0)
+                _damage(outbox, number)
+        if end == offset:
+            outbox.cursor = (number, outbox.size) if number == outbox.high else (number + 1, 0)
             continue
-        outbox.cursor = segment, end
+        outbox.cursor = number, end
         if key is None:
-            _damage(outbox, segment)
+            _damage(outbox, number)
         elif key in outbox.unread:
             outbox.unread.remove(key)
         elif key <= outbox.read:  # done, or a note
             continue
         if key:
             outbox.read = max(outbox.read, key)
-            outbox.open.append((key, segment, at))
+            outbox.open.append((key, number, offset))
             return outbox.open[-1]
 
 
-def _damage(outbox, segment):
-    if outbox.damaged != segment:
-        outbox.damaged = segment
+def _damage(outbox, number):
+    if outbox.damaged != number:
+        outbox.damaged = number
         outbox.counts[5] += 1
         outbox.log("outbox: damage on flash is skipped, and kept in " + outbox.folder + "/damaged")
 
@@ -187,9 +187,9 @@ def _ended(outbox):
     outbox.is_done = outbox.high >= outbox.low and outbox.size > 0
 
 
-def remove(outbox, segment):
+def remove(outbox, number):
     """Removes the segments before that one."""
-    while outbox.low < segment:
+    while outbox.low < number:
         name = path(outbox, outbox.low)
         try:
             outbox.flash_used -= blocks(os.stat(name)[6])

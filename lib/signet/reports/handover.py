@@ -113,8 +113,8 @@ class Handover:
             alone = None
         return alone
 
-    def acked(self, key, message_id):
-        """The cloud has the report `key` (int), and calls it message_id (str or None)."""
+    def acked(self, key, id):
+        """The cloud has the report `key` (int), and calls it id (str or None)."""
         if key in self._flight:
             self._flight.remove(key)
         self.alive = True
@@ -126,7 +126,7 @@ class Handover:
         self.tries.pop(key, None)
         self.outbox.counts[1] += 1
         self.stored += 1
-        self.log("report {} stored{}".format(key, " as " + message_id if message_id else ""))
+        self.log("report {} stored{}".format(key, " as " + id if id else ""))
 
     def failed(self, key, error):
         """The report `key` (int) came to nothing, and the session goes on."""

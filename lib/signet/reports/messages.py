@@ -34,7 +34,7 @@ class Report:
         id: int, 0 to 2**32 - 1, by which the cloud knows it, the same for its whole life.
     """
 
-    _last_id = int.from_bytes(os.urandom(4), "big")  # of 86,400 random ones a day two are alike
+    _last_id = int.from_bytes(os.urandom(4), "little")  # of 86,400 random ones a day two are alike
 
     def __init__(self, values, time_ms=None, topic=None, event=None, device=None, id=None):
         if id is None:
