@@ -28,7 +28,7 @@ class Handover:
         outbox, retry_s, log: see above.
         passed: int, the greatest key that had its turn in this pass.
         tries: dict of key to [int, int], how often it was put off, or answered badly.
-        skipped: list of the keys that had their turn in this pass and were put off.
+        again: list of the keys that had their turn in this pass and were put off.
         alive: bool, something else was carried since the last miss of one that goes alone.
         beside: dict of key to Report, answers and files.
         deadline: clock.Deadline, nothing is handed over before.
@@ -41,7 +41,7 @@ class Handover:
         self.log = log
         self._flight = []  # keys
         self.passed = 0
-        self.skipped = []
+        self.again = []
         self.tries = {}
         self.alive = False
         self.beside = {}
@@ -70,7 +70,7 @@ class Handover:
         """A session begins anew, with nothing in flight."""
         self._flight = []
         self.passed = 0
-        self.skipped = []
+        self.again = []
 
     def submit(self, session):
         """Hands over what the session takes now."""
@@ -101,16 +101,16 @@ class Handover:
             return None
         for _ in range(2):  # in this pass, or in the next
             for key in sorted(self.beside, reverse=True):
-                if key not in flight + self.skipped and misses.get(key, 0) < _ALONE:
+                if key not in flight + self.again and misses.get(key, 0) < _ALONE:
                     return key
-            key = self._after(self.passed)
+            key = self._next(self.passed)
             while key and (key in flight or misses.get(key, 0) >= _ALONE):
                 self.passed = key
-                key = self._after(key)
+                key = self._next(key)
             if key:
                 return key
             self.passed = 0
-            self.skipped = []
+            self.again = []
         alone = None
         if flight:
             return alone
@@ -122,15 +122,15 @@ class Handover:
             alone = None
         return alone
 
-    def _after(self, key):
+    def _next(self, key):
         """As of the outbox; the pass ends where too many that do not go have been read."""
         opened = self.outbox.open
         if len(opened) >= _READ and key >= opened[-1][0]:
             return None
         return self.outbox.after(key)
 
-    def acked(self, key, message_id):
-        """The cloud has the report `key` (int), and calls it message_id (str or None)."""
+    def acked(self, key, id):
+        """The cloud has the report `key` (int), and calls it id (str or None)."""
         if key in self._flight:
             self._flight.remove(key)
         self.alive = True
@@ -144,7 +144,7 @@ class Handover:
         self.tries.pop(key, None)
         self.outbox.counts[1] += is_report
         self.stored += is_report
-        self.log("report {} stored{}".format(key, " as " + message_id if message_id else ""))
+        self.log("report {} stored{}".format(key, " as " + id if id else ""))
 
     def failed(self, key, error):
         """The report `key` (int) came to nothing, and the session goes on."""

@@ -7,10 +7,10 @@ from signet.errors import Rejected
 from signet.wire.exact_json import dumps
 
 
-def check_name(name, what="event", longest=64):
-    """Raises Rejected unless `what` may be called so: 1 to `longest` letters, digits and -_."""
-    if not isinstance(name, str) or not 1 <= len(name) <= longest:
-        raise Rejected("the name of {} must have 1 to {} characters".format(what, longest))
+def check_name(name, what="event", limit=64):
+    """Raises Rejected unless `what` may be called so: 1 to `limit` letters, digits and -_."""
+    if not isinstance(name, str) or not 1 <= len(name) <= limit:
+        raise Rejected("the name of {} must have 1 to {} characters".format(what, limit))
     for byte in name.encode():  # a character by itself would stay in the heap for good, interned
         if not (97 <= byte | 32 <= 122 or byte in b"0123456789-_."):
             raise Rejected("{} {}: a name holds letters, digits and -_. only".format(what, name))
@@ -34,7 +34,7 @@ class Report:
         id: int, 0 to 2**32 - 1, by which the cloud knows it, the same for its whole life.
     """
 
-    _last_id = int.from_bytes(os.urandom(4), "big")  # of 86,400 random ones a day two are alike
+    _last_id = int.from_bytes(os.urandom(4), "little")  # of 86,400 random ones a day two are alike
 
     def __init__(self, values, time_ms=None, topic=None, event=None, device=None, id=None):
         if id is None:

@@ -110,10 +110,10 @@ class Outbox:
                     self._try(modules.call, _FULL, "shrink")
         return key
 
-    def dropped(self, count, which):
-        """Counts reports that go for want of room, and says so; which: str."""
+    def dropped(self, count, kind):
+        """Counts reports that go for want of room, and says so; kind: str, "oldest" or "new"."""
         self.counts[3] += count
-        self.log("outbox full: dropped the {} {} reports".format(count, which))
+        self.log("outbox full: dropped the {} {} reports".format(count, kind))
 
     def after(self, key):
         """Returns the key of the oldest report whose key (int) is greater, or None."""

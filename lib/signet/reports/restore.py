@@ -7,11 +7,13 @@ import json
 import os
 from binascii import unhexlify
 
+from micropython import const
+
 from signet.device import files
 from signet.reports import flash
 from signet.reports.messages import Report
 
-_OLD = "signet.outbox"  # of an older signet, in the working directory
+_OLD = const("signet.outbox")  # of an older signet, in the working directory
 
 
 def restore(outbox):
@@ -38,8 +40,13 @@ def restore(outbox):
     outbox.low, outbox.high, outbox.flash_used = low or 0, max(high, 0), used
     if not whole:  # nothing is written behind what is torn
         outbox.high, outbox.size = high + 1, 0
-    outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids = (
-        note or _nothing()
+    outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids = note or (
+        1,
+        0,
+        0,
+        (),
+        [0] * 6,
+        [],
     )
     outbox.next_key = max([outbox.next_key - 1, last] + behind) + 1
     outbox.stored += len(behind)
@@ -54,10 +61,6 @@ def restore(outbox):
             _take_over(outbox)
         except (OSError, MemoryError) as error:  # the next start tries again
             outbox.log("{}: {!r}".format(_OLD, error))
-
-
-def _nothing():
-    return 1, 0, 0, (), [0] * 6, []
 
 
 def entries(folder):
@@ -83,7 +86,7 @@ def _scan(path):
                     keys.append(key)
                 elif key is not None:
                     file.seek(at)
-                    found = _note(files.content(file.readline()))
+                    found = _value(files.content(file.readline()))
                     if found:
                         note, keys = found, []
                     else:
@@ -96,7 +99,7 @@ def _scan(path):
     return note, keys, at, whole
 
 
-def _note(content):
+def _value(content):
     """Returns a note as it is now, or None: that of another version would be one."""
     try:
         note = json.loads(content[8:])

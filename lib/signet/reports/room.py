@@ -19,7 +19,7 @@ def drop(outbox):
     low = outbox.low
     if low >= outbox.high:
         return False
-    if outbox.cursor[0] > low and _rescue(outbox, low):
+    if outbox.cursor[0] > low and recover(outbox, low):
         return True
     if not outbox.drops_oldest:
         return False
@@ -35,7 +35,7 @@ def drop(outbox):
     return True
 
 
-def _rescue(outbox, low):
+def recover(outbox, low):
     """Takes the few reports back into the heap for whose sake a segment is still there."""
     few = [entry for entry in outbox.open if entry[1] == low]
     if len(few) > _FEW:

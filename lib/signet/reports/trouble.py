@@ -72,7 +72,7 @@ def _tried(handover, key, is_bad):
 def _turn(handover, key, is_next):
     """Is a report the next again, or have others their turn first?"""
     if not is_next:
-        handover.skipped.append(key)
+        handover.again.append(key)
     elif key > 0:
         handover.passed = min(handover.passed, key - 1)
 
