@@ -242,8 +242,8 @@ def _pairs(word: str, text: str) -> list[tuple[int, int]]:
 
 
 def _stored(twin: TwinProcess, way: Way, after: int) -> Iterator[tuple[int, str, int]]:
-    # by CoAP the cloud says 2.05 first, and looks at the values later: it has them, and says why
-    ends = ("stored", "rejected") if way.is_datagrams else ("stored",)
+    # By CoAP and HTTPS the cloud first says that it has the values, then looks at them.
+    ends = ("stored", "rejected") if way.protocol in ("coap", "http") else ("stored",)
     while page := twin.messages(way.cloud, after):
         after = page[-1]["id"]
         for message in page:
