@@ -133,7 +133,7 @@ def _show_sleep(
     table: Table, board: VirtualBoard, twin: TwinProcess, cloud: str, before: tuple[int, int]
 ) -> None:
     """The board wakes from deep sleep with an empty heap, and needs no new token."""
-    stored = r"^(?:.*\n)*?report 1 stored.*$"  # each wake counts its reports from 1
+    stored = r"^(?:.*\n)*?report \d+ stored.*$"
     first = board.wait_for(stored, _TIMEOUT_S, before[0])
     counts = twin.datagrams()
     second = board.wait_for(stored, _TIMEOUT_S, first.end())

@@ -15,12 +15,14 @@ import clouds
 import fuzzing
 from mutate import Random, mutated
 from signet import clock
-from signet.errors import Rejected, SignetError, Throttled
+from signet.errors import ProtocolError, Rejected, SignetError, Throttled, TimedOut
 from stand_ins import Channel, Os, Time, keep_modules
 
 OPEN_MS = 30_000
 POLLS = 300  # after one message
 ROUNDS = 200  # of a conversation as it should be
+_SIZES = {"opened": 1, "alive": 1, "acked": 3, "failed": 3, "command": 2, "lost": 3}
+_REPORTS = (Rejected, Throttled, ProtocolError, TimedOut)
 
 
 class Fuzz:
@@ -131,8 +133,7 @@ class Fuzz:
     def _heard(self, event):
         """Holds an event to the contract; returns "event" or "lost"."""
         kind = event[0]
-        size = {"opened": 1, "acked": 3, "failed": 3, "command": 2, "lost": 2}[kind]
-        assert len(event) == size, "not the form of an event"
+        assert len(event) == _SIZES[kind], "not the form of an event"
         assert self.is_begun, "an event of a session that is closed"
         assert self.is_open or kind in ("opened", "lost"), "an event before it is open"
         told = kind
@@ -146,11 +147,12 @@ class Fuzz:
             assert event[2] is None or isinstance(event[2], str), "no message id"
         elif kind == "failed":
             assert self.flying.pop(event[1], None), "failed, and not in flight"
-            assert isinstance(event[2], (Rejected, Throttled)), "failed by what is no report's"
+            assert isinstance(event[2], _REPORTS), "failed by what is no report's"
             told = type(event[2]).__name__
         elif kind == "command":
             self._obey(event[1])
-        else:
+        elif kind == "lost":
+            assert all(key in self.flying for key in event[2]), "on the wire, and not in flight"
             assert isinstance(event[1], SignetError), "lost by {!r}".format(event[1])
             assert self.channel is None or self.channel.is_closed, "lost, and not closed"
             self.is_begun = self.is_open = False
@@ -161,8 +163,9 @@ class Fuzz:
     def _obey(self, command):
         answers = ({"led": 1}, None, ValueError("no such lamp"))
         try:
-            self.session.reply(command, self.random.pick(answers))
-        except (Rejected, Throttled):
+            answer = self._at_once(self.session.answer, command, self.random.pick(answers))
+            assert answer is None or answer.topic, "an answer to nobody"
+        except Rejected:
             pass
 
     def _converse(self, enough):

@@ -10,8 +10,8 @@ REFUSED_FIRST_S = 16  # sixteen times retry_s: DESIGN's answer to a refusal
 # As COUNT, faster than a cloud may allow.
 THROTTLED = COUNT.replace("link.poll(50)", "link.poll(1)")
 
-# As COUNT, with waits a fiftieth of the shortest that device.json allows.
-HASTY = COUNT.replace("n = 0\n", "link._handover.retry_ms = link._retry_ms = 20\nn = 0\n")
+# As COUNT, with waits shorter than device.json allows.
+HASTY = COUNT.replace("n = 0\n", 'link._handover.retry_s = link._config["retry_s"] = 0\nn = 0\n')
 
 # Counts its reports and hears commands meanwhile.
 HEAR = COUNT.replace("n = 0\n", "link.on_command = lambda c: print(c.topic, c.data)\nn = 0\n")

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from host_tests.device.conftest import COUNTER
+from host_tests.device.line import Line
 from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
+from tools.paths import ROOT
 from tools.toolchain import word_sizes
 
 pytestmark = pytest.mark.skipif(32 not in word_sizes(), reason="no 32-bit MicroPython here")
@@ -28,27 +30,38 @@ def board_with(tmp_path, twin):
     return make
 
 
+# The program of a board, but for its pause: an outage of seconds outlasts the outbox.
+_FAST = (ROOT / "main.py").read_text().replace("link.report_interval_ms)", "50)", 1)
+_SMALL = {"outbox_bytes": 8192, "flash_after_s": 1}
+
+
 @pytest.mark.parametrize(
-    ("cloud", "way"), [("enos", "mqtt"), ("alibaba", "mqtts"), ("watson", "mqtts")]
+    ("cloud", "way", "heap"),
+    [
+        ("enos", "mqtt", "64k"),
+        ("alibaba", "mqtts", "73k"),
+        ("watson", "mqtts", "73k"),
+        ("watson", "wss", "79k"),
+        ("alibaba", "https", "73k"),
+        ("watson", "https", "73k"),
+        ("alibaba", "coap", "70k"),
+    ],
 )
-def test_it_reports_over_mqtt_and_reconnects_in_73_kib(board_with, twin, config, cloud, way):
-    """Found to work from 65, 69 and 67 KiB."""
-    with board_with("73k", config(cloud, way)) as board:
-        stored = board.wait_for("^report 2 stored", 20)
-        twin.fault("drop_connections", cloud=cloud)
-        lost = board.wait_for("^connection lost", 20, stored.end())
-        board.wait_for(r"^report \d+ stored", 20, lost.end())
-        assert "memory" not in board.output()
-
-
-def test_it_reports_over_websocket_and_reconnects(board_with, twin, config):
-    """Found to work from 75 KiB."""
-    with board_with("79k", config("watson", "wss")) as board:
-        stored = board.wait_for("^report 2 stored", 20)
-        twin.fault("drop_connections", cloud="watson")
-        lost = board.wait_for("^connection lost", 20, stored.end())
-        board.wait_for(r"^report \d+ stored", 20, lost.end())
-        assert "memory" not in board.output()
+def test_it_comes_back_from_an_outage_longer_than_its_outbox(board_with, config, cloud, way, heap):
+    values = config(cloud, way, **_SMALL)
+    if way == "coap":
+        values |= {"ack_timeout_ms": 200, "max_retransmit": 2}
+    with (
+        Line(values) as line,
+        board_with(heap, line.values, {"/main.py": _FAST.encode()}) as board,
+    ):
+        end = board.wait_for("^report 2 stored", 20).end()
+        line.cut()
+        end = board.wait_for("^outbox full: dropped", 40, end).end()
+        line.mend()
+        for _ in range(3):
+            end = board.wait_for(r"^report \d+ stored", 40, end).end()
+        assert "emory" not in board.output()
 
 
 @pytest.mark.parametrize(("way", "heap"), [("coap", "64k"), ("coaps", "70k")])
@@ -61,19 +74,6 @@ def test_it_reports_by_coap_and_sleeps_between(board_with, twin, config, way, he
             end = board.wait_for("^report 1 stored", 20, end).end()
         assert "memory" not in board.output()
         assert board.output().count("authenticated") == 1
-
-
-@pytest.mark.parametrize(("cloud", "heap"), [("alibaba", "68k"), ("watson", "65k")])
-def test_it_reports_by_https_and_reconnects(board_with, twin, config, cloud, heap):
-    """Found to work from 64 KiB at Alibaba, 61 at Watson."""
-    with board_with(heap, config(cloud, "https")) as board:
-        end = board.wait_for("^report 1 stored", 20).end()
-        twin.fault("drop_connections", cloud=cloud)  # found out before the next report
-        end = board.wait_for(r"^report \d+ stored", 20, end).end()
-        twin.fault("misbehave_http", cloud=cloud, how="garbage")
-        lost = board.wait_for("^connection lost", 20, end)
-        board.wait_for(r"^report \d+ stored", 20, lost.end())
-        assert "memory" not in board.output()
 
 
 def test_a_token_that_lapses_is_renewed(board_with, twin, config):

@@ -60,18 +60,6 @@ def test_a_report_that_alibaba_throttles_is_never_given_up(lasting, answered, co
     assert "set aside" not in lasting.output()
 
 
-@hasty
-@pytest.mark.parametrize(
-    ("code", "message"), [(30001, "publish message error"), (77777, "the moon is full")]
-)
-def test_a_report_is_set_aside_after_the_fourth_of(lasting, answered, code, message):
-    seen = answered("topic", code=code, message=message, n=4)
-    line = lasting.wait_for("^report 1 set aside.*$")
-    assert line == f"report 1 set aside: /topic: code {code} {message}"
-    assert counts(seen.numbers(2), first=1)
-    assert seen.beside_stored() == 1 + 4
-
-
 @patient
 def test_code_10001_sets_the_report_aside_at_once(lasting, answered):
     seen = answered("topic", code=10001)

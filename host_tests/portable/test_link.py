@@ -489,6 +489,40 @@ def test_what_is_put_off_and_dropped_leaves_nothing_in_the_heap():
     assert len(handover.tries) < 40
 
 
+def test_an_answer_that_does_not_go_lets_the_reports_pass():
+    session = _Session(events=[("command", Command("go", {}, "t", 1))])
+    session.window = 1
+    link = _link(session, retry_s=1)
+    link.on_command = lambda command: {}
+    link.report({"n": 1})
+    for _ in range(40):
+        link._handover.deadline = clock.Deadline(0)
+        if session.in_flight == [-1]:
+            session.events.append(("failed", -1, Throttled("busy", 1)))
+        elif session.in_flight:
+            session.events.append(("acked", session.in_flight[0], None))
+        _poll(link)
+    check.equal((link.handed_over, link.waiting), (1, 1))
+
+
+def test_what_could_not_be_set_aside_is_when_it_can_be():
+    session = _Session()
+    link = _link(session)
+    link.report({"n": 1})
+    link.outbox.misses[1] = 4
+    folder, link.outbox.folder = link.outbox.folder, "no/such/folder"
+    for turn in range(3):
+        _due(link)
+        session.events = [("alive",)]
+        for _ in range(3):
+            _poll(link)
+        session.events.append(_LOST)
+        _poll(link)
+        check.equal(link.counters["set_aside"], turn // 2)
+        if turn == 1:
+            link.outbox.folder = folder
+
+
 def test_a_sign_of_life_counts_as_something_carried_in_between():
     session = _Session()
     link = _link(session)

@@ -71,14 +71,14 @@ def _session(dialect=None):
     }
     dialect = dialect or Alibaba({"product_key": "pk", "device_name": "dn"})
     session = mqtt_session.MqttSession(config, dialect, lines.append)
-    session._client = client = _Client()
+    session.client = client = _Client()
     _opens(session)
     return session, client, lines
 
 
 def _opens(session, present=False):
-    session._client.ready = True
-    session._client.events = [("connected", present)]
+    session.client.ready = True
+    session.client.events = [("connected", present)]
     assert session.poll(0) == ("opened",)
 
 
@@ -207,7 +207,7 @@ def test_what_had_no_puback_in_time_goes_again_as_the_same_packet():
 
 def test_a_refused_subscription_is_named_asked_for_again_and_reports_go_on():
     session, client, lines = _session()
-    check.equal(client.subscribed, [session._dialect.subscriptions])
+    check.equal(client.subscribed, [session.dialect.subscriptions])
     client.events = [("refused", ["a", "b"])]
     assert session.poll(0) is None
     check.equal(lines, ["subscription to a, b refused; reports go on without it"])
@@ -287,7 +287,7 @@ def test_what_the_cloud_would_punish_is_rejected_before_it_is_sent():
     session, client, _ = _session(_watson())
     check.raises(Rejected, session.submit, 1, Report(b"x", topic="iot-2/cmd/a/fmt/json"))
     check.raises(Rejected, _session()[0].submit, 1, Report(b"x", topic="a/+"))
-    session._dialect.max_payload_bytes = 10
+    session.dialect.max_payload_bytes = 10
     error = check.raises(Rejected, session.submit, 3, Report({"t": "x" * 20}))
     assert "more than this cloud takes" in str(error)
     assert client.published == []

@@ -30,8 +30,11 @@ def test_what_is_long_or_no_text_takes_no_time():
 
 def test_a_cloud_s_answer_is_made_printable():
     payload = json.dumps({"id": 1, "code": 1, "message": _FORGED}).encode()
-    error = thing_mqtt.answer("t", payload, ())[2]
-    check.equal(str(error), "t: code 1: " + _HARMLESS)
+    dialect = thing_mqtt.Dialect(("p", "d"), ())
+    dialect.passing = ()
+    topic = dialect.prefix + "event/property/post_reply"
+    error = dialect.decode(topic, payload)[2]
+    check.equal(str(error), topic + ": code 1: " + _HARMLESS)
 
 
 def test_a_notice_is_made_printable():

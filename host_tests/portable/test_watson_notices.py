@@ -49,7 +49,7 @@ def _session(reports, window=4):
         "clean_session": True,
     }
     session = mqtt.session(config, lines.append)
-    session._client = _Client()
+    session.client = _Client()
     for key in range(1, reports + 1):
         assert session.submit(key, Report({"t": key}, device=_METER))
     return session, lines
@@ -67,9 +67,9 @@ def _notice(code=180, device="1"):
 
 def _events(session, *script):
     """Returns what `poll` makes of it: (kind, key) each."""
-    session._client.events = list(script)
+    session.client.events = list(script)
     found = []
-    while session._client.events:
+    while session.client.events:
         event = session.poll(0)
         if event is not None:
             found.append(event[:2])
@@ -122,7 +122,7 @@ def test_an_acknowledgement_of_long_ago_is_not_blamed():
 def test_what_passes_by_itself_is_sent_again_where_it_is_in_flight():
     for code, error_class in ((176, Throttled), (180, Rejected)):
         session, _ = _session(1)
-        session._client.events = [_notice(code)]
+        session.client.events = [_notice(code)]
         event = session.poll(0)
         check.equal(event[:2], ("failed", 1))
         assert type(event[2]) is error_class

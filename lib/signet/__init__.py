@@ -45,8 +45,6 @@ def open(path="device.json", board=None, log=print):
         name = "signet.cloud.{}.{}".format(values["cloud"], values["way"])
         way = __import__(name, None, None, ("*",))
         if hasattr(way, "KEEPS_STATE"):  # others do without its code
-            from signet.device.state import State
-
-            state = State()
+            state = __import__("signet.device.state", None, None, ("*",)).State()
         session = way.session(values, log, state)
         return link.Link(session, values, outbox, board, log, state)

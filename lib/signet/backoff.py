@@ -20,11 +20,11 @@ _REFUSED_FIRST = const(4)  # Refused begins with as many doublings (320 s),
 _REFUSED_DOUBLINGS = const(7)  # and grows on
 
 
-def lost(past, retry_s, lived_ms, error, number, is_exclusive):
+def lost(counts, retry_s, lived_ms, error, number, is_exclusive):
     """Says what a connection that failed means.
 
     Args:
-        past: [failures, short lives running], int each; it is counted on.
+        counts: [failures, short lives running], int each; it is counted on.
         retry_s: int, the first wait.
         lived_ms: int, how long a connection has stood; None when none came about.
         error: what failed.
@@ -40,15 +40,15 @@ def lost(past, retry_s, lived_ms, error, number, is_exclusive):
     what = "not connected" if lived_ms is None else "connection lost"
     if lived_ms is not None:
         if not 0 <= lived_ms <= _LASTED_MS:  # ticks wrap after six days
-            past[0] = 0
-        past[1] = past[1] + 1 if 0 <= lived_ms < _STOLEN_MS else 0
-        if isinstance(error, Lost) and past[1] > 1 and is_exclusive:
+            counts[0] = 0
+        counts[1] = counts[1] + 1 if 0 <= lived_ms < _STOLEN_MS else 0
+        if isinstance(error, Lost) and counts[1] > 1 and is_exclusive:
             what += " again so soon (is another device using this identity?)"
     refused = isinstance(error, (Refused, ConfigError))
     if refused:
-        past[0] = max(past[0], _REFUSED_FIRST)
-    ms = retry_s * 1000 << past[0]
-    past[0] = min(past[0] + 1, _REFUSED_DOUBLINGS if refused else _DOUBLINGS)
+        counts[0] = max(counts[0], _REFUSED_FIRST)
+    ms = retry_s * 1000 << counts[0]
+    counts[0] = min(counts[0] + 1, _REFUSED_DOUBLINGS if refused else _DOUBLINGS)
     if isinstance(error, Throttled) and error.retry_after_ms:
         ms = error.retry_after_ms
     ms = min(ms, _LONGEST_MS)

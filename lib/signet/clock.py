@@ -34,15 +34,15 @@ class Deadline:
     """
 
     def __init__(self, timeout_ms):
-        self._end = ticks_add(ticks_ms(), timeout_ms)
+        self._at = ticks_add(ticks_ms(), timeout_ms)
 
     def remaining_ms(self):
         """Returns the milliseconds left, 0 when the deadline has passed."""
-        if self._end is not None:
-            left = ticks_diff(self._end, ticks_ms())
+        if self._at is not None:
+            left = ticks_diff(self._at, ticks_ms())
             if left > 0:
                 return left
-            self._end = None  # for good: ticks wrap
+            self._at = None  # for good: ticks wrap
         return 0
 
     def expired(self):

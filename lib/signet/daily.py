@@ -76,7 +76,11 @@ def _look(link, board, config, log, state, failures):
 
 def _tell(link, board, config, log, state, failures):
     """Reports the link's counters."""
-    if not config.get("health_s"):
+    health_s = config.get("health_s")
+    if not health_s or "application" in config.get("role", ""):  # it has no events of its own
+        return _DAY_MS, 0
+    past_s = clock.unix_ms() // 1000 % health_s
+    if config["deep_sleep"] and past_s >= config["report_interval_s"]:  # each start is a new one
         return _DAY_MS, 0
     link.report(link.counters, event="health")
-    return config["health_s"] * 1000, 0
+    return health_s * 1000, 0

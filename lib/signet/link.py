@@ -50,7 +50,7 @@ class Link:
 
     def __init__(self, session, config, outbox, board=None, log=print, state=None):
         self._session = session
-        self._board = board
+        self.board = board
         self._log = log
         self._config = config
         self._kept = state
@@ -64,7 +64,7 @@ class Link:
         self._to(_CLOSED)
         self._next_try = self._next_trial = self._next_look = clock.Deadline(0)
         self._looked = {}  # see daily.run
-        self._connections, self._last_error = 0, None
+        self._connections, self.last_error = 0, None
         self._network = None  # until when it may take to come up, while it does
         if config.get("renewal"):  # there is a `cert`.new
             from signet.certificate import on_trial
@@ -101,12 +101,13 @@ class Link:
         """
         takes_files = not self.deep_sleep and self._session.takes_files
         has_role = self._config.get("role", "device") != "device"
-        values = messages.check(values, topic, device, takes_files, has_role)
+        values = messages.check(values, topic, event, device, takes_files, has_role)
         time_ms = clock.unix_ms() if clock.is_set() else None
         try:
             report = messages.Report(values, time_ms, topic, event, device)
         except Rejected as error:
-            modules.call("signet.reports.dead", "refuse", self.outbox, values, error)
+            arguments = self.outbox, values, time_ms, topic, event, device, error
+            modules.call("signet.reports.dead", "refuse", *arguments)
             return None
         if hasattr(report.body, "seek"):
             key = self._handover.put(report)
@@ -124,7 +125,7 @@ class Link:
     @property
     def counters(self):
         """dict: what became of reports, kept on flash with them; and what this start has seen."""
-        seen = self.waiting, self._connections, self._last_error
+        seen = self.waiting, self._connections, self.last_error
         return modules.call("signet.daily", "counters", self.outbox, seen)
 
     def poll(self, timeout_ms=0):
@@ -240,13 +241,13 @@ class Link:
         if not self._next_try.expired():
             clock.sleep_ms(min(deadline.remaining_ms(), self._next_try.remaining_ms(), 500))
             return None
-        if self._board is not None:
+        if self.board is not None:
             if self._network is None:
                 self._network = clock.Deadline(_NETWORK_MS)
-            up = self._ask(self._board.network_up, 0)
+            up = self._ask(self.board.network_up, 0)
             if not up:
                 if up is None or self._network.expired():
-                    return ("lost", Lost("no network"), ())
+                    return ("lost", Lost("no network yet"), ())
                 clock.sleep_ms(min(deadline.remaining_ms(), _LOOK_MS))
                 return None
             self._network = None
@@ -260,7 +261,7 @@ class Link:
     def _look(self):
         """Does what is due now and then."""
         if self._next_look.expired():
-            arguments = self, self._board, self._config, self._log, self._kept, self._looked
+            arguments = self, self.board, self._config, self._log, self._kept, self._looked
             wait_ms = self._ask(modules.call, "signet.daily", "run", *arguments)
             self._next_look = clock.Deadline(wait_ms or _AGAIN_MS)
 
@@ -303,7 +304,10 @@ class Link:
             self._log("command {} failed: {}: {}".format(name, type(error).__name__, error))
             result = error
         try:
-            answer = self._session.answer(command, result)
+            try:
+                answer = self._session.answer(command, result)
+            except Rejected as error:  # it has no form
+                answer = self._session.answer(command, error)
             if answer is None or self._handover.put(answer):
                 return
             error = "too many wait"
@@ -341,6 +345,6 @@ class Link:
         )
         found = self._ask(modules.call, "signet.backoff", "lost", *arguments)
         soon_ms = self._config["retry_s"] * 1000  # without memory for that
-        wait_ms, line, self._last_error = found or (soon_ms, repr(error), None)
+        wait_ms, line, self.last_error = found or (soon_ms, repr(error), None)
         self._next_try = clock.Deadline(wait_ms)
         self._log(line)

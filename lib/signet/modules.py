@@ -28,13 +28,13 @@ class Tidy:
     def __enter__(self):
         self._held = release()
         gc.collect()
-        self._before = gc.threshold()
+        self.threshold = gc.threshold()
         gc.threshold(_OFTEN)
 
     def __exit__(self, *error):
         if self._held:
             keep()
-        gc.threshold(self._before)
+        gc.threshold(self.threshold)
 
 
 def keep(size=_SESSION):
@@ -64,7 +64,7 @@ def call(name, function, *args):
         try:
             return getattr(__import__(name, None, None, ("*",)), function)(*args)
         finally:
-            forget(*[n for n in list(sys.modules) if n[:7] == "signet." and n not in before])
+            forget(*[n for n in list(sys.modules) if n.startswith("signet") and n not in before])
 
 
 def forget(*names):

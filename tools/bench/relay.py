@@ -37,16 +37,16 @@ class Traffic(NamedTuple):
 class Relay(Background):
     """Stands between devices and one server, and counts; a context manager.
 
-    server: address and port of the server.
+    server: address and port of the server. port: where it listens, if it can; 0: at the server's.
     """
 
-    def __init__(self, server: tuple[str, int]) -> None:
+    def __init__(self, server: tuple[str, int], port: int = 0) -> None:
         super().__init__(name="counting relay", daemon=True)
         self._server = server
         self._listener = _socket()
         # The server's port, where that is free here: a device may say it in Uri-Port.
         try:
-            self._listener.bind(("127.0.0.1", server[1]))
+            self._listener.bind(("127.0.0.1", port or server[1]))
         except OSError:
             self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

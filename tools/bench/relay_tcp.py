@@ -30,18 +30,19 @@ _INFO_BYTES = 144
 class TcpRelay(Background):
     """Stands between devices and one server, and counts; a context manager.
 
-    server: address and port of the server.
+    server: address and port of the server. port: where it listens; 0: where it can.
     raises: UserError where there is no Linux; `take` raises it when the server refuses.
     """
 
-    def __init__(self, server: tuple[str, int]) -> None:
+    def __init__(self, server: tuple[str, int], port: int = 0) -> None:
         super().__init__(name="counting TCP relay", daemon=True)
         if sys.platform != "linux":
             raise UserError("packets of TCP are counted by Linux only")
         self._server = server
         self._listener = socket.socket()
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SEGMENT_BYTES)
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
         self._listener.listen()
         self.port: int = self._listener.getsockname()[1]
         self._connections: list[_Connection] = []

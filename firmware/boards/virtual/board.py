@@ -50,24 +50,18 @@ def set_clock():
     return True
 
 
-def _uptime_s():
-    """Returns seconds since the start; adds up, because ticks wrap after six days."""
-    global _uptime_ms, _ticks
-    now = time.ticks_ms()
-    _uptime_ms += time.ticks_diff(now, _ticks)
-    _ticks = now
-    return _uptime_ms // 1000
-
-
 def sensors():
     """Returns one reading: temperature in degrees C, humidity in %, uptime in s."""
-    global _readings
+    global _readings, _uptime_ms, _ticks
     step = _readings % 8
     _readings += 1
+    now = time.ticks_ms()
+    _uptime_ms += time.ticks_diff(now, _ticks)  # adds up, because ticks wrap after six days
+    _ticks = now
     return {
         "temperature": 21.5 + 0.25 * (step if step < 4 else 8 - step),
         "humidity": 40 + step,
-        "uptime": _uptime_s(),
+        "uptime": _uptime_ms // 1000,
     }
 
 

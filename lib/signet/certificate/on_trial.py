@@ -76,10 +76,10 @@ class OnTrial:
         """bool, it is the new one that logs in."""
         return self._old is not None
 
-    def pending(self, within_ms):
+    def pending(self, timeout_ms):
         """bool, there is a trial, or will be within ms (int)."""
         under_way = self._old is not None or self._doubt is not None
-        return under_way or self.next_trial.remaining_ms() <= within_ms
+        return under_way or self.next_trial.remaining_ms() <= timeout_ms
 
     def begin(self, deadline):
         """See cloud/session.py."""

@@ -21,6 +21,9 @@ from signet.client.mqtt_reader import PacketReader, WholePacket
 from signet.errors import Lost, ProtocolError, Refused, Throttled
 from signet.wire import mqtt as wire
 
+_PINGREQ = const(b"\xc0\0")
+_DISCONNECT = const(b"\xe0\0")
+
 # The states of a connection.
 _CLOSED = const(0)
 _OPENING = const(1)  # the channel opens, then CONNECT goes
@@ -51,7 +54,7 @@ class MQTTClient(simple.MQTTClient):
         self, keepalive_s=60, clean_session=True, max_packet_bytes=4096, timeout_ms=10_000
     ):
         super().__init__(b"", "", 1, keepalive=keepalive_s)
-        self._clean_session = clean_session
+        self.clean_session = clean_session
         self._max_packet_bytes = max_packet_bytes
         self._timeout_ms = timeout_ms
         self._awaited = []  # lists of what has no answer yet, oldest first
@@ -62,7 +65,7 @@ class MQTTClient(simple.MQTTClient):
         self._alive_at = None  # ticks, when what the broker has answered last was asked
         self._steps = 0
         self.busy = False  # another `poll(0)` may have more to do, which no socket shows
-        self.set_callback(self._keep_message)
+        self.set_callback(self._keep)
 
     # Connecting
 
@@ -79,7 +82,7 @@ class MQTTClient(simple.MQTTClient):
         self._awaited = []
         self._state = _OPENING
         # It goes as soon as the channel is open.
-        stream.write(wire.connect(login, self.keepalive, self._clean_session))
+        stream.write(wire.connect(login, self.keepalive, self.clean_session))
 
     def _connected(self, body):
         """Takes CONNACK."""
@@ -98,7 +101,7 @@ class MQTTClient(simple.MQTTClient):
     def disconnect(self):
         """Says goodbye, and closes."""
         if self._state == _OPEN:
-            self.sock.write(wire.DISCONNECT_PACKET)
+            self.sock.write(_DISCONNECT)
         self.close()
 
     def close(self):
@@ -140,13 +143,13 @@ class MQTTClient(simple.MQTTClient):
         self.expect(packet_id, len(packet), topics)
         self.sock.write(packet)
 
-    def expect(self, packet_id, size=0, wanted=None):
+    def expect(self, packet_id, size=0, topics=None):
         """Awaits one more answer, after its acknowledgement, to what was published as packet_id.
 
         `forget` ends that, or ("late", packet_id) of `poll`.
         """
         due = clock.ticks_add(clock.ticks_ms(), self._patience_ms() + size)
-        self._awaited.append([packet_id, due, size, wanted])
+        self._awaited.append([packet_id, due, size, topics])
 
     def forget(self, packet_id):
         """Awaits nothing more for it."""
@@ -268,7 +271,7 @@ class MQTTClient(simple.MQTTClient):
         refused = [name for name, code in zip(wanted, body[2:]) if code == 0x80]
         return ("refused", refused) if refused else None
 
-    def _keep_message(self, topic, msg):
+    def _keep(self, topic, msg):
         self._message = (topic, msg)
 
     def _answered(self):
@@ -302,8 +305,9 @@ class MQTTClient(simple.MQTTClient):
             return None
         if self._asked_at is not None:
             if min(clock.ticks_diff(now, self._asked_at), heard_ms) > self._patience_ms():
-                asked = "pings" if self._state == _OPEN else "CONNECT"
-                raise Lost("the broker does not answer " + asked)
+                if self._state == _OPEN:
+                    raise Lost("the broker does not answer pings")
+                raise Lost("the broker does not answer CONNECT")
             return None
         is_due = max(moved_ms, heard_ms) >= self.keepalive * 750  # three quarters of it
         for entry in awaited:
@@ -314,6 +318,6 @@ class MQTTClient(simple.MQTTClient):
                     return ("refused", wanted) if wanted else ("late", entry[_ID])
                 is_due = True
         if is_due:
-            stream.write(wire.PINGREQ_PACKET)
+            stream.write(_PINGREQ)
             self._asked_at = now
         return None

@@ -27,7 +27,7 @@ class PacketReader:
     """
 
     def __init__(self, stream, max_packet_bytes, timeout_ms):
-        self._stream = stream
+        self._channel = stream
         self._max_packet_bytes = max_packet_bytes
         self._timeout_ms = timeout_ms
         self._length = self._shift = 0  # of the bytes of the length that have come
@@ -45,7 +45,7 @@ class PacketReader:
             Lost: the connection ended, or stalled in the middle of a packet.
             ProtocolError: a header that a server may not send.
         """
-        stream = self._stream
+        stream = self._channel
         if not self._begun:
             byte = stream.read(1)
             if byte is None:
@@ -87,7 +87,7 @@ class PacketReader:
         return body
 
     def _still_coming(self):
-        if clock.ticks_diff(clock.ticks_ms(), self._stream.heard_at) > self._timeout_ms:
+        if clock.ticks_diff(clock.ticks_ms(), self._channel.heard_at) > self._timeout_ms:
             raise Lost("the broker stalled in the middle of a packet")
 
 

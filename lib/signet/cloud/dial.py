@@ -1,14 +1,20 @@
 """Which channel does a device.json name?"""
 
+from micropython import const
+
 from signet.net.stream import TcpChannel
+
+# By name: a board that needs none of them would keep what an import names.
+_SECURE = const("signet.net.secure")
+_WEBSOCKET = const("signet.net.websocket")
 
 
 def load(config):
     """Loads the code of `config`'s channel early: a later heap has less room in one piece."""
     if config.get("trust"):
-        from signet.net import secure  # noqa: F401
+        __import__(_SECURE)
     if config.get("websocket"):
-        from signet.net import websocket  # noqa: F401
+        __import__(_WEBSOCKET)
 
 
 def connect(config, deadline):
@@ -24,18 +30,15 @@ def connect(config, deadline):
     channel = TcpChannel(config["address"] or config["host"], port, deadline)
     try:
         if config["trust"] is not None:
-            from signet.net.secure import TlsChannel
-
-            channel = TlsChannel(
+            channel = __import__(_SECURE, None, None, ("*",)).TlsChannel(
                 channel, config["host"], config["trust"], deadline, config.get("cert")
             )
         if config.get("websocket"):
-            from signet.net.websocket import WebSocketChannel
-
             host = config["host"]
             if port != (80 if config["trust"] is None else 443):
                 host = "{}:{}".format(host, port)
-            channel = WebSocketChannel(channel, host, deadline)
+            websocket = __import__(_WEBSOCKET, None, None, ("*",))
+            channel = websocket.WebSocketChannel(channel, host, deadline)
     except BaseException:  # memory may have run out
         channel.close()
         raise

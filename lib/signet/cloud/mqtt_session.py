@@ -46,12 +46,6 @@ _ID = const(2)  # by which `decode` names it
 _ACKED = const(3)  # bool, only the cloud's reply is missing
 
 
-def _login(config):
-    """Returns (client id, user, password); the code for it is loaded and forgotten."""
-    name = "signet.cloud.{}.login".format(config["cloud"])
-    return modules.call(name, "login", config, clock.unix_ms())
-
-
 class MqttSession(Session):
     """See cloud/session.py.
 
@@ -66,7 +60,7 @@ class MqttSession(Session):
     def __init__(self, config, dialect, log):
         self.window = config["window"]
         self._config = config
-        self._dialect = dialect
+        self.dialect = dialect
         if dialect.replies:
             self.answer = dialect.answer
         self._log = log
@@ -75,7 +69,7 @@ class MqttSession(Session):
         self._opened = False
         self._refused = []  # topic filters
         self._refused_until = None  # clock.Deadline
-        self._client = MQTTClient(
+        self.client = MQTTClient(
             config["keepalive_s"],
             config["clean_session"],
             timeout_ms=config["ack_timeout_s"] * 1000,
@@ -91,20 +85,22 @@ class MqttSession(Session):
             Lost: no such name.
         """
         self._opened = False
-        login = _login(self._config)
-        channel = connect(self._config, deadline)
+        config = self._config
+        name = "signet.cloud.{}.login".format(config["cloud"])
+        login = modules.call(name, "login", config, clock.unix_ms())
+        channel = connect(config, deadline)
         try:
-            self._client.begin(Stream(channel), login)
+            self.client.begin(Stream(channel), login)
         except BaseException:  # no memory
             channel.close()
             raise
 
-    def _connected(self, present):
-        if not present:  # the broker knows no packet id of before
+    def _connected(self, again):
+        if not again:  # the broker knows no packet id of before
             self._packets.clear()
         self._refused = []
-        if self._dialect.subscriptions:
-            self._client.subscribe(self._dialect.subscriptions)
+        if self.dialect.subscriptions:
+            self.client.subscribe(self.dialect.subscriptions)
         self._opened = True
         return ("opened",)
 
@@ -126,8 +122,8 @@ class MqttSession(Session):
         for entry in self._flight:
             if entry[_KEY] == key:
                 return True
-        dialect = self._dialect
-        if len(self._flight) >= self.window or not self._client.ready:
+        dialect = self.dialect
+        if len(self._flight) >= self.window or not self.client.ready:
             return False
         id = None
         if report.topic is None:
@@ -141,7 +137,7 @@ class MqttSession(Session):
         if len(payload) > dialect.max_payload_bytes:
             raise Rejected("{} bytes are more than this cloud takes".format(len(payload)))
         try:
-            packet_id = self._client.publish(topic, payload, self._packets.get(key))
+            packet_id = self.client.publish(topic, payload, self._packets.get(key))
         except ValueError as error:
             raise Rejected(str(error))
         self._packets.pop(key, None)
@@ -154,7 +150,7 @@ class MqttSession(Session):
         Args:
             timeout_ms: int, 0 for one step.
         """
-        client = self._client
+        client = self.client
         turns = 0  # events that mean nothing
         try:
             deadline = clock.Deadline(timeout_ms)
@@ -165,7 +161,7 @@ class MqttSession(Session):
                     client.subscribe(wanted)
                 event = client.poll(min(deadline.remaining_ms(), _LOOK_MS))
                 if event is not None:
-                    event = self._meaning(event)
+                    event = self._handle(event)
                     if event is not None:
                         return event
                     turns += 1
@@ -175,9 +171,9 @@ class MqttSession(Session):
                     return None
         except Exception as error:  # of whatever kind: the link must go on
             client.close()
-            return ("lost", self._explained(error), self._forget())
+            return ("lost", self._explained(error), self.forget())
 
-    def _meaning(self, event):
+    def _handle(self, event):
         kind = event[0]
         if kind == "acked" or kind == "late":
             for entry in self._flight:
@@ -203,7 +199,7 @@ class MqttSession(Session):
             topic = event[1]  # it may be in the log, and in that of an answer (MQTT-3.3.2-2)
             if not 0 < len(topic) < _LONGEST or min(topic) < 32 or 43 in topic or 35 in topic:
                 raise ProtocolError("a bad topic")
-            meaning = self._dialect.decode(topic.decode(), event[2])
+            meaning = self.dialect.decode(topic.decode(), event[2])
         except (ProtocolError, UnicodeError) as error:
             self._log("dropped a message: {}".format(error))
             return None
@@ -226,19 +222,19 @@ class MqttSession(Session):
             missing = "reply" if entry[_ACKED] else "PUBACK"
             return self._done(entry, TimedOut("no {} in time".format(missing)))
         entry[_ACKED] = True
-        if entry[_ID] is None or not self._dialect.replies or self._is_deaf():
+        if entry[_ID] is None or not self.dialect.replies or self._is_deaf():
             return self._done(entry)
-        self._client.expect(entry[_PACKET])
+        self.client.expect(entry[_PACKET])
         return None
 
     def _done(self, entry, error=None):
         self._flight.remove(entry)
-        self._client.forget(entry[_PACKET])
+        self.client.forget(entry[_PACKET])
         if error is not None:
             self._keep([entry])
             return ("failed", entry[_KEY], error)
-        if self._dialect.acked is not None:
-            self._dialect.acked(entry[_KEY], entry[_ID])
+        if self.dialect.acked is not None:
+            self.dialect.acked(entry[_KEY], entry[_ID])
         return ("acked", entry[_KEY], None)
 
     def _keep(self, entries):
@@ -249,7 +245,7 @@ class MqttSession(Session):
             if not entry[_ACKED]:
                 self._packets[entry[_KEY]] = entry[_PACKET]
 
-    def _forget(self):
+    def forget(self):
         """Nothing is in flight; returns the keys of what was."""
         flight, self._flight = self._flight, []
         self._keep(flight)
@@ -258,13 +254,13 @@ class MqttSession(Session):
     @property
     def busy(self):
         """bool, see cloud.session."""
-        return self._client.busy
+        return self.client.busy
 
     def readable(self):
         """See cloud.session."""
-        return self._client.readable()
+        return self.client.readable()
 
     def close(self):
         """Says goodbye and closes."""
-        self._client.disconnect()
-        self._forget()
+        self.client.disconnect()
+        self.forget()

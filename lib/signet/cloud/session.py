@@ -52,8 +52,8 @@ class Session:
         """Returns the answer to a command as a Report, or None: see above."""
         return
 
-    def pending(self, within_ms):
-        """bool, has it work of its own to do within ms (int)?"""
+    def pending(self, timeout_ms):
+        """bool, has it work of its own to do within that time (int)?"""
         return False
 
     def readable(self):

@@ -24,6 +24,7 @@ class Dialect:
     Args:
         names: (product key, device name).
         subscriptions: tuple of str, each after "/sys/{product key}/{device name}/thing/".
+    Attributes, of each cloud's own:
         setting: str, what follows "service/" where the cloud sets values.
         passing: codes of troubles that pass by themselves.
     """
@@ -31,11 +32,9 @@ class Dialect:
     replies = True
     acked = None
 
-    def __init__(self, names, subscriptions, setting, passing):
+    def __init__(self, names, subscriptions):
         self.prefix = prefix = "/sys/{}/{}/thing/".format(*names)
         self.subscriptions = [prefix + each for each in subscriptions]
-        self._setting = setting
-        self._passing = passing
 
     def check_topic(self, topic):
         pass
@@ -51,7 +50,7 @@ class Dialect:
         body = parse(topic, payload)
         id = None if body.get("id") is None else member(body, "id", topic, str, int)
         name = where[8:]
-        if name == self._setting:
+        if name == self.setting:
             name = "set"
         return ("command", Command(name, body.get("params"), topic, id))
 
@@ -63,7 +62,7 @@ class Dialect:
         if code != _OK:
             message = call("signet.printable", "printable", body.get("message"))
             text = "{}: code {}: {}".format(topic, code, message)
-            error = Throttled(text) if code in self._passing else Rejected(text, code)
+            error = Throttled(text) if code in self.passing else Rejected(text, code)
         return ("reply", str(member(body, "id", topic, str, int)), error)
 
     def answer(self, command, result):

@@ -8,7 +8,7 @@ identity.py, in the same form:
 default is `...` where the key is required.  The kind says what the rule means:
 
     text    (longest, characters that are not allowed)
-    word    (longest, characters allowed beside letters and digits)
+    name    (longest, characters allowed beside letters and digits)
     secret  (longest,); never shown
     file    longest name; never shown, because somebody may have put in what is in the file
     int     (lowest, highest)
@@ -33,7 +33,7 @@ _NOT_IN_NAMES = const(" \t\r\n/")
 FIELDS = {
     "cloud": ("choice", ..., ("alibaba", "enos", "watson"), "enos"),
     "way": ("choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
-    "host": ("word", ..., (253, "-._"), "mqtt.example.com"),
+    "host": ("name", ..., (253, "-._"), "mqtt.example.com"),
     "address": ("text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
     "port": ("int", None, (1, 65_535), 8883),
     "tls": ("flag", None, None, "true"),
@@ -111,10 +111,10 @@ def check(values, log=print):
         raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
     cloud = _value(values, "cloud", FIELDS["cloud"])
     way = _value(values, "way", FIELDS["way"])
-    identity = __import__("signet.cloud." + cloud + ".identity", None, None, ("*",))
+    identity = __import__("signet.cloud.{}.identity".format(cloud), None, None, ("*",))
     if way not in identity.PORTS:
         text = "cloud {} has no way in by {}".format(cloud, way)
-        raise ConfigError("way", text, '"mqtt"')
+        raise ConfigError("way", text, json.dumps(FIELDS["way"][1]))
     fields = {}
     for more in (FIELDS, BY_WAY[way], identity.FIELDS, identity.BY_WAY[way]):
         fields.update(more)
@@ -149,10 +149,10 @@ def check(values, log=print):
     return config
 
 
-def _value(values, key, field):
-    kind, default, rule, example = field
+def _value(values, key, entry):
+    kind, default, rule, example = entry
     if isinstance(example, str) and example not in ("true", "false", "{}"):
-        example = '"{}"'.format(example)  # as it stands in JSON
+        example = json.dumps(example)
     value = values.get(key)
     if value is None:
         if default is ...:
@@ -178,7 +178,7 @@ def text(value, rule):  # these return what is wrong, or None
     return None
 
 
-def word(value, rule):
+def name(value, rule):
     longest, allowed = rule
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         return "must be text of 1 to {} characters".format(longest)
@@ -207,7 +207,7 @@ def file(value, rule):
     return text(value, (rule, ""))
 
 
-def whole(value, rule):
+def number(value, rule):
     if isinstance(value, bool) or not isinstance(value, int) or not rule[0] <= value <= rule[1]:
         return "must be a whole number from {} to {}".format(rule[0], rule[1])
     return None
@@ -223,10 +223,10 @@ def choice(value, rule):
 
 _KINDS = {
     "text": text,
-    "word": word,
+    "name": name,
     "secret": secret,
     "file": file,
-    "int": whole,
+    "int": number,
     "flag": flag,
     "choice": choice,
     "any": lambda value, rule: None,

@@ -5,15 +5,19 @@ Loaded when there was one, and forgotten: see modules.call.
 
 import errno
 
+from micropython import const
+
 # The numbers differ by port (Linux, lwIP on ESP32, macOS), and not every port has every name.
-_CAUSES = (
-    ("connection refused; is the port right and the server up?", "ECONNREFUSED"),
-    ("no route to the host; is the network up?", "EHOSTUNREACH", "ENETUNREACH"),
-    ("reset by the peer", "ECONNRESET", "ECONNABORTED"),
-    ("closed by the peer", "ENOTCONN"),
-    ("no answer in time", "ETIMEDOUT"),
+_CAUSES = const(
+    (
+        ("connection refused; is the port right and the server up?", "ECONNREFUSED"),
+        ("no route to the host; is the network up?", "EHOSTUNREACH", "ENETUNREACH"),
+        ("reset by the peer", "ECONNRESET", "ECONNABORTED"),
+        ("closed by the peer", "ENOTCONN"),
+        ("no answer in time", "ETIMEDOUT"),
+    )
 )
-_EPIPE = 32  # which MicroPython does not name
+_EPIPE = const(32)  # which MicroPython does not name
 
 
 def explain(error):

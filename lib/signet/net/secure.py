@@ -111,11 +111,11 @@ class TlsChannel:
             events = _POLLOUT if feed.full else _POLLIN
         return self._channel.wait(events, deadline)
 
-    def readable(self, sending):
+    def readable(self, pending):
         """See net.stream.TcpChannel; what is to be sent waits for the handshake."""
         if self._deadline is not None and self._feed is not None:
-            sending = self._feed.full
-        return self._channel.readable(sending)
+            pending = self._feed.full
+        return self._channel.readable(pending)
 
     def _begun(self):
         if self._tls is None:

@@ -98,9 +98,9 @@ class TcpChannel:
         self._deadline = self._addresses = None
         return True
 
-    def readable(self, sending):
-        """Returns the socket when only bytes to read are awaited; sending: bool, room is too."""
-        return None if sending or self._deadline is not None else self._sock
+    def readable(self, pending):
+        """Returns the socket when only bytes to read are awaited; pending: bool, room is too."""
+        return None if pending or self._deadline is not None else self._sock
 
     def wait(self, events, deadline):
         """Waits until the socket is ready or the deadline has passed.

@@ -28,7 +28,7 @@ class Stream:
         self._rest = []  # what is to go, in order; the bytes are those of the caller
         self._error = None  # why a `write` failed, for the next `flush`
         self._held = None  # what a read that did not end has received: its buffer,
-        self._got = 0  # and how much of it
+        self._at = 0  # and how much of it
         self._cut = False  # a step of it has been enough
         self.moved_at = self.heard_at = clock.ticks_ms()
 
@@ -64,30 +64,30 @@ class Stream:
         data = self._held
         if data is None or len(data) != size:
             data = bytearray(size)
-            if self._got > size:  # less is wanted than before the pause
+            if self._at > size:  # less is wanted than before the pause
                 data[:] = self._held[:size]
-                self._held = self._held[size : self._got]
-                self._got -= size
+                self._held = self._held[size : self._at]
+                self._at -= size
                 return data
-            if self._got:
-                data[: self._got] = self._held[: self._got]
+            if self._at:
+                data[: self._at] = self._held[: self._at]
             self._held = data
         view = memoryview(data)
         for _ in range(_READS):
-            if self._got == size:
+            if self._at == size:
                 break
-            count = self._channel.readinto(view[self._got :])
+            count = self._channel.readinto(view[self._at :])
             if count == 0:
                 raise Lost("closed by the peer")
             if not count:
                 return None
-            self._got += count
+            self._at += count
             self.heard_at = clock.ticks_ms()
-        if self._got < size:  # a peer may send a byte a record
+        if self._at < size:  # a peer may send a byte a record
             self._cut = True
             return None
         self._held = None
-        self._got = 0
+        self._at = 0
         return data
 
     def write(self, data, size=None):

@@ -94,11 +94,11 @@ class WebSocketChannel:
         """See net.stream.TcpChannel."""
         return self._channel.busy or (self._more and not self._rest)
 
-    def readable(self, sending):
+    def readable(self, pending):
         """See net.stream.TcpChannel; until it is open, what is to be sent waits for the answer."""
         if self._rest or self._opening is not None:
-            sending = len(self._rest) > 0
-        return self._channel.readable(sending)
+            pending = len(self._rest) > 0
+        return self._channel.readable(pending)
 
     def wait(self, events, deadline):
         """See net.stream.TcpChannel; returns at once when a step was cut short."""

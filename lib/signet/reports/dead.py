@@ -30,13 +30,13 @@ def bury(outbox, key, reason, report):
     Raises:
         OSError, MemoryError: it could not be written, and waits where it was.
     """
+    was_in = report is None
     report = report or outbox.get(key)
     if report is None:
         return True  # it was dropped
     if not hasattr(report.body, "seek"):  # a file is the program's
-        if not key or key < 0:
+        if not was_in:
             key = outbox.next_key
-            outbox.next_key += 1
         report.key = key
         try:
             _write(outbox, report, reason)
@@ -46,18 +46,24 @@ def bury(outbox, key, reason, report):
             elif not _remove_oldest(outbox, 1):  # the flash may be full
                 raise
             _write(outbox, report, reason)
+        if not was_in:
+            outbox.next_key += 1
+            outbox.counts[0] += 1
         while _remove_oldest(outbox, _MOST):
             pass
     outbox.counts[4] += 1
-    outbox.done(key)
+    if was_in:
+        outbox.done(key)
     return True
 
 
-def refuse(outbox, values, error):
-    """Sets aside what is no report: error (str or Rejected) says why."""
+def refuse(outbox, values, time_ms, topic, event, device, error):
+    """Sets aside what is no report, for `error` (Rejected); the others are as of Report."""
     outbox.log("a report is set aside: {}".format(error))
-    outbox.counts[0] += 1
-    outbox.set_aside(None, str(error), Report(repr(values).encode(), topic=""))
+    report = Report(repr(values).encode(), time_ms, topic or "", event, device)
+    if not outbox.set_aside(None, str(error), report):
+        outbox.counts[0] += 1
+        outbox.dropped(1, "new")
 
 
 def _path(outbox, key):
@@ -100,9 +106,12 @@ def read(outbox):
 
 
 def _read(outbox, key):
-    with open(_path(outbox, key), "rb") as file:
-        report = flash.report(file, 0)
-        return report and (key, file.read().decode(), report)
+    try:
+        with open(_path(outbox, key), "rb") as file:
+            report = flash.report(file, 0)
+            return report and (key, file.read().decode(), report)
+    except (OSError, ValueError):  # a block is worn, or it is not whole
+        return None
 
 
 def retry(outbox):
@@ -115,14 +124,17 @@ def retry(outbox):
     if files.exists(path):
         with open(path) as file:
             wanted = file.read().split()
+        files.remove(path)  # whatever comes of it, the next start does not try it again
     count = 0
     for key in _keys(outbox)[0]:
         found = _read(outbox, key)
         if not found or (wanted and str(key) not in wanted):
             continue
-        if outbox.put(found[2]) is None or outbox.keep() is not True:
-            return count  # the outbox is full, or the flash
+        try:
+            if outbox.put(found[2]) is None or outbox.keep() is not True:
+                break  # the outbox is full, or the flash
+        except ValueError:  # it was larger once
+            continue
         files.remove(_path(outbox, key))
         count += 1
-    files.remove(path)
     return count

@@ -38,9 +38,9 @@ _PIECE = const(256)
 _NO_SUCH_FILE = const(2)
 
 
-def path(outbox, segment):
+def path(outbox, number):
     """Returns the name of a segment, str."""
-    return "{}/{}".format(outbox.folder, segment)
+    return "{}/{}".format(outbox.folder, number)
 
 
 def blocks(size):
@@ -48,84 +48,87 @@ def blocks(size):
     return -(-size // _SEGMENT) * _SEGMENT
 
 
-def report(file, at):
+def scan(file, offset):
+    """Reads the line that begins there.
+
+    Args:
+        file: open for reading in binary. offset: int.
+    Returns:
+        (where it ends, its key or None where it is damaged); the first is `offset` at the end of
+        the file.
+    """
+    file.seek(offset)
+    head = piece = file.readline(_PIECE)
+    end, crc, start, is_whole = offset, 0, 8, False
+    while piece and not is_whole:
+        end += len(piece)
+        is_whole = piece[-1:] == b"\n"
+        crc = crc32(memoryview(piece)[start : len(piece) - is_whole], crc)
+        start = 0
+        if not is_whole:
+            piece = file.readline(_PIECE)
+    try:
+        return end, int(head[8:16], 16) if is_whole and head[:8] == b"%08x" % crc else None
+    except ValueError:  # it is of another form
+        return end, None
+
+
+def report(file, offset):
     """Returns the Report whose line begins there; None where that is damaged.
 
     The body is read into its own place: the heap may have room for one.
     """
-    end = scan(file, at)[0]
-    file.seek(at)
+    end, key = scan(file, offset)
+    if key is None:
+        return None
+    file.seek(offset)
     head = piece = file.readline(_PIECE)
     while piece and b"\t" not in piece:
         piece = file.readline(_PIECE)
         head += piece
     start = head.find(b"\t") + 1
-    file.seek(at + start)
-    body = file.read(end - at - start - 1)
-    crc = b"%08x" % crc32(body, crc32(head[8:start]))
-    if head[:8] != crc or file.read(1) != b"\n":
-        return None
+    file.seek(offset + start)
+    body = file.read(end - offset - start - 1)
+    file.read(1)
     id, time_ms, topic, event, device = json.loads(head[16 : start - 1])
     body = body.replace(b"\x1b1", b"\n").replace(b"\x1b0", b"\x1b")
-    found = Report(body, time_ms, topic, event, device and tuple(device), id)
-    found.key = int(head[8:16], 16)
+    found = Report(body, time_ms, topic, event, device, id)
+    found.key = key
     return found
-
-
-def scan(file, at):
-    """Reads the line that begins there.
-
-    Args:
-        file: open for reading in binary. at: int.
-    Returns:
-        (where it ends, its key or None where it is damaged); the first is `at` at the end of the
-        file. A long line is held against its CRC by `get` only.
-    """
-    file.seek(at)
-    text = piece = file.readline(_PIECE)
-    end = at + len(text)
-    while piece and piece[-1:] != b"\n":
-        piece = file.readline(_PIECE)
-        end += len(piece)
-    good = piece and (end - at > _PIECE or files.is_record(text))
-    try:
-        return end, int(text[8:16], 16) if good else None
-    except ValueError:
-        return end, None
 
 
 def advance(outbox):
     """Reads on to the next report that is not done; returns its entry, or None."""
     while True:
-        segment, at = outbox.cursor
-        if segment > outbox.high or (segment == outbox.high and at >= outbox.size):
+        number, offset = outbox.cursor
+        if number > outbox.high or (number == outbox.high and offset >= outbox.size):
             return None
-        end, key = at, None
+        end, key = offset, None
         try:
-            with open(path(outbox, segment), "rb") as file:
-                end, key = scan(file, at)
+            with open(path(outbox, number), "rb") as file:
+                end, key = scan(file, offset)
         except OSError as error:
             if error.errno != _NO_SUCH_FILE:  # that was never written
-                _damage(outbox, segment)
-        if end == at:
-            outbox.cursor = (segment, outbox.size) if segment == outbox.high else (segment + 1, 0)
+                _damage(outbox, number)
+        if end == offset:
+            outbox.cursor = (number, outbox.size) if number == outbox.high else (number + 1, 0)
             continue
-        outbox.cursor = segment, end
-        if key is None:
-            _damage(outbox, segment)
-        elif key in outbox.unread:
-            outbox.unread.remove(key)
-        elif key <= outbox.read:  # done, or a note
-            continue
-        if key:
+        found = key and (key > outbox.read or key in outbox.unread)
+        if found:  # else it is done, or a note
+            outbox.open.append((key, number, offset))  # first: there may be no memory for it
             outbox.read = max(outbox.read, key)
-            outbox.open.append((key, segment, at))
+            if key in outbox.unread:
+                outbox.unread.remove(key)
+        elif key is None:
+            _damage(outbox, number)
+        outbox.cursor = number, end
+        if found:
             return outbox.open[-1]
 
 
-def _damage(outbox, segment):
-    if outbox.damaged != segment:
-        outbox.damaged = segment
+def _damage(outbox, number):
+    if outbox.damaged != number:
+        outbox.damaged = number
         outbox.counts[5] += 1
         outbox.log("outbox: damage on flash is skipped, and kept in " + outbox.folder + "/damaged")
 
@@ -152,7 +155,7 @@ def get(outbox, key):
     try:
         with open(path(outbox, entry[1]), "rb") as file:
             found = report(file, entry[2])
-    except OSError:  # a block is worn
+    except (OSError, ValueError):  # a block is worn; it is of another form
         pass
     if not found:
         _damage(outbox, entry[1])
@@ -176,20 +179,25 @@ def done(outbox, key):
         return False
     outbox.open.remove(entry)
     outbox.stored = max(outbox.stored - 1, len(outbox.open))
-    if not (outbox.stored or advance(outbox)):
-        _ended(outbox)
+    if not outbox.stored:
+        outbox.stored = 1  # until it is certain
+        try:
+            if not advance(outbox):
+                _ended(outbox)
+        except MemoryError:  # `after` looks again
+            pass
     remove(outbox, outbox.open[0][1] if outbox.open else outbox.cursor[0])
     return True
 
 
 def _ended(outbox):
     outbox.stored = 0
-    outbox.is_done = outbox.high >= outbox.low and outbox.size > 0
+    outbox.is_done = outbox.size > 0 or outbox.low < outbox.high
 
 
-def remove(outbox, segment):
+def remove(outbox, number):
     """Removes the segments before that one."""
-    while outbox.low < segment:
+    while outbox.low < number:
         name = path(outbox, outbox.low)
         try:
             outbox.flash_used -= blocks(os.stat(name)[6])

@@ -13,7 +13,8 @@ from signet.errors import Rejected
 _ALONE = const(3)  # misses, see trouble.py
 _AGAIN_MS = const(1000)  # after memory was missing
 _ANSWERS = const(8)
-_ROOM = const(2048)  # bytes of answers
+_ROOM = const(2048)  # bytes of answers; one may have four times as many
+_READ = const(64)  # reports that may be read from flash and not done
 
 
 class Handover:
@@ -27,7 +28,8 @@ class Handover:
         outbox, retry_s, log: see above.
         passed: int, the greatest key that had its turn in this pass.
         tries: dict of key to [int, int], how often it was put off, or answered badly.
-        alive: bool, something else, since the last miss of one that goes alone.
+        again: list of the keys that had their turn in this pass and were put off.
+        alive: bool, something else was carried since the last miss of one that goes alone.
         beside: dict of key to Report, answers and files.
         deadline: clock.Deadline, nothing is handed over before.
         stored: int, reports that the cloud has acknowledged.
@@ -39,6 +41,7 @@ class Handover:
         self.log = log
         self._flight = []  # keys
         self.passed = 0
+        self.again = []
         self.tries = {}
         self.alive = False
         self.beside = {}
@@ -51,11 +54,14 @@ class Handover:
 
     def put(self, report):
         """Takes the answer to a command, or a file; returns its key (int), None for no room."""
-        used = 0 if hasattr(report.body, "seek") else len(report.body)
+        is_file = hasattr(report.body, "seek")
+        used = 0 if is_file else len(report.body)
         for other in self.beside.values():
             used += 0 if hasattr(other.body, "seek") else len(other.body)
-        if len(self.beside) >= _ANSWERS or (used > _ROOM and self.beside):
+        most = _ROOM if self.beside else 4 * _ROOM
+        if len(self.beside) >= _ANSWERS or used > most:
             return None
+        self.outbox.counts[0] += is_file  # an answer is no report
         self._last_id -= 1
         self.beside[self._last_id] = report
         return self._last_id
@@ -64,6 +70,7 @@ class Handover:
         """A session begins anew, with nothing in flight."""
         self._flight = []
         self.passed = 0
+        self.again = []
 
     def submit(self, session):
         """Hands over what the session takes now."""
@@ -80,28 +87,30 @@ class Handover:
                 if not session.submit(key, report, last):
                     return
                 self._flight.append(key)
+                self.passed = max(self.passed, key)
             except Exception as error:  # whatever it is, but of memory, the report is to blame
                 if not isinstance(error, MemoryError):
                     error = Rejected(str(error))
+                self.passed = max(self.passed, key)
                 self._in_trouble("failed", key, error)
-            self.passed = max(self.passed, key)
 
     def _choose(self):
         """Returns the key of the next report to go, or None."""
         misses, flight = self.outbox.misses, self._flight
         if flight and misses.get(flight[0], 0) >= _ALONE:  # it goes alone
             return None
-        for key in sorted(self.beside, reverse=True):
-            if key not in flight and misses.get(key, 0) < _ALONE:
-                return key
         for _ in range(2):  # in this pass, or in the next
-            key = self.outbox.after(self.passed)
+            for key in sorted(self.beside, reverse=True):
+                if key not in flight + self.again and misses.get(key, 0) < _ALONE:
+                    return key
+            key = self._next(self.passed)
             while key and (key in flight or misses.get(key, 0) >= _ALONE):
                 self.passed = key
-                key = self.outbox.after(key)
+                key = self._next(key)
             if key:
                 return key
             self.passed = 0
+            self.again = []
         alone = None
         if flight:
             return alone
@@ -113,20 +122,29 @@ class Handover:
             alone = None
         return alone
 
-    def acked(self, key, message_id):
-        """The cloud has the report `key` (int), and calls it message_id (str or None)."""
+    def _next(self, key):
+        """As of the outbox; the pass ends where too many that do not go have been read."""
+        opened = self.outbox.open
+        if len(opened) >= _READ and key >= opened[-1][0]:
+            return None
+        return self.outbox.after(key)
+
+    def acked(self, key, id):
+        """The cloud has the report `key` (int), and calls it id (str or None)."""
         if key in self._flight:
             self._flight.remove(key)
         self.alive = True
+        is_report = True
         if key < 0:
             self.outbox.misses.pop(key, None)
-            self.beside.pop(key, None)
+            answer = self.beside.pop(key, None)
+            is_report = answer is not None and hasattr(answer.body, "seek")
         elif not self.outbox.done(key):
             return
         self.tries.pop(key, None)
-        self.outbox.counts[1] += 1
-        self.stored += 1
-        self.log("report {} stored{}".format(key, " as " + message_id if message_id else ""))
+        self.outbox.counts[1] += is_report
+        self.stored += is_report
+        self.log("report {} stored{}".format(key, " as " + id if id else ""))
 
     def failed(self, key, error):
         """The report `key` (int) came to nothing, and the session goes on."""

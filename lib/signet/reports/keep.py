@@ -15,10 +15,10 @@ from signet.device import files
 from signet.reports import flash
 
 _SEGMENT = const(4096)  # what flash erases at once
-_NOTE = const(512)  # more than a note has
+_NOTE = const(768)  # more than a note has
 _META = const(100)  # more than a line has beside topic and body
 _PIECE = const(256)
-_IDS = const(8)
+_IDS = const(24)
 
 
 def keep(outbox):
@@ -38,7 +38,7 @@ def keep(outbox):
     outbox.stored += len(waiting)
     try:
         _append(outbox, waiting)
-    except (OSError, MemoryError):
+    except BaseException:
         outbox.stored -= len(waiting)
         outbox.waiting = waiting
         raise
@@ -68,8 +68,10 @@ def _append(outbox, waiting):
         missed += [(key, count) for key, count in misses.items() if key > outbox.read]
         values = outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids
         note = files.record(b"00000000" + json.dumps(values).encode())
-    except MemoryError:  # the reports count more
-        note = b""
+    except MemoryError:
+        if not waiting:
+            raise
+        note = b""  # the reports count more
     if not files.exists(outbox.folder):
         os.mkdir(outbox.folder)
     path = flash.path(outbox, outbox.high)
@@ -81,9 +83,8 @@ def _append(outbox, waiting):
             file.write(note)
         torn = False
     finally:
-        if torn:  # nothing is written behind what may be torn
-            if files.exists(path):
-                outbox.flash_used += flash.blocks(os.stat(path)[6]) - flash.blocks(outbox.size)
+        if torn and files.exists(path):  # nothing is written behind what may be torn
+            outbox.flash_used += flash.blocks(os.stat(path)[6]) - flash.blocks(outbox.size)
             _begin(outbox)
     outbox.is_done = False
     size = os.stat(path)[6]
@@ -93,8 +94,8 @@ def _append(outbox, waiting):
 
 def end(outbox):
     """Notes that all on flash is done, and makes room there."""
-    flash.remove(outbox, outbox.high)
-    _begin(outbox)
+    if outbox.size:
+        _begin(outbox)
     outbox.cursor = outbox.high, 0
     try:
         _append(outbox, ())

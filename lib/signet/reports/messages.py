@@ -7,10 +7,10 @@ from signet.errors import Rejected
 from signet.wire.exact_json import dumps
 
 
-def check_name(name, what="event", longest=64):
-    """Raises Rejected unless `what` may be called so: 1 to `longest` letters, digits and -_."""
-    if not isinstance(name, str) or not 1 <= len(name) <= longest:
-        raise Rejected("the name of {} must have 1 to {} characters".format(what, longest))
+def check_name(name, what="event", limit=64):
+    """Raises Rejected unless `what` may be called so: 1 to `limit` letters, digits and -_."""
+    if not isinstance(name, str) or not 1 <= len(name) <= limit:
+        raise Rejected("the name of {} must have 1 to {} characters".format(what, limit))
     for byte in name.encode():  # a character by itself would stay in the heap for good, interned
         if not (97 <= byte | 32 <= 122 or byte in b"0123456789-_."):
             raise Rejected("{} {}: a name holds letters, digits and -_. only".format(what, name))
@@ -34,7 +34,7 @@ class Report:
         id: int, 0 to 2**32 - 1, by which the cloud knows it, the same for its whole life.
     """
 
-    _last_id = int.from_bytes(os.urandom(4), "big")  # of 86,400 random ones a day two are alike
+    _last_id = int.from_bytes(os.urandom(4), "little")  # of 86,400 random ones a day two are alike
 
     def __init__(self, values, time_ms=None, topic=None, event=None, device=None, id=None):
         if id is None:
@@ -47,7 +47,7 @@ class Report:
         self.time_ms = time_ms
         self.topic = topic
         self.event = event
-        self.device = device
+        self.device = device and tuple(device)
         self.id = id
 
     @property
@@ -56,11 +56,11 @@ class Report:
         return json.loads(self.body) if self.topic is None else self.body
 
 
-def check(values, topic, device, takes_files, has_role):
+def check(values, topic, event, device, takes_files, has_role):
     """Returns the values of a report as they are kept; str is encoded.
 
     Args:
-        values, topic, device: see link.Link.report.
+        values, topic, event, device: see link.Link.report.
         takes_files: bool, a file is taken.
         has_role: bool, for a gateway or an application: reports of other devices are taken.
     Raises:
@@ -74,6 +74,8 @@ def check(values, topic, device, takes_files, has_role):
     if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
         text = "a report is a dict of values, or bytes with a topic; a file by http only, and"
         raise ValueError(text + " without deep sleep")
+    if event is not None and not isinstance(event, str):
+        raise ValueError("the name of an event is str")
     if device is not None:
         if not has_role:
             raise ValueError("only a gateway reports for another device")

@@ -15,9 +15,10 @@ from signet import clock, modules
 from signet.device import files
 
 _ROOM = const(2048)  # bytes of reports in the heap,
-_OBJECT = const(160)  # of them for each report beside its body: see keep.overflow
+_OBJECT = const(160)  # of them for each report beside its body: see room.shrink
 _BLOCK = const(4096)  # what flash erases at once
 _AGAIN_MS = const(60_000)  # after flash could not be written
+_NO_SPACE = const(28)
 _SOON_MS = const(5000)  # after there was no memory for it
 _MANY = const(64)  # reports, and their count is noted when nothing else is to be
 _FLASH = const("signet.reports.flash")
@@ -79,37 +80,40 @@ class Outbox:
             ValueError: it is larger than the outbox.
             MemoryError: it is not taken.
         """
-        size = len(report.body)
+        size = len(report.body) + len(report.topic or "")
         if size > self.limit - 2 * _BLOCK and size > _ROOM:
             raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
-        self.counts[0] += 1
         more = _BLOCK if size < _ROOM else 2 * _BLOCK + size  # with what is in the heap
-        if not self.drops_oldest and self.flash_used + more > self.limit:
-            self.dropped(1, "new")
-            return None
+        while not self.drops_oldest and self.flash_used + more > self.limit:
+            if self._try(modules.call, _FULL, "drop") is not True:
+                self.counts[0] += 1
+                self.dropped(1, "new")
+                return None
         report.key = key = self.next_key
         report.since = clock.ticks_ms()
-        self.next_key += 1
         for other in self.waiting:
-            size += len(other.body) + _OBJECT
+            size += len(other.body) + len(other.topic or "") + _OBJECT
         self.waiting.append(report)
+        self.counts[0] += 1
+        self.next_key += 1
         if size > _ROOM or not self._timeout_ms:
             kept = self.keep()
+            if isinstance(kept, MemoryError):
+                self.waiting.remove(report)
+                self.counts[0] -= 1
+                raise kept
             if kept is not True and size > _ROOM:
-                if kept is MemoryError:
-                    self.counts[0] -= 1
-                    self.waiting.pop()
-                    raise MemoryError("for reports")
-                if self.stored and self._try(modules.call, _FULL, "drop") is True:
+                no_space = not kept or kept.errno == _NO_SPACE
+                if self.stored and no_space and self._try(modules.call, _FULL, "drop") is True:
                     kept = self.keep()
                 if kept is not True:
                     self._try(modules.call, _FULL, "shrink")
         return key
 
-    def dropped(self, count, which):
-        """Counts reports that go for want of room, and says so; which: str."""
+    def dropped(self, count, kind):
+        """Counts reports that go for want of room, and says so; kind: str, "oldest" or "new"."""
         self.counts[3] += count
-        self.log("outbox full: dropped the {} {} reports".format(count, which))
+        self.log("outbox full: dropped the {} {} reports".format(count, kind))
 
     def after(self, key):
         """Returns the key of the oldest report whose key (int) is greater, or None."""
@@ -190,6 +194,8 @@ class Outbox:
         kept = self._try(modules.call, _KEEP, "keep")
         if kept is True:
             self._noted = self.counts[0]
+        elif not kept:
+            self._deadline = clock.Deadline(_AGAIN_MS)
         return kept
 
     def knows(self, id):
@@ -216,14 +222,14 @@ class Outbox:
         modules.forget(_FLASH, _KEEP)
 
     def _try(self, call, module, function, *arguments):
-        """Calls what writes to flash; returns what that does, or the class of what it raises."""
+        """Calls what writes to flash; returns what that does, or the error that it raises."""
         try:
             return call(module, function, self, *arguments)
         except (OSError, MemoryError) as error:
             memory = isinstance(error, MemoryError)
-            self._deadline = clock.Deadline(_SOON_MS if memory else _AGAIN_MS)
             try:
+                self._deadline = clock.Deadline(_SOON_MS if memory else _AGAIN_MS)
                 self.log("not written to flash: {!r}; a reset costs what waits".format(error))
-            except MemoryError:  # nor for that
+            except MemoryError:  # for a line of the log
                 pass
-            return type(error)
+            return error

@@ -7,11 +7,13 @@ import json
 import os
 from binascii import unhexlify
 
+from micropython import const
+
 from signet.device import files
 from signet.reports import flash
 from signet.reports.messages import Report
 
-_OLD = "signet.outbox"  # of an older signet, in the working directory
+_OLD = const("signet.outbox")  # of an older signet, in the working directory
 
 
 def restore(outbox):
@@ -38,20 +40,27 @@ def restore(outbox):
     outbox.low, outbox.high, outbox.flash_used = low or 0, max(high, 0), used
     if not whole:  # nothing is written behind what is torn
         outbox.high, outbox.size = high + 1, 0
-    outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids = (
-        note or _nothing()
+    outbox.next_key, outbox.read, outbox.stored, missed, outbox.counts, outbox.ids = note or (
+        1,
+        0,
+        0,
+        (),
+        [0] * 6,
+        [],
     )
     outbox.next_key = max([outbox.next_key - 1, last] + behind) + 1
     outbox.stored += len(behind)
     outbox.misses = {key: count for key, count in missed if count}
     outbox.unread = [key for key, _ in missed if key <= outbox.read]
     outbox.cursor, outbox.open, outbox.damaged, outbox.is_done = (outbox.low, 0), [], None, False
+    if not outbox.stored and outbox.low < outbox.high:  # cut off while segments were removed
+        outbox.stored = 1
+        flash.after(outbox, 0)
     if files.exists(_OLD):
-        _take_over(outbox)
-
-
-def _nothing():
-    return 1, 0, 0, (), [0] * 6, []
+        try:
+            _take_over(outbox)
+        except (OSError, MemoryError) as error:  # the next start tries again
+            outbox.log("{}: {!r}".format(_OLD, error))
 
 
 def entries(folder):
@@ -77,15 +86,29 @@ def _scan(path):
                     keys.append(key)
                 elif key is not None:
                     file.seek(at)
-                    content = files.content(file.readline())
-                    if content is not None:
-                        note, keys = json.loads(content[8:]), []
+                    found = _value(files.content(file.readline()))
+                    if found:
+                        note, keys = found, []
+                    else:
+                        key = None
                 whole = whole and key is not None
                 at = end
                 end, key = flash.scan(file, at)
     except OSError:
         whole = False
     return note, keys, at, whole
+
+
+def _value(content):
+    """Returns a note as it is now, or None: that of another version would be one."""
+    try:
+        note = json.loads(content[8:])
+        kinds = [type(part) for part in note]
+        if kinds == [int, int, int, list, list, list] and len(note[4]) == 6:
+            return note
+    except (ValueError, TypeError):
+        pass
+    return None
 
 
 def _take_over(outbox):

@@ -35,10 +35,9 @@ def failed(handover, key, error):
     if isinstance(error, MemoryError):
         gc.collect()
         tries = _tried(handover, key, 0)
-        if not tries % _PUT_OFF:  # the next has its turn
+        if not tries:
             handover.log("no memory to send report {}; soon again".format(key))
-        else:
-            handover.passed = min(handover.passed, key - 1)
+        _turn(handover, key, (tries + 1) % _PUT_OFF)
         handover.deadline = clock.Deadline(_MEMORY_MS << min(tries, _DOUBLINGS))
     elif isinstance(error, (Throttled, ProtocolError)):
         _put_off(handover, key, error)
@@ -47,6 +46,7 @@ def failed(handover, key, error):
     else:
         handover.outbox.counts[2] += 1
         handover.log("report {}: {}; sent again".format(key, error))
+        _turn(handover, key, False)
         _missed(handover, key, error)
 
 
@@ -59,7 +59,7 @@ def lost(handover, keys, error):
 
 
 def _tried(handover, key, is_bad):
-    """Counts handover; returns how often handover was put off before (int), or answered badly."""
+    """Counts it; returns how often it was put off before (int), or answered badly."""
     if (
         len(handover.tries) > _SUSPECTS
     ):  # of reports that were dropped; of so many none is to blame
@@ -67,6 +67,14 @@ def _tried(handover, key, is_bad):
     counts = handover.tries.setdefault(key, [0, 0])
     counts[is_bad] += 1
     return counts[is_bad] - 1
+
+
+def _turn(handover, key, is_next):
+    """Is a report the next again, or have others their turn first?"""
+    if not is_next:
+        handover.again.append(key)
+    elif key > 0:
+        handover.passed = min(handover.passed, key - 1)
 
 
 def _put_off(handover, key, error):
@@ -83,8 +91,7 @@ def _put_off(handover, key, error):
     wait_ms = getattr(error, "retry_after_ms", 0) or wait_ms
     handover.log("report {}: {}; sent again in {} s".format(key, error, wait_ms // 1000))
     handover.deadline = clock.Deadline(wait_ms)
-    if not is_bad and tries < _PUT_OFF:
-        handover.passed = min(handover.passed, key - 1)  # it is the next again
+    _turn(handover, key, not is_bad and tries < _PUT_OFF)
 
 
 def _missed(handover, key, error):
@@ -97,9 +104,10 @@ def _missed(handover, key, error):
     elif key not in misses and len(misses) >= _SUSPECTS:
         return
     misses[key] = count + 1
-    if count + 1 == _MOST:
+    if count + 1 >= _MOST:
         _set_aside(handover, key, error)
     elif count + 1 == _ALONE:
+        handover.alive = False
         handover.log("report {}: {}, {} times; it goes last and alone".format(key, error, _ALONE))
 
 
@@ -109,5 +117,5 @@ def _set_aside(handover, key, error):
         handover.outbox.misses.pop(key, None)
         handover.beside.pop(key, None)
         handover.log("report {} set aside: {}".format(key, error))
-    else:  # flash cannot be written: handover waits
+    else:  # flash cannot be written: it waits
         handover.deadline = clock.Deadline(handover.retry_s * 1000)

@@ -27,10 +27,10 @@ def dumps(values):
     return json.dumps(values)
 
 
-def check(value, where="report", depth=_DEEPEST):
+def check(value, source="report", limit=_DEEPEST):
     """Raises Rejected when a value has no form in JSON, or is nested too deep; see `dumps`."""
-    if not depth:
-        raise Rejected("{}: nested deeper than {} levels".format(where, _DEEPEST))
+    if not limit:
+        raise Rejected("{}: nested deeper than {} levels".format(source, _DEEPEST))
     if value is None or isinstance(value, (bool, int, str)):  # a bool of MicroPython is no int
         return
     if isinstance(value, float):
@@ -39,27 +39,27 @@ def check(value, where="report", depth=_DEEPEST):
     elif isinstance(value, dict):
         for key in value:
             if not isinstance(key, str) or not key:
-                raise Rejected("{}: key {!r} is not text".format(where, key))
-            check(value[key], key, depth - 1)
+                raise Rejected("{}: key {!r} is not text".format(source, key))
+            check(value[key], key, limit - 1)
         return
     elif isinstance(value, (list, tuple)):
         for item in value:
-            check(item, where, depth - 1)
+            check(item, source, limit - 1)
         return
-    raise Rejected("{}: {!r} has no form in JSON".format(where, value))
+    raise Rejected("{}: {!r} has no form in JSON".format(source, value))
 
 
-def loads(payload, where):
+def loads(payload, source):
     """Reads JSON from a peer.
 
     Args:
         payload: bytes.
-        where: str, for the error.
+        source: str, where it came from, for the error.
     Raises:
         ProtocolError: it is no JSON, cut off, of more than 4096 bytes, or nested deeper than 8.
     """
     if len(payload) > _LARGEST or _is_deep(payload):
-        raise ProtocolError("JSON too large, or nested too deep, on " + where)
+        raise ProtocolError("JSON too large, or nested too deep, on " + source)
     try:
         text = payload.decode().strip()
         at = _PAIRS.find(text[:1])
@@ -67,13 +67,13 @@ def loads(payload, where):
             return json.loads(text)
     except (ValueError, UnicodeError, MemoryError):
         pass
-    raise ProtocolError("no JSON on " + where)
+    raise ProtocolError("no JSON on " + source)
 
 
 def _is_deep(payload):
     if payload.count(b"[") + payload.count(b"{") <= _DEEPEST:  # quick, and mostly so
         return False
-    depth = 0
+    limit = 0
     quoted = escaped = False
     for byte in payload:
         if quoted:
@@ -82,28 +82,28 @@ def _is_deep(payload):
         elif byte == 34:
             quoted = True
         elif byte | 32 == 123:  # [ {
-            depth += 1
-            if depth > _DEEPEST:
+            limit += 1
+            if limit > _DEEPEST:
                 return True
         elif byte | 32 == 125:  # ] }
-            depth -= 1
+            limit -= 1
     return False
 
 
-def parse(where, payload):
+def parse(source, payload):
     """Reads a JSON object from a peer; arguments and errors as in `loads`; returns the dict."""
-    body = loads(payload, where)
+    body = loads(payload, source)
     if not isinstance(body, dict):
-        raise ProtocolError("no JSON object on " + where)
+        raise ProtocolError("no JSON object on " + source)
     return body
 
 
-def member(body, name, where, *kinds):
+def member(body, name, source, *kinds):
     """Returns a member of a peer's object that may be kept, counted with and printed.
 
     Args:
         body: dict from `parse`.
-        name: str. where: str, for the error.
+        name: str. source: str, for the error.
         kinds: int, for 0 to 2**53 - 1; str, for 256 characters at most, none of them control.
     Raises:
         ProtocolError: it is missing, or another value.
@@ -115,5 +115,5 @@ def member(body, name, where, *kinds):
     elif good:
         good = not value >> _EXACT_BITS
     if not good:
-        raise ProtocolError("{} on {} is missing or bad".format(name, where))
+        raise ProtocolError("{} on {} is missing or bad".format(name, source))
     return value

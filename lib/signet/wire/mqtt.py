@@ -10,14 +10,11 @@ from signet.errors import ProtocolError
 
 PUBLISH = const(3)
 PUBACK = const(4)
-SUBACK = const(9)
+_SUBACK = const(9)
 PINGRESP = const(13)
 
-QOS = const(6)  # mask over the two QoS bits of a PUBLISH
-QOS_1 = const(2)
-
-PINGREQ_PACKET = b"\xc0\0"
-DISCONNECT_PACKET = b"\xe0\0"
+_QOS = const(6)  # mask over the two QoS bits of a PUBLISH
+_QOS_1 = const(2)
 
 _MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
 _MAX_SUBACK = const(66)
@@ -30,8 +27,6 @@ RETURN_CODES = {
     4: "bad user name or password",
     5: "not authorized",
 }
-# Length that each packet from a server must have (3.4, 3.13); the others vary.
-_FIXED_LENGTH = {PUBACK: 2, PINGRESP: 0}
 
 
 def _field(data):
@@ -130,14 +125,16 @@ def check_header(first_byte, length):
     """
     kind, flags = first_byte >> 4, first_byte & 15
     if kind == PUBLISH:
-        if flags & QOS > QOS_1:
+        if flags & _QOS > _QOS_1:
             raise malformed("PUBLISH above the QoS that was asked for")
-    elif kind not in (PUBACK, SUBACK, PINGRESP) or flags:
+    elif kind not in (PUBACK, _SUBACK, PINGRESP) or flags:
         raise malformed("packet type {} flags {}".format(kind, flags))
-    elif length != _FIXED_LENGTH.get(kind, length) or (
-        kind == SUBACK and not 3 <= length <= _MAX_SUBACK
-    ):
-        raise malformed("packet type {} of {} bytes".format(kind, length))
+    else:
+        least, most = 3, _MAX_SUBACK
+        if kind != _SUBACK:
+            least = most = 2 if kind == PUBACK else 0  # 3.4, 3.13
+        if not least <= length <= most:
+            raise malformed("packet type {} of {} bytes".format(kind, length))
 
 
 def check_connack(first_byte, length):
@@ -149,6 +146,6 @@ def check_connack(first_byte, length):
 def check_publish(first_byte, body):
     """Raises ProtocolError unless topic and packet id of a PUBLISH lie inside its body (3.3.2)."""
     topic_size = (body[0] << 8 | body[1]) if len(body) > 1 else 0
-    id_size = 2 if first_byte & QOS else 0
+    id_size = 2 if first_byte & _QOS else 0
     if not 0 < topic_size <= len(body) - 2 - id_size:
         raise malformed("PUBLISH whose topic does not fit into it")

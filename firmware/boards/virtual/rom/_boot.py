@@ -22,26 +22,15 @@ from micropython import const
 
 _END = const(69)
 _KEYBOARD = const(75)
+_STOPPED = const(2)  # see _bridge.start
 
 
-def _die_with_bridge():
-    """No orphan: Linux kills this process when the bridge's thread ends, however it ends."""
-    try:
-        import ffi
+try:  # no orphan: Linux kills this process when the bridge's thread ends, however it ends
+    import ffi
 
-        prctl = ffi.open(None).func("i", "prctl", "iiiii")
-        prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
-    except (ImportError, OSError):
-        pass
-
-
-def _replace_kbd_intr():
-    """Gives `micropython` a kbd_intr that reaches the bridge; all else stays the built-in's."""
-    for name in dir(micropython):
-        if not name.startswith("__"):
-            setattr(_kbd, name, getattr(micropython, name))
-    _kbd.kbd_intr = lambda char: _bridge.ask(_KEYBOARD, int(char == 3))
-    sys.modules["micropython"] = _kbd
+    ffi.open(None).func("i", "prctl", "iiiii")(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
+except (ImportError, OSError):
+    pass
 
 
 def _mount():
@@ -57,36 +46,19 @@ def _mount():
     return True
 
 
-def _rom():
-    """The ROM partition: a host file in memory that is not the heap, as flash is on a chip.
-
-    docs/reference/romfs.rst: code of .mpy files in it runs in place.
-    """
-    if not _bridge.romfs:
-        return None
-    import ffi
-    from uctypes import bytearray_at
-
-    libc = ffi.open(None)
-    file = libc.func("i", "open", "si")(_bridge.romfs, 0)  # O_RDONLY
-    size = libc.func("i", "lseek", "iii")(file, 0, 2)  # SEEK_END
-    where = libc.func("p", "mmap", "pLiiiL")(0, size, 1, 2, file, 0)  # PROT_READ, MAP_PRIVATE
-    return vfs.VfsRom(bytearray_at(where, size))
-
-
-def _mount_rom(rom):
-    if rom is not None:
-        vfs.mount(rom, "/rom")
-        sys.path += ["/rom", "/rom/lib"]
-
-
-_die_with_bridge()
-_replace_kbd_intr()
+# `micropython` gets a kbd_intr that reaches the bridge; all else stays the built-in's.
+for name in dir(micropython):
+    if name[0] != "_":
+        setattr(_kbd, name, getattr(micropython, name))
+_kbd.kbd_intr = lambda number: _bridge.ask(_KEYBOARD, int(number == 3))
+sys.modules["micropython"] = _kbd
 _bridge.ask(_END, int(_program.raw))
-_from_rom = _rom()  # while the host's files can be seen
-_ready = _mount() and _bridge.start != _bridge.STOPPED
-_mount_rom(_from_rom)
+if _bridge.romfs:
+    import _romfs  # while the host's files can be seen
+ready = _mount() and _bridge.start != _STOPPED
+if _bridge.romfs:
+    _romfs.mount()
 gc.collect()
-if _ready and _program.run_file("boot.py") and not _program.raw:
+if ready and _program.run_file("boot.py") and not _program.raw:
     _program.run_file("main.py")
 _repl.loop()

@@ -7,13 +7,15 @@ buffer is made once, so that a reset works on a full or broken heap.
     R  a program starts: Ctrl-C interrupts; 1 in the raw REPL, else 0
     E  it ended: Ctrl-C is a byte like any other; 1 in the raw REPL, else 0
     K  micropython.kbd_intr: 1 on, 0 off
-    S  soft reset, then BOOT, RAW or STOPPED
+    S  soft reset, then such a `start`
     H  machine.reset()
     D  machine.deepsleep(ms), -1 without end
     W  watchdog armed with so many ms
     F  watchdog fed
     M  RTC memory: that many bytes follow
     O  the power fails now
+
+`start` is how: 0 boot.py, main.py, friendly REPL; 1 boot.py, raw REPL; 2 friendly REPL.
 
 A real board has the names of its firmware in ROM; here each takes a place in the heap, so they
 are few.
@@ -24,20 +26,14 @@ import os
 import struct
 import sys
 
-from micropython import const
-
-BOOT = const(0)  # boot.py, main.py, friendly REPL
-RAW = const(1)  # boot.py, raw REPL
-STOPPED = const(2)  # friendly REPL
-
 # File descriptors of both pipes and of the flash, how to start, reset cause, at which write to
 # the flash the power fails (0: never), RTC memory.
 _words = os.getenv("BOARD").split(" ")
-_to, _from, flash_fd, start, cause, cut_at_write = (int(word) for word in _words[:6])
+_write, _read, flash_fd, start, cause, cut_at_write = (int(word) for word in _words[:6])
 memory = binascii.unhexlify(_words[6])  # outlives deep sleep
 romfs = os.getenv("ROMFS")  # the host's file with the ROM partition, if there is one
-_write = open(_to, "wb").write  # noqa: SIM115
-_read = open(_from, "rb").readinto  # noqa: SIM115
+_write = open(_write, "wb").write  # noqa: SIM115
+_read = open(_read, "rb").readinto  # noqa: SIM115
 _message = bytearray(5)
 _answer = bytearray(1)
 

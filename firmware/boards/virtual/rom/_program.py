@@ -15,10 +15,13 @@ import __main__
 
 _RUN = const(82)
 _END = const(69)
+_BOOT = const(0)  # see _bridge.start
+_RAW = const(1)  # see _bridge.start
+_STOPPED = const(2)  # see _bridge.start
 _SOFT = const(83)
 
 _put = open(1, "wb").write  # noqa: SIM115
-raw = _bridge.start == _bridge.RAW  # which REPL follows
+raw = _bridge.start == _RAW  # which REPL follows
 
 
 def _heap_locked():
@@ -46,7 +49,7 @@ def run(function, *arguments):
             _bridge.ask(_END, int(raw))
             if isinstance(error, KeyboardInterrupt) and _heap_locked():
                 _put(b"KeyboardInterrupt: \n")
-                reset(_bridge.STOPPED)
+                reset(_STOPPED)
             return error
         except KeyboardInterrupt:
             pass
@@ -83,7 +86,7 @@ def run_file(name):
     return error is None
 
 
-def reset(start=_bridge.BOOT):
+def reset(start=_BOOT):
     """Starts the board's program anew, in the same kind of REPL.  Never returns."""
     _put(b"MPY: soft reboot\n")
-    _bridge.leave(_SOFT, _bridge.RAW if raw else start)
+    _bridge.leave(_SOFT, _RAW if raw else start)

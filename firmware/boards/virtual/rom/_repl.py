@@ -13,14 +13,15 @@ import _program
 from micropython import const
 
 _END = const(69)
+_STOPPED = const(2)  # see _bridge.start
 
 _CTRL_A = const(1)
 _CTRL_B = const(2)
 _CTRL_C = const(3)
 _CTRL_D = const(4)
 _CTRL_E = const(5)
-_BACKSPACE = (8, 127)
-_COMPOUND = (b"if", b"while", b"for", b"try", b"with", b"def", b"class", b"async")
+_BACKSPACE = const((8, 127))
+_COMPOUND = const((b"if", b"while", b"for", b"try", b"with", b"def", b"class", b"async"))
 
 _WINDOW_BYTES = const(128)
 
@@ -198,4 +199,4 @@ def loop():
             _program.raw = not _program.raw
         except MemoryError as error:  # programs of the user have left no room for a line
             _program.show(error)
-            _program.reset(_bridge.STOPPED)
+            _program.reset(_STOPPED)

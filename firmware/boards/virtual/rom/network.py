@@ -6,13 +6,15 @@ waits for `isconnected()` waits as on a board.
 
 import time
 
+from micropython import const
+
 STA_IF = 0
 AP_IF = 1
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
 
-_JOIN_MS = 20  # an access point answers in seconds; a test need not wait for them
+_JOIN_MS = const(20)  # an access point answers in seconds; a test need not wait for them
 
 
 class WLAN:

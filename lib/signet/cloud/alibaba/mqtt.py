@@ -12,18 +12,18 @@ from signet.cloud import mqtt_session, thing_mqtt
 from signet.cloud.alibaba import post
 
 _SUBSCRIPTIONS = const(("event/+/post_reply", "service/property/set", "service/+"))
-# Codes of a reply that says "not now": too many requests, internal.
-_PASSING = const((429, 500))
 
 
 class Dialect(thing_mqtt.Dialect):
     """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 262_144
+    setting = "property/set"
+    passing = (429, 500)  # too many requests, internal
 
     def __init__(self, config):
         names = config["product_key"], config["device_name"]
-        super().__init__(names, _SUBSCRIPTIONS, "property/set", _PASSING)
+        super().__init__(names, _SUBSCRIPTIONS)
 
     def encode(self, report):
         where = post.where(report)

@@ -24,18 +24,18 @@ _SUBSCRIPTIONS = const(
         "service/measurepoint/set",
     )
 )
-# Codes of a reply that says "not now": internal, too many, handler failed, timed out.
-_PASSING = const((400, 429, 500, 6205))
 
 
 class Dialect(thing_mqtt.Dialect):
     """See cloud/mqtt_session.py; config: dict from config.load."""
 
     max_payload_bytes = 524_288
+    setting = "measurepoint/set"
+    passing = (400, 429, 500, 6205)  # internal, too many, handler failed, timed out
 
     def __init__(self, config):
         names = config["product_key"], config["device_key"]
-        super().__init__(names, _SUBSCRIPTIONS, "measurepoint/set", _PASSING)
+        super().__init__(names, _SUBSCRIPTIONS)
 
     def encode(self, report):
         where, key = "measurepoint/post", "measurepoints"

@@ -20,11 +20,11 @@ _NOT_IN_KEYS = const(" \t\r\n:")
 _ROLES = const(("device", "gateway", "application", "scalable-application"))
 
 FIELDS = {
-    "org_id": ("word", ..., _NAME, "myorg1"),
-    "type_id": ("word", None, _NAME, "meter"),
-    "device_id": ("word", None, _NAME, "meter-7"),
+    "org_id": ("name", ..., _NAME, "myorg1"),
+    "type_id": ("name", None, _NAME, "meter"),
+    "device_id": ("name", None, _NAME, "meter-7"),
     "token": ("secret", None, (256, None), "the device's authentication token"),
-    "event": ("word", "status", (64, "-_."), "status"),
+    "event": ("name", "status", (64, "-_."), "status"),
 }
 BY_WAY = {
     "mqtt": {
@@ -33,14 +33,14 @@ BY_WAY = {
         "websocket": ("flag", False, None, "true"),
         "cert": ("file", None, 128, "board-1.pem"),
         "key": ("file", None, 128, "board-1.key"),
-        "app_id": ("word", None, _NAME, "dashboard"),
-        "instance_id": ("word", None, _NAME, "1"),
+        "app_id": ("name", None, _NAME, "dashboard"),
+        "instance_id": ("name", None, _NAME, "1"),
         "api_key": ("text", None, (256, _NOT_IN_KEYS), "a-myorg1-a84ps90Ajs"),
         "subscribe": ("any", None, None, None),
     },
     "http": {
         "role": ("choice", "device", ("device", "gateway"), "device"),
-        "command": ("word", "+", (64, "-_.+"), "+"),
+        "command": ("name", "+", (64, "-_.+"), "+"),
         "command_poll_s": ("int", 60, (0, 86_400), 60),
         "command_wait_s": ("int", 0, (0, 3600), 0),
     },
