@@ -1,8 +1,9 @@
 """Does a device stay as it is, report after report?  Runs on MicroPython; for `signet bench soak`.
 
-`soak FOLDER REPORTS` is the device whose device.json and ca.pem lie in FOLDER, with a flash of its
-own in the file FOLDER/flash.img. It reports as fast as the cloud takes them, and 20 times a second
-while it does not. About once a second it prints a line of JSON; at the end it closes.
+`soak FOLDER REPORTS EACH_MS` is the device whose device.json and ca.pem lie in FOLDER, with a
+flash of its own in the file FOLDER/flash.img. It reports as fast as the cloud takes them, but once
+in EACH_MS at most, and 20 times a second while the cloud does not. About once a second it prints a
+line of JSON; at the end it closes.
 """
 
 import gc
@@ -86,13 +87,12 @@ class Device:
         except MemoryError:  # it is not taken, and may be made again
             self.refused += 1
 
-    def run(self, reports):
+    def run(self, reports, each_ms):
         link = self.link
         while self.made < reports or len(link.outbox):
             now = time.ticks_ms()
-            behind = len(link.outbox) >= AHEAD
-            if behind and time.ticks_diff(now, self.reported) >= PACE_MS:
-                behind = False
+            pause_ms = PACE_MS if len(link.outbox) >= AHEAD else each_ms
+            behind = time.ticks_diff(now, self.reported) < pause_ms
             if self.made < reports and not behind:
                 self.report()
                 self.reported = now
@@ -104,9 +104,9 @@ class Device:
         self.say(end=1, worn=max(self.flash.worn))
 
 
-def main(folder, reports):
+def main(folder, reports, each_ms):
     os.chdir(folder)
-    Device(folder).run(int(reports))
+    Device(folder).run(int(reports), int(each_ms))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,6 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     for name in (
         "__init__.py",
         "errors.py",
-        "device/__init__.py",
         "device/files.py",
         "device/state.py",
     ):

@@ -1,7 +1,8 @@
 """In how small a heap does the device program work, on a 32-bit MicroPython?
 
 DESIGN's goal is 48 KiB for MQTT over TLS and 40 for CoAP with AES.  Each row has about 4 KiB of
-room beyond the smallest heap that was found: an allocation in another order must not fail.
+room beyond the smallest heap that was found, EnOS three: an allocation in another order must not
+fail.
 """
 
 from pathlib import Path
@@ -38,13 +39,13 @@ _SMALL = {"outbox_bytes": 8192, "flash_after_s": 1}
 @pytest.mark.parametrize(
     ("cloud", "way", "heap"),
     [
-        ("enos", "mqtt", "64k"),
-        ("alibaba", "mqtts", "73k"),
-        ("watson", "mqtts", "73k"),
-        ("watson", "wss", "79k"),
-        ("alibaba", "https", "73k"),
-        ("watson", "https", "73k"),
-        ("alibaba", "coap", "70k"),
+        ("enos", "mqtt", "64k"),  # works from 61
+        ("alibaba", "mqtts", "76k"),  # 72
+        ("watson", "mqtts", "74k"),  # 70
+        ("watson", "wss", "80k"),  # 76
+        ("alibaba", "https", "75k"),  # 71
+        ("watson", "https", "73k"),  # 69
+        ("alibaba", "coap", "72k"),  # 68
     ],
 )
 def test_it_comes_back_from_an_outage_longer_than_its_outbox(board_with, config, cloud, way, heap):
@@ -66,7 +67,7 @@ def test_it_comes_back_from_an_outage_longer_than_its_outbox(board_with, config,
 
 @pytest.mark.parametrize(("way", "heap"), [("coap", "64k"), ("coaps", "70k")])
 def test_it_reports_by_coap_and_sleeps_between(board_with, twin, config, way, heap):
-    """Found to work from 60 KiB with AES, 65 over DTLS."""
+    """Found to work from 60 KiB with AES, 66 over DTLS."""
     values = config("alibaba", way, deep_sleep=True)
     with board_with(heap, values) as board:
         end = 0

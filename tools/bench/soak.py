@@ -144,7 +144,7 @@ def measure(way: Way, reports: int, outage_s: float, step: Callable[..., object]
             job = programs.Job(
                 "soak",
                 build,
-                (name, str(reports)),
+                (name, str(reports), str(way.each_ms)),
                 silence_s=_WAIT_S,
                 heap=f"{way.heap_kib}k" if build == "i386" else programs.HEAP,
             )
