@@ -24,6 +24,7 @@ from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
 from tools.paths import ROOT
 from tools.twin.process import TwinProcess
+from tools.ui import UserError
 
 _PROGRAM = ROOT / "firmware" / "bench" / "faults_device.py"
 _REPORTS = 18
@@ -198,10 +199,12 @@ def _run(board: VirtualBoard, twin: TwinProcess, fault: Fault, way: Way) -> Row:
     config |= {"address": "127.0.0.1", "port": road.port, **fault.settings}
     config["app"] = {"reports": _REPORTS, "fault": fault.own}
     config = {key: value for key, value in config.items() if value is not None}
-    board.fill(project_files(config, Path(twin.ready["ca_file"]), main=_PROGRAM))
+    files = project_files(config, Path(twin.ready["ca_file"]), main=_PROGRAM)
+    _patiently(lambda: board.fill(files))
     after = _last(twin)
     seed = random.Random(f"{fault.name} {way.title}")  # noqa: S311
     scene = Scene(board, road, twin, way, seed, [], [0])
+    _patiently(board.start)
     with road, board:
         with contextlib.suppress(TimeoutError):
             board.wait_for(r"^accepted \d+5 ", 20)
@@ -209,6 +212,16 @@ def _run(board: VirtualBoard, twin: TwinProcess, fault: Fault, way: Way) -> Row:
         with contextlib.suppress(TimeoutError):
             board.wait_for(_DRAINED, _PATIENCE_S, scene.starts[-1])
     return Row(fault.name, way.title.replace("\n", " "), audit(_said(scene, fault, after)))
+
+
+def _patiently(act: Callable[[], object]) -> None:
+    """A child that another thread starts holds this board's lock from its fork to its exec."""
+    for _ in range(50):
+        with contextlib.suppress(UserError):
+            act()
+            return
+        time.sleep(0.1)
+    act()
 
 
 def _last(twin: TwinProcess, after: int = 0) -> int:
