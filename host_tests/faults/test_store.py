@@ -1,10 +1,12 @@
 """Is every report accounted for whichever write to flash fails, or without memory?"""
 
 import pytest
+from typer.testing import CliRunner
 
 from host_tests.depth import STEP
-from tools.bench import faults_store
-from tools.bench.faults import verdict
+from tools.bench import command, faults_store
+from tools.bench.faults import Plan, verdict
+from tools.bench.faults_audit import Audit, Row
 
 _EVERY = 1 if STEP == 1 else 8 * STEP
 _PLACES = [pytest.param(each, id=f"{each.title}, {each.way}") for each in faults_store.places()]
@@ -27,3 +29,20 @@ def test_what_was_accepted_is_stored_set_aside_or_counted(where):
 )
 def test_the_audit_sees_one_report_that_the_cloud_forgot_or_changed(sabotage, found):
     assert found in _row(_FEW, sabotage=sabotage).audit.trouble
+
+
+@pytest.mark.parametrize(("trouble", "status"), [("", 0), ("at 1: lost: [7]", 1)])
+def test_the_command_fails_when_a_report_is_lost(monkeypatch, trouble, status):
+    audit = Audit(1234, 99_999, 99_999, 9999, 9999, 9999, 999, 999, 9999, trouble)
+    rows = [Row("clock 25 years behind", "LittleFS, 10 s", audit)]
+    monkeypatch.setattr(Plan, "run", lambda plan, step: rows)
+    done = CliRunner().invoke(command.app, ["faults", "--fault", "clock"])
+    assert done.exit_code == status, done.output
+    assert ("lost: [7]" in done.output) is bool(trouble)
+    assert "99 999" in done.output
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_fault_that_is_not_known_is_told_the_known_ones():
+    done = CliRunner().invoke(command.app, ["faults", "--fault", "flood"])
+    assert "power cut at a write" in str(done.exception)
