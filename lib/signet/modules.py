@@ -64,7 +64,13 @@ def call(name, function, *args):
         try:
             return getattr(__import__(name, None, None, ("*",)), function)(*args)
         finally:
-            forget(*[n for n in list(sys.modules) if n.startswith("signet") and n not in before])
+            forget(
+                *[
+                    n
+                    for n in list(sys.modules)
+                    if n.partition(".")[0] == "signet" and n not in before
+                ]
+            )
 
 
 def forget(*names):
