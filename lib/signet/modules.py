@@ -31,10 +31,10 @@ class Tidy:
         self.threshold = gc.threshold()
         gc.threshold(_OFTEN)
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, error, trace):  # *error would take memory
+        gc.threshold(self.threshold)
         if self._held:
             keep()
-        gc.threshold(self.threshold)
 
 
 def keep(size=_SESSION):
