@@ -165,7 +165,7 @@ def test_watson_hangs_up_on_a_wrong_topic_and_the_board_goes_on(device, twin, co
 import board, signet
 
 link = signet.open("device.json", board)
-link._session._dialect.check_topic = lambda topic: None
+link._session.dialect.check_topic = lambda topic: None
 link.report(b"x", topic="iot-2/cmd/own/fmt/json")
 link.report({"n": 1})
 while not link.handed_over:
