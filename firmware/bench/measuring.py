@@ -1,6 +1,7 @@
 """How long does something take, and how much heap?  Runs on MicroPython; for `signet bench`."""
 
 import gc
+import sys
 import time
 
 STEP = 64  # bytes; how finely `needed` looks
@@ -71,3 +72,29 @@ def needed(work):
         else:
             low = middle
     return least
+
+
+def starved(blocks, function, *arguments):
+    """Calls `function` while the heap has so many free blocks."""
+    gc.collect()
+    spare = [bytearray(blocks * 8 * (2 + 2 * (sys.maxsize > 1 << 32)))]
+    rest, size = None, 8192
+    while size > 16:
+        try:
+            rest = [rest, bytearray(size)]
+        except MemoryError:
+            size >>= 1
+    try:
+        while True:
+            rest = [rest]
+    except MemoryError:
+        pass
+    spare[0] = None
+    gc.collect()
+    try:
+        return function(*arguments)
+    finally:
+        while rest:  # link by link: the collector may still find a pointer to the first
+            link, rest = rest, rest[0]
+            link.clear()
+        gc.collect()

@@ -88,7 +88,7 @@ _TABLE = {
         ("lost records are told from a torn one", 'line[-1:] == b"\\n"', "False"),
     ),
     ("wire/mqtt.py", "mqtt_client"): (
-        ("no broker may send QoS 2 (3.3.1.2)", "flags & QOS > QOS_1", "flags & QOS > 6"),
+        ("no broker may send QoS 2 (3.3.1.2)", "flags & _QOS > _QOS_1", "flags & _QOS > 6"),
         ("what is sent again says so (3.3.1.1)", "0x3A if again", "0x32 if again"),
     ),
     ("wire/coap.py", "coap_codec"): (
@@ -146,7 +146,7 @@ _TABLE = {
     ("cloud/mqtt_session.py", "mqtt_session"): (
         ("what has no PUBACK goes as the same packet (4.4)", "if not entry[_ACKED]", "if False"),
         ("a packet id of another session is none", "self._packets.clear()\n        self", "self"),
-        ("PUBACK is not enough where a reply comes", "not self._dialect.replies", "True"),
+        ("PUBACK is not enough where a reply comes", "not self.dialect.replies", "True"),
     ),
     ("cloud/mqtt_session.py", "contract_session"): (
         ("what is in flight is not sent twice", "if entry[_KEY] == key", "if False"),

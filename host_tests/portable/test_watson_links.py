@@ -16,13 +16,17 @@ from signet.net.umqtt_stream import Stream
 SERVERS = {"broker": ("mosquitto",)}
 
 _METER = ("m", "1")
-_login = mqtt_session._login
+
+
+class _Client(MQTTClient):
+    def begin(self, stream, login):
+        end = check.server("broker")
+        super().begin(stream, (login[0], end["user"], end["password"]))
 
 
 def _in_mosquitto(role="gateway", **changes):
     """A program whose login is one that mosquitto knows."""
-    end = check.server("broker")
-    mqtt_session._login = lambda values: (_login(values)[0], end["user"], end["password"])
+    mqtt_session.MQTTClient = _Client
     program = Program("broker", role, **changes)
     program.logs("connected")
     program.link.poll(100)  # SUBACK

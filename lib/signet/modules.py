@@ -31,10 +31,10 @@ class Tidy:
         self.threshold = gc.threshold()
         gc.threshold(_OFTEN)
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, error, trace):  # *error would take memory
+        gc.threshold(self.threshold)
         if self._held:
             keep()
-        gc.threshold(self.threshold)
 
 
 def keep(size=_SESSION):
@@ -64,7 +64,13 @@ def call(name, function, *args):
         try:
             return getattr(__import__(name, None, None, ("*",)), function)(*args)
         finally:
-            forget(*[n for n in list(sys.modules) if n.startswith("signet") and n not in before])
+            forget(
+                *[
+                    n
+                    for n in list(sys.modules)
+                    if n.partition(".")[0] == "signet" and n not in before
+                ]
+            )
 
 
 def forget(*names):

@@ -179,6 +179,28 @@ def waits(
 
 
 @app.command()
+def faults(
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A part of a fault's name; all by default.")
+    ] = None,
+    way: Annotated[
+        list[str] | None, typer.Option(help="For example alibaba-mqtts; all by default.")
+    ] = None,
+) -> None:
+    """What becomes of reports when power, flash, memory, network, cloud or broker fail."""
+    from tools.bench import faults as bench
+
+    plan = bench.Plan(fault or [], way or [])
+    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
+        task = progress.add_task("Starting", total=plan.steps)
+        step = partial(progress.update, task, advance=1)
+        rows = plan.run(lambda text: step(description=text))
+    _show(bench.table(rows), bench.explanation(), bench.verdict(rows))
+    if not all(row.audit.passed for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
 def lateness(
     seconds: Annotated[
         int, typer.Option(min=1, max=600, help="How long beside each way in.")

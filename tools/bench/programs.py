@@ -34,7 +34,7 @@ class Job(NamedTuple):
     program: name of a file of firmware/bench, without its ending. interpreter: CPYTHON, or one of
     `builds()`. arguments: given to it. lib: what CPython imports `signet` from, for tests.
     environment: further variables of it. silence_s: after which it counts as hanging. heap: of
-    MicroPython.
+    MicroPython. noise: how lines begin that are no sign of failure.
     """
 
     program: str
@@ -44,6 +44,7 @@ class Job(NamedTuple):
     environment: tuple[tuple[str, str], ...] = ()
     silence_s: float | None = None
     heap: str = HEAP
+    noise: tuple[bytes, ...] = ()
 
 
 class HangsError(UserError):
@@ -103,6 +104,7 @@ class _Process:
         self._job = job
         self._partial = b""
         self._said: list[str] = []
+        self._noise: list[str] = []
         self._heard_at = time.monotonic()
         self.ended = False
         command, environment = _cpython(job) if job.interpreter == CPYTHON else _micropython(job)
@@ -127,7 +129,8 @@ class _Process:
             if line.startswith(b"{"):
                 yield json.loads(line)
             elif line.strip():
-                self._said.append(line.decode(errors="replace").strip())
+                said = self._noise if line.startswith(self._job.noise) else self._said
+                said.append(line.decode(errors="replace").strip())
 
     def check_silence(self) -> None:
         """Has it said nothing for too long?  raises: HangsError."""
@@ -143,7 +146,7 @@ class _Process:
         self.output.close()
         status = self._process.wait()
         if status or self._said:
-            last = self._said[-1] if self._said else f"exit status {status}"
+            last = [f"exit status {status}", *self._noise, *self._said][-1]
             raise UserError(f"{self._job.program} on {self._job.interpreter} failed: {last}")
 
     def end(self) -> None:

@@ -229,7 +229,7 @@ def flood(data: bytes, peer: TcpPeer, device: socket.socket) -> None:
             device.sendall(flood)  # a record cut short only ends the TLS of this bench
 
 
-def reset(_: TcpPeer, device: socket.socket) -> None:
+def reset(_: object, device: socket.socket) -> None:
     device.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

@@ -99,6 +99,8 @@ class Outbox:
         if size > _ROOM or not self._timeout_ms:
             kept = self.keep()
             if isinstance(kept, MemoryError):
+                if report not in self.waiting:  # it was written before memory ran out
+                    return key
                 self.waiting.remove(report)
                 self.counts[0] -= 1
                 raise kept
