@@ -537,6 +537,25 @@ def test_a_sign_of_life_counts_as_something_carried_in_between():
     check.equal([key for key, _, _ in link.outbox.dead], [1])
 
 
+def test_of_those_that_go_alone_each_has_its_turn():
+    session = _Session()
+    link = _link(session)
+    for n in (1, 2, 3):
+        link.report({"n": n})
+        link.outbox.misses[n] = 3
+    for _ in range(4):
+        _due(link)
+        _poll(link)
+        _poll(link)
+        if session.in_flight == [2]:
+            session.events.append(("acked", 2, None))
+        else:
+            session.events.append(("lost", Lost("closed"), session.in_flight))
+        _poll(link)
+    check.equal([key for key, _ in session.sent], [1, 2, 3, 1])
+    check.equal((link.handed_over, link.outbox.misses), (1, {1: 3, 3: 4}))
+
+
 def test_how_often_a_report_was_missed_outlives_a_reset():
     for wake in range(5):
         session = _Session()

@@ -62,11 +62,14 @@ class Row(NamedTuple):
 
     @property
     def lost(self) -> int:
-        """Reports that are neither with the twin nor counted as dropped or set aside."""
+        """Reports that are neither with the twin nor counted as dropped or set aside.
+
+        One that is with the twin, without an acknowledgement, may be dropped too.
+        """
         if self.trouble:
             return 0  # nobody knows
         counted: int = sum(self.last.get(name, 0) for name in ("dropped", "set_aside"))
-        return self.missing - counted
+        return max(0, self.missing - counted)
 
     def calm(self) -> list[Sample]:
         """Samples while reports went as they were made, from the first outage on, in which it has
@@ -127,9 +130,9 @@ def chosen(keys: Sequence[str]) -> list[Way]:
 
 
 def measure(way: Way, reports: int, outage_s: float, step: Callable[..., object]) -> Row:
-    """One soak. outage_s: the longest. step: told `completed`, the reports that
-    are acknowledged.
+    """One soak.
 
+    outage_s: the longest. step: told `completed`, the reports that are acknowledged.
     raises: UserError where there is no MicroPython, or the twin does not start.
     """
     with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:

@@ -40,6 +40,7 @@ class Handover:
         self.retry_s = retry_s
         self.log = log
         self._flight = []  # keys
+        self._at = 0  # the key that went alone last
         self.passed = 0
         self.again = []
         self.tries = {}
@@ -115,11 +116,13 @@ class Handover:
         if flight:
             return alone
         for other, count in misses.items():
-            if count >= _ALONE and (alone is None or (count, other) < (misses[alone], alone)):
+            turn = other <= self._at, other  # each in its turn: another may be to blame
+            if count >= _ALONE and (alone is None or turn < (alone <= self._at, alone)):
                 alone = other
         if alone and alone > 0 and self.outbox.after(alone - 1) != alone:
             misses.pop(alone)  # it was dropped
-            alone = None
+            return None
+        self._at = alone or 0
         return alone
 
     def _next(self, key):
