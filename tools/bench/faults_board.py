@@ -151,7 +151,7 @@ FAULTS = (
     Fault("clock 25 years behind", _nothing, own="behind"),
     Fault("clock 25 years ahead", _nothing, own="ahead"),
     Fault("no memory", _nothing, own="memory"),
-    Fault("flash full", _nothing, own="flash"),
+    Fault("flash full, no network", _road("shut", 2), own="flash", settings=_AT_ONCE),
     Fault("closed at one report", _nothing, _PLAIN, spite="closes"),
     Fault("one never acknowledged", _nothing, _PLAIN, spite="swallows"),
     Fault("subscriptions refused", _nothing, _PLAIN, spite="refuses"),

@@ -6,7 +6,7 @@ Each road stands on a port of loopback while its context lasts. `mode` says what
     shut      ends connections, and takes no new one; loses datagrams
     stalled   hands on nothing for now, and keeps it
     lost      loses what comes: to both ends a connection looks alive for good (half-open)
-    portal    answers whatever comes first as a captive portal does, in plain HTTP
+    portal    ends connections, and answers new ones as a captive portal does, in plain HTTP
 """
 
 import contextlib
@@ -70,7 +70,7 @@ class Road(Stage):
         lost = False
         up, down = (_Packets(), _Packets()) if self._spite else (None, None)
         while not self.ended.is_set():
-            if self.mode == "shut":
+            if self.mode in ("shut", "portal"):
                 reset(None, device)
                 return
             lost = lost or self.mode == "lost"
