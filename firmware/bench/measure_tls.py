@@ -20,7 +20,7 @@ import time
 
 import measuring
 import tracing
-from signet import clock
+from signet import clock, modules
 from signet.net import trust
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel

@@ -42,10 +42,10 @@ _TABLE = {
         ("one segment stays free for the heap", "more = _BLOCK if", "more = 0 if"),
     ),
     ("reports/flash.py", "outbox"): (
-        ("what was read before the note is done", "elif key <= outbox.read:", "elif key == 0:"),
+        ("what was read before the note is done", "(key > outbox.read or", "(True or"),
         ("damage is kept aside", "if outbox.low == outbox.damaged:", "if False:"),
         ("a body may hold a line's end", r'.replace(b"\x1b1", b"\n")', ""),
-        ("a line counts when its CRC proves it", "files.is_record(text)", "True"),
+        ("a line counts when its CRC proves it", "and head[:8] ==", "or head[:8] =="),
     ),
     ("reports/keep.py", "outbox"): (
         (

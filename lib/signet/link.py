@@ -252,7 +252,6 @@ class Link:
                 return None
             self._network = None
         self._look()
-        self.outbox.rest()
         self._to(_OPENING)  # what fails from here on is its
         self._session.begin(clock.Deadline(self._config.get("open_timeout_s", 30) * 1000))
         self.busy = True
@@ -333,7 +332,6 @@ class Link:
         if self.connected:
             lived_ms = clock.ticks_diff(clock.ticks_ms(), self._since)
         self._drop()
-        self.outbox.prepare()
         is_exclusive = self._session.is_exclusive
         arguments = (
             self._past,

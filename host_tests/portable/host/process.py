@@ -1,6 +1,7 @@
 """How does pytest hear from the process that runs a test file?  One line of JSON per test."""
 
 import contextlib
+import itertools
 import json
 import linecache
 import queue
@@ -115,8 +116,9 @@ def _with_source(trace: str, folder: Path) -> str:
     def add(match: re.Match) -> str:
         if match["file"].startswith("/"):
             return match[0]  # CPython shows its own
-        for place in (folder, *_SOURCES):
-            source = linecache.getline(str(place / match["file"]), int(match["line"])).strip()
+        name = match["file"].replace(".", "/")  # that of a module
+        for place, end in itertools.product((folder, *_SOURCES), (".py", "/__init__.py")):
+            source = linecache.getline(f"{place / name}{end}", int(match["line"])).strip()
             if source:
                 return f"{match[0]}\n    {source}"
         return match[0]

@@ -1,7 +1,6 @@
 """How does what waits in the heap get on flash?
 
-Functions of an outbox.Outbox, see flash.py.  Loaded when something is to be written, and
-forgotten: see modules.call.
+Functions of an outbox.Outbox, see flash.py.
 """
 
 import json

@@ -3,16 +3,15 @@
     report -> a list in the heap -> segments on flash (flash.py) -> the cloud
 
 What waits goes to flash in one append when the oldest of it has waited `flash_after_s`, when it is
-too much for the heap, and when the link is closed: on a good link never: then neither flash.py
-nor keep.py is loaded.
+too much for the heap, and when the link is closed: on a good link never.  The code for it is
+loaded from the start: later, an old heap may have no place for it.
 """
-
-import sys
 
 from micropython import const
 
 from signet import clock, modules
 from signet.device import files
+from signet.reports import flash, keep
 
 _ROOM = const(2048)  # bytes of reports in the heap,
 _OBJECT = const(160)  # of them for each report beside its body: see room.shrink
@@ -21,8 +20,6 @@ _AGAIN_MS = const(60_000)  # after flash could not be written
 _NO_SPACE = const(28)
 _SOON_MS = const(5000)  # after there was no memory for it
 _MANY = const(64)  # reports, and their count is noted when nothing else is to be
-_FLASH = const("signet.reports.flash")
-_KEEP = const("signet.reports.keep")
 _FULL = const("signet.reports.room")
 _DEAD = const("signet.reports.dead")
 
@@ -57,7 +54,7 @@ class Outbox:
         modules.call("signet.reports.restore", "restore", self)
         self._noted = self.counts[0]
         if files.exists(folder + "/retry"):  # somebody at a desk has mended what was wrong
-            self._try(modules.call, _DEAD, "retry")
+            self._try(modules.call, _DEAD, "retry", self)
 
     def __len__(self):
         """How many wait; after a power cut it may say too many until they have been read."""
@@ -85,7 +82,7 @@ class Outbox:
             raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
         more = _BLOCK if size < _ROOM else 2 * _BLOCK + size  # with what is in the heap
         while not self.drops_oldest and self.flash_used + more > self.limit:
-            if self._try(modules.call, _FULL, "drop") is not True:
+            if self._try(modules.call, _FULL, "drop", self) is not True:
                 self.counts[0] += 1
                 self.dropped(1, "new")
                 return None
@@ -106,10 +103,14 @@ class Outbox:
                 raise kept
             if kept is not True and size > _ROOM:
                 no_space = not kept or kept.errno == _NO_SPACE
-                if self.stored and no_space and self._try(modules.call, _FULL, "drop") is True:
+                if (
+                    self.stored
+                    and no_space
+                    and self._try(modules.call, _FULL, "drop", self) is True
+                ):
                     kept = self.keep()
                 if kept is not True:
-                    self._try(modules.call, _FULL, "shrink")
+                    self._try(modules.call, _FULL, "shrink", self)
         return key
 
     def dropped(self, count, kind):
@@ -120,7 +121,7 @@ class Outbox:
     def after(self, key):
         """Returns the key of the oldest report whose key (int) is greater, or None."""
         if self.stored:
-            found = self.flash("after", key)
+            found = flash.after(self, key)
             if found:
                 return found
         for report in self.waiting:
@@ -133,7 +134,7 @@ class Outbox:
         for report in self.waiting:
             if report.key == key:
                 return report
-        return self.flash("get", key) if self.stored else None
+        return flash.get(self, key) if self.stored else None
 
     def done(self, key):
         """Forgets the report `key` (int); returns False when it was dropped before."""
@@ -142,7 +143,7 @@ class Outbox:
             if report.key == key:
                 self.waiting.remove(report)
                 return True
-        return bool(self.stored) and self.flash("done", key)
+        return bool(self.stored) and flash.done(self, key)
 
     def set_aside(self, key, reason, report=None):
         """Keeps a report on flash, out of the way of the others.
@@ -154,7 +155,7 @@ class Outbox:
         Returns:
             bool, False when it could not be written, and waits where it was.
         """
-        return self._try(modules.call, _DEAD, "bury", key, reason, report) is True
+        return self._try(modules.call, _DEAD, "bury", self, key, reason, report) is True
 
     @property
     def dead(self):
@@ -175,7 +176,7 @@ class Outbox:
         if not self._deadline.expired():
             return left_ms
         if self.is_done:
-            self._try(modules.call, _KEEP, "end")
+            self._try(keep.end, self)
         if self.waiting:
             waited = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
             left_ms = self._timeout_ms - waited
@@ -187,13 +188,13 @@ class Outbox:
     def close(self):
         """Writes to flash what waits and what is done; raises nothing."""
         if self.is_done:
-            self._try(modules.call, _KEEP, "end")
+            self._try(keep.end, self)
         if self.waiting or self.stored or self.counts[0] - self._noted >= _MANY:
             self.keep()
 
     def keep(self):
         """Writes what waits in the heap to flash, and a note of what is done; raises nothing."""
-        kept = self._try(modules.call, _KEEP, "keep")
+        kept = self._try(keep.keep, self)
         if kept is True:
             self._noted = self.counts[0]
         elif not kept:
@@ -202,31 +203,12 @@ class Outbox:
 
     def knows(self, id):
         """Was the command of this id (str) executed already?  It counts as such from now on."""
-        return self._try(modules.call, _KEEP, "knows", id) is True
+        return self._try(keep.knows, self, id) is True
 
-    def flash(self, function, *arguments):
-        """Calls a function of flash.py, which stays until `rest`."""
-        if _FLASH not in sys.modules:
-            with modules.Tidy():
-                __import__(_FLASH)
-        return getattr(sys.modules[_FLASH], function)(self, *arguments)
-
-    def prepare(self):
-        """Loads what writes to flash, before what is to be written takes the place."""
-        try:
-            with modules.Tidy():
-                __import__(_KEEP)
-        except MemoryError:
-            pass
-
-    def rest(self):
-        """Lets the heap have the place of the code, before a connection is made."""
-        modules.forget(_FLASH, _KEEP)
-
-    def _try(self, call, module, function, *arguments):
+    def _try(self, function, *arguments):
         """Calls what writes to flash; returns what that does, or the error that it raises."""
         try:
-            return call(module, function, self, *arguments)
+            return function(*arguments)
         except (OSError, MemoryError) as error:
             memory = isinstance(error, MemoryError)
             try:
