@@ -65,7 +65,7 @@ def test_it_comes_back_from_an_outage_longer_than_its_outbox(board_with, config,
         assert "emory" not in board.output()
 
 
-@pytest.mark.parametrize(("way", "heap"), [("coap", "64k"), ("coaps", "70k")])
+@pytest.mark.parametrize(("way", "heap"), [("coap", "68k"), ("coaps", "74k")])
 def test_it_reports_by_coap_and_sleeps_between(board_with, twin, config, way, heap):
     """Found to work from 60 KiB with AES, 66 over DTLS."""
     values = config("alibaba", way, deep_sleep=True)
@@ -79,7 +79,7 @@ def test_it_reports_by_coap_and_sleeps_between(board_with, twin, config, way, he
 
 def test_a_token_that_lapses_is_renewed(board_with, twin, config):
     """The code that signs is loaded once more, while the connection is open."""
-    with board_with("70k", config("alibaba", "https")) as board:
+    with board_with("75k", config("alibaba", "https")) as board:
         end = board.wait_for("^report 1 stored", 20).end()
         twin.fault("expire_tokens")
         end = board.wait_for("^authenticated", 20, end).end()
@@ -90,7 +90,7 @@ def test_a_token_that_lapses_is_renewed(board_with, twin, config):
 def test_it_reports_by_https_and_sleeps_between(board_with, twin, config):
     """Alibaba's token is not asked for again; at heaps as awake."""
     values = config("alibaba", "https", deep_sleep=True)
-    with board_with("68k", values) as board:
+    with board_with("72k", values) as board:
         end = 0
         for _ in range(3):
             end = board.wait_for("^report 1 stored", 20, end).end()
