@@ -39,7 +39,7 @@ _SMALL = {"outbox_bytes": 8192, "flash_after_s": 1}
 @pytest.mark.parametrize(
     ("cloud", "way", "heap"),
     [
-        ("enos", "mqtt", "64k"),  # works from 61
+        ("enos", "mqtt", "64k"),  # works from 62
         ("alibaba", "mqtts", "76k"),  # 72
         ("watson", "mqtts", "74k"),  # 70
         ("watson", "wss", "80k"),  # 76
