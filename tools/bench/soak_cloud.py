@@ -39,7 +39,7 @@ WAYS = (
     Way("coaps", "alibaba", "coaps", 86, "CoAP, DTLS", 8),
 )
 """Heaps in which a soak is whole: those of host_tests/device/test_heap.py and 6 KiB for what
-watches; more by EnOS, where a heap of that size is in too small pieces after hundreds of reports."""
+watches; more by EnOS, whose heap would be in too small pieces after hundreds of reports."""
 
 
 class Cloud:
