@@ -8,7 +8,7 @@ from tools.bench import command, faults_store
 from tools.bench.faults import Plan, verdict
 from tools.bench.faults_audit import Audit, Row
 
-_EVERY = 3 if STEP == 1 else 8 * STEP  # each single one: `signet bench faults`
+_EVERY = 1 if STEP == 1 else 8 * STEP
 _PLACES = [pytest.param(each, id=f"{each.title}, {each.way}") for each in faults_store.places()]
 _FEW = faults_store.Places("power cut", "LittleFS", 0, 1, 60, 20)
 
