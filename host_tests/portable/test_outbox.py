@@ -263,18 +263,6 @@ def test_what_was_never_in_the_outbox_is_set_aside_without_reading_it():
     check.equal((len(box), box.counts[0], box.counts[4]), (40, 41, 1))
 
 
-def test_a_report_that_does_not_go_pins_no_segment_of_what_is_done():
-    for oldest in (True, False):
-        os.mkdir(str(oldest))
-        os.chdir(str(oldest))
-        box = _box(12_288, oldest)
-        box.put(Report({"n": 0}))
-        for n in range(1, 300):
-            key = box.put(Report({"n": n}))
-            assert box.after(0) and box.done(key)
-        check.equal((list(_waiting(box).values()), box.counts[3]), ([0], 0))
-
-
 def test_a_power_cut_while_segments_are_removed_leaves_room():
     box = _box(8192, False)
     for n in range(60):

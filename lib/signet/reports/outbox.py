@@ -81,11 +81,10 @@ class Outbox:
         if size > self.limit - 2 * _BLOCK and size > _ROOM:
             raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
         more = _BLOCK if size < _ROOM else 2 * _BLOCK + size  # with what is in the heap
-        while not self.drops_oldest and self.flash_used + more > self.limit:
-            if self._try(modules.call, _FULL, "drop", self) is not True:
-                self.counts[0] += 1
-                self.dropped(1, "new")
-                return None
+        if not self.drops_oldest and self.flash_used + more > self.limit:
+            self.counts[0] += 1
+            self.dropped(1, "new")
+            return None
         report.key = key = self.next_key
         report.since = clock.ticks_ms()
         for other in self.waiting:

@@ -60,9 +60,7 @@ def lost(handover, keys, error):
 
 def _tried(handover, key, is_bad):
     """Counts it; returns how often it was put off before (int), or answered badly."""
-    if (
-        len(handover.tries) > _SUSPECTS
-    ):  # of reports that were dropped; of so many none is to blame
+    if len(handover.tries) > _SUSPECTS:  # of so many none is to blame, or they were dropped
         handover.tries.clear()
     counts = handover.tries.setdefault(key, [0, 0])
     counts[is_bad] += 1
