@@ -23,8 +23,6 @@ import requests
 from signet.client.http import HttpClient
 from signet.net.stream import TcpChannel
 
-__import__("signet.net.reason")  # MicroPython 1.25 may crash where it loads one without memory
-
 PATH = "/topic/sys/a1NUjcVkHZS/{}/thing/event/property/post"
 HEADERS = (("password", "0123456789abcdef" * 2), ("Content-Type", "application/octet-stream"))
 BODY = (

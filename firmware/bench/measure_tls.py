@@ -25,8 +25,6 @@ from signet.net import trust
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 
-__import__("signet.net.reason")  # MicroPython 1.25 may crash where it loads one without memory
-
 ADDRESS = "127.0.0.1"
 LIMIT_MS = 30_000
 _POLLIN, _POLLOUT = 1, 4

@@ -1,6 +1,7 @@
 """Do TCP and TLS streams keep net/stream.py's and net/secure.py's promises?"""
 
 import check
+from check_contract import starved
 from check_mqtt import read
 from signet import clock
 from signet.errors import Lost, TimedOut, Untrusted
@@ -202,3 +203,14 @@ def test_a_handshake_with_something_else_is_lost():
 def test_a_handshake_that_never_ends_ends_with_its_deadline():
     error = check.raises(Lost, _opened, _secure("silent", None, None, 300))
     assert "in time" in str(error), error
+
+
+def test_memory_may_run_out_at_any_block_of_a_real_connection():
+    """A real `select.poll` that ran out of memory is not touched again: 1.25 would crash."""
+    if not check.MICROPYTHON:
+        check.skip("its heap has no end")
+    for blocks in range(60):
+        try:
+            starved(blocks, _channel, "echo").close()
+        except (MemoryError, Lost):
+            pass

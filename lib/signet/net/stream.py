@@ -45,7 +45,6 @@ class TcpChannel:
         self._sock = None
         self._where = "{}:{}".format(host, port)
         self._deadline = deadline  # None once it is open
-        self._poll = select.poll()
         try:
             self._addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # CPython: a label that DNS does not allow
@@ -61,6 +60,8 @@ class TcpChannel:
             info = self._addresses.pop(0)
             try:
                 self._sock = sock = socket.socket(info[0], info[1])
+                # One of its own: where `register` ran out of memory, 1.25 crashes in `unregister`.
+                self._poll = select.poll()
                 # lwIP tells of a refused connection only when asked
                 self._poll.register(sock, _POLLOUT | _POLLERR_POLLHUP)
                 sock.setblocking(False)
@@ -148,6 +149,5 @@ class TcpChannel:
     def close(self):
         """Closes the connection; harmless when it is closed already."""
         if self._sock is not None:
-            self._poll.unregister(self._sock)
             self._sock.close()
             self._sock = None
