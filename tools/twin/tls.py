@@ -165,7 +165,7 @@ class Contexts:
 
         By then OpenSSL has settled whether to ask for a client's: one org's CA makes it ask all,
         and what clients of orgs without a CA show counts as nothing. A registered CA need not be
-        a root: no document says that it does.
+        a root here; where the document wants one, the login tells.
         """
         if any(ca.active for ca in self._certificates.cas()):
             context.verify_mode = ssl.CERT_OPTIONAL

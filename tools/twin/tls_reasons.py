@@ -52,7 +52,7 @@ _CHAIN = {
     _PURPOSE: "has a CA in its chain that is not for clients' certificates (extended key usage)",
 }
 _NOT_SIGNED = {
-    "watson": "is not signed by an active CA of org {org}: signet pki register",
+    "watson": "is not signed by an active CA of org {org}: signet pki register --org {org}",
     "enos": "is not signed by the twin's EnOS CA: signet pki enos issue",
 }
 
