@@ -22,7 +22,7 @@ _PATIENCE_S = 30
 _SSID_BYTES, _PASSWORD_BYTES = 32, 64  # IEEE 802.11; WPA2's key as hexadecimal digits
 
 # Standard input: "SIZE PATH\n" and the content of each file, folders first, whose size is "-".
-# Prints "error ..." and "warning ..." lines.
+# Prints lines "error ...", "ca ...", an error of that key, and "warning: ...".
 _PROGRAM = """
 import gc, os, sys, vfs
 class Ram:
@@ -64,7 +64,7 @@ try:
             line = line.replace("warning: ", "")
             print("error" if event[1]["days_left"] < 0 else "warning:", line)
 except ConfigError as error:
-    print("error", error)
+    print("ca" if error.key == "ca" else "error", error)
 except Exception as error:
     print("error device.json: the board cannot load it:", type(error).__name__)
 """
@@ -73,7 +73,8 @@ except Exception as error:
 def check(files: Mapping[str, bytes]) -> list[str]:
     """Returns the warnings of a board that gets these files.
 
-    files: path on the board -> content, device.json and the modules that it needs among them.
+    files: path on the board -> content, device.json and the modules that it needs among them. What
+    is wrong without a CA, which may be on the board, is not said.
     raises: UserError, in the board's words.
     """
     sizes = toolchain.word_sizes()
@@ -83,11 +84,11 @@ def check(files: Mapping[str, bytes]) -> list[str]:
     if config.get("expiry_warning_days") == 0:  # who is not to be warned is told here all the same
         files = {**files, "/device.json": json.dumps(config | {"expiry_warning_days": 1}).encode()}
     said = _run(sizes[0], files)
+    ca = files.get(f"/{config.get('ca') or 'ca.pem'}")
     for line in said:
         kind, _, text = line.partition(" ")
-        if kind == "error":
+        if kind == "error" or (kind == "ca" and ca is not None):
             raise UserError(text)
-    ca = files.get(f"/{config.get('ca') or 'ca.pem'}")
     if ca is not None:
         _check_ca(ca)
     return [line for line in said if line.startswith("warning:")]

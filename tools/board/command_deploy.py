@@ -19,10 +19,11 @@ from tools.board.deploy import (
     own_programs,
     plan_for,
     project_files,
+    seen,
     yielding,
 )
 from tools.board.line import serial_line
-from tools.board.look import look, read
+from tools.board.look import read
 from tools.board.mpremote import RESTART, check_device, reach, run
 from tools.board.plan import MANAGED, Board, Plan
 from tools.board.virtual import DEFAULT_FOLDER, VirtualBoard
@@ -136,16 +137,16 @@ class _Project(NamedTuple):
         return f"/{self.config.get('ca') or 'ca.pem'}" if device_of(self.config).tls else None
 
     def check(self, files: Mapping[str, bytes]) -> None:
-        """Say what the board would. raises: UserError. A CA may be on the board already."""
-        if self._ca is None or self._ca in files:
-            for warning in check(files):
+        """Say what the board would. raises: UserError."""
+        for warning in check(files):
+            if self._ca is None or self._ca in files:  # else it is said when the board's is known
                 errors.print(visible(warning), markup=False, soft_wrap=True)
 
     def against(self, line: str) -> tuple[Board, dict[str, bytes], Plan]:
         """What the board has, what it is to have, and what that takes. raises: UserError."""
         files = self.files()
         yields = yielding(files) - set(own_programs(self.program) if self.program else ())
-        present = look(line, files)
+        present = seen(line, files)
         plan = plan_for(present, files, yields, self.config)
         if any(path in PROGRAMS for path in plan.keep):
             files = self.files(read(line, (), search=True))
@@ -164,7 +165,8 @@ class _Project(NamedTuple):
 @contextmanager
 def _progress() -> Iterator[Show]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
+    shown = errors.is_terminal
+    with Progress(*columns, console=errors, transient=True, disable=not shown) as progress:
         task = progress.add_task("asking the board what it has", total=None)
 
         def show(done: int, total: int, path: str) -> None:
@@ -208,7 +210,8 @@ def _show(plan: Plan, present: Board, files: Mapping[str, bytes]) -> None:
         why = paths if isinstance(paths, dict) else {}
         rest = [path for path in paths if not path.startswith(MANAGED) or path in why]
         for path in rest:
-            size = len(files[path]) if path in files else present.files[path].size
+            there = present.files.get(path)
+            size = there.size if there and what in ("keep", "remove") else len(files[path])
             table.add_row(what, visible(path), f"{size}", why.get(path, ""))
         if len(rest) < len(paths):
             folded = [path for path in paths if path not in rest]

@@ -157,9 +157,18 @@ def plan_for(
     yields: of those files, what gives way to another's. config: of device.json, where it is known.
     raises: UserError.
     """
-    known = _umqtt() if any(map(is_managed, files)) else {}
     cert = (config or {}).get("cert")
-    return plan.make(board, files, yields, f"/{cert}" if cert else None, known)
+    return plan.make(board, files, yields, f"/{cert}" if cert else None, _once(files))
+
+
+def seen(device: str, files: Mapping[str, bytes]) -> Board:
+    """What a board has of what a deployment of these files would touch. raises: UserError."""
+    return look(device, {**files, **_once(files)})
+
+
+def _once(files: Iterable[str]) -> dict[str, bytes]:
+    """What may have been deployed with a project outside of its own folder."""
+    return _umqtt() if any(map(is_managed, files)) else {}
 
 
 def deploy(
@@ -182,7 +191,7 @@ def deploy(
         for path, content in files.items()
     }
     reach(device, lambda text: progress(0, 0, text))
-    board = look(device, wanted)
+    board = seen(device, wanted)
     steps = plan_for(board, wanted)
     if steps.not_ours:
         raise UserError(f"not deployed: another's file stands at {', '.join(steps.not_ours)}")

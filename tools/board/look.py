@@ -96,7 +96,7 @@ def look(device: str, wanted: Iterable[str]) -> Board:
 
     raises: UserError.
     """
-    paths = {MANAGED}
+    paths = {MANAGED, *map(str, PurePosixPath(MANAGED).parents)}
     for path in wanted:
         if not is_managed(path):
             paths |= {path, *others(path), *map(str, PurePosixPath(path).parents)}
