@@ -90,7 +90,12 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     ] = None,
 ) -> None:
     """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
-    if context.invoked_subcommand is not None:
+    if (word := context.invoked_subcommand) is not None:
+        for name in context.params.keys() - {"state"}:
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                option = "--" + name.replace("_", "-")
+                raise UserError(f"{option} is for a twin that starts, which {word!r} is not")
         return
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise UserError(f"there is no folder {ready_file.absolute().parent} for the ready file")
