@@ -203,7 +203,7 @@ def decode(payload: bytes) -> Any:
 
 
 def parameters(client_id: str) -> tuple[str, dict[str, str]]:
-    """Split `id|name=value,...|` (EnOS, Alibaba), or `id||`. raises: ValueError, whose text says why."""
+    """Split `id|name=value,...|` or `id||` (EnOS, Alibaba). raises: ValueError; it says why."""
     name, bar, rest = client_id.partition("|")
     if not bar or not rest.endswith("|"):
         raise ValueError("client id is not of the form `id|name=value,...|`")

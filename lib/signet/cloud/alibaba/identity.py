@@ -45,9 +45,11 @@ def check(config):
     Returns:
         list of str, warnings.
     Raises:
-        ConfigError: the login would go out in clear.
+        ConfigError: the login would go out in clear, or where this cloud does not listen.
     """
     by_coap, by_http = config["way"] == "coap", config["way"] == "http"
+    if by_http and not config["tls"]:
+        raise ConfigError("tls", "Alibaba takes HTTPS only; remove it")
     if config["client_id"] is None:
         name = config["device_name"]  # any text will do, and over CoAP each byte counts
         config["client_id"] = name if by_coap else (config["product_key"] + "." + name)[:64]
