@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.twin import command_device, command_policy, control
+from tools.twin import command_device, command_policy, command_topic, control
 from tools.twin.certificates import POLICIES
 from tools.twin.console import (
     DEFAULT_STATE,
@@ -30,6 +30,7 @@ from tools.ui import UserError, console, errors
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
+app.add_typer(command_topic.app, name="topic")
 app.command("policy")(command_policy.policy)
 
 _SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS", "ws": "WebSocket over TLS"}
