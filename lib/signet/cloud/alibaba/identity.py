@@ -65,20 +65,26 @@ def check(config):
         )
     if by_coap:
         _check_firmware(config["tls"])
+    warnings = []
+    first, _, rest = config["host"].partition(".")
+    of_product = rest[:8] == "coap.cn-" or rest[:12] == "iot-as-mqtt."
+    if of_product and first.lower() != config["product_key"].lower():
+        text = "host is that of the product {}, but product_key is {}"
+        warnings.append(text.format(first, config["product_key"]))
     if config["tls"]:
-        return []
+        return warnings
     if by_coap:
         text = (
             "AES hides what is reported, but does not prove who answers; the token goes in clear"
         )
-        return [text + "; `tls` mends both"]
+        return warnings + [text + "; `tls` mends both"]
     # The password is the same at each login, or of a time that the cloud does not look at.
     text = "port {} is not encrypted: who listens can log in as this device"
     if not config["insecure"]:
         raise ConfigError(
             "insecure", text.format(config["port"]) + "; use TLS, or accept it", "true"
         )
-    return [text.format(config["port"])]
+    return warnings + [text.format(config["port"])]
 
 
 def _check_firmware(tls):
