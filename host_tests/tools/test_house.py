@@ -33,6 +33,7 @@ _FLOORS = {
     "cloud": 4,
     "device.config": 6,
     "device.credentials": 5,
+    "device.json_file": 5,
     "certificate": 5,
     "aio": 6,
     "daily": 6,

@@ -131,7 +131,7 @@ def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, by
         if name is None:
             continue
         if not isinstance(name, str) or "/" in name:
-            raise UserError(f"device.json: {key} is {name!r}; name a file beside device.json")
+            raise UserError(f"device.json: {key}: name a file beside device.json")
         path = beside / name
         if key != "ca" or path.exists():
             files[f"/{name}"] = _content(path)

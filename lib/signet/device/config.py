@@ -9,32 +9,35 @@ default is `...` where the key is required.  The kind says what the rule means:
 
     text    (longest, characters that are not allowed)
     name    (longest, characters allowed beside letters and digits)
-    secret  (longest,); never shown
-    file    longest name; never shown, because somebody may have put in what is in the file
+    host    as name; the log shows it, so it must look like one
+    secret  (longest,)
+    file    longest name
     int     (lowest, highest)
     choice  the allowed values
     flag, any   no rule
 
 Names stay in the heap when this file is forgotten, and so do texts of 10 characters and less: a
 kind's function is called as the kind, and what is in constant tuples goes.
+
+No value is ever shown: it may be a secret, or what is in a file, in the wrong place.
 """
 
 import hashlib
 import json
-from binascii import crc32
 
 from micropython import const
 
 from signet import modules
 from signet.errors import ConfigError
 
-_NOT_IN_NAMES = const(" \t\r\n/")
+_LONGEST_ALONE = const(15)  # of a host without a domain; a secret is mostly longer
+_LONGEST_KEY = const(20)
 
 FIELDS = {
     "cloud": ("choice", ..., ("alibaba", "enos", "watson"), "enos"),
     "way": ("choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
-    "host": ("name", ..., (253, "-._"), "mqtt.example.com"),
-    "address": ("text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
+    "host": ("host", ..., (253, "-._"), "mqtt.example.com"),
+    "address": ("host", None, (253, "-._:%"), "192.0.2.7"),
     "port": ("int", None, (1, 65_535), 8883),
     "tls": ("flag", None, None, "true"),
     "insecure": ("flag", False, None, "false"),
@@ -82,23 +85,9 @@ def load(path, log=print):
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
     """
-    try:
-        with open(path) as file:
-            text = file.read().strip()
-    except UnicodeError:
-        text = ""
-    except OSError:
-        raise ConfigError(
-            path, "there is no such file on the board; `signet board deploy` puts it there"
-        )
-    try:
-        values = json.loads(text) if text.endswith("}") else None
-    except ValueError:
-        values = None
-    if values is None:
-        raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
+    values, crc = modules.call("signet.device.json_file", "load", path)
     config = check(values, log)
-    config["crc"] = crc32(text.encode())
+    config["crc"] = crc
     config["trust"] = config["expires"] = None
     if config["tls"]:
         modules.call("signet.device.credentials", "load", config, log)
@@ -124,7 +113,7 @@ def check(values, log=print):
         elif key not in fields:
             near = [name for name in sorted(fields) if _near(key, name)]
             raise ConfigError(
-                key,
+                key if near or _is_plain(key) else "a key of {} characters".format(len(key)),
                 "there is no such key for cloud {} by {}{}".format(
                     cloud, way, "; did you mean `{}`?".format(near[0]) if near else "; remove it"
                 ),
@@ -160,9 +149,24 @@ def _value(values, key, entry):
         return default
     wrong = _KINDS[kind](value, rule)
     if wrong:
-        shown = "" if kind in ("secret", "file") else "; it is {!r}".format(value)
-        raise ConfigError(key, wrong + shown[:60], example)
+        raise ConfigError(key, "{}; it is {}".format(wrong, _form(value)), example)
     return value
+
+
+def _form(value):
+    if isinstance(value, str):
+        return "text of {} characters".format(len(value))
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "an object"
+    return "true or false" if isinstance(value, bool) else "a number"
+
+
+def _is_plain(key):
+    """Is that a key's name, as no secret looks?"""
+    for byte in key.encode():
+        if byte != 95 and not 97 <= byte <= 122:
+            return False
+    return len(key) <= _LONGEST_KEY
 
 
 def text(value, rule):  # these return what is wrong, or None
@@ -191,6 +195,13 @@ def name(value, rule):
                         allowed, character
                     )
     return None
+
+
+def host(value, rule):
+    wrong = name(value, rule)
+    if not wrong and len(value) > _LONGEST_ALONE and "." not in value and ":" not in value:
+        wrong = "must be the name of a server with its domain, or an address"
+    return wrong
 
 
 def secret(value, rule):
@@ -224,6 +235,7 @@ def choice(value, rule):
 _KINDS = {
     "text": text,
     "name": name,
+    "host": host,
     "secret": secret,
     "file": file,
     "int": number,

@@ -64,5 +64,7 @@ def read(key, path, example):
         with open(path, "rb") as file:
             return file.read()
     except OSError:
-        text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
-        raise ConfigError(key, text, example)
+        is_name = path[-4:] in (".pem", ".crt", ".cer", ".der", ".key")  # else a secret, perhaps
+        shown = path if is_name else "of that name"
+        text = "there is no file {} on the board; `signet board deploy` puts it there"
+        raise ConfigError(key, text.format(shown), example)
