@@ -24,6 +24,7 @@ from tools.twin.console import (
 )
 from tools.twin.doors import DOORS
 from tools.twin.lossy import Losses
+from tools.twin.openssl import begin_again
 from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.ready import ROLES, device_config
 from tools.ui import UserError, console, errors
@@ -108,9 +109,10 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
+    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
+    begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
 
-    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
     asyncio.run(Twin(options, print_event).run(lambda ready: print_ready(ready, state)))
 
 
