@@ -1,0 +1,3 @@
+"""x"""
+DOCUMENT = "Alibaba HTTP"
+ROWS = ()

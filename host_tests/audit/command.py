@@ -1,0 +1,71 @@
+"""What does a `signet` command print, and how does it end? And what do hashlib and hmac say?"""
+
+import contextlib
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+
+from host_tests.audit.place import Place
+from host_tests.audit.row import MissingError, Probe
+from host_tests.support import signet as run
+from tools.paths import ROOT
+
+_NO_SUCH = re.compile(r"No such (option|command)")
+_STATELESS = ("sign",)
+
+
+def signet(words: str, **given: str) -> Probe:
+    """"STATUS OUTPUT" of `signet WORDS`, asked in the folder of files. given: for `{}` in words."""
+
+    def ask(place: Place) -> str:
+        command = words.format(**given).split()
+        if command[0] not in _STATELESS and command[:3] not in (["pki", "server", "sign"],):
+            command += ["--state", str(place.twin.state)]
+        with contextlib.chdir(place.files):
+            done = run(*command)
+        printed = " ".join((done.stdout + done.stderr).split())
+        if done.returncode == 2 and _NO_SUCH.search(printed):
+            raise MissingError(f"`signet {words}` has no such option or command")
+        return f"{done.returncode} {printed}"
+
+    return Probe("signet", ask)
+
+
+def sign(words: str, secret: str) -> Probe:
+    """The same of `signet sign`, which reads the secret from a file."""
+
+    def ask(place: Place) -> object:
+        (place.files / "secret").write_text(secret)
+        return signet(f"sign {words} --secret-file secret").ask(place)
+
+    return Probe("signet", ask)
+
+
+def sha1(text: str) -> str:
+    """By hashlib, in upper case, as EnOS's document has it."""
+    return hashlib.sha1(text.encode()).hexdigest().upper()
+
+
+def mac(secret: str, content: str, digest: str) -> str:
+    """By hmac, as Alibaba's documents have it."""
+    return hmac.new(secret.encode(), content.encode(), digest).hexdigest()
+
+
+def fact(client: str, ask: Callable[[Place], object]) -> Probe:
+    """Anything else that can be asked in a line."""
+    return Probe(client, ask)
+
+
+def file(path: str, pattern: str = "") -> Probe:
+    """"there" when a file or folder of the project is, and matches."""
+
+    def ask(_: Place) -> str:
+        found = ROOT / path
+        if not found.exists():
+            raise MissingError(f"there is no {path}")
+        if pattern and not re.search(pattern, found.read_text()):
+            raise MissingError(f"{path} does not say {pattern!r}")
+        return "there"
+
+    return Probe("the tree", ask)

@@ -1,0 +1,3 @@
+"""x"""
+DOCUMENT = "Design card"
+ROWS = ()

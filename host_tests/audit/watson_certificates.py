@@ -1,0 +1,3 @@
+"""x"""
+DOCUMENT = "Watson certificates"
+ROWS = ()
