@@ -30,9 +30,14 @@ def board(
     """
 
     def ask(place: Place) -> str:
-        more = {"/device.pem": (place.files / certificate).read_bytes()} if certificate else {}
-        cert = {"cert": "device.pem"} if certificate else {}
-        config = place.config(cloud, way, **cert, **changes)
+        more, own = {}, {}
+        if certificate:
+            file = place.files / certificate
+            for kind, found in (("cert", file), ("key", file.with_suffix(".key"))):
+                if found.exists():
+                    own[kind] = found.name
+                    more[f"/{found.name}"] = found.read_bytes()
+        config = place.config(cloud, way, **own, **changes)
         place.board.run(config, main, place.files / ca if ca else None, more)
         try:
             return place.board.wait_for(until, _WAIT_S)
@@ -42,7 +47,9 @@ def board(
     return Probe(_CLIENT, ask)
 
 
-def again(cloud: str, way: str, between: dict[str, Any] | None, until: str, **changes: Any) -> Probe:
+def again(
+    cloud: str, way: str, between: dict[str, Any] | None, until: str, **changes: Any
+) -> Probe:
     """How often it says "authenticated" from its first report on, until a line comes.
 
     between: a fault of the twin after the first report; None: the reset button.

@@ -1,7 +1,7 @@
 """What does a request by CoAP get? Asked by aiocoap, by libcoap's coap-client, and datagrams."""
 
-import asyncio
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -143,9 +143,7 @@ def seen(*, digest: str = "md5", token: bool = True, topic: str = "", **fields: 
             if not token:
                 place.twin.fault("expire_tokens")
                 place.kept.clear()
-            request = message(
-                "topic" + topic, asking.encrypt(b"21.5"), options=asking.custom()
-            )
+            request = message("topic" + topic, asking.encrypt(b"21.5"), options=asking.custom())
             return _exchange(udp, request)[0]
 
     return Probe("aiocoap", ask)
@@ -173,13 +171,12 @@ def dtls(
     body: bytes | None = None,
     port: int = 5684,
     host: str = HOST,
-    wanted: int | None = None,
     name: str = "",
     **fields: Any,
 ) -> Probe:
     """The code by DTLS on port 5684, of /auth or /topic. token: default that of /auth.
 
-    wanted: an option to show behind it. name: what of the answer's JSON to show.
+    name: what of the answer's JSON to show.
     """
 
     def ask(place: Place) -> str:
@@ -241,10 +238,5 @@ def _libcoap(
 
 
 def _status(printed: str) -> str:
-    import re
-
     found = re.findall(r"t:(?:ACK|CON|NON) c:(\d\.\d\d)", printed)
     return found[-1] if found else printed.strip()[-200:]
-
-
-__all__ = ["asyncio"]

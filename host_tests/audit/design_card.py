@@ -1,3 +1,4 @@
 """x"""
+
 DOCUMENT = "Design card"
 ROWS = ()

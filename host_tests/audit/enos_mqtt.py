@@ -37,13 +37,14 @@ def _by_certificate(certificate: str, password: str = "") -> Probe:
     return mqtt(*words, certificate=certificate)
 
 
+_FIELDS = "--country SG --province SG --locality SG --organization Envision --unit EnOS"
 _CERTIFICATES: tuple[Trial, ...] = (
-    (signet("pki enos csr --to own --product-key 123 --device-key test"), "0 .*"),
+    (signet(f"pki enos csr --to own --product-key 123 --device-key test {_FIELDS}"), "0 .*"),
     (signet("pki enos issue own"), "0 .*"),
-    (signet("pki enos csr --to foreign --product-key signetEnOS --device-key board-1"), "0 .*"),
-    (signet("pki enos issue foreign"), "0 .*"),
+    (signet(f"pki enos csr --to other --product-key 123 --device-key other {_FIELDS}"), "0 .*"),
+    (signet("pki enos issue other"), "0 .*"),
 )
-_OWN, _FOREIGN = "own/device.pem", "foreign/device.pem"
+_OWN, _FOREIGN = "own/device.pem", "other/device.pem"
 
 ROWS = (
     row(
@@ -75,7 +76,7 @@ ROWS = (
         ),
         (handshake("-tls1_2", cloud="enos", host="mqtt.enos.test"), "alert 40|agreed .*"),
     ),
-    row(17, "mqttClientId: clientId+\"|securemode=2,...|\"", (_login(), "CONNACK 0")),
+    row(17, 'mqttClientId: clientId+"|securemode=2,...|"', (_login(), "CONNACK 0")),
     row(
         "17-19",
         "What the board sends is the document's CONNECT",
@@ -143,7 +144,9 @@ ROWS = (
         35,
         "content: names sorted, with their values, no separators",
         (
-            signet("sign content timestamp=1524448722000 productKey=123 deviceKey=test clientId=123"),
+            signet(
+                "sign content timestamp=1524448722000 productKey=123 deviceKey=test clientId=123"
+            ),
             r"0 content clientId123deviceKeytestproductKey123timestamp1524448722000 ?",
         ),
     ),

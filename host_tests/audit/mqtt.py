@@ -30,7 +30,7 @@ _HOSTS = {
 def mosquitto(
     cloud: str, client: str, user: str | None, password: str, *, version: int = 4
 ) -> Probe:
-    """"CONNACK n", or "closed". version: 3 is MQTT 3.1, 4 is 3.1.1."""
+    """ "CONNACK n", or "closed". version: 3 is MQTT 3.1, 4 is 3.1.1."""
 
     def ask(place: Place) -> str:
         way = place.twin.way(cloud)
@@ -57,15 +57,16 @@ def mqtt(  # noqa: PLR0917 - as many as a CONNECT has
     ca: str = "",
     publish: tuple[str, bytes] | None = None,
 ) -> Probe:
-    """"CONNACK n", "closed", or OpenSSL's word for the alert; with `publish` "stored" or "closed".
+    """ "CONNACK n", "closed", or OpenSSL's word for the alert; with `publish` "stored" or "closed".
 
     host: the name in SNI and in the certificate; "-" for none. certificate, ca: files of the place.
     """
 
     def ask(place: Place) -> str:
         try:
-            connection = Connection(place, cloud, client, user, password, way, host, version,
-                                    certificate, ca)
+            connection = Connection(
+                place, cloud, client, user, password, way, host, version, certificate, ca
+            )
         except ssl.SSLError as error:
             return error.reason or str(error)
         with connection:
@@ -110,7 +111,9 @@ class Connection:
         if door["tls"]:
             context = ssl.create_default_context(cafile=str(place.files / ca) if ca else place.ca)
             if certificate:
-                context.load_cert_chain(place.files / certificate)
+                file = place.files / certificate
+                key = file.with_suffix(".key")  # or it stands in the same file
+                context.load_cert_chain(file, key if key.exists() else None)
             made.tls_set_context(context)
         made.on_connect = self._answered
         made.connect(host, door["port"])
@@ -128,7 +131,7 @@ class Connection:
         return True
 
     def publish(self, topic: str, payload: bytes) -> str:
-        """"stored" with PUBACK, or "closed"."""
+        """ "stored" with PUBACK, or "closed"."""
         sent = self._client.publish(topic, payload, 1)
         return "stored" if self._until(sent.is_published) else "closed"
 
@@ -165,7 +168,7 @@ class Connection:
 
 
 def evicts(cloud: str, first: tuple[str, ...], second: tuple[str, ...]) -> Probe:
-    """"first closed" when the second connection ends the first, else "both stay".
+    """ "first closed" when the second connection ends the first, else "both stay".
 
     Each: client id, user, password, way in.
     """
@@ -180,7 +183,7 @@ def evicts(cloud: str, first: tuple[str, ...], second: tuple[str, ...]) -> Probe
 
 
 def sdk(cloud: str, script: str, way: str, wanted: str, **identity: str) -> Probe:
-    """"stored" once a vendor's own SDK has said `wanted`, an event of its script in twin/clients."""
+    """ "stored" once a vendor's own SDK has said `wanted`, an event of its script in twin/clients."""
 
     def ask(place: Place) -> str:
         try:

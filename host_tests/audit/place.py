@@ -15,6 +15,7 @@ from tools.twin.store import open_store
 # The documents' own samples; secrets are ours where a document prints none.
 DEVICES = (
     ("enos", "device", "123", "test", "aaabbbcc123"),
+    ("enos", "device", "123", "other", "aaabbbcc123"),
     ("alibaba", "device", "pk", "device", "secret"),
     ("alibaba", "device", "a1GFjLPXXXX", "device123", "secret"),
     ("alibaba", "device", "a1GFjLP3xxC", "device", "secret"),
@@ -77,6 +78,7 @@ class Place:
     def config(self, cloud: str, way: str, **changes: Any) -> dict[str, Any]:
         """A device.json for the document's sample device; a change to None leaves a key out."""
         values = {**self.twin.device_config(cloud, way), **_SAMPLES[cloud], "retry_s": 1}
+        values["host"] = values["host"].replace("a1SignetPk", "a1GFjLPXXXX")
         values |= {"report_interval_s": 1, **changes}
         return {key: value for key, value in values.items() if value is not None}
 

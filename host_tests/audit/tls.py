@@ -28,7 +28,7 @@ def openssl(place: Place, *words: str) -> str:
 def handshake(
     *words: str, cloud: str = "watson", way: str = "mqtts", host: str = HOST, ca: str = ""
 ) -> Probe:
-    """"agreed SUITE", or "alert N", or what else OpenSSL says; the server's name is verified."""
+    """ "agreed SUITE", or "alert N", or what else OpenSSL says; the server's name is verified."""
 
     def ask(place: Place) -> str:
         door = place.twin.way(cloud, way)
@@ -38,7 +38,7 @@ def handshake(
         printed = openssl(place, "s_client", *where, *trust, *kind, *words)
         if found := re.search(r"SSL alert number (\d+)", printed):
             return f"alert {found[1]}"
-        if found := re.search(r"Cipher is ([A-Z0-9-]+)\n", printed):
+        if found := re.search(r"Cipher is ([A-Z0-9_-]+)\n", printed):
             return f"agreed {found[1]}"
         return printed.strip().splitlines()[-1] if printed.strip() else "nothing"
 

@@ -1,3 +1,4 @@
 """x"""
+
 DOCUMENT = "Watson connecting"
 ROWS = ()

@@ -70,10 +70,11 @@ def auth(
     content_type: str = "application/json",
     method: str = "POST",
     upper: bool = False,
-    url: str = f"https://{ALIBABA}/auth",
+    host: str = "",
     **fields: Any,
 ) -> Probe:
-    """Status and code of /auth. age_s: of the timestamp; default: none is sent."""
+    """Status and code of /auth. age_s: of the timestamp; default: none is sent. host: a Host that the
+    URL does not have."""
 
     def ask(place: Place) -> str:
         if age_s is not None:
@@ -84,9 +85,12 @@ def auth(
         answer = curl(
             place,
             ("alibaba", "https"),
-            url,
+            f"https://{ALIBABA}/auth",
             json.dumps(body),
-            (f"Content-Type: {content_type}" if content_type else "Content-Type:",),
+            (
+                f"Content-Type: {content_type}" if content_type else "Content-Type:",
+                *((f"Host: {host}",) if host else ()),
+            ),
             method=method,
         )
         return _code(answer)
@@ -121,6 +125,7 @@ def topic(
         given = token_of(place, device) if token is None else token
         if order:
             place.twin.fault(**order)
+            place.kept.clear()
         headers = (f"Content-Type: {content_type}" if content_type else "Content-Type:",)
         headers += (f"password:{given}",) if given else ()
         url = f"https://{ALIBABA}/topic{path}"
@@ -148,9 +153,15 @@ def answers(path: str, **fields: Any) -> Probe:
 
     def ask(place: Place) -> str:
         if path == "/auth":
-            body, headers = json.dumps(signed(SAMPLE, "secret", **fields)), ("Content-Type: application/json",)
+            body, headers = (
+                json.dumps(signed(SAMPLE, "secret", **fields)),
+                ("Content-Type: application/json",),
+            )
         else:
-            body, headers = "21.5", ("Content-Type: application/octet-stream", f"password: {token_of(place)}")
+            body, headers = (
+                "21.5",
+                ("Content-Type: application/octet-stream", f"password: {token_of(place)}"),
+            )
         return curl(place, ("alibaba", "https"), f"https://{ALIBABA}{path}", body, headers)[1]
 
     return Probe("curl", ask)
