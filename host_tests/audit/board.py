@@ -16,8 +16,8 @@ _CLIENT = "board, i386"
 def board(
     cloud: str,
     way: str,
-    *,
     main: str | None = None,
+    *,
     ca: str = "",
     certificate: str = "",
     until: str = _ENDS,

@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Callable
 
+from host_tests.audit.mqtt import Connection
 from host_tests.audit.place import Place
 from host_tests.audit.row import MissingError, Probe
 from host_tests.support import signet as run
@@ -28,6 +29,21 @@ def signet(words: str) -> Probe:
         if done.returncode == 2 and _NO_SUCH.search(printed):
             raise MissingError(f"`signet {words}` has no such option or command")
         return f"{done.returncode} {printed}"
+
+    return Probe("signet", ask)
+
+
+def shown_connected(client: str, user: str, token: str) -> Probe:
+    """`signet twin device list` while a device of Watson's is connected."""
+
+    def ask(place: Place) -> str:
+        org, kind, name = client.split(":")[1:]
+        with Connection(place, "watson", client, user, token):
+            seen = str(signet("twin device list").ask(place))
+        line = re.search(rf"watson +device (.*?){org}/{kind} +{name}\b", seen)
+        if "connected" not in seen:
+            raise MissingError("`signet twin device list` has no column for it")
+        return f"0 {line[1] if line else seen}"
 
     return Probe("signet", ask)
 

@@ -34,8 +34,7 @@ def handshake(
         door = place.twin.way(cloud, way)
         where = ("-connect", f"{door['address']}:{door['port']}", "-servername", host)
         trust = ("-CAfile", ca or place.ca, "-verify_return_error", "-verify_hostname", host)
-        kind = ("-dtls",) if way == "coaps" and "-dtls1" not in words else ()
-        printed = openssl(place, "s_client", *where, *trust, *kind, *words)
+        printed = openssl(place, "s_client", *where, *trust, *words)
         if found := re.search(r"SSL alert number (\d+)", printed):
             return f"alert {found[1]}"
         if found := re.search(r"Cipher is ([A-Z0-9_-]+)\n", printed):
