@@ -16,6 +16,11 @@ def _answer(code: int, path: str = "auth") -> dict[str, object]:
     return {"name": "answer_http", "cloud": "alibaba", "path": path, "code": code}
 
 
+_SAMPLE = (
+    r"POST /auth HTTP/1\.1\r\nHost: iot-as-http\.cn-shanghai\.aliyuncs\.com.*"
+    r'\{"version":"default","clientId":"[^"]+","signmethod":"hmacsha1","sign":"\w{40}",'
+    r'"productKey":"a1GFjLPXXXX","deviceName":"device123","timestamp":"\d{13}"\}'
+)
 _EVERY = "report 1 stored.*"
 ROWS = (
     row(
@@ -109,9 +114,7 @@ ROWS = (
         "The board sends the sample /auth request, its fields in that order",
         (
             sends("alibaba", "https", sign_method="hmacsha1"),
-            r"POST /auth HTTP/1\.1\r\nHost: iot-as-http\.cn-shanghai\.aliyuncs\.com.*"
-            r'\{"version":"default","clientId":"[^"]+","signmethod":"hmacsha1","sign":"\w{40}",'
-            r'"productKey":"a1GFjLPXXXX","deviceName":"device123","timestamp":"\d{13}"\}',
+            _SAMPLE,
         ),
     ),
     row(

@@ -48,10 +48,11 @@ def _login(
     device: tuple[str, str],
     digest: str,
     fields: dict[str, Any],
-    code: int,
-    form: int | None,
-    options: Options,
-    path: str,
+    *,
+    code: int = 2,
+    form: int | None = 50,
+    options: Options = (),
+    path: str = "auth",
 ) -> aiocoap.Message:
     body = signed(device, "secret", digest, **{"seq": "10", **fields})
     data = cbor2.dumps(body) if form == 60 else json.dumps(body).encode()
@@ -77,7 +78,9 @@ def auth(
     def ask(place: Place) -> str:
         asking = CoapDevice(place.twin, identity(device))
         options = _options(host, port, accept)
-        request = _login(device, digest, fields, method, form, options, path)
+        request = _login(
+            device, digest, fields, code=method, form=form, options=options, path=path
+        )
         if body is not None:
             request.payload = body
         reply = asking.ask(request)
@@ -130,12 +133,15 @@ def report(
 
 
 def seen(*, digest: str = "md5", token: bool = True, topic: str = "", **fields: Any) -> Probe:
-    """What comes back, message by message: "ACK 2.05", or "ACK 0.00, CON 2.05". topic: a report."""
+    """What comes back, message by message: "ACK 2.05", or "ACK 0.00, CON 2.05".
+
+    topic: of a report; default: of /auth. token: whether it is still good.
+    """
 
     def ask(place: Place) -> str:
         asking = CoapDevice(place.twin, identity(SAMPLE))
         with Udp(asking.way) as udp:
-            login = _login(SAMPLE, digest, fields, 2, 50, (), "auth")
+            login = _login(SAMPLE, digest, fields)
             said = _exchange(udp, login)
             if not topic:
                 return said[0]
@@ -185,7 +191,7 @@ def dtls(
         if path.startswith("topic"):
             given = token if token is not None else _dtls_token(place)
             options += [f"2088,{given}"] if given else []
-        status, reply = _libcoap(place, method, path, data, form, accept, options)
+        status, reply = _libcoap(place, method, path, data, options, form=form, accept=accept)
         if name:
             return str(json.loads(reply)[name])
         return status
@@ -196,7 +202,7 @@ def dtls(
 def _dtls_token(place: Place) -> str:
     if "dtls token" not in place.kept:
         body = json.dumps(signed(SAMPLE, "secret")).encode()
-        _, reply = _libcoap(place, "post", "auth", body, 50, None, [f"3,{HOST}"])
+        _, reply = _libcoap(place, "post", "auth", body, [f"3,{HOST}"])
         place.kept["dtls token"] = json.loads(reply)["token"]
     return str(place.kept["dtls token"])
 
@@ -206,9 +212,10 @@ def _libcoap(
     method: str,
     path: str,
     data: bytes,
-    form: int | None,
-    accept: int | None,
     options: list[str],
+    *,
+    form: int | None = 50,
+    accept: int | None = None,
 ) -> tuple[str, bytes]:
     """The code and the payload of the answer."""
     try:

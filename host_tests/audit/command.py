@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
 
 from host_tests.audit.mqtt import Connection
 from host_tests.audit.place import Place
@@ -17,7 +16,7 @@ _STATELESS = ("sign ", "pki check ", "pki server sign ", "pki enos csr ")
 
 
 def signet(words: str) -> Probe:
-    """ "STATUS OUTPUT" of `signet WORDS`, asked in the folder of files."""
+    """Gives "STATUS OUTPUT" of `signet WORDS`, asked in the folder of files."""
 
     def ask(place: Place) -> str:
         command = words.split()
@@ -68,13 +67,8 @@ def mac(secret: str, content: str, digest: str) -> str:
     return hmac.new(secret.encode(), content.encode(), digest).hexdigest()
 
 
-def fact(client: str, ask: Callable[[Place], object]) -> Probe:
-    """Anything else that can be asked in a line."""
-    return Probe(client, ask)
-
-
 def file(path: str, pattern: str = "") -> Probe:
-    """ "there" when a file or folder of the project is, and matches."""
+    """Gives "there" when a file or folder of the project is, and matches."""
 
     def ask(_: Place) -> str:
         found = ROOT / path

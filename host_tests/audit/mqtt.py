@@ -30,7 +30,7 @@ _HOSTS = {
 def mosquitto(
     cloud: str, client: str, user: str | None, password: str, *, version: int = 4
 ) -> Probe:
-    """ "CONNACK n", or "closed". version: 3 is MQTT 3.1, 4 is 3.1.1."""
+    """Gives "CONNACK n", or "closed". version: 3 is MQTT 3.1, 4 is 3.1.1."""
 
     def ask(place: Place) -> str:
         way = place.twin.way(cloud)
@@ -44,7 +44,7 @@ def mosquitto(
     return Probe("mosquitto_pub", ask)
 
 
-def mqtt(  # noqa: PLR0917 - as many as a CONNECT has
+def mqtt(
     cloud: str,
     client: str,
     user: str | None = None,
@@ -57,9 +57,10 @@ def mqtt(  # noqa: PLR0917 - as many as a CONNECT has
     ca: str = "",
     publish: tuple[str, bytes] | None = None,
 ) -> Probe:
-    """ "CONNACK n", "closed", or OpenSSL's word for the alert; with `publish` "stored" or "closed".
+    """Gives "CONNACK n", "closed", or OpenSSL's word for the alert.
 
-    host: the name in SNI and in the certificate; "-" for none. certificate, ca: files of the place.
+    publish: topic and payload; then "stored" or "closed". host: in SNI and in the certificate; "-"
+    for none. certificate, ca: files of the place.
     """
 
     def ask(place: Place) -> str:
@@ -131,7 +132,7 @@ class Connection:
         return True
 
     def publish(self, topic: str, payload: bytes) -> str:
-        """ "stored" with PUBACK, or "closed"."""
+        """Gives "stored" with PUBACK, or "closed"."""
         sent = self._client.publish(topic, payload, 1)
         return "stored" if self._until(sent.is_published) else "closed"
 
@@ -168,7 +169,7 @@ class Connection:
 
 
 def evicts(cloud: str, first: tuple[str, ...], second: tuple[str, ...]) -> Probe:
-    """ "first closed" when the second connection ends the first, else "both stay".
+    """Gives "first closed" when the second connection ends the first, else "both stay".
 
     Each: client id, user, password, way in.
     """
@@ -183,7 +184,10 @@ def evicts(cloud: str, first: tuple[str, ...], second: tuple[str, ...]) -> Probe
 
 
 def sdk(cloud: str, script: str, way: str, wanted: str, **identity: str) -> Probe:
-    """ "stored" once a vendor's own SDK has said `wanted`, an event of its script in twin/clients."""
+    """Gives "stored" once a vendor's own SDK has said `wanted`.
+
+    script: one of twin/clients. wanted: an event of it.
+    """
 
     def ask(place: Place) -> str:
         try:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tools.paths import ROOT
@@ -109,7 +108,7 @@ def judge(
         except MissingError as reason:
             outcome.verdict, outcome.note = "missing", f"trial {number}: {reason}"
             return outcome
-        except Exception as error:  # noqa: BLE001 - of any client: this row fails, others go on
+        except Exception as error:  # of any client: this row fails, others go on
             seen = f"{type(error).__name__}: {error}"
         if not re.fullmatch(str(expected), seen, re.DOTALL):
             outcome.verdict = "contradicts"

@@ -28,7 +28,7 @@ def openssl(place: Place, *words: str) -> str:
 def handshake(
     *words: str, cloud: str = "watson", way: str = "mqtts", host: str = HOST, ca: str = ""
 ) -> Probe:
-    """ "agreed SUITE", or "alert N", or what else OpenSSL says; the server's name is verified."""
+    """Gives "agreed SUITE", or "alert N", or what else OpenSSL says; the server's name is verified."""
 
     def ask(place: Place) -> str:
         door = place.twin.way(cloud, way)
@@ -53,16 +53,6 @@ def suite(name: str, way: str = "mqtts") -> Probe:
         return "agreed" if seen == f"agreed {called}" else seen
 
     return Probe("openssl s_client", ask)
-
-
-def made(words: str) -> Probe:
-    """0 once `openssl WORDS` has made its file; it prepares what the next question needs."""
-
-    def ask(place: Place) -> str:
-        openssl(place, *words.split())
-        return "0"
-
-    return Probe("openssl", ask)
 
 
 def shown(words: str) -> Probe:

@@ -235,7 +235,7 @@ ROWS = (
     row(
         107,
         "Devices behind a gateway are shown as disconnected",
-        (Probe("paho-mqtt", _presence), "iot-2/type/typeId/id/deviceId/mon"),
+        (Probe("paho-mqtt", _presence), "(?!.*s-1).*/id/deviceId/mon"),
     ),
     row(
         115,

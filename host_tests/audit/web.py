@@ -73,8 +73,10 @@ def auth(
     host: str = "",
     **fields: Any,
 ) -> Probe:
-    """Status and code of /auth. age_s: of the timestamp; default: none is sent. host: a Host that the
-    URL does not have."""
+    """Status and code of /auth.
+
+    age_s: of the timestamp; default: none is sent. host: a Host that the URL does not have.
+    """
 
     def ask(place: Place) -> str:
         if age_s is not None:
@@ -119,7 +121,10 @@ def topic(
     device: tuple[str, str] = SAMPLE,
     order: dict[str, Any] | None = None,
 ) -> Probe:
-    """Status and code of /topic. token: default that of /auth. order: a fault of the twin first."""
+    """Status and code of /topic.
+
+    token: default that of /auth. order: a fault of the twin first.
+    """
 
     def ask(place: Place) -> str:
         given = token_of(place, device) if token is None else token
