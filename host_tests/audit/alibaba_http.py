@@ -29,11 +29,7 @@ ROWS = (
         (plain("alibaba", "https", f"http://{ALIBABA}:443/auth"), "curl 52|curl 56|400"),
         (board("alibaba", "https", tls=False, insecure=True), r"device\.json: .*HTTPS.*"),
     ),
-    row(
-        "7",
-        "For simple data reports",
-        (board("alibaba", "https"), _EVERY),
-    ),
+    row("7", "For simple data reports", (board("alibaba", "https"), _EVERY)),
     row(
         "9",
         "The endpoint is https://iot-as-http.cn-shanghai.aliyuncs.com",
@@ -63,11 +59,7 @@ ROWS = (
         (topic("/a1GFjLPXXXX/other/user/pub"), "200 30001"),
         (topic("/a1GFjLPXXXX/device123/+"), "200 30001"),
     ),
-    row(
-        "15",
-        "No ?query_String=xxx",
-        (topic("/a1GFjLPXXXX/device123/user/pub?a=b"), "200 10001"),
-    ),
+    row("15", "No ?query_String=xxx", (topic("/a1GFjLPXXXX/device123/user/pub?a=b"), "200 10001")),
     row(
         17,
         "Data is limited to 128 KB",
@@ -112,10 +104,7 @@ ROWS = (
     row(
         "39-42",
         "The board sends the sample /auth request, its fields in that order",
-        (
-            sends("alibaba", "https", sign_method="hmacsha1"),
-            _SAMPLE,
-        ),
+        (sends("alibaba", "https", sign_method="hmacsha1"), _SAMPLE),
     ),
     row(
         42,
@@ -262,11 +251,7 @@ ROWS = (
         ),
         (board("alibaba", "https"), r"report 1 stored as \d{18,19}"),
     ),
-    row(
-        142,
-        "20001 token is expired",
-        (topic(order={"name": "expire_tokens"}), "200 20001"),
-    ),
+    row(142, "20001 token is expired", (topic(order={"name": "expire_tokens"}), "200 20001")),
     row(143, "20002 token is null", (topic(token=""), "200 20002")),
     row(144, "20003 check token error", (topic(token=32 * "0"), "200 20003")),
     row(145, "30001 publish message error", (topic("/a1GFjLPXXXX/other/user/pub"), "200 30001")),

@@ -70,10 +70,7 @@ ROWS = (
         (_by_certificate(""), ".*ALERT.*"),
         (_by_certificate(_FOREIGN), "CONNACK 5"),
         (_by_certificate(_OWN, "0" * 40), "CONNACK 4"),
-        (
-            board("enos", "mqtts", certificate=_OWN, sign_method="hmacsha1"),
-            "report 1 stored.*",
-        ),
+        (board("enos", "mqtts", certificate=_OWN, sign_method="hmacsha1"), "report 1 stored.*"),
         (handshake("-tls1_2", cloud="enos", host="mqtt.enos.test"), "alert 40|agreed .*"),
     ),
     row(17, 'mqttClientId: clientId+"|securemode=2,...|"', (_login(), "CONNACK 0")),

@@ -81,7 +81,8 @@ def beyond(line: object, sentence: str, why: str) -> Row:
 def departures(text: str | None = None) -> dict[tuple[str, str], str]:
     """The reasons of the one table of decisions, by document and line."""
     text = DEPARTURES.read_text() if text is None else text
-    table = text.partition(f"{_HEADING}\n")[2].partition("\n## ")[0]
+    section = text.partition(f"{_HEADING}\n")[2].partition("\n## ")[0]
+    table = section.partition(f"\n{4 * '|---'}|\n")[2]
     cells = [re.split(r"\s*\|\s*", line.strip("| ")) for line in table.splitlines()]
     return {
         (found[1], line): row[3]

@@ -28,7 +28,7 @@ def openssl(place: Place, *words: str) -> str:
 def handshake(
     *words: str, cloud: str = "watson", way: str = "mqtts", host: str = HOST, ca: str = ""
 ) -> Probe:
-    """Gives "agreed SUITE", or "alert N", or what else OpenSSL says; the server's name is verified."""
+    """Gives "agreed SUITE", "alert N", or what else OpenSSL says; the name is verified."""
 
     def ask(place: Place) -> str:
         door = place.twin.way(cloud, way)

@@ -159,10 +159,7 @@ ROWS = (
         (_login("", _TOKEN), "CONNACK 0"),
         (_login("", _TOKEN, host="-"), _OUT),
         (_login("", _TOKEN, host="localhost"), _OUT),
-        (
-            _login("", _TOKEN, host="orgId1.messaging.internetofthings.ibmcloud.com"),
-            "CONNACK 5",
-        ),
+        (_login("", _TOKEN, host="orgId1.messaging.internetofthings.ibmcloud.com"), "CONNACK 5"),
         (board("watson", "mqtts", org_id=_ORG, host=_HOST), _EVERY),
     ),
     *(
@@ -276,14 +273,8 @@ ROWS = (
         (_activate("custom", _ORG), "0 .*active.*"),
         (_shown(_CUSTOM, "custom.pem"), "agreed .*"),
         _policy("tls-optional"),
-        (
-            board("watson", "mqtts", ca="custom.pem", org_id=_ORG, host=_CUSTOM),
-            _EVERY,
-        ),
-        (
-            _event("custom.pem", _CUSTOM),
-            "200",
-        ),
+        (board("watson", "mqtts", ca="custom.pem", org_id=_ORG, host=_CUSTOM), _EVERY),
+        (_event("custom.pem", _CUSTOM), "200"),
         (board("watson", "https", ca="custom.pem", org_id=_ORG, host=_CUSTOM), _EVERY),
         (signet(f"pki server default --org {_ORG}"), "0 .*"),
     ),

@@ -123,10 +123,7 @@ ROWS = (
         "quickstart as orgId needs no authentication",
         (_plain("d:quickstart:any:one", None, ""), "CONNACK 0"),
         (_plain("a:quickstart:any", None, ""), "CONNACK 0"),
-        (
-            event(_API.format(_QUICKSTART).replace("https", "http"), "", "http"),
-            "200",
-        ),
+        (event(_API.format(_QUICKSTART).replace("https", "http"), "", "http"), "200"),
         (
             board(
                 "watson", "mqtt", org_id="quickstart", host=_QUICKSTART, token=None, insecure=True
@@ -187,10 +184,7 @@ ROWS = (
             *(
                 ()
                 if number
-                else (
-                    (handshake("-tls1_2"), "agreed .*"),
-                    (board("watson", "mqtts"), _EVERY),
-                )
+                else ((handshake("-tls1_2"), "agreed .*"), (board("watson", "mqtts"), _EVERY))
             ),
         )
         for number, name in enumerate(_MQTT_SUITES)

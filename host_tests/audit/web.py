@@ -4,6 +4,7 @@ import hmac
 import json
 import subprocess
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from host_tests.audit.place import Place
@@ -20,7 +21,7 @@ def curl(
     way: tuple[str, str],
     url: str,
     body: bytes | str | None = None,
-    headers: tuple[str, ...] = (),
+    headers: Sequence[str] = (),
     *,
     method: str = "POST",
     more: tuple[str, ...] = (),

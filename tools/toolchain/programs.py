@@ -82,7 +82,8 @@ def refuse_curl(program: Path) -> str | None:
     help_text = _help_of(program, "-V")
     if reason := _refuse_version(help_text, "curl ", "curl", CURL_AT_LEAST):
         return reason
-    return None if re.search(r"^Protocols:.* https\b", help_text, re.M) else "is built without TLS"
+    has_tls = re.search(r"^Protocols:.* https\b", help_text, re.MULTILINE)
+    return None if has_tls else "is built without TLS"
 
 
 def refuse_openssl(program: Path) -> str | None:
