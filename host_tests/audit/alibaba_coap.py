@@ -4,7 +4,7 @@ from typing import Any
 
 from host_tests.audit.board import again, board, sends
 from host_tests.audit.coap import HOST, auth, dtls, report, seen
-from host_tests.audit.command import mac, sign
+from host_tests.audit.command import mac, sign, signet
 from host_tests.audit.row import beyond, decided, row
 from host_tests.audit.tls import handshake
 from host_tests.audit.web import ordered
@@ -290,6 +290,13 @@ ROWS = (
         165,
         "5.00 Internal Server Error: the authentication server has an error",
         (ordered(_KILL, auth(), _START), "5.00"),
+    ),
+    row(
+        171,
+        "A topic needs a topic category",
+        (dtls("topic/a1GFjLP3xxC/device/sensor/log"), "4.03"),
+        (signet("twin topic add alibaba a1GFjLP3xxC sensor/log"), "0 .*"),
+        (dtls("topic/a1GFjLP3xxC/device/sensor/log"), "2.05"),
     ),
     row(
         "173",

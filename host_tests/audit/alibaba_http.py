@@ -1,7 +1,7 @@
 """Which sentences has Alibaba's "Establish connections over HTTP"?"""
 
 from host_tests.audit.board import again, board, sends
-from host_tests.audit.command import mac, sign
+from host_tests.audit.command import mac, sign, signet
 from host_tests.audit.row import decided, row
 from host_tests.audit.tls import handshake
 from host_tests.audit.web import ALIBABA, answers, auth, ordered, plain, topic
@@ -230,6 +230,13 @@ ROWS = (
         "40000 request too many",
         (ordered(_answer(40000), auth()), "200 40000"),
         (topic(order=_answer(40000, "topic")), "200 40000"),
+    ),
+    row(
+        102,
+        "A custom topic needs a topic category",
+        (topic("/a1GFjLPXXXX/device123/sensor/log"), "200 30001"),
+        (signet("twin topic add alibaba a1GFjLPXXXX sensor/log"), "0 .*"),
+        (topic("/a1GFjLPXXXX/device123/sensor/log"), "200 0"),
     ),
     row(
         104,

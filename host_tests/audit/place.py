@@ -32,6 +32,18 @@ DEVICES = (
     ("watson", "device", "srvcrt/devtype", "devid", "token-of-devid"),
 )
 
+# What OpenSSL's own openssl.cnf says of `openssl req -x509`; a machine may have another.
+_OPENSSL = """
+[req]
+distinguished_name = name
+x509_extensions = v3_ca
+[name]
+[v3_ca]
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always,issuer
+basicConstraints = critical,CA:true
+"""
+
 
 class Place:
     """The twin, with `DEVICES` in its registry, and the board; a context manager.
@@ -43,6 +55,7 @@ class Place:
         self.folder = folder
         self.files = folder / "files"
         self.files.mkdir()
+        (folder / "openssl.cnf").write_text(_OPENSSL)
         self._stack = contextlib.ExitStack()
         self.kept: dict[str, Any] = {}
         """What a question keeps for the next: tokens, certificates."""

@@ -1,5 +1,6 @@
 """What does a handshake agree on? Asked by openssl s_client."""
 
+import os
 import re
 import subprocess
 
@@ -16,6 +17,7 @@ def openssl(place: Place, *words: str) -> str:
     done = subprocess.run(
         [str(toolchain.openssl()), *words],
         cwd=place.files,
+        env={**os.environ, "OPENSSL_CONF": str(place.folder / "openssl.cnf")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -44,13 +46,18 @@ def handshake(
     return Probe("openssl s_client", ask)
 
 
+def called(place: Place, suite: str) -> str:
+    """OpenSSL's word for a suite of TLS 1.2."""
+    return openssl(place, "ciphers", "-convert", suite).rpartition(":")[2].strip()
+
+
 def suite(name: str, way: str = "mqtts") -> Probe:
     """The same with one suite of TLS 1.2, by the document's name for it."""
 
     def ask(place: Place) -> object:
-        called = openssl(place, "ciphers", "-convert", name).rpartition(":")[2].strip()
-        seen = handshake("-tls1_2", "-cipher", f"{called}:@SECLEVEL=0", way=way).ask(place)
-        return "agreed" if seen == f"agreed {called}" else seen
+        cipher = called(place, name)
+        seen = handshake("-tls1_2", "-cipher", f"{cipher}:@SECLEVEL=0", way=way).ask(place)
+        return "agreed" if seen == f"agreed {cipher}" else seen
 
     return Probe("openssl s_client", ask)
 
