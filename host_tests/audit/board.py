@@ -8,7 +8,7 @@ from host_tests.audit.place import Place
 from host_tests.audit.row import Probe
 from tools.pki.authority import Authority
 
-_ENDS = r"^(device\.json: .*|not connected: .*|report \d+ (?!stays).*)$"
+_ENDS = r"^(device\.json: .*|not connected: .*|report \d+ (?!stays).*)"
 _WAIT_S = 30.0
 _CLIENT = "board, i386"
 
@@ -25,7 +25,8 @@ def board(
 ) -> Probe:
     """The first line that tells how it went, such as "report 1 stored".
 
-    main: a program in place of main.py. ca, certificate: files of the place. until: another line.
+    main: a program in place of main.py. ca, certificate: files of the place.
+    until: all of another line.
     changes: to the sample device's device.json.
     """
 
@@ -40,7 +41,7 @@ def board(
         config = place.config(cloud, way, **own, **changes)
         place.board.run(config, main, place.files / ca if ca else None, more)
         try:
-            return place.board.wait_for(until, _WAIT_S)
+            return place.board.wait_for(f"{until}\r?\n", _WAIT_S).strip()  # the whole line
         finally:
             place.board.stop()
 

@@ -12,13 +12,7 @@ from tools.paths import ROOT
 DOCUMENT = "Design card"
 
 
-def _on_micropython(place: Place) -> str:
-    """32 bits, MicroPython, as on the board that the other rows use."""
-    place.board.run(
-        place.config("enos", "mqtt"),
-        "import sys\nprint('name', sys.implementation[0], sys.maxsize)\n",
-    )
-    return place.board.wait_for("^name .*$")
+_WHO = "import sys\nprint('name', sys.implementation[0])\n"
 
 
 def _umqtt(_: Place) -> str:
@@ -31,7 +25,7 @@ ROWS = (
         "kind",
         "A MicroPython firmware package for microcontrollers",
         (file("lib/signet"), "there"),
-        (Probe("board, i386", _on_micropython), "name micropython .*"),
+        (board("enos", "mqtt", _WHO, until="^name .*"), "name micropython"),
     ),
     row("packages", "mpremote", (file("pyproject.toml", "mpremote"), "there")),
     row(

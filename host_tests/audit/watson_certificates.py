@@ -301,7 +301,7 @@ ROWS = (
                 "mqtts",
                 host="nowhere.messaging.mywiotpcustomdomain.com",
                 address=None,
-                until="^not connected: .*$",
+                until="^not connected: .*",
             ),
             "not connected: .*",
         ),

@@ -291,7 +291,7 @@ ROWS = (
         121,
         "orgId has six characters",
         (signet("twin device add watson org12345/devtype devid"), "0 .*org12345.*"),
-        (board("watson", "mqtts", org_id="org12345", until="^.*org12345.*$"), ".*"),
+        (board("watson", "mqtts", org_id="org12345", until="^.*org12345.*"), ".*"),
     ),
     row(
         "122-125", "deviceId and type name a device", (_plain("d:orgId1:devtype:no"), "CONNACK 5")
