@@ -16,7 +16,7 @@ from micropython import const
 from signet import clock
 from signet.cloud import http_session
 from signet.cloud.watson.event import body
-from signet.errors import ProtocolError, Refused, Rejected, Throttled
+from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Command, check_name
 from signet.wire.exact_json import loads
 from signet.wire.http import quote
@@ -35,11 +35,12 @@ _TYPES = (
 _LARGEST_COMMAND = const(4096)  # bytes; a larger one is lost, and the connection with it
 _IN_A_ROW = const(8)  # commands that may go before a report
 _REFUSED_MS = const(3_600_000)
-_ABOUT_COMMAND = ("retry-after", "content-type", "x-commandid", "x-devicetype", "x-deviceid")
-
-
-def _ignore(piece):
-    pass
+_ABOUT_COMMAND = http_session.WANTED + (
+    "content-type",
+    "x-commandid",
+    "x-devicetype",
+    "x-deviceid",
+)
 
 
 class _Dialect:
@@ -50,7 +51,6 @@ class _Dialect:
         log: function of one str.
     """
 
-    sink = staticmethod(_ignore)  # nothing is said with an event's status
     logs_in = False
 
     def __init__(self, config, log):
@@ -71,6 +71,7 @@ class _Dialect:
         self.next_ask = clock.Deadline(0) if config["command_poll_s"] else None
         self._asked = 0  # times since the last report
         self._is_foreign = False  # the report is of a device behind this gateway
+        self._is_page = False  # content came with the status of an event
 
     def due(self, report_waits):
         """Is it time to ask for a command?"""
@@ -95,6 +96,9 @@ class _Dialect:
     def lapsed(self, code):
         return False
 
+    def sink(self, piece):
+        self._is_page = True
+
     def heard(self, reply):
         """Makes an event of the answer to `ask`; whatever it is, reports go on."""
         wait_ms = self._config["command_poll_s"] * 1000
@@ -105,7 +109,7 @@ class _Dialect:
                 command = self._command(reply)
                 self._ask_in(0)  # there may be more
                 return ("command", command)
-        except ProtocolError as error:
+        except (Lost, ProtocolError) as error:
             self._log("dropped a message: {}".format(error))
         except Throttled as error:
             self._ask_in(max(wait_ms, error.retry_after_ms))
@@ -122,6 +126,8 @@ class _Dialect:
         for known, word in _TYPES:
             if content_type.startswith(word):
                 form = known
+        if content_type.startswith("text/html"):
+            raise ProtocolError("a page, not a command; does another server answer?")
         own = (self._config["type_id"], self._config["device_id"])
         device = own
         topic = "iot-2/"
@@ -142,6 +148,7 @@ class _Dialect:
 
     def encode(self, report):
         config = self._config
+        self._is_page = False
         type_id, device_id, event, form = config["type_id"], config["device_id"], None, "json"
         if report.topic is None:
             event = report.event or config["event"]
@@ -181,6 +188,8 @@ class _Dialect:
             raise Rejected("events: HTTP status 403: not a device of this gateway", 403)
         is_plain = http_session.is_plain(report) and not self._is_foreign
         http_session.check_status(reply, "events", is_plain, _HINT)
+        if self._is_page:  # Watson says no more than the status
+            raise Lost("events: a page, not Watson's answer; does another server answer?")
 
 
 def session(config, log, state=None):
