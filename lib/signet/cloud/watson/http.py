@@ -71,7 +71,7 @@ class _Dialect:
         self.next_ask = clock.Deadline(0) if config["command_poll_s"] else None
         self._asked = 0  # times since the last report
         self._is_foreign = False  # the report is of a device behind this gateway
-        self._is_page = False  # content came with the status of an event
+        self._is_page = None  # what came with the status of an event is not Watson's
 
     def due(self, report_waits):
         """Is it time to ask for a command?"""
@@ -97,7 +97,8 @@ class _Dialect:
         return False
 
     def sink(self, piece):
-        self._is_page = True
+        if self._is_page is None:  # over TLS it is known who says more
+            self._is_page = not self._config["tls"] or bytes(piece[:16]).strip()[:1] == b"<"
 
     def heard(self, reply):
         """Makes an event of the answer to `ask`; whatever it is, reports go on."""
@@ -148,7 +149,7 @@ class _Dialect:
 
     def encode(self, report):
         config = self._config
-        self._is_page = False
+        self._is_page = None
         type_id, device_id, event, form = config["type_id"], config["device_id"], None, "json"
         if report.topic is None:
             event = report.event or config["event"]
