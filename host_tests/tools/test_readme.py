@@ -1,4 +1,4 @@
-"""Does every row of the README's feature tables name the tests that prove it?
+"""Does every promise and every row of the README's feature tables name the tests that prove it?
 
 The last column, "shown by", names files of host_tests/, or `file::test`. A row in which nothing
 works yet names none.
@@ -45,11 +45,17 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def _features() -> list[list[list[str]]]:
     text = (ROOT / "README.md").read_text()
-    return tables(text.split("\n## What works\n", 1)[1].split("\n## ", 1)[0])
+    return [
+        table
+        for section in ("What you can rely on", "What works")
+        for table in tables(text.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0])
+    ]
 
 
 def _rows() -> list[Row]:
-    return [Row(row[0], row[1:-1], row[-1]) for _, *rows in _features() for row in rows]
+    return [
+        Row(row[0], row[1:-1] or ["promised"], row[-1]) for _, *rows in _features() for row in rows
+    ]
 
 
 def mistakes(row: Row, folder: Path = _TESTS) -> list[str]:

@@ -59,17 +59,16 @@ def call(name, function, *args):
     Returns:
         what that returns.
     """
-    before = list(sys.modules)
+    loaded = sys.modules
+    # Where memory ended before a module was made, MicroPython 1.25 keeps its name with nothing
+    # behind it, which `pop` alone survives: the next import of it would be a crash.
+    before = [n for n in list(loaded) if loaded.get(n) or loaded.pop(n, None)]
     with Tidy():
         try:
             return getattr(__import__(name, None, None, ("*",)), function)(*args)
         finally:
             forget(
-                *[
-                    n
-                    for n in list(sys.modules)
-                    if n.partition(".")[0] == "signet" and n not in before
-                ]
+                *[n for n in list(loaded) if n.partition(".")[0] == "signet" and n not in before]
             )
 
 

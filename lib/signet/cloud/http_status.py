@@ -12,6 +12,7 @@ from signet.errors import Lost, Refused, Rejected, Throttled
 from signet.wire.http_date import unix_s
 
 _LONGEST_WAIT_S = const(3600)
+_LATEST_S = const(1 << 62)  # where no clock says it: any date is past
 _REPORT_IS_BAD = (400, 413, 414, 415, 422)
 _BUSY = (408, 425, 429)
 _MEANINGS = {
@@ -34,15 +35,17 @@ def retry_after_ms(reply):
     section 10.2.3).
     """
     text = reply.headers.get("retry-after", "")
-    try:
-        wait_s = int(text)
-    except ValueError:
-        until_s = unix_s(text)
-        now_s = unix_s(reply.headers.get("date", ""))
-        if now_s is None and clock.is_set():
-            now_s = clock.unix_ms() // 1000
-        wait_s = 0 if until_s is None or now_s is None else until_s - now_s
+    now_s = clock.unix_ms() // 1000 if clock.is_set() else _LATEST_S
+    now_s = _number(unix_s, reply.headers.get("date", ""), now_s)
+    wait_s = _number(int, text, _number(unix_s, text, now_s) - now_s)
     return max(0, min(wait_s, _LONGEST_WAIT_S)) * 1000
+
+
+def _number(read, text, default):
+    try:
+        return read(text)
+    except ValueError:
+        return default
 
 
 def refuse(reply, what, is_plain, hint):

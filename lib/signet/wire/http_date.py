@@ -1,31 +1,31 @@
-"""Which Unix time does a date in an HTTP header stand for (RFC 9110 section 5.6.7)?
+"""When is a date of HTTP?  RFC 9110 section 5.6.7, in its three forms."""
 
-Loaded when one has come, and forgotten: see modules.call.
-"""
+from signet.wire import iso8601
 
-_MONTHS = " Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec "
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 def unix_s(text):
-    """Returns Unix seconds (int), of the two obsolete forms too; None for what is no date.
+    """Returns the Unix time in seconds of a date such as "Sun, 06 Nov 1994 08:49:37 GMT".
 
-    text: str, such as "Sun, 06 Nov 1994 08:49:37 GMT".
+    Args:
+        text: str.
+    Raises:
+        ValueError: it is no date.
     """
-    words = text.replace(",", " ").replace("-", " ").split()
-    try:
-        if len(words) == 5:  # asctime: Sun Nov  6 08:49:37 1994
-            _, name, day, time, year = words
-        else:
-            _, day, name, year, time, _ = words
-        month = _MONTHS.index(" {} ".format(name)) // 4 + 1
-        day, year = int(day), int(year) + (0 if len(year) > 2 else 1900 if year >= "70" else 2000)
-        hour, minute, second = [int(part) for part in time.split(":")]
-    except ValueError:
-        return None
-    if not (0 < day < 32 and hour < 24 and minute < 60 and second < 61 and year < 10_000):
-        return None
-    if month < 3:  # a leap day is the last of its year then
-        year -= 1
-        month += 12
-    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day
-    return ((days - 719_469) * 24 + hour) * 3600 + minute * 60 + second
+    words = text.replace("-", " ").split()
+    if len(words) == 5:  # of C's asctime: Sun Nov  6 08:49:37 1994
+        _, month, day, time, year = words
+    elif len(words) == 6 and words[5] == "GMT":
+        _, day, month, year, time, _ = words
+    else:
+        raise ValueError
+    month, rest = divmod(_MONTHS.find(month), 3)
+    if rest:
+        raise ValueError
+    hour, minute, second = [int(part) for part in time.split(":")]
+    short = len(year) == 2  # of RFC 850: Sunday, 06-Nov-94 08:49:37 GMT
+    year = int(year)
+    if short:
+        year += 2000 if year < 70 else 1900
+    return iso8601.unix_s(year, month + 1, int(day), hour, minute, second)
