@@ -1,4 +1,7 @@
-"""What does a JSON file say that a person has written, whatever the editor?  Its errors show none of it."""
+"""What does a JSON file say that a person has written, whatever the editor?
+
+It may hold secrets: an error shows nothing of it.
+"""
 
 import json
 from pathlib import Path
@@ -12,7 +15,7 @@ _LARGEST = 65_536  # bytes
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON object in UTF-8, with a byte order mark or without, or in UTF-16.
 
-    raises: UserError; FileNotFoundError.
+    raises: UserError.
     """
     try:
         with path.open("rb") as file:
@@ -20,8 +23,6 @@ def read_object(path: Path) -> dict[str, Any]:
         if len(content) > _LARGEST:
             raise UserError(f"{path} is longer than {_LARGEST} bytes")
         value = json.loads(content)
-    except FileNotFoundError:
-        raise
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except RecursionError:

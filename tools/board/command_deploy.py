@@ -27,12 +27,12 @@ from tools.board.look import read
 from tools.board.mpremote import RESTART, check_device, reach, run
 from tools.board.plan import MANAGED, Board, Plan
 from tools.board.virtual import DEFAULT_FOLDER, VirtualBoard
+from tools.json_file import read_object
 from tools.link.needed import device_of
 from tools.twin.console import visible
 from tools.ui import UserError, console, errors
 
 _RESTART_S = 20.0
-_JSON_BYTES = 65_536
 
 Show = Callable[[int, int, str], None]
 
@@ -82,7 +82,7 @@ def deploy(
     if device:
         check_device(device)
     kind = board or ("esp32" if device else "virtual")
-    values = _read_json(config)
+    values = read_object(config)
     project = _Project(values, ca, kind, config.parent, program, _wifi(wifi) if wifi else None)
     files = project.files()
     project.check(files)
@@ -222,25 +222,6 @@ def _show(plan: Plan, present: Board, files: Mapping[str, bytes]) -> None:
 
 
 def _wifi(path: Path) -> bytes:
-    values = _read_json(path)
+    values = read_object(path)
     check_wifi(values)
     return json.dumps(values).encode()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_JSON_BYTES + 1)
-        if len(content) > _JSON_BYTES:
-            raise UserError(f"{path} is longer than {_JSON_BYTES} bytes")
-        value = json.loads(content)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except RecursionError:
-        raise UserError(f"{path} is nested too deep") from None
-    except ValueError as error:
-        # Its text has a place, never the content.
-        raise UserError(f"{path} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path} must hold one JSON object: {{...}}")
-    return value
