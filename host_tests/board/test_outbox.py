@@ -82,7 +82,10 @@ def test_any_cut_costs_the_record_in_which_it_is() -> None:
 
 
 def test_another_version_is_not_read() -> None:
-    odd = line(3, [1, 2]) + line(0, {"later": 1})
+    odd = line(3, [1, 2]) + line(0, {"later": 1}) + line(3, [[], None, None, None, None])
+    odd += line(0, [99, 5, 1, [], ["[red]"], []]) + line(3, [1, {}, None, None, None])
+    deep = b"00000003" + b"[" * 20_000 + b"\t"
+    odd += b"%08x%s\n" % (zlib.crc32(deep), deep)
     content = read({"0": odd + RAW})
     assert [report.key for report in content.waiting] == [4]
     assert content.damaged_bytes == len(odd)
@@ -93,6 +96,13 @@ def test_what_was_set_aside_has_a_reason_and_does_not_wait() -> None:
     assert [report.key for report in content.waiting] == [3]
     assert [(report.key, report.reason) for report in content.set_aside] == [(6, "no \u00e9")]
     assert content.is_retried and not content.is_kept
+
+
+@pytest.mark.parametrize("time_ms", [10**17, -(10**17)])
+def test_a_time_that_no_calendar_has_is_told_of(board_with, time_ms: int) -> None:
+    report = line(6, [1006, time_ms, None, None, None], b"[" * 20_000)
+    board = board_with({"/outbox/0": report, "/outbox/x6": report + b"no"})
+    assert "clock wrong" in _signet("--folder", board.folder)
 
 
 def _signet(*arguments: str | Path, status: int = 0) -> str:
