@@ -60,8 +60,9 @@ class _Board(NamedTuple):
         with serial_line(self.device, self.folder) as line:
             with errors.status("asking the board what waits") as status:
                 reach(line, status.update)
-                content = _content(ask(line, _SHOW, _MOST_BYTES, _MOST_S))
+                printed = ask(line, _SHOW, _MOST_BYTES, _MOST_S)
             try:
+                content = _content(printed)
                 program = then(content)
             except UserError:
                 run(line, ["resume"], [_AGAIN], _WRITE_S)
