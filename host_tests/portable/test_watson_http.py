@@ -19,7 +19,7 @@ from check_http_session import (
     shown,
     spend,
 )
-from check_watson_http import BASE, DONE, opened
+from check_watson_http import BASE, DONE, NOTHING, opened
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Report
 
@@ -165,7 +165,7 @@ _STATUSES = (
     (403, Refused, Refused),
     (404, Refused, Rejected),
     (405, Refused, Refused),
-    (302, Refused, Refused),
+    (302, Lost, Lost),
     (408, Throttled, Throttled),
     (413, Rejected, Rejected),
     (415, Rejected, Rejected),
@@ -189,7 +189,7 @@ def test_each_status_is_the_right_error():
             if expected is Throttled:
                 check.equal(error.retry_after_ms, 9000)
             else:
-                check.equal(error.code, status)
+                check.equal(error.code, None if expected is Lost else status)
             if status in (401, 403):
                 assert "check token, org_id, type_id and device_id" in str(error)
 
@@ -201,20 +201,46 @@ def test_after_a_status_that_closes_the_next_report_goes_over_a_new_connection()
     check.equal([request.connection for request in server.requests], [1, 2])
 
 
+def test_a_page_of_somebody_else_stores_nothing():
+    """Watson answers an event with a status and nothing more (amlen, ism_http_Reply)."""
+    page = "\r\n<!DOCTYPE html><title>Log in</title>" + "x" * 3000
+    for tls, body in ((True, page), (False, page), (False, "OK"), (False, "{}")):
+        answer = reply(200, body, "Content-Type: text/html")
+        session, _ = opened(answer, DONE, tls=tls, insecure=True)
+        error = ended(outcome(session, Report({"t": 1})), Lost, 1)
+        assert "another server" in str(error)
+        opens(session)
+        check.equal(outcome(session, Report({"t": 1})), ("acked", 1, None))
+
+
 def test_a_long_answer_that_nobody_reads_is_a_success():
     session, _ = opened(reply(200, "x" * 3000))
     check.equal(outcome(session, Report({"t": 1})), ("acked", 1, None))
 
 
 def test_a_gateway_that_may_not_speak_for_a_device_sets_that_report_aside_and_goes_on():
-    session, _ = opened(reply(403), reply(403), reply(403), role="gateway")
-    for report in (
-        Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json"),
-        Report({"t": 1}, device=("T", "OTHER")),
+    session, server = opened(role="gateway")
+    for own, report in (
+        (NOTHING, Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json")),
+        (reply(404), Report({"t": 1}, device=("T", "OTHER"))),
     ):
+        server.replies.extend([reply(403), own, reply(403)])
         error = judged(outcome(session, report), Rejected)
         assert "not a device of this gateway" in str(error)
+    paths = [request.path for request in server.requests]
+    foreign, asks = BASE.replace("/D/", "/OTHER/") + "events/", "devices/+/commands/+/request"
+    assert paths[0] == paths[2] == foreign + "E" and paths[1].endswith(asks)
+    server.replies.append(reply(403))
     ended(outcome(session, Report({"t": 1}), 2), Refused)
+    check.equal(len(server.requests), 7)
+
+
+def test_a_gateway_that_is_refused_itself_loses_no_report_of_a_device_behind_it():
+    for own in (403, 401, 500):  # a policy that wants a certificate, a wrong token; not now
+        session, server = opened(reply(403), reply(own), reply(403), role="gateway")
+        error = ended(outcome(session, Report({"t": 1}, device=("meter", "m-7"))), Refused)
+        assert "check token" in str(error) and "policy" in str(error)
+        check.equal(len(server.requests), 3)
 
 
 def test_a_device_behind_a_gateway_that_is_not_there_is_the_report_s_fault():

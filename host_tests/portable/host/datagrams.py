@@ -127,9 +127,12 @@ NAMED = {
 
 
 def _bytes(peer, text):
-    """Hex, with {mid} and {token} of the CoAP message that came last (RFC 7252 section 3)."""
+    """Hex, with {mid} and {token} of the CoAP message that came last (RFC 7252 section 3).
+
+    {ok300}: "ok" 300 times.
+    """
     token_length = peer.last[0] & 15 if peer.last else 0
-    text = text.replace("{mid}", peer.last[2:4].hex())
+    text = text.replace("{mid}", peer.last[2:4].hex()).replace("{ok300}", "6f6b" * 300)
     return bytes.fromhex(text.replace("{token}", peer.last[4 : 4 + token_length].hex()))
 
 
@@ -145,6 +148,13 @@ async def _send_from_other(peer, text):
     peer.send_from_other(_bytes(peer, text))
 
 
+async def _sntp(peer, begins, transmitted):
+    """Answers the request that came last (RFC 5905 section 7.3): its first octets, its last."""
+    begins = bytes.fromhex(begins)
+    origin = peer.last[40:48]
+    peer.send(begins.ljust(24, b"\0") + origin + bytes(8) + bytes.fromhex(transmitted))
+
+
 async def _wait(peer, ms):
     await asyncio.sleep(ms / 1000)
 
@@ -153,6 +163,7 @@ _STEPS = {
     "datagram": _datagram,
     "send": _send,
     "send_from_other": _send_from_other,
+    "sntp": _sntp,
     "wait": _wait,
     "echo": _echo,
 }

@@ -128,6 +128,10 @@ class Tokens:
             raise TokenError("the token has expired", "expired")
         return token
 
+    def separate(self, text: str | None) -> bool:
+        """Whether the login of that token has chosen ackMode 1."""
+        return text in self._tokens and self._tokens[text].separate
+
     def expire(self) -> None:
         """Every token's time is over, from now on."""
         for token in self._tokens.values():

@@ -15,7 +15,7 @@ _TOO_MANY = const(0x9D)  # 4.29
 _MEANINGS = {
     0x80: "the payload is invalid",
     0x81: "unauthorized; check device_secret, product_key and device_name",
-    0x83: "forbidden; check the topic and that the device is enabled",
+    0x83: "forbidden; check host, topic, and that the device is enabled",
     0x84: "no such path; check host and topic",
     0x85: "method not allowed",
     0x86: "the format is not supported",
@@ -40,4 +40,5 @@ def error_of(message, what, refusal):
     for number, value in message.options:
         if number == _MAX_AGE:
             wait_ms = min(int.from_bytes(value, "big"), 3600) * 1000
+            break  # the first counts (RFC 7252 section 5.4.5)
     return Throttled(text, wait_ms)
