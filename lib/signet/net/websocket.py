@@ -157,8 +157,7 @@ class WebSocketChannel:
             reason = modules.call(_HANDSHAKE, "closing", payload)
             self._end(payload[:2])
             if reason:
-                reason = modules.call("signet.printable", "printable", reason)
-                raise Lost("closed by the peer: " + reason)
+                raise Lost("closed by the peer: " + printable(reason))
         elif opcode == _PING:
             self._begin(_PONG, payload)
 
