@@ -40,7 +40,16 @@ _FLOORS = {
 }
 # Time and randomness are arguments there, and bytes go in and out: no socket, no clock, no files.
 _PURE_ROOMS = ("sign", "wire")
-_PURE_IMPORTS = {"hashlib", "binascii", "struct", "micropython", "cryptolib", "json", "re", "signet"}
+_PURE_IMPORTS = {
+    "hashlib",
+    "binascii",
+    "struct",
+    "micropython",
+    "cryptolib",
+    "json",
+    "re",
+    "signet",
+}
 
 # Where the device's code runs on purpose.
 _MAY_IMPORT_LIB = ("portable", "device")

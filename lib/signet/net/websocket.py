@@ -10,6 +10,7 @@ from micropython import const
 from signet import clock, modules
 from signet.errors import Lost
 from signet.wire import websocket as wire
+from signet.wire.exact_json import printable
 
 _POLLIN = const(1)
 _POLLOUT = const(4)

@@ -17,9 +17,9 @@ _DEEPEST = const(8)  # the stack of a board is small
 _LARGEST = const(4096)  # bytes
 _LONGEST = const(256)  # characters of a member that is kept or printed
 _EXACT_BITS = const(53)  # of an int that every reader of JSON keeps (RFC 7493 section 2.2)
-# Control characters, line separators, U+202A to U+202E and U+2066 to U+2069, which turn what stands
-# beside them; what MQTT 1.5.3 does not want, and what UTF-8 does not have though MicroPython
-# decodes it: surrogates, what is longer than it must be, or beyond U+10FFFF.
+# Control characters, line separators, what turns the direction of text, U+FFFE and U+FFFF; and
+# what MicroPython decodes though it is no UTF-8: surrogates, what is longer than it must be, or
+# beyond U+10FFFF.
 _ODD = const(
     b"[^ -~\x80-\xff]|[\xc0\xc1].|\xc2[\x80-\x9f]|\xe0[\x80-\x9f].|\xe2\x80[\xa8-\xae]"
     b"|\xe2\x81[\xa6-\xa9]|\xed[\xa0-\xbf].|\xef\xbf[\xbe\xbf]|\xf0[\x80-\x8f].."
@@ -42,7 +42,8 @@ def printable(text, limit=None):
 
 def encode(data, json=True):
     """Makes UTF-8 (bytes) of what MicroPython takes for that, bytes: see surrogates.join."""
-    if (json and b"\\u" in data) or (data and max(data) > 127 and re.search(_ODD, data)):
+    escaped = json and data.find(b"\\u") >= 0
+    if escaped or (data and max(data) > 127 and re.search(_ODD, bytes(data))):
         return call("signet.wire.surrogates", "join", data, json)
     return data
 

@@ -9,22 +9,22 @@ _UNKNOWN = b"\xef\xbf\xbd"  # U+FFFD
 _LEAST = (0, 0, 0x80, 0x800, 0x10000)  # what takes so many bytes
 
 
-def join(data, is_json):
+def join(data, json):
     """Joins pairs of surrogates; U+FFFD comes in place of a lone one, and of what is no UTF-8.
 
     Args:
-        data: bytes. is_json: bool, they may be escapes, too.
+        data: bytes or bytearray. json: bool, they may be escapes, too.
     Returns:
         bytes
     Raises:
         ValueError: an escape of JSON is none.
     """
-    out = bytearray()
+    data, out = bytes(data), bytearray()
     high = None  # the surrogate that was before, for which U+FFFD stands at the end of `out`
     at = 0
     while at < len(data):
         byte, size, code = data[at], 1, 0
-        if byte == 92 and is_json:  # \
+        if byte == 92 and json:  # \
             size = 2
             if data[at + 1 : at + 2] == b"u":
                 size = 6
@@ -46,8 +46,8 @@ def join(data, is_json):
             if before is not None:
                 code += (before - 0xD800 << 10) + 0x2400
                 out[-3:] = b""
-                piece = bytes(
-                    (240 | code >> 18, 128 | code >> 12 & 63, 128 | code >> 6 & 63, 128 | code & 63)
-                )
+                piece = bytearray((240 | code >> 18,))
+                for shift in (12, 6, 0):
+                    piece.append(128 | code >> shift & 63)
         out.extend(piece)
     return bytes(out)
