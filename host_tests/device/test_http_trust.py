@@ -11,10 +11,11 @@ from tools.pki.authority import Authority
 PROMPT = r"^>>> \Z"
 NOT_HAMMERED_S = 16  # sixteen times retry_s
 
+_NOT_SIGNED = "the certificate is not signed by the CA in `ca`; check `ca`, and that each CA between may sign"
 CAUSES = {
     "wrong_name": "the certificate is for another name; check `host`",
-    "wrong_ca": "the certificate is not signed by the CA in `ca`",
-    "self_signed": "the certificate is not signed by the CA in `ca`",
+    "wrong_ca": _NOT_SIGNED,
+    "self_signed": _NOT_SIGNED,
     "expired": "the certificate has expired, or the board's clock is wrong",
     "not_yet_valid": "the certificate is not valid yet, or the board's clock is wrong",
 }

@@ -345,7 +345,7 @@ def test_server_with_a_wrong_name(server):
 
 def test_server_of_an_unknown_ca(server):
     board = server(certificate="unknown_ca")
-    board.says("the certificate is not signed by the CA in `ca`; next")
+    board.says("the certificate is not signed by the CA in `ca`; check `ca`, and that each CA")
     board.cloud_says("the device does not trust the twin's CA: give it the twin's ca.pem")
 
 

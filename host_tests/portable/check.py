@@ -40,6 +40,7 @@ Several lists, ("tcp", [...], [...]), serve the first connection, the second, an
         "leaves": ("dtls", "good", "close_notify"), see host/dtls_ends.py
         "openssl": ("s_server", "good", "-listen"), openssl's own; "port" is None without it
         "rev": ("s_server", "rsa", "-tls1_2"),      over TLS it says each line backwards
+        "two": ("s_server", "too_deep", "-cert_chain", "{chain}"),  not the first certificate alone
     }
 
 UDP behaviours: echo, black_hole, from_another_port (an echo that does), duplicates (an echo that
@@ -63,7 +64,7 @@ require_certificate lets in who has a certificate of the CA for clients: the end
 CA of the server end, in Unix seconds, "clients" has such a pair of each kind of
 host/certificates.py. No user is needed there, but a wrong
 password is refused. s_server has them, too, when its arguments hold "{client_ca}".
-Certificates: good, rsa, wrong_name, wrong_ca, self_signed, expired, not_yet_valid.
+Certificates: those of servers in host/certificates.py.
 
     check.server("good")              {"host", "port"} and for tls, dtls {"name", "ca"} (path of a
                                       PEM file), for mosquitto {"user", "password"}
@@ -90,6 +91,19 @@ BAD_CERTIFICATES = (
     ("expired", "expired"),
     ("not_yet_valid", "not valid yet"),
 )
+# And what it says of one that is unfit by its hash, key, usage or constraints.
+UNFIT_CERTIFICATES = (
+    ("sha_1", "unsafe hash, SHA-1 or MD5; check"),
+    ("md_5", "unsafe hash, SHA-1 or MD5; check"),
+    ("short_key", "weak or unusual key; check"),
+    ("for_clients", "for a server; check its keyUsage, extendedKeyUsage"),
+    ("cannot_sign", "for a server; check its keyUsage, extendedKeyUsage"),
+    ("under_a_device", "each CA between may sign"),
+    ("too_deep", "each CA between may sign"),
+    ("constrained", "critical extensions as name constraints"),
+)
+if MICROPYTHON:  # which OpenSSL knows
+    UNFIT_CERTIFICATES += (("ed25519", "keys neither EC nor RSA"),)
 
 
 class Skip(Exception):  # noqa: N818

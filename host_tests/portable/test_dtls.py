@@ -15,6 +15,43 @@ SERVERS = {
     "self_signed": ("dtls", "self_signed", "echo"),
     "expired": ("dtls", "expired", "echo"),
     "not_yet_valid": ("dtls", "not_yet_valid", "echo"),
+    "sha_1": ("s_server", "sha_1", "-cert_chain", "{chain}", "-cipher", "ALL@SECLEVEL=0"),
+    "md_5": ("s_server", "md_5", "-cert_chain", "{chain}", "-cipher", "ALL@SECLEVEL=0"),
+    "short_key": ("s_server", "short_key", "-cert_chain", "{chain}", "-cipher", "ALL@SECLEVEL=0"),
+    "for_clients": (
+        "s_server",
+        "for_clients",
+        "-cert_chain",
+        "{chain}",
+        "-cipher",
+        "ALL@SECLEVEL=0",
+    ),
+    "cannot_sign": (
+        "s_server",
+        "cannot_sign",
+        "-cert_chain",
+        "{chain}",
+        "-cipher",
+        "ALL@SECLEVEL=0",
+    ),
+    "under_a_device": (
+        "s_server",
+        "under_a_device",
+        "-cert_chain",
+        "{chain}",
+        "-cipher",
+        "ALL@SECLEVEL=0",
+    ),
+    "too_deep": ("s_server", "too_deep", "-cert_chain", "{chain}", "-cipher", "ALL@SECLEVEL=0"),
+    "constrained": (
+        "s_server",
+        "constrained",
+        "-cert_chain",
+        "{chain}",
+        "-cipher",
+        "ALL@SECLEVEL=0",
+    ),
+    "ed25519": ("s_server", "ed25519", "-cert_chain", "{chain}", "-cipher", "ALL@SECLEVEL=0"),
     "three": ("dtls", "good", [("datagram",), ("send", "41"), ("send", "424242"), ("send", "43")]),
     "vanishing": ("dtls", "good", [("datagram",), ("send", "41")]),
     "leaving": ("dtls", "good", "close_notify"),
@@ -242,9 +279,10 @@ def test_a_server_that_asks_for_no_cookie_is_fine():
 
 
 def test_a_wrong_certificate_is_untrusted_and_says_why():
-    for name, sign in check.BAD_CERTIFICATES:
+    unfit = check.UNFIT_CERTIFICATES if check.server("sha_1")["port"] else ()
+    for name, sign in check.BAD_CERTIFICATES + unfit:
         error = check.raises(Untrusted, _open, name)
-        assert sign in str(error), (name, str(error))
+        assert sign in str(error) and "\n" not in str(error), (name, str(error))
 
 
 def test_a_silent_server_is_lost_in_time():

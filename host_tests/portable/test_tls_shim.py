@@ -7,6 +7,7 @@ import tls
 from check_mqtt import read
 from signet import clock
 from signet.errors import Lost, Untrusted
+from signet.net import refusal
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.trust import context
@@ -19,11 +20,26 @@ SERVERS = {
     "self_signed": ("tls", "self_signed", "echo"),
     "expired": ("tls", "expired", "echo"),
     "not_yet_valid": ("tls", "not_yet_valid", "echo"),
+    "sha_1": ("tls", "sha_1", "echo"),
+    "md_5": ("tls", "md_5", "echo"),
+    "short_key": ("tls", "short_key", "echo"),
+    "for_clients": ("tls", "for_clients", "echo"),
+    "cannot_sign": ("tls", "cannot_sign", "echo"),
+    "under_a_device": ("tls", "under_a_device", "echo"),
+    "too_deep": ("tls", "too_deep", "echo"),
+    "constrained": ("tls", "constrained", "echo"),
+    "ed25519": ("tls", "ed25519", "echo"),
     "closes": ("tls", "good", "close_at_once"),
     "resets": ("tls", "good", "reset_at_once"),
     "hole": ("tcp", "black_hole"),
     "junk": ("tcp", "junk"),
 }
+
+
+class Feed:
+    """Below TLS, of a handshake that went as far as the server's certificate."""
+
+    error, writes = None, 1
 
 
 def _open(name, ca=None, timeout_ms=3000):
@@ -64,9 +80,54 @@ def test_nothing_to_read_is_none():
 
 
 def test_a_wrong_certificate_is_untrusted_and_says_why():
-    for name, sign in check.BAD_CERTIFICATES:
+    for name, sign in check.BAD_CERTIFICATES + check.UNFIT_CERTIFICATES:
         error = check.raises(Untrusted, _open, name)
-        assert sign in str(error), (name, str(error))
+        assert sign in str(error) and "\n" not in str(error), (name, str(error))
+
+
+# Mbed TLS 3.6, include/mbedtls/x509.h: MBEDTLS_X509_CRT_ERROR_INFO_LIST; and a word of the cure.
+_FLAGS = (
+    ("The certificate validity has expired", "clock"),
+    ("The certificate has been revoked (is on a CRL)", "needs a new one"),
+    ("The certificate Common Name (CN) does not match with the expected CN", "`host`"),
+    ("The certificate is not correctly signed by the trusted CA", "`ca`"),
+    ("The CRL is not correctly signed by the trusted CA", "check"),
+    ("The CRL is expired", "check"),
+    ("Certificate was missing", "check"),
+    ("Certificate verification was skipped", "check"),
+    ("Other reason (can be used by verify callback)", "check"),
+    ("The certificate validity starts in the future", "clock"),
+    ("The CRL is from the future", "check"),
+    ("Usage does not match the keyUsage extension", "check its keyUsage"),
+    ("Usage does not match the extendedKeyUsage extension", "extendedKeyUsage"),
+    ("Usage does not match the nsCertType extension", "check its keyUsage"),
+    ("The certificate is signed with an unacceptable hash.", "check that it is SHA-256"),
+    ("The certificate is signed with an unacceptable PK alg (eg RSA vs ECDSA).", "check that"),
+    (
+        "The certificate is signed with an unacceptable key (eg bad curve, RSA too short).",
+        "RSA 2048",
+    ),
+    ("The CRL is signed with an unacceptable hash.", "check"),
+    ("The CRL is signed with an unacceptable PK alg (eg RSA vs ECDSA).", "check"),
+    ("The CRL is signed with an unacceptable key (eg bad curve, RSA too short).", "check"),
+)
+
+
+def test_each_reason_of_mbed_tls_is_untrusted_in_one_line_with_a_cure():
+    feed = Feed()
+    for text, cure in _FLAGS:
+        error = refusal.explain(ValueError("\n" + text + "\n"), "good.test", feed)
+        assert isinstance(error, Untrusted) and cure in str(error), text
+        assert "\n" not in str(error) and str(error).startswith("TLS: good.test: the cert"), text
+    both = ValueError("\n{}\n{}\n".format(_FLAGS[0][0], _FLAGS[3][0]))
+    assert isinstance(refusal.explain(both, "good.test", feed), Untrusted)
+    # What cannot be read or used, without a text: SSL_BAD_CERTIFICATE, X509_..., PK_... of error.h
+    for code in (-0x7A00, -0x2080, -0x2562, -0x2600, -0x2700, -0x2800, -0x3A00, -0x3C80, -0x3D62):
+        error = refusal.explain(OSError(code, "?"), "good.test", feed)
+        assert isinstance(error, Untrusted) and "check" in str(error), code
+    # But memory (X509, PK, SSL), a socket, a record (SSL_INVALID_RECORD) blame no certificate.
+    for code in (-0x2880, -0x3F80, -0x7F00, -0x7200, 12, 104):
+        assert not isinstance(refusal.explain(OSError(code, "?"), "good.test", feed), Untrusted)
 
 
 def test_a_ca_that_is_no_certificate_is_a_value_error():

@@ -36,12 +36,30 @@ _MODES = {
     CERT_REQUIRED: ssl.CERT_REQUIRED,
 }
 # X509_V_ERR_* of OpenSSL -> what mbedtls_x509_crt_verify_info says
+_WEAK_KEY = "The certificate is signed with an unacceptable key (eg bad curve, RSA too short).\n"
 _VERIFY = {
     9: "The certificate validity starts in the future\n",
     10: "The certificate validity has expired\n",
     62: "The certificate Common Name (CN) does not match with the expected CN\n",
+    66: _WEAK_KEY,
+    67: _WEAK_KEY,
+    68: "The certificate is signed with an unacceptable hash.\n",
 }
 _NOT_SIGNED = "The certificate is not correctly signed by the trusted CA\n"
+_EXTENSION = (-9570, "X509 - The extension tag or value is invalid : ASN1 - ASN1 tag was of an un")
+_REFUSED = {
+    26: (-31232, "SSL - Processing of the Certificate handshake message failed"),
+    34: _EXTENSION,  # critical and not known
+    47: _EXTENSION,  # name constraints, which OpenSSL knows
+    48: _EXTENSION,
+}
+
+
+def untrusted(code):
+    """The error that a board raises for a X509_V_ERR_*."""
+    if code in _REFUSED:
+        return OSError(*_REFUSED[code])
+    return ValueError(_VERIFY.get(code, _NOT_SIGNED))
 
 
 class SSLContext:
@@ -174,7 +192,7 @@ class _Wrapped:
             return 0
         except ssl.SSLCertVerificationError as error:
             self._try_alert()
-            raise ValueError(_VERIFY.get(error.verify_code, _NOT_SIGNED)) from None
+            raise untrusted(error.verify_code) from None
         except ssl.SSLError as error:
             self._try_alert()
             reason = str(error.reason)

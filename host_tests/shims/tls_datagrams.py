@@ -10,7 +10,7 @@ import fnmatch
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
-from tls import _ALERT, _INVALID, _NOT_SIGNED, _VERIFY
+from tls import _ALERT, _INVALID, untrusted
 
 _MTU = 1400
 _RECORD_HEADER = 13
@@ -134,7 +134,7 @@ class Wrapped:
             self._flush()
             self._error = _ALERT if "alert" in str(error) else _INVALID
             if self._refused is not None:
-                raise ValueError(_VERIFY.get(self._refused, _NOT_SIGNED)) from None
+                raise untrusted(self._refused) from None
             raise OSError(*self._error) from None
 
     def recv(self, size):

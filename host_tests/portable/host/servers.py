@@ -147,13 +147,12 @@ class Servers:
 
     def _s_server(self, certificate, *arguments):
         certificates, trust = self._house.certificates, self._trust()
+        chain = certificates.chain(certificate)
         if "{client_ca}" in arguments:
             trust["clients"] = self._clients()
-            arguments = [
-                str(certificates.client_ca) if argument == "{client_ca}" else argument
-                for argument in arguments
-            ]
-        server = OpenSSLServer(certificates.chain(certificate), arguments)
+        files = {"{client_ca}": certificates.client_ca, "{chain}": chain}
+        arguments = [str(files.get(argument, argument)) for argument in arguments]
+        server = OpenSSLServer(chain, arguments)
         self._running.append(server)
         return {"host": _HOST, "port": server.port, **trust}
 
@@ -180,6 +179,7 @@ class Servers:
 
     def _tls(self, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # shows what no client should take, too
         context.load_cert_chain(self._house.certificates.chain(certificate))
         context.sni_callback = lambda connection, sni, _: setattr(connection, "sni", sni)
         return self._trust(), context

@@ -107,7 +107,7 @@ class DtlsChannel:
             done = self._do(self._tls.write, self._kept) is not None
             if not done and self._deadline.expired():
                 raise Lost("no answer in time")
-        except (ValueError, Lost) as error:  # anybody may forge an alert: it says nothing
+        except (OSError, ValueError, Lost) as error:
             raise self._failed(error)
         if done:
             self._kept = None
@@ -127,7 +127,9 @@ class DtlsChannel:
         try:
             result = operation(argument)
         except OSError as error:
-            raise feed.error or Lost("DTLS: {}".format(error))
+            if self._kept is None:
+                error = Lost("DTLS: {}".format(error))
+            raise feed.error or error
         if feed.error:
             raise feed.error
         if result == b"":

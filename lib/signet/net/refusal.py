@@ -9,19 +9,40 @@ from signet.errors import Lost, Refused, Untrusted
 
 _ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: which alert, it does not say
 
-# What is wrong with a server's certificate, and how TLS says so; the last always fits.
-_CURES = (
-    ("the certificate is for another name; check `host`", "Common Name", "mismatch"),
-    ("the certificate has expired, or the board's clock is wrong", "expired"),
-    ("the certificate is not valid yet, or the board's clock is wrong", "future", "not yet"),
-    (
-        "the certificate is not signed by the CA in `ca`",
-        "not correctly signed",
-        "self-signed",
-        "local issuer",
-    ),
-    ("the certificate could not be verified; check `ca`, `host` and the clock", "VERIFY"),
+_NOT_A_SERVER_S = (
+    "could not be verified for a server; check its keyUsage, extendedKeyUsage and curve"
 )
+# How Mbed TLS says what is wrong with a server's certificate (MBEDTLS_X509_CRT_ERROR_INFO_LIST in
+# x509.h), and what to check; the first of several counts.
+_CURES = (
+    ("(CN) does not match", "is for another name; check `host`"),
+    ("certificate validity has expired", "has expired, or the board's clock is wrong"),
+    ("certificate validity starts", "is not valid yet, or the board's clock is wrong"),
+    ("has been revoked", "has been revoked; the server needs a new one"),
+    (
+        "certificate is not correctly signed",
+        "is not signed by the CA in `ca`; check `ca`, and that each CA between may sign",
+    ),
+    (
+        "certificate is signed with an unacceptable hash",
+        "or one above it is signed with an unsafe hash, SHA-1 or MD5; check that it is SHA-256",
+    ),
+    (
+        "certificate is signed with an unacceptable",
+        "or one above it has a weak or unusual key; check that it is EC P-256 or RSA 2048",
+    ),
+    ("Usage does not match", _NOT_A_SERVER_S),
+)
+_NOT_VERIFIED = "could not be verified; check `ca`, `host` and the clock"
+_UNREADABLE = (
+    "or one above it is beyond this firmware; check for keys neither EC nor RSA, and for critical"
+    " extensions as name constraints"
+)
+
+# Numbers of Mbed TLS; the upper bits alone where a lower module may have added its own.
+_BAD_CERTIFICATE = const(0x7A00)  # MBEDTLS_ERR_SSL_BAD_CERTIFICATE: it verifies, but not this use
+_VERIFY_FAILED = const(0x2700)  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, without a reason
+_UNREAD = ((0x2080, 0x2800), (0x3900, 0x3F00))  # MBEDTLS_ERR_X509_..., _PK_...; not for memory
 
 
 # What is wrong when the server ends a handshake, by how far it went.
@@ -45,14 +66,31 @@ def explain(error, host, feed, cert=None):
     if feed.error:
         return Lost("TLS handshake with {}: {}".format(host, feed.error))
     text = str(error)
-    for cure in _CURES:
-        for sign in cure[1:]:
-            if sign in text:
-                return Untrusted("TLS: {}: {}".format(host, cure[0]))
     code = error.args[0] if error.args else None
-    if code == _ALERT or code in _NO_VERSION_OR_SUITE:
+    wrong = _wrong(error, text, -code & 0x7F80 if isinstance(code, int) else 0)
+    if wrong:
+        return Untrusted("TLS: {}: the certificate {}".format(host, wrong))
+    # Over DTLS, which counts no writes, anybody may forge an alert: it says nothing.
+    if feed.writes and (code == _ALERT or code in _NO_VERSION_OR_SUITE):
         early = code != _ALERT or feed.writes < 2
         return Refused(
             "TLS: {} refuses: {}".format(host, _SAID_NO[0 if early else 1 if cert is None else 2])
         )
     return Lost("TLS handshake with {} failed: {}".format(host, text))
+
+
+def _wrong(error, text, number):
+    """What is wrong with the server's certificate, None where it is not to blame."""
+    if isinstance(error, ValueError):
+        for sign, cure in _CURES:
+            if sign in text:
+                return cure
+        return _NOT_VERIFIED
+    if number == _VERIFY_FAILED:
+        return _NOT_VERIFIED
+    if number == _BAD_CERTIFICATE:
+        return _NOT_A_SERVER_S
+    for lowest, highest in _UNREAD:
+        if lowest <= number <= highest:
+            return _UNREADABLE
+    return None

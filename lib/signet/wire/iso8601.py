@@ -22,3 +22,18 @@ def text(unix_ms):
     return "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}.{:03d}Z".format(
         year, month, days, seconds // 3600, seconds // 60 % 60, seconds % 60, ms % 1000
     )
+
+
+def unix_s(year, month, day, hour, minute, second):
+    """Returns the Unix time in seconds of a date and time in UTC, for the years 1 and later.
+
+    Raises:
+        ValueError: there is no such day or time.
+    """
+    if not (0 < month < 13 and 0 < day < 32 and hour < 24 and minute < 60 and second < 60):
+        raise ValueError
+    if month < 3:  # a leap day is the last of its year then
+        year -= 1
+        month += 12
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day
+    return ((days - 719_469) * 24 + hour) * 3600 + minute * 60 + second

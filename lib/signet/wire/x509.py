@@ -7,6 +7,8 @@ from binascii import a2b_base64
 
 from micropython import const
 
+from signet.wire import iso8601
+
 _SEQUENCE = const(0x30)
 _INTEGER = const(0x02)
 _UTC_TIME = const(0x17)
@@ -127,15 +129,8 @@ def _seconds(tag, text):
         text = (b"19" if text >= b"5" else b"20") + text
     if len(text) != 15 or text[14] != 90:  # Z
         raise ValueError
-    year = int(text[:4])
-    month, day, hour, minute, second = [int(text[i : i + 2]) for i in range(4, 14, 2)]
-    if not (0 < month < 13 and 0 < day < 32 and hour < 24 and minute < 60 and second < 60):
-        raise ValueError
-    if month < 3:  # a leap day is the last of its year then
-        year -= 1
-        month += 12
-    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day
-    return ((days - 719_469) * 24 + hour) * 3600 + minute * 60 + second
+    parts = [int(text[i : i + 2]) for i in range(4, 14, 2)]
+    return iso8601.unix_s(int(text[:4]), *parts)
 
 
 def _public(der, inside=False):
