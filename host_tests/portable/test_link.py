@@ -319,6 +319,18 @@ def test_a_handler_that_fails_is_answered_and_the_link_goes_on():
     assert isinstance(session.answers[1][1], NotImplementedError)
 
 
+def test_what_an_application_hears_needs_no_handler_but_a_failing_one_is_named():
+    status = Command("Connect", {}, "t")
+    status.kind = "status"
+    session = _Session(events=[("command", status), ("command", status)])
+    link = _link(session)
+    _poll(link)
+    assert not session.answers and "Connect" not in "".join(link.lines)
+    link.on_command = lambda command: command.data["t"]
+    _poll(link)
+    assert "status Connect failed: KeyError: " in "".join(link.lines)
+
+
 class _Board:
     def __init__(self, up=True, set_clock=True):
         self.up = up
@@ -609,6 +621,30 @@ def test_the_clock_is_tried_again_while_connected_and_then_left_for_a_day():
     _poll(link)
     _poll(link)
     assert board.clock_asked == 2 and link._next_look.remaining_ms() > 86_000_000
+
+
+def test_a_certificate_that_fails_by_its_dates_has_the_time_asked_for_at_once():
+    dates = "TLS: h: the certificate has expired, or the board's clock is wrong"
+    for text, asked in ((dates, 3), ("TLS: h: the certificate is for another name", 2)):
+        board, session = _Board(), _Session(opens=[Untrusted(text), Untrusted(text)])
+        board.clock_asked = 1  # it answers
+        link = _link(session, board)
+        try:
+            _poll(link)
+            check.equal((board.clock_asked, clock.doubted), (asked, False), text)
+            assert _due(link) > 319_000  # the clock may be right
+            board.clock_asked = -1  # nobody answers
+            _poll(link)
+            check.equal(
+                (board.clock_asked, clock.doubted), (0, True) if asked == 3 else (-1, False)
+            )
+            board.clock_asked = 1
+            _due(link)
+            link._looked["clock"][0] = link._next_look = clock.Deadline(0)
+            _poll(link)
+            assert link.connected and not clock.doubted
+        finally:
+            clock.doubted = False
 
 
 def test_a_board_whose_drivers_raise_does_not_stop_the_link():

@@ -15,7 +15,7 @@ import os
 from micropython import const
 
 from signet import clock, modules
-from signet.errors import Lost, Rejected, SignetError
+from signet.errors import Lost, Rejected, SignetError, Untrusted
 from signet.reports import messages
 from signet.reports.handover import Handover
 
@@ -294,13 +294,16 @@ class Link:
         if known and self.outbox.knows(known):
             self._log("command {} came twice; it was executed before".format(name))
             return
+        if self.on_command is None and command.kind != "command":
+            return  # what an application hears asks for nothing
         try:
             if self.on_command is None:
                 raise NotImplementedError("this board takes no commands")
             result = self.on_command(command)
             self._log("{} {}: {}".format(command.kind, name, result))
         except Exception as error:  # the device program's own: the link must go on
-            self._log("command {} failed: {}: {}".format(name, type(error).__name__, error))
+            text = "{} {} failed: {}: {}"
+            self._log(text.format(command.kind, name, type(error).__name__, error))
             result = error
         try:
             try:
@@ -346,3 +349,7 @@ class Link:
         wait_ms, line, self.last_error = found or (soon_ms, repr(error), None)
         self._next_try = clock.Deadline(wait_ms)
         self._log(line)
+        if clock.doubted and isinstance(error, Untrusted):  # a board may sleep before it tries
+            self._looked.pop("clock", None)
+            self._next_look = clock.Deadline(0)
+            self._look()
