@@ -100,7 +100,7 @@ def test_every_code_of_the_documents_table_is_the_right_error():
 def test_max_age_says_how_long_to_wait():
     session, client = make(message(0x45, AUTH))
     submit(session, 1, Report({"t": 1}))
-    client.events.append(("response", message(0xA3, b"", ((14, b"\x1e"),))))
+    client.events.append(("response", message(0xA3, b"", ((14, b"\x1e"), (14, b"\x3c")))))
     assert session.poll(0)[2].retry_after_ms == 30_000
 
 

@@ -84,6 +84,7 @@ _IN_OTHER_WORDS = {
     "signet.wire.surrogates",
     "signet.net.reason",
     "signet.cloud.http_status",
+    "signet.wire.http_date",
     "signet.cloud.alibaba.coap_codes",
     "signet.cloud.alibaba.http_codes",
     *(f"signet.cloud.{cloud}.refusals" for cloud in _IDENTITIES),

@@ -27,7 +27,7 @@ from signet.modules import call
 from signet.wire.exact_json import printable
 
 _LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
-WANTED = ("retry-after",)
+WANTED = ("retry-after", "date")
 
 
 def check_status(reply, what, is_plain, hint=""):
@@ -42,7 +42,7 @@ def check_status(reply, what, is_plain, hint=""):
     Raises:
         Rejected: the report can never be taken.
         Refused: the identity, or the server, is a wrong one.
-        Throttled: not now.
+        Throttled: not now. Lost: this is none of the cloud's answers.
     """
     if not 200 <= reply.status < 300:
         call("signet.cloud.http_status", "refuse", reply, what, is_plain, hint)
