@@ -81,7 +81,7 @@ def _not_loaded(folder, device, program):
 
 # Loaded when a peer says no in words of its own, which tests of device/ have a cloud do.
 _IN_OTHER_WORDS = {
-    "signet.printable",
+    "signet.wire.surrogates",
     "signet.net.reason",
     "signet.cloud.http_status",
     "signet.wire.http_date",
