@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from unittest import mock
 
 from tools import cli
 from tools.twin.doors import DOORS
+from tools.twin.openssl import environment
 from tools.twin.process import TwinProcess
 
 
@@ -21,6 +23,7 @@ def signet(*words: object) -> subprocess.CompletedProcess[str]:
     out, errors, status = io.StringIO(), io.StringIO(), 0
     with (
         mock.patch.object(sys, "argv", command),
+        mock.patch.dict(os.environ, environment()),  # or `signet twin` would begin anew with it
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(errors),
     ):

@@ -1,8 +1,11 @@
 """A virtual board for each test, of each word width that this machine has."""
 
+import base64
+import json
 import os
 import select
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +17,48 @@ from tools import toolchain
 from tools.board.virtual import VirtualBoard
 
 PROMPT = r"^>>> \Z"
+SIGNET = Path(sys.executable).with_name("signet")
+
+
+def signet_board(*arguments: str | Path, status: int = 0) -> str:
+    """What `signet board` prints, where nobody can be asked."""
+    command = [SIGNET, "board", *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+_FLASH = """
+import vfs, sys, os, json, binascii
+f = open(sys.argv[1], "rb")
+class Flash:
+    def readblocks(self, block, buf, off=0):
+        f.seek(block * 4096 + off); f.readinto(buf)
+    def ioctl(self, op, arg):
+        return f.seek(0, 2) // 4096 if op == 4 else 4096 if op == 5 else 0
+vfs.mount(vfs.VfsLfs2(Flash()), "/flash", readonly=True)
+def show(folder):
+    for entry in os.ilistdir("/flash" + folder):
+        path = folder + "/" + entry[0]
+        if entry[1] & 0x4000:
+            show(path)
+        else:
+            with open("/flash" + path, "rb") as file:
+                print(json.dumps([path, binascii.b2a_base64(file.read()).decode()]))
+show("")
+"""
+
+
+def flash(folder: Path) -> dict[str, bytes]:
+    """The files on the flash of a virtual board that is off."""
+    program = [toolchain.micropython(toolchain.word_sizes()[0]), "-X", "heapsize=8M"]
+    command = [*program, "-c", _FLASH, folder / "flash.img"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    return {
+        path: base64.b64decode(text) for path, text in map(json.loads, done.stdout.splitlines())
+    }
 
 
 class Serial:

@@ -6,43 +6,36 @@ import pty
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-_SIGNET = Path(sys.executable).with_name("signet")
+from host_tests.board.conftest import SIGNET, signet_board
+
 _SECRET = "never-to-be-shown-4711"
-
-
-def _signet(*arguments: str | Path, status: int = 0) -> str:
-    command = [_SIGNET, "board", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    _signet("create", "--folder", tmp_path / "board", "--size", "512")
+    signet_board("create", "--folder", tmp_path / "board", "--size", "512")
     return tmp_path / "board"
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "device.json"
-    path.write_text(json.dumps({"cloud": "cumulus", "device_secret": _SECRET}))
+    values = {"cloud": "enos", "host": "localhost", "port": 9, "insecure": True}
+    values |= {"product_key": "pk", "device_key": "dk", "device_secret": _SECRET}
+    path.write_text(json.dumps(values))
     return path
 
 
 @pytest.fixture
 def booted(folder: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [_SIGNET, "board", "boot", "--folder", folder],
+        [SIGNET, "board", "boot", "--folder", folder],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -66,22 +59,22 @@ def test_create_makes_a_board_of_that_size(folder: Path) -> None:
 
 
 def test_create_refuses_a_size_that_cannot_be(tmp_path: Path) -> None:
-    said = _signet("create", "--folder", tmp_path, "--size", "33", status=2)
+    said = signet_board("create", "--folder", tmp_path, "--size", "33", status=2)
     assert said == "signet: flash size is 33 KiB; it must be a multiple of 4 from 32 up\n"
 
 
 def test_deploy_fills_a_board_that_is_off_and_boot_shows_its_program(
     folder: Path, config: Path
 ) -> None:
-    assert "files copied" in _signet("deploy", "--folder", folder, "--config", config)
-    assert _signet("deploy", "--folder", folder, "--config", config).startswith("0 of ")
+    assert "files copied" in signet_board("deploy", "--folder", folder, "--config", config)
+    assert signet_board("deploy", "--folder", folder, "--config", config).startswith("0 of ")
     process = subprocess.Popen(
-        [_SIGNET, "board", "boot", "--folder", folder],
+        [SIGNET, "board", "boot", "--folder", folder],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    seen = _read_until(process, "device.json: cloud")
+    seen = _read_until(process, "cannot reach localhost:9")
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=30)[0]
     assert process.returncode == 0
@@ -93,9 +86,9 @@ def test_deploy_reaches_a_board_booted_elsewhere(
     booted: subprocess.Popen[str], folder: Path, config: Path
 ) -> None:
     _read_until(booted, "MicroPython v")
-    assert "files copied" in _signet("deploy", "--folder", folder, "--config", config)
-    _read_until(booted, "device.json: cloud")
-    assert "is in use" in _signet("create", "--folder", folder, status=2)
+    assert "files copied" in signet_board("deploy", "--folder", folder, "--config", config)
+    _read_until(booted, "cannot reach localhost:9")
+    assert "is in use" in signet_board("create", "--folder", folder, status=2)
 
 
 def test_sigterm_ends_boot_cleanly(booted: subprocess.Popen[str], folder: Path) -> None:
@@ -107,7 +100,7 @@ def test_sigterm_ends_boot_cleanly(booted: subprocess.Popen[str], folder: Path) 
 
 def test_deploy_says_what_to_mend(folder: Path, config: Path, tmp_path: Path) -> None:
     def said(*arguments: str | Path) -> str:
-        return " ".join(_signet("deploy", *arguments, status=2).split())
+        return " ".join(signet_board("deploy", *arguments, status=2).split())
 
     assert said("--config", tmp_path / "none.json").endswith(
         "none.json: No such file or directory"
@@ -128,19 +121,19 @@ def test_wifi_json_is_deployed_and_its_password_shown_nowhere(
 ) -> None:
     wifi = tmp_path / "wifi.json"
     wifi.write_text(json.dumps({"ssid": "home", "password": _SECRET}))
-    text = _signet("deploy", "--folder", folder, "--config", config, "--wifi", wifi)
+    text = signet_board("deploy", "--folder", folder, "--config", config, "--wifi", wifi)
     assert _SECRET not in text
     assert _SECRET.encode() in (folder / "flash.img").read_bytes()
 
 
 def test_console_wants_a_terminal(folder: Path) -> None:
-    assert "needs a terminal" in _signet("console", "--folder", folder, status=2)
+    assert "needs a terminal" in signet_board("console", "--folder", folder, status=2)
 
 
 def test_console_attaches_the_terminal(folder: Path) -> None:
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(_SIGNET, [str(_SIGNET), "board", "console", "--folder", str(folder)])
+        os.execv(SIGNET, [str(SIGNET), "board", "console", "--folder", str(folder)])
     seen = b""
 
     def read_until(text: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from host_tests.board.conftest import PROMPT
 from tools import toolchain
-from tools.board.deploy import deploy, deploy_project, project_files
+from tools.board.deploy import deploy, project_files
 from tools.board.virtual import VirtualBoard
 from tools.ui import UserError
 
@@ -88,22 +88,7 @@ def test_another_device_json_brings_what_it_needs_and_removes_what_it_does_not(
     assert "/lib/signet/link.mpy" not in copied.paths  # type: ignore[attr-defined]
     program = "import os\ndef look(p):\n for e in os.ilistdir(p):\n  q = p + '/' + e[0]\n"
     program += "  look(q) if e[1] & 0x4000 else print(q)\nlook('')"
-    assert sorted(mpremote("exec", program).splitlines()) == sorted(by_coap)
-
-
-def test_files_of_others_are_left_alone(board: VirtualBoard, mpremote: Callable[..., str]) -> None:
-    theirs = {
-        "/data.bin": b"1",
-        "/lib/other/part.py": b"2",
-        "/lib/signets.py": b"3",
-        "/lib/umqtt/robust.mpy": b"4",
-        "/lib/umqtt/simple.mpy": b"5",
-        "/outbox/0": b"6",
-    }
-    deploy(board.device, theirs)
-    deploy(board.device, project_files({"cloud": "alibaba", "way": "http"}), restart=False)
-    for path, content in theirs.items():
-        assert mpremote("fs", "cat", path).encode() == content
+    assert sorted(mpremote("exec", program).splitlines()) == sorted(["/.signet", *by_coap])
 
 
 def test_a_py_that_would_hide_its_mpy_goes(
@@ -218,7 +203,7 @@ def test_a_ca_that_is_not_beside_device_json_may_be_on_the_board(tmp_path: Path)
 
 def test_the_project_runs_on_the_board(board: VirtualBoard) -> None:
     # A configuration that names an unknown cloud: the program starts, and says so.
-    deploy_project(board.device, {"cloud": "cumulus", "device_secret": _SECRET})
+    deploy(board.device, project_files({"cloud": "cumulus", "device_secret": _SECRET}))
     board.wait_for("device.json: cloud", timeout_s=20)
     assert _SECRET not in board.output()
 
@@ -294,16 +279,6 @@ def test_no_secret_is_in_the_error_whatever_mpremote_says(
     failing = [sys.executable, "-c", f"import sys; print({_SECRET!r}, {said!r}); sys.exit(1)"]
     monkeypatch.setattr(toolchain, "mpremote", lambda: failing)
     with pytest.raises(UserError, match=cure) as caught:
-        deploy_project(board.device, _CONFIG)
+        deploy(board.device, project_files(_CONFIG))
     assert _SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
-
-
-def test_nothing_of_a_deployment_is_left_on_the_host(
-    board: VirtualBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(scratch))
-    deploy(board.device, {"/device.json": b"{}"})
-    assert list(scratch.iterdir()) == []

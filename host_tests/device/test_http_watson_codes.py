@@ -3,7 +3,9 @@
 Statuses as eclipse/amlen's proxy answers them, RFC 9110 section 15 for their meaning.
 """
 
+import contextlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,14 +120,32 @@ def test_an_event_of_its_own_is_set_aside_where_only_its_path_can_be_wrong(
     assert counts(seen.numbers(3), first=0 if "set aside" in says else -1)
 
 
-def test_a_gateway_goes_on_when_watson_refuses_its_report_for_another_device(device, twin, config):
+_BEHIND = "link.report(b'x', topic='iot-2/type/pump/id/alone/evt/own/fmt/text')\nn = 0\n"
+
+
+@pytest.mark.parametrize("asks", [NO_COMMANDS, {}])
+def test_a_gateway_goes_on_when_watson_refuses_its_report_for_another_device(
+    device, twin, config, asks
+):
+    with contextlib.suppress(subprocess.CalledProcessError):  # the other case made it
+        twin.cli("device", "add", "watson", "signet/pump", "alone")
     seen = Seen(twin, "watson")
-    twin.fault("answer_http", cloud="watson", path="events", code=403)
-    behind = "link.report(b'x', topic='iot-2/type/pump/id/p-1/evt/own/fmt/text')\nn = 0\n"
-    values = config("watson", "https", role="gateway", **NO_COMMANDS)
-    device.run(values, COUNT.replace("n = 0\n", behind))
+    values = config("watson", "https", role="gateway", **asks)
+    device.run(values, COUNT.replace("n = 0\n", _BEHIND))
     device.wait_for("^report 1 set aside: events: HTTP status 403: not a device of this gateway$")
     assert counts(seen.numbers(2))
+
+
+def test_a_gateway_that_a_policy_shuts_out_sets_no_report_aside(device, twin, config):
+    twin.cli("policy", "certificate", "--type", "router")
+    try:
+        device.run(config("watson", "https", role="gateway"), COUNT.replace("n = 0\n", _BEHIND))
+        line = device.wait_for("^connection lost: .*$")
+    finally:
+        twin.cli("policy", "--type", "router", "--unset")
+    assert "HTTP status 403 the cloud refuses the credentials" in line and "policy" in line
+    assert seconds(line) >= REFUSED_FIRST_S
+    assert "set aside" not in device.output()
 
 
 def test_a_wrong_token_is_refused_and_not_hammered(device, twin, config):

@@ -29,9 +29,11 @@ class Session:
         self.name, self.topic = name, topic
         end = check.server(behind) if isinstance(behind, str) else {}
         self.values = {"cloud": "alibaba", "host": "good.test", "address": "192.0.2.7"}
-        self.values.update({"tls": bool(end), "ca": end.get("ca")})
+        self.values["tls"] = bool(end)
         for part in parts:
             self.values.update(part)
+        if self.values["tls"]:  # also where the far side has none
+            self.values["ca"] = check.server(behind if end else "http")["ca"]
         self.world = World(end or behind, "websocket" in self.values)
         cloud, way = self.values["cloud"], self.values.get("way", "mqtt")
         self._module = "signet.cloud.{}.{}".format(cloud, way)
@@ -73,6 +75,8 @@ class Session:
             values = config.load("device.json", self.lines.append)
             config = None
             modules.forget("signet.device.config", "signet.cloud.watson.identity")
+        if not self.world.is_real:
+            values["trust"] = None
         return values
 
     def __exit__(self, *error):

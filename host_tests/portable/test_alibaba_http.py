@@ -209,5 +209,3 @@ def test_a_report_sent_again_keeps_its_alink_id():
 def test_another_port_is_told_to_the_server():
     _, server = _open(AUTH, port=8443)
     check.equal(server.requests[0].headers["Host"], "iot-as-http.cn-shanghai.aliyuncs.com:8443")
-    _, server = _open(AUTH, tls=False, insecure=True)
-    check.equal(server.requests[0].headers["Host"], "iot-as-http.cn-shanghai.aliyuncs.com")

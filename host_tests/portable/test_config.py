@@ -211,6 +211,16 @@ def test_coap_is_dtls_on_5684_unless_it_is_aes_on_5682():
     assert len(warnings) == 1 and "does not prove who answers" in warnings[0]
 
 
+def test_a_host_of_another_product_is_warned_of():
+    coap, mqtt = "{}.coap.cn-shanghai.link.aliyuncs.com", "{}.iot-as-mqtt.cn-shanghai.aliyuncs.com"
+    for base, host in ((_COAP, coap), (_with(_ALIBABA, tls=True), mqtt)):
+        for product, count in (("pk", 0), ("PK", 0), ("other", 1)):
+            _, warnings = _checked(_with(base, host=host.format(product)))
+            assert len(warnings) == count, (host, product)
+        assert "product other, but product_key is pk" in warnings[0]
+    assert not _checked(_with(_COAP, host="iot-06.coap.iothub.aliyuncs.com"))[1]  # an instance
+
+
 def test_coap_has_keys_and_defaults_of_its_own():
     values, _ = _checked(_COAP)
     assert values["ack_timeout_ms"] == 2000 and values["max_retransmit"] == 4  # RFC 7252, 4.8

@@ -76,15 +76,20 @@ def test_watson_is_https_on_8883_and_asks_for_every_command_each_minute():
 
 
 def test_a_plain_port_takes_a_login_only_when_that_was_asked_for_and_warns():
-    for base, port in ((_ALIBABA, 80), (_WATSON, 1883)):
-        error = _error(base, tls=False)
-        check.equal(error.key, "insecure")
-        for part in (str(port), "use TLS, or accept it", "for example true"):
-            assert part in str(error), part
-        values, warnings = _checked(base, tls=False, insecure=True)
-        check.equal(values["port"], port)
-        check.equal(len(warnings), 1)
-        assert "not encrypted" in warnings[0]
+    error = _error(_WATSON, tls=False)
+    check.equal(error.key, "insecure")
+    for part in ("1883", "use TLS, or accept it", "for example true"):
+        assert part in str(error), part
+    values, warnings = _checked(_WATSON, tls=False, insecure=True)
+    check.equal(values["port"], 1883)
+    check.equal(len(warnings), 1)
+    assert "not encrypted" in warnings[0]
+
+
+def test_alibaba_by_http_is_https_only():  # the document's first sentence
+    for insecure in (False, True):
+        error = _error(_ALIBABA, tls=False, insecure=insecure)
+        check.equal(str(error), "device.json: tls: Alibaba takes HTTPS only; remove it")
 
 
 def test_quickstart_has_no_token_no_commands_no_tls_and_no_gateways():

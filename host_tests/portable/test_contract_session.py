@@ -74,7 +74,7 @@ _WAYS = (
     ("watson http", (_WATSON, _DEVICE, _ASKS), far.WatsonHttp, "go"),
     ("watson https", (_WATSON, _DEVICE, {"way": "http"}), "http", None),
     ("alibaba https", (_ALIBABA, {"way": "http"}), "http", None),
-    ("alibaba http", (_ALIBABA, {"way": "http", "insecure": True}), far.AlibabaHttp, None),
+    ("alibaba http", (_ALIBABA, {"way": "http", "tls": True}), far.AlibabaHttp, None),
     ("alibaba coap", (_ALIBABA, _COAP), far.Coap, None),
     ("alibaba coaps", (_ALIBABA, _COAP), "coap", None),
 )

@@ -319,6 +319,18 @@ def test_a_handler_that_fails_is_answered_and_the_link_goes_on():
     assert isinstance(session.answers[1][1], NotImplementedError)
 
 
+def test_what_an_application_hears_needs_no_handler_but_a_failing_one_is_named():
+    status = Command("Connect", {}, "t")
+    status.kind = "status"
+    session = _Session(events=[("command", status), ("command", status)])
+    link = _link(session)
+    _poll(link)
+    assert not session.answers and "Connect" not in "".join(link.lines)
+    link.on_command = lambda command: command.data["t"]
+    _poll(link)
+    assert "status Connect failed: KeyError: " in "".join(link.lines)
+
+
 class _Board:
     def __init__(self, up=True, set_clock=True):
         self.up = up

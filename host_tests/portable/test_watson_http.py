@@ -19,7 +19,7 @@ from check_http_session import (
     shown,
     spend,
 )
-from check_watson_http import BASE, DONE, opened
+from check_watson_http import BASE, DONE, NOTHING, opened
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Report
 
@@ -207,14 +207,28 @@ def test_a_long_answer_that_nobody_reads_is_a_success():
 
 
 def test_a_gateway_that_may_not_speak_for_a_device_sets_that_report_aside_and_goes_on():
-    session, _ = opened(reply(403), reply(403), reply(403), role="gateway")
-    for report in (
-        Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json"),
-        Report({"t": 1}, device=("T", "OTHER")),
+    session, server = opened(role="gateway")
+    for own, report in (
+        (NOTHING, Report(b"{}", topic="iot-2/type/T/id/OTHER/evt/E/fmt/json")),
+        (reply(404), Report({"t": 1}, device=("T", "OTHER"))),
     ):
+        server.replies.extend([reply(403), own, reply(403)])
         error = judged(outcome(session, report), Rejected)
         assert "not a device of this gateway" in str(error)
+    paths = [request.path for request in server.requests]
+    foreign, asks = BASE.replace("/D/", "/OTHER/") + "events/", "devices/+/commands/+/request"
+    assert paths[0] == paths[2] == foreign + "E" and paths[1].endswith(asks)
+    server.replies.append(reply(403))
     ended(outcome(session, Report({"t": 1}), 2), Refused)
+    check.equal(len(server.requests), 7)
+
+
+def test_a_gateway_that_is_refused_itself_loses_no_report_of_a_device_behind_it():
+    for own in (403, 401, 500):  # a policy that wants a certificate, a wrong token; not now
+        session, server = opened(reply(403), reply(own), reply(403), role="gateway")
+        error = ended(outcome(session, Report({"t": 1}, device=("meter", "m-7"))), Refused)
+        assert "check token" in str(error) and "policy" in str(error)
+        check.equal(len(server.requests), 3)
 
 
 def test_a_device_behind_a_gateway_that_is_not_there_is_the_report_s_fault():

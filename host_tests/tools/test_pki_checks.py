@@ -108,6 +108,9 @@ def test_a_server_certificate_is_taken_with_its_chain(chain):
     assert key == SERVER.key_bytes()
 
 
+OPENSSL = Issued(f"signet.messaging.{DOMAIN}", usage=(), key=RSA)
+
+
 @pytest.mark.parametrize(
     "found",
     [
@@ -116,8 +119,12 @@ def test_a_server_certificate_is_taken_with_its_chain(chain):
         server("x", also=[x509.DNSName(f"SIGNET.messaging.{DOMAIN}")]),
         server(f"signet.messaging.{DOMAIN}", also=[], purposes=[]),
         server(purposes=[ANY]),
+        OPENSSL,
     ],
-    ids=["custom domain", "its wildcard", "alternative name", "common name alone", "any purpose"],
+    ids=[
+        *("custom domain", "its wildcard", "alternative name", "common name alone"),
+        *("any purpose", "as `openssl req -x509` makes it"),
+    ],
 )
 def test_a_server_may_be_called(found):
     assert read_server(found.pem, found.key_bytes(), None, ORG)
@@ -145,7 +152,11 @@ UNDER_SMALL = server(by=WEAK)
         (server(days=(-9, -2)), None, "of the server expired on"),
         (server(days=(2, 9)), None, "of the server is not valid before"),
         (server(purposes=[CLIENT]), None, "must have serverAuth"),
-        (CA, None, "the first certificate is of a CA"),
+        (CA, None, "is for test CA; org signet needs"),
+        (CA, CA.pem + SERVER.pem, "the first certificate is of a CA"),
+        (OPENSSL, OPENSSL.pem + CA.pem, "basicConstraints=CA:FALSE"),
+        (Issued(f"signet.messaging.{DOMAIN}", by=CA), None, "basicConstraints=CA:FALSE"),
+        (Issued(f"signet.messaging.{DOMAIN}"), None, "its Key Usage must have digitalSignature"),
         (SERVER, csr(p256(), "x").public_bytes(PEM), "a signing request, not a certificate"),
         (SERVER, SERVER.pem + Issued("stranger").pem, "the chain is not in order"),
         (UNDER, UNDER.pem + CA.pem + INNER.pem, "the chain is not in order"),

@@ -99,6 +99,7 @@ def test_a_boards_certificate_with_its_key_and_its_ca_is_good(said):
         (csr(p256(), "d:t:i").public_bytes(PEM), "logs in as d:ORG:t:i"),
         (csr(p256(), "h.x", ["h.x"]).public_bytes(PEM), "for a server: h.x"),
         (server(f"abc123.messaging.{DOMAIN}", by=CA).pem, "messaging server of org abc123"),
+        (server(f"abc123.messaging.{DOMAIN}", ca=True, usage=()).pem, "server of org abc123"),
         (server("www.example.com", by=CA).pem, "a server's, for: www.example.com"),
         (server(key=RSA, by=CA).pem, "no suite TLS_RSA_"),
         (device(by=CA, days=(-1, 12)).pem, "days left: renew it soon"),

@@ -1,12 +1,13 @@
 """Does `signet pki server` take a server's certificate as Watson's console does?"""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 
 from host_tests.tools.pki_files import (
     DOMAIN,
@@ -30,7 +31,7 @@ def test_server_request_is_signed_outside_and_uploaded_and_shown(pki, state):
     pki("server", "csr", "--to", "s.csr")
     assert "request" in pki("server", "list")
     pki("server", "sign", "s.csr", "--to", "s.pem")
-    pki("server", "upload", "s.pem")
+    pki("server", "upload", "s.pem", "--yes")
     pki("server", "activate", 1)
     with stored(state) as (_, certificates):
         [kept] = certificates.servers("signet")
@@ -75,6 +76,67 @@ def test_openssl_verifies_the_request(pki):
     assert "verify OK" in done.stdout + done.stderr
 
 
+def test_server_request_has_the_details_that_are_given_and_the_list_shows_them(pki):
+    details = ("--country", "FR", "--province", "Rhone", "--locality", "Lyon")
+    pki("server", "csr", *details, "--organization", "Plant 7", "--unit", "IoT")
+    asked = x509.load_pem_x509_csr(Path("signet.csr").read_bytes())
+    given = "C=FR,ST=Rhone,L=Lyon,O=Plant 7,OU=IoT"
+    assert asked.subject == x509.Name.from_rfc4514_string(
+        ",".join(reversed([*given.split(","), f"CN=signet.messaging.{DOMAIN}"]))
+    )
+    shown = "".join(pki("server", "list").split())
+    assert f"signet.messaging.{DOMAIN},{given}".replace(" ", "") in shown
+    with pytest.raises(UserError, match="C 'France' is not 2 letters"):
+        pki("server", "csr", "--country", "France", "--replace")
+
+
+def test_server_request_names_the_commands_that_take_its_answer(pki, state):
+    pki("ca")
+    said = pki("server", "csr", "--org", "mtxpd0")
+    sign, upload = [line.split(" ") for line in re.findall("`.*? pki (.*?)`", said)]
+    assert upload[-4:] == ["--org", "mtxpd0", "--state", str(state)]
+    pki(*sign)
+    pki(*upload[:-2], "--yes")
+    assert "mtxpd0.messaging." in pki("server", "list")
+
+
+@pytest.mark.parametrize("key", [[], ["--key", "s.key"]], ids=["an answer", "with its key"])
+def test_server_upload_shows_what_it_is_and_asks(pki, state, monkeypatch, key):
+    pki("ca")
+    pki("server", "csr", "--to", "s.csr")
+    pki("server", "sign", "s.csr")
+    with stored(state) as (_, certificates):
+        Path("s.key").write_bytes(certificates.servers()[0].key_pem)
+        with pytest.raises(UserError, match="nothing saved: there is no terminal to ask at; --y"):
+            pki("server", "upload", "s.pem", *key)
+        monkeypatch.setattr("tools.pki.console.on_terminal", lambda: True)
+        with pytest.raises(UserError, match="nothing saved"):
+            pki("server", "upload", "s.pem", *key, stdin="\n")
+        assert not any(kept.chain_pem for kept in certificates.servers())
+        shown = pki("server", "upload", "s.pem", *key, stdin="y\n")
+        assert first("s.pem").fingerprint(hashes.SHA256()).hex(":") in shown
+        assert any(kept.chain_pem for kept in certificates.servers())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on PATH")
+def test_server_upload_takes_what_openssl_signs_by_itself_and_wants_the_root_of_cas(pki, state):
+    request = f"req -x509 -newkey rsa:2048 -nodes -subj /CN=signet.messaging.{DOMAIN}"
+    words = [*request.split(), "-keyout", "s.key", "-out", "s.pem"]
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
+    root = Issued("root")
+    between = Issued("between", by=root)
+    Path("between.pem").write_bytes(between.pem)
+    Path("root.pem").write_bytes(root.pem)
+    assert "nobody" not in pki("register", "between.pem", "--yes")
+    pki("server", "upload", "s.pem", "--key", "s.key", "--yes")
+    wanted = "CA 1 lets nobody in before its root, and what is between, is registered too"
+    assert wanted in pki("server", "activate", 1).replace("\n", " ")
+    assert "nobody" not in pki("register", "root.pem", "--yes")
+    pki("remove", 2)
+    pki("remove", 1)
+    assert wanted.replace("CA 1", "CA 3") in pki("register", "between.pem", "--yes")
+
+
 def test_server_wildcard_under_the_platforms_domain_is_refused(pki):
     with pytest.raises(UserError, match="custom domains only"):
         pki("server", "csr", "--to", "s.csr", "--wildcard")
@@ -86,7 +148,7 @@ def test_server_upload_takes_an_encrypted_key_and_its_passphrase(pki, state):
     Path("s.pem").write_bytes(found.pem + ca.pem)
     Path("s.key").write_bytes(found.key_bytes(PKCS8, PEM, PASSPHRASE.encode()))
     Path("phrase").write_text(PASSPHRASE + "\n")
-    pki("server", "upload", "s.pem", "--key", "s.key", "--passphrase-file", "phrase")
+    pki("server", "upload", "s.pem", "--key", "s.key", "--passphrase-file", "phrase", "--yes")
     with stored(state) as (_, certificates):
         [kept] = certificates.servers()
     assert (kept.chain_pem, kept.key_pem) == (found.pem + ca.pem, found.key_bytes())
@@ -98,7 +160,7 @@ def test_server_upload_asks_for_the_passphrase(pki, state, monkeypatch):
     Path("s.key").write_bytes(found.key_bytes(PKCS8, PEM, PASSPHRASE.encode()))
     monkeypatch.setattr("tools.pki.command_server.on_terminal", lambda: True)
     monkeypatch.setattr(command_server.getpass, "getpass", lambda _: PASSPHRASE)
-    pki("server", "upload", "s.pem", "--key", "s.key")
+    pki("server", "upload", "s.pem", "--key", "s.key", "--yes")
     with stored(state) as (_, certificates):
         assert len(certificates.servers()) == 1
 
@@ -118,7 +180,7 @@ def test_server_upload_with_a_wrong_passphrase_is_refused(pki, state, phrase, me
     options = () if phrase is None else ("--passphrase-file", "phrase")
     Path("phrase").write_text(phrase or "")
     with pytest.raises(UserError, match=message):
-        pki("server", "upload", "s.pem", "--key", "s.key", *options)
+        pki("server", "upload", "s.pem", "--key", "s.key", *options, "--yes")
     with stored(state) as (_, certificates):
         assert certificates.servers() == []
 
@@ -128,13 +190,13 @@ def test_server_upload_without_a_request_wants_the_key(pki):
     with pytest.raises(
         UserError, match="no open request of org signet has this certificate's key"
     ):
-        pki("server", "upload", "s.pem")
+        pki("server", "upload", "s.pem", "--yes")
 
 
 def test_server_upload_of_the_request_itself_is_refused(pki):
     pki("server", "csr", "--to", "s.csr")
     with pytest.raises(UserError, match="upload the signed certificate, not the request"):
-        pki("server", "upload", "s.csr")
+        pki("server", "upload", "s.csr", "--yes")
 
 
 def test_server_answer_for_another_name_is_refused(pki, state):
@@ -145,7 +207,7 @@ def test_server_answer_for_another_name_is_refused(pki, state):
     key = serialization.load_pem_private_key(kept.key_pem, None)
     Path("s.pem").write_bytes(server("other1.messaging.example.com", key=key).pem)
     with pytest.raises(UserError, match=r"s\.pem: the certificate is for other1"):
-        pki("server", "upload", "s.pem")
+        pki("server", "upload", "s.pem", "--yes")
 
 
 def test_server_activate_refuses_a_request_and_what_is_not_there(pki):
@@ -163,7 +225,7 @@ def test_server_files_are_called_after_the_org_and_the_request(pki):
     assert f"Its names: CN=signet.messaging.{DOMAIN}, signet.messaging." in pki(
         "server", "sign", "signet.csr"
     )
-    pki("server", "upload", "signet.pem")
+    pki("server", "upload", "signet.pem", "--yes")
 
 
 @pytest.mark.parametrize("words", [("csr",), ("sign", "s.csr")])

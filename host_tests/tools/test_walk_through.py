@@ -128,11 +128,14 @@ def test_the_commands_lead_from_nothing_to_a_report_with_a_certificate_and_all_o
         server = empty / "server.crt"  # as if there were one
         server.write_bytes((empty / "board" / "ca.pem").read_bytes())
         monkeypatch.chdir(empty)
+        monkeypatch.setattr("tools.pki.console.on_terminal", lambda: True)
         for _, command, *words in others:
             if command == "board":
                 _done([str(_SIGNET), command, *words, *flash], empty)
                 continue
-            done = CliRunner().invoke(pki.app, words + (state if _has_state(words) else []))
+            done = CliRunner().invoke(
+                pki.app, words + (state if _has_state(words) else []), input="y\n"
+            )
             assert (done.exit_code, "problem" in done.output) == (0, False), done.output
         _shows_its_own_certificate(json.loads(ready_file.read_text()), empty / "pki" / "ca.pem")
 

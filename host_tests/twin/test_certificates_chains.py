@@ -53,6 +53,15 @@ class Place:
         how = {"server_name": self.host, "suites": _ANY_KEY} | how
         return self.org.answer(connect, certificate=self.file(own, *above), **how)
 
+    def show(self, server: Issued) -> Path:
+        """Let the org's server show a certificate, which clients trust by the file returned."""
+        with self.org.certificates() as tables:
+            number = tables.add_server(self.name, server.pem, server.key_bytes(), "its own")
+            tables.activate_server(self.name, number)
+        path = self.org.folder / f"{self.name}-server.pem"
+        path.write_bytes(server.pem)
+        return path
+
     def told(self, text: str) -> None:
         """Wait until the log says so, and nothing of an error of the twin's own."""
         self.org.twin.wait_for_output(text, since=self._logged)
@@ -155,7 +164,7 @@ def test_an_org_without_a_ca_takes_a_token_beside_any_certificate(place, named):
 def test_an_org_without_a_ca_takes_any_certificate_as_none(place):
     there = place()
     assert there.answer(_leaf(Issued("a stranger"))) is None
-    there.told(f"org {there.name} has no active CA, so none is asked for")
+    there.told(f"none is asked for without an active CA: signet pki register --org {there.name}")
 
 
 def test_an_org_with_a_ca_takes_no_strangers_certificate_with_a_token(place):
@@ -274,14 +283,29 @@ def test_a_server_certificate_that_openssl_does_not_take_is_said_in_one_line(pla
     )
 
 
+@pytest.mark.parametrize(
+    ("registered", "shown", "taken"),
+    [("root between", "", True), ("root", "between", False), ("between", "", False)],
+)
+def test_where_the_servers_is_self_signed_root_and_intermediates_are_registered(
+    place, registered, shown, taken
+):
+    cas = {"root": Issued("root")}
+    cas["between"] = Issued("between", by=cas["root"])
+    there = place(*(cas[name] for name in registered.split()))
+    trust = there.show(Issued(there.host, usage=(), key=RSA, also=[x509.DNSName(there.host)]))
+    file = there.file(_leaf(cas["between"]), *(cas[name] for name in shown.split()))
+    door = there.org.twin.way("watson", "mqtts")
+    with Sealed(door, trust, file, server_name=there.host) as raw:
+        assert raw.login(connect_as(f"d:{there.name}:t:one")) == (0 if taken else None)
+    if not taken:
+        there.told("a self-signed server certificate, which asks for root and intermediates")
+
+
 def test_the_key_of_an_orgs_server_certificate_lies_in_no_file_of_the_run(place):
     there = place(policy="tls-optional")
     server = Issued(there.host, ca=False, usage=(), key=RSA, also=[x509.DNSName(there.host)])
-    with there.org.certificates() as tables:
-        number = tables.add_server(there.name, server.pem, server.key_bytes(), "its own")
-        tables.activate_server(there.name, number)
-    trust = there.org.folder / "own-server.pem"
-    trust.write_bytes(server.pem)
+    trust = there.show(server)
     door = there.org.twin.way("watson", "mqtts")
     with Sealed(door, trust, server_name=there.host):
         run = there.org.twin.state / "run"

@@ -69,7 +69,7 @@ def test_wrong_ca(client: Client) -> None:
     assert client.answer(certificate=certificate) == _UNKNOWN_CA
     client.told(
         f"certificate {client.name} is not signed by an active CA of org {ORG}:"
-        " signet pki register"
+        f" signet pki register --org {ORG}"
     )
 
 

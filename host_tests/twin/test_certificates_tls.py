@@ -96,24 +96,27 @@ def _shown(org: Org, server_name: str = HOST, **how: Any) -> x509.Certificate:
 
 
 @pytest.mark.parametrize("name", _MQTT_TABLE)
-def test_each_suite_of_the_table_for_mqtt_is_offered_alone(
-    org: Org, tls: Fault, name: str
+def test_each_suite_of_the_table_for_mqtt_is_taken_and_rsa_signs_as_boards_can_verify(
+    org: Org, name: str
 ) -> None:
     suite = _openssl_name(name)
-    tls(suites=suite)
-    printed = _s_client(org.twin, "mqtts")
+    printed = _s_client(org.twin, "mqtts", "-cipher", suite)
     assert f"Cipher is {suite}\n" in printed
     assert "Protocol  : TLSv1.2" in printed
     assert "Server public key is 2048 bit" in printed
+    assert ("Peer signature type: RSA\n" in printed) == ("DHE" in suite)  # not RSA-PSS
+
+
+def test_who_takes_all_suites_gets_the_cheap_key(org: Org) -> None:
+    printed = _s_client(org.twin, "mqtts", "-cipher", "ALL")
+    assert "Cipher is ECDHE-ECDSA-AES256-GCM-SHA384\n" in printed
+    assert "Server public key is 256 bit" in printed
 
 
 @pytest.mark.parametrize("name", _HTTP_TABLE)
-def test_each_suite_of_the_table_for_http_carries_a_request(
-    org: Org, tls: Fault, name: str
-) -> None:
-    tls(suites=_openssl_name(name))
+def test_each_suite_of_the_table_for_http_carries_a_request(org: Org, name: str) -> None:
     way = org.twin.way("watson", "https")
-    with Sealed(way, org.twin.ready["ca_file"], suites="ALL").socket as secured:
+    with Sealed(way, org.twin.ready["ca_file"], suites=_openssl_name(name)).socket as secured:
         assert isinstance(secured, ssl.SSLSocket)
         used, *_ = secured.cipher() or ("",)
         connection = http.client.HTTPConnection(HOST)
@@ -123,11 +126,11 @@ def test_each_suite_of_the_table_for_http_carries_a_request(
         assert used == _openssl_name(name)
 
 
-@pytest.mark.parametrize(("kind", "key"), [("rsa", "RSA"), ("ec", "ECDSA")])
-def test_usually_exactly_the_documents_suites_are_taken(
-    org: Org, tls: Fault, kind: str, key: str
+@pytest.mark.parametrize("kinds", [["rsa"], ["ec"], ["rsa", "ec"]], ids="-".join)
+def test_exactly_the_documents_suites_are_taken_and_the_same_with_the_other_signature(
+    org: Org, tls: Fault, kinds: list[str]
 ) -> None:
-    tls(certificate=kind)
+    tls(**({"certificate": kinds[0]} if kinds[1:] == [] else {}))
     every = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     every.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
     taken = set()
@@ -140,9 +143,8 @@ def test_usually_exactly_the_documents_suites_are_taken(
         except ssl.SSLError:
             pass
     listed = {_openssl_name(name) for name in _MQTT_TABLE}
-    if kind == "ec":  # the same of ECDHE, with the other signature
-        listed = {n.replace("-RSA-", f"-{key}-") for n in listed if n.startswith("ECDHE")}
-    assert taken == listed
+    other = {n.replace("-RSA-", "-ECDSA-") for n in listed if n.startswith("ECDHE")}
+    assert taken == (listed if "rsa" in kinds else set()) | (other if "ec" in kinds else set())
 
 
 @pytest.mark.parametrize("number", _WEAK, ids=_WEAK.get)

@@ -193,6 +193,17 @@ def test_auth_fails_with_5_00_as_often_as_asked(twin: Twin, device: CoapDevice) 
     device.login()
 
 
+def test_while_the_platform_is_down_auth_and_reports_get_5_00(own_twin: Twin) -> None:
+    device = CoapDevice(own_twin)
+    device.login()
+    own_twin.fault("kill_broker")
+    assert code(device.ask(auth(device.body()))) == "5.00"
+    assert code(device.ask(device.report())) == "5.00"
+    own_twin.fault("start_broker")
+    assert code(device.ask(device.report())) == "2.05"
+    assert [m["status"] for m in own_twin.messages()] == ["refused", "stored"]
+
+
 def test_auth_in_cbor_and_the_reply_in_what_was_accepted(device: CoapDevice) -> None:
     payload = cbor2.dumps(device.body())
     reply = device.ask(message("auth", payload, form=CBOR))
@@ -455,6 +466,23 @@ def test_ack_mode_1_acknowledges_at_once_and_answers_in_a_message_of_its_own(
         assert udp.silent()
 
 
+def test_ack_mode_1_separates_refusals_too(twin: Twin, device: CoapDevice) -> None:
+    device.login(ackMode=1)
+    twin.fault("expire_tokens")
+    wrong = device.body(ackMode=1, sign="0" * 32)
+    with Udp(device.way) as udp:
+        for request in (auth(wrong), device.report()):
+            udp.send(udp.encode(request))
+            assert udp.socket.recv(100) == b"\x60\x00" + request.mid.to_bytes(2, "big")
+            reply = udp.receive()
+            assert (reply.mtype, reply.token, code(reply)) == (
+                aiocoap.CON,
+                request.token,
+                "4.01",
+            )
+            udp.send(b"\x60\x00" + reply.mid.to_bytes(2, "big"))
+
+
 def test_a_separate_answer_that_nobody_acknowledges_comes_again(device: CoapDevice) -> None:
     device.login(ackMode=1)
     with Udp(device.way) as udp:
@@ -512,13 +540,8 @@ def test_a_non_confirmable_report_is_answered_non_confirmable(online: CoapDevice
         "40",
         "400212",
         "80021234 b461757468",  # version 2
-        "4f021234 010203040506070809",  # token length 15
-        "40001234 ff",  # an Empty message with something after
-        "40021234 f0",  # 15 in an option's delta
-        "40021234 b5617574",  # an option cut off
-        "40021234 b2ff80",  # Uri-Path that is no UTF-8
+        "50021234 f0",  # Non-confirmable, and malformed
         "60021234",  # a request as an acknowledgement
-        "40451234",  # a response that nobody waits for... gets a reset
     ],
 )
 def test_a_malformed_or_senseless_datagram_is_never_answered_as_a_request(
@@ -526,8 +549,28 @@ def test_a_malformed_or_senseless_datagram_is_never_answered_as_a_request(
 ) -> None:
     with Udp(device.way) as udp:
         udp.send(bytes.fromhex(datagram))
-        if datagram == "40451234":
-            assert udp.socket.recv(100) == bytes.fromhex("70001234")
+        assert udp.silent()
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        "4f021234 010203040506070809",  # token length 15
+        "40001234 ff",  # an Empty message with something after
+        "40021234 f0",  # 15 in an option's delta
+        "40021234 b5617574",  # an option cut off
+        "40021234 b2ff80",  # Uri-Path that is no UTF-8
+        "40021234 b461757468 ff",  # a payload marker, and no payload
+        "40201234",  # codes of the reserved classes 1, 6 and 7
+        "40c01234",
+        "40ff1234",
+        "40451234",  # a response that nobody waits for
+    ],
+)
+def test_a_confirmable_message_that_is_none_is_reset(device: CoapDevice, datagram: str) -> None:
+    with Udp(device.way) as udp:  # RFC 7252, section 4.2
+        udp.send(bytes.fromhex(datagram))
+        assert udp.socket.recv(100) == bytes.fromhex("70001234")
         assert udp.silent()
 
 

@@ -61,7 +61,9 @@ def _rules(door: dict[str, Any]) -> Callable[..., str]:
     """The code that a request to no path with these options gets, without a server."""
     endpoint = Endpoint(door["tls"], door["address"], door["port"])
     store = cast("Store", None)
-    rules = AlibabaCoap(Uplink(Alibaba(store)), Tokens(1.0), lambda *_: None, lambda _: False)
+    rules = AlibabaCoap(
+        Uplink(Alibaba(store)), Tokens(1.0), lambda *_: None, lambda _: False, lambda: True
+    )
     return lambda *options: rules.answer(Request(2, list(options), b"", "peer"), endpoint).code
 
 
@@ -84,6 +86,20 @@ def test_a_request_for_another_server_gets_5_05_as_this_is_no_proxy(
     device: CoapDevice, wrong: tuple[int, bytes]
 ) -> None:
     assert code(_raw(device, wrong)) == "5.05"
+
+
+def test_the_host_of_another_product_gets_4_03_at_auth_and_with_a_token(
+    twin: Twin, online: CoapDevice
+) -> None:
+    after = twin.last_id()
+    post = "topic" + online.post
+    for product, expected in (("other", "4.03"), ("A1SIGNETPK", "2.05")):
+        host = (3, f"{product}.coap.cn-shanghai.link.aliyuncs.com".encode())
+        assert code(_raw(online, host)) == expected
+        body = online.encrypt(json.dumps(alink(product)).encode())
+        report = message(post, body, options=[host, *online.custom()])
+        assert code(online.ask(report)) == expected
+    assert [m["status"] for m in twin.messages("alibaba", after)] == ["refused", "stored"]
 
 
 def _raw(device: CoapDevice, *added: tuple[int, bytes]) -> aiocoap.Message:

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from host_tests.support import Twin, signet
 from host_tests.twin.coap_device import Udp
-from host_tests.twin.wire import Raw, children, connect_of, paho, wait_until
+from host_tests.twin.wire import Raw, children, connect_of, gateway_connect, paho, wait_until
 from tools.twin import console
 from tools.twin.certificates import Certificates
 from tools.twin.doors import DOORS
@@ -345,11 +345,22 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "mars", "p", "d"),
         ("device", "add", "watson", "no-type", "d"),
         ("device", "add", "watson", "Signet/esp32", "board-1"),
+        ("device", "add", "watson", "signet/esp32", "a:b"),
+        ("device", "add", "watson", "signet/e@32", "d"),
+        ("device", "add", "watson", "signet/esp32", "d" * 37),
+        ("device", "add", "watson", "o" * 37, "--application"),
+        ("device", "add", "watson", "signet/esp32", "--application"),
+        ("device", "add", "watson", "signet", "a-signet-x1", "--application"),
+        ("device", "add", "enos", "p", "--application"),
+        ("device", "add", "enos", "p"),
         ("device", "add", "enos", "p", "a&b"),
         ("device", "add", "enos", "p/q", "d"),
         ("device", "add", "enos", "p", "d", "--gateway"),
         ("device", "add", "watson", "signet/sensor", "d", "--behind", "none"),
         ("device", "add", "watson", "other/sensor", "d", "--behind", "signet/router/gateway-1"),
+        ("topic", "add", "enos", "p", "sensor/log"),
+        ("topic", "add", "alibaba", "a1SignetPk", "/a1SignetPk/board-1/log"),
+        ("topic", "remove", "alibaba", "a1SignetPk", "nobodys"),
         ("policy", "none"),
         ("policy", "token", "--org", "nobodys"),
         ("policy", "token", "--type", "none-of-it"),
@@ -367,6 +378,34 @@ def test_a_mistake_on_the_command_line_is_one_clear_error(
     assert refused.returncode == 2
     assert refused.stderr.startswith("signet: ")
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("command", "enos", "set"),
+        ("config", "enos"),
+        ("device", "add", "enos", "p", "d"),
+        ("device", "list"),
+        ("messages",),
+        ("policy",),
+    ],
+)
+def test_a_state_folder_before_the_subcommand_holds_for_it(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    for refused in (
+        _run("--state", tmp_path, *words),
+        _run("--state", "another", *words, "--state", tmp_path),  # what is said last counts
+    ):
+        assert refused.returncode == 2
+        assert f" in {tmp_path};" in " ".join(refused.stderr.split())
+
+
+def test_what_only_a_twin_that_starts_obeys_is_refused_before_a_subcommand(tmp_path: Path) -> None:
+    refused = _run("--state", tmp_path, "--loss", "3%", "device", "list")
+    assert refused.returncode == 2
+    assert "--loss is for a twin that starts, which 'device' is not" in refused.stderr
 
 
 def test_without_a_twin_the_command_line_says_how_to_start_one(tmp_path: Path) -> None:
@@ -387,6 +426,22 @@ def test_a_new_device_logs_in_with_the_secret_shown_once(twin: Twin) -> None:
             assert raw.login(connect_of(twin, "enos")) == 0
     finally:
         twin.ready["clouds"]["enos"]["device"] = original
+
+
+def test_the_list_says_who_is_connected(twin: Twin) -> None:
+    def shown() -> list[str]:
+        lines = [line.split() for line in twin.cli("device", "list").splitlines()]
+        return [row[3] for row in lines if row[4:] == ["signet/router", "gateway-1"]]
+
+    assert shown() == ["no"]
+    with paho(twin, "watson", connect=gateway_connect(twin)) as gateway:
+        gateway.publish("iot-2/type/sensor/id/c-behind/evt/e/fmt/json", b"{}")
+        assert shown() == ["yes"]
+        (behind,) = [
+            line for line in twin.cli("device", "list").splitlines() if "c-behind" in line
+        ]
+        assert behind.split()[3] == "no"  # "shown as disconnected"
+    assert shown() == ["no"]
 
 
 def test_it_never_prints_a_secret(twin: Twin) -> None:

@@ -77,6 +77,7 @@ _ENOS_SHA256 = b"A82348B9C04B7DE8B26E83E51F3EA88D8665734A1135F79096C528785D15CAB
         {"password": _ENOS["password"].lower()},
         {"client_id": "123|securemode=2,signmethod=sha1,timestamp=1524448722000|"},
         {"client_id": "123|securemode=2,timestamp=1524448722000|"},
+        {"client_id": "123||", "password": b"169AABADFE18F037DAB7859378847825643635A6"},
         {
             "client_id": "123|securemode=2,signmethod=sha256,timestamp=1524448722000|",
             "password": _ENOS_SHA256,

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.support import Twin
+from host_tests.twin.coap_device import CoapDevice
+from host_tests.twin.http_device import AlibabaDevice
+from host_tests.twin.wire import paho
 from tools.twin import topics
 from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.alibaba_topics import Categories
 from tools.twin.clouds.base import Client
 from tools.twin.clouds.watson import Watson
-from tools.twin.store import Device
+from tools.twin.store import Device, Store
 
 _VECTORS = json.loads(
     (Path(__file__).parent.parent / "vectors" / "watson-rules.json").read_text()
@@ -60,6 +65,12 @@ _SYS = "/sys/pk/dev/thing/"
         ("alibaba", "up", _SYS + "event/property/post", True),
         ("alibaba", "up", _SYS + "service/property/set_reply", True),
         ("alibaba", "up", "/pk/dev/user/update", True),
+        ("alibaba", "up", "/pk/dev/user/pub", True),  # the documents' own examples
+        ("alibaba", "up", "/pk/dev/pub", True),
+        ("alibaba", "up", "/pk/dev/user/get", False),
+        ("alibaba", "up", "/pk/dev/sensor/log", True),
+        ("alibaba", "up", "/pk/dev/sensor/log/x", False),
+        ("alibaba", "up", "/pk/other/sensor/log", False),
         ("alibaba", "up", "/ota/device/inform/pk/dev", True),
         ("alibaba", "up", "/pk/dev/user/" + "x" * 115, True),
         ("alibaba", "up", "/pk/dev/user/" + "x" * 116, False),
@@ -73,14 +84,39 @@ _SYS = "/sys/pk/dev/thing/"
     ],
 )
 def test_a_device_has_its_own_topics_only(
-    cloud: str, direction: str, topic: str, ok: bool
+    tmp_path: Path, cloud: str, direction: str, topic: str, ok: bool
 ) -> None:
+    store = Store(tmp_path / "twin.db")
+    Categories(store).add("pk", "sensor/log")
     device = Device(cloud, "device", "pk", "dev", "")
     names = {"product_key": "pk", "device_key": "dev", "device_name": "dev"}
-    rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
+    rules = CLOUDS[cloud](store)
     client = Client(device, "session", names=names)
     mapped = rules.up(client, topic) if direction == "up" else rules.down(client, topic)
     assert (mapped is not None) == ok
+    store.close()
+
+
+def test_a_custom_topic_needs_a_topic_category_by_every_way_in(
+    twin: Twin, logged_in: AlibabaDevice, online: CoapDevice
+) -> None:
+    topic = "/a1SignetPk/board-1/sensor/log"
+
+    def sent() -> list[str]:
+        after = twin.last_id()
+        logged_in.report(path=f"/topic{topic}")
+        online.ask(online.report(b"x", topic))
+        with paho(twin, "alibaba") as client:
+            client.publish(topic, b"x")
+        return [message["status"] for message in twin.messages("alibaba", after)]
+
+    category = ("alibaba", "a1SignetPk", "sensor/log")
+    assert sent() == ["refused"] * 3
+    twin.cli("topic", "add", *category)
+    assert "/a1SignetPk/${deviceName}/sensor/log" in twin.cli("topic", "list", *category[:2])
+    assert sent() == ["stored"] * 3
+    twin.cli("topic", "remove", *category)
+    assert sent() == ["refused"] * 3
 
 
 @pytest.mark.parametrize(

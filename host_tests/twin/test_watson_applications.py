@@ -7,6 +7,7 @@ test_foreign_clients.py.
 
 import contextlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -61,6 +62,18 @@ def test_each_message_goes_to_exactly_one_instance(
         shared = [one.next().payload for _ in range(20)]
     assert sorted(shared) == sorted(everything)
     assert one.messages.empty()
+
+
+def test_each_org_makes_api_keys_of_its_own_as_the_documents_example(twin: Twin) -> None:
+    made = json.loads(twin.cli("device", "add", "watson", "mtxpd0", "--application"))
+    assert re.fullmatch(r"a-mtxpd0-[A-Za-z0-9]{10}", made["api_key"])  # a-orgId-a84ps90Ajs
+    login = {"user": made["api_key"], "password": made["token"].encode()}
+    for org, code in (("mtxpd0", 0), ("signet", 5)):
+        with Raw(twin.way("watson")) as raw:
+            assert raw.login(_as(twin, f"a:{org}:never-registered", **login)) == code
+    twin.cli("device", "disable", "watson", "mtxpd0", made["api_key"])
+    with Raw(twin.way("watson")) as raw:
+        assert raw.login(_as(twin, "a:mtxpd0:never-registered", **login)) == 5
 
 
 def test_applications_with_names_of_their_own_share_nothing(twin: Twin) -> None:

@@ -294,13 +294,16 @@ class Link:
         if known and self.outbox.knows(known):
             self._log("command {} came twice; it was executed before".format(name))
             return
+        if self.on_command is None and command.kind != "command":
+            return  # what an application hears asks for nothing
         try:
             if self.on_command is None:
                 raise NotImplementedError("this board takes no commands")
             result = self.on_command(command)
             self._log("{} {}: {}".format(command.kind, name, result))
         except Exception as error:  # the device program's own: the link must go on
-            self._log("command {} failed: {}: {}".format(name, type(error).__name__, error))
+            text = "{} {} failed: {}: {}"
+            self._log(text.format(command.kind, name, type(error).__name__, error))
             result = error
         try:
             try:

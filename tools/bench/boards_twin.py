@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.twin.doors import DOORS
+from tools.twin.openssl import CONFIGURATION
 from tools.twin.process import TwinProcess
 
-_OPENSSL_CONF = """
-openssl_conf = all
-[all]
-ssl_conf = modules
-[modules]
-system_default = limits
-[limits]
+_OPENSSL_CONF = f"""
+.include = {CONFIGURATION}
+[usual]
 MaxProtocol = TLSv1.2
 """
 

@@ -1,22 +1,18 @@
 """What does `signet board` do?  Makes, fills, boots and attaches a board, virtual or on USB."""
 
 import contextlib
-import json
 import signal
 import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools import toolchain
-from tools.board import outbox
-from tools.board.deploy import deploy, project_files
+from tools.board import command_deploy, outbox
 from tools.board.line import serial_line
-from tools.board.mpremote import check_device
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
 from tools.lifeline import end_as_ctrl_c
 from tools.ui import UserError, console, errors
@@ -28,6 +24,7 @@ app = typer.Typer(
 
 
 app.add_typer(outbox.app, name="outbox")
+app.command("deploy")(command_deploy.deploy)
 
 
 class _Bits(StrEnum):
@@ -53,53 +50,6 @@ def create(
     """Make a virtual board with empty flash, or empty the flash of one."""
     board = VirtualBoard(folder).create(size)
     console.print(f"Empty flash of {size} KiB: {board.image}", markup=False, soft_wrap=True)
-
-
-@app.command("deploy")
-def _deploy(
-    *,
-    config: Annotated[
-        Path,
-        typer.Option(
-            help="device.json: who the board is, to which cloud. Certificates and a key that it"
-            " names are taken from beside it."
-        ),
-    ],
-    ca: Annotated[
-        Path | None,
-        typer.Option(
-            help="Certificate authority of the cloud's server (PEM). Default: ca.pem beside"
-            " device.json, where there is one."
-        ),
-    ] = None,
-    wifi: Annotated[
-        Path | None, typer.Option(help='wifi.json: {"ssid": ..., "password": ...}.')
-    ] = None,
-    device: _Device = None,
-    board: Annotated[
-        str | None, typer.Option(help="A folder of firmware/boards/: virtual, esp32 or your own.")
-    ] = None,
-    folder: _Folder = DEFAULT_FOLDER,
-) -> None:
-    """Copy signet, boot.py, main.py and the configuration to a board and restart it."""
-    if device:
-        check_device(device)
-    kind = board or ("esp32" if device else "virtual")
-    files = project_files(_read_json(config), ca, kind, config.parent)
-    if wifi:
-        files["/wifi.json"] = json.dumps(_read_json(wifi)).encode()
-    if not device and folder == DEFAULT_FOLDER and not VirtualBoard(folder).image.exists():
-        VirtualBoard(folder).create()
-    with serial_line(device, folder) as line:
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=errors, transient=True) as progress:
-            task = progress.add_task("asking the board what it has", total=None)
-
-            def show(done: int, total: int, path: str) -> None:
-                progress.update(task, description=path, completed=done, total=max(total, 1))
-
-            changed = deploy(line, files, show)
-    console.print(f"{changed} of {len(files)} files copied; the board restarts.")
 
 
 @app.command()
@@ -136,16 +86,3 @@ def _console(
             signal.signal(signal.SIGINT, previous)
     if status:
         raise typer.Exit(status)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        # Its text has a place, never the content.
-        raise UserError(f"{path} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path} must hold one JSON object: {{...}}")
-    return value

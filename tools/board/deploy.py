@@ -5,62 +5,28 @@ board for the SHA-256 of its files, one copies what differs; device.json goes la
 deployment cut short does not start with half a program.
 """
 
-import hashlib
 import json
 import re
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from tools import toolchain
-from tools.board.mpremote import RESTART, ask, reach, run
+from tools.board import plan
+from tools.board.look import look
+from tools.board.mpremote import RESTART, reach, run
+from tools.board.plan import MANIFEST, Board, Plan, is_managed
 from tools.link.imports import imports
 from tools.link.needed import device_of, modules, needed
 from tools.paths import CACHE, LIB, ROOT
+from tools.secret_files import secret_files
 from tools.ui import UserError
 
 BOARDS = ROOT / "firmware" / "boards"
 CONFIG = "device.json"
 _CA = "ca.pem"
 
-_MANAGED = "/lib/signet"
-"""Folder of the board that holds what we deploy and nothing else."""
-
+PROGRAMS = ("/board.py", "/boot.py", "/main.py")
 _COPY_S = 120.0  # for one file; mpremote itself waits for ever
-
-# Runs on the board; prints "SHA256 path" for each file at or below `paths` and "folder path" for
-# each folder.
-_LOOK = """
-import os, hashlib, binascii
-def digest(path):
-    h = hashlib.sha256()
-    with open(path, "rb") as f:
-        while True:
-            b = f.read(512)
-            if not b:
-                break
-            h.update(b)
-    return binascii.hexlify(h.digest()).decode()
-def look(path):
-    try:
-        mode = os.stat(path)[0]
-    except OSError:
-        return
-    if mode & 0x4000:
-        print("folder", path)
-        for entry in os.ilistdir(path):
-            look(path.rstrip("/") + "/" + entry[0])
-    else:
-        print(digest(path), path)
-for path in {folders!r}:
-    try:
-        os.stat(path)
-        print("folder", path)
-    except OSError:
-        pass
-for path in {paths!r}:
-    look(path)
-"""
 
 Progress = Callable[[int, int, str], None]
 """Told (bytes done, bytes in all, path on the board); (0, 0, what must be done) while it waits."""
@@ -75,7 +41,10 @@ def project_files(
     ca: Path | None = None,
     board: str = "virtual",
     beside: Path | None = None,
+    *,
     main: Path | None = None,
+    program: Path | None = None,
+    others: Iterable[bytes] = (),
 ) -> dict[str, bytes]:
     """Returns what a board with this device.json needs: path on the board -> content.
 
@@ -84,6 +53,8 @@ def project_files(
     board: a folder of firmware/boards/.
     beside: the folder of device.json, where certificate and key lie that it names, and the CA.
     main: the device program; None for main.py of the project.
+    program: a folder whose main.py, boot.py and board.py go before the project's.
+    others: sources that are on the board beside, and may use signet too.
     raises: UserError when a file is missing, does not compile or is not Python.
     """
     board_file = BOARDS / board / "board.py"
@@ -94,9 +65,9 @@ def project_files(
         "/board.py": board_file,
         "/boot.py": ROOT / "boot.py",
         "/main.py": main or ROOT / "main.py",
-    }
+    } | (own_programs(program) if program else {})
     files = {path: _content(file) for path, file in programs.items()}
-    names = _modules(config, files)
+    names = _modules(config, files, others)
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     for name, source in modules().items():
         if name in names:
@@ -111,14 +82,34 @@ def project_files(
     return files
 
 
-def _modules(config: dict[str, object], programs: dict[str, bytes]) -> set[str]:
+def own_programs(folder: Path) -> dict[str, Path]:
+    """Those of PROGRAMS that are in a folder. raises: UserError for none."""
+    found = {path: folder / path[1:] for path in PROGRAMS if (folder / path[1:]).exists()}
+    if not found:
+        names = ", ".join(path[1:] for path in PROGRAMS)
+        raise UserError(f"--program {folder}: it has none of {names}")
+    return found
+
+
+def _modules(
+    config: dict[str, object], programs: dict[str, bytes], others: Iterable[bytes]
+) -> set[str]:
     """The modules of signet that a board needs, also for its own programs."""
     for path, source in programs.items():
         try:
             imports(source)
         except SyntaxError as error:
             raise UserError(f"{path[1:]}, line {error.lineno}: {error.msg}") from None
-    return needed(device_of(config), programs.values())
+    return needed(device_of(config), [*programs.values(), *filter(_is_python, others)])
+
+
+def _is_python(source: bytes) -> bool:
+    """What is none cannot load anything either."""
+    try:
+        imports(source)
+    except (SyntaxError, ValueError):  # ValueError: a NUL in it
+        return False
+    return True
 
 
 def _umqtt() -> dict[str, bytes]:
@@ -147,25 +138,42 @@ def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, by
     return files
 
 
-def deploy_project(
-    device: str,
-    config: dict[str, object],
-    ca: Path | None = None,
-    board: str = "virtual",
-    progress: Progress = _quiet,
-) -> int:
-    """Put signet, the program and its configuration on a board and restart it.
+def yielding(files: Iterable[str]) -> set[str]:
+    """Of the files of a project, what gives way to another's that stands on the board.
 
-    device: serial line. progress: told of every file copied. Others: see `project_files`.
-    returns: how many files had changed.
+    The programs, and umqtt.simple, which is in its place then.
+    """
+    return {path for path in files if path in PROGRAMS or path.startswith("/lib/umqtt/")}
+
+
+def plan_for(
+    board: Board,
+    files: Mapping[str, bytes],
+    yields: Iterable[str] = (),
+    config: Mapping[str, object] | None = None,
+) -> Plan:
+    """What has to be done to make files of a board equal to `files`.
+
+    yields: of those files, what gives way to another's. config: of device.json, where it is known.
     raises: UserError.
     """
-    return deploy(device, project_files(config, ca, board), progress)
+    cert = (config or {}).get("cert")
+    return plan.make(board, files, yields, f"/{cert}" if cert else None, _once(files))
+
+
+def seen(device: str, files: Mapping[str, bytes]) -> Board:
+    """What a board has of what a deployment of these files would touch. raises: UserError."""
+    return look(device, {**files, **_once(files)})
+
+
+def _once(files: Iterable[str]) -> dict[str, bytes]:
+    """What may have been deployed with a project outside of its own folder."""
+    return _umqtt() if any(map(is_managed, files)) else {}
 
 
 def deploy(
     device: str,
-    files: dict[str, bytes | Path] | dict[str, bytes],
+    files: Mapping[str, bytes | Path],
     progress: Progress = _quiet,
     restart: bool = True,
 ) -> int:
@@ -176,82 +184,58 @@ def deploy(
     progress: told of every file copied.
     restart: reset the board at the end, so that boot.py and main.py start.
     returns: how many files had changed.
-    raises: UserError; it names no content of any file.
+    raises: UserError, also where another's file would have to go; it names no content of any file.
     """
     wanted = {
         path: _content(content) if isinstance(content, Path) else content
         for path, content in files.items()
     }
     reach(device, lambda text: progress(0, 0, text))
-    known = _umqtt() if any(map(_is_ours, wanted)) else {}
-    present, folders = _look(device, wanted, known)
-    stale = sorted(
-        path
-        for path, digest in present.items()
-        if path not in wanted and (path not in known or digest == _digest(known[path]))
-    )
-    changed = [
-        path
-        for path in sorted(wanted, key=lambda path: (path == f"/{CONFIG}", path))
-        if present.get(path) != _digest(wanted[path])
-    ]
-    steps = [["fs", "rm", f":{path}"] for path in stale]
-    steps += [["fs", "mkdir", f":{path}"] for path in _new_folders(changed, folders)]
-    total = sum(len(wanted[path]) for path in changed)
-    with tempfile.TemporaryDirectory(prefix="signet-") as scratch:
-        for number, path in enumerate(changed):
-            local = Path(scratch) / str(number)
-            local.write_bytes(wanted[path])
-            steps.append(["fs", "cp", "-f", str(local), f":{path}"])
+    board = seen(device, wanted)
+    steps = plan_for(board, wanted)
+    if steps.not_ours:
+        raise UserError(f"not deployed: another's file stands at {', '.join(steps.not_ours)}")
+    return carry_out(device, board, steps, wanted, progress=progress, restart=restart)
+
+
+def carry_out(
+    device: str,
+    board: Board,
+    steps: Plan,
+    files: Mapping[str, bytes],
+    *,
+    progress: Progress = _quiet,
+    restart: bool = True,
+) -> int:
+    """Do what a plan for these files says; arguments, result and errors as in `deploy`."""
+    contents = {path: files[path] for path in steps.copies}
+    total = done = 0
+
+    def copied(line: str) -> None:
+        nonlocal done
+        match = re.match(r"cp (\S+) :(.*)", line)
+        if match and match[2] in contents:
+            progress(done, total, match[2])
+            done += len(contents[match[2]])
+
+    total = sum(map(len, contents.values()))
+    noted = {} if steps.manifest is None else {MANIFEST: steps.manifest}
+    commands = [["fs", "rm", f":{path}"] for path in (*steps.remove, *steps.take_away)]
+    commands += [["fs", "mkdir", f":{path}"] for path in _new_folders(contents, board.folders)]
+    with secret_files([*noted.values(), *contents.values()]) as local:
+        for path, file in zip([*noted, *contents], local, strict=True):
+            commands.append(["fs", "cp", "-f", str(file), f":{path}"])
         if restart:
-            steps.append(["exec", "--no-follow", RESTART])
-        done = 0
-
-        def copied(line: str) -> None:
-            nonlocal done
-            match = re.match(r"cp (\S+) :(.*)", line)
-            if match:
-                progress(done, total, match[2])
-                done += len(wanted[match[2]])
-
-        run(device, ["resume"], steps, _COPY_S, copied)
+            commands.append(["exec", "--no-follow", RESTART])
+        if commands:
+            run(device, ["resume"], commands, _COPY_S, copied)
     progress(total, total, "")
-    return len(changed)
+    return len(contents)
 
 
-def _is_ours(path: str) -> bool:
-    return path.startswith(f"{_MANAGED}/")
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _look(
-    device: str, wanted: Iterable[str], known: Iterable[str]
-) -> tuple[dict[str, str], set[str]]:
-    """Returns the SHA-256 of what the board has of ours, and its folders.
-
-    known: further paths to look at.
-    """
-    # A .py file would be imported in place of the .mpy beside it.
-    twins = [path[:-3] + "py" for path in wanted if path.endswith(".mpy")]
-    paths = {_MANAGED if _is_ours(path) else path for path in (*wanted, *twins, *known)}
-    parents = {str(parent) for path in wanted for parent in PurePosixPath(path).parents}
-    program = _LOOK.format(folders=sorted(parents - {"/"}), paths=sorted(paths))
-    present, folders = {}, {"/"}
-    for line in ask(device, program).splitlines():
-        digest, _, path = line.partition(" ")
-        if digest == "folder":
-            folders.add(path)
-        elif re.fullmatch("[0-9a-f]{64}", digest):
-            present[path] = digest
-    return present, folders
-
-
-def _new_folders(paths: Iterable[str], present: set[str]) -> list[str]:
+def _new_folders(paths: Iterable[str], present: Iterable[str]) -> list[str]:
     needed = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
-    return sorted(needed - present)
+    return sorted(needed - {*present})
 
 
 def _content(path: Path) -> bytes:

@@ -1,19 +1,23 @@
 """How is a board spoken to with mpremote, and what does a person do when it does not answer?"""
 
+import contextlib
 import os
+import select
 import signal
 import stat
 import subprocess
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools import toolchain
 from tools.board.knock import knock
+from tools.lifeline import die_with_parent
 from tools.ui import UserError
 
 _PATIENCE_S = 75.0  # a board that reports once a minute wakes meanwhile
 _LOOK_S = 20.0
+_ANSWER_BYTES = 1 << 20  # a folder of 200 files takes 20 KB
 
 RESTART = "import time, machine; time.sleep_ms(10); machine.reset()"
 """For the board. Not mpremote's own `reset`, which waits for 100 ms: what follows at once must not
@@ -41,6 +45,7 @@ _CURES = (
 )
 
 _NO_ANSWER = "{0} does not answer as MicroPython; press the board's reset, then try again"
+_ENDLESS = "{0} sends more than was asked for, or for ever; press the board's reset and try again"
 _NO_RAW_REPL = ("could not enter raw repl", "could not exec command")
 
 
@@ -82,20 +87,24 @@ def reach(device: str, waiting: Callable[[str], None]) -> None:
         raise _NoAnswerError(_NO_ANSWER.format(device))
 
 
-def ask(device: str, program: str) -> str:
+def ask(device: str, program: str, most_bytes: int = _ANSWER_BYTES, within_s: float = 60) -> str:
     """Returns what a program that changes nothing prints on the board.
 
+    most_bytes, within_s: what it may print, and how long that may take.
     raises: UserError.
     """
     program = _FREE + program
+
+    def once(first: list[str]) -> str:
+        steps = [["exec", program]]
+        return run(device, first, steps, _LOOK_S, most_bytes=most_bytes, within_s=within_s)
+
     # It may be just restarting; its boot.py may wait for a network longer than mpremote for
     # boot.py (10 s); and an interrupted boot.py leaves a raw REPL that answers twice.
     for first in ([], ["resume"]):
-        try:
-            return run(device, first, [["exec", program]], _LOOK_S)
-        except _NoAnswerError:
-            pass
-    return run(device, ["resume"], [["exec", program]], _LOOK_S)
+        with contextlib.suppress(_NoAnswerError):
+            return once(first)
+    return once(["resume"])
 
 
 def run(
@@ -104,11 +113,15 @@ def run(
     steps: list[list[str]],
     silence_s: float,
     heard: Callable[[str], None] = lambda line: None,
+    *,
+    most_bytes: float = _ANSWER_BYTES,
+    within_s: float | None = None,
 ) -> str:
     """Run one mpremote session of several steps; returns what it printed.
 
-    first: what comes before them. silence_s: end it when it prints no line for so long. heard:
-    told of each line.
+    first: what comes before them. silence_s: end it when it prints nothing for so long. heard:
+    told of each line. most_bytes, within_s: what it may print in all, and how long that may take;
+    None: as long as each step may.
     raises: UserError; it names no content of any file.
     """
     command = [*toolchain.mpremote(), "connect", device, *first]
@@ -121,25 +134,29 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=die_with_parent(),  # noqa: PLW1509
     )
-    assert process.stdout is not None
-    text = ""
-    timer = _kill_later(process, silence_s)
+    end = time.monotonic() + (silence_s * (len(steps) + 1) if within_s is None else within_s)
+    printed, last = bytearray(), b""
     try:
-        for line in process.stdout:
-            timer.cancel()
-            text += line
-            heard(line.rstrip("\n"))
-            timer = _kill_later(process, silence_s)
-        status = process.wait()
+        for piece in _pieces(process, silence_s, end):
+            printed += piece
+            if len(printed) > most_bytes:
+                raise UserError(_ENDLESS.format(device))
+            *lines, last = (last + piece).split(b"\n")
+            for line in lines:
+                heard(line.decode(errors="replace"))
+        if time.monotonic() > end:
+            raise UserError(_ENDLESS.format(device))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(silence_s)
     finally:
-        timer.cancel()
         process.kill()
-        process.wait()
+        status = process.wait()
+        assert process.stdout is not None
         process.stdout.close()
+    text = printed.decode(errors="replace")
     if status == 0:
         return text
     if status == -signal.SIGKILL or any(sign in text for sign in _NO_RAW_REPL):
@@ -151,8 +168,15 @@ def run(
     raise UserError(f"mpremote failed on {device}; press the board's reset and try again")
 
 
-def _kill_later(process: subprocess.Popen[str], delay_s: float) -> threading.Timer:
-    timer = threading.Timer(delay_s, process.kill)
-    timer.daemon = True
-    timer.start()
-    return timer
+def _pieces(process: subprocess.Popen[bytes], silence_s: float, end: float) -> Iterator[bytes]:
+    """What it prints, until it closes its output, is silent for so long, or the time is up."""
+    assert process.stdout is not None
+    output = process.stdout.fileno()
+    while (left := end - time.monotonic()) > 0:
+        if not select.select([output], [], [], min(silence_s, left))[0]:
+            process.kill()
+            return
+        piece = os.read(output, 1 << 16)
+        if not piece:
+            return
+        yield piece

@@ -8,6 +8,7 @@ import datetime
 import itertools
 import ssl
 import tempfile
+from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -35,6 +36,8 @@ _KNOWN = {
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
     ExtensionOID.SUBJECT_KEY_IDENTIFIER,
 }
+
+_SERVER_USAGES = "digital_signature", "key_encipherment", "key_agreement"  # section 4.2.1.12
 
 
 def read_ca(data: bytes, now: datetime.datetime | None = None) -> x509.Certificate:
@@ -103,10 +106,10 @@ def read_server(
         what = "a signing request, not" if contents.requests else "not"
         raise UserError(f"the file holds {what} a certificate: upload the signed certificate")
     server = found[0]
-    if is_ca(server):
+    if is_ca(server) and not (len(found) == 1 and is_self_signed(server)):
         raise UserError(
             "the first certificate is of a CA: put the server's own first, then the one that"
-            " signed it"
+            " signed it; if it is the server's own, make it with basicConstraints=CA:FALSE"
         )
     for certificate, what in zip(found, ["the server", *["its CA"] * len(found)], strict=False):
         check_dates(certificate, what, now)
@@ -115,6 +118,10 @@ def read_server(
     if not has_purpose(server, ExtendedKeyUsageOID.SERVER_AUTH):
         raise UserError(
             "the certificate is not for a server: its Extended Key Usage must have serverAuth"
+        )
+    if not any(has_usage(server, usage) for usage in _SERVER_USAGES):
+        raise UserError(
+            "the certificate is not for a server: its Key Usage must have digitalSignature"
         )
     for certificate, signer in itertools.pairwise(found):
         if not signed_by(certificate, signer):
@@ -193,11 +200,11 @@ def is_ca(certificate: x509.Certificate) -> bool:
 
 
 def has_usage(certificate: x509.Certificate, usage: str) -> bool:
-    """Whether its Key Usage names this; a CA's must, another's may have none at all."""
+    """Whether its Key Usage allows this; without one all is allowed, but for a CA to sign."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
-        return not is_ca(certificate)
+        return usage != "key_cert_sign" or not is_ca(certificate)
     return bool(getattr(found, usage))
 
 
@@ -218,6 +225,20 @@ def signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def is_self_signed(certificate: x509.Certificate) -> bool:
+    """Whether its own name and key are those that signed."""
+    return signed_by(certificate, certificate)
+
+
+def is_complete(certificate: x509.Certificate, cas: Sequence[x509.Certificate]) -> bool:
+    """Whether among these CAs are all that signed it, up to one that signed itself."""
+    return any(
+        is_self_signed(ca) or is_complete(ca, [other for other in cas if other is not ca])
+        for ca in cas
+        if signed_by(certificate, ca)
+    )
 
 
 def _read(data: bytes, whose: str) -> Contents:

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from tools.pki.authority import certificate_pem
 from tools.pki.checks import read_ca
-from tools.pki.console import ORG, Org, certificates_of, confirm, preview, say
+from tools.pki.console import ORG, Org, certificates_of, confirm, preview, say, say_missing
 from tools.pki.keys import read_file
 from tools.pki.names import check_org, common_names
 from tools.twin.console import DEFAULT_STATE, State, new_table, print_table, visible
@@ -42,7 +42,8 @@ def register(
         preview(certificate, {"for org": org, "description": description})
         confirm("Register this CA?", yes)
         number = certificates.add_ca(org, certificate_pem(certificate), description)
-    say(f"Registered as CA {number} of org {org}, active now.")
+        say(f"Registered as CA {number} of org {org}, active now.")
+        say_missing(certificates, org)
 
 
 def list_cas(

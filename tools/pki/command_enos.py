@@ -17,7 +17,21 @@ from tools.pki import board_folder
 from tools.pki.authority import CLIENT_DAYS, Authority, certificate_pem
 from tools.pki.board_folder import CERTIFICATE, KEY, REQUEST
 from tools.pki.checks import check_request
-from tools.pki.console import Days, Rsa, call, certificates_of, checked, kind, say, say_names
+from tools.pki.console import (
+    Country,
+    Days,
+    Locality,
+    Organization,
+    Province,
+    Rsa,
+    Unit,
+    call,
+    certificates_of,
+    checked,
+    kind,
+    say,
+    say_names,
+)
 from tools.pki.contents import read
 from tools.pki.keys import key_pem, new_key, read_file, read_key, write_file
 from tools.pki.requests import read_request, request, request_pem
@@ -43,11 +57,11 @@ def csr(
     to: Annotated[Path, typer.Option(help="Folder that will be deployed.")],
     product_key: _ProductKey,
     device_key: _DeviceKey,
-    country: Annotated[str, typer.Option(help="C: two letters, such as SG.")],
-    province: Annotated[str, typer.Option(help="ST: state or province.")],
-    locality: Annotated[str, typer.Option(help="L: city.")],
-    organization: Annotated[str, typer.Option(help="O")],
-    unit: Annotated[str, typer.Option(help="OU")],
+    country: Country,
+    province: Province,
+    locality: Locality,
+    organization: Organization,
+    unit: Unit,
     name: Annotated[
         str, typer.Option(help="CN, unique for each certificate. Default: a random one.")
     ] = "",
@@ -132,7 +146,7 @@ def renew(folder: _Folder, days: Days = CLIENT_DAYS, state: State = DEFAULT_STAT
     found = read(read_file(target)).certificates
     if not found:
         command = call(state, "enos", "issue", folder)
-        raise UserError(f"{target} holds no certificate; `{command}` makes one")
+        raise UserError(f"{target} holds no certificate; without it `{command}` makes one")
     key = read_key(read_file(folder / KEY), str(folder / KEY))
     if key.public_key() != found[0].public_key():
         raise UserError(f"{folder / KEY} is not the key of {target}: which one is the device's?")
@@ -140,7 +154,7 @@ def renew(folder: _Folder, days: Days = CLIENT_DAYS, state: State = DEFAULT_STAT
         owner = certificates.issued_to(found[0].serial_number)
         if owner is None:
             command = call(state, "enos", "issue", folder)
-            raise UserError(f"EnOS has not issued {target}; `{command}` makes one")
+            raise UserError(f"EnOS has not issued {target}; without it `{command}` makes one")
         signed = _authority(state).renew(found[0], days)
         _note(certificates, signed, *owner)
         write_file(target, certificate_pem(signed), 0o644)

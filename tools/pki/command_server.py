@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from tools.pki import names
 from tools.pki.authority import certificate_pem
@@ -18,15 +19,23 @@ from tools.pki.console import (
     DEFAULT_FOLDER,
     ORG,
     CaFolder,
+    Country,
     Days,
+    Locality,
     Org,
+    Organization,
+    Province,
     Rsa,
+    Unit,
     authority,
     call,
     certificates_of,
+    confirm,
     kind,
     on_terminal,
+    preview,
     say,
+    say_missing,
     say_names,
 )
 from tools.pki.contents import public_key, read
@@ -56,6 +65,11 @@ def csr(
     wildcard: Annotated[
         bool, typer.Option("--wildcard", help="For every org of a custom domain.")
     ] = False,
+    country: Country = "",
+    province: Province = "",
+    locality: Locality = "",
+    organization: Organization = "",
+    unit: Unit = "",
     rsa: Rsa = False,
     description: Annotated[str, typer.Option(help="For the list.")] = "",
     replace: _Replace = False,
@@ -69,13 +83,22 @@ def csr(
         say("The name is longer than a common name may be: it is in the alternative name only.")
     with certificates_of(state, org) as certificates:
         key = new_key(kind(rsa))
-        fields = {"CN": called} if len(called) <= names.COMMON_NAME_LENGTH else {}
-        made = request_pem(request(key, fields, [called]))
+        fields = {
+            "C": country,
+            "ST": province,
+            "L": locality,
+            "O": organization,
+            "OU": unit,
+            "CN": called if len(called) <= names.COMMON_NAME_LENGTH else "",
+        }
+        given = {name: value for name, value in fields.items() if value}
+        made = request_pem(request(key, given, [called]))
         write_file(to, made, 0o644)
         number = certificates.request_server(org, made, key_pem(key), description or called)
     say(f"{to}: request {number} of org {org}, for {called}")
     say(f"Have a CA sign it, as `{signet('pki', 'server', 'sign', to)}` does with yours; then")
-    say(f"`{call(state, 'server', 'upload', to.with_suffix('.pem'))}` takes the answer.")
+    upload = call(state, "server", "upload", to.with_suffix(".pem"), *_of(org))
+    say(f"`{upload}` takes the answer.")
 
 
 @app.command()
@@ -116,6 +139,7 @@ def upload(
     ] = None,
     org: Org = ORG,
     description: Annotated[str, typer.Option(help="For the list.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Save without asking.")] = False,
     state: State = DEFAULT_STATE,
 ) -> None:
     """Upload a signed certificate, with its chain: the answer to a request, or with its key."""
@@ -126,6 +150,7 @@ def upload(
                 raise UserError("--passphrase-file is for a key: name it with --key")
             asked = _answered(chain, certificates.servers(org), org)
             pem, _ = _checked(file, chain, asked.key_pem, None, org)
+            _confirm(pem, org, asked.description, yes)
             certificates.answer_request(asked.id, pem)
             number = asked.id
         else:
@@ -135,6 +160,7 @@ def upload(
             pem, plain = _checked(file, chain, plain, None, org)
             first = x509.load_pem_x509_certificate(pem)
             description = description or ", ".join(names.hosts(first))
+            _confirm(pem, org, description, yes)
             number = certificates.add_server(org, pem, plain, description)
     say(f"Server certificate {number} of org {org} is uploaded.")
     say(f"`{call(state, 'server', 'activate', number)}` lets the server show it.")
@@ -150,7 +176,9 @@ def activate(number: _Id, state: State = DEFAULT_STATE) -> None:
                     read_server(server.chain_pem, server.key_pem, None, server.org)
                 certificates.activate_server(server.org, number)
                 say(f"Server certificate {number} is active for org {server.org}.")
-                say("Clients need the CA that signed it (a board: as ca.pem), and must send SNI.")
+                say("Clients need the CA that signed it, or itself where it is self-signed")
+                say("(a board: as ca.pem), and must send SNI.")
+                say_missing(certificates, server.org)
                 return
     raise UserError(
         f"there is no server certificate {number}; see `{call(state, 'server', 'list')}`"
@@ -178,9 +206,9 @@ def list_servers(
         until, hosts = "request", ""
         if server.chain_pem is not None:
             found = x509.load_pem_x509_certificate(server.chain_pem)
-            until, hosts = f"{found.not_valid_after_utc:%Y-%m-%d}", ", ".join(names.hosts(found))
+            until, hosts = f"{found.not_valid_after_utc:%Y-%m-%d}", _names(found)
         elif server.csr_pem is not None:
-            hosts = ", ".join(names.hosts(x509.load_pem_x509_csr(server.csr_pem)))
+            hosts = _names(x509.load_pem_x509_csr(server.csr_pem))
         active = "yes" if server.active else "no"
         words = (str(server.id), server.org, active, until, hosts, server.description)
         table.add_row(*map(visible, words))
@@ -193,6 +221,25 @@ def remove(number: _Id, state: State = DEFAULT_STATE) -> None:
     with certificates_of(state) as certificates:
         certificates.remove_server(number)
     say(f"Server certificate {number} is removed.")
+
+
+def _of(org: str) -> tuple[str, ...]:
+    """The option that names an org, where it has to be named."""
+    return () if org == ORG else ("--org", org)
+
+
+def _names(found: x509.Certificate | x509.CertificateSigningRequest) -> str:
+    """Whose it is: hosts, then the other details of the subject."""
+    details = [part.rfc4514_string() for part in found.subject if part.oid != NameOID.COMMON_NAME]
+    return ", ".join([*names.hosts(found), *details])
+
+
+def _confirm(chain: bytes, org: str, description: str, yes: bool) -> None:
+    """Show what is about to be saved, and ask. raises: UserError for no."""
+    found = x509.load_pem_x509_certificates(chain)
+    more = {"names": ", ".join(names.hosts(found[0])), "certificates in the file": len(found)}
+    preview(found[0], more | {"for org": org, "description": description})
+    confirm("Upload this certificate?", yes)
 
 
 def _free(file: Path, replace: bool) -> Path:

@@ -27,6 +27,13 @@ Org = Annotated[str, typer.Option(help="Organization id.")]
 Rsa = Annotated[bool, typer.Option("--rsa", help="An RSA key with 2048 bits; default: EC P-256.")]
 Days = Annotated[int, typer.Option(min=1, max=36_500, help="For how many days it is valid.")]
 
+# The details of a request.
+Country = Annotated[str, typer.Option(help="C: two letters, such as SG.")]
+Province = Annotated[str, typer.Option(help="ST: state or province.")]
+Locality = Annotated[str, typer.Option(help="L: city.")]
+Organization = Annotated[str, typer.Option(help="O")]
+Unit = Annotated[str, typer.Option(help="OU")]
+
 
 def say(*lines: str) -> None:
     """Print lines as they are; a name from a certificate cannot command the terminal."""
@@ -38,6 +45,17 @@ def say_names(certificate: x509.Certificate) -> None:
     """Print what a signed request calls itself: all of it was taken over."""
     also = [str(getattr(name, "value", name)) for name in alternatives(certificate)]
     say(f"Its names: {', '.join([certificate.subject.rfc4514_string() or '-', *also])}")
+
+
+def say_missing(certificates: Certificates, org: str) -> None:
+    """Print which CAs of an org let nobody in before others are registered, too."""
+    for ca in certificates.cas(org):
+        found = x509.load_pem_x509_certificate(ca.pem)
+        if ca.active and certificates.lacks_a_ca(org, found):
+            say(
+                f"CA {ca.id} lets nobody in before its root, and what is between, is registered"
+                f" too: the server certificate of org {org} is self-signed."
+            )
 
 
 def authority(folder: Path) -> Authority:

@@ -62,7 +62,7 @@ def certificate(found: x509.Certificate, now: datetime.datetime) -> Iterator[Sta
                 " the certificate",
                 True,
             )
-    if authority:
+    if authority and not (alone and any(".messaging." in host for host in names.hosts(found))):
         yield from _ca(found)
         return
     client = has_purpose(found, ExtendedKeyUsageOID.CLIENT_AUTH)

@@ -9,6 +9,9 @@ import sqlite3
 import time
 from dataclasses import dataclass, field
 
+from cryptography import x509
+
+from tools.pki.checks import is_complete, is_self_signed
 from tools.twin.store import Store
 from tools.ui import UserError
 
@@ -135,6 +138,18 @@ class Certificates:
         if number is not None and number not in ready:
             raise UserError(f"org {org} has no server certificate {number} that could be shown")
         self._database.execute("UPDATE servers SET active=(id IS ?) WHERE org=?", (number, org))
+
+    def lacks_a_ca(self, org: str, certificate: x509.Certificate) -> bool:
+        """Whether one above it, up to the root, is not registered, and all have to be.
+
+        "Configuring certificates", "Client certificates": where the server's is self-signed.
+        certificate: of a client, or a CA.
+        """
+        shown = [s.chain_pem for s in self.servers(org) if s.active and s.chain_pem is not None]
+        if not any(is_self_signed(x509.load_pem_x509_certificate(chain)) for chain in shown):
+            return False
+        cas = [x509.load_pem_x509_certificate(ca.pem) for ca in self.cas(org) if ca.active]
+        return not (is_self_signed(certificate) or is_complete(certificate, cas))
 
     def remove_server(self, number: int) -> None:
         """Forget a server certificate or a request, and its key. raises: UserError."""

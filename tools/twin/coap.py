@@ -16,6 +16,7 @@ from aiocoap import (  # type: ignore[import-untyped]
     Context,
     Message,
     OptionNumber,
+    error,
     interfaces,
     messagemanager,
     optiontypes,
@@ -84,6 +85,7 @@ def _raw_options(datagram: bytes) -> list[tuple[int, bytes]]:
     """The options of a message that aiocoap took (RFC 7252, section 3.1), as they came.
 
     aiocoap's own options are numbers and texts: it forgets how long they were on the wire.
+    raises: UnparsableMessage.
     """
     rest = io.BytesIO(datagram[4 + (datagram[0] & 15) :])
 
@@ -97,6 +99,8 @@ def _raw_options(datagram: bytes) -> list[tuple[int, bytes]]:
     while (first := rest.read(1)) and first != b"\xff":
         number += extended(first[0] >> 4)
         options.append((number, rest.read(extended(first[0] & 15))))
+    if first and not rest.read(1):  # a marker without a payload, which aiocoap takes
+        raise error.UnparsableMessage
     return options
 
 
@@ -106,6 +110,13 @@ def _message(reply: Reply) -> Message:
     for number, value in reply.options:
         message.opt.add_option(optiontypes.OpaqueOption(OptionNumber(number), value))
     return message
+
+
+def _check_head(datagram: bytes) -> None:
+    """Sections 3 and 4.1, where aiocoap is lenient. raises: UnparsableMessage."""
+    code = datagram[1]
+    if datagram[0] & 15 > 8 or code >> 5 in (1, 6, 7) or (code == 0 and len(datagram) > 4):
+        raise error.UnparsableMessage
 
 
 class _Remote(namedtuple("_Remote", ["transport", "address"]), interfaces.EndpointAddress):
@@ -138,7 +149,7 @@ class _Remote(namedtuple("_Remote", ["transport", "address"]), interfaces.Endpoi
 
 
 class _Transport(interfaces.MessageInterface):
-    """Datagrams in and out; what is malformed is ignored (RFC 7252, sections 3 and 4.2)."""
+    """Datagrams in and out; what is malformed is no request (RFC 7252, section 3)."""
 
     def __init__(
         self,
@@ -152,13 +163,16 @@ class _Transport(interfaces.MessageInterface):
         udp.receive(listener, self._received)
 
     def _received(self, datagram: bytes, address: Address) -> None:
-        if len(datagram) < 4 or datagram[0] & 15 > 8 or (datagram[1] == 0 and len(datagram) > 4):
+        if len(datagram) < 4 or datagram[0] >> 6 != 1:
             return
         try:
+            _check_head(datagram)
             message = Message.decode(datagram, remote=_Remote(self, address))
+            message.raw_options = _raw_options(datagram)
         except Exception:  # UnparsableMessage, and for example text options that are no UTF-8
+            if datagram[0] & 0x30 == 0:  # a Confirmable one is rejected (section 4.2)
+                udp.send(self._listener, b"\x70\0" + datagram[2:4], address)
             return
-        message.raw_options = _raw_options(datagram)
         self._messages.dispatch_message(message)
 
     def send(self, message: Message) -> None:

@@ -34,7 +34,9 @@ class CoapDoors:
         self._hub = hub
         self._certificate = certificate
         self._losses = losses
-        self._rules = AlibabaCoap(uplink, tokens, self._report, hub.swallowed)
+        self._rules = AlibabaCoap(
+            uplink, tokens, self._report, hub.swallowed, lambda: hub.platform.up
+        )
         self._servers: list[Server] = []
         self._terminators: list[dtls.Terminator] = []
         self._networks: dict[str, lossy.Proxy] = {}

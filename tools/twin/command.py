@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.twin import command_device, command_policy, control
+from tools.twin import command_device, command_policy, command_topic, control
 from tools.twin.certificates import POLICIES
 from tools.twin.console import (
     DEFAULT_STATE,
@@ -24,12 +24,14 @@ from tools.twin.console import (
 )
 from tools.twin.doors import DOORS
 from tools.twin.lossy import Losses
+from tools.twin.openssl import begin_again
 from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.ready import ROLES, device_config
 from tools.ui import UserError, console, errors
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
+app.add_typer(command_topic.app, name="topic")
 app.command("policy")(command_policy.policy)
 
 _SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS", "ws": "WebSocket over TLS"}
@@ -90,7 +92,12 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     ] = None,
 ) -> None:
     """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
-    if context.invoked_subcommand is not None:
+    if (word := context.invoked_subcommand) is not None:
+        for name in context.params.keys() - {"state"}:
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                option = "--" + name.replace("_", "-")
+                raise UserError(f"{option} is for a twin that starts, which {word!r} is not")
         return
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise UserError(f"there is no folder {ready_file.absolute().parent} for the ready file")
@@ -102,9 +109,10 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
+    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
+    begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
 
-    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
     asyncio.run(Twin(options, print_event).run(lambda ready: print_ready(ready, state)))
 
 

@@ -1,18 +1,22 @@
 """How does a person see and change the twin's registry: `signet twin device`?"""
 
 import re
+import secrets
+import string
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.watson_gateway import PART
 from tools.twin.console import (
     DEFAULT_STATE,
     State,
     call,
     check_cloud,
     new_table,
+    online,
     print_table,
     store_of,
 )
@@ -33,20 +37,24 @@ def _find(state: Path, store: Store, cloud: str, product: str, name: str) -> Dev
 
 @app.command("list")
 def list_devices(state: State = DEFAULT_STATE) -> None:
-    """List products and devices; secrets are never shown."""
-    table = new_table("cloud", "kind", "enabled", fold=("product", "name"))
+    """List products and devices, and who is connected by MQTT; secrets are never shown."""
+    table = new_table("cloud", "kind", "enabled", "connected", fold=("product", "name"))
     with store_of(state) as store:
+        connected = online(state)
         for entry in store.devices():
             enabled = "yes" if entry.enabled else "no"
+            on_line = "yes" if entry.label in connected.get(entry.cloud, ()) else "no"
             name = entry.name + (f" behind {entry.gateway}" if entry.gateway else "")
-            table.add_row(entry.cloud, entry.kind, enabled, entry.product, name)
+            table.add_row(entry.cloud, entry.kind, enabled, on_line, entry.product, name)
     print_table(table)
 
 
 _NAME = re.compile(r"[A-Za-z0-9._@:-]{1,64}")  # no cloud takes more; separators never
 
 _Cloud = Annotated[str, typer.Argument(help="enos, alibaba or watson.")]
-_Product = Annotated[str, typer.Argument(help="Product key; Watson: org/type.")]
+_Product = Annotated[
+    str, typer.Argument(help="Product key; Watson: org/type, of an application org.")
+]
 _Name = Annotated[str, typer.Argument(help="Device key, device name or device id.")]
 
 
@@ -54,38 +62,54 @@ _Name = Annotated[str, typer.Argument(help="Device key, device name or device id
 def add_device(  # noqa: PLR0917 - typer takes options as arguments
     cloud: _Cloud,
     product: _Product,
-    name: _Name,
+    name: _Name = "",
     gateway: Annotated[bool, typer.Option("--gateway", help="Watson: a gateway.")] = False,
+    application: Annotated[
+        bool, typer.Option("--application", help="Watson: an API key of an org, which is made.")
+    ] = False,
     behind: Annotated[
         str, typer.Option(metavar="ORG/TYPE/ID", help="Watson: the gateway that it is behind.")
     ] = "",
     state: State = DEFAULT_STATE,
 ) -> None:
-    """Add a device or a gateway and show its secret, this once."""
+    """Add a device, a gateway or an application and show its secret, this once."""
     check_cloud(cloud)
-    if cloud != "watson" and (gateway or behind):
-        raise UserError(f"the twin's {cloud} has no gateways; they are Watson's")
-    if gateway and behind:
-        raise UserError("a gateway is behind no other gateway")
-    parts = [*product.split("/"), name]
-    if len(parts) != (3 if cloud == "watson" else 2):
-        form = "of the form org/type" if cloud == "watson" else "a product key"
-        raise UserError(f"{product!r} is not {form}")
-    for part in parts:
-        if not _NAME.fullmatch(part):
-            raise UserError(f"{part!r} is not 1 to 64 letters, digits, or any of - _ . @ :")
+    kind = "application" if application else "gateway" if gateway else "device"
+    if cloud != "watson" and (kind != "device" or behind):
+        raise UserError(f"the twin's {cloud} has no gateways nor applications; they are Watson's")
+    if kind != "device" and (behind or (gateway and application)):
+        raise UserError("it is a gateway, an application, or a device behind a gateway: one of it")
+    if application and name:
+        raise UserError(f"the API key is made, for all of the org; leave out {name!r}")
+    form = "a product key" if cloud != "watson" else "an org" if application else "org/type"
+    parts = product.split("/")
+    if len(parts) != 1 + form.count("/"):
+        raise UserError(f"{product!r} is not of the form {form}")
+    rule, words = _NAME, "64 letters, digits, or any of - _ . @ :"
+    if cloud == "watson":
+        rule, words = PART, "36 letters, digits, or any of - _ ."
+    for part in parts if application else [*parts, name]:
+        if not rule.fullmatch(part):
+            raise UserError(f"{part!r} is not 1 to {words}")
     with store_of(state) as store:
         _check_org(store, cloud, product)
-        for kind in ("device", "gateway"):
-            if store.device(cloud, kind, product, name):
-                raise UserError(f"{cloud} has a {kind} {name!r} in {product!r} already")
+        if application:
+            name = _api_key(product)
+        for other in ("device", "gateway"):
+            if store.device(cloud, other, product, name):
+                raise UserError(f"{cloud} has a {other} {name!r} in {product!r} already")
         router, _, router_id = behind.rpartition("/")
         found = store.device(cloud, "gateway", router, router_id)
         if behind and (found is None or router.split("/")[0] != product.split("/")[0]):
             raise UserError(f"{cloud} has no gateway {behind!r} in the org of {product!r}")
-        kind = "gateway" if gateway else "device"
         added = store.add(cloud, kind, product, name, gateway=behind)
         console.print_json(data=CLOUDS[cloud].identity(added))
+
+
+def _api_key(org: str) -> str:
+    """As the document's example, a-orgId-a84ps90Ajs."""
+    letters = string.ascii_letters + string.digits
+    return f"a-{org}-" + "".join(secrets.choice(letters) for _ in range(10))
 
 
 def _check_org(store: Store, cloud: str, product: str) -> None:

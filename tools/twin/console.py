@@ -22,10 +22,22 @@ from tools.ui import UserError, console, signet
 
 DEFAULT_STATE = CACHE / "twin"
 
+
+def _inherited(context: typer.Context, state: Path) -> Path:
+    """What stands before the subcommand holds for it: `signet twin --state X command`."""
+    parent = context.parent
+    while parent and state == DEFAULT_STATE:
+        state, parent = parent.params.get("state", state), parent.parent
+    return state
+
+
 State = Annotated[
     Path,
     typer.Option(
-        "--state", file_okay=False, help="Folder of the CA, the registry and the messages."
+        "--state",
+        file_okay=False,
+        callback=_inherited,
+        help="Folder of the CA, the registry and the messages.",
     ),
 ]
 
@@ -128,6 +140,15 @@ def running(state: Path) -> dict[str, Any]:
         if control.answers(Path(ready["control"])):  # a killed one leaves the file behind
             return ready
     raise UserError(f"no twin runs in {state}; start one with `{call(state)}`")
+
+
+def online(state: Path) -> dict[str, list[str]]:
+    """Who is connected by MQTT to the twin that runs there, by cloud; nobody without one."""
+    with contextlib.suppress(UserError):
+        control_socket = Path(running(state)["control"])
+        labels: dict[str, list[str]] = control.ask(control_socket, {"do": "online"})["online"]
+        return labels
+    return {}
 
 
 def check_cloud(cloud: str) -> None:

@@ -9,6 +9,7 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   `lossy.Proxy`.
 - {"do": "http"}: {"http": {CLOUD: {"connections": n, "requests": n, "answered": n}}} of the
   HTTPS services.
+- {"do": "online"}: {"online": {CLOUD: [LABEL]}} of who is connected by MQTT.
 - {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
   drop_connections ("cloud"? for one cloud's alone); swallow_replies, swallow_pubacks,
   swallow_coap_replies, fail_auth or answer_4_02 ("n": how many, default 1; the latter answers

@@ -35,6 +35,7 @@ class Connection:
     """One device's connection and its counterpart to the broker.
 
     mqtt: whether its port speaks MQTT. http: what serves HTTP there, None where nothing does.
+    client: who has logged in by MQTT, or None.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Connection:
         self._label = way.peer
         self.cloud_name = cloud.name
         self.is_http = False
-        self._client: Client | None = None
+        self.client: Client | None = None
         self._broker = Counterpart(hub.broker)
         self._announced = False
         self._decoder = Decoder(_CONNECT_LIMIT)
@@ -133,7 +134,7 @@ class Connection:
         client = self._cloud.login(connect, self._way)
         client.client_id = client.client_id or connect.client_id
         self._label = client.device.label
-        self._client = client
+        self.client = client
         will = self._checked_will(client, connect.will)
         session = await self._hub.admit(self, client, connect.clean_session)
         code, reason = 92, "the connection failed"
@@ -197,8 +198,8 @@ class Connection:
         self._announce("Disconnect", code, reason)
 
     def _announce(self, action: str, code: int, reason: str) -> None:
-        assert self._client is not None
-        self._tell(self._client, action, code, reason)
+        assert self.client is not None
+        self._tell(self.client, action, code, reason)
 
     def _tell(self, client: Client, action: str, code: int, reason: str) -> None:
         message = self._cloud.presence(client, self._way, action, code, reason)

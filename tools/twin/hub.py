@@ -144,6 +144,14 @@ class Hub:
             raise NotDeliveredError(f"{cloud} has {count} named {name!r}; it has: {known}")
         return found[0]
 
+    def online(self) -> dict[str, list[str]]:
+        """The labels of who is connected by MQTT, by cloud; not who is behind a gateway."""
+        labels: dict[str, list[str]] = {cloud: [] for cloud in self.clouds}
+        for connection in self.connections:
+            if connection.client is not None:
+                labels[connection.cloud_name].append(connection.client.device.label)
+        return labels
+
     def _online(self, key: str) -> bool:
         session = self.sessions.get(key)
         return session is not None and session.connection is not None

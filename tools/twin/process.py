@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from tools.lifeline import die_with_parent
 from tools.twin import control
+from tools.twin.openssl import environment
 from tools.twin.ready import device_config
 from tools.ui import UserError
 
@@ -54,6 +55,7 @@ class TwinProcess:
         with self.output_file.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -72,7 +72,7 @@ class Offer:
     """What a cloud's doors offer instead of the usual, for tests.
 
     suites: OpenSSL's names, with colons between them. certificate: "ec", "rsa", "wrong_name",
-    "unknown_ca", "expired" or "not_yet_valid"; default: "ec", and "rsa" for suites that need it.
+    "unknown_ca", "expired" or "not_yet_valid"; default: "ec" and "rsa", as the suite has it.
     version: "1.1" or "1.2", the only one.
     """
 
@@ -81,6 +81,7 @@ class Offer:
     version: str | None = None
 
 
+_USUAL_KINDS = "ec", "rsa"  # as the client's suites have it; the first is the cheaper for a board
 _DOCUMENTED = Offer(":".join(SUITES), None, "1.2")
 _USUAL = {"alibaba": Offer()}  # TLS 1.2 and up, with OpenSSL's own suites
 
@@ -90,7 +91,7 @@ class Contexts:
 
     certificates: what orgs have uploaded. authority: signs the doors' certificates. names: what
     those are called. folder: of this run, private. enos: the CA of EnOS's devices.
-    usual: PEM file with key and certificate that the doors show.
+    usual: PEM file with key and certificate for a door that shows one only.
     """
 
     def __init__(
@@ -110,12 +111,13 @@ class Contexts:
         self._parameters = folder / "dh.pem"
         self._parameters.write_text(_DH_PARAMETERS)
         self.usual = self._certificate("ec")
+        self._shown(Offer())  # an RSA key takes long: not in the first handshake
 
     def context(self, cloud: str) -> Context:
         """What the next handshake at a door of this cloud begins with."""
         offer = self._offers.get(cloud, Offer())
         context = Context.new()
-        self._equip(context, cloud, offer, self._certificate(_kind(offer)))
+        self._equip(context, cloud, offer, *self._shown(offer))
         context.sni_callback = _remember
         {"watson": self._watson, "enos": self._two_way}.get(cloud, _nothing)(context, offer)
         return context
@@ -137,14 +139,17 @@ class Contexts:
         if offer.version not in (None, *_VERSIONS):
             raise UserError(f"there is no version {offer.version!r}; use 1.1 or 1.2")
         try:
-            self._equip(Context.new(), cloud, offer, self._certificate(_kind(offer)))
+            self._equip(Context.new(), cloud, offer, *self._shown(offer))
         except ssl.SSLError:
             raise UserError(f"OpenSSL knows no suite of {offer.suites!r}") from None
         self._offers[cloud] = offer
 
-    def _equip(self, context: ssl.SSLContext, cloud: str, offer: Offer, certificate: Path) -> None:
-        """Versions, suites and the server's certificate."""
-        context.load_cert_chain(certificate)
+    def _equip(
+        self, context: ssl.SSLContext, cloud: str, offer: Offer, *certificates: Path
+    ) -> None:
+        """Versions, suites and the server's certificates."""
+        for certificate in certificates:
+            context.load_cert_chain(certificate)
         context.load_dh_params(str(self._parameters))
         usual = _USUAL.get(cloud, _DOCUMENTED)
         suites, version = offer.suites or usual.suites, offer.version or usual.version
@@ -160,7 +165,7 @@ class Contexts:
 
         By then OpenSSL has settled whether to ask for a client's: one org's CA makes it ask all,
         and what clients of orgs without a CA show counts as nothing. A registered CA need not be
-        a root: no document says that it does.
+        a root here; where the document wants one, the login tells.
         """
         if any(ca.active for ca in self._certificates.cas()):
             context.verify_mode = ssl.CERT_OPTIONAL
@@ -178,7 +183,7 @@ class Contexts:
             other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             try:
                 if server is None:
-                    self._equip(other, "watson", offer, self._certificate(_kind(offer)))
+                    self._equip(other, "watson", offer, *self._shown(offer))
                 else:
                     self._equip_own(other, offer, server)
             except ssl.SSLError as error:
@@ -210,6 +215,10 @@ class Contexts:
             file.flush()
             self._equip(context, "watson", offer, Path(file.name))
 
+    def _shown(self, offer: Offer) -> list[Path]:
+        kinds = _USUAL_KINDS if offer.certificate is None else (offer.certificate,)
+        return [self._certificate(kind) for kind in kinds]
+
     def _certificate(self, kind: str) -> Path:
         """A certificate of the twin, made when first wanted. raises: UserError."""
         if kind not in _MAKERS:
@@ -219,12 +228,6 @@ class Contexts:
         if not path.exists():
             _MAKERS[kind](self._authority, self._names, path)
         return path
-
-
-def _kind(offer: Offer) -> str:
-    """Which certificate serves an offer's suites."""
-    rsa = offer.suites is not None and "ECDSA" not in offer.suites
-    return offer.certificate or ("rsa" if rsa else "ec")
 
 
 def _remember(secured: ssl.SSLObject, server_name: str | None, context: ssl.SSLContext) -> None:

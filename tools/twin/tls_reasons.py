@@ -24,8 +24,8 @@ _HINTS = {
     "UNSUPPORTED_PROTOCOL": "no version of TLS in common: 1.2 is offered, unless a fault asks for"
     " another",
     "ALERT_PROTOCOL_VERSION": "the device does not take the version of TLS that is offered",
-    "NO_SHARED_CIPHER": "no cipher suite in common (the usual certificate is ECDSA P-256, and"
-    " weak suites are never offered)",
+    "NO_SHARED_CIPHER": "no cipher suite in common: weak ones are never offered, and an own"
+    " certificate serves those of its kind of key only",
     "ALERT_HANDSHAKE_FAILURE": "the device finds nothing in common: suites, curves, signatures?",
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no certificate: this port is only for devices that"
     " show one",
@@ -52,7 +52,7 @@ _CHAIN = {
     _PURPOSE: "has a CA in its chain that is not for clients' certificates (extended key usage)",
 }
 _NOT_SIGNED = {
-    "watson": "is not signed by an active CA of org {org}: signet pki register",
+    "watson": "is not signed by an active CA of org {org}: signet pki register --org {org}",
     "enos": "is not signed by the twin's EnOS CA: signet pki enos issue",
 }
 

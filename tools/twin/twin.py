@@ -121,7 +121,7 @@ class Twin:
         path = folder / "control.sock"
         faults = {**self._faults(), **token_faults, **coap.faults(), **http.faults()}
         faults |= contexts.faults()
-        counts = {"datagrams": coap.datagrams, "http": http.counts}
+        counts = {"datagrams": coap.datagrams, "http": http.counts, "online": hub.online}
         server = await control.serve(hub, path, faults, counts)
         stack.callback(server.close)
         return {

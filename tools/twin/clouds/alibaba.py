@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from tools import signing
 from tools.twin import topics
+from tools.twin.clouds.alibaba_topics import Categories
 from tools.twin.clouds.base import (
     BadCommandError,
     Client,
@@ -24,7 +25,7 @@ from tools.twin.clouds.base import (
     parameters,
 )
 from tools.twin.packets import Connect, Publish
-from tools.twin.store import Device
+from tools.twin.store import Device, Store
 
 LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQTT
 
@@ -32,11 +33,10 @@ _SYS = "/sys/{product_key}/{device_name}/"
 _DAY_MS = 24 * 60 * 60 * 1000
 
 # doc-detail 30540: a device may publish and subscribe everything below its own
-# `/sys/../thing/`, `/sys/../rrpc/`, and its product's and its own custom topics.
+# `/sys/../thing/`, `/sys/../rrpc/`, and its product's; custom topics as their category says.
 _OWN = (
     _SYS + "thing/*",
     _SYS + "rrpc/*",
-    "/{product_key}/{device_name}/*",
     "/broadcast/{product_key}/*",
     "/ext/ntp/{product_key}/{device_name}/~",
     "/ext/rrpc/*",
@@ -66,8 +66,12 @@ class Alibaba(Cloud):
     takes_wills = False
     offline_hint = " by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down"
     publish_rules: ClassVar[Rules] = {"device": _OWN}
-    subscribe_rules: ClassVar[Rules] = {"device": _OWN}
+    subscribe_rules: ClassVar[Rules] = {"device": (*_OWN, "/{product_key}/{device_name}/*")}
     ready = (("device", "a1SignetPk", "board-1"),)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._categories = Categories(store)
 
     @staticmethod
     def identity(device: Device) -> dict[str, str]:
@@ -149,8 +153,15 @@ class Alibaba(Cloud):
         raise RefusedError(self.name, "signature", reason)
 
     def up(self, client: Client, topic: str) -> str | None:
-        """As every cloud, and no topic that is too long."""
-        return super().up(client, topic) if len(topic) <= LONGEST_TOPIC else None
+        """As every cloud, and custom topics of a category; none that is too long."""
+        return self.broker_up(client, topic) if self.may_publish(topic, client.names) else None
+
+    def may_publish(self, topic: str, names: Mapping[str, str]) -> bool:
+        """Whether the device of these names may publish to `topic`, whatever the way in."""
+        if len(topic) > LONGEST_TOPIC:
+            return False
+        own = topics.allowed(topic, self.publish_rules["device"], names)
+        return own or self._categories.allow(topic, names)
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer an Alink request on its `_reply` topic."""

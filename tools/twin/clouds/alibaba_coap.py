@@ -25,6 +25,7 @@ from tools.twin.clouds.alibaba_options import (
     RefusedError,
     Request,
     check_formats,
+    check_product,
     understood,
 )
 from tools.twin.clouds.alibaba_token import Token, TokenError, Tokens
@@ -36,6 +37,7 @@ from tools.twin.clouds.alibaba_uplink import (
     method,
 )
 from tools.twin.clouds.base import Verdict, encode
+from tools.twin.store import Device
 
 # What a login or a report that is refused is answered.
 _CODES = {"form": "4.00", "login": "4.01", "topic": "4.03"}
@@ -61,7 +63,7 @@ class AlibabaCoap:
 
     uplink: judges logins and files reports.
     report: takes device, kind and text of an event. failing: whether this one of "auths" shall
-    fail (5.00), or of "topics" (4.02).
+    fail (5.00), or of "topics" (4.02). platform_up: whether the platform behind the server runs.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class AlibabaCoap:
         tokens: Tokens,
         report: Callable[[str, str, str], None],
         failing: Callable[[str], bool],
+        platform_up: Callable[[], bool],
     ) -> None:
         self._uplink = uplink
         self._tokens = tokens
         self._report = report
         self._failing = failing
+        self._platform_up = platform_up
 
     def answer(self, request: Request, endpoint: Endpoint) -> Reply:
         """What the server answers; a report is on file when this returns."""
@@ -91,9 +95,14 @@ class AlibabaCoap:
                 return self._topic(request, path, endpoint.tls)
             raise RefusedError("4.04", f"no such path: {'/' + '/'.join(path)!r}")
         except (RefusedError, MistakeError) as refused:
-            code = _code(refused)
-            self._report(request.peer, "refused", f"{code}: {refused}")
-            return Reply(code)
+            return self._refuse(request.peer, refused)
+
+    def _refuse(
+        self, device: str, refused: RefusedError | MistakeError, separate: bool = False
+    ) -> Reply:
+        code = refused.code if isinstance(refused, RefusedError) else _CODES[refused.kind]
+        self._report(device, "refused", f"{code}: {refused}")
+        return Reply(code, separate=separate)
 
     def _bad_option(self, request: Request) -> Reply:
         """As a server answers that does not know option 2089, libcoap's for example."""
@@ -104,9 +113,10 @@ class AlibabaCoap:
 
     def _auth(self, request: Request, tls: bool) -> Reply:
         login = _login(request, tls)
-        if self._failing("auths"):
-            raise RefusedError("5.00", "/auth fails on demand")
-        device = self._uplink.check_login(login.fields)
+        try:
+            device = self._admitted(request, login.fields)
+        except (RefusedError, MistakeError) as refused:
+            return self._refuse(request.peer, refused, login.separate)
         token = self._tokens.give(
             device.product, device.name, device.secret, way=_way(tls), separate=login.separate
         )
@@ -121,31 +131,44 @@ class AlibabaCoap:
         options = [(CONTENT_FORMAT, bytes([wanted or JSON]))]
         return Reply("2.05", payload, options, login.separate)
 
+    def _admitted(self, request: Request, fields: dict[str, str]) -> Device:
+        if self._failing("auths"):
+            raise RefusedError("5.00", "/auth fails on demand")
+        device = self._uplink.check_login(fields)
+        check_product(request, device.product)
+        self._check_platform()
+        return device
+
+    def _check_platform(self) -> None:
+        if not self._platform_up():
+            raise RefusedError("5.00", "the platform is down (fault kill_broker?)")
+
     def _topic(self, request: Request, path: list[str], tls: bool) -> Reply:
         option = request.first(TOKEN)
         try:
             text = None if option is None else option.decode("utf-8", "replace")
             token = self._tokens.find(text, _way(tls))
         except TokenError as error:
-            raise RefusedError("4.01", str(error)) from None
+            refused = RefusedError("4.01", str(error))
+            return self._refuse(request.peer, refused, error.separate)
         topic = "/" + "/".join(path[1:])
         label, plain = f"{token.product}/{token.name}", request.payload
         names = {"product_key": token.product, "device_name": token.name}
         verdict, dup = Verdict(), False
         try:
             self._uplink.device(token.product, token.name)
+            check_product(request, token.product)
             if not tls:
                 plain = _decrypted(request, token)
             self._uplink.check_topic(topic, names)
+            self._check_platform()
             # What comes to other topics is the owner's own affair, also in its format.
             if self._uplink.is_request(topic, names):
                 value = _decoded(plain, request.uint(CONTENT_FORMAT))
                 verdict, dup = self._uplink.judge(label, topic, value)
         except (RefusedError, MistakeError) as refused:
             self._uplink.file(label, topic, plain, Verdict("refused", str(refused)))
-            code = _code(refused)
-            self._report(label, "refused", f"{code}: {refused}")
-            return Reply(code, separate=token.separate)
+            return self._refuse(label, refused, token.separate)
         message_id = self._uplink.file(label, topic, plain, verdict, dup)
         if verdict.status == "rejected":
             self._report(label, "rejected", f"{topic}: {verdict.reason}")
@@ -157,10 +180,6 @@ class AlibabaCoap:
 
 def _way(tls: bool) -> str:
     return "coaps" if tls else "coap"
-
-
-def _code(refused: RefusedError | MistakeError) -> str:
-    return refused.code if isinstance(refused, RefusedError) else _CODES[refused.kind]
 
 
 def _login(request: Request, tls: bool) -> _Login:

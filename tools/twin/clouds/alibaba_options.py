@@ -29,8 +29,10 @@ _LENGTHS = {
     SEQ: (0, 65_804),
 }
 _POST = 2
+# Of a product, or of an instance.
 _HOST = re.compile(
-    r"[a-z0-9-]+\.coap\.(cn-shanghai\.link|iothub)\.aliyuncs\.com", re.IGNORECASE | re.ASCII
+    r"(?:([a-z0-9-]+)\.coap\.cn-shanghai\.link|[a-z0-9-]+\.coap\.iothub)\.aliyuncs\.com",
+    re.IGNORECASE | re.ASCII,
 )
 _PORTS = {False: 5682, True: 5684}
 
@@ -113,6 +115,17 @@ def _check_server(request: Request, endpoint: Endpoint) -> None:
     if port not in (None, endpoint.port, _PORTS[endpoint.tls]):
         reason = f"Uri-Port is {port}, not {endpoint.port}; this is no proxy for other ports"
         raise RefusedError("5.05", reason)
+
+
+def check_product(request: Request, product: str) -> None:
+    """Whether Uri-Host, where it is a product's, is this one's. raises: RefusedError 4.03.
+
+    The document has no code for it: the server is the right one, what is asked is forbidden.
+    """
+    found = _HOST.fullmatch((request.first(URI_HOST) or b"").decode("utf-8", "replace"))
+    if found and found[1] and found[1].lower() != product.lower():
+        reason = f"Uri-Host is that of product {found[1]!r}, the device is of {product!r}"
+        raise RefusedError("4.03", reason)
 
 
 def check_formats(request: Request) -> None:

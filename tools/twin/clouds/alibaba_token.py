@@ -22,11 +22,13 @@ class TokenError(Exception):
     """The token, or what was encrypted under it, is not good; the text says why.
 
     kind: "missing", "unknown" or "expired" of a token that `Tokens.find` did not find.
+    separate: its ackMode is 1.
     """
 
-    def __init__(self, reason: str, kind: str = "") -> None:
+    def __init__(self, reason: str, kind: str = "", separate: bool = False) -> None:
         super().__init__(reason)
         self.kind = kind
+        self.separate = separate
 
 
 def session_key(secret: str, random: str) -> bytes:
@@ -125,7 +127,7 @@ class Tokens:
         if token.way != way:
             raise TokenError(f"the token is of another way in: {token.way}", "unknown")
         if time.monotonic() >= token.expires_s:
-            raise TokenError("the token has expired", "expired")
+            raise TokenError("the token has expired", "expired", token.separate)
         return token
 
     def expire(self) -> None:

@@ -9,19 +9,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tools import signing
-from tools.twin import topics
 from tools.twin.clouds.alibaba import LONGEST_TOPIC, Alibaba
 from tools.twin.clouds.base import Verdict, decode
 from tools.twin.store import Device
 
 FIRST_MESSAGE_ID = 1 << 60  # the documents' samples have 18 and 19 digits
 _REMEMBERED_IDS = 10_000
-
-# The topic categories that every product has and that devices may only subscribe to.
-_SUBSCRIBE_ONLY = (
-    "/{product_key}/{device_name}/get",
-    "/{product_key}/{device_name}/user/get",
-)
 
 
 class MistakeError(Exception):
@@ -70,10 +63,8 @@ class Uplink:
             raise MistakeError(
                 "topic", f"topic of {len(topic)} characters; at most {LONGEST_TOPIC}"
             )
-        if not topics.allowed(topic, self._cloud.publish_rules["device"], names):
+        if not self._cloud.may_publish(topic, names):
             raise MistakeError("topic", f"may not publish to {topic!r}")
-        if topics.allowed(topic, _SUBSCRIBE_ONLY, names):
-            raise MistakeError("topic", f"{topic!r} is only for subscribing")
 
     def is_request(self, topic: str, names: Mapping[str, str]) -> bool:
         """Whether a report there is an Alink request; any other is its owner's own affair."""

@@ -203,14 +203,14 @@ def decode(payload: bytes) -> Any:
 
 
 def parameters(client_id: str) -> tuple[str, dict[str, str]]:
-    """Split `id|name=value,...|` (EnOS, Alibaba). raises: ValueError, whose text says why."""
+    """Split `id|name=value,...|` or `id||` (EnOS, Alibaba). raises: ValueError; it says why."""
     name, bar, rest = client_id.partition("|")
     if not bar or not rest.endswith("|"):
         raise ValueError("client id is not of the form `id|name=value,...|`")
     if not 1 <= len(name) <= 64:
         raise ValueError("client id has not 1 to 64 characters before the first `|`")
     options: dict[str, str] = {}
-    for item in rest[:-1].split(","):
+    for item in rest[:-1].split(",") if rest != "|" else ():
         key, equals, value = item.partition("=")
         if not equals or not key:
             raise ValueError(f"client id holds {item!r} where `name=value` belongs")

@@ -43,6 +43,7 @@ CONNACK: dict[str, dict[str, int | None]] = {
         "no certificate": None,  # the policy asks for one; close code 169
         "other certificate": None,  # it does not name the client; close code 170
         "CA withdrawn": None,  # since the handshake
+        "CA missing": None,  # above the one that signed, where the server's is self-signed
         "plain": 5,  # the policy asks for TLS
         "offline": 3,
     },

@@ -3,6 +3,7 @@
 Sources: "Establishing Connection with EnOS Cloud using the MQTT Protocol"; docs
 `reference/mqtt/nonsdk_login`, `common_param`, `limitations`; the vendor's SDKs for topics.
 A device that a certificate was issued to may still log in without TLS: no document says otherwise.
+The document has MQTT 3.1.1 alone; 3.1 is let in, too, for one of the vendor's SDKs speaks it.
 """
 
 from collections.abc import Callable

@@ -123,11 +123,21 @@ class Watson(Cloud):
             raise RefusedError(self.name, "no server name", reason)
 
     def check_cas(self, way: Way, org: str) -> None:
-        """Whether the CAs that a certificate was checked by still count. raises: RefusedError."""
-        active = {ca.id for ca in self.certificates.cas(org) if ca.active}
-        if way.certificate is not None and not way.cas <= active:
+        """Whether the CAs above a client's certificate still count, and are all there.
+
+        raises: RefusedError.
+        """
+        if way.certificate is None:
+            return
+        if not way.cas <= {ca.id for ca in self.certificates.cas(org) if ca.active}:
             reason = f"org {org} has withdrawn a CA since the handshake; the next one will tell"
             raise RefusedError(self.name, "CA withdrawn", reason)
+        if self.certificates.lacks_a_ca(org, way.certificate):
+            reason = (
+                f"org {org} has a self-signed server certificate, which asks for root and"
+                f" intermediates of the device's: signet pki register --org {org}, each"
+            )
+            raise RefusedError(self.name, "CA missing", reason)
 
     def check_plain(self, way: Way, org: str) -> None:
         """Whether an org's default policy lets a client in on this way. raises: RefusedError."""
@@ -153,7 +163,9 @@ class Watson(Cloud):
             if mistake == "no certificate" and not any(
                 ca.active for ca in self.certificates.cas(org)
             ):
-                hint += f"; org {org} has no active CA, so none is asked for: signet pki register"
+                hint += (
+                    f"; none is asked for without an active CA: signet pki register --org {org}"
+                )
             raise RefusedError(self.name, mistake, hint)
         return watson_policy.wants_token(policy, fits)
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from tools.twin.clouds.http_request import Request, decoded, host_name, media_type
+from tools.twin.clouds.watson_gateway import PART
+from tools.twin.clouds.watson_policy import org_of
 
 _PATH = re.compile(
     r"/api/v0002/(device|application)/types/([^/]+)/devices/([^/]+)"
     r"/(events|commands)/([^/]+)(/request)?/?"
 )
-_HOST = re.compile(r"([a-z0-9-]+)(\.messaging)?\.internetofthings\.ibmcloud\.com")
-_PART = re.compile(r"[A-Za-z0-9._-]{1,36}")
 _LONGEST_WAIT_S = 3600
 
 # Content-Type to the last level of the topic, beside text/*; and back.
@@ -52,13 +52,13 @@ class Target:
 
 
 def host_org(request: Request) -> str:
-    """The org that Host names, in lower case; both forms of it are documented."""
+    """The org that Host names, in lower case, in a form of `org_of`."""
     name = host_name(request)
-    found = _HOST.fullmatch(name)
-    if found is None:
-        forms = "{org}[.messaging].internetofthings.ibmcloud.com"
+    org = org_of(name)
+    if org is None:
+        forms = "{org}[.messaging].internetofthings.ibmcloud.com, or {org}.messaging.DOMAIN"
         raise RefusedError(400, f"Host is {name!r}; it names the org: {forms}")
-    return found[1]
+    return org
 
 
 def target_of(request: Request) -> Target:
@@ -76,7 +76,7 @@ def target_of(request: Request) -> Target:
         _not_found(request)
     kind = "request" if fetch else kind
     for part in (type_id, device_id):
-        if not (_PART.fullmatch(part) or (fetch and part == "+")):
+        if not (PART.fullmatch(part) or (fetch and part == "+")):
             _not_found(request)
     if (not name or not name.isprintable() or any(c in name for c in "/+#")) and not (
         fetch and name == "+"

@@ -15,7 +15,7 @@ _TOO_MANY = const(0x9D)  # 4.29
 _MEANINGS = {
     0x80: "the payload is invalid",
     0x81: "unauthorized; check device_secret, product_key and device_name",
-    0x83: "forbidden; check the topic and that the device is enabled",
+    0x83: "forbidden; check host, topic, and that the device is enabled",
     0x84: "no such path; check host and topic",
     0x85: "method not allowed",
     0x86: "the format is not supported",

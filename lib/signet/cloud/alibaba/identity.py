@@ -45,9 +45,11 @@ def check(config):
     Returns:
         list of str, warnings.
     Raises:
-        ConfigError: the login would go out in clear.
+        ConfigError: the login would go out in clear, or where this cloud does not listen.
     """
     by_coap, by_http = config["way"] == "coap", config["way"] == "http"
+    if by_http and not config["tls"]:
+        raise ConfigError("tls", "Alibaba takes HTTPS only; remove it")
     if config["client_id"] is None:
         name = config["device_name"]  # any text will do, and over CoAP each byte counts
         config["client_id"] = name if by_coap else (config["product_key"] + "." + name)[:64]
@@ -63,20 +65,26 @@ def check(config):
         )
     if by_coap:
         _check_firmware(config["tls"])
+    warnings = []
+    first, _, rest = config["host"].partition(".")
+    of_product = rest[:8] == "coap.cn-" or rest[:12] == "iot-as-mqtt."
+    if of_product and first.lower() != config["product_key"].lower():
+        text = "host is that of the product {}, but product_key is {}"
+        warnings.append(text.format(first, config["product_key"]))
     if config["tls"]:
-        return []
+        return warnings
     if by_coap:
         text = (
             "AES hides what is reported, but does not prove who answers; the token goes in clear"
         )
-        return [text + "; `tls` mends both"]
+        return warnings + [text + "; `tls` mends both"]
     # The password is the same at each login, or of a time that the cloud does not look at.
     text = "port {} is not encrypted: who listens can log in as this device"
     if not config["insecure"]:
         raise ConfigError(
             "insecure", text.format(config["port"]) + "; use TLS, or accept it", "true"
         )
-    return [text.format(config["port"])]
+    return warnings + [text.format(config["port"])]
 
 
 def _check_firmware(tls):

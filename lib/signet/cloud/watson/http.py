@@ -23,7 +23,7 @@ from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
 _QUICKSTART = "quickstart"
-_HINT = "; check token, org_id, type_id and device_id"
+_HINT = "; check token, org_id, type_id and device_id, and the org's policy"
 
 # Content type of each format; what comes down is looked up by how its content type begins.
 _TYPES = (
@@ -74,12 +74,14 @@ class _Dialect:
 
     def due(self, report_waits):
         """Is it time to ask for a command?"""
+        self._answered = False  # before that report
         if not self.next_ask or not self.next_ask.expired():
             return False
         return not report_waits or self._asked < _IN_A_ROW
 
     def _ask_in(self, wait_ms):
-        self.next_ask = clock.Deadline(wait_ms)
+        if self.next_ask:  # else only `lapsed` has it asked
+            self.next_ask = clock.Deadline(wait_ms)
 
     def ask(self, report_waits):
         """Asks for a command, which the cloud may take `command_wait_s` to have."""
@@ -93,12 +95,14 @@ class _Dialect:
         return path, headers, wait, _ABOUT_COMMAND, None, "POST", extra_ms, _LARGEST_COMMAND
 
     def lapsed(self, code):
-        return False
+        """Is a device not of this gateway, or is it refused itself?  Its own commands tell."""
+        return code == 403 and self._is_foreign
 
     def heard(self, reply):
         """Makes an event of the answer to `ask`; whatever it is, reports go on."""
         wait_ms = self._config["command_poll_s"] * 1000
         self._ask_in(wait_ms)
+        self._answered = reply.status < 500 and reply.status not in (401, 403)
         try:
             http_session.check_status(reply, "commands", False, _HINT)
             if reply.status != 204:
@@ -177,7 +181,7 @@ class _Dialect:
 
     def judge(self, reply, report):
         self._asked = 0
-        if reply.status == 403 and self._is_foreign:
+        if reply.status == 403 and self._is_foreign and self._answered:
             raise Rejected("events: HTTP status 403: not a device of this gateway", 403)
         is_plain = http_session.is_plain(report) and not self._is_foreign
         http_session.check_status(reply, "events", is_plain, _HINT)

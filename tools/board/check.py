@@ -1,0 +1,146 @@
+"""Would the board take its device.json, certificates and key?  Its own code says so, beforehand.
+
+The files of a deployment are put into a file system in memory, and the modules among them load
+device.json there, under MicroPython.  So the words are the board's.  What it would only find when
+it connects is asked here: whether what has expired, and whether `ca` is a CA.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from cryptography.x509 import Version
+
+from tools import toolchain
+from tools.pki.checks import is_ca
+from tools.pki.contents import read
+from tools.ui import UserError
+
+_PATIENCE_S = 30
+_SSID_BYTES, _PASSWORD_BYTES = 32, 64  # IEEE 802.11; WPA2's key as hexadecimal digits
+
+# Standard input: "SIZE PATH\n" and the content of each file, folders first, whose size is "-".
+# Prints lines "error ...", "ca ...", an error of that key, and "warning: ...".
+_PROGRAM = """
+import gc, os, sys, vfs
+class Ram:
+    def __init__(self):
+        self.data = bytearray({size})
+    def readblocks(self, block, buf, off=0):
+        buf[:] = memoryview(self.data)[block * 4096 + off :][: len(buf)]
+    def writeblocks(self, block, buf, off=0):
+        self.data[block * 4096 + off : block * 4096 + off + len(buf)] = buf
+    def ioctl(self, op, arg):
+        return len(self.data) // 4096 if op == 4 else 4096 if op == 5 else 0
+ram = Ram()
+vfs.VfsLfs2.mkfs(ram)
+vfs.mount(ram, "/signet")
+os.chdir("/signet")
+sys.path[:] = ["/signet/lib"]
+given = sys.stdin.buffer
+while True:
+    size, _, path = given.readline().decode().rstrip().partition(" ")
+    if not path:
+        break
+    if size == "-":
+        os.mkdir("/signet" + path)
+    else:
+        with open("/signet" + path, "wb") as file:
+            file.write(given.read(int(size)))
+from signet.device import config
+from signet.errors import ConfigError
+class State:
+    values = {{}}
+    def keep(self, values, log):
+        pass
+try:
+    loaded = config.load("device.json", print)
+    told = []
+    if loaded["expires"]:
+        from signet.certificate import expiry
+        for line, event in zip(told, expiry.look(loaded, told.append, State()) or ()):
+            line = line.replace("warning: ", "")
+            print("error" if event[1]["days_left"] < 0 else "warning:", line)
+except ConfigError as error:
+    print("ca" if error.key == "ca" else "error", error)
+except Exception as error:
+    print("error device.json: the board cannot load it:", type(error).__name__)
+"""
+
+
+def check(files: Mapping[str, bytes]) -> list[str]:
+    """Returns the warnings of a board that gets these files.
+
+    files: path on the board -> content, device.json and the modules that it needs among them. What
+    is wrong without a CA, which may be on the board, is not said.
+    raises: UserError, in the board's words.
+    """
+    sizes = toolchain.word_sizes()
+    if not sizes:
+        return ["warning: device.json was not checked: this machine has no MicroPython to do it"]
+    config: dict[str, Any] = json.loads(files["/device.json"])
+    if config.get("expiry_warning_days") == 0:  # who is not to be warned is told here all the same
+        files = {**files, "/device.json": json.dumps(config | {"expiry_warning_days": 1}).encode()}
+    said = _run(sizes[0], files)
+    ca = files.get(f"/{config.get('ca') or 'ca.pem'}")
+    for line in said:
+        kind, _, text = line.partition(" ")
+        if kind == "error" or (kind == "ca" and ca is not None):
+            raise UserError(text)
+    if ca is not None:
+        _check_ca(ca)
+    return [line for line in said if line.startswith("warning:")]
+
+
+def check_wifi(values: Mapping[str, Any]) -> None:
+    """Can a board join a network with this wifi.json? raises: UserError, which quotes no value."""
+    form = 'wifi.json must be {"ssid": "...", "password": "..."}'
+    if "ssid" not in values:
+        raise UserError(f"{form}: ssid is missing")
+    for key in values:
+        if key not in ("ssid", "password"):
+            raise UserError(f"{form}: there is no such key as {key[:40]!r}")
+    for key, most in (("ssid", _SSID_BYTES), ("password", _PASSWORD_BYTES)):
+        value = values.get(key) or ("" if key == "password" else None)
+        if not isinstance(value, str) or len(value.encode(errors="replace")) > most:
+            raise UserError(f"{form}: {key} must be text of at most {most} bytes")
+
+
+def _run(bits: int, files: Mapping[str, bytes]) -> list[str]:
+    """What _PROGRAM says of these files."""
+    folders = {str(folder) for path in files for folder in PurePosixPath(path).parents} - {"/"}
+    given = b"".join(f"- {folder}\n".encode() for folder in sorted(folders))
+    for path, content in files.items():
+        given += f"{len(content)} {path}\n".encode() + content
+    blocks = sum(len(content) // 4096 + 2 for content in files.values()) + 2 * len(folders) + 16
+    program = _PROGRAM.format(size=blocks * 4096)
+    command = [str(toolchain.micropython(bits)), "-X", f"heapsize={4 * len(given) + (8 << 20)}"]
+    try:
+        done = subprocess.run(
+            [*command, "-c", program],
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_PATIENCE_S,
+            check=True,
+        )
+    except subprocess.SubprocessError:
+        raise UserError("device.json: MicroPython fails when it loads it") from None
+    return done.stdout.decode(errors="replace").splitlines()
+
+
+def _check_ca(data: bytes) -> None:
+    """Can a server's chain end at one of these? raises: UserError."""
+    found = read(data)
+    if found.keys:
+        raise UserError("device.json: ca: the file holds a private key, which no board may have")
+    for certificate in found.certificates:
+        is_root = certificate.subject == certificate.issuer  # perhaps a server's, signed by itself
+        if is_root or is_ca(certificate) or certificate.version is Version.v1:
+            return
+    raise UserError(
+        "device.json: ca: the certificate is a server's or a device's own; take the one of the CA"
+        " that signed the server's"
+    )
