@@ -108,6 +108,8 @@ def test_a_file_larger_than_the_heap_is_one_config_error():
     with open(path, "wb") as file:
         for _ in range(400):
             file.write(b"no certificate in it\n" * 50)
-    error = check.raises(ConfigError, load, {"ca": path, "expiry_warning_days": 0, "way": "mqtt"}, None)
+    error = check.raises(
+        ConfigError, load, {"ca": path, "expiry_warning_days": 0, "way": "mqtt"}, None
+    )
     assert error.key == "ca"
     assert "too large for this board" in error.rule or not check.MICROPYTHON
