@@ -83,6 +83,7 @@ def _not_loaded(folder, device, program):
 _IN_OTHER_WORDS = {
     "signet.printable",
     "signet.net.reason",
+    "signet.wire.unread",
     "signet.cloud.http_status",
     "signet.cloud.alibaba.coap_codes",
     "signet.cloud.alibaba.http_codes",
@@ -313,7 +314,7 @@ def test_all_of_the_package_grows_on_purpose_only():
     on flash (120). No board loads all of it. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 120 * 1024
+    assert sum(map(len, compiled.values())) <= 124 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():
