@@ -4,9 +4,11 @@ import base64
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 from tools import toolchain
 from tools.board.virtual import VirtualBoard
+from tools.paths import CACHE, LIB
 
 PROMPT = r"^>>> \Z"
 SIGNET = Path(sys.executable).with_name("signet")
@@ -120,6 +123,56 @@ def board(tmp_path: Path, bits: int) -> Iterator[VirtualBoard]:
     with VirtualBoard(tmp_path / "board", bits=bits).create() as board:
         board.wait_for(PROMPT)
         yield board
+
+
+class TimeServer:
+    """Answers SNTP on loopback with the host's time, or as it is told; counts who asks.
+
+    head: leap indicator, version and mode, then the stratum. transmitted: in place of the time.
+    """
+
+    head = b"\x24\x02"
+    transmitted: bytes | None = None
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._socket = socket.socket(type=socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+        self._thread.start()
+
+    def _answer(self) -> None:
+        while (request := self._socket.recvfrom(48))[0]:
+            self.asked += 1
+            now = (int(time.time()) + 2_208_988_800) % 2**32
+            time_sent = self.transmitted or now.to_bytes(4, "big") + bytes(4)
+            answer = self.head.ljust(24, b"\0") + request[0][40:] + bytes(8) + time_sent
+            self._socket.sendto(answer, request[1])
+
+    def close(self) -> None:
+        self._socket.sendto(b"", self._socket.getsockname())
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def time_server() -> Iterator[TimeServer]:
+    server = TimeServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def with_clock(board: VirtualBoard) -> VirtualBoard:
+    """The board, with what of signet a board.py needs to set its clock, and nothing else."""
+    board.stop()
+    names = [*("clock", "modules", "network_time", "device/files", "device/state")]
+    names += ["__init__", "errors", "wire/http_date", "wire/iso8601"]
+    compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
+    board.fill({f"/lib/signet/{name}.mpy": compiled[Path(f"signet/{name}.mpy")] for name in names})
+    board.start().wait_for(PROMPT)
+    return board
 
 
 @pytest.fixture

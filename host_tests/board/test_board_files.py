@@ -1,14 +1,18 @@
 """Do the boards' own files keep the contract of every board?
 
 The ESP32's board.py runs here on the virtual board, whose `network` and `machine` have the same
-names; what only a chip can show (Wi-Fi, NTP, temperature) is for a real one.
+names; what only a chip can show (Wi-Fi, temperature) is for a real one.
 """
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from host_tests.board.conftest import TimeServer
 from tools import toolchain
 from tools.board.deploy import BOARDS
 from tools.board.virtual import VirtualBoard
@@ -26,7 +30,7 @@ def bits() -> int:
 
 @pytest.fixture
 def on_board(
-    board: VirtualBoard, mpremote: Callable[..., str], tmp_path: Path
+    with_clock: VirtualBoard, mpremote: Callable[..., str], tmp_path: Path
 ) -> Callable[..., str]:
     """Deploys a board.py, and wifi.json if there is text for it, and runs a program beside it."""
 
@@ -45,43 +49,45 @@ _FORM = '/wifi.json must be {"ssid": "...", "password": "..."}'
 _WIFI = f'{{"ssid": "home", "password": "{_PASSWORD}"}}'
 
 
-@pytest.mark.parametrize("kind", _KINDS)
-def test_the_network_comes_up_and_the_clock_is_set(
-    on_board: Callable[..., str], kind: str
-) -> None:
-    program = "print(board.network_up(5000), board.network_up(5000), board.set_clock())"
-    shown = on_board(kind, program, _WIFI)
-    assert shown == "True True True\n"
+_SERVERS = "board.time_servers = [('ntp', '127.0.0.1', {}), ('http', '127.0.0.1', {})]\n"
+_SHOWN = "import machine\nmachine.RTC.datetime = lambda self, value: print('set to', value[0])\n"
 
 
-_COUNTS = "import machine, ntptime, time\nntptime.settime = lambda: print('asked')\n"
-
-
-@pytest.mark.parametrize("kind", _KINDS)
-def test_the_time_is_not_asked_for_while_it_is_known(
-    on_board: Callable[..., str], kind: str
-) -> None:
-    program = _COUNTS + "print(board.set_clock(), board.set_clock())"
-    assert on_board(kind, program) == "asked\nTrue True\n"
+@pytest.fixture
+def web_server() -> Iterator[HTTPServer]:
+    """It knows what time it is, and no page."""
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-@pytest.mark.parametrize(
-    ("memory", "asked"),
-    [
-        ("b'set ' + (int(time.time()) - 82700).to_bytes(4, 'little')", False),
-        ("b'set ' + (int(time.time()) - 82800).to_bytes(4, 'little')", True),
-        ("b'set ' + (int(time.time()) + 60).to_bytes(4, 'little')", True),  # the clock went back
-        ("b'set ' + bytes(4)", True),
-        ("b'set '", True),
-        ("b'somebody else'", True),
-    ],
-)
-def test_the_time_is_asked_for_after_a_day_or_when_rtc_memory_does_not_tell(
-    on_board: Callable[..., str], kind: str, memory: str, asked: bool
+def test_the_network_comes_up_and_the_clock_is_set_once_a_day(
+    on_board: Callable[..., str], kind: str, time_server: TimeServer
 ) -> None:
-    program = _COUNTS + f"machine.RTC().memory({memory})\nprint(board.set_clock())"
-    assert on_board(kind, program) == ("asked\nTrue\n" if asked else "True\n")
+    program = _SERVERS.format(time_server.port, 9) + _SHOWN
+    program += "print(board.network_up(5000), board.network_up(5000))\n"
+    program += "print(board.set_clock(), board.set_clock())"
+    year = time.gmtime().tm_year
+    assert on_board(kind, program, _WIFI) == f"True True\nset to {year}\nTrue True\n"
+    assert time_server.asked == 1
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_where_ntp_says_no_time_the_date_of_a_web_server_serves(
+    on_board: Callable[..., str], kind: str, time_server: TimeServer, web_server: HTTPServer
+) -> None:
+    time_server.head, time_server.transmitted = b"\xe4\0", bytes(8)  # kiss of death
+    program = _SERVERS.format(time_server.port, 9) + _SHOWN + "print(board.set_clock())\n"
+    program += _SERVERS.format(time_server.port, web_server.server_port)
+    program += "print(board.set_clock())"
+    said = "board: what 127.0.0.1 answers is no time\n"
+    year = time.gmtime().tm_year
+    assert on_board(kind, program) == f"{said}False\n{said}set to {year}\nTrue\n"
+    assert time_server.asked == 2
 
 
 @pytest.mark.parametrize("kind", _KINDS)
@@ -177,15 +183,6 @@ def test_an_esp32_that_is_only_asked_joins_once_in_five_seconds_and_says_nothing
         "print(board.network_up(0), board.network_up(0))"
     )
     assert on_board("esp32", program, _WIFI) == "joins\nFalse False\n"
-
-
-def test_an_esp32_without_ntp_goes_on(on_board: Callable[..., str]) -> None:
-    program = (
-        "import ntptime\n"
-        "def settime():\n print('asked')\n raise OSError(110)\n"
-        "ntptime.settime = settime\nprint(board.set_clock())"
-    )
-    assert on_board("esp32", program) == "asked\nasked\nasked\nFalse\n"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,13 @@ _TABLE = {
             "error, Throttled) and 0 and",
         ),
     ),
+    ("network_time.py", "clock"): (
+        ("kiss of death is no time", "0 < answer[1]", "0 <= answer[1]"),
+        ("an answer is of this request", "or answer[24:32] != request[40:]", ""),
+        ("no time is before what was proved", "max(proved_s, _BUILT_S)", "_BUILT_S"),
+        ("a clock at the proved day stamps nothing", "doubted = mark == _HELD", "doubted = False"),
+    ),
+    ("daily.py", "clock"): (("one day proves nothing", "max(before, ", "max(today, "),),
     ("reports/handover.py", "link"): (
         ("what goes alone goes alone", "flight[0], 0) >= _ALONE:  #", "flight[0], 0) >= 99:  #"),
         ("an answer goes before reports", "sorted(self.beside, reverse=True)", "()"),

@@ -45,7 +45,8 @@ Several lists, ("tcp", [...], [...]), serve the first connection, the second, an
 
 UDP behaviours: echo, black_hole, from_another_port (an echo that does), duplicates (an echo that
 says everything twice). Steps, run for each address that sends something: ("datagram",) reads one,
-("send", hex), ("send_from_other", hex) from another port, ("wait", ms), ("echo",) from now on.
+("send", hex), ("send_from_other", hex) from another port, ("wait", ms), ("echo",) from now on,
+("sntp", first octets, transmit timestamp) answers a request of SNTP, both in hex.
 {mid} and {token} in hex are those of the CoAP message read last.
 ("coap", "plugtest") is a CoAP server that tells what it was sent: see check_coap.py.
 ("libcoap", "udp") and ("libcoap", "dtls", certificate) are libcoap's coap-server; ("nginx",) and

@@ -623,6 +623,30 @@ def test_the_clock_is_tried_again_while_connected_and_then_left_for_a_day():
     assert board.clock_asked == 2 and link._next_look.remaining_ms() > 86_000_000
 
 
+def test_a_certificate_that_fails_by_its_dates_has_the_time_asked_for_at_once():
+    dates = "TLS: h: the certificate has expired, or the board's clock is wrong"
+    for text, asked in ((dates, 3), ("TLS: h: the certificate is for another name", 2)):
+        board, session = _Board(), _Session(opens=[Untrusted(text), Untrusted(text)])
+        board.clock_asked = 1  # it answers
+        link = _link(session, board)
+        try:
+            _poll(link)
+            check.equal((board.clock_asked, clock.doubted), (asked, False), text)
+            assert _due(link) > 319_000  # the clock may be right
+            board.clock_asked = -1  # nobody answers
+            _poll(link)
+            check.equal(
+                (board.clock_asked, clock.doubted), (0, True) if asked == 3 else (-1, False)
+            )
+            board.clock_asked = 1
+            _due(link)
+            link._looked["clock"][0] = link._next_look = clock.Deadline(0)
+            _poll(link)
+            assert link.connected and not clock.doubted
+        finally:
+            clock.doubted = False
+
+
 def test_a_board_whose_drivers_raise_does_not_stop_the_link():
     board, session = _Board(), _Session()
     board.network_up = lambda timeout_ms: {}["WiFi"]

@@ -305,13 +305,13 @@ def test_what_any_one_device_loads_grows_on_purpose_only():
             for path in names
             if path.with_suffix(".mpy") in compiled
         ]
-        assert 20_000 < sum(sizes) <= 57 * 1024, device
+        assert 20_000 < sum(sizes) <= 59 * 1024, device
 
 
 def test_all_of_the_package_grows_on_purpose_only():
     """The design's goal is 48 KiB, missed since CoAP came (64), then HTTPS to two clouds (80),
-    then certificates, roles and WebSocket (104), that nothing waits (112), and that reports wait
-    on flash (120). No board loads all of it. Raise this figure knowingly.
+    then certificates, roles and WebSocket (104), that nothing waits (112), that reports wait
+    on flash (120), and the time (124). No board loads all of it. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     assert sum(map(len, compiled.values())) <= 124 * 1024

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from host_tests.support import Twin, signet
+from host_tests.twin.certified import openssl
 from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, gateway_connect, paho, wait_until
 from tools.twin import console
@@ -464,10 +465,13 @@ def test_it_runs_with_no_terminal_and_closed_output(tmp_path: Path) -> None:
         wait_until(ready.exists)
         assert process.stdout is not None
         process.stdout.close()  # a pipe to `head`, say
-        way = json.loads(ready.read_text())["clouds"]["enos"]["ways"]["mqtt"]
-        with Raw(way) as raw:
+        clouds = json.loads(ready.read_text())["clouds"]
+        with Raw(clouds["enos"]["ways"]["mqtt"]) as raw:
             raw.send(b"\xc0\x00")
             assert raw.closed()
+        door = "{address}:{port}".format(**clouds["watson"]["ways"]["mqtts"])
+        shaken = openssl("s_client", "-connect", door, "-cipher", "ECDHE-RSA-AES128-SHA")
+        assert "Peer signature type: RSA\n" in shaken  # its OPENSSL_CONF, though we gave it none
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     finally:

@@ -37,6 +37,8 @@ def lost(counts, retry_s, lived_ms, error, number, is_exclusive):
     if isinstance(error, Untrusted) and not clock.is_set():
         text += "; the clock is not set"
         error = None  # it passes by itself
+    elif isinstance(error, Untrusted) and "clock" in text:  # of dates, as net/refusal.py says
+        clock.doubted = True
     what = "not connected" if lived_ms is None else "connection lost"
     if lived_ms is not None:
         if not 0 <= lived_ms <= _LASTED_MS:  # ticks wrap after six days

@@ -13,7 +13,8 @@ from micropython import const
 _YEAR_2000_S = const(946_684_800)  # Unix time of 2000-01-01, the epoch of the ESP32 port
 _SIGNET_BORN_S = const(1_735_689_600)  # 2025-01-01: a clock that says less was never set
 
-_epoch_offset_s = _YEAR_2000_S if time.gmtime(0)[0] == 2000 else 0
+epoch_s = _YEAR_2000_S if time.gmtime(0)[0] == 2000 else 0  # Unix time of `time`'s 0
+doubted = False  # a certificate failed by its dates, or a day that was proved is all we know
 
 sleep_ms = time.sleep_ms
 ticks_ms = time.ticks_ms
@@ -58,9 +59,9 @@ def waited():
 
 def unix_ms():
     """Returns Unix time in milliseconds as an int, on every port."""
-    return time.time_ns() // 1_000_000 + _epoch_offset_s * 1000
+    return time.time_ns() // 1_000_000 + epoch_s * 1000
 
 
 def is_set():
     """Returns True when the clock shows a plausible date, not the one a board boots with."""
-    return int(time.time()) + _epoch_offset_s >= _SIGNET_BORN_S
+    return not doubted and int(time.time()) + epoch_s >= _SIGNET_BORN_S

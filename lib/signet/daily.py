@@ -13,6 +13,7 @@ _DAY_MS = const(86_400_000)
 _LONGEST_MS = const(3_600_000)
 _DOUBLINGS = const(8)  # of the wait after the clock could not be set
 _AGAIN_MS = const(60_000)
+_OFF_DAYS = const(400)  # for so long a board may have been switched off
 
 
 def run(link, board, config, log, state, due):
@@ -31,6 +32,8 @@ def run(link, board, config, log, state, due):
             wait_ms, entry[1] = function(link, board, config, log, state, entry[1])
             entry[0] = clock.Deadline(wait_ms)
         soonest = min(soonest, entry[0].remaining_ms())
+    if config.get("tls") and board is not None and not due["clock"][1]:
+        soonest = min(soonest, _prove(link, log, state, due))
     return soonest
 
 
@@ -49,12 +52,36 @@ def _sync(link, board, config, log, state, failures):
     """Sets the clock once a day, and tries again after a while when that fails."""
     try:
         if board is None or board.set_clock():
+            clock.doubted = False
             return _DAY_MS, 0
     except Exception as error:  # a board's drivers may raise anything
         log("board: {}: {}".format(type(error).__name__, error))
     if not clock.is_set():
         log("the clock is not set; reports go without their time")
     return min(config["retry_s"] * 1000 << failures, _LONGEST_MS), min(failures + 1, _DOUBLINGS)
+
+
+def _prove(link, log, state, due):
+    """Keeps the newest day that counts as proved, once a day; returns ms until it is due (int).
+
+    On that day a server proved itself by its certificate, with the clock as it was, and so it did
+    on a later day, after the clock was set anew: one wrong answer about the time proves nothing.
+    """
+    if not link.connected:
+        return 1  # look again when it is
+    entry = due.setdefault("proved", clock.Deadline(0))
+    today = clock.unix_ms() // _DAY_MS
+    if entry.expired() and clock.is_set():
+        if state is None:
+            state = __import__("signet.device.state", None, None, ("*",)).State()
+        before = state.values.get("seen", 0)
+        changes = {"seen": today}
+        if 0 < today - before < _OFF_DAYS:
+            changes["proved"] = max(before, state.values.get("proved", 0))
+        if before != today:
+            state.keep(changes, log)
+        due["proved"] = entry = clock.Deadline(_DAY_MS)
+    return entry.remaining_ms()
 
 
 def _look(link, board, config, log, state, failures):

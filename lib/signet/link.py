@@ -15,7 +15,7 @@ import os
 from micropython import const
 
 from signet import clock, modules
-from signet.errors import Lost, Rejected, SignetError
+from signet.errors import Lost, Rejected, SignetError, Untrusted
 from signet.reports import messages
 from signet.reports.handover import Handover
 
@@ -349,3 +349,7 @@ class Link:
         wait_ms, line, self.last_error = found or (soon_ms, repr(error), None)
         self._next_try = clock.Deadline(wait_ms)
         self._log(line)
+        if clock.doubted and isinstance(error, Untrusted):  # a board may sleep before it tries
+            self._looked.pop("clock", None)
+            self._next_look = clock.Deadline(0)
+            self._look()

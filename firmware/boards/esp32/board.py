@@ -1,8 +1,7 @@
 """What is on an ESP32, and how is it used?  Deployed as /board.py.
 
 The contract of every board: network_up, set_clock, sensors, obey, feed, idle, deep_sleep.  Wi-Fi
-comes from /wifi.json, {"ssid": "...", "password": "..."}, which is never printed.  RTC memory
-holds when the clock was set.
+comes from /wifi.json, {"ssid": "...", "password": "..."}, which is never printed.
 docs/esp32/quickref.rst, docs/library/network.WLAN.rst, docs/library/machine.WDT.rst, machine.rst.
 """
 
@@ -13,6 +12,7 @@ import time
 import machine
 import network
 from micropython import const
+from signet import clock, modules
 
 try:
     import esp32
@@ -21,17 +21,15 @@ except ImportError:  # other ports with Wi-Fi
 
 _WATCHDOG_MS = const(60_000)  # longer than any wait that signet cannot interrupt (a name server's)
 _LED_PIN = const(2)  # the LED of most development boards
-_NTP_TRIES = const(3)  # ntptime sends one packet and waits one second
-_SYNC_S = const(82_800)  # an hour less than signet's day, so that a board that stays on asks daily
-# RTC memory: one of these, then time.time() in 4 bytes
-_CLOCK_SET_AT = const(b"set ")
-_NO_ANSWER_AT = const(b"none")
-_NO_ANSWER_S = const(3600)  # a private network may have no time server at all
 _JOIN_SLICE_MS = const(10)
 _JOIN_AGAIN_MS = const(5000)
 _SLICE_MS = const(500)
 
 state = {"led": 0}
+
+# Who is asked for the time, in turn: how, host (None: the cloud's), port.  See network_time.py.
+time_servers = [("ntp", "pool.ntp.org", 123), ("http", None, 80)]
+clock.doubted = machine.RTC().memory()[:4] == b"held"  # nobody has answered since power came
 
 _watchdog = _joined_at = None
 _uptime_ms = 0
@@ -81,41 +79,13 @@ def network_up(timeout_ms=15_000):
     return True
 
 
-def _noted_within(mark, seconds):
-    """Is that noted, and not longer ago?  A power cut clears RTC memory with the clock."""
-    kept = machine.RTC().memory()
-    if len(kept) != 8 or kept[:4] != mark:
-        return False
-    return 0 <= int(time.time()) - int.from_bytes(kept[4:], "little") < seconds
-
-
-def _note(mark):
-    machine.RTC().memory(mark + int(time.time()).to_bytes(4, "little"))
-
-
 def set_clock():
-    """Sets the clock by NTP, unless it was set within a day; returns True when it is set.
+    """Sets the clock by `time_servers`, unless it was within a day; returns True when it is set.
 
     The clock runs on through deep sleep, and drifts: a board that wakes asks once a day only, or
     once an hour where nobody answers.
     """
-    if _noted_within(_CLOCK_SET_AT, _SYNC_S):
-        return True
-    woken = machine.reset_cause() == machine.DEEPSLEEP_RESET
-    if woken and _noted_within(_NO_ANSWER_AT, _NO_ANSWER_S):
-        return False
-    import ntptime
-
-    for _ in range(_NTP_TRIES):
-        _feed_if_started()
-        try:
-            ntptime.settime()
-            _note(_CLOCK_SET_AT)
-            return True
-        except (OSError, OverflowError):
-            pass
-    _note(_NO_ANSWER_AT)
-    return False
+    return modules.call("signet.network_time", "set_clock", time_servers)
 
 
 def _uptime_s():

@@ -2,21 +2,18 @@
 
 The contract of every board: network_up, set_clock, sensors, obey, feed, idle, deep_sleep.  The
 sensors are simulated: a warm room in which nothing is random, so that a test knows what to expect.
-RTC memory holds when the clock was set, as on an ESP32.
 """
 
 import time
 
 import machine
 import network
-import ntptime
 from micropython import const
 
 _WATCHDOG_MS = const(30_000)
-_SYNC_S = const(82_800)  # an hour less than signet's day, so that a board that stays on asks daily
-_CLOCK_SET_AT = const(b"set ")  # RTC memory: this, then time.time() in 4 bytes
 
 state = {"led": 0}
+time_servers = []  # the host's clock is right; else as on an ESP32
 
 _watchdog = None
 _uptime_ms = 0
@@ -39,15 +36,12 @@ def network_up(timeout_ms=15_000):
 
 
 def set_clock():
-    """Sets the clock from the network, unless it was within a day; returns True when it is set."""
-    memory = machine.RTC().memory  # a power cut clears it with the clock
-    kept = memory()
-    past_s = int(time.time()) - int.from_bytes(kept[4:], "little")
-    if len(kept) == 8 and kept[:4] == _CLOCK_SET_AT and 0 <= past_s < _SYNC_S:
+    """Sets the clock by `time_servers`, unless that was within a day; True: it is set."""
+    if not time_servers:
         return True
-    ntptime.settime()
-    memory(_CLOCK_SET_AT + int(time.time()).to_bytes(4, "little"))
-    return True
+    from signet import modules
+
+    return modules.call("signet.network_time", "set_clock", time_servers)
 
 
 def sensors():

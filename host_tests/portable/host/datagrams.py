@@ -145,6 +145,13 @@ async def _send_from_other(peer, text):
     peer.send_from_other(_bytes(peer, text))
 
 
+async def _sntp(peer, begins, transmitted):
+    """Answers the request that came last (RFC 5905 section 7.3): its first octets, its last."""
+    begins = bytes.fromhex(begins)
+    origin = peer.last[40:48]
+    peer.send(begins.ljust(24, b"\0") + origin + bytes(8) + bytes.fromhex(transmitted))
+
+
 async def _wait(peer, ms):
     await asyncio.sleep(ms / 1000)
 
@@ -153,6 +160,7 @@ _STEPS = {
     "datagram": _datagram,
     "send": _send,
     "send_from_other": _send_from_other,
+    "sntp": _sntp,
     "wait": _wait,
     "echo": _echo,
 }
