@@ -36,6 +36,7 @@ class UdpChannel:
         deadline: clock.Deadline. UDP opens at once, except for the name lookup, which cannot be
             bounded; a modem's channel needs it.
         largest: int, bytes of the largest datagram to take (RFC 7252 section 4.6: 1152).
+        turn: int, which of several addresses to take; count on when one has not answered.
     Raises:
         Lost: the name is unknown, or there is no network.
     Attributes:
@@ -47,17 +48,15 @@ class UdpChannel:
 
     busy = False
 
-    def __init__(self, host, port, deadline, largest=1152):
+    def __init__(self, host, port, deadline, largest=1152, turn=0):
         self.largest = largest
         self.ignored = 0
         self.replies = None
         try:
             found = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)
-            info = found[0]
-            for each in found:
-                if each[0] == socket.AF_INET:
-                    info = each
-                    break
+            first = [each for each in found if each[0] == socket.AF_INET]
+            found = first + [each for each in found if each[0] != socket.AF_INET]
+            info = found[turn % (len(found) or 1)]
             self._to = info[-1]
             self._peer = _plain(self._to)
             self.address = self._peer[0]
