@@ -81,10 +81,11 @@ def _not_loaded(folder, device, program):
 
 # Loaded when a peer says no in words of its own, which tests of device/ have a cloud do.
 _IN_OTHER_WORDS = {
-    "signet.printable",
+    "signet.wire.surrogates",
     "signet.net.reason",
     "signet.wire.unread",
     "signet.cloud.http_status",
+    "signet.wire.http_date",
     "signet.cloud.alibaba.coap_codes",
     "signet.cloud.alibaba.http_codes",
     *(f"signet.cloud.{cloud}.refusals" for cloud in _IDENTITIES),

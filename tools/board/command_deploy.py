@@ -28,8 +28,7 @@ from tools.board.mpremote import RESTART, check_device, reach, run
 from tools.board.plan import MANAGED, Board, Plan
 from tools.board.virtual import DEFAULT_FOLDER, VirtualBoard
 from tools.link.needed import device_of
-from tools.twin.console import visible
-from tools.ui import UserError, console, errors
+from tools.ui import UserError, console, errors, visible
 
 _RESTART_S = 20.0
 _JSON_BYTES = 65_536
@@ -164,7 +163,7 @@ class _Project(NamedTuple):
 
 @contextmanager
 def _progress() -> Iterator[Show]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     shown = errors.is_terminal
     with Progress(*columns, console=errors, transient=True, disable=not shown) as progress:
         task = progress.add_task("asking the board what it has", total=None)
@@ -218,7 +217,7 @@ def _show(plan: Plan, present: Board, files: Mapping[str, bytes]) -> None:
             size = sum(len(files.get(path, b"")) for path in folded)
             table.add_row(what, f"{len(folded)} in {MANAGED}", f"{size or ''}")
     if table.row_count:
-        console.print(table)
+        console.print(table, markup=False)
 
 
 def _wifi(path: Path) -> bytes:

@@ -11,13 +11,12 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from tools.board.line import serial_line
 from tools.board.mpremote import RESTART, ask, reach, run
 from tools.board.outbox_records import Content, Report, read
 from tools.board.virtual import DEFAULT_FOLDER
-from tools.ui import UserError, console, errors, signet
+from tools.ui import UserError, console, errors, signet, visible
 
 app = typer.Typer(
     invoke_without_command=True, help="What waits on a board for the cloud, and was set aside."
@@ -87,7 +86,7 @@ def _list(context: typer.Context, device: _Device = None, folder: _Folder = None
         content = context.obj.look()
         console.print(_summary(content))
         if content.set_aside:
-            console.print(_set_aside(content.set_aside))
+            console.print(_set_aside(content.set_aside), markup=False)
             if not content.is_retried:
                 which: list[object] = [] if device is None else ["--device", device]
                 which += [] if folder is None else ["--folder", folder]
@@ -204,7 +203,9 @@ def _set_aside(reports: Sequence[Report]) -> Table:
     shown.add_column("reason", overflow="fold", ratio=1)
     shown.add_column("report", overflow="fold", ratio=1)
     for report in reports:
-        shown.add_row(str(report.key), _made(report), _text(report.reason), _text(_words(report)))
+        shown.add_row(
+            str(report.key), _made(report), visible(report.reason), visible(_words(report))
+        )
     return shown
 
 
@@ -223,8 +224,3 @@ def _words(report: Report) -> str:
     where += [f"event {report.event}"] if report.event else []
     where += [f"of {'/'.join(report.device)}"] if report.device else []
     return " ".join([*where, text])
-
-
-def _text(text: str) -> Text:
-    """A cloud has had its say in it: no control character reaches the terminal."""
-    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 _HEX = 8  # letters of a CRC, and of a key
 _NOTE = 0
+_YEAR_10000_MS = 253_402_300_800_000
 _DAMAGED, _RETRY = "damaged", "retry"
 COUNTERS = ("accepted", "acknowledged", "sent again", "dropped", "set aside", "damaged")
 
@@ -117,6 +118,12 @@ def _line(line: bytes) -> Report | _Note | None:
             named = dict(zip(COUNTERS, counters, strict=False))
             return _Note(read, frozenset(key for key, _ in missed), named)
         number, time_ms, topic, event, device = json.loads(head)
+        if not (
+            isinstance(number, int)
+            and (time_ms is None or 0 <= time_ms < _YEAR_10000_MS)
+            and all(isinstance(name, str | None) for name in (topic, event, *(device or ())))
+        ):
+            return None
         body = body.replace(b"\x1b1", b"\n").replace(b"\x1b0", b"\x1b")
         owner = (device[0], device[1]) if device else None
         return Report(key, number, time_ms, topic, event, owner, body, len(line))

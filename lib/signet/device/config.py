@@ -27,6 +27,7 @@ from micropython import const
 
 from signet import modules
 from signet.errors import ConfigError
+from signet.wire.exact_json import encode, printable
 
 _NOT_IN_NAMES = const(" \t\r\n/")
 
@@ -92,7 +93,7 @@ def load(path, log=print):
             path, "there is no such file on the board; `signet board deploy` puts it there"
         )
     try:
-        values = json.loads(text) if text.endswith("}") else None
+        values = json.loads(encode(text.encode()).decode()) if text.endswith("}") else None
     except ValueError:
         values = None
     if values is None:
@@ -182,10 +183,7 @@ def text(value, rule):  # these return what is wrong, or None
     for character in forbidden:
         if character in value:
             return "must not hold the character {!r}".format(character)
-    for byte in value.encode():  # its characters would stay in the heap for good, as qstrs
-        if byte < 32:
-            return "must not hold the character {!r}".format(chr(byte))
-    return None
+    return "must not hold control characters" if printable(value) != value else None
 
 
 def name(value, rule):
@@ -206,8 +204,8 @@ def name(value, rule):
 def secret(value, rule):
     if not isinstance(value, str) or not 1 <= len(value) <= rule[0]:
         return "must be text of 1 to {} characters".format(rule[0])
-    if value != value.strip() or "\n" in value:
-        return "has blanks around it, perhaps from copying"
+    if value != value.strip() or printable(value) != value:
+        return "has blanks around it, or control characters, perhaps from copying"
     return None
 
 
