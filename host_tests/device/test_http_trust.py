@@ -15,7 +15,10 @@ from tools.twin.store import open_store
 PROMPT = r"^>>> \Z"
 NOT_HAMMERED_S = 16  # sixteen times retry_s
 
-_NOT_SIGNED = "the certificate is not signed by the CA in `ca`; check `ca`, and that each CA between may sign"
+_NOT_SIGNED = (
+    "the certificate is not signed by the CA in `ca`; "
+    "check `ca`, and that each CA between may sign"
+)
 CAUSES = {
     "wrong_name": "the certificate is for another name; check `host`",
     "wrong_ca": _NOT_SIGNED,

@@ -52,7 +52,9 @@ def load(config, log):
     modules.forget("signet.wire.x509")  # before the next: they need not fit together
     datagrams = config["way"] == "coap"
     try:
-        config["trust"] = modules.call("signet.net.trust", "context", ca, datagrams, cert, key)
+        config["trust"] = modules.call(
+            "signet.net.trust", "context", ca, datagrams, cert, key, log
+        )
     except ValueError as error:
         raise ConfigError(*error.args)
 
@@ -64,7 +66,8 @@ def read(key, path, example):
         with open(path, "rb") as file:
             return file.read()
     except OSError:
-        is_name = path[-4:] in (".pem", ".crt", ".cer", ".der", ".key")  # else a secret, perhaps
-        shown = path if is_name else "of that name"
         text = "there is no file {} on the board; `signet board deploy` puts it there"
-        raise ConfigError(key, text.format(shown), example)
+    except MemoryError:
+        text = "{} is too large for this board; keep only what it needs in it"
+    is_name = path[-4:] in (".pem", ".crt", ".cer", ".der", ".key")  # else a secret, perhaps
+    raise ConfigError(key, text.format(path if is_name else "of that name"), example)

@@ -10,7 +10,7 @@ from binascii import crc32
 from micropython import const
 
 from signet.errors import ConfigError
-from signet.wire.exact_json import is_deep
+from signet.wire.exact_json import encode, is_deep
 
 _FOLDER = const(0x4000)  # of st_mode
 _LARGEST = const(8192)  # bytes
@@ -40,7 +40,8 @@ def load(path):
         elif content[:2] in (b"\xff\xfe", b"\xfe\xff") or content[:2].count(b"\0") == 1:
             wrong = "is UTF-16; save it as UTF-8"
         else:
-            text = content.decode().strip()
+            content.decode()
+            text = encode(content).decode().strip()
             values = json.loads(text) if text.endswith("}") else None
             if isinstance(values, dict) and all(isinstance(key, str) for key in values):
                 return values, crc32(text.encode())
