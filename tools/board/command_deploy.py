@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -91,18 +91,20 @@ def deploy(
     with serial_line(device, folder) as line:
         with _progress() as show:
             reach(line, lambda text: show(0, 0, text))
-        go = False
         try:
-            present, files, plan = project.against(line)
-            if dry_run:
-                _show(plan, present, files)
-                console.print("Nothing was changed; the board restarts.")
-                return
-            _agree(plan, present, files, yes)
-            go = True
-        finally:
-            if not go:
+            with _progress():
+                present, files, plan = project.against(line)
+            if not dry_run:
+                _agree(plan, present, files, yes)
+        except BaseException:
+            with suppress(UserError):
                 _restart(line)
+            raise
+        if dry_run:
+            _show(plan, present, files)
+            _restart(line)
+            console.print("Nothing was changed; the board restarts.")
+            return
         with _progress() as show:
             changed = carry_out(line, present, plan, files, progress=show)
     console.print(f"{changed} of {len(files)} files copied; the board restarts.")
