@@ -33,6 +33,7 @@ from signet.wire.exact_json import printable
 
 _LONGEST_ALONE = const(15)  # of a host without a domain; a secret is mostly longer
 _LONGEST_KEY = const(20)
+_FORMS = const(("a list", "an object", "true or false", "a number"))
 
 FIELDS = {
     "cloud": ("choice", ..., ("alibaba", "enos", "watson"), "enos"),
@@ -113,8 +114,10 @@ def check(values, log=print):
             log("warning: `outbox_limit` is of no use any more; see `outbox_bytes`")
         elif key not in fields:
             near = [name for name in sorted(fields) if _near(key, name)]
+            is_word = key.replace("_", "").isalpha() and key.lower() == key  # as no secret is
+            is_word = is_word and len(key) <= _LONGEST_KEY
             raise ConfigError(
-                key if near or _is_plain(key) else "a key of {} characters".format(len(key)),
+                key if near or is_word else "a key of {} characters".format(len(key)),
                 "there is no such key for cloud {} by {}{}".format(
                     cloud, way, "; did you mean `{}`?".format(near[0]) if near else "; remove it"
                 ),
@@ -160,24 +163,15 @@ def _value(values, key, entry):
         return default
     wrong = _KINDS[kind](value, rule)
     if wrong:
-        raise ConfigError(key, "{}; it is {}".format(wrong, _form(value)), example)
+        form = _FORMS[3]
+        if isinstance(value, str):
+            form = "text of {} characters".format(len(value))
+        elif isinstance(value, (list, dict)):
+            form = _FORMS[isinstance(value, dict)]
+        elif isinstance(value, bool):
+            form = _FORMS[2]
+        raise ConfigError(key, "{}; it is {}".format(wrong, form), example)
     return value
-
-
-def _form(value):
-    if isinstance(value, str):
-        return "text of {} characters".format(len(value))
-    if isinstance(value, (list, dict)):
-        return "a list" if isinstance(value, list) else "an object"
-    return "true or false" if isinstance(value, bool) else "a number"
-
-
-def _is_plain(key):
-    """Is that a key's name, as no secret looks?"""
-    for byte in key.encode():
-        if byte != 95 and not 97 <= byte <= 122:
-            return False
-    return len(key) <= _LONGEST_KEY
 
 
 def text(value, rule):  # these return what is wrong, or None
