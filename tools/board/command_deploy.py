@@ -93,7 +93,7 @@ def deploy(
             reach(line, lambda text: show(0, 0, text))
         try:
             with _progress():
-                present, files, plan = project.against(line)
+                present, files, plan = project.against(line, files)
             if not dry_run:
                 _agree(plan, present, files, yes)
         except BaseException:
@@ -143,9 +143,8 @@ class _Project(NamedTuple):
             if self._ca is None or self._ca in files:  # else it is said when the board's is known
                 errors.print(visible(warning), markup=False, soft_wrap=True)
 
-    def against(self, line: str) -> tuple[Board, dict[str, bytes], Plan]:
+    def against(self, line: str, files: dict[str, bytes]) -> tuple[Board, dict[str, bytes], Plan]:
         """What the board has, what it is to have, and what that takes. raises: UserError."""
-        files = self.files()
         yields = yielding(files) - set(own_programs(self.program) if self.program else ())
         present = seen(line, files)
         plan = plan_for(present, files, yields, self.config)
@@ -184,6 +183,8 @@ def _agree(plan: Plan, present: Board, files: Mapping[str, bytes], yes: bool) ->
     """Show what stays or goes of what is not ours, and ask. raises: UserError for a no."""
     if plan.keep or plan.not_ours:
         _show(plan._replace(send=[], remove=[]), present, files)
+    if any(path in PROGRAMS for path in plan.keep):
+        console.print("To replace programs that are kept: --program FOLDER", soft_wrap=True)
     if not plan.not_ours or yes:
         return
     if not sys.stdin.isatty():
