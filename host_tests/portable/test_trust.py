@@ -83,6 +83,7 @@ def test_what_stands_around_a_certificate_does_not_matter():
         ca.rstrip(),
         ca.replace(b"\n", b"\r\n"),
         b"\xef\xbb\xbf" + ca,
+        b"0 s:CN = test\n" + ca,  # as of `openssl s_client -showcerts`; DER begins with a 0, too
         b"# my CA\n====-----\n" + other.rstrip() + b" -----\r\n\r\n= another =\n" + ca + b"# end",
         ca.replace(_BEGIN, _BEGIN.rstrip() + b" \n").replace(_END, b" \n" + _END),
         _file("good.pem") + ca,  # a server's, and its key
