@@ -32,11 +32,10 @@ _FLOORS = {
     "cloud": 4,
     "device.config": 6,
     "device.credentials": 5,
-    "device.json_file": 5,
     "certificate": 5,
     "aio": 6,
     "daily": 6,
-    "network_time": 6,
+    "network_time": 7,
     "link": 7,
     "": 8,  # signet itself
 }

@@ -109,7 +109,7 @@ def _ask(servers, earliest_s):
 
 def _cloud():
     """The host in device.json; whether that is right, others say."""
-    host = modules.call("signet.device.json_file", "load", "device.json")[0].get("host")
+    host = modules.call("signet.device.config", "read", "device.json")[0].get("host")
     if not isinstance(host, str):
         raise ValueError
     return host[:-1] if host[-1:] == "." else host  # as config.py

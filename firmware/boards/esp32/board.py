@@ -39,7 +39,7 @@ _ticks = time.ticks_ms()
 def _wifi():
     """Returns (name, password), or None after saying what is wrong."""
     try:
-        settings, _ = modules.call("signet.device.json_file", "load", "wifi.json")
+        settings, _ = modules.call("signet.device.config", "read", "wifi.json")
     except ConfigError as error:
         print("board: {}; it holds {}".format(error, _FORM))
         return None

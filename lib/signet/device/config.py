@@ -24,13 +24,18 @@ No value is ever shown: it may be a secret, or what is in a file, in the wrong p
 
 import hashlib
 import json
+import os
+from binascii import crc32
 
 from micropython import const
 
 from signet import modules
 from signet.errors import ConfigError
-from signet.wire.exact_json import printable
+from signet.wire.exact_json import encode, is_deep, printable
 
+_FOLDER = const(0x4000)  # of st_mode
+_LARGEST = const(8192)  # bytes of a file
+_BOM = const(b"\xef\xbb\xbf")
 _LONGEST_ALONE = const(15)  # of a host without a domain; a secret is mostly longer
 _LONGEST_KEY = const(20)
 _FORMS = const(("a list", "an object", "true or false", "a number"))
@@ -87,13 +92,52 @@ def load(path, log=print):
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
     """
-    values, crc = modules.call("signet.device.json_file", "load", path)
+    values, crc = read(path)
     config = check(values, log)
     config["crc"] = crc
     config["trust"] = config["expires"] = None
     if config["tls"]:
         modules.call("signet.device.credentials", "load", config, log)
     return config
+
+
+def read(path):
+    """Reads a JSON object that a person has written, whatever the editor.
+
+    Args:
+        path: str.
+    Returns:
+        (dict, int that tells whether the file has changed).
+    Raises:
+        ConfigError: says what is wrong with the file, and shows nothing of what is in it.
+    """
+    wrong = "is not JSON; look for a missing comma, quote or brace"
+    try:
+        if os.stat(path)[0] & _FOLDER:
+            raise ConfigError(path, "is a folder, and must be a file")
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST + 1)
+        if content[:3] == _BOM:
+            content = content[3:]
+        if len(content) > _LARGEST or is_deep(content):
+            wrong = "has more than {} bytes, or is nested too deep".format(_LARGEST)
+        elif content[:2] in (b"\xff\xfe", b"\xfe\xff") or content[:2].count(b"\0") == 1:
+            wrong = "is UTF-16; save it as UTF-8"
+        else:
+            content.decode()
+            text = encode(content).decode().strip()
+            values = json.loads(text) if text.endswith("}") else None
+            if isinstance(values, dict) and all(isinstance(key, str) for key in values):
+                return values, crc32(text.encode())
+    except OSError:
+        wrong = "there is no such file on the board; `signet board deploy` puts it there"
+    except UnicodeError:
+        wrong = "is not UTF-8; save it as that"
+    except (ValueError, TypeError):
+        pass
+    except MemoryError:
+        wrong = "is too large for the memory of this board"
+    raise ConfigError(path, wrong)
 
 
 def check(values, log=print):
