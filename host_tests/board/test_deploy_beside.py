@@ -13,6 +13,7 @@ import pytest
 
 from host_tests.board.conftest import SIGNET, flash, signet_board
 from host_tests.tools.pki_files import Issued, damaged, device, server
+from tools.board import plan
 from tools.board.check import check
 from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
@@ -108,6 +109,15 @@ def test_what_is_not_from_here_goes_only_when_that_is_allowed(
     assert there["/boot.py"] == _THEIRS["/boot.py"]
     (tmp_path / "main.py").write_text("print('ours by now')\n")
     _deploy(board, config, *own)
+
+
+def test_the_boot_py_that_a_firmware_makes_on_an_empty_flash_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = plan.Board({"/boot.py": plan.File(1, plan.digest(b"#"))}, frozenset(), {})
+    assert plan.make(there, {"/boot.py": b"1"}, ["/boot.py"]).keep
+    monkeypatch.setattr(plan, "FIRMWARE_BOOT", plan.digest(b"#"))
+    assert plan.make(there, {"/boot.py": b"1"}, ["/boot.py"]).update == ["/boot.py"]
 
 
 @pytest.mark.parametrize("answer", ["n", "y"])
