@@ -14,7 +14,7 @@ import pytest
 from host_tests.board.conftest import SIGNET, flash, signet_board
 from host_tests.tools.pki_files import Issued, damaged, device, server
 from tools.board import plan
-from tools.board.check import check
+from tools.board.check import check, check_wifi
 from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
 from tools.ui import UserError
@@ -208,6 +208,7 @@ _WATSON: dict[str, object] = {"cloud": "watson", "host": "orgid1.messaging.examp
 _WATSON |= {"org_id": "orgid1", "type_id": "esp32", "device_id": "board-1", "cert": "device.pem"}
 _CA = Issued()
 _OWN = device(by=_CA)
+_APPLICATION = {"role": "application", "app_id": "a", "type_id": None, "device_id": None}
 _ALONE = {"device.pem": _OWN.pem}  # without its key
 
 
@@ -229,6 +230,7 @@ _ALONE = {"device.pem": _OWN.pem}  # without its key
         ({}, _ALONE, "cert: holds no private key"),
         ({}, {"ca.pem": Issued(days=(-9, -2)).pem}, "ca.pem expired on "),
         ({"expiry_warning_days": 0}, {"ca.pem": Issued(days=(-9, -2)).pem}, "expired on "),
+        (_APPLICATION, {"ca.pem": Issued(days=(-9, -2)).pem}, "ca.pem expired on "),
         ({}, {"ca.pem": b"-----BEGIN CERTIFICATE-----\n"}, "ca: "),
         ({}, {"ca.pem": damaged(_CA.pem)}, "ca: "),
         ({}, {"ca.pem": server(by=_CA).pem}, "ca: the certificate is a server's"),
@@ -276,11 +278,11 @@ def test_a_ca_is_looked_for_on_the_board_too(board: VirtualBoard, config: Path) 
         ({"ssid": "a", "pasword": _SECRET}, "there is no such key as 'pasword'"),
     ],
 )
-def test_a_wifi_json_that_cannot_be_is_refused(
-    board: VirtualBoard, config: Path, tmp_path: Path, wifi: dict[str, object], said: str
-) -> None:
-    (tmp_path / "wifi.json").write_text(json.dumps(wifi))
-    assert said in _deploy(board, config, "--wifi", tmp_path / "wifi.json", status=2)
+def test_a_wifi_json_that_cannot_be_is_refused(wifi: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check_wifi(wifi)
+    assert said in str(caught.value)
+    assert _SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
