@@ -62,6 +62,7 @@ class Channel:
 
     busy = False
     ignored = 0
+    largest = 384
     address = "192.0.2.1"
 
     def __init__(self, peer, time, random):

@@ -78,7 +78,6 @@ def test_retry_after_says_how_long_a_report_waits(lasting, answered):
     [
         (401, "misses the credentials; check token, org_id, type_id and device_id"),
         (403, "refuses the credentials; check token, org_id, type_id and device_id"),
-        (302, "does another server answer? check `host` and `address`"),
         (404, "no such path; does another server answer? check `host` and `address`"),
         (405, "no such method; does another server answer? check `host` and `address`"),
     ],

@@ -47,7 +47,7 @@ UDP behaviours: echo, black_hole, from_another_port (an echo that does), duplica
 says everything twice). Steps, run for each address that sends something: ("datagram",) reads one,
 ("send", hex), ("send_from_other", hex) from another port, ("wait", ms), ("echo",) from now on,
 ("sntp", first octets, transmit timestamp) answers a request of SNTP, both in hex.
-{mid} and {token} in hex are those of the CoAP message read last.
+{mid} and {token} in hex are those of the CoAP message read last; {ok300} is "ok" 300 times.
 ("coap", "plugtest") is a CoAP server that tells what it was sent: see check_coap.py.
 ("libcoap", "udp") and ("libcoap", "dtls", certificate) are libcoap's coap-server; ("nginx",) and
 ("nginx", certificate) are nginx over TCP and TLS, with what host/nginx.py lists. Where one cannot

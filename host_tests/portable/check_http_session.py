@@ -8,7 +8,7 @@ import gc
 
 from signet import clock, modules
 from signet.cloud import http_session
-from signet.errors import Refused, SignetError
+from signet.errors import Lost, Refused, SignetError
 
 if hasattr(gc, "mem_free"):
     gc.threshold(1024)  # what stays lies close together
@@ -232,9 +232,11 @@ def ended(event, error_class, *keys):
 
 
 def judged(event, error_class):
-    """The report 1 must be told of; or, where the device is refused, the session be lost."""
+    """The report 1 must be told of; or, where it is not to blame, the session be lost."""
     if error_class is Refused:
         return ended(event, Refused)
+    if error_class is Lost:
+        return ended(event, Lost, 1)
     kind, key, error = event
     assert (kind, key) == ("failed", 1) and isinstance(error, error_class), event
     return error

@@ -27,7 +27,7 @@ _STATUSES = (
     (413, Refused, Rejected, Rejected),
     (415, Refused, Rejected, Rejected),
     (429, Throttled, Throttled, Throttled),
-    (301, Refused, Refused, Refused),
+    (301, Lost, Lost, Lost),
     (500, Throttled, Throttled, Throttled),
     (502, Throttled, Throttled, Throttled),
     (503, Throttled, Throttled, Throttled),

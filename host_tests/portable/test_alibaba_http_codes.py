@@ -5,7 +5,7 @@ Codes and their messages: Alibaba "Establish connections over HTTP" (the seed).
 
 import check
 from check_alibaba_http import DONE, FRESH, MESSAGES, TOPIC, fresh, opened, says
-from check_http_session import ended, lost, opens, outcome, reply, shown
+from check_http_session import START_MS, Time, ended, lost, opens, outcome, reply, shown
 from signet.errors import Lost, Refused, Rejected, Throttled
 from signet.reports.messages import Report
 
@@ -68,20 +68,37 @@ def test_not_now_is_throttled_on_both_paths():
             assert str(code) in str(error) and MESSAGES[code] in str(error)
 
 
-def test_retry_after_says_how_long_to_wait():
+_DATE = "Date: Sun, 06 Nov 1994 08:49:37 GMT"  # the example of RFC 9110 section 5.6.7
+_WAITS = (
+    # headers, ms; the board's clock says 2027-01-15 08:00:00 UTC
+    ("Retry-After: 30", 30_000),
+    ("Retry-After: 99999999", 3_600_000),
+    ("Retry-After: 999999999999999999999", 3_600_000),
+    ("Retry-After: -1", 0),
+    ("Retry-After: 1.5", 0),
+    ("X-Nothing: 1", 0),
+    ("Retry-After: Sun, 06 Nov 1994 08:51:37 GMT\r\n" + _DATE, 120_000),
+    ("Retry-After: Sun, 06 Nov 1994 08:49:36 GMT\r\n" + _DATE, 0),
+    ("Retry-After: Mon, 07 Nov 1994 08:49:37 GMT\r\n" + _DATE, 3_600_000),
+    ("Retry-After: Fri, 15 Jan 2027 08:01:00 GMT", 60_000),
+    ("Retry-After: Fri, 15 Jan 2027 08:01:00 GMT\r\nDate: now", 60_000),
+    ("Retry-After: Fri, 15 Jan 2027 08:61:00 GMT", 0),
+    ("Retry-After: \xb2", 0),
+)
+
+
+def test_retry_after_says_in_seconds_or_by_a_date_how_long_to_wait():
     session, _ = fresh(says(40000, "Retry-After: 7"))
     check.equal(lost(session, Throttled).retry_after_ms, 7000)
-    for header, ms in (
-        ("Retry-After: 30", 30_000),
-        ("Retry-After: 99999999", 3_600_000),
-        ("Retry-After: 999999999999999999999", 0),
-        ("Retry-After: Wed, 21 Oct 2026 07:28:00 GMT", 0),
-        ("Retry-After: -1", 0),
-        ("Retry-After: 1.5", 0),
-        ("X-Nothing: 1", 0),
-    ):
-        session, _ = opened(says(40000, header))
-        check.equal(outcome(session, Report({"t": 1}))[2].retry_after_ms, ms, header)
+    for headers, ms in _WAITS:
+        session, _ = opened(says(40000, headers))
+        Time.unix_ms = START_MS
+        check.equal(outcome(session, Report({"t": 1}))[2].retry_after_ms, ms, headers)
+    session, _ = opened(says(40000, "Retry-After: Fri, 15 Jan 2027 08:01:00 GMT"))
+    Time.is_set = False
+    error = outcome(session, Report({"t": 1}))[2]
+    Time.is_set = True
+    check.equal(error.retry_after_ms, 0)
 
 
 def test_what_cannot_be_published_or_no_table_has_is_told_whole_and_the_next_report_goes():

@@ -442,6 +442,16 @@ def test_a_body_larger_than_the_limit_is_refused_as_soon_as_that_is_known():
     )
 
 
+def test_of_an_option_that_comes_twice_the_first_counts():  # RFC 7252 section 5.4.5
+    transfer = Transfer(())
+    twice = [(4, b"A"), (4, b"B"), (28, b"\x50"), (28, b"\xff\xff")]
+    assert not _answer(transfer, _CONTENT, "2:0/1/64", _body(64), twice)
+    assert _answer(transfer, _CONTENT, "2:1/0/64", b"x" * 16, [(4, b"A")])
+    transfer = Transfer(())
+    _answer(transfer, 0x81, "", b"", [(252, b"A"), (252, b"B")])
+    check.equal(_asked(transfer), ([(252, b"A")], b""))
+
+
 def test_echo_is_sent_back_once():  # RFC 9175 section 2.3
     transfer = Transfer((), b"x")
     echo = [(252, b"\xab\xcd")]

@@ -42,6 +42,8 @@ SERVERS = {
             ("send", "6445{mid}{token}ff6f6b"),
         ],
     ),
+    # 2.05, option 2090 with "7", and 600 bytes
+    "long": ("udp", [("datagram",), ("send", "6445{mid}{token}e1071d37ff{ok300}")]),
     "rejects": ("udp", [("datagram",), ("send", "7000{mid}")]),
     "strangers": (
         "udp",
@@ -72,10 +74,10 @@ def _hex(text, rest=b""):
 # Over UDP
 
 
-def _over_udp(name, **settings):
+def _over_udp(name, largest=1152, **settings):
     end = check.server(name)
     client = CoapClient(0x1234, ack_timeout_ms=200, **settings)
-    client.use(UdpChannel(end["host"], end["port"], Deadline(2000)))
+    client.use(UdpChannel(end["host"], end["port"], Deadline(2000), largest))
     return client
 
 
@@ -123,6 +125,18 @@ def test_a_repeated_separate_response_is_acknowledged_again_and_given_once():
     check.equal(check.connections("repeats", 21)[1:3], [_hex("60 00 beef")] * 2)
 
 
+def test_of_an_answer_larger_than_the_buffer_code_and_options_count():  # 4.6
+    client = _over_udp("long")
+    message = client.ask(coap.GET, _TIME, b"", Deadline(2000))
+    check.equal((message.cut, len(message.payload)), (False, 600))
+    client = _over_udp("long", largest=384)
+    message = client.ask(coap.GET, _TIME, b"", Deadline(2000))
+    check.equal((message.code, message.options), (0x45, [(2090, b"7")]))
+    assert message.cut and (b"ok" * 300).startswith(message.payload)
+    client = _over_udp("long", largest=384)
+    check.raises(ProtocolError, coap_blocks.download, client, _TIME, Deadline(2000))
+
+
 def test_a_rejected_request_is_lost():
     client = _over_udp("rejects")
     error = check.raises(Lost, _ask, client)
@@ -160,8 +174,9 @@ def test_strangers_and_noise_are_counted_and_change_nothing():
 class _Channel:
     """Keeps what is sent and hinted; `answer` says what comes back, a list of datagrams."""
 
+    ignored, largest = 0, 1152
+
     def __init__(self, answer=None):
-        self.ignored = 0
         self.sent = []
         self.hints = []
         self.waits = []

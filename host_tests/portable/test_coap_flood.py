@@ -20,7 +20,7 @@ SERVERS = {"good": ("dtls", "good", "echo")}
 class _Notifications:
     """A datagram channel with a notification of an observed resource whenever it is asked."""
 
-    ignored = 0
+    ignored, largest = 0, 1152
 
     def __init__(self, flood):
         self._flood = flood

@@ -253,6 +253,30 @@ def test_a_datagram_as_large_as_coap_allows_passes():
     channel.close()
 
 
+def test_a_datagram_larger_than_the_channel_takes_comes_cut():
+    below = _udp("good")
+    below.largest = 384
+    channel = _open("good", below)
+    check.equal(_receive(channel), b"hello")
+    receive, large = below.receive, []
+
+    def poor():  # of heap, for more than most answers need
+        large.append(below.largest)
+        if below.largest > 1000:
+            raise MemoryError
+        return receive()
+
+    for size in (384, 385, 1152, 20):
+        channel.send(b"x" * size)
+        check.equal(_receive(channel), b"x" * min(size, 385))
+    below.receive = poor
+    for _ in range(2):
+        channel.send(b"hello")
+        check.equal(_receive(channel), b"hello")
+    check.equal(set(large), {1472, 448})
+    channel.close()
+
+
 def test_nothing_there_is_none():
     channel = _open("leaving", first=b"?")
     assert _receive(channel) == b"?"

@@ -298,6 +298,20 @@ def test_after_exchange_lifetime_a_message_id_means_a_new_message():
     check.equal(_sent(exchange), [_hex("70 00 beef")])
 
 
+def test_the_message_id_of_another_request_s_answer_or_of_another_endpoint_s_is_no_duplicate():
+    """A server restarted within EXCHANGE_LIFETIME counts anew; so does a new endpoint (4.4)."""
+    exchange = _exchange(1)
+    for token in (b"T", b"U"):
+        _get(exchange, token)
+        _is_response(exchange.received(_hex("41 45 0001", token) + b"\xffx", 500), b"x")
+        check.equal(_sent(exchange), [_hex("60 00 0001")])
+    exchange.received(_hex("40 00 abcd"), 600)
+    exchange.forget()
+    check.equal(_sent(exchange), [])
+    _get(exchange, b"U")
+    _is_response(exchange.received(_hex("41 45 0001 55 ff 78"), 700), b"x")
+
+
 def test_a_duplicate_non_is_delivered_once():
     exchange = _exchange(1)
     _get(exchange, b"T", confirmable=False)
@@ -536,6 +550,15 @@ def test_a_critical_option_that_no_response_may_have_counts_as_unknown():
     exchange = _exchange(1)
     _get(exchange, b"T")
     check.equal(exchange.received(_hex("61 45 0001 54 b1 78"), 10)[0], "failed")  # Uri-Path
+
+
+def test_the_second_of_a_critical_option_is_not_understood():  # 5.4.5
+    # Block2, Block1, and 2089, which the caller knows
+    for options in ("d1 0a 08 01 18", "d1 0e 08 01 18", "e1 071c 61 01 62"):
+        exchange = _exchange(1, known=(2089,))
+        _get(exchange, b"T")
+        event = exchange.received(_hex("61 45 0001 54" + options), 10)
+        assert event[0] == "failed" and isinstance(event[1], ProtocolError), event
 
 
 def test_unknown_elective_options_are_skipped():

@@ -82,6 +82,13 @@ def test_a_representation_is_fresh_for_max_age_60_s_if_it_has_none():  # RFC 725
     check.equal(observation.until_ms, 3000 + 4_294_967_295_000)
 
 
+def test_of_an_option_that_comes_twice_the_first_counts():  # RFC 7252 section 5.4.5
+    observation = Observation()
+    observation.take(_message(b"\x05", 0x45, [(6, b"\x09"), (14, b"\x05"), (14, b"\x3c")]), 0)
+    check.equal(observation.until_ms, 5000)
+    assert observation.take(_message(b"\x06"), 0)
+
+
 # Appendix A.1
 
 # Observe 9 (option 6, 1 byte), Max-Age 15 (option 14: delta 8, 1 byte)
@@ -168,8 +175,9 @@ def test_a_notification_with_an_unknown_critical_option_is_rejected():
 class _Channel:
     """Keeps what is sent; `answer` says what comes back, a list of datagrams."""
 
+    ignored, largest = 0, 1152
+
     def __init__(self, answer):
-        self.ignored = 0
         self.sent = []
         self.coming = []
         self._answer = answer

@@ -92,10 +92,17 @@ def test_raw_topics_carry_each_format_as_its_content_type():
         check.equal(request.body, b"\x00raw\xff")
 
 
-def test_a_format_without_a_content_type_is_rejected_before_anything_is_sent():
+def test_a_topic_that_cannot_be_sent_is_rejected_before_anything_is():
     session, server = opened()
-    for form in ("jpeg", "JSON", "+", "bin2"):
-        topic = "iot-2/evt/E/fmt/" + form
+    for rest in (
+        "E/fmt/jpeg",
+        "E/fmt/JSON",
+        "E/fmt/+",
+        "E/fmt/bin2",
+        "E\t/fmt/json",
+        "\x85/fmt/json",
+    ):
+        topic = "iot-2/evt/" + rest
         check.raises(Rejected, session.submit, 1, Report(b"x", topic=topic))
     check.equal(server.requests, [])
 
@@ -165,7 +172,7 @@ _STATUSES = (
     (403, Refused, Refused),
     (404, Refused, Rejected),
     (405, Refused, Refused),
-    (302, Refused, Refused),
+    (302, Lost, Lost),
     (408, Throttled, Throttled),
     (413, Rejected, Rejected),
     (415, Rejected, Rejected),
@@ -189,7 +196,7 @@ def test_each_status_is_the_right_error():
             if expected is Throttled:
                 check.equal(error.retry_after_ms, 9000)
             else:
-                check.equal(error.code, status)
+                check.equal(error.code, None if expected is Lost else status)
             if status in (401, 403):
                 assert "check token, org_id, type_id and device_id" in str(error)
 
@@ -199,6 +206,18 @@ def test_after_a_status_that_closes_the_next_report_goes_over_a_new_connection()
     check.equal(outcome(session, Report({"t": 1}))[0], "failed")
     check.equal(outcome(session, Report({"t": 2}), 2)[0], "acked")
     check.equal([request.connection for request in server.requests], [1, 2])
+
+
+def test_a_page_of_somebody_else_stores_nothing():
+    """Watson answers an event with a status and nothing more (amlen, ism_http_Reply)."""
+    page = "\r\n<!DOCTYPE html><title>Log in</title>" + "x" * 3000
+    for tls, body in ((True, page), (False, page), (False, "OK"), (False, "{}")):
+        answer = reply(200, body, "Content-Type: text/html")
+        session, _ = opened(answer, DONE, tls=tls, insecure=True)
+        error = ended(outcome(session, Report({"t": 1})), Lost, 1)
+        assert "another server" in str(error)
+        opens(session)
+        check.equal(outcome(session, Report({"t": 1})), ("acked", 1, None))
 
 
 def test_a_long_answer_that_nobody_reads_is_a_success():

@@ -183,9 +183,23 @@ def test_a_wildcard_answered_without_a_name_is_no_command():
     check.equal(_paths(server), [ASK, EVENT])
 
 
+def test_a_page_or_a_redirect_is_no_command_and_reports_go_on():
+    for answer in (
+        reply(200, "<html>Please log in</html>", "Content-Type: text/html; charset=utf-8"),
+        reply(302, "", "Location: http://portal.example/"),
+    ):
+        session, server = listening(answer, DONE, NOTHING, command="reboot")
+        settle(session)
+        (line,) = session.lines
+        assert line.startswith("dropped a message: ") and "does another server answer?" in line
+        check.equal(outcome(session, Report({"t": 1}))[0], "acked")
+        spend(session, 60_001)
+        check.equal(len(server.requests), 3)
+
+
 def test_a_name_that_could_forge_a_line_of_the_log_is_no_command():
     json_type = "Content-Type: application/json"
-    for name in ("X-commandId: \x1b[2Jgo", "X-commandId:"):
+    for name in ("X-commandId: \x1b[2Jgo", "X-commandId: \x9b2Jgo", "X-commandId:"):
         session, _ = listening(reply(200, "{}", name, json_type))
         settle(session)
         assert session.lines == ["dropped a message: a command without a name"], session.lines

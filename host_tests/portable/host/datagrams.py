@@ -127,9 +127,12 @@ NAMED = {
 
 
 def _bytes(peer, text):
-    """Hex, with {mid} and {token} of the CoAP message that came last (RFC 7252 section 3)."""
+    """Hex, with {mid} and {token} of the CoAP message that came last (RFC 7252 section 3).
+
+    {ok300}: "ok" 300 times.
+    """
     token_length = peer.last[0] & 15 if peer.last else 0
-    text = text.replace("{mid}", peer.last[2:4].hex())
+    text = text.replace("{mid}", peer.last[2:4].hex()).replace("{ok300}", "6f6b" * 300)
     return bytes.fromhex(text.replace("{token}", peer.last[4 : 4 + token_length].hex()))
 
 

@@ -65,6 +65,7 @@ class CoapClient:
         """Sends and receives through `channel` from now on, an outstanding request included."""
         self.exchange.ignored = self.ignored  # that of the channel before
         self.channel = channel
+        self.exchange.forget()
 
     def request(self, code, options, payload=b"", last=0, confirmable=True, token=None):
         """Starts a request and returns at once.
@@ -128,7 +129,7 @@ class CoapClient:
                 datagram = channel.receive()
                 now_ms = self.now_ms()
                 if datagram:
-                    event = exchange.received(datagram, now_ms)
+                    event = exchange.received(datagram, now_ms, len(datagram) > channel.largest)
                 event = event or exchange.tick(now_ms)
                 self._send(self._last)
                 left_ms = min(deadline.remaining_ms(), clock.WAIT_SLICE_MS)

@@ -24,9 +24,10 @@ from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, Throttled
 from signet.modules import call
+from signet.wire.exact_json import printable
 
 _LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
-WANTED = ("retry-after",)
+WANTED = ("retry-after", "date")
 
 
 def check_status(reply, what, is_plain, hint=""):
@@ -41,7 +42,7 @@ def check_status(reply, what, is_plain, hint=""):
     Raises:
         Rejected: the report can never be taken.
         Refused: the identity, or the server, is a wrong one.
-        Throttled: not now.
+        Throttled: not now. Lost: this is none of the cloud's answers.
     """
     if not 200 <= reply.status < 300:
         call("signet.cloud.http_status", "refuse", reply, what, is_plain, hint)
@@ -125,6 +126,8 @@ class HttpSession(Session):
         return True
 
     def _send(self, report):
+        if report.topic and printable(report.topic) != report.topic:
+            raise Rejected("the topic holds control characters, or is no UTF-8")
         path, headers, body = self._dialect.encode(report)
         size = body.seek(0, 2) if hasattr(body, "seek") else len(body)
         if size > _LARGEST:

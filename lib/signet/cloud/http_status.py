@@ -7,9 +7,12 @@ Source: RFC 9110 section 15.
 
 from micropython import const
 
-from signet.errors import Refused, Rejected, Throttled
+from signet import clock
+from signet.errors import Lost, Refused, Rejected, Throttled
+from signet.wire.http_date import unix_s
 
 _LONGEST_WAIT_S = const(3600)
+_LATEST_S = const(1 << 62)  # where no clock says it: any date is past
 _REPORT_IS_BAD = (400, 413, 414, 415, 422)
 _BUSY = (408, 425, 429)
 _MEANINGS = {
@@ -26,9 +29,23 @@ _MEANINGS = {
 
 
 def retry_after_ms(reply):
-    """Returns what the Retry-After header asks for (int), 0 without one."""
+    """Returns what the Retry-After header asks for (int), 0 without one.
+
+    A date counts from the one of the reply, or without that by the board's clock (RFC 9110
+    section 10.2.3).
+    """
     text = reply.headers.get("retry-after", "")
-    return min(int(text), _LONGEST_WAIT_S) * 1000 if text.isdigit() and len(text) < 9 else 0
+    now_s = clock.unix_ms() // 1000 if clock.is_set() else _LATEST_S
+    now_s = _number(unix_s, reply.headers.get("date", ""), now_s)
+    wait_s = _number(int, text, _number(unix_s, text, now_s) - now_s)
+    return max(0, min(wait_s, _LONGEST_WAIT_S)) * 1000
+
+
+def _number(read, text, default):
+    try:
+        return read(text)
+    except ValueError:
+        return default
 
 
 def refuse(reply, what, is_plain, hint):
@@ -41,4 +58,7 @@ def refuse(reply, what, is_plain, hint):
         raise Refused(text + hint, status)
     if status in _REPORT_IS_BAD or (status == 404 and not is_plain):
         raise Rejected(text, status)
-    raise Refused(text + "; does another server answer? check `host` and `address`", status)
+    text += "; does another server answer? check `host` and `address`"
+    if status < 400:  # a redirect is no word of the cloud's
+        raise Lost(text)
+    raise Refused(text, status)

@@ -1,4 +1,4 @@
-"""How do datagrams go over UDP so that only the peer's own come in, and never too large?
+"""How do datagrams go over UDP so that only the peer's own come in, and none too large?
 
 This is a *datagram channel*; `DtlsChannel` in dtls.py has the same surface, and so has a modem's.
 One datagram in, one datagram out; nothing here waits except `wait`. The socket is not connected:
@@ -35,29 +35,29 @@ class UdpChannel:
         port: int, 1 to 65535.
         deadline: clock.Deadline. UDP opens at once, except for the name lookup, which cannot be
             bounded; a modem's channel needs it.
-        largest: int, bytes of the largest datagram to take (RFC 7252 section 4.6: 1152).
+        largest: int, bytes of the largest datagram to take whole (RFC 7252 section 4.6: 1152);
+            of a longer one come so many and one more, which shows that it was cut.
+        turn: int, which of several addresses to take; count on when one has not answered.
     Raises:
         Lost: the name is unknown, or there is no network.
     Attributes:
         address: str, the peer's address, worth keeping: it saves the DNS query next time.
-        ignored: int, datagrams that came from elsewhere, or were empty or too large.
+        ignored: int, datagrams that came from elsewhere, or were empty.
         replies: the hint of the last `send`.
         busy: bool, `receive` may have more at once, which no socket shows.
     """
 
     busy = False
 
-    def __init__(self, host, port, deadline, largest=1152):
+    def __init__(self, host, port, deadline, largest=1152, turn=0):
         self.largest = largest
         self.ignored = 0
         self.replies = None
         try:
             found = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)
-            info = found[0]
-            for each in found:
-                if each[0] == socket.AF_INET:
-                    info = each
-                    break
+            first = [each for each in found if each[0] == socket.AF_INET]
+            found = first + [each for each in found if each[0] != socket.AF_INET]
+            info = found[turn % (len(found) or 1)]
             self._to = info[-1]
             self._peer = _plain(self._to)
             self.address = self._peer[0]
@@ -113,7 +113,7 @@ class UdpChannel:
             if error.args[0] in _NOT_NOW:  # a wrong checksum
                 return None
             raise Lost("cannot receive: {}; is the network up?".format(error))
-        if 0 < len(datagram) <= self.largest and _plain(sender) == self._peer:
+        if datagram and _plain(sender) == self._peer:
             return datagram
         self.ignored += 1
         return None

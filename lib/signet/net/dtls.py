@@ -59,12 +59,12 @@ class DtlsChannel:
 
     Args:
         channel: net.datagram.UdpChannel or a modem's; it belongs to this object from now on. Its
-            `largest` counts for what comes in a record; the handshake takes up to 1472 bytes.
+            `largest` counts for what comes in a record; a record may have up to 1472 bytes.
         host: str, the name that the certificate must carry; sent as SNI.
         trust: what `trust.context(ca, datagrams=True)` returned.
         timeout_ms: int, for the handshake.
     Attributes:
-        address, ignored: those of the channel below.
+        address, ignored: those of the channel below. largest: as there.
         busy: bool, `receive` may have more at once, which no socket shows.
     """
 
@@ -75,7 +75,7 @@ class DtlsChannel:
         self.busy = False  # one datagram may have brought several records
         self._host, self._trust, self._timeout_ms = host, trust, timeout_ms
         self._feed = self._tls = self._kept = None
-        self._largest = channel.largest
+        self.largest = channel.largest
 
     def opened(self):
         """Returns True once the peer is verified."""
@@ -111,8 +111,7 @@ class DtlsChannel:
             raise self._failed(error)
         if done:
             self._kept = None
-            self._size = self._largest + _RECORD
-            self._channel.largest = self._size
+            self._size = self.largest + _RECORD
             self.busy = True  # more may have come with the end of the handshake
         else:
             modules.keep(modules.DATAGRAM)
@@ -169,21 +168,26 @@ class DtlsChannel:
         if self._kept is not None:
             return self._step()
         if self._tls is None:
-            return self._drop(self._channel.receive())
+            if self._channel.receive() is not None:
+                self._channel.ignored += 1
+            return None
         if not self.busy:
-            self._feed.ahead = ahead = self._channel.receive()
+            channel = self._channel
+            try:
+                ahead = channel.receive()
+            except MemoryError:  # most are short
+                channel.largest = self.largest + _RECORD
+                ahead = channel.receive()
+                channel.largest = _LARGEST
+            self._feed.ahead = ahead
             if ahead is None:
                 return None
             self._size = len(ahead)  # what is in it is shorter: less heap than for the largest
         datagram = self._do(self._tls.recv, self._size)
         self.busy = datagram is not None
-        if self.busy and len(datagram) > self._largest:
-            return self._drop(datagram)
+        if self.busy and len(datagram) > self.largest:
+            return datagram[: self.largest + 1]
         return datagram
-
-    def _drop(self, datagram):
-        if datagram is not None:
-            self._channel.ignored += 1
 
     def wait(self, timeout_ms):
         """Returns True when there may be something to read, False after `timeout_ms`, an int."""

@@ -13,7 +13,7 @@ Also here, as it is one more reason to repeat a request: Echo (RFC 9175 section 
 
 from micropython import const
 
-from signet.errors import Lost
+from signet.errors import Lost, ProtocolError
 from signet.wire.coap import malformed, uint
 
 _ECHO = const(252)
@@ -47,13 +47,18 @@ def block_of(message, number):
     Raises:
         ProtocolError: no such option value is allowed (2.2).
     """
-    value = dict(message.options).get(number)
+    value = _first(message).get(number)
     if value is None:
         return None
     bits = int.from_bytes(value, "big")
     if len(value) > 3 or bits & 7 == 7:
         raise malformed("block option")
     return bits >> 4, bits & 8 != 0, 16 << (bits & 7)
+
+
+def _first(message):
+    """Returns the options of a message as a dict: of several the first (RFC 7252 5.4.5)."""
+    return dict(reversed(message.options))
 
 
 class Transfer:
@@ -114,18 +119,21 @@ class Transfer:
         """Takes the Message that answers `request`; returns True when `result` is there.
 
         Raises:
-            ProtocolError: the server broke RFC 7959, or its body is larger than `largest`.
+            ProtocolError: the server broke RFC 7959, its body is larger than `largest`, or a block
+                of it larger than the channel takes.
             Lost: the body changed twice while it was fetched.
         """
         code = response.code
         if code == _UNAUTHORIZED and self._echo is None:
-            self._echo = dict(response.options).get(_ECHO)
+            self._echo = _first(response).get(_ECHO)
             if self._echo is not None:
                 return False
         uploading = self._body is None and (self._in_blocks or code == _TOO_LARGE)
         if uploading and self._acknowledged(response):
             return False
         if code >> 5 == 2:
+            if response.cut:
+                raise ProtocolError("more than a datagram may hold; `wanted` asks for less")
             mark = block_of(response, _BLOCK2)
             if mark:
                 return self._collected(response, *mark)
@@ -162,7 +170,7 @@ class Transfer:
 
     def _collected(self, response, number, more, size):
         """Takes one block of the response (2.4); returns True when it was the last."""
-        options = dict(response.options)
+        options = _first(response)
         etag = options.get(_ETAG)
         if self._body is None:
             self._start = response

@@ -43,7 +43,11 @@ class Message:
             by number; equal numbers stay in the order given.
         payload: bytes; what is empty is not sent.
     An Empty message (code 0) has none of the last three.
+    Attributes:
+        cut: bool, its datagram was larger than the buffer: the payload is not whole (4.6).
     """
+
+    cut = False
 
     def __init__(self, type, code, message_id, token=b"", options=(), payload=b""):
         self.type = type

@@ -81,7 +81,7 @@ class Exchange:
         self.known = known
         self.observed = []
         self._replies = []
-        self._seen = []  # (message id, until ms) of messages that were taken, oldest first
+        self._seen = []  # (message id and token, until ms) of what was taken, oldest first
         self._buffer = b""
         self._due = None  # the request, when it is to be sent now
         # So many message ids are used in a window that ends then
@@ -148,6 +148,11 @@ class Exchange:
         """Starts an Empty CON, which any CoAP endpoint answers with RST (4.3)."""
         self.request(0, (), b"", now_ms, True, b"")
 
+    def forget(self):
+        """Talks to another endpoint from now on: message ids are each endpoint's own (4.4)."""
+        self._seen = []
+        self._replies = []
+
     def cancel(self):
         """Forgets the outstanding request; an answer to it will be rejected."""
         self.busy = _NOTHING
@@ -184,10 +189,16 @@ class Exchange:
 
     # Receiving
 
-    def received(self, datagram, now_ms):
-        """Takes a datagram of the server, bytes. Returns an event or None; never raises."""
+    def received(self, datagram, now_ms, cut=False):
+        """Takes a datagram of the server. Returns an event or None; never raises.
+
+        Args:
+            datagram: bytes.
+            cut: bool, it was longer: what is left of its header and options counts (4.6).
+        """
         try:
             message = decode(datagram)
+            message.cut = cut
         except ProtocolError:
             if len(datagram) > 3 and datagram[0] >> 4 == 4:  # version 1, CON
                 self._reply(_RST, datagram)
@@ -221,15 +232,15 @@ class Exchange:
     def _arrived(self, message, now_ms, datagram):
         """A response in a CON or NON of its own (5.2.2, 5.2.3), new or again (4.5)."""
         confirmable = message.type == _CON
-        message_id = message.message_id
+        new = datagram[2 : 4 + len(message.token)]  # a restarted server counts anew
         for seen, until in self._seen:
-            if seen == message_id and now_ms < until:
+            if seen == new and now_ms < until:
                 return self._reply(_ACK, datagram) if confirmable else None
         unknown = self._unknown(message)
         mine = self.busy > _PING and message.token == self.token
         if not unknown and (mine or message.token in self.observed):
             until = now_ms + (_EXCHANGE_LIFETIME_MS if confirmable else _NON_LIFETIME_MS)
-            self._seen = self._seen[1 - _SEEN :] + [(message_id, until)]
+            self._seen = self._seen[1 - _SEEN :] + [(new, until)]
             if confirmable:
                 self._reply(_ACK, datagram)
             if not mine:
@@ -245,11 +256,17 @@ class Exchange:
         return ("response", message)
 
     def _unknown(self, message):
-        """The number of an option that must be understood and is not (5.4.1), or 0."""
+        """The number of an option that must be understood and is not (5.4.1), or 0.
+
+        None that is critical may come twice in a response: the second is not understood (5.4.5).
+        """
+        before = 0
         for number, _ in message.options:
             # no other option is critical and may be in a response (5.4, RFC 7959)
-            if number & 1 and number not in (_BLOCK2, _BLOCK1) and number not in self.known:
+            known = number in (_BLOCK2, _BLOCK1) or number in self.known
+            if number & 1 and (number == before or not known):
                 return number
+            before = number
         return 0
 
     def _reply(self, kind, datagram):

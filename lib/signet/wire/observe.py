@@ -42,7 +42,7 @@ class Observation:
         Returns:
             bool, True when its representation is news.
         """
-        options = dict(message.options)
+        options = dict(reversed(message.options))  # the first counts (RFC 7252 section 5.4.5)
         observe = options.get(_OBSERVE)
         if observe is None or message.code >> 5 != 2:
             self.active = False

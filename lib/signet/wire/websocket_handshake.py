@@ -45,7 +45,7 @@ def check_reply(head, accept):
         head: bytes up to the empty line, which is included.
         accept: bytes from `opening`.
     Raises:
-        Refused: a status from 300 to 499, in `code`.
+        Refused: a status from 400 to 499, in `code`.
         Throttled: status 429 or 503.
         Lost: another status.
         ProtocolError: the reply is not HTTP, or none to the request.
@@ -59,9 +59,10 @@ def check_reply(head, accept):
         text = "the server answers with HTTP status {}".format(status)
         if status in (429, 503):
             raise Throttled(text)
-        if 300 <= status < 500:
-            raise Refused(text + "; check `host`, `port` and `websocket`", status)
-        raise Lost(text)
+        text += "; check `host`, `port` and `websocket`"
+        if 400 <= status < 500:
+            raise Refused(text, status)
+        raise Lost(text)  # a redirect, or a page, is another server's word
     found = {}
     for line in lines[1:-2]:
         name, _, value = line.partition(b":")

@@ -40,4 +40,5 @@ def error_of(message, what, refusal):
     for number, value in message.options:
         if number == _MAX_AGE:
             wait_ms = min(int.from_bytes(value, "big"), 3600) * 1000
+            break  # the first counts (RFC 7252 section 5.4.5)
     return Throttled(text, wait_ms)

@@ -16,9 +16,9 @@ from micropython import const
 from signet import clock
 from signet.cloud import http_session
 from signet.cloud.watson.event import body
-from signet.errors import ProtocolError, Refused, Rejected, Throttled
+from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Command, check_name
-from signet.wire.exact_json import loads
+from signet.wire.exact_json import loads, printable
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
@@ -35,11 +35,12 @@ _TYPES = (
 _LARGEST_COMMAND = const(4096)  # bytes; a larger one is lost, and the connection with it
 _IN_A_ROW = const(8)  # commands that may go before a report
 _REFUSED_MS = const(3_600_000)
-_ABOUT_COMMAND = ("retry-after", "content-type", "x-commandid", "x-devicetype", "x-deviceid")
-
-
-def _ignore(piece):
-    pass
+_ABOUT_COMMAND = http_session.WANTED + (
+    "content-type",
+    "x-commandid",
+    "x-devicetype",
+    "x-deviceid",
+)
 
 
 class _Dialect:
@@ -50,7 +51,6 @@ class _Dialect:
         log: function of one str.
     """
 
-    sink = staticmethod(_ignore)  # nothing is said with an event's status
     logs_in = False
 
     def __init__(self, config, log):
@@ -71,6 +71,7 @@ class _Dialect:
         self.next_ask = clock.Deadline(0) if config["command_poll_s"] else None
         self._asked = 0  # times since the last report
         self._is_foreign = False  # the report is of a device behind this gateway
+        self._is_page = None  # what came with the status of an event is not Watson's
 
     def due(self, report_waits):
         """Is it time to ask for a command?"""
@@ -98,6 +99,10 @@ class _Dialect:
         """Is a device not of this gateway, or is it refused itself?  Its own commands tell."""
         return code == 403 and self._is_foreign
 
+    def sink(self, piece):
+        if self._is_page is None:  # over TLS it is known who says more
+            self._is_page = not self._config["tls"] or bytes(piece[:16]).strip()[:1] == b"<"
+
     def heard(self, reply):
         """Makes an event of the answer to `ask`; whatever it is, reports go on."""
         wait_ms = self._config["command_poll_s"] * 1000
@@ -109,7 +114,7 @@ class _Dialect:
                 command = self._command(reply)
                 self._ask_in(0)  # there may be more
                 return ("command", command)
-        except ProtocolError as error:
+        except (Lost, ProtocolError) as error:
             self._log("dropped a message: {}".format(error))
         except Throttled as error:
             self._ask_in(max(wait_ms, error.retry_after_ms))
@@ -126,6 +131,8 @@ class _Dialect:
         for known, word in _TYPES:
             if content_type.startswith(word):
                 form = known
+        if content_type.startswith("text/html"):
+            raise ProtocolError("a page, not a command; does another server answer?")
         own = (self._config["type_id"], self._config["device_id"])
         device = own
         topic = "iot-2/"
@@ -136,7 +143,7 @@ class _Dialect:
             )
             topic += "type/{}/id/{}/".format(*device)
         topic += "cmd/{}/fmt/{}".format(name, form)
-        if name in ("", "+") or min(topic.encode()) < 32:  # whoever answers so knows no commands
+        if name in ("", "+") or printable(topic) != topic:  # whoever answers so knows no commands
             raise ProtocolError("a command without a name")
         data = loads(reply.body, topic) if form == "json" else bytes(reply.body)
         command = Command(name, data, topic)
@@ -146,6 +153,7 @@ class _Dialect:
 
     def encode(self, report):
         config = self._config
+        self._is_page = None
         type_id, device_id, event, form = config["type_id"], config["device_id"], None, "json"
         if report.topic is None:
             event = report.event or config["event"]
@@ -185,6 +193,8 @@ class _Dialect:
             raise Rejected("events: HTTP status 403: not a device of this gateway", 403)
         is_plain = http_session.is_plain(report) and not self._is_foreign
         http_session.check_status(reply, "events", is_plain, _HINT)
+        if self._is_page:  # Watson says no more than the status
+            raise Lost("events: a page, not Watson's answer; does another server answer?")
 
 
 def session(config, log, state=None):
