@@ -18,13 +18,13 @@ from tools.pki.checks import is_ca
 from tools.pki.contents import read
 from tools.ui import UserError
 
-_PATIENCE_S = 30
+_PATIENCE_S = 60
 _SSID_BYTES, _PASSWORD_BYTES = 32, 64  # IEEE 802.11; WPA2's key as hexadecimal digits
 
 # Standard input: "SIZE PATH\n" and the content of each file, folders first, whose size is "-".
 # Prints lines "error ...", "ca ...", an error of that key, and "warning: ...".
 _PROGRAM = """
-import gc, os, sys, vfs
+import os, sys, vfs
 class Ram:
     def __init__(self):
         self.data = bytearray({size})
@@ -58,6 +58,7 @@ class State:
 try:
     loaded = config.load("device.json", print)
     told = []
+    loaded["role"] = ""  # an application is told of nothing
     if loaded["expires"]:
         from signet.certificate import expiry
         for line, event in zip(told, expiry.look(loaded, told.append, State()) or ()):
