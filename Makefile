@@ -9,7 +9,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 5 )))
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
-.PHONY: help setup demo test test-quick proof mutants lint format lock clean package
+.PHONY: help setup demo test test-quick proof mutants audit lint format lock clean package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,12 +35,15 @@ test-quick: setup lint ## Lint, every portable file on two interpreters, one way
 	@SIGNET_DEPTH=quick $(RUN_TESTS) --interpreter cpython --interpreter i386 \
 	  "$(ONE_WAY_IN)" host_tests/portable
 
-proof: setup lint ## What a release needs: everything at full depth, and the mutants
+proof: setup lint ## What a release needs: everything at full depth, the audit, and the mutants
 	@SIGNET_DEPTH=proof $(RUN_TESTS)
-	@$(MAKE) --no-print-directory mutants
+	@$(MAKE) --no-print-directory audit mutants
 
 mutants: setup ## Break lib/signet in many ways, one by one: a test must notice each
 	@$(BIN)/python -m host_tests.mutants
+
+audit: setup ## Hold the clouds and a board against their documents, sentence by sentence
+	@$(BIN)/python -m host_tests.audit
 
 lint: .venv/.installed-dev ## Check format, lint and types
 	@$(BIN)/ruff format --check

@@ -35,14 +35,15 @@ def signet(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 class Twin(TwinProcess):
-    """`signet twin` on free ports, and what tests ask of it.
+    """`signet twin`, and what tests ask of it.
 
     folder: where its state, its ready file and its output go; keep one to keep its registry.
     options: further ones of its command line, for example "--loss", "30%".
+    documented: on the documents' ports, where they are free; default: on free ones.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        super().__init__(folder, {door.key: 0 for door in DOORS}, options)
+    def __init__(self, folder: Path, *options: str, documented: bool = False) -> None:
+        super().__init__(folder, {} if documented else {door.key: 0 for door in DOORS}, options)
 
     def device(self, cloud: str) -> dict[str, str]:
         """The ready device of a cloud: identity and secret, in the cloud's own words."""

@@ -36,6 +36,15 @@ def signet(*words: object) -> str:
     return shlex.join([called, *map(str, words)])
 
 
+def visible(text: str, lines: bool = False) -> str:
+    """Somebody else's text without what could command the terminal, or forge a line of it.
+
+    lines: it may have several.
+    """
+    plain = "\n\t" if lines else ""
+    return "".join(c if c.isprintable() or c in plain else repr(c)[1:-1] for c in text)
+
+
 class UserError(Exception):
     """An error whose text is for the user: what was wrong, where, and what to do."""
 
@@ -46,5 +55,5 @@ def fail(message: str) -> NoReturn:
     message: what was wrong and what to do; never holds a secret.
     raises: typer.Exit, always.
     """
-    errors.print(f"signet: {message}", markup=False, soft_wrap=True)
+    errors.print(f"signet: {visible(message, lines=True)}", markup=False, soft_wrap=True)
     raise typer.Exit(2)

@@ -18,7 +18,7 @@ def main():
     def heard(message):
         """message.kind is "event", "command" or "status"; message.device says whose."""
         type_id, device_id = message.device
-        print("{} {} of {}: {}".format(message.kind, message.name, device_id, message.data))
+        print("{} {} of {}: {!r}".format(message.kind, message.name, device_id, message.data))
         if message.kind == "event" and message.device not in greeted:
             greeted.add(message.device)
             link.report(*application.command(type_id, device_id, "set", {"led": 1}))

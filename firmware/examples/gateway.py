@@ -18,7 +18,7 @@ def read(meter):
 def obey(command):
     if command.device is None:  # for the gateway itself
         return board.obey(command)
-    print("for {}: {} {}".format(command.device[1], command.name, command.data))
+    print("for {}: {} {!r}".format(command.device[1], command.name, command.data))
     return None
 
 

@@ -82,7 +82,12 @@ def test_any_cut_costs_the_record_in_which_it_is() -> None:
 
 
 def test_another_version_is_not_read() -> None:
-    odd = line(3, [1, 2]) + line(0, {"later": 1})
+    odd = line(3, [1, 2]) + line(0, {"later": 1}) + line(3, ["1", None, None, None, None])
+    odd += line(3, [1, "now", None, None, None]) + line(3, [1, None, 7, None, None])
+    odd += line(3, [1, None, None, None, [1, 2]]) + line(3, [1, 10**15, None, None, None])
+    odd += line(3, [1, None, None, None, ["gateway"]])
+    deep = b"00000003" + b"[" * 20_000 + b"\t"
+    odd += line(0, [99, 5, 1, [], ["[red]"], []]) + b"%08x%s\n" % (zlib.crc32(deep), deep)
     content = read({"0": odd + RAW})
     assert [report.key for report in content.waiting] == [4]
     assert content.damaged_bytes == len(odd)
@@ -124,7 +129,7 @@ def board_with(tmp_path: Path):
 _FILES = {
     "/outbox/7": VALUES + RAW + note(3, counters=(5, 1, 0, 2, 1, 0)),
     "/outbox/8": EVENT + b"torn",
-    "/outbox/x6": BAD + b"code 6207: [red]\nparams",
+    "/outbox/x6": BAD + b"code 6207: [red]\nparams\xc2\x9b",
     "/outbox/damaged": b"?",
     "/main.py": b"print('program')",
 }
@@ -142,14 +147,14 @@ def test_a_board_tells_what_waits_and_what_was_set_aside(board_with, tmp_path) -
     assert "accepted 5\nacknowledged 1\nsent again 0\ndropped 2\nset aside 1" in shown
     assert "unreadable 4 bytes" in shown
     assert "mpremote fs cp :/outbox/damaged ." in shown
-    assert "6 2026-11-29 07:00:00Z code 6207: " in shown and "[red]\\nparams" in shown
+    assert "6 2026-11-29 07:00:00Z code 6207: " in shown and "[red]\\nparams\\x9b" in shown
     assert '{"name": "[b]\u00e9\\u001b"}' in shown
 
     file = tmp_path / "kept.jsonl"
     _signet("--folder", board.folder, "export", file)
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert [row["key"] for row in rows] == [6, 4, 5]
-    assert rows[0]["set_aside"] == "code 6207: [red]\nparams"
+    assert rows[0]["set_aside"] == "code 6207: [red]\nparams\x9b"
     assert rows[0]["values"] == {"name": "[b]\u00e9\x1b"}
     assert base64.b64decode(rows[1]["base64"]) == b"\x00\r\n\x1b\t\xff\x1b1"
     assert rows[1]["topic"] == "/pk/dn/user/up" and "time_ms" not in rows[1]

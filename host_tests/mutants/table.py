@@ -209,6 +209,9 @@ _TABLE = {
     ("cloud/watson/http.py", "watson_http_commands"): (
         ("eight commands go before a report", "const(8)", "const(9)"),
     ),
+    ("cloud/watson/http.py", "watson_http"): (
+        ("a gateway that is refused sets no report aside", " and self._answered", ""),
+    ),
     ("certificate/renewal.py", "renewal_refused"): (
         ("an expired certificate is not tried", "ends * 1000 <=", "0 >"),
         ("a certificate without its key is not tried", "if not x509.belongs(", "if not ("),

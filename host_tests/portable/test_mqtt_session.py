@@ -295,10 +295,12 @@ def test_what_the_cloud_would_punish_is_rejected_before_it_is_sent():
 
 def test_a_topic_that_no_server_may_send_or_no_log_may_hold_is_dropped():
     session, client, lines = _session()
-    for level in (b"go\nreport 7 stored", b"+", b"#", b"x#", b"x" * 512):  # MQTT-3.3.2-2
+    levels = [b"go\nreport 7 stored", b"+", b"#", b"x#", b"x" * 512]  # MQTT-3.3.2-2
+    levels += [odd.encode() for odd in ("\x7f", "\x9b2J", "\u2028", "\u202e", "\uffff")]
+    for level in levels:
         topic = b"/sys/pk/dn/thing/service/" + level
         client.events.append(("message", topic, b'{"id":"1"}'))
     client.events.append(("message", b"", b"{}"))
     while client.events:
         assert session.poll(0) is None
-    check.equal(lines, ["dropped a message: a bad topic"] * 6)
+    check.equal(lines, ["dropped a message: a bad topic"] * 11)

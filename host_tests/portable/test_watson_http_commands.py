@@ -199,7 +199,7 @@ def test_a_page_or_a_redirect_is_no_command_and_reports_go_on():
 
 def test_a_name_that_could_forge_a_line_of_the_log_is_no_command():
     json_type = "Content-Type: application/json"
-    for name in ("X-commandId: \x1b[2Jgo", "X-commandId:"):
+    for name in ("X-commandId: \x1b[2Jgo", "X-commandId: \x9b2Jgo", "X-commandId:"):
         session, _ = listening(reply(200, "{}", name, json_type))
         settle(session)
         assert session.lines == ["dropped a message: a command without a name"], session.lines

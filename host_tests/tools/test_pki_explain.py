@@ -40,6 +40,7 @@ X400 = x509.UnrecognizedExtension(
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3004a3023000")
 )
 EMAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION
+SELF_SIGNED = server(f"abc123.messaging.{DOMAIN}", ca=True, usage=())
 BOARD = device(by=CA, also=[x509.RFC822Name("d:esp32:board-1")])
 FIELDS = {"C": "SG", "ST": "Singapore", "L": "Singapore", "O": "o", "OU": "u"}
 
@@ -99,7 +100,8 @@ def test_a_boards_certificate_with_its_key_and_its_ca_is_good(said):
         (csr(p256(), "d:t:i").public_bytes(PEM), "logs in as d:ORG:t:i"),
         (csr(p256(), "h.x", ["h.x"]).public_bytes(PEM), "for a server: h.x"),
         (server(f"abc123.messaging.{DOMAIN}", by=CA).pem, "messaging server of org abc123"),
-        (server(f"abc123.messaging.{DOMAIN}", ca=True, usage=()).pem, "server of org abc123"),
+        (SELF_SIGNED.pem, "server of org abc123"),
+        (SELF_SIGNED.key_bytes() + SELF_SIGNED.pem, "it belongs to the certificate here"),
         (server("www.example.com", by=CA).pem, "a server's, for: www.example.com"),
         (server(key=RSA, by=CA).pem, "no suite TLS_RSA_"),
         (device(by=CA, days=(-1, 12)).pem, "days left: renew it soon"),

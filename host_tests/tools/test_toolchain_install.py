@@ -100,7 +100,12 @@ _FOR_THE_TOOLS = [
     "apt cannot fetch micropython from",
     "umqtt.simple 1.3.4 cannot be fetched",
 ]
-_FOR_TESTS = ["apt cannot fetch libcoap3-bin from", "pip cannot install the clouds' SDKs"]
+_FOR_TESTS = [
+    "apt cannot fetch libcoap3-bin from",
+    "apt cannot fetch curl from",
+    "apt cannot fetch openssl from",
+    "pip cannot install the clouds' SDKs",
+]
 if not shutil.which("nginx", path="/usr/local/sbin:/usr/sbin"):  # looked for there too
     _FOR_TESTS.append("apt cannot fetch nginx from")
 
@@ -237,7 +242,8 @@ def fetched(tmp_path, monkeypatch):
 
 
 _TOOLS = ["micropython a32", "micropython+mosquitto+mosquitto-clients a64", "umqtt"]
-_TESTS = ["libcoap3-bin a64", "nginx a64", "sdks"]
+_PEERS = ["curl a64", "libcoap3-bin a64", "nginx a64", "openssl a64"]
+_TESTS = [*_PEERS, "sdks"]
 
 
 @pytest.mark.parametrize(
@@ -275,12 +281,12 @@ def test_a_new_toolchain_leaves_what_tests_need_until_all_is_asked_for(
     assert note.exists()
     assert sorted(fetched) == ["micropython a32", "micropython+mosquitto+mosquitto-clients a64"]
     assert not stamp.is_current(everything=True)
-    for name in ("coap-client", "nginx"):
+    for name in ("coap-client", "nginx", "curl", "openssl"):
         assert Path((tmp_path / "cache/bin" / name).read_text()).is_dir()
     fetched.clear()
     install._install(everything=True)
-    assert sorted(fetched) == ["libcoap3-bin a64", "nginx a64"]
-    assert len(list((tmp_path / "cache/opt").glob("debian-*"))) == 4, "the old ones are gone"
+    assert sorted(fetched) == _PEERS
+    assert len(list((tmp_path / "cache/opt").glob("debian-*"))) == 6, "the old ones are gone"
 
 
 def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, capfd):
@@ -320,6 +326,8 @@ _DTLS = "OpenSSL\n(DTLS and TLS support; PSK, PKI, PKCS11, and no RPK support)"
 _NO_DTLS = "None\n(No DTLS or TLS support)"
 _NGINX = """echo 'nginx version: nginx/{version}' >&2
 echo 'configure arguments: --with-compat {modules}' >&2"""
+_CURL = "echo 'curl {version} (linux)'; echo 'Protocols: {protocols}'"
+_OPENSSL = "echo 'OpenSSL {version} 1 Jul 2025'"
 _MODULES = "--with-http_ssl_module --with-http_dav_module"
 
 
@@ -334,6 +342,8 @@ def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
     for tool in programs.LIBCOAP_TOOLS:
         script(path, tool, _LIBCOAP.format(tool=tool, version="4.3.5", tls=_DTLS))
     script(path, "nginx", _NGINX.format(version="1.27.0", modules=_MODULES))
+    script(path, "curl", _CURL.format(version="8.14.1", protocols="http https"))
+    script(path, "openssl", _OPENSSL.format(version="3.5.1"))
     monkeypatch.setenv("PATH", str(path))
     monkeypatch.setattr(install.debian, "available", lambda: False)
     monkeypatch.setattr(install, "BIN", tmp_path / "cache" / "bin")
@@ -341,7 +351,8 @@ def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
     assert plan.found["micropython-64"] == path / "micropython"
     assert plan.found["mosquitto"] == path / "mosquitto"
     assert plan.found["coap-client"] == path / "coap-client"
-    assert plan.found["nginx"] == path / "nginx"
+    for name in ("nginx", "curl", "openssl"):
+        assert plan.found[name] == path / name
     assert plan.wanted == {}
     assert plan.missing.keys() <= {"micropython"}
     files = install._publish(plan, {})
@@ -481,6 +492,25 @@ def test_nginx_must_be_1_22_with_tls_and_webdav(tmp_path, says, reason):
 
     script(tmp_path, "nginx", says)
     answer = refuse_nginx(tmp_path / "nginx")
+    assert (reason in answer) if reason else answer is None
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "reason"),
+    [
+        ("curl", _CURL.format(version="7.52.1", protocols="https"), "is 7.52, older than 7.68"),
+        ("curl", _CURL.format(version="8.14.1", protocols="http"), "is built without TLS"),
+        ("curl", _CURL.format(version="8.14.1", protocols="http https"), None),
+        ("openssl", _OPENSSL.format(version="1.1.1"), "is 1.1, older than 3.0"),
+        ("openssl", "echo 'LibreSSL 3.3.6'", "is not OpenSSL"),
+        ("openssl", _OPENSSL.format(version="3.0.19"), None),
+    ],
+)
+def test_curl_must_have_tls_and_openssl_must_be_3(tmp_path, name, says, reason):
+    from tools.toolchain import programs
+
+    script(tmp_path, name, says)
+    answer = getattr(programs, f"refuse_{name}")(tmp_path / name)
     assert (reason in answer) if reason else answer is None
 
 

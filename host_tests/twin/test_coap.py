@@ -471,15 +471,16 @@ def test_ack_mode_1_separates_refusals_too(twin: Twin, device: CoapDevice) -> No
     twin.fault("expire_tokens")
     wrong = device.body(ackMode=1, sign="0" * 32)
     with Udp(device.way) as udp:
-        for request in (auth(wrong), device.report()):
+        for request, expected in (
+            (auth(wrong), "4.01"),
+            (device.report(), "4.01"),
+            (device.report(form=42), "4.15"),
+        ):
             udp.send(udp.encode(request))
             assert udp.socket.recv(100) == b"\x60\x00" + request.mid.to_bytes(2, "big")
             reply = udp.receive()
-            assert (reply.mtype, reply.token, code(reply)) == (
-                aiocoap.CON,
-                request.token,
-                "4.01",
-            )
+            told = (reply.mtype, reply.token, code(reply))
+            assert told == (aiocoap.CON, request.token, expected)
             udp.send(b"\x60\x00" + reply.mid.to_bytes(2, "big"))
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -24,6 +25,7 @@ from tools.twin.certificates import Certificates
 from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
 from tools.twin.store import open_store
+from tools.ui import fail
 
 _SIGNET = Path(sys.executable).with_name("signet")
 
@@ -501,6 +503,19 @@ def test_events_cannot_command_the_terminal(
     assert not {"\x1b[2J", "\x1b]", "\x07", "\x9b"} & {
         shown[n : n + k] for n in range(len(shown)) for k in (1, 2, 4)
     }
+
+
+def test_a_table_and_an_error_cannot_command_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = console.new_table("what", fold=("value",))
+    table.add_row("[red]", "[/]")
+    console.print_table(table)
+    with pytest.raises(typer.Exit):
+        fail("the board said [red]\x1b[2J\x9b\u2028\u202e\nand a line")
+    shown = capsys.readouterr()
+    assert "[red]  [/]" in shown.out
+    assert shown.err == "signet: the board said [red]\\x1b[2J\\x9b\\u2028\\u202e\nand a line\n"
 
 
 def test_an_event_is_one_line_of_bounded_length(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,11 +34,16 @@ def open(path="device.json", board=None, log=print):
     from signet import modules
 
     with modules.Tidy():
-        values = modules.call("signet.device.config", "load", path, log)
+        from signet.wire.exact_json import printable
+
+        def write(text):
+            log(printable(text))  # whoever has had his say in it
+
+        values = modules.call("signet.device.config", "load", path, write)
         from signet.reports.outbox import Outbox
 
         keep_ms = values["flash_after_s"] * 1000  # what is read from flash goes before the rest
-        outbox = Outbox(values["outbox_bytes"], values["drop"] == "oldest", keep_ms, log)
+        outbox = Outbox(values["outbox_bytes"], values["drop"] == "oldest", keep_ms, write)
         from signet import link
 
         state = None
@@ -46,5 +51,5 @@ def open(path="device.json", board=None, log=print):
         way = __import__(name, None, None, ("*",))
         if hasattr(way, "KEEPS_STATE"):  # others do without its code
             state = __import__("signet.device.state", None, None, ("*",)).State()
-        session = way.session(values, log, state)
-        return link.Link(session, values, outbox, board, log, state)
+        session = way.session(values, write, state)
+        return link.Link(session, values, outbox, board, write, state)

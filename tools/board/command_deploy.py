@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -28,8 +28,7 @@ from tools.board.mpremote import RESTART, check_device, reach, run
 from tools.board.plan import MANAGED, Board, Plan
 from tools.board.virtual import DEFAULT_FOLDER, VirtualBoard
 from tools.link.needed import device_of
-from tools.twin.console import visible
-from tools.ui import UserError, console, errors
+from tools.ui import UserError, console, errors, visible
 
 _RESTART_S = 20.0
 _JSON_BYTES = 65_536
@@ -92,18 +91,20 @@ def deploy(
     with serial_line(device, folder) as line:
         with _progress() as show:
             reach(line, lambda text: show(0, 0, text))
-        go = False
         try:
-            present, files, plan = project.against(line)
-            if dry_run:
-                _show(plan, present, files)
-                console.print("Nothing was changed; the board restarts.")
-                return
-            _agree(plan, present, files, yes)
-            go = True
-        finally:
-            if not go:
+            with _progress():
+                present, files, plan = project.against(line)
+            if not dry_run:
+                _agree(plan, present, files, yes)
+        except BaseException:
+            with suppress(UserError):
                 _restart(line)
+            raise
+        if dry_run:
+            _show(plan, present, files)
+            _restart(line)
+            console.print("Nothing was changed; the board restarts.")
+            return
         with _progress() as show:
             changed = carry_out(line, present, plan, files, progress=show)
     console.print(f"{changed} of {len(files)} files copied; the board restarts.")
@@ -164,7 +165,7 @@ class _Project(NamedTuple):
 
 @contextmanager
 def _progress() -> Iterator[Show]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     shown = errors.is_terminal
     with Progress(*columns, console=errors, transient=True, disable=not shown) as progress:
         task = progress.add_task("asking the board what it has", total=None)
@@ -218,7 +219,7 @@ def _show(plan: Plan, present: Board, files: Mapping[str, bytes]) -> None:
             size = sum(len(files.get(path, b"")) for path in folded)
             table.add_row(what, f"{len(folded)} in {MANAGED}", f"{size or ''}")
     if table.row_count:
-        console.print(table)
+        console.print(table, markup=False)
 
 
 def _wifi(path: Path) -> bytes:

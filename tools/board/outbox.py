@@ -11,13 +11,12 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from tools.board.line import serial_line
 from tools.board.mpremote import RESTART, ask, reach, run
 from tools.board.outbox_records import Content, Report, read
 from tools.board.virtual import DEFAULT_FOLDER
-from tools.ui import UserError, console, errors, signet
+from tools.ui import UserError, console, errors, signet, visible
 
 app = typer.Typer(
     invoke_without_command=True, help="What waits on a board for the cloud, and was set aside."
@@ -25,6 +24,7 @@ app = typer.Typer(
 
 _FOLDER = "/outbox"
 _WRITE_S = 20.0
+_MOST_BYTES, _MOST_S = 32 << 20, 3600.0  # the largest outbox, in Base64, at 115 200 bits/s
 _SHOWN = 200  # characters of a report
 _AGAIN = ["exec", "--no-follow", RESTART]
 
@@ -36,6 +36,8 @@ try:
 except OSError:
     entries = ()
 for entry in entries:
+    if entry[1] & 0x4000:
+        continue
     print("file", entry[0])
     with open({_FOLDER!r} + "/" + entry[0], "rb") as f:
         while True:
@@ -57,8 +59,9 @@ class _Board(NamedTuple):
         with serial_line(self.device, self.folder) as line:
             with errors.status("asking the board what waits") as status:
                 reach(line, status.update)
-                content = _content(ask(line, _SHOW))
+                printed = ask(line, _SHOW, _MOST_BYTES, _MOST_S)
             try:
+                content = _content(printed)
                 program = then(content)
             except UserError:
                 run(line, ["resume"], [_AGAIN], _WRITE_S)
@@ -87,7 +90,7 @@ def _list(context: typer.Context, device: _Device = None, folder: _Folder = None
         content = context.obj.look()
         console.print(_summary(content))
         if content.set_aside:
-            console.print(_set_aside(content.set_aside))
+            console.print(_set_aside(content.set_aside), markup=False)
             if not content.is_retried:
                 which: list[object] = [] if device is None else ["--device", device]
                 which += [] if folder is None else ["--folder", folder]
@@ -142,18 +145,18 @@ def retry(
 
 def _content(printed: str) -> Content:
     """What _SHOW printed."""
-    files: dict[str, bytes] = {}
+    files: dict[str, bytearray] = {}
     name = ""
     try:
         for line in printed.splitlines():
             if line.startswith("file "):
                 name = line[5:]
-                files[name] = b""
+                files[name] = bytearray()
             elif line:
                 files[name] += base64.b64decode(line, validate=True)
     except (ValueError, KeyError):
         raise UserError("what the board sent was cut short or damaged; try again") from None
-    return read(files)
+    return read({name: bytes(content) for name, content in files.items()})
 
 
 def _fields(report: Report) -> dict[str, Any]:
@@ -204,7 +207,9 @@ def _set_aside(reports: Sequence[Report]) -> Table:
     shown.add_column("reason", overflow="fold", ratio=1)
     shown.add_column("report", overflow="fold", ratio=1)
     for report in reports:
-        shown.add_row(str(report.key), _made(report), _text(report.reason), _text(_words(report)))
+        shown.add_row(
+            str(report.key), _made(report), visible(report.reason), visible(_words(report))
+        )
     return shown
 
 
@@ -223,8 +228,3 @@ def _words(report: Report) -> str:
     where += [f"event {report.event}"] if report.event else []
     where += [f"of {'/'.join(report.device)}"] if report.device else []
     return " ".join([*where, text])
-
-
-def _text(text: str) -> Text:
-    """A cloud has had its say in it: no control character reaches the terminal."""
-    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))

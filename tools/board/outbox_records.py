@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 _HEX = 8  # letters of a CRC, and of a key
 _NOTE = 0
+_YEAR_10000_MS = 253_402_300_800_000
 _DAMAGED, _RETRY = "damaged", "retry"
 COUNTERS = ("accepted", "acknowledged", "sent again", "dropped", "set aside", "damaged")
 
@@ -38,7 +39,7 @@ class Report(NamedTuple):
         """What was reported; None for a raw report."""
         try:
             return None if self.topic else json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -83,7 +84,7 @@ def read(files: Mapping[str, bytes]) -> Content:
     done = {report.key for report in set_aside} | set(filter(note.is_done, waiting))
     return Content(
         [waiting[key] for key in sorted(waiting.keys() - done)],
-        sorted(set_aside),
+        sorted(set_aside, key=lambda report: report.key),
         note.counters,
         sum(map(len, files.values())),
         damaged,
@@ -107,16 +108,22 @@ class _Note(NamedTuple):
 def _line(line: bytes) -> Report | _Note | None:
     """What a line holds; None where it is damaged, or of a later version."""
     content = line[_HEX:-1]
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
         if line[-1:] != b"\n" or int(line[:_HEX], 16) != zlib.crc32(content):
             return None
         key = int(content[:_HEX], 16)
         head, _, body = content[_HEX:].partition(b"\t")
         if key == _NOTE:
             _, read, _, missed, counters, *_ = json.loads(head)
-            named = dict(zip(COUNTERS, counters, strict=False))
-            return _Note(read, frozenset(key for key, _ in missed), named)
+            named = dict(zip(COUNTERS, map(int, counters), strict=False))
+            return _Note(int(read), frozenset(int(key) for key, _ in missed), named)
         number, time_ms, topic, event, device = json.loads(head)
+        if not (
+            isinstance(number, int)
+            and (time_ms is None or 0 <= time_ms < _YEAR_10000_MS)
+            and all(isinstance(name, str | None) for name in (topic, event, *(device or ())))
+        ):
+            return None
         body = body.replace(b"\x1b1", b"\n").replace(b"\x1b0", b"\x1b")
         owner = (device[0], device[1]) if device else None
         return Report(key, number, time_ms, topic, event, owner, body, len(line))

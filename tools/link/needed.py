@@ -60,6 +60,8 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.aio": lambda device: device.asyncio,
     "signet.device.credentials": lambda device: device.tls,
     "signet.net.trust": lambda device: device.tls,
+    "signet.wire.pem": lambda device: device.tls,
+    "signet.wire.unread": lambda device: device.tls,
     "signet.wire.x509": lambda device: device.tls,
     "signet.certificate": lambda device: device.tls,
     "signet.certificate.expiry": lambda device: device.tls,

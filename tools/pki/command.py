@@ -10,9 +10,9 @@ from tools.pki import board_folder, command_cas, command_enos, command_server, n
 from tools.pki.authority import CLIENT_DAYS, Authority
 from tools.pki.console import DEFAULT_FOLDER, ORG, CaFolder, Days, Rsa, authority, call, kind, say
 from tools.pki.explain import explain
-from tools.twin.console import DEFAULT_STATE, State, check_org, store_of, visible
+from tools.twin.console import DEFAULT_STATE, State, check_org, store_of
 from tools.twin.store import Device
-from tools.ui import UserError, console, signet
+from tools.ui import UserError, console, signet, visible
 
 app = typer.Typer(
     no_args_is_help=True,

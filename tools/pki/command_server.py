@@ -42,8 +42,8 @@ from tools.pki.contents import public_key, read
 from tools.pki.keys import key_pem, new_key, read_file, read_key, write_file
 from tools.pki.requests import read_request, request, request_pem
 from tools.twin.certificates import ServerCertificate
-from tools.twin.console import DEFAULT_STATE, State, new_table, print_table, visible
-from tools.ui import UserError, signet
+from tools.twin.console import DEFAULT_STATE, State, new_table, print_table
+from tools.ui import UserError, signet, visible
 
 app = typer.Typer(
     no_args_is_help=True, help="Messaging server certificates of the twin's Watson orgs."

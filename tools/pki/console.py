@@ -16,8 +16,8 @@ from tools.pki.contents import public_key
 from tools.pki.explain_certificate import key_words
 from tools.pki.names import alternatives
 from tools.twin.certificates import Certificates
-from tools.twin.console import DEFAULT_STATE, check_org, new_table, print_table, store_of, visible
-from tools.ui import UserError, console, signet
+from tools.twin.console import DEFAULT_STATE, check_org, new_table, print_table, store_of
+from tools.ui import UserError, console, signet, visible
 
 DEFAULT_FOLDER = Path("pki")
 ORG = "signet"

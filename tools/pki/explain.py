@@ -13,9 +13,9 @@ from pathlib import Path
 from cryptography import x509
 
 from tools.pki import explain_certificate
-from tools.pki.checks import is_ca, signed_by
+from tools.pki.checks import is_ca, is_self_signed, signed_by
 from tools.pki.contents import Contents, Key, Part, public_key, read
-from tools.pki.explain_certificate import Statement
+from tools.pki.explain_certificate import Statement, is_authority
 from tools.pki.keys import read_file
 from tools.ui import UserError
 
@@ -127,7 +127,7 @@ def _what(part: Part) -> str:
     if isinstance(part, Key):
         return "a private key"
     if isinstance(part, x509.Certificate):
-        return "a CA certificate" if is_ca(part) else "a certificate"
+        return "a CA certificate" if is_authority(part) else "a certificate"
     return "a certificate signing request"
 
 
@@ -141,7 +141,7 @@ def _relations(part: Part, every: list[Part]) -> Iterator[Statement]:
 
 
 def _signer(part: x509.Certificate, certificates: list[x509.Certificate]) -> Iterator[Statement]:
-    if signed_by(part, part):
+    if is_self_signed(part):
         return
     others = [other for other in certificates if other != part and is_ca(other)]
     if any(signed_by(part, other) for other in others):
@@ -157,7 +157,7 @@ def _signer(part: x509.Certificate, certificates: list[x509.Certificate]) -> Ite
 def _owner(key: Key, every: list[Part]) -> Iterator[Statement]:
     others = [part for part in every if not isinstance(part, Key)]
     own = [part for part in others if public_key(part) == key.public]
-    if any(isinstance(part, x509.Certificate) and is_ca(part) for part in own):
+    if any(isinstance(part, x509.Certificate) and is_authority(part) for part in own):
         yield Statement("the key of a CA: keep it off boards, and out of every upload")
     elif any(isinstance(part, x509.Certificate) for part in own):
         yield Statement("it belongs to the certificate here")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
 from tools.pki import names
-from tools.pki.checks import has_purpose, has_usage, is_ca, signed_by
+from tools.pki.checks import has_purpose, has_usage, is_ca, is_self_signed
 from tools.pki.contents import Key, public_key
 from tools.pki.keys import CURVES
 from tools.ui import UserError
@@ -45,7 +45,7 @@ _KNOWN_CRITICAL = {
 
 def certificate(found: x509.Certificate, now: datetime.datetime) -> Iterator[Statement]:
     """What a certificate says. now: aware."""
-    authority, alone = is_ca(found), signed_by(found, found)
+    alone = is_self_signed(found)
     yield Statement(f"whose: {_name(found.subject)}")
     yield Statement(f"signed by: {'itself' if alone else _name(found.issuer)}")
     if found.issuer == found.subject and not alone:
@@ -62,7 +62,7 @@ def certificate(found: x509.Certificate, now: datetime.datetime) -> Iterator[Sta
                 " the certificate",
                 True,
             )
-    if authority and not (alone and any(".messaging." in host for host in names.hosts(found))):
+    if is_authority(found):
         yield from _ca(found)
         return
     client = has_purpose(found, ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -82,6 +82,12 @@ def certificate(found: x509.Certificate, now: datetime.datetime) -> Iterator[Sta
         yield from _server(found)
     else:
         yield from named or _nobody(found)
+
+
+def is_authority(found: x509.Certificate) -> bool:
+    """Whether it is a CA's to sign others: no messaging server's that signed itself."""
+    server = any(".messaging." in host for host in names.hosts(found))
+    return is_ca(found) and not (server and is_self_signed(found))
 
 
 def request(found: x509.CertificateSigningRequest) -> Iterator[Statement]:

@@ -56,6 +56,22 @@ def nginx() -> Path:
     return _optional(BIN / "nginx")
 
 
+def curl() -> Path:
+    """curl with TLS.
+
+    raises: UserError when it is not installed, or when this machine cannot have it.
+    """
+    return _optional(BIN / "curl")
+
+
+def openssl() -> Path:
+    """OpenSSL's command, 3.0 or newer.
+
+    raises: UserError when it is not installed, or when this machine cannot have it.
+    """
+    return _optional(BIN / "openssl")
+
+
 def umqtt() -> Path:
     """Folder that holds `umqtt/simple.py` (umqtt.simple 1.3.4 as published).
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ MOSQUITTO_AT_LEAST = (2, 0)
 LIBCOAP_AT_LEAST = (4, 3)
 LIBCOAP_TOOLS = ("coap-server", "coap-client")
 NGINX_AT_LEAST = (1, 22)
+CURL_AT_LEAST = (7, 68)
+OPENSSL_AT_LEAST = (3, 0)
 _NGINX_MODULES = ("http_ssl_module", "http_dav_module")
 MOSQUITTO_TOOLS = ("mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub")
 
@@ -72,6 +75,20 @@ def refuse_nginx(program: Path) -> str | None:
         return reason
     lacking = [name for name in _NGINX_MODULES if f"--with-{name}" not in built]
     return f"is built without {', '.join(lacking)}" if lacking else None
+
+
+def refuse_curl(program: Path) -> str | None:
+    """Say why a program is not a curl that is new enough and has TLS; None when it is."""
+    help_text = _help_of(program, "-V")
+    if reason := _refuse_version(help_text, "curl ", "curl", CURL_AT_LEAST):
+        return reason
+    has_tls = re.search(r"^Protocols:.* https\b", help_text, re.MULTILINE)
+    return None if has_tls else "is built without TLS"
+
+
+def refuse_openssl(program: Path) -> str | None:
+    """Say why a program is not OpenSSL's, new enough; None when it is."""
+    return _refuse_version(_help_of(program, "version"), "OpenSSL ", "OpenSSL", OPENSSL_AT_LEAST)
 
 
 def _help_of(program: Path, option: str = "-h") -> str:
@@ -162,18 +179,20 @@ def libcoap_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
     return (found if len(found) == len(LIBCOAP_TOOLS) else {}), refused
 
 
-def nginx_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
-    """Find nginx on PATH (and in sbin, where Debian keeps it).
+def on_path(
+    name: str, refuse: Callable[[Path], str | None], own: Path
+) -> tuple[dict[str, Path], list[str]]:
+    """Find a program on PATH (and in sbin, where Debian keeps some).
 
-    own: folder to pass over.
+    name: of the program. refuse: says why one will not do. own: folder to pass over.
     returns: path by name, empty when none passes; and why each was refused.
     """
     refused: list[str] = []
-    for program in (folder / "nginx" for folder in _path(own)):
+    for program in (folder / name for folder in _path(own)):
         if os.access(program, os.X_OK):
-            reason = refuse_nginx(program)
+            reason = refuse(program)
             if reason is None:
-                return {"nginx": program}, refused
+                return {name: program}, refused
             refused.append(f"{program} {reason}")
     return {}, refused
 
@@ -248,7 +267,23 @@ PEERS = (
         f"nginx {_dotted(NGINX_AT_LEAST)} or newer with TLS and WebDAV",
         "nginx",
         ("nginx",),
-        nginx_on_path,
+        partial(on_path, "nginx", refuse_nginx),
         refuse_nginx,
+    ),
+    Peer(
+        "curl",
+        f"curl {_dotted(CURL_AT_LEAST)} or newer with TLS",
+        "curl",
+        ("curl",),
+        partial(on_path, "curl", refuse_curl),
+        refuse_curl,
+    ),
+    Peer(
+        "openssl",
+        f"OpenSSL {_dotted(OPENSSL_AT_LEAST)} or newer",
+        "openssl",
+        ("openssl",),
+        partial(on_path, "openssl", refuse_openssl),
+        refuse_openssl,
     ),
 )

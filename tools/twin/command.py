@@ -20,14 +20,13 @@ from tools.twin.console import (
     print_ready,
     running,
     store_of,
-    visible,
 )
 from tools.twin.doors import DOORS
 from tools.twin.lossy import Losses
 from tools.twin.openssl import begin_again
 from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.ready import ROLES, device_config
-from tools.ui import UserError, console, errors
+from tools.ui import UserError, console, errors, visible
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
@@ -163,7 +162,7 @@ def command(
         raise UserError("""the parameters must be a JSON object, such as '{"led": 1}'""")
     request = {"do": "command", "cloud": cloud, "name": name, "data": values, "device": device}
     answer = control.ask(Path(running(state)["control"]), request)
-    console.print_json(data=answer)
+    console.print_json(data=answer, ensure_ascii=True)  # the device has had its say in it
 
 
 @app.command()
@@ -234,7 +233,7 @@ def _print_json(message: dict[str, Any]) -> None:
 def _print_message(message: dict[str, Any]) -> None:
     moment = datetime.datetime.fromtimestamp(message["received_ms"] / 1000).astimezone()
     line = Text(f"{message['id']:>5} {moment:%H:%M:%S} {message['cloud']:<7} ")
-    line.append(f"{message['device']} {message['direction']:<4} ")
+    line.append(f"{visible(message['device'])} {message['direction']:<4} ")
     line.append(visible(message["topic"]), "cyan")
     line.append(f" QoS {message['qos']} ")
     good = message["status"] in ("stored", "sent", "acked")

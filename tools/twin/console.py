@@ -18,7 +18,7 @@ from tools.twin import control
 from tools.twin.clouds import CLOUDS
 from tools.twin.ready import RUNNING
 from tools.twin.store import Store, open_store
-from tools.ui import UserError, console, signet
+from tools.ui import UserError, console, signet, visible
 
 DEFAULT_STATE = CACHE / "twin"
 
@@ -168,11 +168,6 @@ def check_org(store: Store, org: str) -> None:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
-
-
-def visible(text: str) -> str:
-    """A device's own text without control characters, which could command the terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @contextlib.contextmanager

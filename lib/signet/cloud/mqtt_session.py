@@ -25,6 +25,7 @@ from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
 from signet.errors import ConfigError, ProtocolError, Rejected, TimedOut
 from signet.net.umqtt_stream import Stream
+from signet.wire.exact_json import printable
 
 try:
     from signet.client.mqtt import MQTTClient
@@ -197,9 +198,11 @@ class MqttSession(Session):
             return None
         try:
             topic = event[1]  # it may be in the log, and in that of an answer (MQTT-3.3.2-2)
-            if not 0 < len(topic) < _LONGEST or min(topic) < 32 or 43 in topic or 35 in topic:
+            good = 0 < len(topic) < _LONGEST and 43 not in topic and 35 not in topic
+            topic = topic.decode()
+            if not good or printable(topic) != topic:
                 raise ProtocolError("a bad topic")
-            meaning = self.dialect.decode(topic.decode(), event[2])
+            meaning = self.dialect.decode(topic, event[2])
         except (ProtocolError, UnicodeError) as error:
             self._log("dropped a message: {}".format(error))
             return None

@@ -10,12 +10,12 @@ upstream / downstream messages".
 from micropython import const
 
 from signet.errors import Rejected, Throttled
-from signet.modules import call
 from signet.reports.messages import Command, Report
-from signet.wire.exact_json import dumps, member, parse
+from signet.wire.exact_json import dumps, member, parse, printable
 
 _OK = const(200)
 _HANDLER_FAILED = const(500)
+_LONGEST = const(256)  # characters of a cloud's message
 
 
 class Dialect:
@@ -60,8 +60,7 @@ class Dialect:
         code = member(body, "code", topic, int)
         error = None
         if code != _OK:
-            message = call("signet.printable", "printable", body.get("message"))
-            text = "{}: code {}: {}".format(topic, code, message)
+            text = "{}: code {}: {}".format(topic, code, printable(body.get("message"), _LONGEST))
             error = Throttled(text) if code in self.passing else Rejected(text, code)
         return ("reply", str(member(body, "id", topic, str, int)), error)
 
@@ -74,4 +73,4 @@ class Dialect:
             body["message"] = "{}: {}".format(type(result).__name__, result)
         elif result is not None:
             body["data"] = result
-        return Report(dumps(body).encode(), topic=command.topic + "_reply")
+        return Report(dumps(body), topic=command.topic + "_reply")

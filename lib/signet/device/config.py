@@ -27,6 +27,7 @@ from micropython import const
 
 from signet import modules
 from signet.errors import ConfigError
+from signet.wire.exact_json import encode, printable
 
 _NOT_IN_NAMES = const(" \t\r\n/")
 
@@ -92,7 +93,7 @@ def load(path, log=print):
             path, "there is no such file on the board; `signet board deploy` puts it there"
         )
     try:
-        values = json.loads(text) if text.endswith("}") else None
+        values = json.loads(encode(text.encode()).decode()) if text.endswith("}") else None
     except ValueError:
         values = None
     if values is None:
@@ -136,6 +137,16 @@ def check(values, log=print):
         config["tls"] = identity.TLS_BY_DEFAULT
     if config["port"] is None:
         config["port"] = identity.PORTS[way][config["tls"]]
+    host = config["host"]
+    if host[-1] == ".":  # an absolute name, which TLS and HTTP have without (RFC 6066 section 3)
+        config["host"] = host = host[:-1]
+    last = host.rpartition(".")[2]
+    if not last:
+        raise ConfigError("host", "is no name", FIELDS["host"][3])
+    if config["tls"] and last.isdigit():
+        text = "is an address, which TLS takes for no name (RFC 6066); name here whom the server's"
+        text += " certificate names, and move this to `address`"
+        raise ConfigError("host", text, FIELDS["host"][3])
     if config.get("cert") is None:
         if config.get("key") is not None:
             raise ConfigError("cert", "is missing; `key` is of a certificate", '"board-1.pem"')
@@ -172,10 +183,7 @@ def text(value, rule):  # these return what is wrong, or None
     for character in forbidden:
         if character in value:
             return "must not hold the character {!r}".format(character)
-    for byte in value.encode():  # its characters would stay in the heap for good, as qstrs
-        if byte < 32:
-            return "must not hold the character {!r}".format(chr(byte))
-    return None
+    return "must not hold control characters" if printable(value) != value else None
 
 
 def name(value, rule):
@@ -196,8 +204,8 @@ def name(value, rule):
 def secret(value, rule):
     if not isinstance(value, str) or not 1 <= len(value) <= rule[0]:
         return "must be text of 1 to {} characters".format(rule[0])
-    if value != value.strip() or "\n" in value:
-        return "has blanks around it, perhaps from copying"
+    if value != value.strip() or printable(value) != value:
+        return "has blanks around it, or control characters, perhaps from copying"
     return None
 
 

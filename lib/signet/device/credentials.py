@@ -52,7 +52,9 @@ def load(config, log):
     modules.forget("signet.wire.x509")  # before the next: they need not fit together
     datagrams = config["way"] == "coap"
     try:
-        config["trust"] = modules.call("signet.net.trust", "context", ca, datagrams, cert, key)
+        config["trust"] = modules.call(
+            "signet.net.trust", "context", ca, datagrams, cert, key, log
+        )
     except ValueError as error:
         raise ConfigError(*error.args)
 
@@ -65,4 +67,6 @@ def read(key, path, example):
             return file.read()
     except OSError:
         text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
-        raise ConfigError(key, text, example)
+    except MemoryError:
+        text = "{} is too large for this board; keep only what it needs in it".format(path)
+    raise ConfigError(key, text, example)

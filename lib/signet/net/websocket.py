@@ -10,6 +10,7 @@ from micropython import const
 from signet import clock, modules
 from signet.errors import Lost
 from signet.wire import websocket as wire
+from signet.wire.exact_json import printable
 
 _POLLIN = const(1)
 _POLLOUT = const(4)
@@ -157,8 +158,7 @@ class WebSocketChannel:
             reason = modules.call(_HANDSHAKE, "closing", payload)
             self._end(payload[:2])
             if reason:
-                reason = modules.call("signet.printable", "printable", reason)
-                raise Lost("closed by the peer: " + reason)
+                raise Lost("closed by the peer: " + printable(reason))
         elif opcode == _PING:
             self._begin(_PONG, payload)
 

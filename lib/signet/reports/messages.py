@@ -4,7 +4,7 @@ import json
 import os
 
 from signet.errors import Rejected
-from signet.wire.exact_json import dumps
+from signet.wire.exact_json import dumps, encode
 
 
 def check_name(name, what="event", limit=64):
@@ -40,7 +40,7 @@ class Report:
         if id is None:
             Report._last_id = id = (Report._last_id + 1) & 0xFFFFFFFF
             if topic is None:
-                values = dumps(values).encode()
+                values = dumps(values)
             elif not hasattr(values, "seek"):
                 values = bytes(values)
         self.body = values
@@ -69,7 +69,7 @@ def check(values, topic, event, device, takes_files, has_role):
     if topic is not None and not isinstance(topic, str):
         raise ValueError("a topic is str")
     if topic is not None and isinstance(values, str):
-        values = values.encode()
+        values = encode(values.encode("utf-8", "surrogatepass"), False)
     is_file = topic is not None and takes_files and hasattr(values, "seek")
     if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
         text = "a report is a dict of values, or bytes with a topic; a file by http only, and"

@@ -10,6 +10,7 @@ from struct import pack, unpack
 from micropython import const
 
 from signet.errors import ProtocolError
+from signet.wire.exact_json import encode
 
 _FORMS = (">e", ">f", ">d")  # after 249, 250 and 251
 _TO_SMALLEST = const(1 << 24)  # the smallest half float is 2^-24
@@ -35,7 +36,7 @@ def dumps(value):
     if isinstance(value, float):
         return _float(value)
     if isinstance(value, str):
-        value = value.encode()
+        value = encode(value.encode("utf-8", "surrogatepass"), False)
         return _head(3, len(value)) + value
     if isinstance(value, (bytes, bytearray)):
         return _head(2, len(value)) + value
@@ -133,10 +134,15 @@ def _read(data, at, depth):
         raise _malformed("cut off")
     if major < 4:
         at, end = end, end + number
+        text = data[at:end]
+        if major == 2:
+            return text, end
         try:
-            return (data[at:end] if major == 2 else data[at:end].decode()), end
+            if encode(text, False) == text:
+                return text.decode(), end
         except UnicodeError:
-            raise _malformed("text that is not UTF-8")
+            pass
+        raise _malformed("text that is not UTF-8")
     if not depth:
         raise _malformed("nested too deep")
     if major == 4:

@@ -1,30 +1,61 @@
-"""Which values have a form in JSON, and which JSON of a peer does a board read?
+"""Which values have a form in JSON, which JSON and which text of a peer does a board take?
 
-Exactly or not at all (RFC 8259): MicroPython would write nan and bytes, and take `{"a":1` for
-whole.  What is too large, or nested too deep, is refused before it is read.
+Exactly or not at all (RFC 8259): MicroPython would write nan, bytes and surrogates, and take
+`{"a":1` for whole.  What is too large, or nested too deep, is refused before it is read.
 """
 
 import json
+import re
 
 from micropython import const
 
 from signet.errors import ProtocolError, Rejected
+from signet.modules import call
 
 _PAIRS = const('{}[]""')
 _DEEPEST = const(8)  # the stack of a board is small
 _LARGEST = const(4096)  # bytes
 _LONGEST = const(256)  # characters of a member that is kept or printed
 _EXACT_BITS = const(53)  # of an int that every reader of JSON keeps (RFC 7493 section 2.2)
+# Control characters, line separators, what turns the direction of text, U+FFFE and U+FFFF; and
+# what MicroPython decodes though it is no UTF-8: surrogates, what is longer than it must be, or
+# beyond U+10FFFF.
+_ODD = const(
+    b"[^ -~\x80-\xff]|[\xc0\xc1].|\xc2[\x80-\x9f]|\xe0[\x80-\x9f].|\xe2\x80[\xa8-\xae]"
+    b"|\xe2\x81[\xa6-\xa9]|\xed[\xa0-\xbf].|\xef\xbf[\xbe\xbf]|\xf0[\x80-\x8f].."
+    b"|\xf4[\x90-\xbf]..|[\xf5-\xff]..."
+)
+
+
+def printable(text, limit=None):
+    """Makes words fit for an error, a topic or a line of the log, where they forge no other.
+
+    Args:
+        text: str; anything else becomes "?", for a long number takes long to print.
+        limit: int, characters.
+    Returns:
+        str, with "?" in place of what might command a terminal, or is no UTF-8.
+    """
+    text = text[:limit] if isinstance(text, str) else "?"
+    return re.sub(_ODD, b"?", text.encode("utf-8", "surrogatepass")).decode()
+
+
+def encode(data, json=True):
+    """Makes UTF-8 (bytes) of what MicroPython takes for that, bytes: see surrogates.join."""
+    escaped = json and data.find(b"\\u") >= 0
+    if escaped or (data and max(data) > 127 and re.search(_ODD, bytes(data))):
+        return call("signet.wire.surrogates", "join", data, json)
+    return data
 
 
 def dumps(values):
-    """Writes values as JSON, exactly or not at all.
+    """Writes values as JSON (bytes), exactly or not at all.
 
     Raises:
         Rejected: a value has no form in JSON; names the key.
     """
     check(values)
-    return json.dumps(values)
+    return encode(json.dumps(values).encode())
 
 
 def check(value, source="report", limit=_DEEPEST):
@@ -61,7 +92,7 @@ def loads(payload, source):
     if len(payload) > _LARGEST or _is_deep(payload):
         raise ProtocolError("JSON too large, or nested too deep, on " + source)
     try:
-        text = payload.decode().strip()
+        text = encode(payload).decode().strip()
         at = _PAIRS.find(text[:1])
         if at < 0 or text.endswith(_PAIRS[at + 1 : at + 2]):
             return json.loads(text)
@@ -104,14 +135,14 @@ def member(body, name, source, *kinds):
     Args:
         body: dict from `parse`.
         name: str. source: str, for the error.
-        kinds: int, for 0 to 2**53 - 1; str, for 256 characters at most, none of them control.
+        kinds: int, for 0 to 2**53 - 1; str, for 256 characters at most, all of them printable.
     Raises:
         ProtocolError: it is missing, or another value.
     """
     value = body.get(name)
     good = type(value) in kinds
     if good and isinstance(value, str):
-        good = len(value) <= _LONGEST and min(value.encode("utf-8", "replace") or b" ") > 31
+        good = len(value) <= _LONGEST and printable(value) == value
     elif good:
         good = not value >> _EXACT_BITS
     if not good:

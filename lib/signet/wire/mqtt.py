@@ -7,6 +7,7 @@ comes at QoS 0.
 from micropython import const
 
 from signet.errors import ProtocolError
+from signet.wire.exact_json import printable
 
 PUBLISH = const(3)
 PUBACK = const(4)
@@ -84,24 +85,11 @@ def publish(topic, message, packet_id, again):
     Raises:
         ValueError: the topic is empty, too long, or holds what it must not (1.5.3, 4.7).
     """
-    if not _is_topic(topic):
+    text = topic.decode()
+    if not text or "+" in text or "#" in text or printable(text) != text:
         raise ValueError("the topic is empty, or holds + # or what MQTT does not allow (1.5.3)")
     first_byte = 0x3A if again else 0x32
     return _packet(first_byte, _field(topic), two_bytes(packet_id), message)
-
-
-def _is_topic(topic):
-    if not topic or min(topic) < 32 or b"+" in topic or b"#" in topic:
-        return False
-    if max(topic) > 126:
-        topic.decode()  # raises for most of what is no UTF-8
-        before = 0
-        for byte in topic:
-            # U+007F to U+009F, and surrogates: ED A0 80 to ED BF BF
-            if byte == 127 or (before == 0xC2 and byte < 0xA0) or (before == 0xED and byte > 0x9F):
-                return False
-            before = byte
-    return b"\xef\xbf\xbe" not in topic and b"\xef\xbf\xbf" not in topic  # U+FFFE, U+FFFF
 
 
 def subscribe(packet_id, topics):

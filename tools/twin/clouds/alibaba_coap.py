@@ -95,11 +95,9 @@ class AlibabaCoap:
                 return self._topic(request, path, endpoint.tls)
             raise RefusedError("4.04", f"no such path: {'/' + '/'.join(path)!r}")
         except (RefusedError, MistakeError) as refused:
-            return self._refuse(request.peer, refused)
+            return self._refuse(request.peer, refused, self._tokens.separate(_token(request)))
 
-    def _refuse(
-        self, device: str, refused: RefusedError | MistakeError, separate: bool = False
-    ) -> Reply:
+    def _refuse(self, device: str, refused: RefusedError | MistakeError, separate: bool) -> Reply:
         code = refused.code if isinstance(refused, RefusedError) else _CODES[refused.kind]
         self._report(device, "refused", f"{code}: {refused}")
         return Reply(code, separate=separate)
@@ -144,13 +142,10 @@ class AlibabaCoap:
             raise RefusedError("5.00", "the platform is down (fault kill_broker?)")
 
     def _topic(self, request: Request, path: list[str], tls: bool) -> Reply:
-        option = request.first(TOKEN)
         try:
-            text = None if option is None else option.decode("utf-8", "replace")
-            token = self._tokens.find(text, _way(tls))
+            token = self._tokens.find(_token(request), _way(tls))
         except TokenError as error:
-            refused = RefusedError("4.01", str(error))
-            return self._refuse(request.peer, refused, error.separate)
+            raise RefusedError("4.01", str(error)) from None
         topic = "/" + "/".join(path[1:])
         label, plain = f"{token.product}/{token.name}", request.payload
         names = {"product_key": token.product, "device_name": token.name}
@@ -180,6 +175,11 @@ class AlibabaCoap:
 
 def _way(tls: bool) -> str:
     return "coaps" if tls else "coap"
+
+
+def _token(request: Request) -> str | None:
+    option = request.first(TOKEN)
+    return None if option is None else option.decode("utf-8", "replace")
 
 
 def _login(request: Request, tls: bool) -> _Login:

@@ -22,13 +22,11 @@ class TokenError(Exception):
     """The token, or what was encrypted under it, is not good; the text says why.
 
     kind: "missing", "unknown" or "expired" of a token that `Tokens.find` did not find.
-    separate: its ackMode is 1.
     """
 
-    def __init__(self, reason: str, kind: str = "", separate: bool = False) -> None:
+    def __init__(self, reason: str, kind: str = "") -> None:
         super().__init__(reason)
         self.kind = kind
-        self.separate = separate
 
 
 def session_key(secret: str, random: str) -> bytes:
@@ -127,8 +125,12 @@ class Tokens:
         if token.way != way:
             raise TokenError(f"the token is of another way in: {token.way}", "unknown")
         if time.monotonic() >= token.expires_s:
-            raise TokenError("the token has expired", "expired", token.separate)
+            raise TokenError("the token has expired", "expired")
         return token
+
+    def separate(self, text: str | None) -> bool:
+        """Whether the login of that token has chosen ackMode 1."""
+        return text in self._tokens and self._tokens[text].separate
 
     def expire(self) -> None:
         """Every token's time is over, from now on."""

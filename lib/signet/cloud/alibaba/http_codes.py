@@ -9,8 +9,9 @@ from micropython import const
 
 from signet.cloud.http_status import retry_after_ms
 from signet.errors import Refused, Rejected, Throttled
-from signet.printable import printable
+from signet.wire.exact_json import printable
 
+_LONGEST = const(256)  # characters of what the cloud says
 _PARAMETER = const(10001)
 _CREDENTIALS = (20000, 20001, 20002, 20003)  # of the device; a token expired, missing, unknown
 _NOT_NOW = (10000, 20004, 40000)  # unknown error, session not updated, too many requests
@@ -30,7 +31,7 @@ def refuse(reply, what, code, message, report):
         Refused: the identity, or its token.
         Throttled: not now; with the code where it may be the report's fault.
     """
-    text = printable("{}: code {} {}".format(what, code, message))
+    text = printable("{}: code {} {}".format(what, code, message), _LONGEST)
     if code in ((_PARAMETER, _CREDENTIALS[0]) if report is None else _CREDENTIALS):
         raise Refused(text + _HINT, code)
     if report is None or code in _NOT_NOW:

@@ -29,7 +29,7 @@ def command(type_id, device_id, name, values, form="json"):
     """
     check_name(form, "format")
     topic = topic_of((type_id, device_id), "cmd", name, form)
-    return dumps(values).encode() if form == "json" else values, topic
+    return dumps(values) if form == "json" else values, topic
 
 
 def read_status(topic, payload):

@@ -17,10 +17,11 @@ ismrc.h for the codes.
 
 from micropython import const
 
-from signet import clock, modules
+from signet import clock
 from signet.errors import Rejected, Throttled
-from signet.wire.exact_json import member, parse
+from signet.wire.exact_json import member, parse, printable
 
+_LONGEST = const(256)  # characters of a notice's message
 _NOTICE_MS = const(10_000)  # so long after PUBACK a notice may still be about that report
 # Codes of what passes by itself: capacity reached, no server, no messaging, too many
 # authentication requests (a new device waits to be registered), too much in its buffers, no
@@ -54,7 +55,7 @@ class Notices:
             member(notice, "Request", topic, str),
             about,
             code,
-            modules.call("signet.printable", "printable", notice.get("Message")),
+            printable(notice.get("Message"), _LONGEST),
         )
         for entry in self._recent:
             late_ms = clock.ticks_diff(clock.ticks_ms(), entry[2])

@@ -18,7 +18,7 @@ from signet.cloud import http_session
 from signet.cloud.watson.event import body
 from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.reports.messages import Command, check_name
-from signet.wire.exact_json import loads
+from signet.wire.exact_json import loads, printable
 from signet.wire.http import quote
 
 _PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
@@ -143,7 +143,7 @@ class _Dialect:
             )
             topic += "type/{}/id/{}/".format(*device)
         topic += "cmd/{}/fmt/{}".format(name, form)
-        if name in ("", "+") or min(topic.encode()) < 32:  # whoever answers so knows no commands
+        if name in ("", "+") or printable(topic) != topic:  # whoever answers so knows no commands
             raise ProtocolError("a command without a name")
         data = loads(reply.body, topic) if form == "json" else bytes(reply.body)
         command = Command(name, data, topic)

@@ -7,6 +7,7 @@ Sources: topicrule.c of eclipse/amlen server_proxy; Watson IoT "MQTT connectivit
 """
 
 from signet.reports.messages import check_name
+from signet.wire.exact_json import printable
 
 
 def topic_of(device, kind, name, form="json"):
@@ -52,4 +53,4 @@ def fits(topic, rules):
 
 
 def _is_name(level):
-    return level and "+" not in level and "#" not in level and min(level.encode()) >= 32
+    return level and "+" not in level and "#" not in level and printable(level) == level
