@@ -25,6 +25,22 @@ CAUSES = {
     "self_signed": _NOT_SIGNED,
     "expired": "the certificate has expired, or the board's clock is wrong",
     "not_yet_valid": "the certificate is not valid yet, or the board's clock is wrong",
+    "sha_1": (
+        "the certificate or one above it is signed with an unsafe hash, SHA-1 or MD5; "
+        "check that it is SHA-256"
+    ),
+    "short_key": (
+        "the certificate or one above it has a weak or unusual key; "
+        "check that it is EC P-256 or RSA 2048"
+    ),
+    "for_clients": (
+        "the certificate could not be verified for a server; "
+        "check its keyUsage, extendedKeyUsage and curve"
+    ),
+    "constrained": (
+        "the certificate or one above it is beyond this firmware; check for keys neither EC nor "
+        "RSA, and for critical extensions as name constraints"
+    ),
 }
 
 

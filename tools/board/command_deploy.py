@@ -16,6 +16,7 @@ from tools.board.check import check, check_wifi
 from tools.board.deploy import (
     PROGRAMS,
     carry_out,
+    content,
     own_programs,
     plan_for,
     project_files,
@@ -31,7 +32,6 @@ from tools.link.needed import device_of
 from tools.ui import UserError, console, errors, visible
 
 _RESTART_S = 20.0
-_JSON_BYTES = 65_536
 
 Show = Callable[[int, int, str], None]
 
@@ -93,7 +93,7 @@ def deploy(
             reach(line, lambda text: show(0, 0, text))
         try:
             with _progress():
-                present, files, plan = project.against(line)
+                present, files, plan = project.against(line, files)
             if not dry_run:
                 _agree(plan, present, files, yes)
         except BaseException:
@@ -143,9 +143,8 @@ class _Project(NamedTuple):
             if self._ca is None or self._ca in files:  # else it is said when the board's is known
                 errors.print(visible(warning), markup=False, soft_wrap=True)
 
-    def against(self, line: str) -> tuple[Board, dict[str, bytes], Plan]:
+    def against(self, line: str, files: dict[str, bytes]) -> tuple[Board, dict[str, bytes], Plan]:
         """What the board has, what it is to have, and what that takes. raises: UserError."""
-        files = self.files()
         yields = yielding(files) - set(own_programs(self.program) if self.program else ())
         present = seen(line, files)
         plan = plan_for(present, files, yields, self.config)
@@ -184,6 +183,8 @@ def _agree(plan: Plan, present: Board, files: Mapping[str, bytes], yes: bool) ->
     """Show what stays or goes of what is not ours, and ask. raises: UserError for a no."""
     if plan.keep or plan.not_ours:
         _show(plan._replace(send=[], remove=[]), present, files)
+    if any(path in PROGRAMS for path in plan.keep):
+        console.print("To replace programs that are kept: --program FOLDER", soft_wrap=True)
     if not plan.not_ours or yes:
         return
     if not sys.stdin.isatty():
@@ -230,13 +231,7 @@ def _wifi(path: Path) -> bytes:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            content = file.read(_JSON_BYTES + 1)
-        if len(content) > _JSON_BYTES:
-            raise UserError(f"{path} is longer than {_JSON_BYTES} bytes")
-        value = json.loads(content)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        value = json.loads(content(path))
     except RecursionError:
         raise UserError(f"{path} is nested too deep") from None
     except ValueError as error:

@@ -151,7 +151,7 @@ def read_device(file: Path) -> Device:
     """
     try:
         values = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file} cannot be read as JSON: {error}") from None
     if not isinstance(values, dict) or "cloud" not in values:
         raise UserError(f'{file} names no cloud; it needs "cloud": "enos", for instance')

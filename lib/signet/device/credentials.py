@@ -48,7 +48,7 @@ def load(config, log):
             if ends:
                 expires.append((which(ends), name))
         expires.sort()
-    files = data = x509 = None
+    files = data = ends = x509 = None
     modules.forget("signet.wire.x509")  # before the next: they need not fit together
     datagrams = config["way"] == "coap"
     try:
@@ -64,7 +64,9 @@ def read(key, path, example):
     try:
         files.recover(path)
         with open(path, "rb") as file:
-            return file.read()
+            data = file.read()
+        bytearray(len(data) // 2)  # is there room for what is made of it?
+        return data
     except OSError:
         text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
     except MemoryError:

@@ -13,7 +13,7 @@ def blocks(data, label):
         data: bytes; what is DER already comes as it is.
         label: bytes, such as b"CERTIFICATE".
     """
-    if data[:1] == b"\x30":
+    if data[:1] == b"\x30" and b"-----BEGIN " not in data:  # a text may begin with a 0
         yield data
         return
     end = 0
