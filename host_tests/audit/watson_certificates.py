@@ -344,6 +344,16 @@ ROWS = (
         (signet("pki register cn.key --org srvcrt --yes"), "2 .*private key.*"),
     ),
     row(
+        42,
+        "The recipe's CA, as `openssl req -x509` makes it, and a device that it signed",
+        (Probe("openssl", lambda place: (place.files / "plain").mkdir()), "None"),
+        issued("plain/ca", "/CN=plain"),
+        issued("plain/cn", "/CN=d:devtype:devid", ca="plain"),
+        (signet(f"pki register plain/ca.pem --org {_ORG} --yes"), "0 .*active now.*"),
+        _policy("certificate"),
+        (_login("plain/cn.pem"), "CONNACK 0"),
+    ),
+    row(
         76,
         "A preview of the certificate in the file",
         (
