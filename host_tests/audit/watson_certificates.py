@@ -60,10 +60,9 @@ def _login(
     client: str = _DEVICE,
     host: str = _HOST,
     way: str = "mqtts",
-    ca: str = "",
 ) -> Probe:
     user = _USER if token else None
-    return mqtt("watson", client, user, token, way, host=host, certificate=certificate, ca=ca)
+    return mqtt("watson", client, user, token, way, host=host, certificate=certificate)
 
 
 def _shown(host: str, ca: str) -> Probe:
