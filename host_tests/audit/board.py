@@ -8,7 +8,7 @@ from host_tests.audit.place import Place
 from host_tests.audit.row import Probe
 from tools.pki.authority import Authority
 
-_ENDS = r"^(device\.json: .*|not connected: .*|report \d+ (?!stays).*)"
+_ENDS = r"^(device\.json: .*|not connected: .*|report -?\d+ (?!stays).*)"
 _WAIT_S = 30.0
 _CLIENT = "board, i386"
 

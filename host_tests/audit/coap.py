@@ -85,7 +85,8 @@ def auth(
             request.payload = body
         reply = asking.ask(request)
         if not keys:
-            return code(reply)
+            bare = reply.code.is_successful() or not reply.payload
+            return code(reply) + ("" if bare else " with a payload, which no error has")
         decode = cbor2.loads if accept == 60 else json.loads
         answer = decode(reply.payload)
         return ", ".join(f"{name} {len(str(value))}" for name, value in sorted(answer.items()))

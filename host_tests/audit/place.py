@@ -75,10 +75,6 @@ class Place:
         """The file of the twin's CA."""
         return str(self.twin.ready["ca_file"])
 
-    def secret(self, cloud: str, product: str, name: str) -> str:
-        """Of one of `DEVICES`."""
-        return next(d[4] for d in DEVICES if (d[0], *d[2:4]) == (cloud, product, name))
-
     @cached_property
     def board(self) -> Board:
         """Real MicroPython with a board's heap, 32 bits wide where the machine can run that."""
