@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from tools.lifeline import end_as_ctrl_c
 from tools.ui import UserError, fail
 
 
@@ -77,6 +78,7 @@ def main() -> None:
 
     A UserError, and trouble with a file, becomes one line and status 2.
     """
+    end_as_ctrl_c()
     try:
         app(prog_name="signet")
     except UserError as error:

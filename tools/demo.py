@@ -5,7 +5,6 @@ copied by the real mpremote, real TLS, a real broker behind each cloud's own rul
 """
 
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tools.board.deploy import deploy, project_files
 from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
 from tools.demo_certificates import equip
-from tools.lifeline import end_as_ctrl_c
+from tools.scratch import scratch
 from tools.twin.process import TwinProcess
 from tools.ui import UserError, console, errors
 
@@ -49,7 +48,6 @@ _SLEEPING = ("coap", "coaps")  # nothing comes down on these
 
 def demo() -> None:
     """Start three clouds, deploy a board to each: three reports stored, one command obeyed."""
-    end_as_ctrl_c()
     try:
         _run()
     except TimeoutError as error:
@@ -62,7 +60,7 @@ def _run() -> None:
     started = time.monotonic()
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with (
-        tempfile.TemporaryDirectory(prefix="signet-demo-") as folder,
+        scratch() as folder,
         Progress(*columns, console=errors, transient=True) as progress,
     ):
         task = progress.add_task("starting three clouds", total=2 + len(_WAYS))

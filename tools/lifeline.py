@@ -29,9 +29,13 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
 
 
 def end_as_ctrl_c() -> None:
-    """Let SIGTERM end this program as Ctrl-C does: with all `finally` and `with` carried out."""
+    """Let SIGTERM, and a terminal that closes, end this program as Ctrl-C does: with all `finally`
+    and `with` carried out.
+    """
 
     def end(_number: int, _frame: object) -> NoReturn:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, end)

@@ -111,6 +111,10 @@ def test_deploy_says_what_to_mend(folder: Path, config: Path, tmp_path: Path) ->
     assert _SECRET not in text
     (tmp_path / "list.json").write_text("[]")
     assert "must hold one JSON object" in said("--config", tmp_path / "list.json")
+    (tmp_path / "deep.json").write_text("[" * 50_000)
+    assert "deep.json is nested too deep" in said("--config", tmp_path / "deep.json")
+    assert "/dev/zero is longer than" in said("--config", "/dev/zero")
+    assert "/dev/zero is longer than" in said("--config", config, "--ca", "/dev/zero")
     assert "run `signet board create`" in said("--folder", tmp_path / "no", "--config", config)
     usb = said("--device", "/dev/ttyUSB77", "--config", config)
     assert usb == "signet: no device /dev/ttyUSB77: is the board plugged in?"

@@ -1,6 +1,7 @@
 """Does a deployment put on a board what it should, fast, and say clearly when it cannot?"""
 
 import fcntl
+import functools
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 from host_tests.board.conftest import PROMPT
 from tools import toolchain
 from tools.board.deploy import deploy, project_files
+from tools.board.mpremote import ask
 from tools.board.virtual import VirtualBoard
 from tools.ui import UserError
 
@@ -282,3 +284,28 @@ def test_no_secret_is_in_the_error_whatever_mpremote_says(
         deploy(board.device, project_files(_CONFIG))
     assert _SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("board_says", "error"),
+    [
+        ("while True: print('x' * 65536, end='')", "for ever"),
+        ('while True: print(\'["/a", 1, "b"]\')', "for ever"),
+        ("import time\nwhile True: time.sleep(0.01); print(1, flush=True)", "for ever"),
+        ("print('garbage'); print(1)", "cannot be read"),
+        ("print('[' * 50_000); print(1)", "cannot be read"),
+        ('print(\'["/main.py", 1, "b"]\'); print(2)', "cannot be read"),
+        ('print(\'["/main.py", "*"]\'); print(1)', "cannot be read"),
+        ('print(\'["/main.py", -1, "b"]\'); print(1)', "cannot be read"),
+        ("pass", "cannot be read"),
+    ],
+)
+def test_what_a_board_answers_is_bounded_and_whole_or_refused(
+    board: VirtualBoard, monkeypatch: pytest.MonkeyPatch, board_says: str, error: str
+) -> None:
+    monkeypatch.setattr(toolchain, "mpremote", lambda: [sys.executable, "-c", board_says])
+    soon = functools.partial(ask, within_s=1 if "while" in board_says else 60)
+    monkeypatch.setattr("tools.board.look.ask", soon)
+    with pytest.raises(UserError, match=error) as caught:
+        deploy(board.device, _FILES)
+    assert "\n" not in str(caught.value)

@@ -85,6 +85,9 @@ def test_another_version_is_not_read() -> None:
     odd = line(3, [1, 2]) + line(0, {"later": 1}) + line(3, ["1", None, None, None, None])
     odd += line(3, [1, "now", None, None, None]) + line(3, [1, None, 7, None, None])
     odd += line(3, [1, None, None, None, [1, 2]]) + line(3, [1, 10**15, None, None, None])
+    odd += line(3, [1, None, None, None, ["gateway"]])
+    deep = b"00000003" + b"[" * 20_000 + b"\t"
+    odd += line(0, [99, 5, 1, [], ["[red]"], []]) + b"%08x%s\n" % (zlib.crc32(deep), deep)
     content = read({"0": odd + RAW})
     assert [report.key for report in content.waiting] == [4]
     assert content.damaged_bytes == len(odd)

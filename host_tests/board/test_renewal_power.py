@@ -83,7 +83,7 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
         *("device/files.py", "device/credentials.py", "device/state.py"),
         *("net/trust.py", "net/secure.py"),
         "net/certificate.py",
-        *("wire/iso8601.py", "wire/x509.py"),
+        *("wire/iso8601.py", "wire/pem.py", "wire/x509.py"),
     ):
         files[f"lib/signet/{name}"] = LIB / "signet" / name
     for name, source in files.items():

@@ -3,6 +3,8 @@
 The fixture `device` also holds every output against the secret and against tracebacks.
 """
 
+from pathlib import Path
+
 import pytest
 
 from tools.pki.authority import Authority
@@ -68,6 +70,15 @@ def test_a_ca_file_that_is_none(device, config, tmp_path):
     nonsense.write_text("this is not a certificate")
     line = _config_error(device.run(config("watson", "mqtts"), ca=nonsense))
     assert "ca: holds no certificate that can be read" in line
+
+
+def test_a_certificate_in_the_ca_file_that_cannot_be_read(device, config, twin, tmp_path):
+    bundle = tmp_path / "bundle.pem"
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    bundle.write_text(broken + Path(twin.ready["ca_file"]).read_text())
+    device.run(config("watson", "mqtts"), ca=bundle)
+    device.wait_for("^warning: `ca`: certificate 1 is left out: it is no certificate")
+    device.wait_for("^report 1 stored")
 
 
 def test_a_wrong_host_name(device, config):

@@ -1,5 +1,7 @@
 """Does a board over HTTPS speak only to the right server, and in clear only when told to?"""
 
+import contextlib
+
 import pytest
 
 from host_tests.device.conftest import COUNTER
@@ -7,17 +9,38 @@ from host_tests.device.http_programs import Seen, seconds
 from host_tests.portable.host.certificates import NAME
 from host_tests.portable.host.servers import House, Servers
 from tools.pki.authority import Authority
+from tools.twin.certificates import Certificates
+from tools.twin.store import open_store
 
 PROMPT = r"^>>> \Z"
 NOT_HAMMERED_S = 16  # sixteen times retry_s
 
-_NOT_SIGNED = "the certificate is not signed by the CA in `ca`; check `ca`, and that each CA between may sign"
+_NOT_SIGNED = (
+    "the certificate is not signed by the CA in `ca`; "
+    "check `ca`, and that each CA between may sign"
+)
 CAUSES = {
     "wrong_name": "the certificate is for another name; check `host`",
     "wrong_ca": _NOT_SIGNED,
     "self_signed": _NOT_SIGNED,
     "expired": "the certificate has expired, or the board's clock is wrong",
     "not_yet_valid": "the certificate is not valid yet, or the board's clock is wrong",
+    "sha_1": (
+        "the certificate or one above it is signed with an unsafe hash, SHA-1 or MD5; "
+        "check that it is SHA-256"
+    ),
+    "short_key": (
+        "the certificate or one above it has a weak or unusual key; "
+        "check that it is EC P-256 or RSA 2048"
+    ),
+    "for_clients": (
+        "the certificate could not be verified for a server; "
+        "check its keyUsage, extendedKeyUsage and curve"
+    ),
+    "constrained": (
+        "the certificate or one above it is beyond this firmware; check for keys neither EC nor "
+        "RSA, and for critical extensions as name constraints"
+    ),
 }
 
 
@@ -63,6 +86,22 @@ def test_a_cloud_of_another_name_gets_no_request(device, twin, config, cloud):
     device.run(config(cloud, "https", host="other.example.com"), COUNTER)
     assert CAUSES["wrong_name"] in device.wait_for("^not connected: .*$")
     assert seen.count() == 0
+
+
+def test_an_org_of_watson_has_a_custom_domain_by_https_too(device, twin, config, tmp_path):
+    authority, end = Authority(tmp_path), b"-----END CERTIFICATE-----\n"
+    names = ["*.messaging.mywiotpcustomdomain.com"]  # the document's
+    certificate, _, key = authority.server(names, tmp_path / "own.pem").read_bytes().partition(end)
+    with contextlib.closing(open_store(twin.state)) as store:
+        uploaded, seen = Certificates(store), Seen(twin, "watson")
+        number = uploaded.add_server("signet", certificate + end, key, "its own")
+        uploaded.activate_server("signet", number)
+        try:
+            values = config("watson", "https", host="signet" + names[0][1:])
+            device.run(values, COUNTER, ca=authority.certificate_file)
+            seen.stored(1)
+        finally:
+            uploaded.activate_server("signet", None)
 
 
 def test_https_to_a_plain_port_fails_with_one_line(device, twin, config):

@@ -166,6 +166,21 @@ _TABLE = {
     ),
     ("net/stream.py", "contract_channel"): (
         ("no socket stays without memory", "self.close()  # nobody else can", "pass"),
+        (
+            "a silent address has a share (8305, 5)",
+            "self._addresses and self._next",
+            "0 and self._next",
+        ),
+    ),
+    ("net/datagram.py", "contract_channel"): (
+        ("another address when one was silent", "found[turn %", "found[0 *"),
+    ),
+    ("net/trust.py", "trust"): (("what cannot be read is named", "if log:", "if 0:"),),
+    ("net/refusal.py", "tls_shim"): (
+        ("memory blames no certificate", "(0x2080, 0x2800)", "(0x2080, 0x2980)"),
+    ),
+    ("wire/pem.py", "trust"): (
+        ("a block without its end is broken", 'data[end : end + 9] == b"-----END "', "end"),
     ),
     ("cloud/http_session.py", "alibaba_http_answers"): (
         ("who is refused is the device, not the report", "self._done()  # the", "pass  # the"),

@@ -74,7 +74,8 @@ class Channel:
     unknown = None  # the name that DNS does not know
     is_open = True
 
-    def __init__(self, host, port, deadline, largest):
+    def __init__(self, host, port, deadline, largest, turn):
+        self.turn = turn
         if host == self.unknown:
             raise Lost("cannot find " + host)
         self.found.append((host, port))

@@ -39,6 +39,7 @@ class World:
     Attributes:
         trouble: (kind, after how many bytes or datagrams), None for none.
         connects: "soon", "refused", "never"; or "unknown", no name server knows the name.
+        addresses: list, of the one name; only ADDRESS is ever connected, or hears anything.
         failing: at which call of a socket memory is out, counted down; 0 for never.
         step_calls: int, how many calls of sockets one step may take.
         idle: bool, a real server has nothing more to say.
@@ -59,6 +60,7 @@ class World:
         self.step_calls = _OF_WEBSOCKET if is_websocket else _STEP_CALLS
         self.is_real = isinstance(far, dict)
         self.trouble, self.connects, self.failing = None, "soon", 0
+        self.addresses = [ADDRESS]
         self.fars, self.sockets = [], []
         self.flood = self.refuses = None
         self.idle = False
@@ -134,7 +136,10 @@ class World:
         self.call()
         if self.connects == "unknown":
             raise OSError(-2)
-        return [(socket.AF_INET, kind, 0, "", ADDRESS)]
+        return [
+            (socket.AF_INET6 if ":" in address[0] else socket.AF_INET, kind, 0, "", address)
+            for address in self.addresses
+        ]
 
     def socket(self, family, kind=socket.SOCK_STREAM):
         self.call()

@@ -90,7 +90,7 @@ class Stream(_Socket):
 
     def connect(self, address):
         self._world.call()
-        self._state = self._world.connects
+        self._state = self._world.connects if address == ADDRESS else "never"
         if self._state == "soon":
             self._connect(socket.SOCK_STREAM)
         raise OSError(errno.EINPROGRESS)
@@ -197,6 +197,8 @@ class Datagrams(_Socket):
 
     def sendto(self, datagram, address):
         self._world.call()
+        if address != ADDRESS:
+            return
         if not hasattr(self, "far"):
             self._connect(socket.SOCK_DGRAM)
         if self._real is not None:

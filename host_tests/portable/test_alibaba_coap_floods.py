@@ -50,7 +50,7 @@ class _Net:
         self.coming = []
         self.sent = self.received = 0
 
-    def __call__(self, host, port, deadline, largest):
+    def __call__(self, host, port, deadline, largest, turn):
         return self
 
     def opened(self):

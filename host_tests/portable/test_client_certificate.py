@@ -7,6 +7,7 @@ from binascii import a2b_base64
 
 import check
 from check_mqtt import read
+from check_trust import ReadsOnlyDer
 from signet import clock
 from signet.errors import Refused
 from signet.net.secure import TlsChannel
@@ -227,11 +228,38 @@ def test_a_key_file_that_holds_a_certificate_is_a_config_error():
 
 def test_garbage_is_a_value_error_that_names_the_file():
     cert, key = _client("good")
-    for junk in (b"", b"junk", key, cert[:200], cert + cert[:200] + cert[-30:]):
+    for junk in (b"", b"junk", key):
         assert _wrong(junk, key) == ("cert", "holds no certificate that can be read"), junk
+    begin = cert.index(b"\n") + 1
+    for number, junk in (
+        (1, cert[:200]),
+        (1, cert[: begin + 64] + b"\n" + cert[-26:]),
+        (2, cert + cert[:200] + cert[-30:]),
+        (2, cert + cert[:200]),
+        (2, cert + cert[:100] + cert),
+    ):
+        named, rule = _wrong(junk, key)
+        assert named == "cert" and "certificate {} in it".format(number) in rule, rule
+        assert "cut short" in rule or "cannot be read: it is no certificate" in rule, rule
     for junk in (b"", b"junk", key[:60] + key[-40:]):
         named, rule = _wrong(cert, junk)
         assert named == "key" and "no private key" in rule
+
+
+def test_firmware_that_reads_only_der_gets_der():
+    for kind in ("good", "rsa"):
+        cert, key = _client(kind)
+        with ReadsOnlyDer():
+            assert _talk("demands", cert, key) == b"signet\n"
+            assert _talk("demands", cert + key) == b"signet\n"
+            assert _talk("demands", _der(cert), key) == b"signet\n"
+            assert _talk("demands", cert, _der(key)) == b"signet\n"
+    cert, key = _client("chain")  # such firmware takes no more than one
+    with ReadsOnlyDer():
+        assert "its CA registered there" in _refused("demands", cert, key)
+        said = []
+        context(_read(check.server("demands")["ca"]), False, cert, key, said.append)
+        assert len(said) == 1 and "reads only DER: its chain is not sent" in said[0]
 
 
 def test_no_error_shows_a_key():

@@ -148,6 +148,26 @@ def test_where_ntp_is_blocked_the_date_of_a_web_server_serves():
     assert len(check.connections("silent", 144)) == 3  # tries
 
 
+def test_another_address_is_asked_where_the_first_does_not_answer():
+    from signet import network_time
+
+    class Two:
+        def __getattr__(self, name):
+            return getattr(really, name)
+
+        def getaddrinfo(self, host, *rest):
+            first = "::1" if is_ipv6 else "127.0.0.2"  # nobody is there
+            return really.getaddrinfo(first, *rest) + really.getaddrinfo(host, *rest)
+
+    really, network_time.socket = network_time.socket, Two()
+    try:
+        for is_ipv6 in (False, True):
+            for name in ("ntp", "web"):
+                assert _set_clock(_Machine(0), name), name
+    finally:
+        network_time.socket = really
+
+
 def test_a_web_server_that_never_ends_its_answer_is_left():
     start = clock.ticks_ms()
     assert not _set_clock(_Machine(0), "slow web")
@@ -156,7 +176,14 @@ def test_a_web_server_that_never_ends_its_answer_is_left():
 
 def test_the_web_server_is_the_cloud_s_unless_another_is_named():
     end = check.server("web")
-    for text, found in (('{"host": "%s"}' % end["host"], True), ("{}", False), ("[", False)):
+    host = end["host"]
+    for text, found in (
+        ('{"host": "%s"}' % host, True),
+        ('{"host": "%s."}' % host, True),
+        ('{"host": 7}', False),
+        ("{}", False),
+        ("[", False),
+    ):
         with open("device.json", "w") as file:
             file.write(text)
         try:

@@ -36,6 +36,8 @@ _WATSON = {
     "tls": False,
     "insecure": True,
 }
+_ENOS_TLS = {"tls": True}
+_ENOS_TLS.update(_ENOS)
 
 
 def _with(base, **changes):
@@ -136,6 +138,11 @@ def test_values_are_held_against_their_rule():
         (_ENOS, "host", "tcp://mqtt.example.com", "letters, digits and -._ only, not ':'"),
         (_ENOS, "host", "m\u00fcnchen.example.com", "letters, digits and -._ only"),
         (_ENOS, "host", "", "1 to 253"),
+        (_ENOS, "host", ".", "is no name"),
+        (_ENOS, "host", "mqtt.example.com..", "is no name"),
+        (_ENOS_TLS, "host", "192.0.2.7", "move this to `address`"),
+        (_ENOS_TLS, "host", "192.0.2.7.", "move this to `address`"),
+        (_ENOS_TLS, "host", "127.1", "move this to `address`"),
         (_ENOS, "keepalive_s", 30, "from 60 to 300"),
         (_ALIBABA, "keepalive_s", 20, "from 30 to 1200"),
         (_ENOS, "device_key", "a/b", "must not hold the character '/'"),
@@ -159,6 +166,19 @@ def test_values_are_held_against_their_rule():
         error = _error(base, **{key: value})
         assert error.key == key and rule in str(error), error
         assert "for example" in str(error)
+
+
+def test_a_dot_at_the_end_of_the_host_is_taken_off():
+    for base in (_ENOS, _ENOS_TLS, _ALIBABA, _WATSON):
+        values, _ = _checked(_with(base, host="mqtt.example.com."))
+        check.equal(values["host"], "mqtt.example.com")
+
+
+def test_an_address_without_tls_is_fine():
+    check.equal(_checked(_with(_ENOS, host="192.0.2.7"))[0]["host"], "192.0.2.7")
+    for way in ("mqtt", "coap", "http"):  # every way in that has TLS
+        changes = {"way": way, "host": "192.0.2.7", "tls": None, "insecure": None}
+        assert "`address`" in str(_error(_ALIBABA, **changes)), way
 
 
 def test_an_org_that_has_not_six_characters_is_only_a_warning():

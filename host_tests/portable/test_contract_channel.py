@@ -6,7 +6,7 @@ One table of channels, and the same checks for all.  Time is made up: see check_
 import check
 import check_far as far
 from check_contract import World, forget, places, starved
-from check_sockets import OF_DATAGRAMS, TROUBLES
+from check_sockets import ADDRESS, OF_DATAGRAMS, TROUBLES
 from signet import clock
 
 HEAP = "220k"
@@ -55,6 +55,7 @@ class _Channel:
             with open(end["ca"], "rb") as file:
                 self._trust = trust.context(file.read(), not is_stream)
         self.channel = None
+        self.turn = 0  # which address
         is_slow = self.world.trouble and self.world.trouble[0] in ("drip", "narrow")
         self.ms = _DRIP_MS if is_slow else _MS
 
@@ -82,7 +83,7 @@ class _Channel:
             return
         from signet.net.datagram import UdpChannel
 
-        self.channel = self.step(UdpChannel, "good.test", 5684, deadline)
+        self.channel = self.step(UdpChannel, "good.test", 5684, deadline, 1152, self.turn)
         if self._trust:
             from signet.net.dtls import DtlsChannel
 
@@ -189,6 +190,37 @@ def test_busy_and_readable_say_when_there_is_something_to_do():
                 assert it.channel.readable(True) is None
                 check.equal(it.hears(), b"ping", it.name)
                 assert it.channel.readable(False) in it.world.sockets
+
+
+def test_a_silent_address_costs_a_share_of_the_time_and_the_next_is_used():
+    # RFC 8305 section 5, one after the other: two sockets at once would take the heap of two
+    every = [("2001:db8::1", 1), ("192.0.2.1", 1), ADDRESS]
+    for row in _channels():
+        for wait in ("wait", "asleep"):
+            with _Channel(*row, addresses=every) as it:
+                if it.is_stream:
+                    it.ms = 16_000
+                    it.make()
+                    it.opens(getattr(it, wait))
+                    assert 7000 < it.world.now() < 10_000, (it.name, it.world.now())
+                    check.equal(it.hears(), b"ping", it.name)
+                    it.closes()
+        with _Channel(*row, addresses=every[:2]) as it:
+            if it.is_stream:
+                assert "in time" in str(it.tries()), it.name
+                it.closes()
+
+
+def test_a_datagram_channel_takes_another_address_when_one_was_silent():
+    for row in _channels():
+        for turn in range(4):
+            # IPv4 first
+            with _Channel(*row, addresses=[("2001:db8::1", 1), ("192.0.2.1", 1), ADDRESS]) as it:
+                if not it.is_stream:
+                    it.turn = turn
+                    heard = it.tries()
+                    assert (heard == b"ping") == (turn == 1), (it.name, turn, heard)
+                    it.closes()
 
 
 def test_it_may_be_closed_at_each_step_and_twice():

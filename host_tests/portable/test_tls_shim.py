@@ -29,6 +29,9 @@ SERVERS = {
     "too_deep": ("tls", "too_deep", "echo"),
     "constrained": ("tls", "constrained", "echo"),
     "ed25519": ("tls", "ed25519", "echo"),
+    "advised": ("tls", "advised", "echo"),
+    "by_cn": ("tls", "by_cn", "echo"),
+    "top_level": ("tls", "top_level", "echo"),
     "closes": ("tls", "good", "close_at_once"),
     "resets": ("tls", "good", "reset_at_once"),
     "hole": ("tcp", "black_hole"),
@@ -42,14 +45,14 @@ class Feed:
     error, writes = None, 1
 
 
-def _open(name, ca=None, timeout_ms=3000):
+def _open(name, ca=None, timeout_ms=3000, host="good.test"):
     end = check.server(name)
     if ca is None:
         with open(check.server("good")["ca"], "rb") as file:
             ca = file.read()
     deadline = clock.Deadline(timeout_ms)
     channel = TcpChannel(end["host"], end["port"], deadline)
-    stream = Stream(TlsChannel(channel, "good.test", context(ca), deadline))
+    stream = Stream(TlsChannel(channel, host, context(ca), deadline))
     stream.write(b"x")  # the handshake is over when this has gone
     try:
         while not stream.flush():
@@ -128,6 +131,18 @@ def test_each_reason_of_mbed_tls_is_untrusted_in_one_line_with_a_cure():
     # But memory (X509, PK, SSL), a socket, a record (SSL_INVALID_RECORD) blame no certificate.
     for code in (-0x2880, -0x3F80, -0x7F00, -0x7200, 12, 104):
         assert not isinstance(refusal.explain(OSError(code, "?"), "good.test", feed), Untrusted)
+
+
+def test_names_are_judged_as_certificates_md_says():
+    _open("by_cn").close()
+    check.raises(Untrusted, _open, "by_cn", None, 3000, "other.test")
+    error = check.raises(Untrusted, _open, "top_level", None, 3000, "a.good.test")
+    assert "another name" in str(error)
+    for name in ("top_level", "advised"):
+        if check.MICROPYTHON:
+            _open(name).close()
+        else:
+            check.raises(Untrusted, _open, name)
 
 
 def test_a_ca_that_is_no_certificate_is_a_value_error():

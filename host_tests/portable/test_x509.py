@@ -3,7 +3,7 @@
 from binascii import unhexlify
 
 import check
-from signet.wire import x509
+from signet.wire import unread, x509
 
 
 def test_the_end_of_each_certificate_is_found_whatever_its_form():
@@ -68,10 +68,12 @@ def test_no_byte_that_is_changed_or_cut_raises():
     data = unhexlify(case["data"])
     for at in range(min(len(data), 400)):
         x509.not_after(data[:at])
+        assert unread.why(data[:at]).startswith("it is ")
         for value in (0, 0x30, 0x7F, 0x80, 0x83, 0xFF):
             changed = bytearray(data)
             changed[at] = value
             x509.not_after(bytes(changed))
+            assert unread.why(bytes(changed))
 
 
 def test_no_byte_of_a_key_that_is_changed_or_cut_raises():

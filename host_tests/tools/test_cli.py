@@ -45,7 +45,7 @@ print("LOADED", *sorted(name for name in sys.modules if name.startswith("tools")
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == "LOADED tools tools.cli tools.ui"
+    assert done.stdout.splitlines()[-1] == "LOADED tools tools.cli tools.lifeline tools.ui"
 
 
 @pytest.mark.parametrize("name", cli._ENTRIES)

@@ -83,6 +83,7 @@ def _not_loaded(folder, device, program):
 _IN_OTHER_WORDS = {
     "signet.wire.surrogates",
     "signet.net.reason",
+    "signet.wire.unread",
     "signet.cloud.http_status",
     "signet.wire.http_date",
     "signet.cloud.alibaba.coap_codes",
@@ -305,7 +306,7 @@ def test_what_any_one_device_loads_grows_on_purpose_only():
             for path in names
             if path.with_suffix(".mpy") in compiled
         ]
-        assert 20_000 < sum(sizes) <= 59 * 1024, device
+        assert 20_000 < sum(sizes) <= 61 * 1024, device
 
 
 def test_all_of_the_package_grows_on_purpose_only():
@@ -314,7 +315,7 @@ def test_all_of_the_package_grows_on_purpose_only():
     on flash (120), and the time (124). No board loads all of it. Raise this figure knowingly.
     """
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    assert sum(map(len, compiled.values())) <= 124 * 1024
+    assert sum(map(len, compiled.values())) <= 128 * 1024
 
 
 def test_the_table_has_every_module_and_the_goal():

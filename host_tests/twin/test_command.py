@@ -343,6 +343,7 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
     "words",
     [
         ("command", "watson", "reboot", "not json"),
+        ("command", "watson", "reboot", "[" * 50_000),
         ("command", "watson", "reboot", "[1]"),
         ("command", "mars", "reboot"),
         ("device", "add", "mars", "p", "d"),

@@ -56,7 +56,7 @@ def set_clock(servers):
     Args:
         servers: list of (how, host, port), to be asked in turn; how: "ntp" or "http"; host: str,
             None for the cloud's, which device.json names. The name lookup cannot be bounded, all
-            else takes 8 s for each at most.
+            else takes 10 s for each at most.
     Returns:
         bool, True when the clock is set.
     """
@@ -94,11 +94,11 @@ def _proved_s():
 def _ask(servers, earliest_s):
     """Returns the Unix time that the first server says whose answer is one; None without."""
     for how, host, port in servers:
-        for _ in range(_TRIES if how == "ntp" else 1):
+        for turn in range(_TRIES if how == "ntp" else 1):
             clock.waited()
             try:
                 host = host or _cloud()
-                unix_s = (_ntp if how == "ntp" else _date)(host, port)
+                unix_s = (_ntp if how == "ntp" else _date)(host, port, turn)
             except (OSError, ValueError):
                 continue
             if earliest_s <= unix_s < _BUILT_S + _LIFE_S:
@@ -112,29 +112,34 @@ def _cloud():
     """The host in device.json; whether that is right, others say."""
     with open("device.json") as file:
         try:
-            return json.load(file)["host"]
+            host = json.load(file)["host"]
+            return host[:-1] if host[-1:] == "." else host  # as config.py
         except (KeyError, TypeError):
             raise ValueError
 
 
-def _connected(host, port, kind, timeout_s):
-    info = socket.getaddrinfo(host, port, 0, kind)[0]
-    sock = socket.socket(info[0], kind)
-    try:
-        sock.settimeout(timeout_s)
-        sock.connect(info[-1])
-    except OSError:
-        sock.close()
-        raise
-    return sock
+def _connected(host, port, kind, timeout_s, turn):
+    """A socket to one of the host's addresses; another where the first has no way there."""
+    found = socket.getaddrinfo(host, port, 0, kind)
+    turn %= len(found)
+    for info in (found[turn:] + found[:turn])[:2]:
+        sock = socket.socket(info[0], kind)
+        try:
+            sock.settimeout(timeout_s)
+            sock.connect(info[-1])
+            return sock
+        except OSError as error:
+            sock.close()
+            failure = error
+    raise failure
 
 
-def _ntp(host, port):
+def _ntp(host, port, turn):
     """Asks once.  0: the server says that it does not know, or will not tell (kiss of death)."""
     request = bytearray(48)
     request[0] = _CLIENT
     request[40:] = os.urandom(8)  # comes back: nobody can answer who has not seen it
-    sock = _connected(host, port, socket.SOCK_DGRAM, _NTP_S)
+    sock = _connected(host, port, socket.SOCK_DGRAM, _NTP_S, turn)
     try:
         sock.send(request)
         answer = sock.recv(48)
@@ -148,11 +153,11 @@ def _ntp(host, port):
     return unix_s if unix_s >= _BUILT_S else unix_s + _ERA_S
 
 
-def _date(host, port):
+def _date(host, port, turn):
     """Asks a web server for its head.  0: there is no Date in it."""
     head = b""
     deadline = clock.Deadline(_WEB_MS)
-    sock = _connected(host, port, socket.SOCK_STREAM, _WEB_S)
+    sock = _connected(host, port, socket.SOCK_STREAM, _WEB_S, turn)
     try:
         sock.send(_HEAD.format(host).encode())
         while b"\r\n\r\n" not in head and len(head) < _HEAD_BYTES and not deadline.expired():

@@ -6,7 +6,6 @@ Measured, not computed: the device's own code runs on MicroPython, once for each
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from tools.bench.relay import Relay, Traffic
 from tools.bench.reporting import traffic_table, wake
+from tools.scratch import scratch
 from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
 
@@ -82,7 +82,7 @@ def measure(cases: Sequence[Case], step: Callable[[], None]) -> list[Row]:
     """
     rows: list[Row] = []
     with (
-        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        scratch() as name,
         TwinProcess(Path(name), {door.key: 0 for door in DOORS}) as twin,
     ):
         for number, case in enumerate(cases):

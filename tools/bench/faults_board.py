@@ -8,7 +8,6 @@ import contextlib
 import json
 import random
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from tools.bench.waits_peers import Way
 from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
 from tools.paths import ROOT
+from tools.scratch import scratch
 from tools.twin.process import TwinProcess
 from tools.ui import UserError
 
@@ -179,7 +179,7 @@ Strike = Callable[[Fault, Way], Row]
 def stage(heap: str = "128k") -> Iterator[Strike]:
     """A twin and a board; gives what lets a fault strike, and judges what came of it."""
     with (
-        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        scratch() as name,
         twin_of_boards(Path(name)) as twin,
     ):
         bits = toolchain.word_sizes()[0]

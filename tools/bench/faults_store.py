@@ -4,13 +4,13 @@ A Link lives in `firmware/bench/faults_store.py`, on a file system of MicroPytho
 of times; the cloud there is a session without a wire.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tools.bench import programs
 from tools.bench.faults_audit import Audit, Row, audit, total
+from tools.scratch import scratch
 
 _HEAP = "2M"  # the flash is in it, and what was there before
 _SMALL_HEAP = "1400k"  # which is soon full
@@ -75,7 +75,7 @@ def measure(
     step: told what is done. sabotage: of firmware/bench/faults_store.py, for tests.
     raises: UserError when the program fails.
     """
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
+    with scratch() as name:
         jobs = {}
         for index, each in enumerate(where):
             folder = Path(name, str(index))

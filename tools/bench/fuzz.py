@@ -4,7 +4,6 @@ The mutating runs in `firmware/bench/fuzz_*.py`, on CPython and on each MicroPyt
 file starts it and turns what it counts into tables.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.paths import LIB
+from tools.scratch import scratch
 from tools.ui import UserError
 
 AT_ONCE = 2
@@ -201,7 +201,7 @@ def measure(
     runs += [(programs.CPYTHON, cpython // 2, seed + 1)]
     runs += [(build, micropython, seed) for build in programs.builds()]
     rows = {}
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as folder:
+    with scratch() as folder:
         jobs: list[programs.Job] = []
         for interpreter, count, number in runs:
             arguments = [str(count), str(number & 0xFFFF)]

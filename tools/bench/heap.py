@@ -5,7 +5,6 @@ sleeps deeply, wakes, and reports again. Once with signet as .mpy on the flash, 
 copied into the heap, and once in a ROM partition, where it runs in place as frozen code does.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from tools.bench.boards_twin import twin_of_boards
 from tools.board.deploy import deploy, project_files
 from tools.board.rom import build_romfs
 from tools.board.virtual import VirtualBoard
+from tools.scratch import scratch
 from tools.toolchain import word_sizes
 from tools.twin.process import TwinProcess
 from tools.ui import UserError
@@ -78,7 +78,7 @@ def measure(kind: Kind, step: Callable[[], None]) -> list[Row]:
     if not steps(kind):
         return []
     with (
-        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        scratch() as name,
         twin_of_boards(folder := Path(name)) as twin,
     ):
         return [

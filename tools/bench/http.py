@@ -6,7 +6,6 @@ server for all contenders, on each build, and turns its times into a table. The 
 """
 
 import statistics
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.bench.http_server import NAME, Count, Server
+from tools.scratch import scratch
 
 KEPT, ONCE, PEER, NODELAY = "kept", "once", "peer", "nodelay"
 CONTENDERS = {
@@ -80,7 +80,7 @@ def measure(rounds: int, step: Callable[[], None], calls: int = CALLS) -> list[R
     rows = []
     for build in programs.builds():
         with (
-            tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+            scratch() as name,
             Server(Path(name)) as server,
         ):
             ports = (str(server.plain_port), str(server.tls_port))

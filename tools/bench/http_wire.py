@@ -6,7 +6,6 @@ talks to the twin through a relay that counts.
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from tools.bench.boards_twin import twin_of_boards
 from tools.bench.relay import Relay, Traffic
 from tools.bench.relay_tcp import HEADERS_BYTES, TIMESTAMP_BYTES, TcpRelay
 from tools.bench.reporting import traffic_table, wake
+from tools.scratch import scratch
 from tools.twin.process import TwinProcess
 
 COLD, WARM, WOKEN = "cold", "warm", "woken"
@@ -63,7 +63,7 @@ def measure(cases: Sequence[Case], step: Callable[[], None]) -> list[Row]:
     rows: list[Row] = []
     https: dict[tuple[str, str], int] = {}
     with (
-        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        scratch() as name,
         twin_of_boards(Path(name)) as twin,
     ):
         for number, case in enumerate(cases):

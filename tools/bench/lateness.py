@@ -17,6 +17,7 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.bench.boards_twin import twin_of_boards
+from tools.scratch import scratch
 
 IDLE_GOAL_US = 500
 """Of processor time in a second in which nothing happens."""
@@ -70,7 +71,7 @@ def measure(
     raises: UserError when there is no MicroPython, or a report does not arrive.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        scratch() as name,
         twin_of_boards(Path(name)) as twin,
     ):
         rows = []

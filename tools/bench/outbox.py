@@ -6,7 +6,6 @@ a program without signet would do: append each report to a file as a line of JSO
 
 import json
 import statistics
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.bench.mqtt_stand_in import StandIn
+from tools.scratch import scratch
 
 BLOCKS = 512  # of the ESP32's partition of 2 MiB
 OUTBOX_BYTES = 131_072  # by default
@@ -78,7 +78,7 @@ def measure(quick: bool, step: Callable[[], object]) -> Found:
     raises: UserError when there is no MicroPython, or it fails.
     """
     part = 10 if quick else 1
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
+    with scratch() as name:
         rates = _run(name, "rates", 250, 4 if quick else 20)
         step()
         lives = {}

@@ -9,7 +9,6 @@ has.
 import itertools
 import json
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from rich.table import Table
 from tools.bench import programs
 from tools.bench.picture import BLUE, ORANGE, RED, Picture, Plot
 from tools.bench.soak_cloud import WAYS, Cloud, Way
+from tools.scratch import scratch
 from tools.ui import UserError
 
 LIMIT_BYTES = 1024
@@ -135,7 +135,7 @@ def measure(way: Way, reports: int, outage_s: float, step: Callable[..., object]
     outage_s: the longest. step: told `completed`, the reports that are acknowledged.
     raises: UserError where there is no MicroPython, or the twin does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
+    with scratch() as name:
         folder = Path(name)
         with Cloud(way, folder) as far:
             after_s = max(1, min(10, round(outage_s / 6)))

@@ -7,7 +7,6 @@ The measuring runs on MicroPython (`firmware/bench/measure_tls.py`), through sig
 import contextlib
 import functools
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from tools.bench.relay import Traffic
 from tools.bench.relay_tcp import TcpRelay
 from tools.bench.tls_certificates import CASES, NAME, Case, Chains
 from tools.bench.tls_server import Server
+from tools.scratch import scratch
 from tools.ui import UserError
 
 _TRACER = "libc_malloc_debug.so.0"
@@ -100,7 +100,7 @@ def measure(rounds: int, step: Callable[[], None], cases: Sequence[Case] = CASES
     raises: UserError when there is no MicroPython, or when it fails.
     """
     found = Found([], [], [])
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
+    with scratch() as name:
         chains = Chains(Path(name))
         with contextlib.ExitStack() as stack:
             servers = {case: stack.enter_context(_server(chains, case)) for case in cases}
@@ -174,7 +174,7 @@ def _memory(
     build: str, case: Case, boards: Path, server: Server, *, port: int, take: Callable[[], Traffic]
 ) -> tuple[Memory, Traffic]:
     """The memory of a case, without what it needs, and what passed by a handshake at `port`."""
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
+    with scratch() as name:
         uncounted = f"{case.name}={server.address[1]}"
         arguments = ("memory", name, NAME, str(boards), uncounted, str(port))
         job = programs.Job("measure_tls", build, arguments, environment=_tracer(build))

@@ -20,6 +20,7 @@ from tools.bench.boards_twin import twin_of_boards
 from tools.bench.waits_peers import PEERS, Peer, Way, standing
 from tools.bench.waits_stages import Server, Stage
 from tools.pki.authority import Authority
+from tools.scratch import scratch
 from tools.twin.process import TwinProcess
 from tools.ui import UserError
 
@@ -98,7 +99,7 @@ def measure(
     raises: UserError when there is no MicroPython, or the program fails.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="signet-bench-") as name,
+        scratch() as name,
         twin_of_boards(folder := Path(name)) as twin,
     ):
         scene = _Scene(folder, twin, Authority(folder / "authority"))

@@ -14,7 +14,6 @@ from tools import toolchain
 from tools.board import command_deploy, outbox
 from tools.board.line import serial_line
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
-from tools.lifeline import end_as_ctrl_c
 from tools.ui import UserError, console, errors, visible
 
 app = typer.Typer(
@@ -55,7 +54,6 @@ def create(
 @app.command()
 def boot(folder: _Folder = DEFAULT_FOLDER, heap: _Heap = "110k", bits: _Width = None) -> None:
     """Give the virtual board power and show what it prints, until Ctrl-C."""
-    end_as_ctrl_c()
     with (
         contextlib.suppress(KeyboardInterrupt),
         VirtualBoard(folder, heap, int(bits) if bits else None) as board,

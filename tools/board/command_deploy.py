@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -16,6 +16,7 @@ from tools.board.check import check, check_wifi
 from tools.board.deploy import (
     PROGRAMS,
     carry_out,
+    content,
     own_programs,
     plan_for,
     project_files,
@@ -31,7 +32,6 @@ from tools.link.needed import device_of
 from tools.ui import UserError, console, errors, visible
 
 _RESTART_S = 20.0
-_JSON_BYTES = 65_536
 
 Show = Callable[[int, int, str], None]
 
@@ -91,18 +91,20 @@ def deploy(
     with serial_line(device, folder) as line:
         with _progress() as show:
             reach(line, lambda text: show(0, 0, text))
-        go = False
         try:
-            present, files, plan = project.against(line)
-            if dry_run:
-                _show(plan, present, files)
-                console.print("Nothing was changed; the board restarts.")
-                return
-            _agree(plan, present, files, yes)
-            go = True
-        finally:
-            if not go:
+            with _progress():
+                present, files, plan = project.against(line, files)
+            if not dry_run:
+                _agree(plan, present, files, yes)
+        except BaseException:
+            with suppress(UserError):
                 _restart(line)
+            raise
+        if dry_run:
+            _show(plan, present, files)
+            _restart(line)
+            console.print("Nothing was changed; the board restarts.")
+            return
         with _progress() as show:
             changed = carry_out(line, present, plan, files, progress=show)
     console.print(f"{changed} of {len(files)} files copied; the board restarts.")
@@ -141,9 +143,8 @@ class _Project(NamedTuple):
             if self._ca is None or self._ca in files:  # else it is said when the board's is known
                 errors.print(visible(warning), markup=False, soft_wrap=True)
 
-    def against(self, line: str) -> tuple[Board, dict[str, bytes], Plan]:
+    def against(self, line: str, files: dict[str, bytes]) -> tuple[Board, dict[str, bytes], Plan]:
         """What the board has, what it is to have, and what that takes. raises: UserError."""
-        files = self.files()
         yields = yielding(files) - set(own_programs(self.program) if self.program else ())
         present = seen(line, files)
         plan = plan_for(present, files, yields, self.config)
@@ -182,6 +183,8 @@ def _agree(plan: Plan, present: Board, files: Mapping[str, bytes], yes: bool) ->
     """Show what stays or goes of what is not ours, and ask. raises: UserError for a no."""
     if plan.keep or plan.not_ours:
         _show(plan._replace(send=[], remove=[]), present, files)
+    if any(path in PROGRAMS for path in plan.keep):
+        console.print("To replace programs that are kept: --program FOLDER", soft_wrap=True)
     if not plan.not_ours or yes:
         return
     if not sys.stdin.isatty():
@@ -228,13 +231,7 @@ def _wifi(path: Path) -> bytes:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            content = file.read(_JSON_BYTES + 1)
-        if len(content) > _JSON_BYTES:
-            raise UserError(f"{path} is longer than {_JSON_BYTES} bytes")
-        value = json.loads(content)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        value = json.loads(content(path))
     except RecursionError:
         raise UserError(f"{path} is nested too deep") from None
     except ValueError as error:

@@ -26,6 +26,7 @@ CONFIG = "device.json"
 _CA = "ca.pem"
 
 PROGRAMS = ("/board.py", "/boot.py", "/main.py")
+_MOST_BYTES = 1 << 20
 _COPY_S = 120.0  # for one file; mpremote itself waits for ever
 
 Progress = Callable[[int, int, str], None]
@@ -66,7 +67,7 @@ def project_files(
         "/boot.py": ROOT / "boot.py",
         "/main.py": main or ROOT / "main.py",
     } | (own_programs(program) if program else {})
-    files = {path: _content(file) for path, file in programs.items()}
+    files = {path: content(file) for path, file in programs.items()}
     names = _modules(config, files, others)
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     for name, source in modules().items():
@@ -77,7 +78,7 @@ def project_files(
         files |= _umqtt()
     files |= _named_files(config, beside)
     if ca is not None:
-        files[f"/{config.get('ca', _CA)}"] = _content(ca)
+        files[f"/{config.get('ca', _CA)}"] = content(ca)
     files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
     return files
 
@@ -134,7 +135,7 @@ def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, by
             raise UserError(f"device.json: {key} is {name!r}; name a file beside device.json")
         path = beside / name
         if key != "ca" or path.exists():
-            files[f"/{name}"] = _content(path)
+            files[f"/{name}"] = content(path)
     return files
 
 
@@ -187,8 +188,7 @@ def deploy(
     raises: UserError, also where another's file would have to go; it names no content of any file.
     """
     wanted = {
-        path: _content(content) if isinstance(content, Path) else content
-        for path, content in files.items()
+        path: content(given) if isinstance(given, Path) else given for path, given in files.items()
     }
     reach(device, lambda text: progress(0, 0, text))
     board = seen(device, wanted)
@@ -238,8 +238,13 @@ def _new_folders(paths: Iterable[str], present: Iterable[str]) -> list[str]:
     return sorted(needed - {*present})
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """What is in a file or a pipe. raises: UserError, also for more than any board takes."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            found = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
+    if len(found) > _MOST_BYTES:
+        raise UserError(f"{path} is longer than {_MOST_BYTES} bytes: no board takes it")
+    return found

@@ -117,7 +117,8 @@ def look(device: str, wanted: Iterable[str]) -> Board:
 
 
 def read(device: str, paths: Iterable[str], search: bool = False) -> dict[str, bytes]:
-    """Returns the content of files of a board; what is missing or too large is left out.
+    """Returns the content of files of a board that was looked at just before; what is missing or
+    too large is left out.
 
     search: every program there that names signet, too.
     raises: UserError.
@@ -127,7 +128,7 @@ def read(device: str, paths: Iterable[str], search: bool = False) -> dict[str, b
     if search:
         program += _SEARCH.format(deep=MANAGED, most=_SOURCE_BYTES)
     found: dict[str, bytes] = {}
-    for answer in _answers(device, program):
+    for answer in _answers(device, program, again=True):
         match answer:
             case [str(path), str(piece)]:
                 found[path] = found.get(path, b"") + _decoded(device, piece)
@@ -136,9 +137,9 @@ def read(device: str, paths: Iterable[str], search: bool = False) -> dict[str, b
     return found
 
 
-def _answers(device: str, program: str) -> list[Any]:
+def _answers(device: str, program: str, *, again: bool = False) -> list[Any]:
     """What a program has said, where all of it came."""
-    said = ask(device, program + _END).splitlines()
+    said = ask(device, program + _END, again=again).splitlines()
     try:
         *answers, count = map(json.loads, filter(None, said))
     except (ValueError, RecursionError):
@@ -150,7 +151,7 @@ def _answers(device: str, program: str) -> list[Any]:
 
 def _decoded(device: str, piece: str) -> bytes:
     try:
-        return base64.b64decode(piece)
+        return base64.b64decode(piece.strip(), validate=True)
     except ValueError:
         raise _unreadable(device) from None
 

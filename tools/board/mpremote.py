@@ -17,7 +17,7 @@ from tools.ui import UserError
 
 _PATIENCE_S = 75.0  # a board that reports once a minute wakes meanwhile
 _LOOK_S = 20.0
-_ANSWER_BYTES = 1 << 20  # a folder of 200 files takes 20 KB
+_ANSWER_BYTES, _ANSWER_S = 1 << 20, 60.0  # a folder of 200 files takes 20 KB
 
 RESTART = "import time, machine; time.sleep_ms(10); machine.reset()"
 """For the board. Not mpremote's own `reset`, which waits for 100 ms: what follows at once must not
@@ -87,10 +87,18 @@ def reach(device: str, waiting: Callable[[str], None]) -> None:
         raise _NoAnswerError(_NO_ANSWER.format(device))
 
 
-def ask(device: str, program: str, most_bytes: int = _ANSWER_BYTES, within_s: float = 60) -> str:
+def ask(
+    device: str,
+    program: str,
+    most_bytes: int = _ANSWER_BYTES,
+    within_s: float = _ANSWER_S,
+    *,
+    again: bool = False,
+) -> str:
     """Returns what a program that changes nothing prints on the board.
 
-    most_bytes, within_s: what it may print, and how long that may take.
+    most_bytes, within_s: what it may print, and how long that may take. again: it has answered
+    just before.
     raises: UserError.
     """
     program = _FREE + program
@@ -101,7 +109,7 @@ def ask(device: str, program: str, most_bytes: int = _ANSWER_BYTES, within_s: fl
 
     # It may be just restarting; its boot.py may wait for a network longer than mpremote for
     # boot.py (10 s); and an interrupted boot.py leaves a raw REPL that answers twice.
-    for first in ([], ["resume"]):
+    for first in [["resume"]] if again else [[], ["resume"]]:
         with contextlib.suppress(_NoAnswerError):
             return once(first)
     return once(["resume"])

@@ -24,6 +24,7 @@ app = typer.Typer(
 
 _FOLDER = "/outbox"
 _WRITE_S = 20.0
+_MOST_BYTES, _MOST_S = 32 << 20, 3600.0  # the largest outbox, in Base64, at 115 200 bits/s
 _SHOWN = 200  # characters of a report
 _AGAIN = ["exec", "--no-follow", RESTART]
 
@@ -35,6 +36,8 @@ try:
 except OSError:
     entries = ()
 for entry in entries:
+    if entry[1] & 0x4000:
+        continue
     print("file", entry[0])
     with open({_FOLDER!r} + "/" + entry[0], "rb") as f:
         while True:
@@ -56,8 +59,9 @@ class _Board(NamedTuple):
         with serial_line(self.device, self.folder) as line:
             with errors.status("asking the board what waits") as status:
                 reach(line, status.update)
-                content = _content(ask(line, _SHOW))
+                printed = ask(line, _SHOW, _MOST_BYTES, _MOST_S)
             try:
+                content = _content(printed)
                 program = then(content)
             except UserError:
                 run(line, ["resume"], [_AGAIN], _WRITE_S)
@@ -141,18 +145,18 @@ def retry(
 
 def _content(printed: str) -> Content:
     """What _SHOW printed."""
-    files: dict[str, bytes] = {}
+    files: dict[str, bytearray] = {}
     name = ""
     try:
         for line in printed.splitlines():
             if line.startswith("file "):
                 name = line[5:]
-                files[name] = b""
+                files[name] = bytearray()
             elif line:
                 files[name] += base64.b64decode(line, validate=True)
     except (ValueError, KeyError):
         raise UserError("what the board sent was cut short or damaged; try again") from None
-    return read(files)
+    return read({name: bytes(content) for name, content in files.items()})
 
 
 def _fields(report: Report) -> dict[str, Any]:

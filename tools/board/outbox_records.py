@@ -39,7 +39,7 @@ class Report(NamedTuple):
         """What was reported; None for a raw report."""
         try:
             return None if self.topic else json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -84,7 +84,7 @@ def read(files: Mapping[str, bytes]) -> Content:
     done = {report.key for report in set_aside} | set(filter(note.is_done, waiting))
     return Content(
         [waiting[key] for key in sorted(waiting.keys() - done)],
-        sorted(set_aside),
+        sorted(set_aside, key=lambda report: report.key),
         note.counters,
         sum(map(len, files.values())),
         damaged,
@@ -108,15 +108,15 @@ class _Note(NamedTuple):
 def _line(line: bytes) -> Report | _Note | None:
     """What a line holds; None where it is damaged, or of a later version."""
     content = line[_HEX:-1]
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
         if line[-1:] != b"\n" or int(line[:_HEX], 16) != zlib.crc32(content):
             return None
         key = int(content[:_HEX], 16)
         head, _, body = content[_HEX:].partition(b"\t")
         if key == _NOTE:
             _, read, _, missed, counters, *_ = json.loads(head)
-            named = dict(zip(COUNTERS, counters, strict=False))
-            return _Note(read, frozenset(key for key, _ in missed), named)
+            named = dict(zip(COUNTERS, map(int, counters), strict=False))
+            return _Note(int(read), frozenset(int(key) for key, _ in missed), named)
         number, time_ms, topic, event, device = json.loads(head)
         if not (
             isinstance(number, int)

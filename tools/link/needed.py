@@ -60,6 +60,8 @@ _CONDITIONS: dict[str, Callable[[Device], bool]] = {
     "signet.aio": lambda device: device.asyncio,
     "signet.device.credentials": lambda device: device.tls,
     "signet.net.trust": lambda device: device.tls,
+    "signet.wire.pem": lambda device: device.tls,
+    "signet.wire.unread": lambda device: device.tls,
     "signet.wire.x509": lambda device: device.tls,
     "signet.certificate": lambda device: device.tls,
     "signet.certificate.expiry": lambda device: device.tls,
@@ -149,7 +151,7 @@ def read_device(file: Path) -> Device:
     """
     try:
         values = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file} cannot be read as JSON: {error}") from None
     if not isinstance(values, dict) or "cloud" not in values:
         raise UserError(f'{file} names no cloud; it needs "cloud": "enos", for instance')

@@ -97,7 +97,7 @@ def read(folder: Path) -> dict[str, Any]:
         value = json.loads((folder / CONFIG).read_bytes())
     except FileNotFoundError:
         return {}
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise UserError(f"{folder / CONFIG} is no JSON object: mend it or take it away")

@@ -7,7 +7,6 @@ dates valid, PEM or DER; names of messaging servers); RFC 5280 section 4.2.1 for
 import datetime
 import itertools
 import ssl
-import tempfile
 from collections.abc import Sequence
 
 from cryptography import x509
@@ -19,6 +18,7 @@ from tools.pki import names
 from tools.pki.authority import certificate_pem
 from tools.pki.contents import Contents, public_key, read
 from tools.pki.keys import check_public, key_pem, read_key
+from tools.secret_files import secret_files
 from tools.ui import UserError
 
 # RFC 5280 section 4.2.1: what OpenSSL knows of a CA or a server; who does not must refuse.
@@ -133,11 +133,9 @@ def read_server(
     if private.public_key() != public_key(server):
         raise UserError("the private key does not belong to the server's certificate")
     chain_pem, plain = b"".join(map(certificate_pem, found)), key_pem(private)
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # of mode 0600
-        file.write(chain_pem + plain)
-        file.flush()
+    with secret_files([chain_pem + plain]) as (file,):
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file.name)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file)
         except ssl.SSLError as error:
             raise UserError(f"OpenSSL does not take the certificate: {error.reason}") from None
     return chain_pem, plain

@@ -5,9 +5,11 @@ reads it without PKCS #8 support.
 """
 
 import contextlib
+import glob
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -20,6 +22,7 @@ PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 _LONGEST = 1 << 20
 _LEAST_BITS = 2048
+_WRITTEN_S = 60  # by then a file is written, or its writer is gone
 
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 """FIPS 186-4, by OpenSSL's names."""
@@ -110,8 +113,13 @@ def read_file(path: Path) -> bytes:
 
 def write_file(path: Path, data: bytes, mode: int) -> None:
     """Replace a file as a whole; it has `mode` from its first byte on. raises: OSError."""
+    prefix = f".{path.name}.signet-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):  # of one that was killed
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime < time.time() - _WRITTEN_S:
+                left.unlink()
     # mkstemp makes the file with mode 0600, whatever the umask; a reader sees the old or the new.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

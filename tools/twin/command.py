@@ -156,7 +156,7 @@ def command(
     """Send a command to a device and print what the device replied."""
     try:
         values = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"the parameters are not JSON: {error}") from None
     if not isinstance(values, dict):
         raise UserError("""the parameters must be a JSON object, such as '{"led": 1}'""")

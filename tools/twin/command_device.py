@@ -78,10 +78,10 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
     if cloud != "watson" and (kind != "device" or behind):
         raise UserError(f"the twin's {cloud} has no gateways nor applications; they are Watson's")
     if kind != "device" and (behind or (gateway and application)):
-        raise UserError("it is a gateway, an application, or a device behind a gateway: one of it")
+        raise UserError("it is one: a gateway, an application, or a device behind a gateway")
     if application and name:
         raise UserError(f"the API key is made, for all of the org; leave out {name!r}")
-    form = "a product key" if cloud != "watson" else "an org" if application else "org/type"
+    form = "PRODUCT_KEY" if cloud != "watson" else "ORG" if application else "ORG/TYPE"
     parts = product.split("/")
     if len(parts) != 1 + form.count("/"):
         raise UserError(f"{product!r} is not of the form {form}")

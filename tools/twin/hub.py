@@ -105,7 +105,7 @@ class Hub:
         try:
             body = json.loads(publish.payload)
             key = (publish.topic, str(body["id"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
         future = self._waiting.get(key)
         if future is not None and not future.done():

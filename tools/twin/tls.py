@@ -8,13 +8,13 @@ Connection with EnOS Cloud using the MQTT Protocol": two-way TLS on 18883.
 
 import datetime
 import ssl
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from tools.pki.authority import Authority
+from tools.secret_files import secret_files
 from tools.twin.certificates import Certificates, ServerCertificate
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.watson_policy import org_of
@@ -210,10 +210,8 @@ class Contexts:
 
     def _equip_own(self, context: ssl.SSLContext, offer: Offer, server: ServerCertificate) -> None:
         """As `_equip`, with what the org has uploaded: `ssl` wants a file, which is gone soon."""
-        with tempfile.NamedTemporaryFile(dir=self._folder) as file:
-            file.write((server.chain_pem or b"") + b"\n" + server.key_pem)
-            file.flush()
-            self._equip(context, "watson", offer, Path(file.name))
+        with secret_files([(server.chain_pem or b"") + b"\n" + server.key_pem]) as (file,):
+            self._equip(context, "watson", offer, file)
 
     def _shown(self, offer: Offer) -> list[Path]:
         kinds = _USUAL_KINDS if offer.certificate is None else (offer.certificate,)

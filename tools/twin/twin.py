@@ -8,12 +8,13 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tools.pki.authority import Authority
+from tools.pki.keys import write_file
+from tools.scratch import scratch
 from tools.twin import control, doors, listeners
 from tools.twin.broker import Broker
 from tools.twin.certificates import Certificates
@@ -59,7 +60,7 @@ class Twin:
             text = json.dumps(ready, indent=2) + "\n"
             for file in (self._options.state / RUNNING, self._options.ready_file):
                 if file is not None:
-                    write_private(file, text)
+                    write_file(file, text.encode(), 0o600)
                     stack.callback(file.unlink, missing_ok=True)
             on_ready(ready)
             await stop.wait()
@@ -68,8 +69,7 @@ class Twin:
         state = self._options.state
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_only_one(state))
-        folder = _run_folder(state)
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = _run_folder(stack, state)
         store = open_store(state)
         stack.callback(store.close)
         devices = [
@@ -208,18 +208,6 @@ def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -
     return found or store.add(cloud, kind, product, name)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600, whole or not at all."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 @contextlib.contextmanager
 def _only_one(state: Path) -> Any:
     """Hold the state folder's lock. raises: UserError while another twin has it."""
@@ -233,11 +221,12 @@ def _only_one(state: Path) -> Any:
         yield
 
 
-def _run_folder(state: Path) -> Path:
+def _run_folder(stack: contextlib.AsyncExitStack, state: Path) -> Path:
     """Where sockets of this run lie: in the state folder, unless its path is too long."""
     folder = state / "run"
     if len(os.fsencode(folder.resolve())) + len("/mosquitto.sock") > _SOCKET_PATH_BYTES:
-        return Path(tempfile.mkdtemp(prefix="signet-"))
+        return Path(stack.enter_context(scratch()))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder.resolve()

@@ -16,6 +16,9 @@ cannot_sign     as rsa, for signing certificates only (keyUsage)
 under_a_device  signed by a certificate that is no CA's, itself signed by the CA
 too_deep        two authorities under the CA, of which the upper allows none below it
 constrained     an authority under the CA for example.org only, a critical name constraint
+advised         as constrained, but not critical
+by_cn           as good, its name in the CN only
+top_level       for *.test
 ed25519         an authority under the CA has a key of that kind
 
 A client's are good, rsa, wrong_ca, expired and not_yet_valid, and signed by a CA of their own;
@@ -38,8 +41,8 @@ from host_tests import once
 NAME = "good.test"
 _SERVERS = ("good", "rsa", "wrong_name", "wrong_ca", "self_signed", "expired", "not_yet_valid")
 _UNFIT = (
-    *("sha_1", "md_5", "short_key", "for_clients", "cannot_sign"),
-    *("under_a_device", "too_deep", "constrained", "ed25519"),
+    *("sha_1", "md_5", "short_key", "for_clients", "cannot_sign", "by_cn", "top_level"),
+    *("under_a_device", "too_deep", "constrained", "advised", "ed25519"),
 )
 _NAMES = {"named": "d:t:7", "other": "d:t:77", "in_san": "a meter"}
 _YEARS = (2040, 2100, 9999)
@@ -49,18 +52,21 @@ CLIENTS = (
     *(f"until_{year}" for year in _YEARS),
 )
 _YEAR = datetime.timedelta(days=365)
+_EXAMPLE_ORG = x509.NameConstraints([x509.DNSName("example.org")], None)
 _RSA = {"kind": lambda: rsa.generate_private_key(65537, 2048)}
 _BETWEEN: dict[str, list[dict[str, Any]]] = {  # from the CA down
     "sha_1": [_RSA],
     "md_5": [_RSA],
     "under_a_device": [{"ca": False}],
     "too_deep": [{"path_length": 0}, {}],
-    "constrained": [{"more": [x509.NameConstraints([x509.DNSName("example.org")], None)]}],
+    "constrained": [{"more": [_EXAMPLE_ORG]}],
+    "advised": [{"more": [_EXAMPLE_ORG], "critical": False}],
     "ed25519": [{"kind": ed25519.Ed25519PrivateKey.generate}],
 }
 _OIDS = bytes.fromhex("06092a864886f70d0101")  # RFC 8017, appendix C: then 4, 5 or 11
 _HASHES = {"sha_1": (5, hashes.SHA1()), "md_5": (4, hashes.MD5())}
 _SIGNS_CERTIFICATES = x509.KeyUsage(False, False, False, False, False, True, False, False, False)
+_ALTERNATIVES = {"by_cn": "", "top_level": x509.DNSName("*.test")}
 _USES: dict[str, list[x509.ExtensionType]] = {
     "for_clients": [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])],
     "cannot_sign": [_SIGNS_CERTIFICATES],
@@ -128,7 +134,9 @@ class _Maker:
         for number, how in enumerate(_BETWEEN.get(kind, ())):
             above.insert(0, self.authority(f"{kind} {number}", above[0], **how))
         bits = {"short_key": 1024, "cannot_sign": 2048}.get(kind, 0)
-        cert, key = self._signed(NAME, above[0], *_dates(kind), bits, more=_USES.get(kind, ()))
+        alternative = _ALTERNATIVES.get(kind)
+        more = _USES.get(kind, ())
+        cert, key = self._signed(NAME, above[0], *_dates(kind), bits, alternative, more)
         if kind in _HASHES:
             cert = _pem(_signed_over(*_HASHES[kind], cert, above[0][1]))
         return [cert, key, *(_pem(each) for each, _ in above[:-1])]
@@ -163,9 +171,10 @@ class _Maker:
         issuer, signer = (
             (subject, key) if authority == "self" else (authority[0].subject, authority[1])
         )
-        builder = self._builder(subject, issuer, key, begin, end).add_extension(
-            x509.SubjectAlternativeName([alternative or x509.DNSName(name)]), critical=False
-        )
+        builder = self._builder(subject, issuer, key, begin, end)
+        if alternative != "":
+            alternatives = x509.SubjectAlternativeName([alternative or x509.DNSName(name)])
+            builder = builder.add_extension(alternatives, critical=False)
         for extension in (x509.BasicConstraints(ca=False, path_length=None), *more):
             builder = builder.add_extension(extension, critical=True)
         certificate = _sign(builder, signer)
@@ -176,14 +185,17 @@ class _Maker:
         )
         return _pem(certificate), private
 
-    def authority(self, name, above=None, ca=True, path_length=None, more=(), kind=None):
+    def authority(
+        self, name, above=None, ca=True, path_length=None, more=(), critical=True, kind=None
+    ):
         """A new one, under another or its own; kind: a function that makes its key."""
         key = kind() if kind else ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         issuer, signer = (subject, key) if above is None else (above[0].subject, above[1])
         builder = self._builder(subject, issuer, key, -2 * _YEAR, 2 * _YEAR)
-        for extension in (x509.BasicConstraints(ca, path_length), *more):
-            builder = builder.add_extension(extension, critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca, path_length), critical=True)
+        for extension in more:
+            builder = builder.add_extension(extension, critical)
         return _sign(builder, signer), key
 
     def _builder(self, subject, issuer, key, begin, end):

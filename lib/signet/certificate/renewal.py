@@ -106,7 +106,7 @@ def _block(data):
 
 def _pem(data):
     """Returns a certificate as PEM that ends with its line."""
-    if data[:1] != b"\x30":
+    if b"-----BEGIN " in data:
         return data if data[-1:] == b"\n" else data + b"\n"
     lines = [b2a_base64(data[i : i + _LINE]) for i in range(0, len(data), _LINE)]
     lines.insert(0, b"-----BEGIN CERTIFICATE-----\n")

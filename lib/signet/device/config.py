@@ -137,6 +137,16 @@ def check(values, log=print):
         config["tls"] = identity.TLS_BY_DEFAULT
     if config["port"] is None:
         config["port"] = identity.PORTS[way][config["tls"]]
+    host = config["host"]
+    if host[-1] == ".":  # an absolute name, which TLS and HTTP have without (RFC 6066 section 3)
+        config["host"] = host = host[:-1]
+    last = host.rpartition(".")[2]
+    if not last:
+        raise ConfigError("host", "is no name", FIELDS["host"][3])
+    if config["tls"] and last.isdigit():
+        text = "is an address, which TLS takes for no name (RFC 6066); name here whom the server's"
+        text += " certificate names, and move this to `address`"
+        raise ConfigError("host", text, FIELDS["host"][3])
     if config.get("cert") is None:
         if config.get("key") is not None:
             raise ConfigError("cert", "is missing; `key` is of a certificate", '"board-1.pem"')

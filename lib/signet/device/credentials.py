@@ -48,11 +48,13 @@ def load(config, log):
             if ends:
                 expires.append((which(ends), name))
         expires.sort()
-    files = data = x509 = None
+    files = data = ends = x509 = None
     modules.forget("signet.wire.x509")  # before the next: they need not fit together
     datagrams = config["way"] == "coap"
     try:
-        config["trust"] = modules.call("signet.net.trust", "context", ca, datagrams, cert, key)
+        config["trust"] = modules.call(
+            "signet.net.trust", "context", ca, datagrams, cert, key, log
+        )
     except ValueError as error:
         raise ConfigError(*error.args)
 
@@ -62,7 +64,11 @@ def read(key, path, example):
     try:
         files.recover(path)
         with open(path, "rb") as file:
-            return file.read()
+            data = file.read()
+        bytearray(len(data) // 2)  # is there room for what is made of it?
+        return data
     except OSError:
         text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
-        raise ConfigError(key, text, example)
+    except MemoryError:
+        text = "{} is too large for this board; keep only what it needs in it".format(path)
+    raise ConfigError(key, text, example)

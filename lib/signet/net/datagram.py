@@ -37,6 +37,7 @@ class UdpChannel:
             bounded; a modem's channel needs it.
         largest: int, bytes of the largest datagram to take whole (RFC 7252 section 4.6: 1152);
             of a longer one come so many and one more, which shows that it was cut.
+        turn: int, which of several addresses to take; count on when one has not answered.
     Raises:
         Lost: the name is unknown, or there is no network.
     Attributes:
@@ -48,17 +49,15 @@ class UdpChannel:
 
     busy = False
 
-    def __init__(self, host, port, deadline, largest=1152):
+    def __init__(self, host, port, deadline, largest=1152, turn=0):
         self.largest = largest
         self.ignored = 0
         self.replies = None
         try:
             found = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)
-            info = found[0]
-            for each in found:
-                if each[0] == socket.AF_INET:
-                    info = each
-                    break
+            first = [each for each in found if each[0] == socket.AF_INET]
+            found = first + [each for each in found if each[0] != socket.AF_INET]
+            info = found[turn % (len(found) or 1)]
             self._to = info[-1]
             self._peer = _plain(self._to)
             self.address = self._peer[0]

@@ -44,7 +44,6 @@ _BAD_CERTIFICATE = const(0x7A00)  # MBEDTLS_ERR_SSL_BAD_CERTIFICATE: it verifies
 _VERIFY_FAILED = const(0x2700)  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, without a reason
 _UNREAD = ((0x2080, 0x2800), (0x3900, 0x3F00))  # MBEDTLS_ERR_X509_..., _PK_...; not for memory
 
-
 # What is wrong when the server ends a handshake, by how far it went.
 _SAID_NO = (
     "no TLS version or cipher suite that this board has as well, or no such `host` there",

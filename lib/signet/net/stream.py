@@ -58,6 +58,9 @@ class TcpChannel:
             if not self._addresses:
                 raise _lost("cannot reach {}: ".format(self._where), error)
             info = self._addresses.pop(0)
+            # What it may take while there are others (RFC 8305 section 5); the last has the rest.
+            share_ms = self._deadline.remaining_ms() // (len(self._addresses) + 2)
+            self._next_try = clock.Deadline(share_ms)
             try:
                 self._sock = sock = socket.socket(info[0], info[1])
                 # One of its own: where `register` ran out of memory, 1.25 crashes in `unregister`.
@@ -87,6 +90,8 @@ class TcpChannel:
         if not ready:
             if self._deadline.expired():
                 raise Lost("cannot reach {}: no answer in time".format(self._where))
+            if self._addresses and self._next_try.expired():
+                self._next()
             return False
         if ready[0][1] & _POLLERR_POLLHUP:
             failure = None
@@ -110,7 +115,7 @@ class TcpChannel:
             events: int, 1 to read, 4 to write (select.POLLIN, POLLOUT).
             deadline: clock.Deadline.
         Returns:
-            int, the events that came, 0 if the deadline passed first.
+            int, the events that came, 0 if none did in time, or another address is to be tried.
         """
         if self._deadline is not None:
             events = _POLLOUT
@@ -121,7 +126,7 @@ class TcpChannel:
             ready = self._poll.poll(min(left, clock.WAIT_SLICE_MS))
             if ready:
                 return ready[0][1]
-            if left <= clock.WAIT_SLICE_MS:
+            if left <= clock.WAIT_SLICE_MS or self._addresses:  # `opened` may go on to the next
                 return 0
 
     def readinto(self, buffer):

@@ -3,11 +3,9 @@
 As little of DER as that takes.  Loaded when it is needed, and forgotten: see modules.forget.
 """
 
-from binascii import a2b_base64
-
 from micropython import const
 
-from signet.wire import iso8601
+from signet.wire import iso8601, pem
 
 _SEQUENCE = const(0x30)
 _INTEGER = const(0x02)
@@ -26,7 +24,7 @@ def not_after(data):
         list of int, Unix seconds; what cannot be read is left out.
     """
     ends = []
-    for der in _blocks(data, b"CERTIFICATE"):
+    for der in pem.blocks(data, b"CERTIFICATE"):
         try:
             ends.append(_end(der))
         except (ValueError, IndexError):
@@ -44,8 +42,9 @@ def belongs(key, cert):
         bool, False when it is another's; True also where the key does not tell.
     """
     try:
-        public = _public(_blocks(key, b"PRIVATE KEY")[0])
-        return public in _blocks(cert, b"CERTIFICATE")[0]
+        public = _public(pem.first(key, b"PRIVATE KEY"))
+        cert = pem.first(cert, b"CERTIFICATE")
+        return not cert or public in cert
     except (ValueError, IndexError):
         return True
 
@@ -60,33 +59,11 @@ def names(cert, name):
         bool
     """
     name = name.encode()
-    try:  # behind the tag of a string of any kind
-        return bytes((len(name),)) + name in _blocks(cert, b"CERTIFICATE")[0]
-    except IndexError:
-        return False
+    # behind the tag of a string of any kind
+    return bytes((len(name),)) + name in pem.first(cert, b"CERTIFICATE")
 
 
-def _blocks(data, label):
-    """Returns a list of DER, of the PEM blocks whose label (bytes) ends so (RFC 7468)."""
-    if data[:1] == b"\x30":
-        return [data]
-    found = []
-    begin = data.find(b"-----BEGIN ")
-    while begin >= 0:
-        start = data.find(b"-----", begin + 11)
-        end = data.find(b"-----END ", start)
-        if start < 0 or end < 0:
-            break
-        if data[begin:start].endswith(label):
-            try:
-                found.append(a2b_base64(memoryview(data)[start + 5 : end]))
-            except ValueError:
-                pass
-        begin = data.find(b"-----BEGIN ", end)
-    return found
-
-
-def _field(der, at, end):
+def field(der, at, end):
     """Returns (tag, where its content starts, where it ends) of what stands at `at`."""
     tag, size = der[at], der[at + 1]
     at += 2
@@ -101,23 +78,24 @@ def _field(der, at, end):
     return tag, at, at + size
 
 
-def _sequence(der, at, end):
-    tag, start, stop = _field(der, at, end)
+def sequence(der, at, end):
+    """Returns where the content of the SEQUENCE at `at` starts and ends; ValueError for others."""
+    tag, start, stop = field(der, at, end)
     if tag != _SEQUENCE:
         raise ValueError
     return start, stop
 
 
 def _end(der):
-    at, end = _sequence(der, 0, len(der))
-    at, end = _sequence(der, at, end)  # TBSCertificate
+    at, end = sequence(der, 0, len(der))
+    at, end = sequence(der, at, end)  # TBSCertificate
     if der[at] == _VERSION:
-        at = _field(der, at, end)[2]
+        at = field(der, at, end)[2]
     for _ in range(3):  # serial number, signature, issuer
-        at = _field(der, at, end)[2]
-    at, end = _sequence(der, at, end)  # validity
-    at = _field(der, at, end)[2]
-    tag, at, end = _field(der, at, end)
+        at = field(der, at, end)[2]
+    at, end = sequence(der, at, end)  # validity
+    at = field(der, at, end)[2]
+    tag, at, end = field(der, at, end)
     return _seconds(tag, der[at:end])
 
 
@@ -135,14 +113,14 @@ def _seconds(tag, text):
 
 def _public(der, inside=False):
     """The part of a private key that its certificate shows: modulus, or point of the curve."""
-    at, end = _sequence(der, 0, len(der))
-    at = _field(der, at, end)[2]  # version
-    tag, start, at = _field(der, at, end)
+    at, end = sequence(der, 0, len(der))
+    at = field(der, at, end)[2]  # version
+    tag, start, at = field(der, at, end)
     if tag == _INTEGER:
         return der[start:at]
     if tag == _SEQUENCE and not inside:  # PKCS #8: the key stands in it once more
-        tag, start, at = _field(der, at, end)
+        tag, start, at = field(der, at, end)
         return _public(der[start:at], True)
     while tag != _PUBLIC_KEY:
-        tag, start, at = _field(der, at, end)
+        tag, start, at = field(der, at, end)
     return der[start + 3 : at]  # behind tag, length and unused bits of a bit string

@@ -199,7 +199,10 @@ def encode(value: Mapping[str, Any]) -> bytes:
 
 def decode(payload: bytes) -> Any:
     """The JSON value of a payload. raises: ValueError."""
-    return json.loads(payload.decode())
+    try:
+        return json.loads(payload.decode())
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def parameters(client_id: str) -> tuple[str, dict[str, str]]:

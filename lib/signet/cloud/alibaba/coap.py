@@ -119,7 +119,7 @@ class CoapSession(Session):
         except MemoryError:
             event = _NO_MEMORY
         self.close()
-        self._access.doubt = True
+        self._access.doubt += 1
         return event
 
     def _turn(self, timeout_ms):

@@ -66,7 +66,7 @@ class Access:
         client: client.coap.CoapClient.
         token: token.Token.
         cipher: sign.aes.Cipher of the last report's token; None over DTLS.
-        doubt: bool, set it when the address that is known may be the server's no more.
+        doubt: int, how often the server has not answered since it last did; count it.
     """
 
     def __init__(self, config, log, state):
@@ -81,7 +81,7 @@ class Access:
         else:
             from signet.net import dtls  # noqa: F401
         self.cipher = self._random = None
-        self.doubt = False
+        self.doubt = 0
         self.token = Token(config, log, state)
         if state.damaged or "n" not in state.values:  # n may be an old one: not with this token
             state.keep({"n": _random_number(), "token": None}, log)
@@ -112,11 +112,11 @@ class Access:
             self.client.use(DtlsChannel(channel, config["host"], config["trust"], timeout_ms))
 
     def _channel(self, host, deadline):
-        return UdpChannel(host, self._config["port"], deadline, _LARGEST_ANSWER)
+        return UdpChannel(host, self._config["port"], deadline, _LARGEST_ANSWER, self.doubt)
 
     def prove(self):
         """Address and token have proved to be the server's: they outlive a reset from now on."""
-        self.doubt = False
+        self.doubt = 0
         address = self.client.channel.address
         new = self._config["address"] is None and self._state.values.get("address") != address
         self.token.keep({"address": address} if new else {})
