@@ -4,7 +4,7 @@ from typing import Any
 
 from host_tests.audit.board import again, board, sends
 from host_tests.audit.coap import HOST, auth, dtls, report, seen
-from host_tests.audit.command import mac, sign, signet
+from host_tests.audit.command import mac, port, sign, signet
 from host_tests.audit.row import beyond, decided, row
 from host_tests.audit.tls import handshake
 from host_tests.audit.web import ordered
@@ -58,6 +58,7 @@ ROWS = (
         "Port 5682",
         (auth(host=HOST, port=5682), "2.05"),
         (auth(host=HOST, port=5684), "5.05"),
+        (port("alibaba", "coap"), "5682"),
     ),
     row(
         "32-36",
@@ -248,6 +249,7 @@ ROWS = (
             ),
             "alert 70",
         ),
+        (port("alibaba", "coaps"), "5684"),
     ),
     row(
         133,

@@ -1,7 +1,7 @@
 """Which sentences has Alibaba's "Establish connections over HTTP"?"""
 
 from host_tests.audit.board import again, board, sends
-from host_tests.audit.command import mac, sign, signet
+from host_tests.audit.command import mac, port, sign, signet
 from host_tests.audit.row import decided, row
 from host_tests.audit.tls import handshake
 from host_tests.audit.web import ALIBABA, answers, auth, ordered, plain, topic
@@ -21,7 +21,19 @@ _SAMPLE = (
     r'\{"version":"default","clientId":"[^"]+","signmethod":"hmacsha1","sign":"\w{40}",'
     r'"productKey":"a1GFjLPXXXX","deviceName":"device123","timestamp":"\d{13}"\}'
 )
-_EVERY = "report 1 stored.*"
+_EVERY = "report 1 stored.*"  # 128 KB and so many bytes more, from flash.
+_RAW = """
+import board, signet
+with open("large", "wb") as file:
+    for _ in range(1024):
+        file.write(bytes(128))
+    file.write(bytes({}))
+link = signet.open("device.json", board)
+link.report(open("large", "rb"), topic="/a1GFjLPXXXX/device123/user/{}")
+while True:
+    link.poll(1000)
+"""
+
 ROWS = (
     row(
         "3, 13",
@@ -36,6 +48,7 @@ ROWS = (
         (handshake(cloud="alibaba", way="https", host=ALIBABA), "agreed .*"),
         (auth(), "200 0"),
         (auth(host="example.com"), "421 10001"),
+        (port("alibaba", "https"), "443"),
     ),
     decided(
         11,
@@ -59,12 +72,22 @@ ROWS = (
         (topic("/a1GFjLPXXXX/other/user/pub"), "200 30001"),
         (topic("/a1GFjLPXXXX/device123/+"), "200 30001"),
     ),
-    row("15", "No ?query_String=xxx", (topic("/a1GFjLPXXXX/device123/user/pub?a=b"), "200 10001")),
+    row(
+        "15",
+        "No ?query_String=xxx",
+        (topic("/a1GFjLPXXXX/device123/user/pub?a=b"), "200 10001"),
+        (board("alibaba", "https", _RAW.format(0, "pub?a=b")), "report -1 set aside: .*"),
+    ),
     row(
         17,
         "Data is limited to 128 KB",
         (topic(body=bytes(131072)), "200 0"),
         (topic(body=bytes(131073)), "200 10001"),
+        (board("alibaba", "https", _RAW.format(0, "pub")), "report -1 stored.*"),
+        (
+            board("alibaba", "https", _RAW.format(1, "pub")),
+            "report -1 set aside: .*131073.*",
+        ),
     ),
     row(
         "19, 47, 118",
@@ -163,6 +186,7 @@ ROWS = (
         (auth("sha1"), "200 20000"),
         (auth("sha1", signmethod="hmacsha1"), "200 0"),
         (auth("md5", signmethod="hmacmd5"), "200 0"),
+        (auth("sha256", signmethod="hmacsha256"), "200 0"),
         (sends("alibaba", "https"), '.*"signmethod":"hmacmd5".*'),
     ),
     row(

@@ -8,7 +8,7 @@ from host_tests.audit.place import Place
 from host_tests.audit.row import Probe
 from tools.pki.authority import Authority
 
-_ENDS = r"^(device\.json: .*|not connected: .*|report \d+ (?!stays).*)"
+_ENDS = r"^(device\.json: .*|not connected: .*|report -?\d+ (?!stays).*)"
 _WAIT_S = 30.0
 _CLIENT = "board, i386"
 
@@ -100,7 +100,7 @@ def sends(cloud: str, way: str, **changes: Any) -> Probe:
 
 
 def _first(place: Place, config: dict[str, Any], server: socket.socket) -> bytes:
-    """What comes over a connection, until it is silent for a second."""
+    """What comes over a connection, until it is silent."""
     peer, _ = server.accept()
     peer.settimeout(_WAIT_S)
     if config["tls"]:
@@ -110,7 +110,7 @@ def _first(place: Place, config: dict[str, Any], server: socket.socket) -> bytes
         peer = context.wrap_socket(peer, server_side=True)
     with peer:
         got = peer.recv(65536)
-        peer.settimeout(1)
+        peer.settimeout(0.3)
         try:
             while data := peer.recv(65536):
                 got += data

@@ -7,7 +7,7 @@ import re
 
 from host_tests.audit.mqtt import Connection
 from host_tests.audit.place import Place
-from host_tests.audit.row import MissingError, Probe
+from host_tests.audit.row import MissingError, NotHereError, Probe
 from host_tests.support import signet as run
 from tools.paths import ROOT
 
@@ -65,6 +65,19 @@ def sha1(text: str) -> str:
 def mac(secret: str, content: str, digest: str) -> str:
     """By hmac, as Alibaba's documents have it."""
     return hmac.new(secret.encode(), content.encode(), digest).hexdigest()
+
+
+def port(cloud: str, *ways: str) -> Probe:
+    """On which port a cloud listens, by way in, where this machine lets it have its own."""
+
+    def ask(place: Place) -> str:
+        for way in ways:
+            moved = re.search(rf"{cloud}-{way} moved: (.*); it is at", place.twin.output())
+            if moved:
+                raise NotHereError(moved[1])
+        return " ".join(str(place.twin.way(cloud, way)["port"]) for way in ways)
+
+    return Probe("the twin", ask)
 
 
 def file(path: str, pattern: str = "") -> Probe:

@@ -1,7 +1,7 @@
 """Which sentences has "Establishing Connection with EnOS Cloud using the MQTT Protocol"?"""
 
 from host_tests.audit.board import board, sends
-from host_tests.audit.command import sha1, sign, signet
+from host_tests.audit.command import port, sha1, sign, signet
 from host_tests.audit.mqtt import mosquitto, mqtt, sdk
 from host_tests.audit.row import Probe, Trial, decided, row
 from host_tests.audit.tls import handshake
@@ -60,6 +60,7 @@ ROWS = (
         (_login(), "CONNACK 0"),
         (mqtt("enos", "123", _USER, "x", "mqtt", version=5), "CONNACK 1"),
         (sends("enos", "mqtt", sign_method="hmacsha1"), r"\x10.*\x00\x04MQTT\x04.*"),
+        (port("enos", "mqtt"), "11883"),
     ),
     decided(8, "MQTT v3.1.1, and no other", (_login(version=3), "CONNACK 0")),
     row(
@@ -72,6 +73,7 @@ ROWS = (
         (_by_certificate(_OWN, "0" * 40), "CONNACK 4"),
         (board("enos", "mqtts", certificate=_OWN, sign_method="hmacsha1"), "report 1 stored.*"),
         (handshake("-tls1_2", cloud="enos", host="mqtt.enos.test"), "alert 40|agreed .*"),
+        (port("enos", "mqtts"), "18883"),
     ),
     row(17, 'mqttClientId: clientId+"|securemode=2,...|"', (_login(), "CONNACK 0")),
     row(

@@ -27,14 +27,26 @@ _EVERY = "report 1 stored.*"
 
 
 def issued(
-    name: str, subject: str, san: str = "", *, ca: str = "", days: int = 30, more: str = ""
+    name: str, subject: str, san: str = "", *, ca: str = "", expired: bool = False, more: str = ""
 ) -> Trial:
     """NAME.pem and NAME.key by plain openssl. ca: folder of the CA; default: signed by itself."""
     words = f"req -x509 -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.pem {more}"
-    words += f" -CA {ca}/ca.pem -CAkey {ca}/ca.key -addext basicConstraints=CA:FALSE" * bool(ca)
-    command = [*words.split(), "-subj", subject, "-days", str(days)]
-    command += ["-addext", f"subjectAltName={san}"] if san else []
-    return Probe("openssl", lambda place: openssl(place, "req", *command[1:])), r"(?!.*rror).*"
+    words += f" -CA {ca}/ca.pem -CAkey {ca}/ca.key {_LEAF}" * bool(ca)
+    words += f" -addext subjectAltName={san}" * bool(san)
+
+    def ask(place: Place) -> str:
+        file = place.files / f"{name}.pem"
+        said = openssl(place, *words.split(), "-subj", subject)
+        if expired:
+            asked = f"req -new -key {name}.key -out {name}.csr"
+            openssl(place, *asked.split(), "-subj", subject)
+            signer = f"-CA {ca}/ca.pem -CAkey {ca}/ca.key" if ca else f"-signkey {name}.key"
+            again = f"x509 -req -in {name}.csr -days -1 -out {name}.pem {signer} -set_serial 1"
+            said = openssl(place, *again.split())
+        made = file.exists() and "BEGIN CERTIFICATE" in file.read_text()
+        return "made" if made else said[-200:]
+
+    return Probe("openssl", ask), "made"
 
 
 def _policy(policy: str, org: str = _ORG) -> Trial:
@@ -48,10 +60,9 @@ def _login(
     client: str = _DEVICE,
     host: str = _HOST,
     way: str = "mqtts",
-    ca: str = "",
 ) -> Probe:
     user = _USER if token else None
-    return mqtt("watson", client, user, token, way, host=host, certificate=certificate, ca=ca)
+    return mqtt("watson", client, user, token, way, host=host, certificate=certificate)
 
 
 def _shown(host: str, ca: str) -> Probe:
@@ -139,9 +150,11 @@ ROWS = (
         issued("cn", "/CN=d:devtype:devid", ca="ca"),
         issued("dns", "/O=none", "DNS:d.devtype.devid", ca="ca"),
         issued("foreign", "/CN=d:devtype:devid", ca="stranger"),
+        issued("late", "/CN=d:devtype:devid", ca="ca", expired=True),
         (_login(), _OUT),
         (_login("dns.pem"), _OUT),
         (_login("foreign.pem"), ".*UNKNOWN_CA"),
+        (_login("late.pem"), ".*CERTIFICATE_EXPIRED"),
         (_login("cn.pem"), "CONNACK 0"),
     ),
     row(
@@ -183,7 +196,7 @@ ROWS = (
     row(
         32,
         "Devices' own certificates are not uploaded, only the CA",
-        (signet(f"pki register cn.pem --org {_ORG} --yes"), "2 .*"),
+        (signet(f"pki register cn.pem --org {_ORG} --yes"), "2 .*CA:TRUE.*"),
     ),
     row(
         32,
@@ -310,13 +323,13 @@ ROWS = (
         76,
         "The file has one certificate",
         (_joined("two.pem", "ca/ca.pem", "stranger/ca.pem"), ""),
-        (signet("pki register two.pem --org srvcrt --yes"), "2 .*"),
+        (signet("pki register two.pem --org srvcrt --yes"), "2 .*only one.*"),
     ),
     row(
         76,
         "Its dates are valid",
-        issued("expired", "/CN=expired", days=-1),
-        (signet("pki register expired.pem --org srvcrt --yes"), "2 .*"),
+        issued("expired", "/CN=expired", expired=True, more=_AUTHORITY),
+        (signet("pki register expired.pem --org srvcrt --yes"), "2 .*expired.*"),
     ),
     row(
         76,
@@ -326,8 +339,18 @@ ROWS = (
         (signet("pki list --org orgId1"), "0 .*der.*"),
         (_forgotten("orgId1"), ""),
         (shown("pkcs12 -export -in cn.pem -inkey cn.key -out cn.p12 -passout pass:x"), ""),
-        (signet("pki register cn.p12 --org srvcrt --yes"), "2 .*"),
-        (signet("pki register cn.key --org srvcrt --yes"), "2 .*"),
+        (signet("pki register cn.p12 --org srvcrt --yes"), "2 .*PKCS.*"),
+        (signet("pki register cn.key --org srvcrt --yes"), "2 .*private key.*"),
+    ),
+    row(
+        42,
+        "The recipe's CA, as `openssl req -x509` makes it, and a device that it signed",
+        (Probe("openssl", lambda place: (place.files / "plain").mkdir()), "None"),
+        issued("plain/ca", "/CN=plain"),
+        issued("plain/cn", "/CN=d:devtype:devid", ca="plain"),
+        (signet(f"pki register plain/ca.pem --org {_ORG} --yes"), "0 .*active now.*"),
+        _policy("certificate"),
+        (_login("plain/cn.pem"), "CONNACK 0"),
     ),
     row(
         76,
@@ -373,7 +396,7 @@ ROWS = (
     row(
         "90, 91",
         "Upload a certificate file and its private key file",
-        (_upload("server-cn", key="server-san.key"), "2 .*"),
+        (_upload("server-cn", key="server-san.key"), "2 .*key.*"),
         (_upload("server-cn"), "0 .*uploaded.*"),
     ),
     row(
@@ -383,7 +406,10 @@ ROWS = (
         (_written("right", "secret"), ""),
         (_written("wrong", "guess"), ""),
         (_upload("server-cn", key="locked.key", more="--passphrase-file right"), "0 .*uploaded.*"),
-        (_upload("server-cn", key="locked.key", more="--passphrase-file wrong"), "2 .*"),
+        (
+            _upload("server-cn", key="locked.key", more="--passphrase-file wrong"),
+            "2 .*passphrase.*",
+        ),
         (_upload("server-cn", key="locked.key"), "2 .*passphrase.*"),
     ),
     row(
@@ -401,7 +427,7 @@ ROWS = (
         (_activate("server-cn", "srvcrt"), "0 .*active.*"),
         (signet("pki server list --org srvcrt"), "0 .*yes.*"),
         (signet("pki server csr --org srvcrt --to open.csr"), "0 .*"),
-        (_activate("request", "srvcrt"), "2 .*"),
+        (_activate("request", "srvcrt"), "2 .*no server certificate.*"),
         (signet("pki server default --org srvcrt"), "0 .*"),
         (signet("pki server list --org srvcrt"), "0 (?!.* yes ).*"),
     ),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from host_tests.audit.board import board, sends
-from host_tests.audit.command import shown_connected, signet
+from host_tests.audit.command import port, shown_connected, signet
 from host_tests.audit.mqtt import Connection, evicts, mosquitto, mqtt, sdk
 from host_tests.audit.place import Place
 from host_tests.audit.row import Probe, beyond, decided, row
@@ -171,6 +171,7 @@ ROWS = (
         (event(_MESSAGING, way="https"), "200"),
         (board("watson", "mqtt", insecure=True), _EVERY),
         (board("watson", "mqtts"), _EVERY),
+        (port("watson", "mqtts", "https", "mqtt"), "8883 443 1883"),
     ),
     row(
         52,
@@ -189,7 +190,7 @@ ROWS = (
     row(
         52,
         "1883 sends credentials in plain text: use 8883 or 443",
-        (board("watson", "mqtt", insecure=None), r"device\.json: .*1883.*"),
+        (board("watson", "mqtt", insecure=None), r"device\.json: .*in clear.*"),
         (board("watson", "mqtts", tls=None), _EVERY),
     ),
     row(
@@ -311,8 +312,8 @@ ROWS = (
         127,
         "36 characters in the registry, too",
         (signet(f"twin device add watson orgId1/devtype {36 * 'y'}"), "0 .*"),
-        (signet(f"twin device add watson orgId1/devtype {37 * 'y'}"), "2 .*"),
-        (signet(f"twin device add watson orgId1/{37 * 'y'} devid"), "2 .*"),
+        (signet(f"twin device add watson orgId1/devtype {37 * 'y'}"), "2 .*36.*"),
+        (signet(f"twin device add watson orgId1/{37 * 'y'} devid"), "2 .*36.*"),
     ),
     row(
         "128-131",
@@ -326,8 +327,8 @@ ROWS = (
     row(
         "128-131",
         "The same characters in the registry",
-        (signet("twin device add watson orgId1/devtype a:b"), "2 .*"),
-        (signet("twin device add watson orgId1/devtype a@b"), "2 .*"),
+        (signet("twin device add watson orgId1/devtype a:b"), "2 .*a:b.*letters.*"),
+        (signet("twin device add watson orgId1/devtype a@b"), "2 .*a@b.*letters.*"),
     ),
     row(
         135, "An application is not registered before", (_application("a:orgId1:new"), "CONNACK 0")

@@ -13,7 +13,8 @@ import pytest
 
 from host_tests.board.conftest import SIGNET, flash, signet_board
 from host_tests.tools.pki_files import Issued, damaged, device, server
-from tools.board.check import check
+from tools.board import plan
+from tools.board.check import check, check_wifi
 from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
 from tools.ui import UserError
@@ -110,6 +111,15 @@ def test_what_is_not_from_here_goes_only_when_that_is_allowed(
     _deploy(board, config, *own)
 
 
+def test_the_boot_py_that_a_firmware_makes_on_an_empty_flash_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = plan.Board({"/boot.py": plan.File(1, plan.digest(b"#"))}, frozenset(), {})
+    assert plan.make(there, {"/boot.py": b"1"}, ["/boot.py"]).keep
+    monkeypatch.setattr(plan, "FIRMWARE_BOOT", plan.digest(b"#"))
+    assert plan.make(there, {"/boot.py": b"1"}, ["/boot.py"]).update == ["/boot.py"]
+
+
 @pytest.mark.parametrize("answer", ["n", "y"])
 def test_who_sits_at_a_terminal_is_asked(board: VirtualBoard, config: Path, answer: str) -> None:
     board.fill({"/device.json": b"{}"})
@@ -198,6 +208,7 @@ _WATSON: dict[str, object] = {"cloud": "watson", "host": "orgid1.messaging.examp
 _WATSON |= {"org_id": "orgid1", "type_id": "esp32", "device_id": "board-1", "cert": "device.pem"}
 _CA = Issued()
 _OWN = device(by=_CA)
+_APPLICATION = {"role": "application", "app_id": "a", "type_id": None, "device_id": None}
 _ALONE = {"device.pem": _OWN.pem}  # without its key
 
 
@@ -219,6 +230,7 @@ _ALONE = {"device.pem": _OWN.pem}  # without its key
         ({}, _ALONE, "cert: holds no private key"),
         ({}, {"ca.pem": Issued(days=(-9, -2)).pem}, "ca.pem expired on "),
         ({"expiry_warning_days": 0}, {"ca.pem": Issued(days=(-9, -2)).pem}, "expired on "),
+        (_APPLICATION, {"ca.pem": Issued(days=(-9, -2)).pem}, "ca.pem expired on "),
         ({}, {"ca.pem": b"-----BEGIN CERTIFICATE-----\n"}, "ca: "),
         ({}, {"ca.pem": damaged(_CA.pem)}, "ca: "),
         ({}, {"ca.pem": server(by=_CA).pem}, "ca: the certificate is a server's"),
@@ -263,14 +275,14 @@ def test_a_ca_is_looked_for_on_the_board_too(board: VirtualBoard, config: Path) 
         ({"ssid": 5}, "ssid must be text of at most 32 bytes"),
         ({"ssid": "ä" * 17}, "ssid must be text of at most 32 bytes"),
         ({"ssid": "a", "password": [_SECRET]}, "password must be text of at most 64 bytes"),
-        ({"ssid": "a", "pasword": _SECRET}, "there is no such key as 'pasword'"),
+        ({"ssid": "a", "pasword": _SECRET}, "there is another key in it"),
     ],
 )
-def test_a_wifi_json_that_cannot_be_is_refused(
-    board: VirtualBoard, config: Path, tmp_path: Path, wifi: dict[str, object], said: str
-) -> None:
-    (tmp_path / "wifi.json").write_text(json.dumps(wifi))
-    assert said in _deploy(board, config, "--wifi", tmp_path / "wifi.json", status=2)
+def test_a_wifi_json_that_cannot_be_is_refused(wifi: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check_wifi(wifi)
+    assert said in str(caught.value)
+    assert _SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -187,12 +187,17 @@ class _Poll:
 
 
 def starved(blocks, function, *arguments):
-    """Calls `function` while the heap has so many free blocks.
+    """Calls `function` while the heap has so many free blocks, or fewer where it is in pieces.
 
     Whatever needs more than them and what is garbage by then is a MemoryError.
     """
     gc.collect()
-    spare = [bytearray(blocks * 8 * (2 + 2 * (sys.maxsize > 1 << 32)))]
+    spare = None
+    while spare is None:
+        try:
+            spare = [bytearray(blocks * 8 * (2 + 2 * (sys.maxsize > 1 << 32)))]
+        except MemoryError:
+            blocks //= 2
     hoard = _hoard()
     spare[0] = None
     gc.collect()

@@ -286,6 +286,7 @@ def test_a_report_too_large_for_a_datagram_is_rejected():
     for key, report in (
         (1, Report(bytes(1000), topic="/pk/dn/user/update")),
         (2, Report(b"x", topic="/pk/dn/" + "x" * 256)),
+        (3, Report(b"x", topic="/pk/dn/" + "\u00e9" * 128)),
     ):
         event = submit(session, key, report)
         assert event[:2] == ("failed", key) and isinstance(event[2], Rejected)

@@ -179,7 +179,7 @@ def test_the_web_server_is_the_cloud_s_unless_another_is_named():
     host = end["host"]
     for text, found in (
         ('{"host": "%s"}' % host, True),
-        ('{"host": "%s."}' % host, True),
+        ('\ufeff{"host": "%s."}' % host, True),
         ('{"host": 7}', False),
         ("{}", False),
         ("[", False),

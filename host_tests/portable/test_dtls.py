@@ -1,5 +1,8 @@
 """Does a DTLS channel keep net/dtls.py's promises?"""
 
+import socket
+import sys
+
 import check
 from signet import clock
 from signet.errors import Lost, SignetError, Untrusted
@@ -331,6 +334,35 @@ def test_a_server_that_vanishes_in_the_handshake_is_lost_in_time():
         )
         check.raises(Lost, _open, "good", channel, 300)
         assert channel.closed
+
+
+class _Lwip:
+    """The module `socket`, as extmod/modlwip.c names it."""
+
+    __name__ = "lwip"
+
+
+def _first_of_a_burst(below):
+    def down(count, datagram):
+        clock.sleep_ms(20)
+        while below.receive() is not None:
+            pass
+        return [datagram]
+
+    return down
+
+
+def test_where_a_socket_keeps_one_datagram_the_time_out_says_so():
+    for module in (_Lwip(), socket):
+        below = _udp("good")
+        weather = _Weather(below, down=_first_of_a_burst(below))
+        sys.modules["socket"] = module
+        try:
+            text = str(check.raises(Lost, _open, "good", weather, 1500))
+        finally:
+            sys.modules["socket"] = socket
+        assert "no answer in time" in text
+        check.equal("MicroPython 1.26" in text, module is not socket, text)
 
 
 def test_a_server_that_vanishes_later_is_silence():

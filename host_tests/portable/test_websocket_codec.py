@@ -125,8 +125,8 @@ def test_what_is_not_http_is_refused():
         assert "is this a WebSocket port?" in str(error), text
 
 
-def _status(error_class, status):
-    reply = "HTTP/1.1 {} Text\r\nContent-Length: 0\r\n\r\n".format(status)
+def _status(error_class, status, headers=""):
+    reply = "HTTP/1.1 {} Text\r\nContent-Length: 0\r\n{}\r\n".format(status, headers)
     error = check.raises(error_class, handshake.check_reply, reply.encode(), _ACCEPT)
     assert str(status) in str(error)
     return error
@@ -139,7 +139,14 @@ def test_statuses_that_ask_for_another_request_are_refusals():
 
 def test_statuses_that_ask_to_wait_are_throttled():
     for status in (429, 503):
-        _status(Throttled, status)
+        check.equal(_status(Throttled, status).retry_after_ms, 0)
+        date = "Retry-After: Sun, 06 Nov 1994 08:51:37 GMT\r\n"
+        for headers, ms in (
+            ("Retry-After: 7\r\n", 7000),
+            (date, 0),
+            (date + "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 120_000),
+        ):
+            check.equal(_status(Throttled, status, headers).retry_after_ms, ms)
 
 
 def test_other_statuses_are_tried_again():

@@ -77,6 +77,7 @@ class SSLContext:
         self._context = ssl.SSLContext(
             ssl.PROTOCOL_TLS_SERVER if self._server else ssl.PROTOCOL_TLS_CLIENT
         )
+        self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # each in `cadata` is trusted
         self.verify_mode = CERT_NONE if self._server else CERT_REQUIRED
 
     @property

@@ -28,7 +28,7 @@ _TABLE = """
 """
 
 _ROWS = {
-    "holds": ROWS[3],
+    "holds": ROWS[4],
     "contradicts": row(2, "a wrong expectation", (auth(), "4.04")),
     "missing": row(3, "a command", (signet("twin fly"), "0 .*")),
     "not applicable": beyond(4, "a button of the console", "it is a button"),

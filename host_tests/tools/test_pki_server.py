@@ -147,7 +147,7 @@ def test_server_upload_takes_an_encrypted_key_and_its_passphrase(pki, state):
     found = server(by=ca, key=RSA)
     Path("s.pem").write_bytes(found.pem + ca.pem)
     Path("s.key").write_bytes(found.key_bytes(PKCS8, PEM, PASSPHRASE.encode()))
-    Path("phrase").write_text(PASSPHRASE + "\n")
+    Path("phrase").write_text(PASSPHRASE + "\r\n", encoding="utf-8-sig")
     pki("server", "upload", "s.pem", "--key", "s.key", "--passphrase-file", "phrase", "--yes")
     with stored(state) as (_, certificates):
         [kept] = certificates.servers()

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from host_tests.support import Twin
 from host_tests.twin.wire import Raw
+from tools import toolchain
 from tools.pki.authority import Authority
 from tools.twin.certificates import Certificates
 from tools.twin.packets import Connect
@@ -138,7 +139,7 @@ def with_another_key(file: Path, target: Path) -> Path:
 def openssl(*words: str | Path) -> str:
     """What `openssl WORDS` prints; it has nothing to read."""
     done = subprocess.run(
-        ["openssl", *map(str, words)],
+        [toolchain.openssl(), *map(str, words)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

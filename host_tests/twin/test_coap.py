@@ -66,16 +66,6 @@ def test_auth_answers_random_seq_offset_and_token_as_in_the_documents_sample(
     assert device.offset >= 1
 
 
-@pytest.mark.parametrize(
-    ("method", "named"),
-    [("md5", None), ("md5", "hmacmd5"), ("sha1", "hmacsha1"), ("sha256", "hmacsha256")],
-)
-def test_auth_takes_each_signmethod_and_hmacmd5_by_default(
-    device: CoapDevice, method: str, named: str | None
-) -> None:
-    device.login(method, signmethod=named)
-
-
 def test_the_hexadecimal_of_a_signature_may_be_upper_case(device: CoapDevice) -> None:
     device.login(sign=str(device.body()["sign"]).upper())
 
@@ -386,20 +376,6 @@ def test_a_plus_in_a_topic_is_a_character_like_others(online: CoapDevice) -> Non
 
 
 # Forms
-
-
-def test_the_documented_form_with_host_port_and_accept(device: CoapDevice) -> None:
-    host = device.way["host"].encode()
-    form = [(3, host), (7, (5682).to_bytes(2, "big")), (17, bytes([JSON]))]
-    device.logged_in(device.ask(auth(device.body(), options=form)))
-    request = message(
-        "topic" + device.post, device.encrypt(b'{"id":"1","params":{}}'), options=form
-    )
-    for number, value in device.custom():
-        request.opt.add_option(
-            aiocoap.optiontypes.OpaqueOption(aiocoap.OptionNumber(number), value)
-        )
-    assert code(device.ask(request)) == "2.05"
 
 
 def test_the_bytes_of_the_lean_form_as_the_vendors_c_sdk_4_sends_them(online: CoapDevice) -> None:

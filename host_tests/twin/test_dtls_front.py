@@ -437,12 +437,6 @@ def test_the_servers_certificate_is_good_for_the_documents_host_name(device: _De
     assert "*.coap.iothub.aliyuncs.com" in hosts
 
 
-def test_over_dtls_auth_needs_no_seq_and_answers_a_token_alone(device: _Device) -> None:
-    body = json.loads(device.login().payload)
-    assert set(body) == {"token"}
-    assert re.fullmatch(r"[0-9a-f]{32}", body["token"])
-
-
 def test_over_dtls_a_report_comes_in_clear_with_its_token(twin: Twin, device: _Device) -> None:
     after = twin.last_id()
     reply = device.ask(device.clear())

@@ -36,28 +36,6 @@ def test_info_is_spelt_as_in_the_documents_sample_when_asked(
         twin.fault("spell_info", word="info")
 
 
-@pytest.mark.parametrize(
-    ("digest", "named"),
-    [("md5", None), ("md5", "hmacmd5"), ("sha1", "hmacsha1"), ("sha256", "hmacsha256")],
-)
-def test_auth_takes_each_signmethod_and_hmacmd5_by_default(
-    alibaba: AlibabaDevice, digest: str, named: str | None
-) -> None:
-    alibaba.login(digest, signmethod=named)
-
-
-def test_the_hexadecimal_of_a_signature_may_be_upper_case(alibaba: AlibabaDevice) -> None:
-    alibaba.login(sign=str(alibaba.body()["sign"]).upper())
-
-
-def test_a_client_id_has_at_most_64_characters(alibaba: AlibabaDevice) -> None:
-    alibaba.login(clientId="x" * 64)
-
-
-def test_version_default_may_be_said_and_is_not_signed(alibaba: AlibabaDevice) -> None:
-    alibaba.login(version="default")
-
-
 @pytest.mark.parametrize("kind", [str, int])
 @pytest.mark.parametrize("minutes", [-14, 0, 14])
 def test_a_timestamp_within_15_minutes_is_good_as_text_or_number(

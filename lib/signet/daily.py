@@ -69,18 +69,18 @@ def _prove(link, log, state, due):
     """
     if not link.connected:
         return 1  # look again when it is
-    entry = due.setdefault("proved", clock.Deadline(0))
+    entry = due.setdefault("connected", clock.Deadline(0))
     today = clock.unix_ms() // _DAY_MS
     if entry.expired() and clock.is_set():
         if state is None:
             state = __import__("signet.device.state", None, None, ("*",)).State()
-        before = state.values.get("seen", 0)
-        changes = {"seen": today}
+        before = state.values.get("connected", 0)
+        changes = {"connected": today}
         if 0 < today - before < _OFF_DAYS:
             changes["proved"] = max(before, state.values.get("proved", 0))
         if before != today:
             state.keep(changes, log)
-        due["proved"] = entry = clock.Deadline(_DAY_MS)
+        due["connected"] = entry = clock.Deadline(_DAY_MS)
     return entry.remaining_ms()
 
 

@@ -17,6 +17,9 @@ MANAGED = "/lib/signet"
 """Folder of the board that is made for what we deploy."""
 CONFIG = "/device.json"
 
+FIRMWARE_BOOT = "16f5b4bcb120e9a032242b47967e649a0cc577b41939e81ef7d4b4da181bd17f"
+"""SHA-256 of the /boot.py that an ESP32 makes on an empty flash: comments, and nobody's work."""
+
 _HEADING = "# What `signet board deploy` put here; it asks before it replaces anything else.\n"
 _DIGITS = 16
 
@@ -145,6 +148,8 @@ def _is_ours(board: Board, path: str, known: Mapping[str, bytes] | None = None) 
     if found.digest[:_DIGITS] in board.noted.get(path, ()):
         return True
     if known and path in known and found.digest == digest(known[path]):
+        return True
+    if path == "/boot.py" and found.digest == FIRMWARE_BOOT:
         return True
     return is_managed(path) and not board.noted
 

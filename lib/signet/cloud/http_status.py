@@ -5,14 +5,10 @@ Loaded when such a reply has come, and forgotten: see modules.call.
 Source: RFC 9110 section 15.
 """
 
-from micropython import const
-
 from signet import clock
 from signet.errors import Lost, Refused, Rejected, Throttled
-from signet.wire.http_date import unix_s
+from signet.wire import http_date
 
-_LONGEST_WAIT_S = const(3600)
-_LATEST_S = const(1 << 62)  # where no clock says it: any date is past
 _REPORT_IS_BAD = (400, 413, 414, 415, 422)
 _BUSY = (408, 425, 429)
 _MEANINGS = {
@@ -29,23 +25,10 @@ _MEANINGS = {
 
 
 def retry_after_ms(reply):
-    """Returns what the Retry-After header asks for (int), 0 without one.
-
-    A date counts from the one of the reply, or without that by the board's clock (RFC 9110
-    section 10.2.3).
-    """
-    text = reply.headers.get("retry-after", "")
-    now_s = clock.unix_ms() // 1000 if clock.is_set() else _LATEST_S
-    now_s = _number(unix_s, reply.headers.get("date", ""), now_s)
-    wait_s = _number(int, text, _number(unix_s, text, now_s) - now_s)
-    return max(0, min(wait_s, _LONGEST_WAIT_S)) * 1000
-
-
-def _number(read, text, default):
-    try:
-        return read(text)
-    except ValueError:
-        return default
+    """Returns what the Retry-After header asks for (int), 0 without one."""
+    headers = reply.headers
+    now_s = clock.unix_ms() // 1000 if clock.is_set() else None
+    return http_date.until_ms(headers.get("retry-after", ""), headers.get("date", ""), now_s)
 
 
 def refuse(reply, what, is_plain, hint):

@@ -24,7 +24,7 @@ _RECORD = const(64)  # at most, around a datagram: 13 of header, and IV, MAC and
 class _Feed(io.IOBase):
     """The stream below DTLS, a datagram for each call; errors are kept, not raised through C."""
 
-    writes = 0  # no way in has DTLS with a client certificate
+    writes = reads = 0  # no way in has DTLS with a client certificate
 
     def __init__(self, channel):
         self._channel = channel
@@ -37,6 +37,7 @@ class _Feed(io.IOBase):
         datagram, self.ahead = self.ahead, None
         if datagram is None or len(datagram) > len(buffer):
             return None
+        self.reads += 1
         size = len(datagram)
         buffer[:size] = datagram
         return size

@@ -50,6 +50,11 @@ _SAID_NO = (
     "the server may ask for a client certificate: `cert`",
     "is `cert` in date, its CA registered there, `key` its own, and does the policy take it?",
 )
+# extmod/modlwip.c of MicroPython, of which the sockets of most ports but ESP32's are made
+_IN_PIECES = (
+    "; of what it sent came only a part: this port's socket keeps one datagram, from MicroPython"
+    ' 1.26 on four; update it, or take a server certificate that is EC, or `"tls": false`'
+)
 _NO_VERSION_OR_SUITE = (-28288, -28160)  # BAD_PROTOCOL_VERSION, HANDSHAKE_FAILURE
 
 
@@ -59,7 +64,7 @@ def explain(error, host, feed, cert=None):
     Args:
         error: what `wrap_socket` raised.
         host: str, the server.
-        feed: its stream, with `error` and, where it counts them, `writes`.
+        feed: its stream, with `error` and, where it counts them, `writes`, `reads`.
         cert: str, the file of the board's own certificate, None without one.
     """
     if feed.error:
@@ -75,7 +80,18 @@ def explain(error, host, feed, cert=None):
         return Refused(
             "TLS: {} refuses: {}".format(host, _SAID_NO[0 if early else 1 if cert is None else 2])
         )
+    if isinstance(error, Lost) and getattr(feed, "reads", 0) and _keeps_few():
+        text += _IN_PIECES
     return Lost("TLS handshake with {} failed: {}".format(host, text))
+
+
+def _keeps_few():
+    """Is the socket one of MicroPython's own over lwIP?"""
+    try:
+        import socket
+    except ImportError:  # only a modem
+        return False
+    return socket.__name__ == "lwip"
 
 
 def _wrong(error, text, number):

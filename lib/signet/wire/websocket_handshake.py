@@ -55,20 +55,26 @@ def check_reply(head, accept):
     if lines[0][:7] != b"HTTP/1." or len(status) != 3 or not status.isdigit():
         raise malformed("the reply is not HTTP; is this a WebSocket port?")
     status = int(status)
-    if status != 101:
-        text = "the server answers with HTTP status {}".format(status)
-        if status in (429, 503):
-            raise Throttled(text)
-        text += "; check `host`, `port` and `websocket`"
-        if 400 <= status < 500:
-            raise Refused(text, status)
-        raise Lost(text)  # a redirect, or a page, is another server's word
     found = {}
     for line in lines[1:-2]:
         name, _, value = line.partition(b":")
         name = name.lower()
         value = value.strip()
         found[name] = found[name] + b"," + value if name in found else value
+    if status != 101:
+        text = "the server answers with HTTP status {}".format(status)
+        if status in (429, 503):
+            from signet.wire.http_date import until_ms
+
+            when, now = [
+                "".join([chr(byte) for byte in found.get(name, b"")])
+                for name in (b"retry-after", b"date")
+            ]
+            raise Throttled(text, until_ms(when, now))
+        text += "; check `host`, `port` and `websocket`"
+        if 400 <= status < 500:
+            raise Refused(text, status)
+        raise Lost(text)  # a redirect, or a page, is another server's word
     for name, expected in (
         (b"upgrade", b"websocket"),
         (b"connection", b"upgrade"),
