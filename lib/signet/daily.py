@@ -33,8 +33,10 @@ def run(link, board, config, log, state, due):
             wait_ms, entry[1] = function(link, board, config, log, state, entry[1])
             entry[0] = clock.Deadline(wait_ms)
         soonest = min(soonest, entry[0].remaining_ms())
-    if config.get("tls") and board is not None and not due["clock"][1]:
-        soonest = min(soonest, _prove(link, log, state, due))
+    if clock.proved == 1:
+        clock.proved = 2
+        if board is not None and not due["clock"][1] and clock.is_set():
+            _prove(log, state)
     return soonest
 
 
@@ -53,7 +55,7 @@ def _sync(link, board, config, log, state, failures):
     """Sets the clock once a day, and tries again after a while when that fails."""
     try:
         if board is None or board.set_clock():
-            clock.doubted = False
+            clock.doubted, clock.proved = False, 0
             return _DAY_MS, 0
     except Exception as error:  # a board's drivers may raise anything
         log("board: {}: {}".format(type(error).__name__, error))
@@ -62,28 +64,24 @@ def _sync(link, board, config, log, state, failures):
     return min(config["retry_s"] * 1000 << failures, _LONGEST_MS), min(failures + 1, _DOUBLINGS)
 
 
-def _prove(link, log, state, due):
-    """Keeps the newest day that counts as proved, once a day; returns ms until it is due (int).
+def _prove(log, state):
+    """Keeps the newest day that counts as proved.
 
     On that day a server proved itself by its certificate, with the clock as it was, and so it did
-    on a later day, after the clock was set anew: one wrong answer about the time proves nothing.
+    two days later or more, for which the clock was set anew: one wrong answer about the time
+    proves nothing.
     """
-    if not link.connected:
-        return 1  # look again when it is
-    entry = due.setdefault("connected", clock.Deadline(0))
+    if state is None:
+        state = __import__("signet.device.state", None, None, ("*",)).State()
     today = clock.unix_ms() // _DAY_MS
-    if entry.expired() and clock.is_set():
-        if state is None:
-            state = __import__("signet.device.state", None, None, ("*",)).State()
-        before = state.values.get("connected", 0)
-        changes = {"connected": today}
-        if 0 < today - before < _OFF_DAYS:
-            proved = state.values.get("proved", before)
-            changes["proved"] = max(proved, min(before, proved + _STEP_DAYS))
-        if before != today:
-            state.keep(changes, log)
-        due["connected"] = entry = clock.Deadline(_DAY_MS)
-    return entry.remaining_ms()
+    before = state.values.get("connected", 0)
+    if today in (before, before + 1):
+        return
+    changes = {"connected": today}
+    if before < today < before + _OFF_DAYS:
+        proved = state.values.get("proved", before)
+        changes["proved"] = max(proved, min(before, proved + _STEP_DAYS))
+    state.keep(changes, log)
 
 
 def _look(link, board, config, log, state, failures):

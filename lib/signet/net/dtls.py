@@ -111,6 +111,7 @@ class DtlsChannel:
         except (OSError, ValueError, Lost) as error:
             raise self._failed(error)
         if done:
+            clock.proved = clock.proved or 1
             self._kept = None
             self._size = self.largest + _RECORD
             self.busy = True  # more may have come with the end of the handshake

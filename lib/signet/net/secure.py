@@ -152,6 +152,7 @@ class TlsChannel:
         if count is not None:
             self._deadline = None
             self._feed.opening = False
+            clock.proved = clock.proved or 1
         elif self._deadline.expired():
             raise Lost("TLS handshake with {}: no answer in time".format(self._names[0]))
         return count
