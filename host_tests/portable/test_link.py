@@ -7,7 +7,7 @@ import io
 import os
 
 import check
-from signet import clock
+from signet import clock, modules
 from signet.errors import (
     ConfigError,
     Lost,
@@ -621,6 +621,30 @@ def test_the_clock_is_tried_again_while_connected_and_then_left_for_a_day():
     _poll(link)
     _poll(link)
     assert board.clock_asked == 2 and link._next_look.remaining_ms() > 86_000_000
+
+
+def test_the_link_looks_once_when_a_server_has_proved_itself_and_later_where_there_is_no_memory():
+    board, session = _Board(), _Session()
+    link = _link(session, board)
+    _poll(link)
+    looked = []
+
+    def call(module, function, *arguments):
+        looked.append(clock.proved)
+        raise MemoryError
+
+    before, modules.call = modules.call, call
+    try:
+        clock.proved = 1
+        _poll(link)
+        _poll(link)
+        check.equal(looked, [3])
+        link._next_look = clock.Deadline(0)
+        _poll(link)
+        check.equal(looked, [3, 3])
+        assert link.connected
+    finally:
+        modules.call, clock.proved = before, 0
 
 
 def test_a_certificate_that_fails_by_its_dates_has_the_time_asked_for_at_once():

@@ -15,7 +15,9 @@ _SIGNET_BORN_S = const(1_735_689_600)  # 2025-01-01: a clock that says less was 
 
 epoch_s = _YEAR_2000_S if time.gmtime(0)[0] == 2000 else 0  # Unix time of `time`'s 0
 doubted = False  # a certificate failed by its dates, or a day that was proved is all we know
-proved = 0  # 1: a server has proved itself by its certificate since the clock was set; 2: noted
+# 1: a server has proved itself by its certificate since the clock was set; 3: daily.py is to note
+# that, once; 2: it has.
+proved = 0
 
 sleep_ms = time.sleep_ms
 ticks_ms = time.ticks_ms

@@ -261,6 +261,7 @@ class Link:
     def _look(self):
         """Does what is due now and then."""
         if self._next_look.expired() or clock.proved == 1:
+            clock.proved = clock.proved and clock.proved | 2  # where there is no memory, later
             arguments = self, self.board, self._config, self._log, self._kept, self._looked
             wait_ms = self._ask(modules.call, "signet.daily", "run", *arguments)
             self._next_look = clock.Deadline(wait_ms or _AGAIN_MS)
