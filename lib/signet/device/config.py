@@ -121,7 +121,7 @@ def read(path):
             content = content[3:]
         if len(content) > _LARGEST or is_deep(content):
             wrong = "has more than {} bytes, or is nested too deep".format(_LARGEST)
-        elif content[:2] in (b"\xff\xfe", b"\xfe\xff") or content[:2].count(b"\0") == 1:
+        elif content.find(b"\0") >= 0:  # each text of UTF-16 that is JSON has them
             wrong = "is UTF-16; save it as UTF-8"
         else:
             content.decode()

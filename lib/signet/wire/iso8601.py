@@ -28,7 +28,7 @@ def unix_s(year, month, day, hour, minute, second):
     """Returns the Unix time in seconds of a date and time in UTC, for the years 1 and later.
 
     Raises:
-        ValueError: there is no such day or time.
+        ValueError: one of them is out of its range.
     """
     if not (0 < month < 13 and 0 < day < 32 and hour < 24 and minute < 60 and second < 60):
         raise ValueError
