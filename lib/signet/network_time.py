@@ -43,7 +43,9 @@ _STRATA = const(16)
 _SINCE_1900_S = const(2_208_988_800)
 _ERA_S = const(4_294_967_296)  # the seconds of NTP have 32 bits: the next era begins in 2036
 
-_HEAD = "HEAD / HTTP/1.1\r\nHost: {}\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n"
+_HEAD = const(
+    "HEAD / HTTP/1.1\r\nHost: {}\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n"
+)
 
 
 def set_clock(servers):

@@ -13,7 +13,7 @@ from signet.device import files
 from signet.errors import ConfigError, SignetError
 
 _LINE = const(48)  # bytes of DER in a line of PEM (RFC 7468 section 2)
-_KEY = b"PRIVATE KEY-----"
+_KEY = const(b"PRIVATE KEY-----")
 
 
 def begin(config, cert, key, state=None):

@@ -5,12 +5,14 @@ Loaded when such a reply has come, and forgotten: see modules.call.
 Source: RFC 9110 section 15.
 """
 
+from micropython import const
+
 from signet import clock
 from signet.errors import Lost, Refused, Rejected, Throttled
 from signet.wire import http_date
 
-_REPORT_IS_BAD = (400, 413, 414, 415, 422)
-_BUSY = (408, 425, 429)
+_REPORT_IS_BAD = const((400, 413, 414, 415, 422))
+_BUSY = const((408, 425, 429))
 _MEANINGS = {
     400: "the body is not what the cloud takes",
     401: "the cloud misses the credentials",

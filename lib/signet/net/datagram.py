@@ -16,7 +16,7 @@ from signet.errors import Lost
 
 _POLLIN = const(1)
 # The numbers differ by port, and not every port has all; the last two are lwIP's full buffers.
-_NAMES = ("EAGAIN", "EWOULDBLOCK", "ENOBUFS", "ENOMEM")
+_NAMES = const(("EAGAIN", "EWOULDBLOCK", "ENOBUFS", "ENOMEM"))
 _NOT_NOW = [getattr(errno, name) for name in _NAMES if hasattr(errno, name)]
 
 

@@ -9,53 +9,54 @@ from signet.errors import Lost, Refused, Untrusted
 
 _ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: which alert, it does not say
 
-_NOT_A_SERVER_S = (
-    "could not be verified for a server; check its keyUsage, extendedKeyUsage and curve"
-)
 # How Mbed TLS says what is wrong with a server's certificate (MBEDTLS_X509_CRT_ERROR_INFO_LIST in
 # x509.h), and what to check; the first of several counts.
-_CURES = (
-    ("(CN)", "is for another name; check `host`"),
-    ("validity has", "has expired, or the board's clock is wrong"),
-    ("validity starts", "is not valid yet, or the board's clock is wrong"),
-    ("revoked", "has been revoked; the server needs a new one"),
+_CURES = const(
     (
-        "not correctly signed",
-        "is not signed by the CA in `ca`; check `ca`, and that each CA between may sign",
-    ),
-    (
-        "unacceptable hash",
-        "or one above it is signed with an unsafe hash, SHA-1 or MD5; check that it is SHA-256",
-    ),
-    (
-        "unacceptable",
-        "or one above it has a weak or unusual key; check that it is EC P-256 or RSA 2048",
-    ),
-    ("Usage", _NOT_A_SERVER_S),
-)
-_NOT_VERIFIED = "could not be verified; check `ca`, `host` and the clock"
-_UNREADABLE = (
-    "or one above it is beyond this firmware; check for keys neither EC nor RSA, and for critical"
-    " extensions as name constraints"
+        ("(CN)", "is for another name; check `host`"),
+        ("validity has", "has expired, or the board's clock is wrong"),
+        ("validity starts", "is not valid yet, or the board's clock is wrong"),
+        ("revoked", "has been revoked; the server needs a new one"),
+        (
+            "not correctly signed",
+            "is not signed by the CA in `ca`; check `ca`, and that each CA between may sign",
+        ),
+        (
+            "unacceptable hash",
+            (
+                "or one above it is signed with an unsafe hash, SHA-1 or MD5; check that it is"
+                " SHA-256"
+            ),
+        ),
+        (
+            "unacceptable",
+            "or one above it has a weak or unusual key; check that it is EC P-256 or RSA 2048",
+        ),
+    )
 )
 
 # Numbers of Mbed TLS; the upper bits alone where a lower module may have added its own.
 _BAD_CERTIFICATE = const(0x7A00)  # MBEDTLS_ERR_SSL_BAD_CERTIFICATE: it verifies, but not this use
 _VERIFY_FAILED = const(0x2700)  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, without a reason
-_UNREAD = ((0x2080, 0x2800), (0x3900, 0x3F00))  # MBEDTLS_ERR_X509_..., _PK_...; not for memory
+_UNREAD_FIRST = const(0x2080)  # MBEDTLS_ERR_X509_..., not the one for memory
+_UNREAD_LAST = const(0x2800)
+_KEY_FIRST = const(0x3900)  # MBEDTLS_ERR_PK_..., not the one for memory
+_KEY_LAST = const(0x3F00)
 
 # What is wrong when the server ends a handshake, by how far it went.
-_SAID_NO = (
-    "no TLS version or cipher suite that this board has as well, or no such `host` there",
-    "the server may ask for a client certificate: `cert`",
-    "is `cert` in date, its CA registered there, `key` its own, and does the policy take it?",
+_SAID_NO = const(
+    (
+        "no TLS version or cipher suite that this board has as well, or no such `host` there",
+        "the server may ask for a client certificate: `cert`",
+        "is `cert` in date, its CA registered there, `key` its own, and does the policy take it?",
+    )
 )
 # extmod/modlwip.c of MicroPython, of which the sockets of most ports but ESP32's are made
-_IN_PIECES = (
+_IN_PIECES = const(
     "; of what it sent came only a part: this port's socket keeps one datagram, from MicroPython"
     ' 1.26 on four; update it, or take a server certificate that is EC, or `"tls": false`'
 )
-_NO_VERSION_OR_SUITE = (-28288, -28160)  # BAD_PROTOCOL_VERSION, HANDSHAKE_FAILURE
+_NO_VERSION_OR_SUITE = const((-28288, -28160))  # BAD_PROTOCOL_VERSION, HANDSHAKE_FAILURE
 
 
 def explain(error, host, feed, cert=None):
@@ -100,12 +101,14 @@ def _wrong(error, text, number):
         for sign, cure in _CURES:
             if sign in text:
                 return cure
-        return _NOT_VERIFIED
-    if number == _VERIFY_FAILED:
-        return _NOT_VERIFIED
+        number = _BAD_CERTIFICATE if "Usage does not" in text else _VERIFY_FAILED
     if number == _BAD_CERTIFICATE:
-        return _NOT_A_SERVER_S
-    for lowest, highest in _UNREAD:
-        if lowest <= number <= highest:
-            return _UNREADABLE
+        return "could not be verified for a server; check its keyUsage, extendedKeyUsage and curve"
+    if number == _VERIFY_FAILED:
+        return "could not be verified; check `ca`, `host` and the clock"
+    if _UNREAD_FIRST <= number <= _UNREAD_LAST or _KEY_FIRST <= number <= _KEY_LAST:
+        return (
+            "or one above it is beyond this firmware; check for keys neither EC nor RSA, and for"
+            " critical extensions as name constraints"
+        )
     return None

@@ -21,10 +21,10 @@ _PONG = const(10)
 _HEAD_BYTES = const(2048)
 _FRAME_BYTES = const(256)  # of payload; what is longer goes in several frames
 _PIECES = const(30)  # of what is around payload, or of the head, read in one step
-_NORMAL = b"\x03\xe8"  # codes 1000 and 1002 (7.4.1)
-_BROKEN = b"\x03\xea"
-_HANDSHAKE = "signet.wire.websocket_handshake"
-_HINT = "; is this a WebSocket port?"
+_NORMAL = const(b"\x03\xe8")  # codes 1000 and 1002 (7.4.1)
+_BROKEN = const(b"\x03\xea")
+_HANDSHAKE = const("signet.wire.websocket_handshake")
+_HINT = const("; is this a WebSocket port?")
 
 
 class WebSocketChannel:

@@ -27,7 +27,7 @@ _UNAUTHORIZED = const(129)  # 4.01
 _INCOMPLETE = const(136)  # 4.08
 _TOO_LARGE = const(141)  # 4.13
 
-_SIZES = (16, 32, 64, 128, 256, 512, 1024)  # by SZX (2.2)
+_SIZES = const((16, 32, 64, 128, 256, 512, 1024))  # by SZX (2.2)
 
 
 def block(number, more, size):

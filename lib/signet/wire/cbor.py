@@ -12,7 +12,7 @@ from micropython import const
 from signet.errors import ProtocolError
 from signet.wire.exact_json import encode
 
-_FORMS = (">e", ">f", ">d")  # after 249, 250 and 251
+_FORMS = const((">e", ">f", ">d"))  # after 249, 250 and 251
 _TO_SMALLEST = const(1 << 24)  # the smallest half float is 2^-24
 
 

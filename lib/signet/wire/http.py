@@ -16,9 +16,9 @@ _LINE_BYTES = const(1024)
 _HEAD_BYTES = const(8192)
 _DIGITS = const(20)  # of a number
 
-_NOT_IN_PATH = b'"#%<>?[\\]^`{|}'
-_NOT_IN_TOKEN = b'"(),/:;<=>?@[\\]{}'
-_FRAMING = ("content-length", "transfer-encoding", "connection")
+_NOT_IN_PATH = const(b'"#%<>?[\\]^`{|}')
+_NOT_IN_TOKEN = const(b'"(),/:;<=>?@[\\]{}')
+_FRAMING = const(("content-length", "transfer-encoding", "connection"))
 
 
 def _visible(text, but):

@@ -5,7 +5,7 @@ from micropython import const
 from signet.wire import iso8601
 
 _LONGEST_S = const(3600)
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_MONTHS = const("JanFebMarAprMayJunJulAugSepOctNovDec")
 
 
 def unix_s(text):

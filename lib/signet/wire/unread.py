@@ -5,16 +5,22 @@ MicroPython says "invalid cert" and no more.  Loaded when there is one, and forg
 
 from binascii import hexlify
 
+from micropython import const
+
 from signet.wire import x509
 
-_OF_KEYS = (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", b"\x2a\x86\x48\xce\x3d\x02\x01")  # RSA, EC
-_CURVES = (  # P-256, P-384, P-521 (RFC 5480 section 2.1.1.1)
-    b"\x2a\x86\x48\xce\x3d\x03\x01\x07",
-    b"\x2b\x81\x04\x00\x22",
-    b"\x2b\x81\x04\x00\x23",
+# RSA, EC
+_OF_KEYS = const((b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", b"\x2a\x86\x48\xce\x3d\x02\x01"))
+# P-256, P-384, P-521 (RFC 5480 section 2.1.1.1)
+_CURVES = const(
+    (
+        b"\x2a\x86\x48\xce\x3d\x03\x01\x07",
+        b"\x2b\x81\x04\x00\x22",
+        b"\x2b\x81\x04\x00\x23",
+    )
 )
-_EXTENSIONS = 0xA3  # [3] EXPLICIT, of a TBSCertificate
-_KNOWN = b"\x0f\x11\x13\x25"  # keyUsage, subjectAltName, basicConstraints, extKeyUsage
+_EXTENSIONS = const(0xA3)  # [3] EXPLICIT, of a TBSCertificate
+_KNOWN = const(b"\x0f\x11\x13\x25")  # keyUsage, subjectAltName, basicConstraints, extKeyUsage
 
 
 def why(der):

@@ -7,13 +7,15 @@ section 6.  A file of its own: a board loads it when it asks, and forgets it.
 from binascii import b2a_base64
 from hashlib import sha1
 
+from micropython import const
+
 from signet.errors import Lost, Refused, Throttled
 from signet.wire.websocket import malformed
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
+_GUID = const(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")  # 1.3
 
 # 7.4.1 and IANA's registry: what codes from 1000 mean; one without a meaning may not be sent.
-_MEANINGS = (
+_MEANINGS = const(
     "normal closure|going away|protocol error|unsupported data||||invalid data|policy violation"
     "|message too big|extension missing|internal error|service restart|try again later"
     "|bad gateway|"

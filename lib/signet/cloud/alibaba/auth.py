@@ -8,12 +8,16 @@ HTTP", whose sample fixes the order of the fields there.
 
 import json
 
+from micropython import const
+
 from signet.sign import content
 from signet.sign.hmac import Signer
 
-_NOT_SIGNED = ("version", "sign", "resources", "signmethod")
-_COAP = ("productKey", "deviceName", "clientId", "seq", "timestamp", "ackMode", "sign")
-_HTTP = ("version", "clientId", "signmethod", "sign", "productKey", "deviceName", "timestamp")
+_NOT_SIGNED = const(("version", "sign", "resources", "signmethod"))
+_COAP = const(("productKey", "deviceName", "clientId", "seq", "timestamp", "ackMode", "sign"))
+_HTTP = const(
+    ("version", "clientId", "signmethod", "sign", "productKey", "deviceName", "timestamp")
+)
 
 
 def request(config, unix_ms, seq=None):

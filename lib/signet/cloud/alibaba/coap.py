@@ -30,8 +30,8 @@ _CONNECT_MS = const(30_000)
 
 KEEPS_STATE = True
 
-_UNAUTHORIZED = (0x81, 0x82)  # 4.01; 4.02 is "token invalid" too
-_REPORT_IS_BAD = (0x80, 0x8D)  # 4.00, 4.13
+_UNAUTHORIZED = const((0x81, 0x82))  # 4.01; 4.02 is "token invalid" too
+_REPORT_IS_BAD = const((0x80, 0x8D))  # 4.00, 4.13
 
 _NO_MEMORY = ("lost", Lost("no memory"), ())  # made while there was some
 

@@ -30,7 +30,7 @@ _JSON = const(50)
 _URI_HOST, _URI_PORT, _URI_PATH, _CONTENT_FORMAT = const(3), const(7), const(11), const(12)
 _ACCEPT = const(17)
 
-_IV = b"543yhjy97ae7fyfg"
+_IV = const(b"543yhjy97ae7fyfg")
 _RESERVED = const(32)  # numbers for one write to flash
 _LARGEST = const(1024)  # datagram that goes out, as in the C SDK
 _LARGEST_ANSWER = const(384)  # to `/auth`, with the C SDK's longest token: 280

@@ -19,10 +19,10 @@ from signet.wire.http import quote
 
 KEEPS_STATE = True
 
-_JSON = (("Content-Type", "application/json"),)
-_LAPSED = (20001, 20002, 20003)  # the token has expired, is missing, is unknown
+_JSON = const((("Content-Type", "application/json"),))
+_LAPSED = const((20001, 20002, 20003))  # the token has expired, is missing, is unknown
 _LARGEST_CODE = const(0x1FFFFFFFFFFFFF)
-_CODES = "signet.cloud.alibaba.http_codes"
+_CODES = const("signet.cloud.alibaba.http_codes")
 
 
 class _Dialect:

@@ -13,9 +13,10 @@ from signet.wire.exact_json import printable
 
 _LONGEST = const(256)  # characters of what the cloud says
 _PARAMETER = const(10001)
-_CREDENTIALS = (20000, 20001, 20002, 20003)  # of the device; a token expired, missing, unknown
-_NOT_NOW = (10000, 20004, 40000)  # unknown error, session not updated, too many requests
-_HINT = "; check device_secret, product_key, device_name, the clock; is the device enabled?"
+# Of the device; its token has expired, is missing, is unknown.
+_CREDENTIALS = const((20000, 20001, 20002, 20003))
+_NOT_NOW = const((10000, 20004, 40000))  # unknown error, session not updated, too many requests
+_HINT = const("; check device_secret, product_key, device_name, the clock; is the device enabled?")
 
 
 def refuse(reply, what, code, message, report):

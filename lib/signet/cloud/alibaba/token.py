@@ -14,8 +14,8 @@ from signet import clock
 from signet.modules import call
 
 _LIFE_MS = const(604_800_000)  # seven days
-_AUTH = "signet.cloud.alibaba.auth"
-_GRANT = "signet.cloud.alibaba.grant"
+_AUTH = const("signet.cloud.alibaba.auth")
+_GRANT = const("signet.cloud.alibaba.grant")
 
 
 class Token:

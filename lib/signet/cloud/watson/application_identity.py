@@ -5,12 +5,14 @@ applications"; topic rules, and what a scalable application may ask for, of ecli
 server_proxy (topicrule.c, pxmqtt.c).
 """
 
+from micropython import const
+
 from signet.cloud.watson.roles import TOPICS
 from signet.cloud.watson.topics import fits
 from signet.errors import ConfigError
 
-_MOST = 50  # subscriptions of one client, reference/quotas.md
-_LONGEST_KEEPALIVE_S = 3600  # of a scalable application; the platform would not wait longer
+_MOST = const(50)  # subscriptions of one client, reference/quotas.md
+_LONGEST_KEEPALIVE_S = const(3600)  # of a scalable application; the platform would not wait longer
 
 
 def check(config, quickstart):

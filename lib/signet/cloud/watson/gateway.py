@@ -26,7 +26,7 @@ _NOTICE_MS = const(10_000)  # so long after PUBACK a notice may still be about t
 # Codes of what passes by itself: capacity reached, no server, no messaging, too many
 # authentication requests (a new device waits to be registered), too much in its buffers, no
 # authorization service.
-_PASSING = (104, 167, 168, 176, 178, 188)
+_PASSING = const((104, 167, 168, 176, 178, 188))
 
 
 class Notices:

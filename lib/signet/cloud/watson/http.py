@@ -21,16 +21,18 @@ from signet.reports.messages import Command, check_name
 from signet.wire.exact_json import loads, printable
 from signet.wire.http import quote
 
-_PATH = "/api/v0002/device/types/{}/devices/{}/{}/{}"
-_QUICKSTART = "quickstart"
-_HINT = "; check token, org_id, type_id and device_id, and the org's policy"
+_PATH = const("/api/v0002/device/types/{}/devices/{}/{}/{}")
+_QUICKSTART = const("quickstart")
+_HINT = const("; check token, org_id, type_id and device_id, and the org's policy")
 
 # Content type of each format; what comes down is looked up by how its content type begins.
-_TYPES = (
-    ("json", "application/json"),
-    ("xml", "application/xml"),
-    ("text", "text/plain"),
-    ("bin", "application/octet-stream"),
+_TYPES = const(
+    (
+        ("json", "application/json"),
+        ("xml", "application/xml"),
+        ("text", "text/plain"),
+        ("bin", "application/octet-stream"),
+    )
 )
 _LARGEST_COMMAND = const(4096)  # bytes; a larger one is lost, and the connection with it
 _IN_A_ROW = const(8)  # commands that may go before a report
