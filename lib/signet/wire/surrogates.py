@@ -35,7 +35,7 @@ def join(data, json):
             for follower in data[at + 1 : at + size]:
                 code = code << 6 | follower & 63
             if not _LEAST[size] <= code < 0x110000:
-                code = 0xD800  # as bad as that
+                high, code = None, 0xDC00  # as bad as a lone one
         piece = data[at : at + size]
         at += size
         before, high = high, None
