@@ -142,14 +142,13 @@ class Connection:
         self._client.subscribe(topic, 1)
         self._until(lambda: granted)
 
-    def hears(self, within_s: float = 1.0) -> list[str]:
-        """Topics of what comes within this time."""
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            self._client.loop(0.05)
+    def hears(self) -> list[str]:
+        """Topics of what comes, until it has been silent for a moment."""
+        self._until(lambda: self.heard)
+        self.closed(0.5)
         return [message.topic for message in self.heard]
 
-    def closed(self, within_s: float = 2.0) -> bool:
+    def closed(self, within_s: float = TIMEOUT_S) -> bool:
         """Whether the server closes it within this time."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
