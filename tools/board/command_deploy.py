@@ -105,8 +105,12 @@ def deploy(
             _restart(line)
             console.print("Nothing was changed; the board restarts.")
             return
-        with _progress() as show:
-            changed = carry_out(line, present, plan, files, progress=show)
+        try:
+            with _progress() as show:
+                changed = carry_out(line, present, plan, files, progress=show)
+        except BaseException:
+            errors.print("The board is stopped, and has a part of it only: deploy again.")
+            raise
     console.print(f"{changed} of {len(files)} files copied; the board restarts.")
 
 

@@ -11,7 +11,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tools.board.mpremote import ask
-from tools.board.plan import MANAGED, MANIFEST, Board, File, is_managed, others, read_manifest
+from tools.board.plan import (
+    HIDING,
+    MANAGED,
+    MANIFEST,
+    PART,
+    Board,
+    File,
+    is_managed,
+    others,
+    read_manifest,
+)
 from tools.ui import UserError
 
 _MANIFEST_BYTES = 65_536
@@ -96,7 +106,7 @@ def look(device: str, wanted: Iterable[str]) -> Board:
 
     raises: UserError.
     """
-    paths = {MANAGED, *map(str, PurePosixPath(MANAGED).parents)}
+    paths = {MANAGED, PART, *HIDING, *map(str, PurePosixPath(MANAGED).parents)}
     for path in wanted:
         if not is_managed(path):
             paths |= {path, *others(path), *map(str, PurePosixPath(path).parents)}
