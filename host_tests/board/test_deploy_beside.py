@@ -205,9 +205,12 @@ def test_a_board_of_before_the_manifest_and_one_cut_short_are_not_asked_about(
     _deploy(board, config)
     there = flash(board.folder)
     old = _edited(there, link=b"of an earlier version", **{".signet": None})
-    board.fill(old | {"/lib/signet/gone.mpy": b"", "/lib/umqtt/robust.mpy": b""})
+    theirs = {"/lib/umqtt/robust.mpy": b"", "/lib/signet/their_own.py": b""}
+    board.fill(old | theirs | {"/lib/signet/gone.mpy": b""})
     _deploy(board, config)
-    assert flash(board.folder) == there | {"/lib/umqtt/robust.mpy": b""}
+    assert flash(board.folder) == there | theirs
+    board.fill(old | {"/lib/signet/link.py": b"# patched by hand"})
+    assert "/lib/signet/link.py" in _deploy(board, config, status=2)
     board.fill(_edited(there, link=None, board=None) | {plan.PART: b"half of a file"})
     _deploy(board, config)
     assert flash(board.folder) == there

@@ -1,8 +1,8 @@
 """What would a deployment change on a board, and whose is what stands there?
 
 What it put there it notes on the board, in /.signet: a line for each file, the first 16 digits of
-its SHA-256 and its path. A file is ours when it is as noted. Before there was a note, /lib/signet
-was ours as a whole.
+its SHA-256 and its path. A file is ours when it is as noted. Before there was a note, every .mpy
+in /lib/signet was ours.
 """
 
 import hashlib
@@ -158,7 +158,7 @@ def _is_ours(board: Board, path: str, known: Mapping[str, bytes] | None = None) 
         return True
     if path == "/boot.py" and found.digest == FIRMWARE_BOOT:
         return True
-    return is_managed(path) and not board.noted
+    return is_managed(path) and path.endswith(".mpy") and not board.noted
 
 
 def _has(board: Board, path: str, short: str) -> bool:
