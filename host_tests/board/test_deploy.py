@@ -199,6 +199,11 @@ def test_a_certificate_elsewhere_is_refused(tmp_path: Path, name: object) -> Non
         project_files({"cert": name}, beside=tmp_path)
 
 
+def test_a_program_of_an_editor_of_windows_is_python_for_the_board_too(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("print(1)\n", encoding="utf-8-sig")
+    assert project_files({"cloud": "enos"}, main=tmp_path / "main.py")["/main.py"] == b"print(1)\n"
+
+
 _PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIN2Y\n-----END PRIVATE KEY-----\n"
 
 

@@ -27,7 +27,9 @@ _TABLE = {
         ("no time is before what was proved", "max(proved_s, _BUILT_S)", "_BUILT_S"),
         ("a clock at the proved day stamps nothing", "doubted = mark == _HELD", "doubted = False"),
     ),
-    ("daily.py", "clock"): (("one day proves nothing", "max(before, ", "max(today, "),),
+    ("daily.py", "clock"): (
+        ("one day proves nothing", "max(proved, min(before,", "max(proved, min(today,"),
+    ),
     ("reports/handover.py", "link"): (
         ("what goes alone goes alone", "flight[0], 0) >= _ALONE:  #", "flight[0], 0) >= 99:  #"),
         ("an answer goes before reports", "sorted(self.beside, reverse=True)", "()"),

@@ -7,6 +7,7 @@ deployment cut short does not start with half a program.
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -68,7 +69,7 @@ def project_files(
         "/boot.py": ROOT / "boot.py",
         "/main.py": main or ROOT / "main.py",
     } | (own_programs(program) if program else {})
-    files = {path: content(file) for path, file in programs.items()}
+    files = {path: content(file).removeprefix(BOM_UTF8) for path, file in programs.items()}
     names = _modules(config, files, others)
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     for name, source in modules().items():
