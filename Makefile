@@ -36,6 +36,7 @@ test-quick: setup lint ## Lint, every portable file on two interpreters, one way
 	  "$(ONE_WAY_IN)" host_tests/portable
 
 proof: setup lint ## What a release needs: everything at full depth, the audit, and the mutants
+	@$(BIN)/python -m tools.toolchain.proof
 	@SIGNET_DEPTH=proof $(RUN_TESTS)
 	@$(MAKE) --no-print-directory audit mutants
 

@@ -23,6 +23,8 @@ _HEADERS = (
     b"Retry-After: 5\r\n",
     b"Retry-After: 99999999999999999999\r\n",
     b"Retry-After: -1\r\n",
+    b"Retry-After: Sun, 06 Nov 1994 08:51:37 GMT\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+    b"Content-Type: text/html\r\n",
     b"Connection: close\r\n",
     b"",
     b"",
@@ -55,6 +57,7 @@ _BODIES = (
     b'{"code":0,"info":{"token":""}}',
     b'{"code":0,"info":{"token":7,"messageId":null}}',
     _COMMAND,
+    b"<html>log in</html>",
     b"",
 )
 
@@ -102,7 +105,7 @@ class Http:
             return _reply(b"200 OK", b"", _TOKEN)
         if self._path.endswith(b"/request"):
             return _reply(b"204 No Content", b"", b"")
-        return _reply(b"200 OK", b"", _STORED)
+        return _reply(b"200 OK", b"", b"" if self._path[:5] == b"/api/" else _STORED)
 
     def answer(self):
         """Returns what the device waits for, or None."""

@@ -58,6 +58,8 @@ TOKENS = (
     b"null",
     b"true",
     b'""',
+    b'"\\ud83d\\ude00"',
+    b'"\\ude00\xed\xa0\xbd\xf4\x90\x80\x80"',
     b'"id":',
     b'"code":',
     b'"message":',

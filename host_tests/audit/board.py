@@ -100,7 +100,7 @@ def sends(cloud: str, way: str, **changes: Any) -> Probe:
 
 
 def _first(place: Place, config: dict[str, Any], server: socket.socket) -> bytes:
-    """What comes over a connection, until it is silent for a second."""
+    """What comes over a connection, until it is silent."""
     peer, _ = server.accept()
     peer.settimeout(_WAIT_S)
     if config["tls"]:
@@ -110,7 +110,7 @@ def _first(place: Place, config: dict[str, Any], server: socket.socket) -> bytes
         peer = context.wrap_socket(peer, server_side=True)
     with peer:
         got = peer.recv(65536)
-        peer.settimeout(1)
+        peer.settimeout(0.3)
         try:
             while data := peer.recv(65536):
                 got += data

@@ -2,20 +2,17 @@
 
 import json
 import re
-import subprocess
 from typing import Any
 
 import aiocoap
 import cbor2
 
 from host_tests.audit.place import Place
-from host_tests.audit.row import NotHereError, Probe
+from host_tests.audit.row import Probe, here
 from host_tests.audit.web import signed
 from host_tests.twin.coap_device import CoapDevice, Options, Udp, code, message, option
 from tools import toolchain
-from tools.ui import UserError
 
-TIMEOUT_S = 20.0
 SAMPLE = ("a1GFjLP3xxC", "device")
 HOST = "a1GFjLP3xxC.coap.cn-shanghai.link.aliyuncs.com"
 _ACCEPT, _HOST, _PORT = 17, 3, 7
@@ -28,18 +25,16 @@ def _options(host: str, port: int | None, accept: int | None) -> list[tuple[int,
     return found + ([] if accept is None else [(_ACCEPT, bytes([accept] if accept else []))])
 
 
-def _device(place: Place, device: tuple[str, str] = SAMPLE) -> CoapDevice:
-    """Logged in at most once, by aiocoap."""
-    key = f"coap {device}"
-    if key not in place.kept:
-        made = CoapDevice(place.twin, identity(device))
-        made.login()
-        place.kept[key] = made
-    found: CoapDevice = place.kept[key]
+def _logged_in(place: Place) -> CoapDevice:
+    """The sample device, logged in at most once."""
+    if "coap" not in place.kept:
+        place.kept["coap"] = CoapDevice(place.twin, _identity(SAMPLE))
+        place.kept["coap"].login()
+    found: CoapDevice = place.kept["coap"]
     return found
 
 
-def identity(device: tuple[str, str]) -> dict[str, str]:
+def _identity(device: tuple[str, str]) -> dict[str, str]:
     """As a device.json has it."""
     return {"product_key": device[0], "device_name": device[1], "device_secret": "secret"}
 
@@ -76,7 +71,7 @@ def auth(
     """The code of /auth on port 5682; keys: of its answer, with their lengths, instead."""
 
     def ask(place: Place) -> str:
-        asking = CoapDevice(place.twin, identity(device))
+        asking = CoapDevice(place.twin, _identity(device))
         options = _options(host, port, accept)
         request = _login(
             device, digest, fields, code=method, form=form, options=options, path=path
@@ -113,7 +108,7 @@ def report(
     """
 
     def ask(place: Place) -> str:
-        device = _device(place)
+        device = _logged_in(place)
         if expired:
             place.twin.fault("expire_tokens")
             place.kept.clear()
@@ -133,16 +128,16 @@ def report(
     return Probe("aiocoap", ask)
 
 
-def seen(*, digest: str = "md5", token: bool = True, topic: str = "", **fields: Any) -> Probe:
+def seen(*, token: bool = True, topic: str = "", **fields: Any) -> Probe:
     """What comes back, message by message: "ACK 2.05", or "ACK 0.00, CON 2.05".
 
     topic: of a report; default: of /auth. token: whether it is still good.
     """
 
     def ask(place: Place) -> str:
-        asking = CoapDevice(place.twin, identity(SAMPLE))
+        asking = CoapDevice(place.twin, _identity(SAMPLE))
         with Udp(asking.way) as udp:
-            login = _login(SAMPLE, digest, fields)
+            login = _login(SAMPLE, "md5", fields)
             said = _exchange(udp, login)
             if not topic:
                 return said[0]
@@ -177,7 +172,6 @@ def dtls(
     token: str | None = None,
     body: bytes | None = None,
     port: int = 5684,
-    host: str = HOST,
     name: str = "",
     **fields: Any,
 ) -> Probe:
@@ -188,7 +182,7 @@ def dtls(
 
     def ask(place: Place) -> str:
         data = json.dumps(signed(SAMPLE, "secret", **fields)).encode() if body is None else body
-        options = [f"3,{host}", f"7,0x{port:04x}"]
+        options = [f"3,{HOST}", f"7,0x{port:04x}"]
         if path.startswith("topic"):
             given = token if token is not None else _dtls_token(place)
             options += [f"2088,{given}"] if given else []
@@ -219,32 +213,16 @@ def _libcoap(
     accept: int | None = None,
 ) -> tuple[str, bytes]:
     """The code and the payload of the answer."""
-    try:
-        program = toolchain.libcoap("coap-client")
-    except UserError as error:
-        raise NotHereError(str(error)) from None
     door = place.twin.way("alibaba", "coaps")
     (place.files / "payload").write_bytes(data)
-    command = [str(program), "-m", method, "-B", "10", "-v", "7", "-U", "-R", place.ca]
-    command += ["-f", "payload", "-o", "answer"] if method == "post" else ["-o", "answer"]
-    command += [] if form is None else ["-t", str(form)]
-    command += [] if accept is None else ["-A", str(accept)]
-    command += [word for option in options for word in ("-O", option)]
-    uri = f"coaps://{door['address']}:{door['port']}/{path.strip('/')}"
     (place.files / "answer").write_bytes(b"")
-    done = subprocess.run(
-        [*command, uri],
-        cwd=place.files,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    place.kept["printed"] = done.stdout.decode(errors="replace")
-    return _status(place.kept["printed"]), (place.files / "answer").read_bytes()
-
-
-def _status(printed: str) -> str:
-    found = re.findall(r"t:(?:ACK|CON|NON) c:(\d\.\d\d)", printed)
-    return found[-1] if found else printed.strip()[-200:]
+    words = ["-m", method, "-B", "10", "-v", "7", "-U", "-R", place.ca, "-o", "answer"]
+    words += ["-f", "payload"] if method == "post" else []
+    words += [] if form is None else ["-t", str(form)]
+    words += [] if accept is None else ["-A", str(accept)]
+    words += [word for option in options for word in ("-O", option)]
+    uri = f"coaps://{door['address']}:{door['port']}/{path.strip('/')}"
+    program = here(lambda: toolchain.libcoap("coap-client"))
+    printed = place.run(program, *words, uri)
+    codes = re.findall(r"t:(?:ACK|CON|NON) c:(\d\.\d\d)", printed)
+    return codes[-1] if codes else printed[-200:], (place.files / "answer").read_bytes()

@@ -11,10 +11,9 @@ from typing import Any
 import paho.mqtt.client as paho
 
 from host_tests.audit.place import Place
-from host_tests.audit.row import NotHereError, Probe
+from host_tests.audit.row import Probe, here
 from host_tests.twin.clients.hosts import map_hosts
 from tools import toolchain
-from tools.ui import UserError
 
 TIMEOUT_S = 20.0
 _MOSQUITTO = {3: "mqttv31", 4: "mqttv311"}
@@ -36,8 +35,8 @@ def mosquitto(
         way = place.twin.way(cloud)
         where = ("-h", way["address"], "-p", str(way["port"]), "-V", _MOSQUITTO[version])
         identity = ("-i", client) if user is None else ("-i", client, "-u", user, "-P", password)
-        program = toolchain.mosquitto("mosquitto_pub")
-        printed = _printed([program, "-d", *where, *identity, "-t", "nowhere", "-n"])
+        program = here(lambda: toolchain.mosquitto("mosquitto_pub"))
+        printed = place.run(program, "-d", *where, *identity, "-t", "nowhere", "-n")
         found = re.search(r"received CONNACK \((\d+)\)", printed)
         return f"CONNACK {found[1]}" if found else "closed"
 
@@ -54,19 +53,18 @@ def mqtt(
     host: str = "",
     version: int = 4,
     certificate: str = "",
-    ca: str = "",
     publish: tuple[str, bytes] | None = None,
 ) -> Probe:
     """Gives "CONNACK n", "closed", or OpenSSL's word for the alert.
 
     publish: topic and payload; then "stored" or "closed". host: in SNI and in the certificate; "-"
-    for none. certificate, ca: files of the place.
+    for none. certificate: a file of the place.
     """
 
     def ask(place: Place) -> str:
         try:
             connection = Connection(
-                place, cloud, client, user, password, way, host, version, certificate, ca
+                place, cloud, client, user, password, way, host, version, certificate
             )
         except ssl.SSLError as error:
             return error.reason or str(error)
@@ -92,7 +90,6 @@ class Connection:
         host: str = "",
         version: int = 4,
         certificate: str = "",
-        ca: str = "",
     ) -> None:
         door = place.twin.way(cloud, way)
         address = (door["address"], door["port"])
@@ -110,7 +107,7 @@ class Connection:
         if user is not None:
             made.username_pw_set(user, password)
         if door["tls"]:
-            context = ssl.create_default_context(cafile=str(place.files / ca) if ca else place.ca)
+            context = ssl.create_default_context(cafile=place.ca)
             if certificate:
                 file = place.files / certificate
                 key = file.with_suffix(".key")  # or it stands in the same file
@@ -145,14 +142,13 @@ class Connection:
         self._client.subscribe(topic, 1)
         self._until(lambda: granted)
 
-    def hears(self, within_s: float = 1.0) -> list[str]:
-        """Topics of what came until it has been silent for so long."""
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            self._client.loop(0.05)
+    def hears(self) -> list[str]:
+        """Topics of what comes, until it has been silent for a moment."""
+        self._until(lambda: self.heard)
+        self.closed(0.5)
         return [message.topic for message in self.heard]
 
-    def closed(self, within_s: float = 2.0) -> bool:
+    def closed(self, within_s: float = TIMEOUT_S) -> bool:
         """Whether the server closes it within this time."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
@@ -190,10 +186,7 @@ def sdk(cloud: str, script: str, way: str, wanted: str, **identity: str) -> Prob
     """
 
     def ask(place: Place) -> str:
-        try:
-            python = toolchain.vendor_sdks()
-        except UserError as error:
-            raise NotHereError(str(error)) from None
+        python = here(toolchain.vendor_sdks)
         given = {**place.config(cloud, way), **place.twin.way(cloud, way), "ca": place.ca}
         folder = Path(__file__).parent.parent / "twin/clients"
         process = subprocess.Popen(
@@ -212,16 +205,3 @@ def sdk(cloud: str, script: str, way: str, wanted: str, **identity: str) -> Prob
         return f"ended after {said!r}"
 
     return Probe("vendor's SDK", ask)
-
-
-def _printed(command: list[Any]) -> str:
-    done = subprocess.run(
-        [*map(str, command)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    return done.stdout

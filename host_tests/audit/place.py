@@ -1,15 +1,17 @@
 """What do the audit's questions go to? One twin on its documents' ports, one virtual board."""
 
 import contextlib
-import json
-from functools import cached_property
+import os
+import subprocess
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+from host_tests.audit.row import here
 from host_tests.device.conftest import Device as Board
 from host_tests.support import Twin
 from tools.board.virtual import VirtualBoard
-from tools.toolchain import word_sizes
+from tools.toolchain import micropython, word_sizes
 from tools.twin.store import open_store
 
 # The documents' own samples; secrets are ours where a document prints none.
@@ -43,6 +45,8 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid:always,issuer
 basicConstraints = critical,CA:true
 """
+
+_TIMEOUT_S = 20.0
 
 
 class Place:
@@ -78,7 +82,9 @@ class Place:
     @cached_property
     def board(self) -> Board:
         """Real MicroPython with a board's heap, 32 bits wide where the machine can run that."""
-        board = VirtualBoard(self.folder / "board", bits=min(word_sizes())).create()
+        bits = min(word_sizes(), default=32)
+        here(partial(micropython, bits))
+        board = VirtualBoard(self.folder / "board", bits=bits).create()
         self._stack.enter_context(board)
         device = Board(board, self.twin)
         self._stack.callback(device.stop)
@@ -91,9 +97,19 @@ class Place:
         values |= {"report_interval_s": 1, **changes}
         return {key: value for key, value in values.items() if value is not None}
 
-    def saved(self, name: str) -> Any:
-        """A JSON file that a command wrote."""
-        return json.loads((self.files / name).read_text())
+    def run(self, program: Path, *words: object, **environment: str) -> str:
+        """What a program prints, run in the folder of files."""
+        done = subprocess.run(
+            [program, *map(str, words)],
+            cwd=self.files,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        return done.stdout.decode(errors="replace")
 
 
 _SAMPLES = {

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tools.paths import ROOT
+from tools.ui import UserError
 
 if TYPE_CHECKING:
     from host_tests.audit.place import Place
@@ -20,6 +22,14 @@ class MissingError(Exception):
 
 class NotHereError(Exception):
     """This machine lacks what the check needs; its text says what."""
+
+
+def here(find: Callable[[], Path]) -> Path:
+    """A program of the toolchain. raises: NotHereError."""
+    try:
+        return find()
+    except UserError as error:
+        raise NotHereError(str(error)) from None
 
 
 class Probe(NamedTuple):
@@ -83,11 +93,11 @@ def departures(text: str | None = None) -> dict[tuple[str, str], str]:
     text = DEPARTURES.read_text() if text is None else text
     section = text.partition(f"{_HEADING}\n")[2].partition("\n## ")[0]
     table = section.partition(f"\n{4 * '|---'}|\n")[2]
-    cells = [re.split(r"\s*\|\s*", line.strip("| ")) for line in table.splitlines()]
+    rows = [re.split(r"\s*\|\s*", line.strip("| ")) for line in table.splitlines()]
     return {
-        (found[1], line): row[3]
-        for row in cells
-        if len(row) == 4 and (found := re.fullmatch(r"(.+?) ([\d, -]+|\w+)", row[0]))
+        (found[1], line): cells[3]
+        for cells in rows
+        if len(cells) == 4 and (found := re.fullmatch(r"(.+?) ([\d, -]+|\w+)", cells[0]))
         for line in found[2].split(", ")
     }
 

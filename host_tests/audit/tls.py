@@ -1,30 +1,18 @@
 """What does a handshake agree on? Asked by openssl s_client."""
 
-import os
 import re
-import subprocess
 
 from host_tests.audit.place import Place
-from host_tests.audit.row import Probe
+from host_tests.audit.row import Probe, here
 from tools import toolchain
 
-TIMEOUT_S = 20.0
 HOST = "orgId1.messaging.internetofthings.ibmcloud.com"
 
 
 def openssl(place: Place, *words: str) -> str:
     """What `openssl WORDS` prints, run where commands write their files."""
-    done = subprocess.run(
-        [str(toolchain.openssl()), *words],
-        cwd=place.files,
-        env={**os.environ, "OPENSSL_CONF": str(place.folder / "openssl.cnf")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    return done.stdout.decode(errors="replace")
+    own = str(place.folder / "openssl.cnf")
+    return place.run(here(toolchain.openssl), *words, OPENSSL_CONF=own)
 
 
 def handshake(

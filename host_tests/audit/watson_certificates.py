@@ -60,10 +60,9 @@ def _login(
     client: str = _DEVICE,
     host: str = _HOST,
     way: str = "mqtts",
-    ca: str = "",
 ) -> Probe:
     user = _USER if token else None
-    return mqtt("watson", client, user, token, way, host=host, certificate=certificate, ca=ca)
+    return mqtt("watson", client, user, token, way, host=host, certificate=certificate)
 
 
 def _shown(host: str, ca: str) -> Probe:
@@ -342,6 +341,16 @@ ROWS = (
         (shown("pkcs12 -export -in cn.pem -inkey cn.key -out cn.p12 -passout pass:x"), ""),
         (signet("pki register cn.p12 --org srvcrt --yes"), "2 .*PKCS.*"),
         (signet("pki register cn.key --org srvcrt --yes"), "2 .*private key.*"),
+    ),
+    row(
+        42,
+        "The recipe's CA, as `openssl req -x509` makes it, and a device that it signed",
+        (Probe("openssl", lambda place: (place.files / "plain").mkdir()), "None"),
+        issued("plain/ca", "/CN=plain"),
+        issued("plain/cn", "/CN=d:devtype:devid", ca="plain"),
+        (signet(f"pki register plain/ca.pem --org {_ORG} --yes"), "0 .*active now.*"),
+        _policy("certificate"),
+        (_login("plain/cn.pem"), "CONNACK 0"),
     ),
     row(
         76,

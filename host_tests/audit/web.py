@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from host_tests.audit.place import Place
-from host_tests.audit.row import Probe
+from host_tests.audit.row import Probe, here
 from tools import toolchain
 
-TIMEOUT_S = 20.0
 ALIBABA = "iot-as-http.cn-shanghai.aliyuncs.com"
 SAMPLE = ("a1GFjLPXXXX", "device123")
 
@@ -28,7 +27,7 @@ def curl(
 ) -> tuple[str, str]:
     """Status and body; without an answer "curl N", its exit status, and what it printed."""
     door = place.twin.way(*way)
-    command = [str(toolchain.curl()), "--silent", "--show-error", "--max-time", str(TIMEOUT_S)]
+    command = [here(toolchain.curl), "--silent", "--show-error", "--max-time", "20"]
     command += ["--cacert", place.ca, "--noproxy", "*", "-X", method, "-w", "\n%{http_code}"]
     command += ["--connect-to", f"::{door['address']}:{door['port']}", *more]
     command += [word for header in headers for word in ("-H", header)]
@@ -101,15 +100,17 @@ def auth(
     return Probe("curl", ask)
 
 
-def token_of(place: Place, device: tuple[str, str] = SAMPLE) -> str:
-    """The token that /auth gives a device, asked for once."""
-    key = f"token of {device}"
-    if key not in place.kept:
-        body = json.dumps(signed(device, "secret"))
-        headers = ("Content-Type: application/json",)
-        _, text = curl(place, ("alibaba", "https"), f"https://{ALIBABA}/auth", body, headers)
-        place.kept[key] = json.loads(text)["info"]["token"]
-    return str(place.kept[key])
+def _token(place: Place) -> str:
+    """The token of the sample device, asked for once."""
+    if "https token" not in place.kept:
+        place.kept["https token"] = json.loads(_login(place))["info"]["token"]
+    return str(place.kept["https token"])
+
+
+def _login(place: Place) -> str:
+    """What /auth answers the sample device."""
+    body, headers = json.dumps(signed(SAMPLE, "secret")), ["Content-Type: application/json"]
+    return curl(place, ("alibaba", "https"), f"https://{ALIBABA}/auth", body, headers)[1]
 
 
 def topic(
@@ -119,7 +120,6 @@ def topic(
     content_type: str = "application/octet-stream",
     token: str | None = None,
     method: str = "POST",
-    device: tuple[str, str] = SAMPLE,
     order: dict[str, Any] | None = None,
 ) -> Probe:
     """Status and code of /topic.
@@ -128,7 +128,7 @@ def topic(
     """
 
     def ask(place: Place) -> str:
-        given = token_of(place, device) if token is None else token
+        given = _token(place) if token is None else token
         if order:
             place.twin.fault(**order)
             place.kept.clear()
@@ -154,21 +154,14 @@ def ordered(fault: dict[str, Any], probe: Probe, *after: dict[str, Any]) -> Prob
     return Probe(probe.client, ask)
 
 
-def answers(path: str, **fields: Any) -> Probe:
+def answers(path: str) -> Probe:
     """The body that Alibaba answers with, as text."""
 
     def ask(place: Place) -> str:
         if path == "/auth":
-            body, headers = (
-                json.dumps(signed(SAMPLE, "secret", **fields)),
-                ("Content-Type: application/json",),
-            )
-        else:
-            body, headers = (
-                "21.5",
-                ("Content-Type: application/octet-stream", f"password: {token_of(place)}"),
-            )
-        return curl(place, ("alibaba", "https"), f"https://{ALIBABA}{path}", body, headers)[1]
+            return _login(place)
+        headers = ("Content-Type: application/octet-stream", f"password: {_token(place)}")
+        return curl(place, ("alibaba", "https"), f"https://{ALIBABA}{path}", "21.5", headers)[1]
 
     return Probe("curl", ask)
 
@@ -177,15 +170,13 @@ def event(
     url: str,
     user: str = "use-token-auth:token-of-devid",
     way: str = "https",
-    body: str = '{"t": 21.5}',
-    form: str = "application/json",
 ) -> Probe:
     """The status of an event that is posted to Watson."""
 
     def ask(place: Place) -> str:
         more = ("--user", user) if user else ()
-        headers = (f"Content-Type: {form}",)
-        return curl(place, ("watson", way), url, body, headers, more=more)[0]
+        headers = ["Content-Type: application/json"]
+        return curl(place, ("watson", way), url, '{"t": 21.5}', headers, more=more)[0]
 
     return Probe("curl", ask)
 

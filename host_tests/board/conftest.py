@@ -168,7 +168,8 @@ def with_clock(board: VirtualBoard) -> VirtualBoard:
     """The board, with what of signet a board.py needs to set its clock, and nothing else."""
     board.stop()
     names = [*("clock", "modules", "network_time", "device/files", "device/state")]
-    names += ["__init__", "errors", "wire/http_date", "wire/iso8601"]
+    names += ["__init__", "errors", "device/config", "wire/exact_json", "wire/http_date"]
+    names += ["wire/iso8601"]
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     board.fill({f"/lib/signet/{name}.mpy": compiled[Path(f"signet/{name}.mpy")] for name in names})
     board.start().wait_for(PROMPT)

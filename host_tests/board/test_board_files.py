@@ -4,6 +4,7 @@ The ESP32's board.py runs here on the virtual board, whose `network` and `machin
 names; what only a chip can show (Wi-Fi, temperature) is for a real one.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,10 +35,11 @@ def on_board(
 ) -> Callable[..., str]:
     """Deploys a board.py, and wifi.json if there is text for it, and runs a program beside it."""
 
-    def run(kind: str, program: str, wifi: str | None = None) -> str:
+    def run(kind: str, program: str, wifi: str | bytes | None = None) -> str:
         steps = ["fs", "cp", str(BOARDS / kind / "board.py"), ":", "+"]
         if wifi is not None:
-            (tmp_path / "wifi.json").write_text(wifi)
+            content = wifi.encode() if isinstance(wifi, str) else wifi
+            (tmp_path / "wifi.json").write_bytes(content)
             steps += ["fs", "cp", str(tmp_path / "wifi.json"), ":", "+"]
         shown = mpremote(*steps, "exec", "import board\n" + program)
         return "".join(line for line in shown.splitlines(True) if not line.startswith("cp "))
@@ -45,7 +47,7 @@ def on_board(
     return run
 
 
-_FORM = '/wifi.json must be {"ssid": "...", "password": "..."}'
+_FORM = re.escape('{"ssid": "...", "password": "..."}')
 _WIFI = f'{{"ssid": "home", "password": "{_PASSWORD}"}}'
 
 
@@ -147,20 +149,29 @@ def test_idle_waits_with_the_watchdog_fed(on_board: Callable[..., str], kind: st
 @pytest.mark.parametrize(
     ("wifi", "said"),
     [
-        (None, 'no /wifi.json on the board; it holds {"ssid": ..., "password": ...}'),
-        ("{", _FORM),
-        ("[1]", _FORM),
-        (
-            f'{{"password": "{_PASSWORD}"}}',
-            '/wifi.json must be {"ssid": "...", "password": "..."}',
-        ),
+        (None, f"wifi.json: there is no such file on the board; .*; it holds {_FORM}"),
+        ("{", f"wifi.json: is not JSON; .*; it holds {_FORM}"),
+        ("[1]", f"wifi.json: is not JSON; .*; it holds {_FORM}"),
+        (_WIFI.encode("utf-16"), f"wifi.json: is UTF-16; save it as UTF-8; it holds {_FORM}"),
+        (f'{{"password": "{_PASSWORD}"}}', f"wifi.json must hold {_FORM}"),
+        (f'{{"ssid": ["{_PASSWORD}"]}}', f"wifi.json must hold {_FORM}"),
+        (f'{{"ssid": "home", "password": ["{_PASSWORD}"]}}', f"wifi.json must hold {_FORM}"),
     ],
 )
 def test_an_esp32_says_what_is_wrong_with_wifi_json(
-    on_board: Callable[..., str], wifi: str | None, said: str
+    on_board: Callable[..., str], wifi: str | bytes | None, said: str
 ) -> None:
     shown = on_board("esp32", "print(board.network_up(100))", wifi)
-    assert shown == f"board: {said}\nFalse\n"
+    assert re.fullmatch(f"board: {said}\nFalse\n", shown)
+
+
+def test_an_esp32_takes_wifi_json_as_an_editor_of_windows_saves_it(
+    on_board: Callable[..., str],
+) -> None:
+    wifi = _WIFI.replace(" ", "\r\n").encode("utf-8-sig")
+    program = "import network\nnetwork.WLAN.connect = lambda *wifi: print(wifi[1:])\n"
+    shown = on_board("esp32", program + "board.network_up(0)", wifi)
+    assert shown == f"('home', '{_PASSWORD}')\n"
 
 
 def test_an_esp32_without_wi_fi_goes_on(on_board: Callable[..., str]) -> None:

@@ -205,6 +205,22 @@ def test_a_certificate_elsewhere_is_refused(tmp_path: Path, name: object) -> Non
         project_files({"cert": name}, beside=tmp_path)
 
 
+def test_a_program_of_an_editor_of_windows_is_python_for_the_board_too(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("print(1)\n", encoding="utf-8-sig")
+    assert project_files({"cloud": "enos"}, main=tmp_path / "main.py")["/main.py"] == b"print(1)\n"
+
+
+_PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIN2Y\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("key", ["ca", "cert", "key"])
+@pytest.mark.parametrize("secret", ["MP$08VKz!8rXwnR-Q*", "a1B2c3D4" * 40, _PEM])
+def test_a_secret_in_place_of_a_file_is_not_shown(tmp_path: Path, key: str, secret: str) -> None:
+    with pytest.raises(UserError, match=f"device.json: {key}: ") as raised:
+        project_files({key: secret}, tmp_path / "ca.pem", beside=tmp_path)
+    assert not any(part in str(raised.value) for part in (secret, *secret.split()[3:4]))
+
+
 def test_a_ca_that_is_not_beside_device_json_may_be_on_the_board(tmp_path: Path) -> None:
     assert "/ca.pem" not in project_files({"cloud": "enos"}, beside=tmp_path)
 

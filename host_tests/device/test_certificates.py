@@ -4,15 +4,12 @@ Watson's five security policies ("Configuring security policies", "Configuring c
 EnOS's two-way TLS ("Establishing Connection with EnOS Cloud using the MQTT Protocol").
 """
 
-import shutil
-import subprocess
-
 import pytest
 
 from host_tests.device.conftest import Device
 from host_tests.device.member import WAYS, Member
-from host_tests.support import Twin, signet
-from host_tests.twin.certified import HOST, ORG, serial_of
+from host_tests.support import Twin
+from host_tests.twin.certified import serial_of
 
 _POLICIES = [
     ("tls-optional", "token"),
@@ -70,25 +67,6 @@ def test_certificate_and_key_may_be_two_files(device, twin, member):
     more = {"/device.pem": certificate + end, "/device.key": key}
     device.run(one.config("certificate", key="device.key"), more=more)
     _works(device, twin, one, after)
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on PATH")
-def test_a_server_certificate_of_rsa_that_openssl_signed_by_itself_is_trusted(
-    device, twin, member, tmp_path
-):
-    one, after, file = member("certificate"), twin.last_id(), tmp_path / "server.pem"
-    request = f"req -x509 -newkey rsa:2048 -nodes -subj /CN={HOST} -keyout {file}.key -out {file}"
-    subprocess.run(["openssl", *request.split()], check=True, capture_output=True)
-    state = ("--state", twin.state)
-    signet("pki", "server", "upload", file, "--key", f"{file}.key", "--yes", *state)
-    with one.org.certificates() as tables:
-        number = tables.servers(ORG)[-1].id
-    assert signet("pki", "server", "activate", number, *state).returncode == 0
-    try:
-        device.run(one.config("certificate"), ca=file, more=one.files())
-        _works(device, twin, one, after)
-    finally:
-        signet("pki", "server", "default", *state)
 
 
 # Under "certificate and token" the twin tells what came as user and password.

@@ -44,6 +44,15 @@ CAUSES = {
 }
 
 
+_TELLS_WHEN_ASKED = """
+import board
+def set_clock():
+    print("asked the time")
+    return True
+board.set_clock = set_clock
+"""
+
+
 @pytest.fixture(scope="module")
 def house():
     house = House()
@@ -65,10 +74,13 @@ def test_a_server_with_a_wrong_certificate_is_refused_by_its_cause(
 ):
     port = impostors[kind]["port"]
     values = config("alibaba", "https", host=NAME, address="127.0.0.1", port=port)
-    device.run(values, COUNTER, ca=house.certificates.ca)
+    device.run(values, _TELLS_WHEN_ASKED + COUNTER, ca=house.certificates.ca)
     line = device.wait_for("^not connected: .*$")
     assert line.startswith(f"not connected: TLS: {NAME}: {CAUSES[kind]}; next try in ")
     assert seconds(line) >= NOT_HAMMERED_S
+    if kind in ("expired", "not_yet_valid"):
+        device.wait_for("^asked the time\nnot connected: .*\nasked the time$")
+    assert device.output().count("asked") == (2 if "clock" in CAUSES[kind] else 1)
 
 
 @pytest.mark.parametrize("cloud", ["alibaba", "watson"])

@@ -27,7 +27,9 @@ _TABLE = {
         ("no time is before what was proved", "max(proved_s, _BUILT_S)", "_BUILT_S"),
         ("a clock at the proved day stamps nothing", "doubted = mark == _HELD", "doubted = False"),
     ),
-    ("daily.py", "clock"): (("one day proves nothing", "max(before, ", "max(today, "),),
+    ("daily.py", "clock"): (
+        ("one day proves nothing", "max(proved, min(before,", "max(proved, min(today,"),
+    ),
     ("reports/handover.py", "link"): (
         ("what goes alone goes alone", "flight[0], 0) >= _ALONE:  #", "flight[0], 0) >= 99:  #"),
         ("an answer goes before reports", "sorted(self.beside, reverse=True)", "()"),
@@ -109,6 +111,8 @@ _TABLE = {
             "_REQUEST",
         ),
         ("EXCHANGE_LIFETIME is 247 s (4.8.2)", "(247_000)", "(24_700)"),
+        ("a restarted server's ids begin anew", "[2 : 4 + len(message.token)]", "[2:4]"),
+        ("no critical option comes twice (5.4.5)", "number == before or ", ""),
     ),
     ("wire/block.py", "block"): (
         ("a body that changes is fetched anew (2.4)", "elif etag != self._etag", "elif False"),
@@ -142,6 +146,9 @@ _TABLE = {
     ),
     ("client/coap.py", "coap_client"): (
         ("what did not go is not outstanding", "exchange.cancel()\n            raise", "raise"),
+    ),
+    ("net/datagram.py", "coap_client"): (
+        ("a long datagram comes cut", "if datagram and", "if 0 < len(datagram) <= 384 and"),
     ),
     ("client/http.py", "http_steps"): (
         ("who takes, or answers, nothing is given up", "if not due_ms:", "if False:"),
@@ -195,6 +202,9 @@ _TABLE = {
         ("a token is renewed once for a report", "if self._renewed or ", "if "),
         ("it is not open before its login", "self._asking and dialect.logs_in", "False"),
     ),
+    ("wire/http_date.py", "alibaba_http_codes"): (
+        ("a date counts from the reply's own", "_number(unix_s, date, now_s)", "now_s"),
+    ),
     ("cloud/alibaba/token.py", "alibaba_http_troubles"): (
         ("a token lives seven days", "(604_800_000)", "(6_048_000_000)"),
     ),
@@ -226,6 +236,7 @@ _TABLE = {
     ),
     ("cloud/watson/http.py", "watson_http"): (
         ("a gateway that is refused sets no report aside", " and self._answered", ""),
+        ("a page of somebody else stores nothing", "if self._is_page:", "if False:"),
     ),
     ("certificate/renewal.py", "renewal_refused"): (
         ("an expired certificate is not tried", "ends * 1000 <=", "0 >"),

@@ -85,8 +85,12 @@ _FILE = check.scratch("device.json")
 
 def _load(values):
     """Loads a device.json; gives its ConfigError."""
-    with open(_FILE, "w") as file:
-        file.write(json.dumps(values))
+    return _load_bytes(json.dumps(values).encode())
+
+
+def _load_bytes(content):
+    with open(_FILE, "wb") as file:
+        file.write(content)
     try:
         return check.raises(ConfigError, config.load, _FILE, lambda line: None)
     finally:
@@ -198,9 +202,47 @@ def test_quickstart_needs_no_token_and_has_no_tls():
 def test_a_file_that_is_not_there_or_no_json_is_explained():
     error = check.raises(ConfigError, config.load, "no-such.json")
     assert "no-such.json" in str(error) and "no such file" in str(error)
-    error = check.raises(ConfigError, config.load, __file__)
-    assert "is not JSON" in str(error)
     check.raises(ConfigError, config.check, ["enos"])
+    text = json.dumps(_ENOS)
+    utf_16 = bytes([byte for char in text.encode() for byte in (char, 0)])
+    for content, rule in (
+        (b"", "is not JSON; look for a missing comma"),
+        (text[:-1].encode(), "is not JSON; look for a missing comma"),
+        (b"[1]", "is not JSON"),
+        (b"{1: 2}", "is not JSON"),
+        (b"{[]: 2}", "is not JSON"),
+        (b"{null: {}}", "is not JSON"),
+        (b"\xff\xfe" + utf_16, "is UTF-16; save it as UTF-8"),
+        (utf_16, "is UTF-16; save it as UTF-8"),
+        (b"\xfe\xff\x00" + utf_16[:-1], "is UTF-16; save it as UTF-8"),
+        (text.encode().replace(b"pk", b"p\xe4"), "is not UTF-8"),
+        (b'{"app": ' + b"[" * 9 + b"]" * 9 + b"}", "is nested too deep"),
+        (b'{"a": ' * 2000, "is nested too deep"),
+        (b"{" + b" " * 8192 + text[1:].encode(), "has more than 8192 bytes"),
+    ):
+        error = _load_bytes(content)
+        assert error.key == _FILE and rule in error.rule, (content[:20], error)
+    os.mkdir(_FILE)
+    error = check.raises(ConfigError, config.load, _FILE)
+    os.rmdir(_FILE)
+    assert "is a folder" in error.rule
+
+
+def test_a_file_of_an_editor_of_windows_is_taken():
+    text = json.dumps(_ENOS)
+    with open(_FILE, "wb") as file:
+        file.write(b"\xef\xbb\xbf" + text.replace(", ", ",\r\n").encode() + b"\r\n")
+    try:
+        assert config.load(_FILE, lambda line: None)["device_key"] == "dk"
+    finally:
+        os.remove(_FILE)
+
+
+def test_a_file_that_fills_the_memory_is_one_error():
+    if not check.MICROPYTHON:
+        check.skip("its memory has no end")
+    error = _load_bytes(b'{"app": [' + b"0," * 4000 + b"0]}")
+    assert error.key in (_FILE, "cloud"), error
 
 
 _COAP = _with(_ALIBABA, way="coap", tls=None, insecure=None)
@@ -220,7 +262,7 @@ def test_a_host_of_another_product_is_warned_of():
         for product, count in (("pk", 0), ("PK", 0), ("other", 1)):
             _, warnings = _checked(_with(base, host=host.format(product)))
             assert len(warnings) == count, (host, product)
-        assert "product other, but product_key is pk" in warnings[0]
+        assert "product other, not of product_key" in warnings[0]
     assert not _checked(_with(_COAP, host="iot-06.coap.iothub.aliyuncs.com"))[1]  # an instance
 
 
@@ -276,7 +318,7 @@ def test_no_value_that_is_no_name_of_a_file_is_shown():
     for key in ("ca", "cert", "key"):
         for value in (_SECRET * 5, _SECRET + "\n", [_SECRET], {"a": _SECRET}, ""):
             error = _error(_ENOS, tls=True, **{key: value})
-            assert error.key == key and "it is" not in str(error), error
+            assert error.key == key and "it is" in str(error), error
 
 
 def test_what_the_firmware_lacks_is_said_when_device_json_is_read():

@@ -254,6 +254,41 @@ def test_a_flipped_bit_in_the_key_of_a_long_line_costs_that_line_only():
     check.equal((len(_box()), _box().put(Report({"n": 1}))), (0, 1))
 
 
+def test_a_whole_line_of_another_form_costs_that_line_only():
+    lines = b""
+    for number, rest in enumerate(
+        (
+            b'[1,null,null,null,null]\t{"n":1}',
+            b"[2,null,null,null,null]",  # no body
+            b'[3,null,7,null,null]\t{"n":3}',  # no topic
+            b'[4,null,null,null,[1,2]]\t{"n":4}',  # no device
+            b"7\t{}",
+            b'[6,null,null,null,null]\t{"n":6}',
+        ),
+        1,
+    ):
+        line = b"%08x" % number + rest
+        lines += b"%08x" % crc32(line) + line + b"\n"
+    os.mkdir("outbox")
+    with open("outbox/0", "wb") as file:
+        file.write(lines)
+    box = _box()
+    found = []
+    key = box.after(0)
+    while key is not None:
+        report = box.get(key)
+        if report is not None:
+            found.append(report.values["n"])
+        key = box.after(key)
+    check.equal(found, [1, 6])
+    dead = b"00000009" + b'[3,null,7,null,null]\t{"n":3}'
+    with open("outbox/x9", "wb") as file:
+        file.write(b"%08x" % crc32(dead) + dead + b"\nno")
+    with open("outbox/retry", "wb") as file:
+        file.write(b"")
+    check.equal(_box().dead, [])
+
+
 def test_what_was_never_in_the_outbox_is_set_aside_without_reading_it():
     box = _box()
     for n in range(40):

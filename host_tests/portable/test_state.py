@@ -194,6 +194,8 @@ def test_a_file_of_anything_else_is_the_empty_state():
         b"\xff" * 300,
         b'{"seq": 1}\n',
         b"00000000\n",  # the CRC-32 of nothing
+        b"%08x[7]\n" % crc32(b"[7]"),
+        b"%08x7\n" % crc32(b"7"),
     ):
         flash.files = {_PATH: content}
         kept = State(_PATH)

@@ -140,7 +140,7 @@ _MISTAKES = (
     (_APPLICATION, "device_id", "meter-7", "an application has none"),
     (_APPLICATION, "instance_id", "1", '"role": "scalable-application" only'),
     (_APPLICATION, "subscribe", _EVENTS, "must be a list"),
-    (_APPLICATION, "subscribe", [7], "may not subscribe to 7"),
+    (_APPLICATION, "subscribe", [7], "may not subscribe to number 1"),
     (_APPLICATION, "subscribe", [_EVENTS] * 51, "50 topics at most"),
     (_SCALABLE, "instance_id", "x" * 37, "1 to 36"),
     (_SCALABLE, "keepalive_s", 3601, "3600 at most"),
@@ -193,7 +193,7 @@ def test_subscribe_takes_what_the_platform_takes_and_nothing_else():
             _checked(base, {"subscribe": [topic]})
         for topic in rules["bad"]:
             error = _error(base, subscribe=[_OF_ONE, topic])
-            assert error.key == "subscribe" and topic in str(error), topic
+            assert error.key == "subscribe" and "number 2 of these" in str(error), topic
 
 
 def test_by_http_there_are_devices_and_gateways_only():
@@ -215,7 +215,7 @@ def test_a_host_of_another_organisation_is_warned_of():
         values = _DEVICE.copy()
         values["host"] = host
         config.check(values, warnings.append)
-        lines = [line for line in warnings if "other1" in line and "myorg1" in line]
+        lines = [line for line in warnings if "other1, not of org_id" in line]
         check.equal(len(lines), int(warned), host)
 
 

@@ -1,16 +1,19 @@
 """Does `signet bench fuzz` find what it looks for, and nothing in the code as it is?"""
 
+import re
 import shutil
 
 import pytest
 from typer.testing import CliRunner
 
+from host_tests.depth import scaled
 from tools.bench import command, fuzz, programs
 from tools.paths import LIB
 from tools.ui import UserError
 
 _COAP, _HTTP, _WEBSOCKET = (fuzz.TARGETS[name] for name in ("coap", "http", "websocket"))
-_SESSIONS = [name for name, target in fuzz.TARGETS.items() if target.way]
+_SESSIONS = [n for n, target in fuzz.TARGETS.items() if target.program == "fuzz_sessions"]
+_READERS = [n for n, target in fuzz.TARGETS.items() if target.program == "fuzz_readers"]
 _MESSAGES = 3000
 
 
@@ -196,6 +199,22 @@ def test_out_of_a_session_come_events_only(name):
         assert row.events["opened"] > 10
         assert row.events["acked"] > 3
         assert row.counts["clean"] == 3, "one in 256, and at the end"
+
+
+@pytest.mark.parametrize("name", _READERS)
+def test_a_reader_raises_what_it_promises_and_takes_no_more_work_than_its_bytes_are_worth(name):
+    rows = fuzz.measure(scaled(4000), scaled(2000), 7, lambda _: None, target=fuzz.TARGETS[name])
+    for row in rows:
+        assert row.first is None, row.first
+        assert min(row.counts[outcome] for outcome in row.target.outcomes) >= row.messages // 20
+        assert row.counts["clean"] > 0
+    for row in rows[3:]:
+        assert row.counts == rows[2].counts, "not the same on every build"
+
+
+def test_a_reader_whose_work_is_not_linear_is_found(planted):
+    rows = planted("[0 for _ in range(len(payload) ** 2 // 4)]", 600, fuzz.TARGETS["json"])
+    assert re.search(r"AssertionError: \d+ for \d+ bytes", fuzz.verdict(rows))
 
 
 def test_a_session_that_is_lost_by_a_mistake_of_ours_is_found(planted):

@@ -35,7 +35,7 @@ _FLOORS = {
     "certificate": 5,
     "aio": 6,
     "daily": 6,
-    "network_time": 6,
+    "network_time": 7,
     "link": 7,
     "": 8,  # signet itself
 }

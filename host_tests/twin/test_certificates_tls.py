@@ -1,7 +1,6 @@
 """Which suites, versions and server certificates do the doors have? OpenSSL and `ssl` ask."""
 
 import contextlib
-import http.client
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -43,7 +42,6 @@ _MQTT_TABLE = (
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
     "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
 )
-_HTTP_TABLE = [name for name in _MQTT_TABLE if name.startswith("TLS_RSA_")]
 
 # What no platform offers any more, by number (RFC 5246 and older): OpenSSL cannot speak these.
 _WEAK = {
@@ -111,19 +109,6 @@ def test_who_takes_all_suites_gets_the_cheap_key(org: Org) -> None:
     printed = _s_client(org.twin, "mqtts", "-cipher", "ALL")
     assert "Cipher is ECDHE-ECDSA-AES256-GCM-SHA384\n" in printed
     assert "Server public key is 256 bit" in printed
-
-
-@pytest.mark.parametrize("name", _HTTP_TABLE)
-def test_each_suite_of_the_table_for_http_carries_a_request(org: Org, name: str) -> None:
-    way = org.twin.way("watson", "https")
-    with Sealed(way, org.twin.ready["ca_file"], suites=_openssl_name(name)).socket as secured:
-        assert isinstance(secured, ssl.SSLSocket)
-        used, *_ = secured.cipher() or ("",)
-        connection = http.client.HTTPConnection(HOST)
-        connection.sock = secured
-        connection.request("POST", "/api/v0002/device/types/t/devices/d/events/e")
-        assert connection.getresponse().status in (400, 401, 415)
-        assert used == _openssl_name(name)
 
 
 @pytest.mark.parametrize("kinds", [["rsa"], ["ec"], ["rsa", "ec"]], ids="-".join)

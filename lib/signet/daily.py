@@ -14,6 +14,7 @@ _LONGEST_MS = const(3_600_000)
 _DOUBLINGS = const(8)  # of the wait after the clock could not be set
 _AGAIN_MS = const(60_000)
 _OFF_DAYS = const(400)  # for so long a board may have been switched off
+_STEP_DAYS = const(7)  # of what is proved: a server that is wrong for days must not cost years
 
 
 def run(link, board, config, log, state, due):
@@ -69,18 +70,19 @@ def _prove(link, log, state, due):
     """
     if not link.connected:
         return 1  # look again when it is
-    entry = due.setdefault("proved", clock.Deadline(0))
+    entry = due.setdefault("connected", clock.Deadline(0))
     today = clock.unix_ms() // _DAY_MS
     if entry.expired() and clock.is_set():
         if state is None:
             state = __import__("signet.device.state", None, None, ("*",)).State()
-        before = state.values.get("seen", 0)
-        changes = {"seen": today}
+        before = state.values.get("connected", 0)
+        changes = {"connected": today}
         if 0 < today - before < _OFF_DAYS:
-            changes["proved"] = max(before, state.values.get("proved", 0))
+            proved = state.values.get("proved", before)
+            changes["proved"] = max(proved, min(before, proved + _STEP_DAYS))
         if before != today:
             state.keep(changes, log)
-        due["proved"] = entry = clock.Deadline(_DAY_MS)
+        due["connected"] = entry = clock.Deadline(_DAY_MS)
     return entry.remaining_ms()
 
 

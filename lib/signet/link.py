@@ -35,8 +35,9 @@ class Link:
         session: see cloud/session.py.
         config: dict from config.load.
         outbox: reports.outbox.Outbox: what waits, was dropped, was set aside.
-        board: object with network_up(timeout_ms) -> bool and set_clock() -> bool, asked before
-            each connection; None where the network is somebody else's business.
+        board: object with network_up(timeout_ms) -> bool, asked before each connection, and
+            set_clock() -> bool, once a day and when a certificate failed by its dates; None where
+            both are somebody else's business.
         log: function of one str.
         state: device.state.State, the session's too; None where that keeps nothing.
     Attributes:

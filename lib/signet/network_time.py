@@ -10,7 +10,6 @@ RTC memory, where a port has it, holds when a server was asked, and what came of
 a board's clock may be due, and forgotten: see modules.call.
 """
 
-import json
 import os
 import socket
 import time
@@ -18,7 +17,7 @@ import time
 import machine
 from micropython import const
 
-from signet import clock
+from signet import ConfigError, clock, modules
 from signet.wire import http_date
 
 _BUILT_S = const(1_793_491_200)  # 2026-11-01; a release raises it
@@ -99,7 +98,7 @@ def _ask(servers, earliest_s):
             try:
                 host = host or _cloud()
                 unix_s = (_ntp if how == "ntp" else _date)(host, port, turn)
-            except (OSError, ValueError):
+            except (OSError, ValueError, ConfigError):
                 continue
             if earliest_s <= unix_s < _BUILT_S + _LIFE_S:
                 return unix_s
@@ -110,12 +109,10 @@ def _ask(servers, earliest_s):
 
 def _cloud():
     """The host in device.json; whether that is right, others say."""
-    with open("device.json") as file:
-        try:
-            host = json.load(file)["host"]
-            return host[:-1] if host[-1:] == "." else host  # as config.py
-        except (KeyError, TypeError):
-            raise ValueError
+    host = modules.call("signet.device.config", "read", "device.json")[0].get("host")
+    if not isinstance(host, str):
+        raise ValueError
+    return host[:-1] if host[-1:] == "." else host  # as config.py
 
 
 def _connected(host, port, kind, timeout_s, turn):

@@ -66,11 +66,12 @@ def fuzz(
     only: Annotated[
         str | None,
         typer.Option(
-            help="coap, http, websocket, or a session, as alibaba-mqtt; all when left out."
+            help="coap, http, websocket, a session, as alibaba-mqtt, or a reader, as x509;"
+            " all when left out."
         ),
     ] = None,
 ) -> None:
-    """Mutated messages into CoAP, HTTP and WebSocket, and into the session of every way in."""
+    """Mutated messages into each protocol, the session of every way in, and all that is read."""
     from tools.bench import fuzz as bench
 
     if only and only not in bench.TARGETS:

@@ -24,6 +24,9 @@ last messages of its peer, whose sizes differ. Twice what 500 000 datagrams on C
 SESSION_GROWTH_BYTES = 8000
 """The same of a session, twice what 500 000 messages show: what is in flight differs."""
 
+_FILES = 4
+_NOISE = (b"Warning: Comparison between bytes and str",)  # the unix port of MicroPython says so
+
 FEWEST = 2000
 """With fewer messages nothing is said about growth: the largest may all come in the second half
 (up to 800 bytes were seen), and below 16 the memory is not looked at in both."""
@@ -36,7 +39,8 @@ class Target(NamedTuple):
     the table of outcomes. outcomes: what may become of a message. kinds: title of the other table.
     allowed, clean: for the verdict, which exceptions may come and what became of the clean ones.
     way: further argument of the program, which is given a folder then, too. heap: of MicroPython.
-    growth: how many bytes the second half of a run may have in use beyond the first.
+    growth: how many bytes the second half of a run may have in use beyond the first. files: one
+    message is read from files, and takes as long as four others.
     """
 
     program: str
@@ -50,6 +54,24 @@ class Target(NamedTuple):
     way: str = ""
     heap: str = programs.HEAP
     growth: int = GROWTH_BYTES
+    files: bool = False
+
+
+def _reader(way: str, title: str, files: bool = False) -> Target:
+    return Target(
+        "fuzz_readers",
+        "messages",
+        "message",
+        f"Damaged {title}",
+        ("taken", "refused"),
+        "Messages by what came of them",
+        "what each reader promises",
+        "clean ones, one in 256, were read; long ones took work for each byte of them",
+        way,
+        "8m",  # to count what is allocated
+        SESSION_GROWTH_BYTES,
+        files,
+    )
 
 
 def _session(way: str, title: str) -> Target:
@@ -108,6 +130,15 @@ TARGETS = {
     "watson-http": _session("watson-http", "a device of Watson by HTTP"),
     "gateway-http": _session("gateway-http", "a gateway of Watson by HTTP"),
     "alibaba-coap": _session("alibaba-coap", "Alibaba by CoAP"),
+    "json": _reader("json", "JSON"),
+    "cbor": _reader("cbor", "CBOR"),
+    "replies": _reader("replies", "replies, commands, notices and tokens of every cloud"),
+    "codes": _reader("codes", "codes of Alibaba by HTTPS"),
+    "x509": _reader("x509", "certificates and keys"),
+    "dates": _reader("dates", "dates of HTTP"),
+    "state": _reader("state", "signet.state", files=True),
+    "outbox": _reader("outbox", "segments, notes and dead letters of the outbox", files=True),
+    "config": _reader("config", "device.json", files=True),
 }
 
 
@@ -164,6 +195,8 @@ def measure(
     """
     if not cpython and not micropython:
         raise UserError(f"no {target.messages}: give --cpython or --micropython more than 0")
+    share = _FILES if target.files else 1
+    cpython, micropython = -(-cpython // share), -(-micropython // share)
     runs = [(programs.CPYTHON, cpython - cpython // 2, seed)]
     runs += [(programs.CPYTHON, cpython // 2, seed + 1)]
     runs += [(build, micropython, seed) for build in programs.builds()]
@@ -176,11 +209,11 @@ def measure(
                 arguments += [target.way, f"{folder}/{len(jobs)}"]
             if count:
                 job = programs.Job(target.program, interpreter, tuple(arguments), lib)
-                jobs.append(job._replace(heap=target.heap))
+                jobs.append(job._replace(heap=target.heap, noise=_NOISE))
         done = dict.fromkeys(jobs, 0)
         for job, found in programs.run(jobs, AT_ONCE):
             now = found.get("done", int(job.arguments[0]))
-            step(now - done[job])
+            step((now - done[job]) * share)
             done[job] = now
             if "counts" in found:
                 rows[job] = _row(target, job, found)

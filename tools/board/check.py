@@ -100,9 +100,8 @@ def check_wifi(values: Mapping[str, Any]) -> None:
     form = 'wifi.json must be {"ssid": "...", "password": "..."}'
     if "ssid" not in values:
         raise UserError(f"{form}: ssid is missing")
-    for key in values:
-        if key not in ("ssid", "password"):
-            raise UserError(f"{form}: there is no such key as {key[:40]!r}")
+    if not values.keys() <= {"ssid", "password"}:
+        raise UserError(f"{form}: there is another key in it")
     for key, most in (("ssid", _SSID_BYTES), ("password", _PASSWORD_BYTES)):
         value = values.get(key) or ("" if key == "password" else None)
         if not isinstance(value, str) or len(value.encode(errors="replace")) > most:

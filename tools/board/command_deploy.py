@@ -16,7 +16,6 @@ from tools.board.check import check, check_wifi
 from tools.board.deploy import (
     PROGRAMS,
     carry_out,
-    content,
     own_programs,
     plan_for,
     project_files,
@@ -28,6 +27,7 @@ from tools.board.look import read
 from tools.board.mpremote import RESTART, check_device, reach, run
 from tools.board.plan import MANAGED, Board, Plan
 from tools.board.virtual import DEFAULT_FOLDER, VirtualBoard
+from tools.json_file import read_object
 from tools.link.needed import device_of
 from tools.ui import UserError, console, errors, visible
 
@@ -81,7 +81,7 @@ def deploy(
     if device:
         check_device(device)
     kind = board or ("esp32" if device else "virtual")
-    values = _read_json(config)
+    values = read_object(config)
     project = _Project(values, ca, kind, config.parent, program, _wifi(wifi) if wifi else None)
     files = project.files()
     project.check(files)
@@ -228,19 +228,6 @@ def _show(plan: Plan, present: Board, files: Mapping[str, bytes]) -> None:
 
 
 def _wifi(path: Path) -> bytes:
-    values = _read_json(path)
+    values = read_object(path)
     check_wifi(values)
     return json.dumps(values).encode()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(content(path))
-    except RecursionError:
-        raise UserError(f"{path} is nested too deep") from None
-    except ValueError as error:
-        # Its text has a place, never the content.
-        raise UserError(f"{path} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path} must hold one JSON object: {{...}}")
-    return value

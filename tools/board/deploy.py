@@ -7,6 +7,7 @@ name: it is copied to another, and renamed, which LittleFS does at once or not a
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +25,7 @@ from tools.ui import UserError
 BOARDS = ROOT / "firmware" / "boards"
 CONFIG = "device.json"
 _CA = "ca.pem"
+_ENDINGS = (".pem", ".crt", ".cer", ".der", ".key")
 
 PROGRAMS = ("/board.py", "/boot.py", "/main.py")
 _MOST_BYTES = 1 << 20
@@ -68,7 +70,7 @@ def project_files(
         "/boot.py": ROOT / "boot.py",
         "/main.py": main or ROOT / "main.py",
     } | (own_programs(program) if program else {})
-    files = {path: content(file) for path, file in programs.items()}
+    files = {path: content(file).removeprefix(BOM_UTF8) for path, file in programs.items()}
     names = _modules(config, files, others)
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     for name, source in modules().items():
@@ -130,15 +132,17 @@ def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, by
     if beside is None:
         return {}
     files = {}
+    present = {file.name for file in beside.iterdir()}
     for key, default in (("ca", _CA), ("cert", None), ("key", None)):
         name = default if config.get(key) is None else config[key]
         if name is None:
             continue
         if not isinstance(name, str) or "/" in name:
-            raise UserError(f"device.json: {key} is {name!r}; name a file beside device.json")
-        path = beside / name
-        if key != "ca" or path.exists():
-            files[f"/{name}"] = content(path)
+            raise UserError(f"device.json: {key}: name a file beside device.json")
+        if name not in present and not name.endswith(_ENDINGS):  # perhaps a secret, or a key
+            raise UserError(f"device.json: {key}: there is no file of that name beside it")
+        if key != "ca" or name in present:
+            files[f"/{name}"] = content(beside / name)
     return files
 
 

@@ -8,11 +8,11 @@ of which that is not certain is needed.
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tools.json_file import read_object
 from tools.link.imports import imports
 from tools.paths import LIB
 from tools.ui import UserError
@@ -149,16 +149,13 @@ def read_device(file: Path) -> Device:
 
     raises: UserError when the file cannot be read or names no cloud and way in that there is.
     """
-    try:
-        values = json.loads(file.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file} cannot be read as JSON: {error}") from None
-    if not isinstance(values, dict) or "cloud" not in values:
+    values = read_object(file)
+    if "cloud" not in values:
         raise UserError(f'{file} names no cloud; it needs "cloud": "enos", for instance')
     device = device_of(values)
-    for name in device.modules:
-        if name not in modules():
-            raise UserError(f"there is no cloud {device.cloud} by way of {device.way}: no {name}")
+    if not modules().keys() >= {*device.modules}:
+        ways = ", ".join(sorted({f"{each.cloud} {each.way}" for each in devices()}))
+        raise UserError(f"{file}: there is no such cloud, or no such way to it; there are: {ways}")
     return device
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tools.json_file import read_object
 from tools.pki import names
 from tools.pki.keys import write_file
 from tools.pki.names import ClientName
@@ -93,15 +94,7 @@ def write(folder: Path, config: Mapping[str, Any], ready: Mapping[str, Any] | No
 
 def read(folder: Path) -> dict[str, Any]:
     """What device.json holds; {} where there is none. raises: UserError for no JSON object."""
-    try:
-        value = json.loads((folder / CONFIG).read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise UserError(f"{folder / CONFIG} is no JSON object: mend it or take it away")
-    return value
+    return read_object(folder / CONFIG) if (folder / CONFIG).exists() else {}
 
 
 def make(folder: Path) -> None:

@@ -198,11 +198,11 @@ def is_ca(certificate: x509.Certificate) -> bool:
 
 
 def has_usage(certificate: x509.Certificate, usage: str) -> bool:
-    """Whether its Key Usage allows this; without one all is allowed, but for a CA to sign."""
+    """Whether its Key Usage allows this; without one all is allowed (RFC 5280, section 6.1.4)."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
-        return usage != "key_cert_sign" or not is_ca(certificate)
+        return True
     return bool(getattr(found, usage))
 
 

@@ -5,6 +5,7 @@ with its key; one of them active, or the platform's default.
 """
 
 import getpass
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Annotated
 
@@ -277,9 +278,12 @@ def _checked(
 def _passphrase(private: bytes, file: Path | None) -> bytes | None:
     if file is not None:
         try:
-            phrase = file.read_bytes().rstrip(b"\r\n")  # may be a pipe, unlike the others
+            phrase = (
+                file.read_bytes().removeprefix(BOM_UTF8).rstrip(b"\r\n")
+            )  # may be a pipe, unlike the others
         except OSError as error:
             raise UserError(f"cannot read {file}: {error.strerror}") from None
+        phrase = phrase.removeprefix(BOM_UTF8).rstrip(b"\r\n")
         if not phrase:
             raise UserError(f"{file} is empty: it must hold the passphrase")
         return phrase

@@ -6,13 +6,12 @@ docs/esp32/quickref.rst, docs/library/network.WLAN.rst, docs/library/machine.WDT
 """
 
 import gc
-import json
 import time
 
 import machine
 import network
 from micropython import const
-from signet import clock, modules
+from signet import ConfigError, clock, modules
 
 try:
     import esp32
@@ -24,6 +23,7 @@ _LED_PIN = const(2)  # the LED of most development boards
 _JOIN_SLICE_MS = const(10)
 _JOIN_AGAIN_MS = const(5000)
 _SLICE_MS = const(500)
+_FORM = '{"ssid": "...", "password": "..."}'
 
 state = {"led": 0}
 
@@ -37,15 +37,16 @@ _ticks = time.ticks_ms()
 
 
 def _wifi():
-    """Returns (name, password), or None after saying what is missing."""
+    """Returns (name, password), or None after saying what is wrong."""
     try:
-        with open("wifi.json") as file:
-            settings = json.load(file)
-        return settings["ssid"], settings.get("password") or None
-    except OSError:
-        print('board: no /wifi.json on the board; it holds {"ssid": ..., "password": ...}')
-    except (ValueError, KeyError, TypeError, AttributeError):
-        print('board: /wifi.json must be {"ssid": "...", "password": "..."}')
+        settings, _ = modules.call("signet.device.config", "read", "wifi.json")
+    except ConfigError as error:
+        print("board: {}; it holds {}".format(error, _FORM))
+        return None
+    name, password = settings.get("ssid"), settings.get("password") or ""
+    if isinstance(name, str) and isinstance(password, str):
+        return name, password or None
+    print("board: wifi.json must hold", _FORM)
     return None
 
 

@@ -9,33 +9,42 @@ default is `...` where the key is required.  The kind says what the rule means:
 
     text    (longest, characters that are not allowed)
     name    (longest, characters allowed beside letters and digits)
-    secret  (longest,); never shown
-    file    longest name; never shown, because somebody may have put in what is in the file
+    host    as name; the log shows it, so it must look like one
+    secret  (longest,)
+    file    longest name
     int     (lowest, highest)
     choice  the allowed values
     flag, any   no rule
 
 Names stay in the heap when this file is forgotten, and so do texts of 10 characters and less: a
 kind's function is called as the kind, and what is in constant tuples goes.
+
+No value is ever shown: it may be a secret, or what is in a file, in the wrong place.
 """
 
 import hashlib
 import json
+import os
 from binascii import crc32
 
 from micropython import const
 
 from signet import modules
 from signet.errors import ConfigError
-from signet.wire.exact_json import encode, printable
+from signet.wire.exact_json import encode, is_deep, printable
 
-_NOT_IN_NAMES = const(" \t\r\n/")
+_FOLDER = const(0x4000)  # of st_mode
+_LARGEST = const(8192)  # bytes of a file
+_BOM = const(b"\xef\xbb\xbf")
+_LONGEST_ALONE = const(15)  # of a host without a domain; a secret is mostly longer
+_LONGEST_KEY = const(20)
+_FORMS = const(("a list", "an object", "true or false", "a number"))
 
 FIELDS = {
     "cloud": ("choice", ..., ("alibaba", "enos", "watson"), "enos"),
     "way": ("choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
-    "host": ("name", ..., (253, "-._"), "mqtt.example.com"),
-    "address": ("text", None, (253, _NOT_IN_NAMES), "192.0.2.7"),
+    "host": ("host", ..., (253, "-._"), "mqtt.example.com"),
+    "address": ("host", None, (253, "-._:%"), "192.0.2.7"),
     "port": ("int", None, (1, 65_535), 8883),
     "tls": ("flag", None, None, "true"),
     "insecure": ("flag", False, None, "false"),
@@ -83,27 +92,52 @@ def load(path, log=print):
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
     """
-    try:
-        with open(path) as file:
-            text = file.read().strip()
-    except UnicodeError:
-        text = ""
-    except OSError:
-        raise ConfigError(
-            path, "there is no such file on the board; `signet board deploy` puts it there"
-        )
-    try:
-        values = json.loads(encode(text.encode()).decode()) if text.endswith("}") else None
-    except ValueError:
-        values = None
-    if values is None:
-        raise ConfigError(path, "is not JSON; look for a missing comma, quote or brace")
+    values, crc = read(path)
     config = check(values, log)
-    config["crc"] = crc32(text.encode())
+    config["crc"] = crc
     config["trust"] = config["expires"] = None
     if config["tls"]:
         modules.call("signet.device.credentials", "load", config, log)
     return config
+
+
+def read(path):
+    """Reads a JSON object that a person has written, whatever the editor.
+
+    Args:
+        path: str.
+    Returns:
+        (dict, int that tells whether the file has changed).
+    Raises:
+        ConfigError: says what is wrong with the file, and shows nothing of what is in it.
+    """
+    wrong = "is not JSON; look for a missing comma, quote or brace"
+    try:
+        if os.stat(path)[0] & _FOLDER:
+            raise ConfigError(path, "is a folder, and must be a file")
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST + 1)
+        if content[:3] == _BOM:
+            content = content[3:]
+        if len(content) > _LARGEST or is_deep(content):
+            wrong = "has more than {} bytes, or is nested too deep".format(_LARGEST)
+        elif content[:2] in (b"\xff\xfe", b"\xfe\xff") or content[:2].count(b"\0") == 1:
+            wrong = "is UTF-16; save it as UTF-8"
+        else:
+            content.decode()
+            text = encode(content).decode().strip()
+            values = json.loads(text) if text.endswith("}") else None
+            if isinstance(values, dict) and all(isinstance(key, str) for key in values):
+                return values, crc32(text.encode())
+    except OSError:
+        wrong = "there is no such file on the board; `signet board deploy` puts it there"
+    except UnicodeError:
+        wrong = "is not UTF-8; save it as that"
+    except (ValueError, TypeError):
+        pass
+    except MemoryError:
+        wrong = "is too large for the memory of this board"
+    raise ConfigError(path, wrong)
 
 
 def check(values, log=print):
@@ -124,8 +158,10 @@ def check(values, log=print):
             log("warning: `outbox_limit` is of no use any more; see `outbox_bytes`")
         elif key not in fields:
             near = [name for name in sorted(fields) if _near(key, name)]
+            is_word = key.replace("_", "").isalpha() and key.lower() == key  # as no secret is
+            is_word = is_word and len(key) <= _LONGEST_KEY
             raise ConfigError(
-                key,
+                key if near or is_word else "a key of {} characters".format(len(key)),
                 "there is no such key for cloud {} by {}{}".format(
                     cloud, way, "; did you mean `{}`?".format(near[0]) if near else "; remove it"
                 ),
@@ -171,8 +207,14 @@ def _value(values, key, entry):
         return default
     wrong = _KINDS[kind](value, rule)
     if wrong:
-        shown = "" if kind in ("secret", "file") else "; it is {!r}".format(value)
-        raise ConfigError(key, wrong + shown[:60], example)
+        form = _FORMS[3]
+        if isinstance(value, str):
+            form = "text of {} characters".format(len(value))
+        elif isinstance(value, (list, dict)):
+            form = _FORMS[isinstance(value, dict)]
+        elif isinstance(value, bool):
+            form = _FORMS[2]
+        raise ConfigError(key, "{}; it is {}".format(wrong, form), example)
     return value
 
 
@@ -199,6 +241,13 @@ def name(value, rule):
                         allowed, character
                     )
     return None
+
+
+def host(value, rule):
+    wrong = name(value, rule)
+    if not wrong and len(value) > _LONGEST_ALONE and "." not in value and ":" not in value:
+        wrong = "must be the name of a server with its domain, or an address"
+    return wrong
 
 
 def secret(value, rule):
@@ -232,6 +281,7 @@ def choice(value, rule):
 _KINDS = {
     "text": text,
     "name": name,
+    "host": host,
     "secret": secret,
     "file": file,
     "int": number,

@@ -68,7 +68,8 @@ def read(key, path, example):
         bytearray(len(data) // 2)  # is there room for what is made of it?
         return data
     except OSError:
-        text = "there is no file {} on the board; `signet board deploy` puts it there".format(path)
+        text = "there is no file {} on the board; `signet board deploy` puts it there"
     except MemoryError:
-        text = "{} is too large for this board; keep only what it needs in it".format(path)
-    raise ConfigError(key, text, example)
+        text = "{} is too large for this board; keep only what it needs in it"
+    is_name = path[-4:] in (".pem", ".crt", ".cer", ".der", ".key")  # else a secret, perhaps
+    raise ConfigError(key, text.format(path if is_name else "of that name"), example)

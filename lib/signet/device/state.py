@@ -50,7 +50,7 @@ class State:
             files.remove(path + ".new")  # half, or older than the file some day
         except OSError:
             pass
-        except (ValueError, MemoryError):  # not a file of ours
+        except (ValueError, AttributeError, MemoryError):  # not a file of ours
             self.damaged = True
 
     def save(self, changes):

@@ -110,7 +110,7 @@ def _read(outbox, key):
         with open(_path(outbox, key), "rb") as file:
             report = flash.report(file, 0)
             return report and (key, file.read().decode(), report)
-    except (OSError, ValueError):  # a block is worn, or it is not whole
+    except (OSError, ValueError, TypeError):  # a block is worn, or it is not whole
         return None
 
 

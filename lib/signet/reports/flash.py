@@ -87,10 +87,13 @@ def report(file, offset):
         piece = file.readline(_PIECE)
         head += piece
     start = head.find(b"\t") + 1
+    if not 0 < start < end - offset:
+        return None  # it is of another form
     file.seek(offset + start)
     body = file.read(end - offset - start - 1)
     file.read(1)
     id, time_ms, topic, event, device = json.loads(head[16 : start - 1])
+    "".join([topic or "", event or ""] + (device or []))  # TypeError: of another version
     body = body.replace(b"\x1b1", b"\n").replace(b"\x1b0", b"\x1b")
     found = Report(body, time_ms, topic, event, device, id)
     found.key = key
@@ -155,7 +158,7 @@ def get(outbox, key):
     try:
         with open(path(outbox, entry[1]), "rb") as file:
             found = report(file, entry[2])
-    except (OSError, ValueError):  # a block is worn; it is of another form
+    except (OSError, ValueError, TypeError):  # a block is worn; it is of another form
         pass
     if not found:
         _damage(outbox, entry[1])

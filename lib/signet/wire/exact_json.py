@@ -89,7 +89,7 @@ def loads(payload, source):
     Raises:
         ProtocolError: it is no JSON, cut off, of more than 4096 bytes, or nested deeper than 8.
     """
-    if len(payload) > _LARGEST or _is_deep(payload):
+    if len(payload) > _LARGEST or is_deep(payload):
         raise ProtocolError("JSON too large, or nested too deep, on " + source)
     try:
         text = encode(payload).decode().strip()
@@ -101,7 +101,8 @@ def loads(payload, source):
     raise ProtocolError("no JSON on " + source)
 
 
-def _is_deep(payload):
+def is_deep(payload):
+    """bool, is JSON (bytes) nested deeper than 8 levels?"""
     if payload.count(b"[") + payload.count(b"{") <= _DEEPEST:  # quick, and mostly so
         return False
     limit = 0

@@ -69,8 +69,7 @@ def check(config):
     first, _, rest = config["host"].partition(".")
     of_product = rest[:8] == "coap.cn-" or rest[:12] == "iot-as-mqtt."
     if of_product and first.lower() != config["product_key"].lower():
-        text = "host is that of the product {}, but product_key is {}"
-        warnings.append(text.format(first, config["product_key"]))
+        warnings.append("host is that of the product {}, not of product_key".format(first))
     if config["tls"]:
         return warnings
     if by_coap:

@@ -65,7 +65,7 @@ def _check_subscriptions(config, quickstart):
         raise ConfigError(
             "subscribe", "must be a list of {} topics at most".format(_MOST), example
         )
-    for topic in wanted:
+    for number, topic in enumerate(wanted, 1):
         if not isinstance(topic, str) or not fits(topic, rules):
-            text = "an application may not subscribe to {!r}".format(topic)
-            raise ConfigError("subscribe", text[:120], example)
+            text = "an application may not subscribe to number {} of these".format(number)
+            raise ConfigError("subscribe", text, example)

@@ -24,4 +24,4 @@ def misnamed(config, cert):
     name = of_type + config["device_id"]
     if names(cert, name) or names(cert, of_type):
         return None
-    return "does not name this board, {} or {}".format(name, of_type)
+    return "does not name this board, {}type_id:device_id".format(of_type[:2])

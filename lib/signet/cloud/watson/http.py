@@ -107,7 +107,7 @@ class _Dialect:
         """Makes an event of the answer to `ask`; whatever it is, reports go on."""
         wait_ms = self._config["command_poll_s"] * 1000
         self._ask_in(wait_ms)
-        self._answered = reply.status < 500 and reply.status not in (401, 403)
+        self._answered = reply.status // 100 in (2, 4) and reply.status not in (401, 403)
         try:
             http_session.check_status(reply, "commands", False, _HINT)
             if reply.status != 204:

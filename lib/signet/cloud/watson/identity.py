@@ -93,8 +93,8 @@ def check(config):
             raise ConfigError("websocket", "needs SHA-1, which this firmware lacks", "false")
     first, _, rest = config["host"].lower().partition(".")
     if rest[:10] == "messaging." and first != org.lower():
-        text = "host is that of the organisation {}, but org_id is {}: the login will be refused"
-        warnings.append(text.format(first, org))
+        text = "host is that of the organisation {}, not of org_id: the login will be refused"
+        warnings.append(text.format(first))
     if len(org) != 6 and not quickstart:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
