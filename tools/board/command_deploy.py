@@ -196,7 +196,7 @@ def _agree(plan: Plan, present: Board, files: Mapping[str, bytes], yes: bool) ->
             "nothing was changed: this would replace or remove what signet did not put on the"
             " board, and there is no terminal to ask at; --yes does it without asking"
         )
-    if not typer.confirm("Replace or remove that on the board?"):
+    if not typer.confirm("Replace or remove that on the board?", err=True):
         raise UserError("nothing was changed")
 
 

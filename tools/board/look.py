@@ -76,7 +76,8 @@ for path in {files!r}:
     except OSError:
         pass
 """
-# Every source on flash that names signet; what others keep in folders of their own too.
+# Every source on flash that names signet; what others keep in folders of their own too. An empty
+# line for each folder tells a long search from a board that hangs.
 _SEARCH = """
 def names(path):
     with open(path, "rb") as f:
@@ -89,6 +90,7 @@ def names(path):
                 return False
             last = b[-5:]
 def search(folder):
+    print()
     for entry in os.ilistdir(folder or "/"):
         path = folder + "/" + entry[0]
         if entry[1] & 0x4000:
