@@ -364,6 +364,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "watson", "other/sensor", "d", "--behind", "signet/router/gateway-1"),
         ("topic", "add", "enos", "p", "sensor/log"),
         ("topic", "add", "alibaba", "a1SignetPk", "/a1SignetPk/board-1/log"),
+        ("topic", "add", "alibaba", "nobodys", "sensor/log"),
+        ("topic", "list", "alibaba", "nobodys"),
         ("topic", "remove", "alibaba", "a1SignetPk", "nobodys"),
         ("policy", "none"),
         ("policy", "token", "--org", "nobodys"),
