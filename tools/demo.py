@@ -19,7 +19,7 @@ from tools.board.virtual import VirtualBoard
 from tools.demo_certificates import equip
 from tools.scratch import scratch
 from tools.twin.process import TwinProcess
-from tools.ui import UserError, console, errors
+from tools.ui import UserError, console, errors, visible
 
 _REPORTS = 3
 _TIMEOUT_S = 30.0
@@ -121,8 +121,8 @@ def _show_command(
     printed = len(board.output())
     answer = twin.command(cloud, "set", _COMMAND)
     obeyed = board.wait_for(r"^command set: .*$", _TIMEOUT_S, printed)[0]
-    table.add_row("command sent", Text(f"{answer['topic']}\n{json.dumps(_COMMAND)}"))
-    table.add_row("board", Text(obeyed))
+    table.add_row("command sent", _said(f"{answer['topic']}\n{json.dumps(_COMMAND)}"))
+    table.add_row("board", _said(obeyed))
     if "reply" in answer:
         table.add_row("reply as stored", Text(json.dumps(answer["reply"], sort_keys=True)))
 
@@ -140,7 +140,7 @@ def _show_sleep(
     for number, match in enumerate((first, second), 1):
         _show_reports(table, reports[number - 1 : number], number)
         lines = [line for line in match[0].splitlines() if line.startswith(_TELLING)]
-        table.add_row("board" if number == 1 else "board, awake again", Text("\n".join(lines)))
+        table.add_row("board" if number == 1 else "board, awake again", _said("\n".join(lines)))
     table.add_row("since it woke", Text(f"{sent['up']} datagrams out, {sent['down']} in"))
 
 
@@ -154,7 +154,7 @@ def _show_token(
     twin.ask({"do": "fault", "fault": "expire_tokens"})
     renewed = board.wait_for(r"^authenticated\n(.*\n)*?report \d+ stored.*$", _TIMEOUT_S, printed)
     table.add_row("the token expires", "")
-    table.add_row("board", Text(renewed[0]))
+    table.add_row("board", _said(renewed[0]))
     lapsed = _stored(board, twin, cloud, 1, reports[-1]["id"])
     _show_reports(table, lapsed, _REPORTS + 1)
 
@@ -170,7 +170,7 @@ def _more_datagrams(before: dict[str, Any], after: dict[str, Any]) -> dict[str, 
 
 def _show_reports(table: Table, reports: list[dict[str, Any]], first: int = 1) -> None:
     for number, report in enumerate(reports, first):
-        text = Text(f"{report['topic']}\n{report['payload']}")
+        text = _said(f"{report['topic']}\n{report['payload']}")
         table.add_row(f"report {number} as stored", text)
 
 
@@ -180,6 +180,11 @@ _SHOWS = {
     ("alibaba", "coaps"): _show_sleep,
     ("alibaba", "https"): _show_token,
 }
+
+
+def _said(text: str) -> Text:
+    """What a board or a cloud has said."""
+    return Text(visible(text, lines=True))
 
 
 def _newest(twin: TwinProcess, cloud: str) -> int:

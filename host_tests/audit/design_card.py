@@ -39,6 +39,7 @@ ROWS = (
         "micropython-hmac",
         (file("lib/signet/sign/hmac_compat.py"), "there"),
         (file("ARCHITECTURE.md", "micropython-hmac"), "there"),
+        (file("README.md", "micropython-hmac"), "there"),
     ),
     row(
         "top-level",

@@ -129,6 +129,12 @@ def test_the_project_holds_what_a_board_needs(tmp_path: Path) -> None:
     modules = [path for path in files if path.startswith("/lib/")]
     assert all(path.endswith(".mpy") for path in modules)
     assert project_files({"ca": "x.pem"}, ca)["/x.pem"] == b"CERTIFICATE"
+    assert project_files({"ca": None}, ca)["/ca.pem"] == b"CERTIFICATE"
+    (tmp_path / "ca.pem").write_text("BESIDE")
+    assert project_files({"ca": None}, beside=tmp_path)["/ca.pem"] == b"BESIDE"
+    for name in ("main.py", "device.json"):
+        with pytest.raises(UserError, match=f"{name} cannot be a certificate's"):
+            project_files({"ca": name}, ca)
 
 
 @pytest.mark.parametrize(
@@ -253,8 +259,9 @@ def test_a_missing_device_is_said() -> None:
 
 def test_a_file_is_not_a_device(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
-    with pytest.raises(UserError, match="is not a serial line"):
-        deploy(str(tmp_path / "x"), {})
+    for path in (str(tmp_path / "x"), "/dev/null"):
+        with pytest.raises(UserError, match="is not a serial line"):
+            deploy(path, {})
 
 
 def test_a_forbidden_device_names_the_group_to_join(

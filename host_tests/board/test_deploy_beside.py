@@ -1,5 +1,6 @@
 """Is a project that is on a board already safe from a deployment, and is what it does shown?"""
 
+import contextlib
 import json
 import os
 import pty
@@ -120,6 +121,34 @@ def test_the_boot_py_that_a_firmware_makes_on_an_empty_flash_is_nobodys(
     assert plan.make(there, {"/boot.py": b"1"}, ["/boot.py"]).update == ["/boot.py"]
 
 
+def test_an_empty_program_is_a_program_too(board: VirtualBoard, config: Path) -> None:
+    board.fill({"/boot.py": b"", "/main.py": b""})
+    kept = [row[1] for row in _rows(_deploy(board, config)) if row[:1] == ["keep"]]
+    assert kept == ["/boot.py", "/main.py"]
+    assert flash(board.folder)["/boot.py"] == b""
+
+
+@pytest.mark.parametrize("path", ["/signet/__init__.py", "/signet.py"])
+def test_what_would_be_imported_in_place_of_signet_is_named(
+    board: VirtualBoard, config: Path, path: str
+) -> None:
+    board.fill({path: b""})
+    said = _deploy(board, config, status=2)
+    assert f"{path.removesuffix('/__init__.py')} on the board would be imported in place" in said
+    assert flash(board.folder) == {path: b""}
+
+
+def test_the_note_holds_what_stands_there_and_what_comes_and_no_more() -> None:
+    files: dict[str, plan.File] = {}
+    note = b""
+    for content in (b"1", b"2", b"3", b"4"):
+        there = plan.Board(files, frozenset(), plan.read_manifest(note.decode()))
+        note = plan.make(there, {"/main.py": content}).manifest or b""
+        files = {"/main.py": plan.File(1, plan.digest(content))}
+    kept = {plan.digest(content)[:16] for content in (b"3", b"4")}
+    assert plan.read_manifest(note.decode()) == {"/main.py": kept}
+
+
 @pytest.mark.parametrize("answer", ["n", "y"])
 def test_who_sits_at_a_terminal_is_asked(board: VirtualBoard, config: Path, answer: str) -> None:
     board.fill({"/device.json": b"{}"})
@@ -176,10 +205,13 @@ def test_a_board_of_before_the_manifest_and_one_cut_short_are_not_asked_about(
     _deploy(board, config)
     there = flash(board.folder)
     old = _edited(there, link=b"of an earlier version", **{".signet": None})
-    board.fill(old | {"/lib/signet/gone.mpy": b"", "/lib/umqtt/robust.mpy": b""})
+    theirs = {"/lib/umqtt/robust.mpy": b"", "/lib/signet/their_own.py": b""}
+    board.fill(old | theirs | {"/lib/signet/gone.mpy": b""})
     _deploy(board, config)
-    assert flash(board.folder) == there | {"/lib/umqtt/robust.mpy": b""}
-    board.fill(_edited(there, link=there["/lib/signet/link.mpy"][:512], main=b"", board=None))
+    assert flash(board.folder) == there | theirs
+    board.fill(old | {"/lib/signet/link.py": b"# patched by hand"})
+    assert "/lib/signet/link.py" in _deploy(board, config, status=2)
+    board.fill(_edited(there, link=None, board=None) | {plan.PART: b"half of a file"})
     _deploy(board, config)
     assert flash(board.folder) == there
     config.write_text(json.dumps(_ALIBABA))
@@ -293,18 +325,25 @@ def test_nothing_of_a_deployment_is_left_on_the_host_when_it_is_killed(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     command = [SIGNET, "board", *_command(board, config)]
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {"TMPDIR": str(scratch)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    output = tmp_path / "output"
+    with output.open("wb") as said:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"TMPDIR": str(scratch)},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
     _wait_for_copying(process)
     process.send_signal(number)
     process.wait(30)
     assert process.returncode != 0
     assert list(scratch.iterdir()) == []
     _wait_until_off(board)
+    there = flash(board.folder)
+    there.pop(plan.PART, None)
+    noted = plan.read_manifest(there.pop(plan.MANIFEST, b"").decode())
+    assert all(plan.digest(there[path])[:16] in noted[path] for path in there), "each whole"
+    assert (number == signal.SIGKILL) != ("deploy again" in output.read_text())
     _deploy(board, config)
     assert "/device.json" in flash(board.folder)
 
@@ -313,8 +352,9 @@ def _wait_for_copying(process: subprocess.Popen[bytes]) -> None:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while process.poll() is None:
         for child in children.read_text().split():
-            if b"\0cp\0" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return
+            with contextlib.suppress(OSError):  # it may have ended
+                if b"\0cp\0" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return
         time.sleep(0.005)
 
 

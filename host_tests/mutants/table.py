@@ -123,6 +123,17 @@ _TABLE = {
     ("wire/cbor.py", "cbor"): (
         ("keys are sorted by their bytes (4.2.1)", "pairs = sorted(", "pairs = list("),
     ),
+    ("wire/exact_json.py", "text"): (
+        ("C1 commands a terminal, too", "|\\xc2[\\x80-\\x9f]", ""),
+        ("a line separator ends a line of the log", "[\\xa8-\\xae]", "[\\xaa-\\xae]"),
+        ("what is longer than it must be is no UTF-8", "[\\xc0\\xc1].|", ""),
+    ),
+    ("wire/surrogates.py", "text"): (
+        ("a pair is one character", "if len(pair) < 6:", "if True:"),
+        ("a backslash may stand before a backslash", '"\\\\", at) + 2', '"\\\\u", at) + 2'),
+        ("plain text has no escapes", "while json:", "while True:"),
+        ("what is no UTF-8 is half of no pair", "\\xed[\\xb0-\\xbf].|", "...|"),
+    ),
     ("wire/exact_json.py", "exact_json"): (
         ("what a string closes is not closed", "elif byte == 34:", "elif False:"),
         ("a true is no number", "type(value) in kinds", "isinstance(value, kinds)"),

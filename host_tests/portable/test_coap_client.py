@@ -13,6 +13,8 @@ from signet.client.coap import CoapClient
 from signet.clock import Deadline
 from signet.errors import Lost, ProtocolError, TimedOut
 from signet.net.datagram import UdpChannel
+from signet.net.dtls import DtlsChannel
+from signet.net.trust import context
 from signet.wire import coap
 
 # The client's own tokens have 4 bytes. 64 45 is a piggybacked 2.05, 60 00 an empty ACK, 44 45 a
@@ -44,6 +46,11 @@ SERVERS = {
     ),
     # 2.05, option 2090 with "7", and 600 bytes
     "long": ("udp", [("datagram",), ("send", "6445{mid}{token}e1071d37ff{ok300}")]),
+    "long_dtls": (
+        "dtls",
+        "good",
+        [("datagram",), ("send", "6445{mid}{token}e1071d37ff{ok300}")],
+    ),
     "rejects": ("udp", [("datagram",), ("send", "7000{mid}")]),
     "strangers": (
         "udp",
@@ -78,6 +85,16 @@ def _over_udp(name, largest=1152, **settings):
     end = check.server(name)
     client = CoapClient(0x1234, ack_timeout_ms=200, **settings)
     client.use(UdpChannel(end["host"], end["port"], Deadline(2000), largest))
+    return client
+
+
+def _over_dtls(name, largest):
+    end = check.server(name)
+    with open(end["ca"], "rb") as file:
+        trust = context(file.read(), datagrams=True)
+    client = CoapClient(0x1234)
+    below = UdpChannel(end["host"], end["port"], Deadline(2000), largest)
+    client.use(DtlsChannel(below, "good.test", trust, 9000))
     return client
 
 
@@ -129,10 +146,11 @@ def test_of_an_answer_larger_than_the_buffer_code_and_options_count():  # 4.6
     client = _over_udp("long")
     message = client.ask(coap.GET, _TIME, b"", Deadline(2000))
     check.equal((message.cut, len(message.payload)), (False, 600))
-    client = _over_udp("long", largest=384)
-    message = client.ask(coap.GET, _TIME, b"", Deadline(2000))
-    check.equal((message.code, message.options), (0x45, [(2090, b"7")]))
-    assert message.cut and (b"ok" * 300).startswith(message.payload)
+    for client in _over_udp("long", largest=384), _over_dtls("long_dtls", 384):
+        message = client.ask(coap.GET, _TIME, b"", Deadline(9000))
+        check.equal((message.code, message.options), (0x45, [(2090, b"7")]))
+        assert message.cut and (b"ok" * 300).startswith(message.payload)
+        client.close()
     client = _over_udp("long", largest=384)
     check.raises(ProtocolError, coap_blocks.download, client, _TIME, Deadline(2000))
 

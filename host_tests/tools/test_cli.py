@@ -70,4 +70,4 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"signet: {tmp_path}/absent.json cannot be read")
+    assert line.startswith(f"signet: cannot read {tmp_path}/absent.json: ")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -20,7 +21,7 @@ from host_tests.support import Twin, signet
 from host_tests.twin.certified import openssl
 from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, gateway_connect, paho, wait_until
-from tools.twin import console
+from tools.twin import command, console
 from tools.twin.certificates import Certificates
 from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
@@ -364,6 +365,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "watson", "other/sensor", "d", "--behind", "signet/router/gateway-1"),
         ("topic", "add", "enos", "p", "sensor/log"),
         ("topic", "add", "alibaba", "a1SignetPk", "/a1SignetPk/board-1/log"),
+        ("topic", "add", "alibaba", "nobodys", "sensor/log"),
+        ("topic", "list", "alibaba", "nobodys"),
         ("topic", "remove", "alibaba", "a1SignetPk", "nobodys"),
         ("policy", "none"),
         ("policy", "token", "--org", "nobodys"),
@@ -517,6 +520,15 @@ def test_a_table_and_an_error_cannot_command_the_terminal(
     shown = capsys.readouterr()
     assert "[red]  [/]" in shown.out
     assert shown.err == "signet: the board said [red]\\x1b[2J\\x9b\\u2028\\u202e\nand a line\n"
+
+
+def test_a_reply_cannot_command_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = {"label": "[red]\x9b2J\u2028 \U0001f600"}
+    monkeypatch.setattr(command.control, "ask", lambda *_: reply)
+    monkeypatch.setattr(command, "running", lambda _: {"control": ""})
+    done = CliRunner().invoke(command.app, ["command", "enos", "set"])
+    assert done.stdout.isascii() and "[red]" in done.stdout
+    assert json.loads(done.stdout) == reply
 
 
 def test_an_event_is_one_line_of_bounded_length(capsys: pytest.CaptureFixture[str]) -> None:

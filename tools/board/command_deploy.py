@@ -105,8 +105,12 @@ def deploy(
             _restart(line)
             console.print("Nothing was changed; the board restarts.")
             return
-        with _progress() as show:
-            changed = carry_out(line, present, plan, files, progress=show)
+        try:
+            with _progress() as show:
+                changed = carry_out(line, present, plan, files, progress=show)
+        except BaseException:
+            errors.print("The board is stopped, and has a part of it only: deploy again.")
+            raise
     console.print(f"{changed} of {len(files)} files copied; the board restarts.")
 
 
@@ -192,7 +196,7 @@ def _agree(plan: Plan, present: Board, files: Mapping[str, bytes], yes: bool) ->
             "nothing was changed: this would replace or remove what signet did not put on the"
             " board, and there is no terminal to ask at; --yes does it without asking"
         )
-    if not typer.confirm("Replace or remove that on the board?"):
+    if not typer.confirm("Replace or remove that on the board?", err=True):
         raise UserError("nothing was changed")
 
 

@@ -2,11 +2,11 @@
 
 The same for a real ESP32 on USB and for the virtual board.  Two mpremote sessions: one asks the
 board for the SHA-256 of its files, one copies what differs; device.json goes last, so that a
-deployment cut short does not start with half a program.
+deployment cut short does not start with half a program. A file that is cut short never has its
+name: it is copied to another, and renamed, which LittleFS does at once or not at all.
 """
 
 import json
-import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ from tools import toolchain
 from tools.board import plan
 from tools.board.look import look
 from tools.board.mpremote import RESTART, reach, run
-from tools.board.plan import MANIFEST, Board, Plan, is_managed
+from tools.board.plan import MANIFEST, PART, Board, Plan, is_managed
 from tools.link.imports import imports
 from tools.link.needed import device_of, modules, needed
 from tools.paths import CACHE, LIB, ROOT
@@ -30,6 +30,7 @@ _ENDINGS = (".pem", ".crt", ".cer", ".der", ".key")
 PROGRAMS = ("/board.py", "/boot.py", "/main.py")
 _MOST_BYTES = 1 << 20
 _COPY_S = 120.0  # for one file; mpremote itself waits for ever
+_RENAME = "import os; os.rename({!r}, {!r})"
 
 Progress = Callable[[int, int, str], None]
 """Told (bytes done, bytes in all, path on the board); (0, 0, what must be done) while it waits."""
@@ -78,11 +79,13 @@ def project_files(
             files[f"/lib/{path.as_posix()}"] = compiled[path]
     if "signet.client.mqtt" in names:
         files |= _umqtt()
-    files |= _named_files(config, beside)
+    named = _named_files(config, beside)
     if ca is not None:
-        files[f"/{config.get('ca', _CA)}"] = content(ca)
+        named[f"/{config.get('ca') or _CA}"] = content(ca)
     files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
-    return files
+    for name in named.keys() & files.keys():
+        raise UserError(f"device.json: {name[1:]} cannot be a certificate's or a key's name, too")
+    return files | named
 
 
 def own_programs(folder: Path) -> dict[str, Path]:
@@ -102,7 +105,7 @@ def _modules(
         try:
             imports(source)
         except SyntaxError as error:
-            raise UserError(f"{path[1:]}, line {error.lineno}: {error.msg}") from None
+            raise UserError(f"{path[1:]}, line {error.lineno or 1}: {error.msg}") from None
     return needed(device_of(config), [*programs.values(), *filter(_is_python, others)])
 
 
@@ -131,7 +134,7 @@ def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, by
     files = {}
     present = {file.name for file in beside.iterdir()}
     for key, default in (("ca", _CA), ("cert", None), ("key", None)):
-        name = config.get(key, default)
+        name = default if config.get(key) is None else config[key]
         if name is None:
             continue
         if not isinstance(name, str) or "/" in name:
@@ -213,22 +216,23 @@ def carry_out(
 ) -> int:
     """Do what a plan for these files says; arguments, result and errors as in `deploy`."""
     contents = {path: files[path] for path in steps.copies}
-    total = done = 0
+    done = 0
+    total = sum(map(len, contents.values()))
+    noted = {} if steps.manifest is None else {MANIFEST: steps.manifest}
+    paths = iter([*noted, *contents])
 
     def copied(line: str) -> None:
         nonlocal done
-        match = re.match(r"cp (\S+) :(.*)", line)
-        if match and match[2] in contents:
-            progress(done, total, match[2])
-            done += len(contents[match[2]])
+        if line.startswith("cp ") and (path := next(paths, None)) in contents:
+            progress(done, total, path)
+            done += len(contents[path])
 
-    total = sum(map(len, contents.values()))
-    noted = {} if steps.manifest is None else {MANIFEST: steps.manifest}
     commands = [["fs", "rm", f":{path}"] for path in (*steps.remove, *steps.take_away)]
     commands += [["fs", "mkdir", f":{path}"] for path in _new_folders(contents, board.folders)]
     with secret_files([*noted.values(), *contents.values()]) as local:
         for path, file in zip([*noted, *contents], local, strict=True):
-            commands.append(["fs", "cp", "-f", str(file), f":{path}"])
+            commands.append(["fs", "cp", "-f", str(file), f":{PART}"])
+            commands.append(["exec", _RENAME.format(PART, path)])
         if restart:
             commands.append(["exec", "--no-follow", RESTART])
         if commands:

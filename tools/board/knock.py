@@ -13,6 +13,8 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 
+from tools.ui import UserError
+
 _KNOCK = b"\r\x03\x02"  # ends a program, or a raw REPL (docs/reference/repl.rst)
 _PROMPT = b">>> "
 _FIRST_S = 1.0  # a program may need as long to end well
@@ -26,8 +28,9 @@ def knock(device: str, patience_s: float, waiting: Callable[[], None]) -> bool:
     once.
     returns: False when it never did; True also where another program has the line, about which
     mpremote knows more to say.
+    raises: UserError for what is no serial line.
     """
-    with contextlib.suppress(OSError), _open(device) as line:
+    with contextlib.suppress(OSError, termios.error), _open(device) as line:
         end = time.monotonic() + patience_s
         if _prompt_comes(line, _FIRST_S):
             return True
@@ -57,6 +60,8 @@ def _open(device: str) -> Iterator[int]:
     """The serial line for us alone, at mpremote's 115 200 bits/s."""
     line = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
+        if not os.isatty(line):
+            raise UserError(f"{device} is not a serial line")
         fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
         tty.setraw(line)
         settings = termios.tcgetattr(line)

@@ -11,7 +11,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tools.board.mpremote import ask
-from tools.board.plan import MANAGED, MANIFEST, Board, File, is_managed, others, read_manifest
+from tools.board.plan import (
+    HIDING,
+    MANAGED,
+    MANIFEST,
+    PART,
+    Board,
+    File,
+    is_managed,
+    others,
+    read_manifest,
+)
 from tools.ui import UserError
 
 _MANIFEST_BYTES = 65_536
@@ -66,7 +76,8 @@ for path in {files!r}:
     except OSError:
         pass
 """
-# Every source on flash that names signet; what others keep in folders of their own too.
+# Every source on flash that names signet; what others keep in folders of their own too. An empty
+# line for each folder tells a long search from a board that hangs.
 _SEARCH = """
 def names(path):
     with open(path, "rb") as f:
@@ -79,6 +90,7 @@ def names(path):
                 return False
             last = b[-5:]
 def search(folder):
+    print()
     for entry in os.ilistdir(folder or "/"):
         path = folder + "/" + entry[0]
         if entry[1] & 0x4000:
@@ -96,7 +108,7 @@ def look(device: str, wanted: Iterable[str]) -> Board:
 
     raises: UserError.
     """
-    paths = {MANAGED, *map(str, PurePosixPath(MANAGED).parents)}
+    paths = {MANAGED, PART, *HIDING, *map(str, PurePosixPath(MANAGED).parents)}
     for path in wanted:
         if not is_managed(path):
             paths |= {path, *others(path), *map(str, PurePosixPath(path).parents)}

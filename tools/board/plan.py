@@ -1,8 +1,8 @@
 """What would a deployment change on a board, and whose is what stands there?
 
 What it put there it notes on the board, in /.signet: a line for each file, the first 16 digits of
-its SHA-256 and its path. A file is ours when it is as noted. Before there was a note, /lib/signet
-was ours as a whole.
+its SHA-256 and its path. A file is ours when it is as noted. Before there was a note, every .mpy
+in /lib/signet was ours.
 """
 
 import hashlib
@@ -13,8 +13,12 @@ from typing import NamedTuple
 from tools.ui import UserError
 
 MANIFEST = "/.signet"
+PART = "/.signet.part"
+"""What is being copied, until it is whole and takes its name."""
 MANAGED = "/lib/signet"
 """Folder of the board that is made for what we deploy."""
+HIDING = ("/signet", "/signet.py", "/signet.mpy")
+"""What would be imported in place of that: the root folder comes before /lib."""
 CONFIG = "/device.json"
 
 FIRMWARE_BOOT = "16f5b4bcb120e9a032242b47967e649a0cc577b41939e81ef7d4b4da181bd17f"
@@ -100,8 +104,11 @@ def make(
     yielding: of those wanted, what gives way to another's that stands there. renewed: of those
     wanted, what the board may have renewed by itself. known: content of files that were deployed
     once beside MANAGED, and go when they are not wanted.
-    raises: UserError where a folder stands in the way.
+    raises: UserError where something stands in the way.
     """
+    hides = next((path for path in HIDING if _stands(board, path)), None)
+    if hides and any(map(is_managed, wanted)):
+        raise UserError(f"{hides} on the board would be imported in place of {MANAGED}: remove it")
     for path in wanted:
         if path in board.folders:
             raise UserError(f"{path} is a folder on the board, and must be a file: remove it")
@@ -115,7 +122,7 @@ def make(
             send.append(path)
         elif found.digest == digest(new):
             continue
-        elif _is_ours(board, path, known) or _is_part_of(found, new):
+        elif _is_ours(board, path, known):
             send.append(path)
             update.append(path)
         elif path in yielding:
@@ -151,12 +158,11 @@ def _is_ours(board: Board, path: str, known: Mapping[str, bytes] | None = None) 
         return True
     if path == "/boot.py" and found.digest == FIRMWARE_BOOT:
         return True
-    return is_managed(path) and not board.noted
+    return is_managed(path) and path.endswith(".mpy") and not board.noted
 
 
-def _is_part_of(found: File, new: bytes) -> bool:
-    """Is it what a deployment that was cut short has left?"""
-    return found.size < len(new) and found.digest == digest(new[: found.size])
+def _has(board: Board, path: str, short: str) -> bool:
+    return path in board.files and board.files[path].digest[:_DIGITS] == short
 
 
 def _why(board: Board, path: str) -> str:
@@ -174,8 +180,8 @@ def _others_that_go(
     for path in sorted(board.files.keys() - wanted.keys()):
         if path in hidden and not _is_ours(board, path):
             not_ours[path] = _HIDES.format(hidden[path])
-        elif (path in hidden or is_managed(path) or path in known) and _is_ours(
-            board, path, known
+        elif path == PART or (
+            (path in hidden or is_managed(path) or path in known) and _is_ours(board, path, known)
         ):
             ours.append(path)
     return ours, not_ours
@@ -192,7 +198,8 @@ def _manifest(board: Board, there: Mapping[str, bytes], changed: set[str]) -> by
         (path, short)
         for path, shorts in board.noted.items()
         for short in shorts
-        if (path not in new or path in changed) and (path in board.files or not is_managed(path))
+        if (path not in new or (path in changed and _has(board, path, short)))
+        and (path in board.files or not is_managed(path))
     }
     lines |= set(new.items())
     return (_HEADING + "".join(f"{short} {path}\n" for path, short in sorted(lines))).encode()

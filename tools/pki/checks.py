@@ -81,7 +81,7 @@ def check_ca(certificate: x509.Certificate, now: datetime.datetime | None = None
     if not has_usage(certificate, "key_cert_sign"):
         raise UserError(
             "the CA's certificate does not allow signing certificates: its Key Usage must have"
-            " keyCertSign. Make the CA again"
+            " keyCertSign. Make the CA again (openssl req: -addext keyUsage=keyCertSign)"
         )
     _check_strength(certificate, "the CA")
 

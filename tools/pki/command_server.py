@@ -116,9 +116,9 @@ def sign(
 ) -> None:
     """Sign a server's request with your own CA, as any CA would."""
     to = _free(to or file.with_suffix(".pem"), replace)
-    signer = authority(ca)
+    signer, asked = authority(ca), read_file(file)
     try:
-        signed = signer.sign(read_request(read_file(file)), days, server=True)
+        signed = signer.sign(read_request(asked), days, server=True)
     except UserError as error:
         raise UserError(f"{file}: {error}") from None
     write_file(to, certificate_pem(signed), 0o644)
@@ -259,7 +259,8 @@ def _answered(chain: bytes, servers: list[ServerCertificate], org: str) -> Serve
             if public_key(asked) == public_key(found[0]):
                 return server
     raise UserError(
-        f"no open request of org {org} has this certificate's key; name its private key with --key"
+        f"no open request of org {org} has this certificate's key; name another org with --org, or"
+        " its private key with --key"
         if found
         else "the file holds no certificate: upload the signed certificate, not the request"
     )

@@ -128,7 +128,7 @@ def confirm(question: str, yes: bool) -> None:
         raise UserError(
             "nothing saved: there is no terminal to ask at; --yes saves without asking"
         )
-    if not typer.confirm(question):
+    if not typer.confirm(question, err=True):
         raise UserError("nothing saved")
 
 

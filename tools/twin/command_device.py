@@ -81,6 +81,8 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         raise UserError("it is one: a gateway, an application, or a device behind a gateway")
     if application and name:
         raise UserError(f"the API key is made, for all of the org; leave out {name!r}")
+    if not (application or name):
+        raise UserError("there is no NAME: the device key, device name or device id comes last")
     form = "PRODUCT_KEY" if cloud != "watson" else "ORG" if application else "ORG/TYPE"
     parts = product.split("/")
     if len(parts) != 1 + form.count("/"):

@@ -8,6 +8,7 @@ import typer
 from tools.twin.clouds.alibaba import LONGEST_TOPIC
 from tools.twin.clouds.alibaba_topics import ALWAYS, Categories
 from tools.twin.console import DEFAULT_STATE, State, call, new_table, print_table, store_of
+from tools.twin.store import Store
 from tools.ui import UserError
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ def list_topics(cloud: _Cloud, product: _Product, state: State = DEFAULT_STATE) 
     _check(cloud)
     table = new_table("made", fold=("topic category",))
     with store_of(state) as store:
+        _check_product(store, product)
         for made, topics in (("no", ALWAYS), ("yes", Categories(store).of(product))):
             for topic in topics:
                 table.add_row(made, f"/{product}/${{deviceName}}/{topic}")
@@ -43,6 +45,7 @@ def add(cloud: _Cloud, product: _Product, topic: _Topic, state: State = DEFAULT_
     if not _LEVELS.fullmatch(topic) or len(topic) > LONGEST_TOPIC:
         raise UserError(f"{topic!r} is not levels of letters, digits and _, as in sensor/log")
     with store_of(state) as store:
+        _check_product(store, product)
         Categories(store).add(product, topic)
 
 
@@ -51,9 +54,18 @@ def remove(cloud: _Cloud, product: _Product, topic: _Topic, state: State = DEFAU
     """Take a topic category away that was made."""
     _check(cloud)
     with store_of(state) as store:
+        _check_product(store, product)
         if not Categories(store).remove(product, topic):
             listing = call(state, "topic", "list", cloud, product)
             raise UserError(f"{product} has no {topic!r} that was made; see `{listing}`")
+
+
+def _check_product(store: Store, product: str) -> None:
+    """raises: UserError for a product that nobody is registered in."""
+    products = dict.fromkeys(device.product for device in store.devices("alibaba"))
+    if product not in products:
+        known = ", ".join(products) or "none"
+        raise UserError(f"alibaba has no product {product!r}; it has: {known}")
 
 
 def _check(cloud: str) -> None:

@@ -19,7 +19,8 @@ _LONGEST = const(256)  # characters of a member that is kept or printed
 _EXACT_BITS = const(53)  # of an int that every reader of JSON keeps (RFC 7493 section 2.2)
 # Control characters, line separators, what turns the direction of text, U+FFFE and U+FFFF; and
 # what MicroPython decodes though it is no UTF-8: surrogates, what is longer than it must be, or
-# beyond U+10FFFF.
+# beyond U+10FFFF.  It is compiled first: `re.sub` and `re.search` of MicroPython 1.25 do not hold
+# what they compile themselves, and garbage collection takes it while they run.
 _ODD = const(
     b"[^ -~\x80-\xff]|[\xc0\xc1].|\xc2[\x80-\x9f]|\xe0[\x80-\x9f].|\xe2\x80[\xa8-\xae]"
     b"|\xe2\x81[\xa6-\xa9]|\xed[\xa0-\xbf].|\xef\xbf[\xbe\xbf]|\xf0[\x80-\x8f].."
@@ -37,13 +38,13 @@ def printable(text, limit=None):
         str, with "?" in place of what might command a terminal, or is no UTF-8.
     """
     text = text[:limit] if isinstance(text, str) else "?"
-    return re.sub(_ODD, b"?", text.encode("utf-8", "surrogatepass")).decode()
+    return re.compile(_ODD).sub(b"?", text.encode("utf-8", "surrogatepass")).decode()
 
 
 def encode(data, json=True):
     """Makes UTF-8 (bytes) of what MicroPython takes for that, bytes: see surrogates.join."""
     escaped = json and data.find(b"\\u") >= 0
-    if escaped or (data and max(data) > 127 and re.search(_ODD, bytes(data))):
+    if escaped or (data and max(data) > 127 and re.compile(_ODD).search(bytes(data))):
         return call("signet.wire.surrogates", "join", data, json)
     return data
 

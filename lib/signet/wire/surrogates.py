@@ -43,15 +43,16 @@ def join(data, json):
                 start = at + 4
             at += 4
     out.extend(data[start:])
-    return re.sub(_ODD, _mended, bytes(out))
+    held = [None]
 
+    def mended(match):
+        pair = match.group(0)
+        if len(pair) < 6:
+            return _UNKNOWN
+        code = ((pair[1] & 15) << 6 | pair[2] & 63) + 64  # without the 10 bits of the second
+        low = (code & 3) << 4 | pair[4] & 15
+        # `sub` of 1.25 reads it while garbage is collected, and does not hold it.
+        held[0] = bytes((0xF0 | code >> 8, 0x80 | code >> 2 & 63, 0x80 | low, pair[5]))
+        return held[0]
 
-def _mended(match):
-    pair = match.group(0)
-    if len(pair) < 6:
-        return _UNKNOWN
-    code = ((pair[1] & 15) << 6 | pair[2] & 63) + 64  # without the 10 bits of the second
-    second = pair[4]
-    return bytes(
-        (0xF0 | code >> 8, 0x80 | code >> 2 & 63, 0x80 | (code & 3) << 4 | second & 15, pair[5])
-    )
+    return re.compile(_ODD).sub(mended, bytes(out))  # compiled first: see exact_json.py

@@ -202,9 +202,11 @@ class Watson(Cloud):
         """API key and token always: policies are of types of devices."""
         self.check_plain(way, org)
         device = self.store.device(self.name, "application", org, connect.user or "")
-        if device is None or not device.enabled:
+        if device is None:
             reason = f"user name is no API key of org {org!r} (API keys look like a-{org}-...)"
             raise RefusedError(self.name, "login", reason)
+        if not device.enabled:
+            raise RefusedError(self.name, "disabled", f"API key {device.name!r} is disabled")
         self._check_token(connect, device)
         session = f"{self.name}:{connect.client_id}"
         if kind == "A" and len(parts) == 1:
