@@ -8,8 +8,6 @@ def test_the_documents_examples():
     for case in check.vectors("content")["cases"]:
         expected = case["content"].encode()
         check.equal(content.build(case["fields"], case["exclude"]), expected, case["name"])
-        names = [name for name in case["fields"] if name not in case["exclude"]]
-        check.equal(content.Template(names).build(case["fields"]), expected, case["name"])
 
 
 def test_names_are_sorted_by_code_point():
@@ -24,25 +22,7 @@ def test_names_are_sorted_by_code_point():
         "日": "8",
         "": "9",
     }
-    expected = "9B2_5a4a13aB6b1é7日8".encode()
-    check.equal(content.build(fields), expected)
-    check.equal(content.Template(list(fields)).build(fields), expected)
-
-
-def test_a_template_sorts_once_and_builds_again_and_again():
-    template = content.Template(("timestamp", "clientId"))
-    for timestamp in (1, 1548753362502, 2**40):
-        got = template.build({"clientId": "c", "timestamp": timestamp, "sign": "left out"})
-        check.equal(got, "clientIdctimestamp{}".format(timestamp).encode())
-
-
-def test_a_template_names_the_field_that_is_missing():
-    error = check.raises(KeyError, content.Template(("a", "b")).build, {"a": "1"})
-    assert "b" in str(error)
-
-
-def test_a_name_given_twice_is_signed_once():
-    check.equal(content.Template(("a", "b", "a")).build({"a": "1", "b": "2"}), b"a1b2")
+    check.equal(content.build(fields), "9B2_5a4a13aB6b1é7日8".encode())
 
 
 def test_integers_of_any_size_are_written_in_full():
@@ -59,4 +39,3 @@ def test_a_value_that_prints_differently_by_board_is_refused():
 def test_no_fields_are_no_content():
     check.equal(content.build({}), b"")
     check.equal(content.build({"sign": "x"}, ("sign",)), b"")
-    check.equal(content.Template(()).build({}), b"")

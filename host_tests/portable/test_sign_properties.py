@@ -45,4 +45,3 @@ def test_content_is_the_sorted_names_each_followed_by_its_value(fields, exclude)
     kept = sorted(set(fields) - exclude, key=lambda name: [ord(character) for character in name])
     expected = "".join(name + str(fields[name]) for name in kept).encode()
     assert content.build(fields, exclude) == expected
-    assert content.Template(kept).build(fields) == expected

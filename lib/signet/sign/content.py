@@ -15,25 +15,7 @@ def build(fields, exclude=()):
     Raises:
         TypeError: a value is neither str nor int; a float would print otherwise on each board.
     """
-    return _join(sorted([name for name in fields if name not in exclude]), fields)
-
-
-class Template:
-    """Sorts the names once, for a content that is built again and again.
-
-    Args:
-        names: the names to sign; further fields given to `build` are left out.
-    """
-
-    def __init__(self, names):
-        self._names = sorted(set(names))
-
-    def build(self, fields):
-        """Returns the content, UTF-8 bytes; KeyError names a field that is missing."""
-        return _join(self._names, fields)
-
-
-def _join(names, fields):
+    names = sorted([name for name in fields if name not in exclude])
     return "".join([name + _text(name, fields[name]) for name in names]).encode()
 
 
