@@ -21,6 +21,7 @@ from stand_ins import Channel, Os, Time, keep_modules
 OPEN_MS = 30_000
 POLLS = 300  # after one message
 ROUNDS = 200  # of a conversation as it should be
+_MOST = 16  # reports that wait, or their number would grow
 _SIZES = {"opened": 1, "alive": 1, "acked": 3, "failed": 3, "command": 2, "lost": 3}
 _REPORTS = (Rejected, Throttled, ProtocolError, TimedOut)
 
@@ -64,7 +65,7 @@ class Fuzz:
                 self._begin()
                 if random.below(4):
                     self._converse(lambda: self.is_open)
-            if self.is_open and random.below(2):
+            if self.is_open and random.below(2) and len(self.flying) < _MOST:
                 self._report()
             self.found.state(kind if self.is_open else "opening")
             self.found.count(self._feed(data) if self.is_begun else "lost")

@@ -88,7 +88,7 @@ def _session(way: str, title: str) -> Target:
         "events",
         "clean connections, one in 256, took a report",
         way,
-        "256k",  # for what damages the messages, too
+        "1m",  # for what damages the messages, too: without memory each build does otherwise
         SESSION_GROWTH_BYTES,
     )
 
