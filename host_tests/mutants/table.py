@@ -29,7 +29,11 @@ _TABLE = {
     ),
     ("daily.py", "clock"): (
         ("one day proves nothing", "max(proved, min(before,", "max(proved, min(today,"),
-        ("one answer that lasts to the next day proves nothing", "before, before + 1)", "before,)"),
+        (
+            "one answer that lasts to the next day proves nothing",
+            "before, before + 1)",
+            "before,)",
+        ),
     ),
     ("reports/handover.py", "link"): (
         ("what goes alone goes alone", "flight[0], 0) >= _ALONE:  #", "flight[0], 0) >= 99:  #"),
