@@ -18,7 +18,6 @@ import machine
 from micropython import const
 
 from signet import ConfigError, clock, modules
-from signet.wire import http_date
 
 _BUILT_S = const(1_793_491_200)  # 2026-11-01; a release raises it
 _LIFE_S = const(631_152_000)
@@ -169,5 +168,7 @@ def _date(host, port, turn):
     for line in head.split(b"\r\n")[1:-1]:
         name, _, value = line.partition(b":")
         if name.lower() == b"date":
+            from signet.wire import http_date  # most wakes ask nobody
+
             return http_date.unix_s(value.decode())
     return 0
