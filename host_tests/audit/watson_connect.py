@@ -10,30 +10,10 @@ from host_tests.audit.place import Place
 from host_tests.audit.row import Probe, decided, row
 from host_tests.audit.tls import called, handshake, suite
 from host_tests.audit.web import event
+from host_tests.suites import HTTP_SUITES, MQTT_SUITES
 
 DOCUMENT = "Watson connecting"
 
-_MQTT_SUITES = (
-    "TLS_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_DHE_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_RSA_WITH_AES_128_CBC_SHA256",
-    "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
-    "TLS_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_RSA_WITH_AES_256_CBC_SHA",
-    "TLS_DHE_RSA_WITH_AES_256_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
-    "TLS_RSA_WITH_AES_256_CBC_SHA256",
-    "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256",
-    "TLS_RSA_WITH_AES_256_GCM_SHA384",
-    "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-)
-_HTTP_SUITES = tuple(name for name in _MQTT_SUITES if name.startswith("TLS_RSA_"))
 
 _USER, _TOKEN = "use-token-auth", "token-of-devid"
 _KEY, _KEY_TOKEN = "a-orgId1-a84ps90Ajs", "MP$08VKz!8rXwnR-Q*"
@@ -217,7 +197,7 @@ ROWS = (
             (suite(name), "agreed"),
             (suite(name, "https"), "agreed"),
         )
-        for number, name in enumerate(_MQTT_SUITES)
+        for number, name in enumerate(MQTT_SUITES)
     ),
     row(
         67,
@@ -228,8 +208,8 @@ ROWS = (
         (handshake("-tls1_3"), "alert 70"),
         (handshake("-tls1_2", "-cipher", "NULL:aNULL:@SECLEVEL=0"), "alert 40"),
     ),
-    row("67-87", "The board agrees on each of the 18", (_agreed("mqtts", _MQTT_SUITES), "all")),
-    row("94-99", "The board agrees on each of the 6", (_agreed("https", _HTTP_SUITES), "all")),
+    row("67-87", "The board agrees on each of the 18", (_agreed("mqtts", MQTT_SUITES), "all")),
+    row("94-99", "The board agrees on each of the 6", (_agreed("https", HTTP_SUITES), "all")),
     decided(
         91,
         "HTTP: TLS v1, v1.1 or v1.2",
@@ -239,7 +219,7 @@ ROWS = (
     ),
     *(
         row(94 + number, f"HTTP: {name}", (suite(name, "https"), "agreed"))
-        for number, name in enumerate(_HTTP_SUITES)
+        for number, name in enumerate(HTTP_SUITES)
     ),
     row(
         105,

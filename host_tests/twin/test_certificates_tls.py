@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from host_tests.suites import MQTT_SUITES
 from host_tests.support import Twin
 from host_tests.twin.certified import DOMAIN, HOST, ORG, Org, Sealed, connect_as, openssl
 from host_tests.twin.wire import TIMEOUT_S
@@ -20,28 +21,6 @@ from tools.twin.certificates import Certificates
 from tools.twin.store import open_store
 from tools.twin.tls import Contexts
 from tools.ui import UserError
-
-# "Connecting applications, devices, and gateways using the API", "TLS requirements".
-_MQTT_TABLE = (
-    "TLS_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_DHE_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_RSA_WITH_AES_128_CBC_SHA256",
-    "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
-    "TLS_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_RSA_WITH_AES_256_CBC_SHA",
-    "TLS_DHE_RSA_WITH_AES_256_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
-    "TLS_RSA_WITH_AES_256_CBC_SHA256",
-    "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256",
-    "TLS_RSA_WITH_AES_256_GCM_SHA384",
-    "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-)
 
 # What no platform offers any more, by number (RFC 5246 and older): OpenSSL cannot speak these.
 _WEAK = {
@@ -93,7 +72,7 @@ def _shown(org: Org, server_name: str = HOST, **how: Any) -> x509.Certificate:
         return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
 
 
-@pytest.mark.parametrize("name", _MQTT_TABLE)
+@pytest.mark.parametrize("name", MQTT_SUITES)
 def test_each_suite_of_the_table_for_mqtt_is_taken_and_rsa_signs_as_boards_can_verify(
     org: Org, name: str
 ) -> None:
@@ -127,7 +106,7 @@ def test_exactly_the_documents_suites_are_taken_and_the_same_with_the_other_sign
                 taken.add((secured.cipher() or ("",))[0])
         except ssl.SSLError:
             pass
-    listed = {_openssl_name(name) for name in _MQTT_TABLE}
+    listed = {_openssl_name(name) for name in MQTT_SUITES}
     other = {n.replace("-RSA-", "-ECDSA-") for n in listed if n.startswith("ECDHE")}
     assert taken == (listed if "rsa" in kinds else set()) | (other if "ec" in kinds else set())
 

@@ -14,61 +14,14 @@ from typing import Any
 from cryptography.x509 import Version
 
 from tools import toolchain
+from tools.paths import ROOT
 from tools.pki.checks import is_ca
 from tools.pki.contents import read
 from tools.ui import UserError
 
 _PATIENCE_S = 60
 _SSID_BYTES, _PASSWORD_BYTES = 32, 64  # IEEE 802.11; WPA2's key as hexadecimal digits
-
-# Standard input: "SIZE PATH\n" and the content of each file, folders first, whose size is "-".
-# Prints lines "error ...", "ca ...", an error of that key, and "warning: ...".
-_PROGRAM = """
-import os, sys, vfs
-class Ram:
-    def __init__(self):
-        self.data = bytearray({size})
-    def readblocks(self, block, buf, off=0):
-        buf[:] = memoryview(self.data)[block * 4096 + off :][: len(buf)]
-    def writeblocks(self, block, buf, off=0):
-        self.data[block * 4096 + off : block * 4096 + off + len(buf)] = buf
-    def ioctl(self, op, arg):
-        return len(self.data) // 4096 if op == 4 else 4096 if op == 5 else 0
-ram = Ram()
-vfs.VfsLfs2.mkfs(ram)
-vfs.mount(ram, "/signet")
-os.chdir("/signet")
-sys.path[:] = ["/signet/lib"]
-given = sys.stdin.buffer
-while True:
-    size, _, path = given.readline().decode().rstrip().partition(" ")
-    if not path:
-        break
-    if size == "-":
-        os.mkdir("/signet" + path)
-    else:
-        with open("/signet" + path, "wb") as file:
-            file.write(given.read(int(size)))
-from signet.device import config
-from signet.errors import ConfigError
-class State:
-    values = {{}}
-    def keep(self, values, log):
-        pass
-try:
-    loaded = config.load("device.json", print)
-    told = []
-    loaded["role"] = ""  # an application is told of nothing
-    if loaded["expires"]:
-        from signet.certificate import expiry
-        for line, event in zip(told, expiry.look(loaded, told.append, State()) or ()):
-            line = line.replace("warning: ", "")
-            print("error" if event[1]["days_left"] < 0 else "warning:", line)
-except ConfigError as error:
-    print("ca" if error.key == "ca" else "error", error)
-except Exception as error:
-    print("error device.json: the board cannot load it:", type(error).__name__)
-"""
+_PROGRAM = ROOT / "firmware" / "check_config.py"
 
 
 def check(files: Mapping[str, bytes]) -> list[str]:
@@ -109,17 +62,16 @@ def check_wifi(values: Mapping[str, Any]) -> None:
 
 
 def _run(bits: int, files: Mapping[str, bytes]) -> list[str]:
-    """What _PROGRAM says of these files."""
+    """What firmware/check_config.py says of these files."""
     folders = {str(folder) for path in files for folder in PurePosixPath(path).parents} - {"/"}
     given = b"".join(f"- {folder}\n".encode() for folder in sorted(folders))
     for path, content in files.items():
         given += f"{len(content)} {path}\n".encode() + content
     blocks = sum(len(content) // 4096 + 2 for content in files.values()) + 2 * len(folders) + 16
-    program = _PROGRAM.format(size=blocks * 4096)
-    command = [str(toolchain.micropython(bits)), "-X", f"heapsize={4 * len(given) + (8 << 20)}"]
+    heap = f"heapsize={4 * len(given) + (8 << 20)}"
     try:
         done = subprocess.run(
-            [*command, "-c", program],
+            [str(toolchain.micropython(bits)), "-X", heap, str(_PROGRAM), str(blocks)],
             input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
