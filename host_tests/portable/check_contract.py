@@ -204,27 +204,22 @@ def starved(blocks, function, *arguments):
     try:
         return function(*arguments)
     finally:
-        hoard = None  # noqa: F841  it is what the heap was full of
-        _overwrite(12)
+        while hoard:  # link by link: the collector takes any word on the stack for a reference
+            link, hoard = hoard, hoard[0]
+            link.clear()
         gc.collect()
 
 
-def _overwrite(depth):
-    """Leaves nothing of the hoard on the stack: the collector takes any word for a reference."""
-    a = b = c = d = e = f = g = h = None  # noqa: F841
-    return depth and _overwrite(depth - 1)
-
-
 def _hoard():
-    chain, size = (), 8192
+    chain, size = [], 8192
     while size > 16:
         try:
-            chain = (chain, bytearray(size))
+            chain = [chain, bytearray(size)]
         except MemoryError:
             size >>= 1
     try:
         while True:
-            chain = (chain,)  # one block
+            chain = [chain]
     except MemoryError:
         return chain
 

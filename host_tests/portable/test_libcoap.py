@@ -141,11 +141,11 @@ def test_observation_until_deregistered():
     assert observer.active
     texts = [observer.message.payload]
     deadline = Deadline(5000)
-    while len(texts) < 2 and not deadline.expired():
+    while texts[-1] == texts[0] and not deadline.expired():  # the first may come twice
         message = observer.take(client.poll(deadline.remaining_ms()))
         if message:
             texts.append(message.payload)
-    assert texts[0] != texts[1]
+    assert texts[0] != texts[-1]
     observer.deregister(Deadline(5000))
     equal((observer.active, client.poll(1200)), (False, None))
 

@@ -14,7 +14,7 @@ from signet.errors import Rejected
 from signet.reports.messages import Report
 from signet.reports.outbox import Outbox
 
-HEAP = "128k"  # what reads all that waits keeps where it lies
+HEAP = "160k"  # what reads all that waits keeps where it lies
 _REPORTS = (
     ({"n": 1, "text": "ä\n\t", "list": [1, None, True]}, {"time_ms": 1_796_000_000_123}),
     (bytes(range(256)) + b"\x1b\n\x1b1\x1b0\n", {"topic": "/a/\u00e4 b"}),
