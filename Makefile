@@ -9,7 +9,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 5 )))
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
-.PHONY: help setup demo test test-quick proof mutants audit lint format lock clean package
+.PHONY: help setup demo firmware test test-quick proof coverage mutants audit lint format lock clean package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,14 +21,20 @@ demo: .venv/.installed ## Three clouds and a board on this machine: watch report
 	@$(BIN)/python -m tools.toolchain
 	@$(BIN)/signet demo
 
+firmware: .venv/.installed ## MicroPython with signet in it, for a Cortex-M3 in QEMU
+	@$(BIN)/python -m tools.toolchain
+	@$(BIN)/python -m tools.firmware
+
 # Most of a test's time is waiting for a board or a cloud: more workers than cores. On two cores
 # `make test` takes 185 s with 5 of them, 166 with 7, 164 with 8.
 BEGAN := $(shell date +%s)
 RUN_TESTS = SIGNET_BEGAN=$(BEGAN) $(PYTEST) -n $(WORKERS)
 END_TO_END = host_tests/device/test_end_to_end.py
+LINES = .cache/tests/lines
 ONE_WAY_IN = $(END_TO_END)::test_reports_are_stored_and_a_command_is_obeyed[alibaba-mqtts]
 
 test: setup lint ## Lint, then every test at a depth that a person waits for
+	@[ ! -e .cache/firmware/image.elf ] || $(BIN)/python -m tools.firmware --if-possible
 	@SIGNET_DEPTH=test $(RUN_TESTS)
 
 test-quick: setup lint ## Lint, every portable file on two interpreters, one way in end to end
@@ -37,8 +43,18 @@ test-quick: setup lint ## Lint, every portable file on two interpreters, one way
 
 proof: setup lint ## What a release needs: everything at full depth, the audit, and the mutants
 	@$(BIN)/python -m tools.toolchain.proof
+	@$(BIN)/python -m tools.firmware --if-possible
+	@$(BIN)/python -m tools.firmware.interpreters
+	@rm -rf $(LINES)
 	@SIGNET_DEPTH=proof $(RUN_TESTS)
+	@$(BIN)/python -m host_tests.coverage
 	@$(MAKE) --no-print-directory audit mutants
+
+coverage: setup ## Which lines of lib/signet does no portable test run?
+	@$(BIN)/python -m tools.firmware.interpreters
+	@rm -rf $(LINES)
+	@SIGNET_DEPTH=proof $(RUN_TESTS) -q --interpreter float32 host_tests/portable; \
+	  status=$$?; $(BIN)/python -m host_tests.coverage; exit $$status
 
 mutants: setup ## Break lib/signet in many ways, one by one: a test must notice each
 	@$(BIN)/python -m host_tests.mutants
@@ -55,8 +71,8 @@ format: .venv/.installed-dev ## Format and mend what can be mended by machine
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-package: .venv/.installed ## Write package.json, the list of files that mip installs
-	@$(BIN)/signet size --write-package
+package: .venv/.installed ## Write what mip reads: package.json and the like, an index in build/index
+	@$(BIN)/python -m tools.packages
 
 lock: .venv/.installed ## Pin the newest Python packages by hash (for maintainers)
 	@$(BIN)/python -m tools.toolchain.lock

@@ -2,9 +2,13 @@
 
 `check_config BLOCKS` reads "SIZE PATH\\n" and the content of each file from its standard input,
 folders first, whose size is "-", into a file system of so many blocks in memory. Prints lines
-"error ...", "ca ...", an error of that key, and "warning: ...".
+"error ...", "ca ...", an error of that key, and "warning: ..."; and "config ...", in JSON,
+what the board makes of device.json. `check_config BLOCKS heap` prints how many bytes of heap the
+programs and an open link take.
 """
 
+import gc
+import json
 import os
 import sys
 
@@ -53,6 +57,8 @@ def _load():
 
     try:
         loaded = config.load("device.json", print)
+        values = {key: loaded[key] for key in loaded if key not in ("trust", "crc")}
+        print("config", json.dumps(values))
         told = []
         loaded["role"] = ""  # an application is told of nothing
         if loaded["expires"]:
@@ -68,10 +74,23 @@ def _load():
         print("error device.json: the board cannot load it:", type(error).__name__)
 
 
+def _measure():
+    gc.collect()
+    before = gc.mem_alloc()
+    held = []
+    for name in ("board.py", "main.py"):
+        with open(name) as file:
+            held.append(compile(file.read(), name, "exec"))
+    signet = __import__("signet")
+    held.append(signet.open("device.json", None, lambda text: None))
+    gc.collect()
+    print(gc.mem_alloc() - before)
+
+
 ram = _Ram(int(sys.argv[1]))
 vfs.VfsLfs2.mkfs(ram)
 vfs.mount(ram, "/signet")
 os.chdir("/signet")
 sys.path[:] = ["/signet/lib"]
 _unpack()
-_load()
+_measure() if sys.argv[2:] == ["heap"] else _load()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from host_tests.depth import DEPTH, STEPS
+from host_tests.depth import AFTER_TEST, DEPTH, STEPS, digs
 
 # Long files whose tests need no one order: each goes to the next free worker, with its own twin.
 _SHARED_OUT = (
@@ -18,6 +18,9 @@ _SHARED_OUT = (
     "device/test_heap.py",
     "device/test_coap_faults.py",
     "device/test_http_faults.py",
+    "device/test_modem.py",
+    "board/test_deploy.py",
+    "board/test_deploy_beside.py",
     "tools/test_demo.py",
     "twin/test_command.py",
 )
@@ -93,6 +96,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_RUN].for_proof = by_file
     if hasattr(config, "workeroutput"):
         config.workeroutput["for_proof"] = by_file
-    if DEPTH != "proof" and proofs:
-        config.hook.pytest_deselected(items=proofs)
-        items[:] = [item for item in items if not item.get_closest_marker("proof")]
+    left_out = [] if DEPTH == "proof" else proofs
+    if AFTER_TEST:
+        os.environ.pop("SIGNET_AFTER_TEST", None)  # a pytest that a test starts is not meant
+        marked = set(proofs)
+        deeper = {path: digs(path) for path in {item.path for item in items}}
+        left_out = [item for item in items if item not in marked and not deeper[item.path]]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        out = set(left_out)
+        items[:] = [item for item in items if item not in out]

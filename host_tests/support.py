@@ -1,6 +1,7 @@
 """Which far side do tests talk to? A twin of their own, on private ports, in a private folder."""
 
 import contextlib
+import functools
 import io
 import os
 import subprocess
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tools import cli
+from tools import cli, toolchain
+from tools.firmware import build, compiler
 from tools.twin.doors import DOORS
 from tools.twin.openssl import environment
 from tools.twin.process import TwinProcess
+from tools.ui import UserError
 
 
 def signet(*words: object) -> subprocess.CompletedProcess[str]:
@@ -32,6 +35,17 @@ def signet(*words: object) -> subprocess.CompletedProcess[str]:
         except SystemExit as leave:
             status = int(leave.code or 0)
     return subprocess.CompletedProcess(command, status, out.getvalue(), errors.getvalue())
+
+
+@functools.cache
+def no_image() -> str | None:
+    """Why the firmware image cannot be tested; None where it was built of what is here now."""
+    try:
+        toolchain.image()
+        current = build.is_current(compiler.gcc(compiler.plan()))
+    except UserError as error:
+        return str(error)
+    return None if current else "the image is not of these sources; run `make firmware`"
 
 
 class Twin(TwinProcess):

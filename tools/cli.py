@@ -25,6 +25,7 @@ _ENTRIES = {
     "demo": _Entry("tools.demo", "demo", "Three clouds, one virtual board: see reports arrive."),
     "twin": _Entry("tools.twin.command", "app", "The three clouds on loopback."),
     "board": _Entry("tools.board.command", "app", "Create, deploy, boot and watch a board."),
+    "modem": _Entry("tools.modem.command", "modem", "An NB-IoT modem on a serial line."),
     "pki": _Entry("tools.pki.command", "app", "Make, register and explain certificates."),
     "sign": _Entry("tools.sign", "app", "Show content, algorithm and signature of given values."),
     "size": _Entry("tools.size", "size", "Bytes of .mpy by module and by what a device needs."),

@@ -57,3 +57,14 @@ def fail(message: str) -> NoReturn:
     """
     errors.print(f"signet: {visible(message, lines=True)}", markup=False, soft_wrap=True)
     raise typer.Exit(2)
+
+
+def share(option: str, text: str) -> float:
+    """The share that "0.3" or "30%" says. raises: UserError, which names the option."""
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        if 0.0 <= share <= 1.0:
+            return share
+    except ValueError:
+        pass
+    raise UserError(f"{option} {text!r} is no share; write it as 0.3 or 30%")

@@ -13,8 +13,6 @@ import sys
 import time
 
 import board
-import signet
-from signet import clock
 
 _PACE_MS = 60
 _SELDOM_MS = 3000
@@ -22,42 +20,48 @@ _DAYS_S = 86_400
 
 
 class _Names:
-    """The module `socket` where no name server answers."""
+    """The module `socket`; where a name server fails, all names are later of this machine."""
 
-    known = False
+    fails = False
+    server = None
 
     def __getattr__(self, name):
         return getattr(socket, name)
 
     def getaddrinfo(self, host, port, *how):
-        if not self.known:
+        if self.fails:
             raise OSError(-2)
-        return socket.getaddrinfo("127.0.0.1", port, *how)
+        return socket.getaddrinfo(self.server or host, port, *how)
 
 
 class _Time:
-    """The module `time`, as far as signet.clock asks it for the date."""
+    """The module `time`, so many seconds off."""
 
-    gmtime = staticmethod(time.gmtime)
+    wrong_s = 0
 
-    def __init__(self, wrong_days):
-        self._wrong_s = wrong_days * _DAYS_S
+    def __getattr__(self, name):
+        return getattr(time, name)
 
     def time(self):
-        return int(time.time()) + self._wrong_s
+        return int(time.time()) + self.wrong_s
 
     def time_ns(self):
-        return time.time_ns() + self._wrong_s * 1_000_000_000
+        return time.time_ns() + self.wrong_s * 1_000_000_000
+
+
+# Linked or not, signet has no other.
+sys.modules["socket"], sys.modules["time"] = _names, _time = _Names(), _Time()
+
+import signet  # noqa: E402
+from signet import clock  # noqa: E402
 
 
 def _no_names():
-    for name in ("signet.net.stream", "signet.net.datagram"):
-        if name in sys.modules:
-            sys.modules[name].socket = _names
+    _names.fails, _names.server = True, "127.0.0.1"
 
 
 def _wrong(days):
-    clock.time = _Time(days)
+    _time.wrong_s = days * _DAYS_S
 
 
 def _no_memory():
@@ -81,8 +85,8 @@ def _full():
 
 
 def _heal():
-    _names.known = True
-    clock.time = time
+    _names.fails = False
+    _time.wrong_s = 0
     _hoard.clear()
     try:
         os.remove("filler")
@@ -90,7 +94,6 @@ def _heal():
         pass
 
 
-_names = _Names()
 _hoard = []
 _FAULTS = {
     "names": _no_names,

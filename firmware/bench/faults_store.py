@@ -112,11 +112,13 @@ class Life:
             self.said["raised"].append(repr(error))
         finally:
             self.check()
-            if gc.threshold() != -1:
+            if gc.threshold() != -1 and (self.link is None or self.link.connected):
                 self.said["raised"].append("gc.threshold")
                 gc.threshold(-1)
 
     def wake(self):
+        gc.threshold(-1)
+        self.link = None
         self.link = self.call(self._link) or self.call(self._link)
         if self.link is None:
             raise PowerCut  # as good as one

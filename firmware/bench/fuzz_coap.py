@@ -112,7 +112,7 @@ class Fuzz:
         chance = random.below(16)
         try:
             if chance == 0:
-                exchange.ping(self.now_ms)
+                exchange.request(0, (), b"", self.now_ms, True, b"")
             elif chance < 4:
                 token = exchange.request(coap.GET, _OBSERVE, b"", self.now_ms)
                 exchange.observed = exchange.observed[-1:]

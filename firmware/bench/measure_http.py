@@ -19,6 +19,7 @@ import socket
 import sys
 
 import measuring
+import no_delay
 import requests
 from signet.client.http import HttpClient
 from signet.net.stream import TcpChannel
@@ -32,19 +33,6 @@ BODY = (
 CODE = b'{"code":0,'
 ADDRESS = "127.0.0.1"
 CONNECTIONS = 8  # so many that pages of 4 KiB do not matter
-
-
-class _NoDelay:
-    """The module `socket`, as far as `requests` uses it."""
-
-    SOCK_STREAM = socket.SOCK_STREAM
-    getaddrinfo = staticmethod(socket.getaddrinfo)
-
-    @staticmethod
-    def socket(family, kind, protocol):
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
-        return made
 
 
 def _connector(port, ca, host):
@@ -92,7 +80,7 @@ def _contenders(connect, base, host, device):
         return post("peer")
 
     def nodelay():
-        requests.socket = _NoDelay
+        requests.socket = no_delay.Socket
         try:
             return post("nodelay")
         finally:

@@ -18,6 +18,7 @@ import signet
 from counting_flash import mount
 from signet import clock
 from signet.cloud.session import Session
+from signet.cloud.watson import mqtt  # here: each import within a call takes more stack
 from signet.errors import Lost
 
 BLOCKS = 512
@@ -62,8 +63,6 @@ def quiet(line):
 
 def new_link(cloud, **more):
     """Returns the link of a device at Watson, but for its session."""
-    from signet.cloud.watson import mqtt
-
     values = {"cloud": "watson", "org_id": "signet", "type_id": "t", "device_id": "d"}
     values.update(host="cloud.test", token="not-a-secret", tls=False, insecure=True, retry_s=1)
     values.update(outbox_bytes=MOST)

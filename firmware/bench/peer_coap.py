@@ -1,7 +1,7 @@
 """What does CoAP cost the usual way: an object per option, and bytearray appends?  RFC 7252, 3.
 
-A straightforward codec as small clients have it.  It is what `signet bench coap` measures against,
-and the other code that speaks to the exchange in `signet bench fuzz`.
+A straightforward codec as small clients have it.  `signet bench coap` measures against it where
+microCoAPy is not at hand; it is the other code that speaks to the exchange in `signet bench fuzz`.
 """
 
 

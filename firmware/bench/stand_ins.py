@@ -63,6 +63,7 @@ class Channel:
     busy = False
     ignored = 0
     largest = 384
+    most = 1152
     address = "192.0.2.1"
 
     def __init__(self, peer, time, random):

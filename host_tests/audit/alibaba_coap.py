@@ -42,7 +42,7 @@ ROWS = (
         (board("alibaba", "coap"), _EVERY),
         (board("alibaba", "coaps"), _EVERY),
     ),
-    beyond(13, "Integrate an SDK into the NB-IoT module", "a plan: the README has no modem yet"),
+    beyond(13, "Integrate an SDK into the NB-IoT module", "signet is beside it, on a board"),
     beyond("14, 15", "The carrier's network and M2M platform", "the carrier's side"),
     beyond("16", "Rules Engine forwards data", "inside the cloud"),
     beyond("17", "APIs and push services forward data", "inside the cloud"),

@@ -16,7 +16,7 @@ _WHO = "import sys\nprint('name', sys.implementation[0])\n"
 
 
 def _umqtt(_: Place) -> str:
-    deps = json.loads((ROOT / "package.json").read_text())["deps"]
+    deps = json.loads((ROOT / "lib/signet-umqtt.json").read_text())["deps"]
     return f"{toolchain.umqtt().name}, {' '.join(name for name, _ in deps)}"
 
 
@@ -73,7 +73,8 @@ ROWS = (
     row(
         "shape",
         "A wrapper of umqtt",
-        (file("lib/signet/client/mqtt.py", "umqtt"), "there"),
+        (file("lib/signet/client/umqtt.py", "class MQTTClient.simple.MQTTClient"), "there"),
+        (file("host_tests/portable/test_umqtt.py"), "there"),
         (sends("watson", "mqtt", insecure=True), r"\x10.*MQTT.*"),
     ),
     row(
@@ -82,7 +83,12 @@ ROWS = (
         (file("firmware/boards/esp32/board.py"), "there"),
         (file("firmware/manifest.py"), "there"),
     ),
-    decided("shape", "Flashed to NB-IoT boards", (file("README.md", "NB-IoT modem"), "there")),
+    row(
+        "shape",
+        "Flashed to NB-IoT boards",
+        (file("firmware/boards/esp32_nbiot/board.py"), "there"),
+        (file("lib/signet/net/modem/channel.py"), "there"),
+    ),
     row(
         "shape",
         "Host tests run the same modules on CPython",

@@ -1,9 +1,12 @@
 """A virtual board for each test, of each word width that this machine has."""
 
 import base64
+import contextlib
 import json
 import os
+import pty
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -27,10 +30,42 @@ def signet_board(*arguments: str | Path, status: int = 0) -> str:
     """What `signet board` prints, where nobody can be asked."""
     command = [SIGNET, "board", *arguments]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+@contextlib.contextmanager
+def console(folder: Path) -> Iterator[Callable[[bytes, bytes], bytes]]:
+    """`signet board console` in a terminal: what types a text, and returns what comes up to
+    another. It leaves by Ctrl-].
+    """
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(SIGNET, [str(SIGNET), "board", "console", "--folder", str(folder)])
+    seen = b""
+
+    def says(typed: bytes, until: bytes) -> bytes:
+        nonlocal seen
+        os.write(terminal, typed)
+        deadline = time.monotonic() + 30
+        while until not in seen:
+            assert select.select([terminal], [], [], deadline - time.monotonic())[0], seen
+            seen += os.read(terminal, 4096)
+        before, _, seen = seen.partition(until)
+        return before
+
+    try:
+        yield says
+        os.write(terminal, b"\x1d")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        child = 0
+    finally:
+        if child:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        os.close(terminal)
 
 
 _FLASH = """
@@ -95,7 +130,7 @@ class Serial:
     def read_until(self, end: bytes) -> bytes:
         """Returns all that came over the line, once it ends so."""
         with self._news:
-            assert self._news.wait_for(lambda: self._shown.endswith(end), 10), self._shown
+            assert self._news.wait_for(lambda: self._shown.endswith(end), 30), self._shown
             return self._shown
 
     def close(self) -> None:
@@ -168,8 +203,8 @@ def with_clock(board: VirtualBoard) -> VirtualBoard:
     """The board, with what of signet a board.py needs to set its clock, and nothing else."""
     board.stop()
     names = [*("clock", "modules", "network_time", "device/files", "device/state")]
-    names += ["__init__", "errors", "device/config", "wire/exact_json", "wire/http_date"]
-    names += ["wire/iso8601"]
+    names += ["__init__", "errors", "device/json_file", "wire/exact_json", "wire/http_date"]
+    names += ["wire/iso8601", "net/modem/at", "net/modem/channel", "net/modem/network_clock"]
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     board.fill({f"/lib/signet/{name}.mpy": compiled[Path(f"signet/{name}.mpy")] for name in names})
     board.start().wait_for(PROMPT)
@@ -201,9 +236,7 @@ def mpremote(board: VirtualBoard) -> Callable[..., str]:
 
     def run(*arguments: str, status: int = 0, cwd: Path | None = None) -> str:
         command = [*toolchain.mpremote(), "connect", board.device, *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=30, cwd=cwd, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 

@@ -4,6 +4,7 @@ The ESP32's board.py runs here on the virtual board, whose `network` and `machin
 names; what only a chip can show (Wi-Fi, temperature) is for a real one.
 """
 
+import ast
 import re
 import threading
 import time
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.board.conftest import TimeServer
+from host_tests.board.conftest import TimeServer, signet_board
 from tools import toolchain
 from tools.board.deploy import BOARDS
 from tools.board.virtual import VirtualBoard
 from tools.paths import ROOT
 
 _KINDS = ["virtual", "esp32"]
+_WITH_PPP = [*_KINDS, "esp32_ppp"]
+_ALL = [*_WITH_PPP, "esp32_nbiot"]
 _PASSWORD = "never-to-be-shown-4711"
 
 
@@ -92,7 +95,7 @@ def test_where_ntp_says_no_time_the_date_of_a_web_server_serves(
     assert time_server.asked == 2
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", _ALL)
 def test_sensors_give_a_dict_of_numbers(on_board: Callable[..., str], kind: str) -> None:
     program = (
         "v = board.sensors()\n"
@@ -102,7 +105,8 @@ def test_sensors_give_a_dict_of_numbers(on_board: Callable[..., str], kind: str)
         "virtual": ["humidity", "temperature", "uptime"],
         "esp32": ["free_heap", "rssi", "uptime"],
     }
-    assert on_board(kind, program) == f"{names[kind]} True\n"
+    found = names.get(kind, ["free_heap", "uptime"])
+    assert on_board(kind, program) == f"{found} True\n"
 
 
 def test_the_virtual_sensors_are_the_same_each_time(on_board: Callable[..., str]) -> None:
@@ -116,7 +120,7 @@ def test_the_virtual_sensors_are_the_same_each_time(on_board: Callable[..., str]
     )
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", _WITH_PPP)
 @pytest.mark.parametrize(
     ("data", "result"),
     [
@@ -137,7 +141,7 @@ def test_obey_sets_what_the_board_has_and_tells_what_it_set(
     assert on_board(kind, program) == result + "\n"
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", _ALL)
 def test_idle_waits_with_the_watchdog_fed(on_board: Callable[..., str], kind: str) -> None:
     program = (
         "import time\nt = time.ticks_ms()\nboard.idle(120)\n"
@@ -150,12 +154,15 @@ def test_idle_waits_with_the_watchdog_fed(on_board: Callable[..., str], kind: st
     ("wifi", "said"),
     [
         (None, f"wifi.json: there is no such file on the board; .*; it holds {_FORM}"),
-        ("{", f"wifi.json: is not JSON; .*; it holds {_FORM}"),
-        ("[1]", f"wifi.json: is not JSON; .*; it holds {_FORM}"),
-        (_WIFI.encode("utf-16"), f"wifi.json: is UTF-16; save it as UTF-8; it holds {_FORM}"),
-        (f'{{"password": "{_PASSWORD}"}}', f"wifi.json must hold {_FORM}"),
-        (f'{{"ssid": ["{_PASSWORD}"]}}', f"wifi.json must hold {_FORM}"),
-        (f'{{"ssid": "home", "password": ["{_PASSWORD}"]}}', f"wifi.json must hold {_FORM}"),
+        ("{", f"wifi.json: is not JSON in UTF-8; .*; it holds {_FORM}"),
+        ("[1]", f"wifi.json: is not JSON in UTF-8; .*; it holds {_FORM}"),
+        (_WIFI.encode("utf-16"), f"wifi.json: is not JSON in UTF-8; .*; it holds {_FORM}"),
+        (f'{{"password": "{_PASSWORD}"}}', f"wifi.json: has no such texts; it holds {_FORM}"),
+        (f'{{"ssid": ["{_PASSWORD}"]}}', f"wifi.json: has no such texts; it holds {_FORM}"),
+        (
+            f'{{"ssid": "home", "password": ["{_PASSWORD}"]}}',
+            f"wifi.json: has no such texts; it holds {_FORM}",
+        ),
     ],
 )
 def test_an_esp32_says_what_is_wrong_with_wifi_json(
@@ -212,7 +219,112 @@ def test_an_esp32_measures_its_temperature_where_it_can(
     assert on_board("esp32", program) == celsius + "\n"
 
 
-def test_the_firmware_manifest_names_what_there_is() -> None:
+def test_what_the_esp32s_have_in_common_is_the_same_in_each() -> None:
+    found: dict[str, set[str]] = {"_temperature": set(), "_uptime_s": set(), "feed": set()}
+    for kind in ("esp32", "esp32_ppp", "esp32_nbiot"):
+        for part in ast.parse((BOARDS / kind / "board.py").read_text()).body:
+            if isinstance(part, ast.FunctionDef) and part.name in found:
+                found[part.name].add(ast.unparse(part))
+    assert [len(texts) for texts in found.values()] == [1, 1, 1]
+
+
+_UART = """
+import machine
+class UART:
+    def __init__(self, number, baud, **more):
+        print(number, baud, sorted(more.items()))
+machine.UART = UART
+"""
+
+
+def test_a_modem_s_line_has_the_pins_and_the_baud_of_device_json(
+    on_board: Callable[..., str],
+) -> None:
+    more = "('rxbuf', 2048)", "('timeout', 0)"
+    for pins, found in (("17, 'rx': 16", ["('rx', 16)", *more, "('tx', 17)"]), ("None", more)):
+        settings = f"{{'uart': 1, 'baud': 9600, 'tx': {pins}}}"
+        shown = on_board("esp32_nbiot", f"{_UART}board.uart({settings})")
+        assert shown.endswith(f"1 9600 [{', '.join(found)}]\n")
+
+
+# A modem and a PPP of this test: what a real one does is not known here.
+_DIALS = r"""
+import json, machine, network, time
+settings = {"apn": "iot.example"}
+ANSWERS = {b"AT\r": b"OK", b"ATE0\r": b"ATE0OK", b'AT+CGDCONT=1,"IP","iot.example"\r': b"OK"}
+ANSWERS[b"ATD*99#\r"] = b"CONNECT 115200"
+class UART:
+    def __init__(self, number, baud, **more):
+        print("uart", number, baud, sorted(more.items()))
+        self.said = None
+    def write(self, text):
+        data = text.encode()
+        print(data)
+        self.said = ANSWERS.get(data) and b"\r\n" + ANSWERS[data] + b"\r\n"
+    def read(self, count=None):
+        said, self.said = self.said, None
+        return said
+class PPP:
+    SEC_CHAP = 2
+    up = False
+    def __init__(self, line):
+        pass
+    def connect(self, *, security=0, user=None, key=None):
+        print("ppp", security, user, key)
+        PPP.up = True
+    def isconnected(self):
+        return self.up
+    def disconnect(self):
+        print("hangs up")
+        PPP.up = False
+machine.UART, network.PPP = UART, PPP
+def dial(ms):
+    with open("device.json", "w") as file:
+        json.dump({"app": {"ppp": settings}}, file)
+    return board.network_up(ms)
+"""
+_DIALLED = r"""uart 1 115200 [('rxbuf', 4096), ('timeout', 0), ('txbuf', 2048)]
+b'AT\r'
+b'ATE0\r'
+b'AT+CGDCONT=1,"IP","iot.example"\r'
+b'ATD*99#\r'
+"""
+
+
+def test_an_esp32_dials_by_a_modem_a_step_a_call(on_board: Callable[..., str]) -> None:
+    program = _DIALS + "n = 1\nwhile not dial(0):\n    n += 1\nprint(n > 4, dial(0))"
+    assert on_board("esp32_ppp", program) == f"{_DIALLED}ppp 0 None None\nTrue True\n"
+
+
+def test_it_logs_in_and_dials_again_when_the_connection_ends(on_board: Callable[..., str]) -> None:
+    program = _DIALS + f"settings.update(user='meter', password='{_PASSWORD}', tx=17, rx=16)\n"
+    program += "print(dial(9000))\nPPP.up = False\nprint(dial(9000))"
+    once = _DIALLED.replace("[", "[('rx', 16), ").replace("('txb", "('tx', 17), ('txb")
+    once += f"ppp 2 meter {_PASSWORD}\nTrue\n"
+    assert on_board("esp32_ppp", program) == once + "hangs up\n" + once
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("settings.clear()", "device.json: app: needs the modem's; for example .*"),
+        ("ANSWERS[b'ATD*99#\\r'] = b'NO CARRIER'", "the modem does not take ATD[*]99#"),
+        ("ANSWERS.clear()", "the modem does not take ATH"),
+        ("PPP.isconnected = lambda self: False", "the network answers no PPP"),
+    ],
+)
+def test_an_esp32_that_cannot_dial_says_why_and_waits(
+    on_board: Callable[..., str], change: str, said: str
+) -> None:
+    quick = "really = board.clock.Deadline\nboard.clock.Deadline = lambda ms: really(min(ms, 50))"
+    program = f"{_DIALS}{quick}\n{change}\nprint(dial(3000), dial(0))"
+    shown = on_board("esp32_ppp", program)
+    assert re.search(f"^board: {said}", shown, re.MULTILINE) and shown.endswith("False False\n")
+    assert shown.count("board:") == 1
+
+
+def _frozen() -> list[Path]:
+    """What firmware/manifest.py puts into an image, beside what is not ours."""
     manifest = ROOT / "firmware" / "manifest.py"
     named: list[Path] = []
 
@@ -222,7 +334,41 @@ def test_the_firmware_manifest_names_what_there_is() -> None:
     def module(name: str, base_path: str, opt: int) -> None:
         named.append(manifest.parent / base_path / name)
 
+    def freeze_mpy(path: str) -> None:
+        named.extend(Path(path).rglob("*.mpy"))
+
     names = {"package": package, "module": module, "include": str, "require": str}
-    exec(compile(manifest.read_text(), manifest, "exec"), names)
-    assert len(named) == 2
-    assert all(path.exists() for path in named)
+    exec(compile(manifest.read_text(), manifest, "exec"), names | {"freeze_mpy": freeze_mpy})
+    return named
+
+
+def test_the_firmware_manifest_names_what_there_is() -> None:
+    assert len(_frozen()) == 1
+    assert all(path.exists() for path in _frozen())
+
+
+def test_an_image_may_hold_what_one_device_json_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "device.json"
+    config.write_text('{"cloud": "alibaba", "way": "coap"}')
+    folder = tmp_path / "new"
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("a = 1\ndef f(:\n")
+    refused = signet_board(
+        "link", "--config", config, "--to", folder, "--program", wrong, status=2
+    )
+    assert "wrong.py, line 2: invalid syntax" in " ".join(refused.split())
+    said = signet_board("link", "--config", config, "--to", folder)
+    monkeypatch.setenv("SIGNET", str(folder))
+    frozen = [path.relative_to(folder) for path in _frozen() if path.suffix == ".mpy"]
+    assert Path("lib/signet/__init__.mpy") in frozen
+    for path in frozen:  # tools/mpy-tool.py finds the module's name there
+        assert (
+            f"{path.relative_to('lib').with_suffix('.py')}".encode()
+            in (folder / path).read_bytes()
+        )
+    assert said.startswith(f"{len(frozen)} files below ")
+    assert "something is there" in signet_board(
+        "link", "--config", config, "--to", folder, status=2
+    )

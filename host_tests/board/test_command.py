@@ -1,18 +1,14 @@
 """What does a person see of `signet board`?"""
 
 import json
-import os
-import pty
-import select
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from host_tests.board.conftest import SIGNET, signet_board
+from host_tests.board.conftest import SIGNET, console, signet_board
 
 _SECRET = "never-to-be-shown-4711"
 
@@ -67,7 +63,7 @@ def test_deploy_fills_a_board_that_is_off_and_boot_shows_its_program(
     folder: Path, config: Path
 ) -> None:
     assert "files copied" in signet_board("deploy", "--folder", folder, "--config", config)
-    assert signet_board("deploy", "--folder", folder, "--config", config).startswith("0 of ")
+    assert "\n0 of " in signet_board("deploy", "--folder", folder, "--config", config)
     process = subprocess.Popen(
         [SIGNET, "board", "boot", "--folder", folder],
         stdout=subprocess.PIPE,
@@ -135,35 +131,10 @@ def test_console_wants_a_terminal(folder: Path) -> None:
 
 
 def test_console_attaches_the_terminal(folder: Path) -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(SIGNET, [str(SIGNET), "board", "console", "--folder", str(folder)])
-    seen = b""
-
-    def read_until(text: bytes) -> None:
-        nonlocal seen
-        deadline = time.monotonic() + 30
-        while text not in seen:
-            assert select.select([terminal], [], [], deadline - time.monotonic())[0], seen
-            seen += os.read(terminal, 4096)
-        seen = seen.partition(text)[2]
-
-    try:
-        read_until(b"Ctrl-] ")
-        os.write(terminal, b"\r")
-        read_until(b">>> ")
-        os.write(terminal, b"print('run' + 'ning')\rwhile True: pass\r\r")
-        read_until(b"running")
-        os.write(terminal, b"\x03")
-        read_until(b"KeyboardInterrupt")
-        read_until(b">>> ")
-        os.write(terminal, b"6 * 7\r")
-        read_until(b"42")
-        os.write(terminal, b"\x1d")
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        child = 0
-    finally:
-        if child:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        os.close(terminal)
+    with console(folder) as says:
+        says(b"", b"Ctrl-] ")
+        says(b"\r", b">>> ")
+        says(b"print('run' + 'ning')\rwhile True: pass\r\r", b"running")
+        says(b"\x03", b"KeyboardInterrupt")
+        says(b"", b">>> ")
+        says(b"6 * 7\r", b"42")

@@ -117,3 +117,9 @@ def test_fill_leaves_these_files_and_no_others(
 def test_create_says_which_sizes_there_are(tmp_path: Path, size_kib: int) -> None:
     with pytest.raises(UserError, match="multiple of 4 from 32 up"):
         VirtualBoard(tmp_path).create(size_kib)
+
+
+@pytest.mark.parametrize("modem", ["/etc/passwd", "/dev/null", "/nobody", "bg96"])
+def test_create_says_which_modems_there_are(tmp_path: Path, modem: str) -> None:
+    with pytest.raises(UserError, match=f"'{modem}' is no modem; use one of: bg95, .*or a serial"):
+        VirtualBoard(tmp_path).create(modem=modem)

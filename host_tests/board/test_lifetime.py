@@ -10,6 +10,7 @@ import pytest
 
 from tools.board import rom
 from tools.board.virtual import VirtualBoard
+from tools.modem.emulator import Emulator
 from tools.paths import ROOT
 from tools.ui import UserError
 
@@ -81,6 +82,14 @@ def test_a_board_that_runs_cannot_be_started_or_emptied_by_another(tmp_path: Pat
 
 def test_a_board_must_be_created_first(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="signet board create"):
+        VirtualBoard(tmp_path).start()
+
+
+def test_a_modem_that_has_gone_is_said(tmp_path: Path) -> None:
+    with Emulator("bg95") as modem:
+        VirtualBoard(tmp_path).create(modem=modem.path)
+    (tmp_path / "modem").write_text("/dev/null")  # another may have its line by now
+    with pytest.raises(UserError, match="line is gone: start `signet modem` again"):
         VirtualBoard(tmp_path).start()
 
 

@@ -105,7 +105,6 @@ def _signet(*arguments: str | Path, status: int = 0) -> str:
         [_SIGNET, "board", "outbox", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
         stdin=subprocess.DEVNULL,
     )
@@ -231,7 +230,7 @@ _NOBODY = {
 
 def test_what_a_board_keeps_is_told_as_the_board_tells_it(tmp_path: Path) -> None:
     board = VirtualBoard(tmp_path / "board").create()
-    board.fill(project_files(_NOBODY) | {"/main.py": _MAIN})
+    board.fill(project_files(_NOBODY, others=[_MAIN]) | {"/main.py": _MAIN})
     with board:
         board.wait_for("^waiting 3 1")
         said = _signet("export", "-", "--folder", board.folder)

@@ -1,9 +1,10 @@
 """One twin and one virtual board for all tests here.
 
-Of lib/signet the board has what each test's device.json needs and nothing else, which proves that
-it is enough.
+Of lib/signet the board has what each test's device.json needs and nothing else, linked as a
+deployment links it, which proves that it is enough.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from host_tests.twin.certified import Org
 from tools.board.deploy import project_files
 from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
+from tools.modem.emulator import Emulator
 from tools.toolchain import word_sizes
 from tools.twin.process import TwinProcess
 
@@ -63,7 +65,14 @@ def _board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
 
 
 # The watchdog of a program that was stopped would start it again, into another file's tests.
-_PATIENT = "import machine; machine.WDT(timeout=600_000)"
+_PATIENT = "import machine; machine.WDT(timeout={})"
+
+# After that time it does: what no test asks for any more is not to be there.
+_FORGET = """
+import os
+if "main.py" in os.listdir():
+    os.remove("main.py")
+"""
 
 # What waits for the cloud, and how it is counted.
 _EMPTY_OUTBOX = """
@@ -74,12 +83,13 @@ if "outbox" in os.listdir():
 """
 
 
-def _calm(board: VirtualBoard) -> None:
-    """Lets a stopped board stay at its prompt."""
+def _calm(board: VirtualBoard, more: str = "pass") -> None:
+    """Lets a stopped board stay at its prompt. more: what it does before."""
     line = SerialTransport(board.device, baudrate=115200)
     try:
         line.enter_raw_repl(soft_reset=False)
-        line.exec(_PATIENT)
+        line.exec(more)
+        line.exec(_PATIENT.format(150_000 if board.is_image else 600_000))
         line.exit_raw_repl()
     finally:
         line.close()
@@ -118,6 +128,7 @@ class Device:
         main: str | None = None,
         ca: Path | None = None,
         more: dict[str, bytes] | None = None,
+        plain: bool = False,
     ) -> "Device":
         """Puts what this device.json needs on the board, `main` in place of main.py; starts it.
 
@@ -125,12 +136,18 @@ class Device:
         that the program has written stay, but for the outbox.
 
         more: further files, path on the board -> content: certificate and key.
+        plain: signet is not linked, for a program that reaches into its modules; so it is, too,
+            where that uses a private name.
         """
         self.stop()
         self.mark()
-        files = project_files(config, ca or Path(self._twin.ready["ca_file"])) | (more or {})
-        if main is not None:
-            files["/main.py"] = main.encode()
+        ca = ca or Path(self._twin.ready["ca_file"])
+        own = [] if main is None else [main.encode()]
+        plain = plain or any(b"._" in program for program in own)
+        how = {"plain": plain, "frozen": self._board.is_image}
+        files = project_files(config, ca, self._board.kind, others=own, **how) | (more or {})
+        if own:
+            files["/main.py"] = own[0]
         self.secret = config.get("device_secret") or config.get("token") or ""
         modules = {path: code for path, code in files.items() if path.startswith("/lib/")}
         if modules == self._modules:
@@ -163,12 +180,16 @@ class Device:
         """Returns what it printed since `run`, without the end of the program before it."""
         return self._own(self._board.output()) if self._printed is None else self._printed
 
-    def stop(self) -> None:
+    def stop(self, more: str = "pass") -> None:
         """Ends the program, so that the next test meets a silent board; `output` stays."""
         self._printed = self.output()
         # again and again: one Ctrl-C is lost on a board in deep sleep
         assert knock(self._board.device, 10, lambda: None)
-        _calm(self._board)
+        _calm(self._board, more)
+
+    def end(self) -> None:
+        """Ends the program for good."""
+        self.stop(_FORGET)
 
     def wait_for(self, pattern: str, timeout_s: float = 20) -> str:
         """Waits for a line of output since `run`; returns what matched."""
@@ -180,8 +201,23 @@ def device(_board: VirtualBoard, twin: Twin) -> Iterator[Device]:
     device = Device(_board, twin)
     device.stop()  # `lasting` may still run
     yield device
-    device.stop()
+    device.end()
     device.mark()
+
+
+@pytest.fixture
+def wired(twin: Twin, tmp_path: Path) -> Iterator[Callable[..., tuple[Device, Emulator]]]:
+    """Makes a board of its own whose UART leads to a modem: `wired("bg95", split=3)`."""
+    with contextlib.ExitStack() as stack:
+
+        def make(family: str, **switches: Any) -> tuple[Device, Emulator]:
+            modem = stack.enter_context(Emulator(family, **switches))
+            board = VirtualBoard(tmp_path / family, bits=min(word_sizes()), modem=modem.path)
+            device = Device(stack.enter_context(board.create()), twin)
+            stack.callback(device.mark)
+            return device, modem
+
+        yield make
 
 
 @pytest.fixture
@@ -198,7 +234,7 @@ def _lasting(
     device = Device(_board, twin).run(config(cloud, way, **changes), program)
     device.wait_for("^report 1 stored")  # a Ctrl-C to a board that starts is lost
     yield device
-    device.stop()
+    device.end()
 
 
 @pytest.fixture

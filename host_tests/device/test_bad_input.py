@@ -40,6 +40,23 @@ def test_a_bad_character(device, config):
     assert "type_id: may hold letters, digits and -_. only, not ' '" in line
 
 
+_EDITED = """
+import signet
+text = open("device.json").read()
+assert '"checked"' in text
+open("device.json", "w").write(text.replace('"port": ', '"port": 7000000'))
+try:
+    signet.open("device.json")
+except signet.ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_value_that_was_changed_on_the_board(device, config):
+    line = _config_error(device.run(config("enos"), _EDITED))
+    assert "port: must be a whole number from 1 to 65535" in line
+
+
 def test_a_token_in_clear(device, config):
     line = _config_error(device.run(config("watson", insecure=None)))
     assert "insecure: port" in line and "would carry the token in clear" in line

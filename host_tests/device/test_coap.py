@@ -65,7 +65,7 @@ def test_after_deep_sleep_no_name_is_looked_up(device, twin, config, way):
     after = twin.last_id()
     values = config("alibaba", way, address=None)
     dns = DNS.format(host=values["host"], address=twin.way("alibaba", way)["address"])
-    device.run(values, dns + SLEEP)
+    device.run(values, dns + SLEEP, plain=True)
     assert numbers_of(reports(twin, 3, after))[:3] == [0, 1, 2]
     assert device.output().count("DNS was asked for") == 1
 

@@ -104,7 +104,8 @@ class _Lives:
 def test_a_board_that_loses_power_at_any_moment_never_repeats_a_number(tmp_path, twin, config):
     """In the middle of each write of two reservations of numbers, and at other moments."""
     after = twin.last_id()
-    files = project_files(config("alibaba", "coap"), Path(twin.ready["ca_file"]))
+    values = config("alibaba", "coap")
+    files = project_files(values, Path(twin.ready["ca_file"]), plain=True)  # for SEEN
     moments = random.Random(7252)
     with VirtualBoard(tmp_path).create() as running:
         deploy(running.device, files | {"/main.py": (SEEN + QUICK).encode()})

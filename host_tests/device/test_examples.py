@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from host_tests.support import Twin
-from tools.board.deploy import project_files
 from tools.paths import ROOT
 from tools.twin.process import TwinProcess
 
@@ -23,10 +22,7 @@ def example(device: Any, twin: Twin) -> Callable[[str, str], Any]:
     def run(name: str, role: str) -> Any:
         values = TwinProcess.device_config(twin, "watson", "mqtt", role)
         values |= {"retry_s": 1, "report_interval_s": 1}
-        program = _EXAMPLES / f"{name}.py"
-        files = project_files(values, main=program)
-        own = {path: code for path, code in files.items() if path.startswith("/lib/")}
-        device.run(values, program.read_text(), more=own)
+        device.run(values, (_EXAMPLES / f"{name}.py").read_text())
         device.wait_for("^connected")
         return device
 

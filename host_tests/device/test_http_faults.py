@@ -104,7 +104,8 @@ def test_a_board_that_loses_power_at_any_moment_loses_no_report_and_keeps_a_whol
 ):
     """In the middle of each write of the first login, then at other moments."""
     seen = Seen(twin, "alibaba")
-    files = project_files(config("alibaba", "https"), Path(twin.ready["ca_file"]))
+    ca = Path(twin.ready["ca_file"])
+    files = project_files(config("alibaba", "https"), ca, others=[POWER.encode()])
     with VirtualBoard(tmp_path).create() as board:
         deploy(board.device, files | {"/main.py": POWER.encode()}, restart=False)
         board.power_cut()

@@ -273,7 +273,7 @@ def test_an_end_is_told_again_the_next_day(device, twin, member):
         'State("signet.state").keep({"warned": today - 1}, print)\n'
     )
     more = one.files(**_ends_in_five_days())
-    device.run(one.config("certificate"), yesterday + COUNTER, more=more)
+    device.run(one.config("certificate"), yesterday + COUNTER, more=more, plain=True)
     device.wait_for("^warning: device.pem expires on .*, in 5 days$")
     device.wait_for("^report 2 stored")
     assert len(_warnings(twin, "watson", after)) == 1

@@ -18,7 +18,6 @@ def _row(where, every=1, sabotage=""):
     return row
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("where", _PLACES)
 def test_what_was_accepted_is_stored_set_aside_or_counted(where):
     row = _row(where, _EVERY)

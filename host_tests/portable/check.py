@@ -3,18 +3,22 @@
 A portable test is a file `test_*.py` beside this one. It runs as it stands on CPython, on 64-bit
 and on i386 MicroPython (heap 110 KiB, 160 with 64-bit objects, everything compiled to .mpy);
 pytest shows one result per test function and interpreter. Only module-level functions `test_*()`
-without arguments are tests.
+without arguments are tests. What i386 runs `make proof` runs on two more builds, too, float32 and
+newest (tools/firmware/interpreters.py), and on the firmware image (host/on_image.py).
 
     pytest host_tests/portable/test_hmac.py                       every interpreter
     pytest host_tests/portable/test_hmac.py --interpreter i386    one interpreter (or -k i386)
     pytest "host_tests/portable/test_hmac.py::test_name[i386]"    one test on one interpreter
 
-Five names may be set at the top of the file; the host reads them without importing it, so they
+Six names may be set at the top of the file; the host reads them without importing it, so they
 must be literals:
 
     INTERPRETERS = ("cpython",)       only on these: cpython, 64bit, i386
     PROOF = ("test_name",)            tests that only `make proof` runs
-    TIMEOUT_S = 60                    for one test; default 30
+    TIMEOUT_S = 60                    for one test; default 120; 600 in `make proof`
+    LINKED = {"way": {"cloud": ...}}  run on what a device.json needs of signet, linked, too, by
+                                      `make proof`; check.way() names which, "" for lib itself;
+                                      left out: one such tree, of host/ways.py
     HEAP = "200k"                     of MicroPython, for a test that brings the far side itself
     SERVERS = {                       started on loopback before the file runs, ended after it
         "broker": ("mosquitto",),                   plain mosquitto, user "user", password "pass"
@@ -80,6 +84,7 @@ import sys
 import micropython
 
 MICROPYTHON = sys.implementation.name == "micropython"
+DTLS = sys.platform != "mps2"  # lwIP's sockets keep one datagram of a flight, before 1.26
 
 _context = {}
 
@@ -115,6 +120,11 @@ def load_context(path):
     """Reads what the host side has prepared; called by runner.py."""
     with open(path) as file:
         _context.update(json.load(file))
+
+
+def way():
+    """Returns the key of LINKED that this runs for, a str; "" where lib is as it is."""
+    return _context["way"]
 
 
 def server(name):
@@ -210,6 +220,22 @@ def outbox(log):
     from signet.reports.outbox import Outbox
 
     return Outbox(8192, True, 10_000, log)
+
+
+class Backlog:
+    """A handover that has these reports, with keys from 1 on, and its outbox."""
+
+    tries = flight = misses = ()
+
+    def __init__(self, *reports):
+        self.reports = reports
+        self.outbox = self
+
+    def get(self, key):
+        return self.reports[key - 1]
+
+    def after(self, key):
+        return key + 1 if key < len(self.reports) else None
 
 
 def raises(error_class, function, *args, **kwargs):

@@ -18,6 +18,7 @@ import check
 from signet.client.coap import CoapClient
 from signet.clock import Deadline
 from signet.net.datagram import UdpChannel
+from signet.wire import coap
 
 CON, NON, ACK, RST = range(4)
 EMPTY, GET, POST, PUT, DELETE = range(5)
@@ -130,6 +131,12 @@ def _seen(note):
 def values(message, number):
     """Returns the values of all options `number`, in their order; of a Seen or a Message."""
     return [value for each, value in message.options if each == number]
+
+
+def encode(message):
+    """Returns the datagram of a Message, bytes."""
+    buffer = bytearray(13 + len(message.payload) + sum(5 + len(v) for _, v in message.options))
+    return bytes(memoryview(buffer)[: coap.encode_into(buffer, message)])
 
 
 def requests(each, kind, code, where):

@@ -4,18 +4,54 @@
         world.trouble = ("reset", 4)                     after the 4th byte from the far side
 
 Behind a socket is a far side of check_far.py, or a real server where `far` is its endpoint.  Time
-moves when somebody waits, and by a millisecond with each call of a socket: what `poll(0)` waits
-for shows, and a flood has an end.
+moves when somebody waits, and a little with each call of a socket: what `poll(0)` waits for shows,
+and a flood has an end.
 """
 
 import gc
 import select
 import socket
 import sys
+import time
 
 import check
 from check_sockets import ADDRESS, ERR, HUP, Datagrams, Stream
-from signet import clock, modules
+
+
+class _Below:
+    """A module of MicroPython, or the world in its place: linked, signet's own cannot be set."""
+
+    world = None
+
+    def __init__(self, real):
+        self._real = real
+
+    def __getattr__(self, name):
+        world = _Below.world
+        return getattr(world if hasattr(world, name) else self._real, name)
+
+
+class _Time(_Below):
+    """Its functions, which signet takes as it is loaded."""
+
+    def ticks_ms(self):
+        return (_Below.world or self._real).ticks_ms()
+
+    def ticks_add(self, ticks, delta):
+        return (_Below.world or self._real).ticks_add(ticks, delta)
+
+    def ticks_diff(self, later, earlier):
+        return (_Below.world or self._real).ticks_diff(later, earlier)
+
+    def sleep_ms(self, ms):
+        (_Below.world or self._real).sleep_ms(ms)
+
+
+if check.way():
+    sys.modules["socket"], sys.modules["select"] = _Below(socket), _Below(select)
+    sys.modules["time"] = _Time(time)
+
+from signet import clock, modules  # noqa: E402
 
 if not check.MICROPYTHON:
     gc.collect = lambda: None  # signet does it often; CPython's takes 1 ms and has no use
@@ -41,6 +77,7 @@ class World:
         connects: "soon", "refused", "never"; or "unknown", no name server knows the name.
         addresses: list, of the one name; only ADDRESS is ever connected, or hears anything.
         failing: at which call of a socket memory is out, counted down; 0 for never.
+        call_ms: int, how long a call of a socket takes; what is read of a flood takes real time.
         step_calls: int, how many calls of sockets one step may take.
         idle: bool, a real server has nothing more to say.
         flood: (bytes that come once, bytes that come again and again), None for the far side's.
@@ -58,6 +95,7 @@ class World:
     def __init__(self, far, is_websocket=False):
         self.far = far
         self.step_calls = _OF_WEBSOCKET if is_websocket else _STEP_CALLS
+        self.call_ms = 1
         self.is_real = isinstance(far, dict)
         self.trouble, self.connects, self.failing = None, "soon", 0
         self.addresses = [ADDRESS]
@@ -66,25 +104,28 @@ class World:
         self.idle = False
         self.heard = self.feeds = self.unfed = self._fed = 0
         self.calls = self.waited = self._now = 0
+        self._modules, self._real = (), None
 
     def __enter__(self):
-        from signet.net import datagram, stream
-
+        clock.while_waiting = self._feed
+        if check.way():
+            _Below.world = self
+            return self
         self._real = clock.ticks_ms, clock.ticks_add, clock.ticks_diff, clock.sleep_ms
-        self._modules = (stream, datagram)
+        names = ["signet.net.{}".format(name) for name in ("stream", "datagram")]
+        self._modules = [__import__(name, None, None, ("*",)) for name in names]
         for module in self._modules:
             module.socket = module.select = self
-        clock.ticks_ms = self.now
-        clock.ticks_add = lambda ticks, delta: ticks + delta
-        clock.ticks_diff = lambda later, earlier: later - earlier
-        clock.sleep_ms = self.sleep
-        clock.while_waiting = self._feed
+        clock.ticks_ms, clock.ticks_add = self.now, self.ticks_add
+        clock.ticks_diff, clock.sleep_ms = self.ticks_diff, self.sleep
         return self
 
     def __exit__(self, *error):
+        _Below.world = None
         for module in self._modules:
             module.socket, module.select = socket, select
-        clock.ticks_ms, clock.ticks_add, clock.ticks_diff, clock.sleep_ms = self._real
+        if self._real:
+            clock.ticks_ms, clock.ticks_add, clock.ticks_diff, clock.sleep_ms = self._real
         clock.while_waiting = None
         for sock in list(self.sockets):
             sock.close()
@@ -94,9 +135,19 @@ class World:
     def now(self):
         return self._now
 
+    ticks_ms = now
+
+    def ticks_add(self, ticks, delta):
+        return ticks + delta
+
+    def ticks_diff(self, later, earlier):
+        return later - earlier
+
     def sleep(self, ms):
         self.waited += ms
         self._pass(ms)
+
+    sleep_ms = sleep
 
     def _pass(self, ms):
         self._now += ms
@@ -122,7 +173,7 @@ class World:
     def call(self):
         """Counts a call of a socket."""
         self.calls += 1
-        self._pass(1)
+        self._pass(self.call_ms)
         if self.calls > _ENDLESS:
             raise Endless("a step of {} calls of sockets".format(self.calls))
         if self.failing:

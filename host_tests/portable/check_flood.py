@@ -82,7 +82,6 @@ class Flood:
 def client(flood, websocket=False):
     """Returns an MQTTClient that has logged in over the channel."""
     from signet.client.mqtt import MQTTClient
-    from signet.net.umqtt_stream import Stream
 
     channel = flood
     if websocket:
@@ -90,7 +89,7 @@ def client(flood, websocket=False):
 
         channel = WebSocketChannel(flood, "good.test", clock.Deadline(3000))
     mqtt = MQTTClient(max_packet_bytes=256)
-    mqtt.begin(Stream(channel), ("board", None, None))
+    mqtt.begin(channel, ("board", None, None))
     while mqtt.poll(0) is None:
         pass  # ("connected", ...)
     return mqtt

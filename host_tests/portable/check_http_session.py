@@ -7,11 +7,10 @@ takes each request apart and sends the next reply of its script, byte for byte.
 import gc
 
 from signet import clock, modules
-from signet.cloud import http_session
+from signet.cloud import dial, http_session
 from signet.errors import Lost, Refused, SignetError
 
-if hasattr(gc, "mem_free"):
-    gc.threshold(1024)  # what stays lies close together
+gc.threshold(1024)  # what stays lies close together
 
 CLOSE = (b"",)
 SILENCE = b""
@@ -195,10 +194,10 @@ def completed(config, changes):
 
 def start(module, config, *replies, state=None):
     """Returns (session, server), not begun; session.lines is the log, session.server the other."""
-    http_session.connect = None  # the server of the test before goes
+    http_session.connect = dial.connect = None  # the server of the test before goes
     gc.collect()
     server = Server(replies)
-    http_session.connect = server.connect
+    http_session.connect = dial.connect = server.connect  # linked: the latter
     lines = []
     session = module.session(config, lines.append, state)
     session.lines = lines

@@ -105,9 +105,10 @@ class Session:
         self.polled = False
         event = self.session.poll(ms)
         self.polled = True
-        assert world.unfed <= clock.WAIT_SLICE_MS + world.step_calls, (self.name, world.unfed)
+        step_ms = world.step_calls * world.call_ms
+        assert world.unfed <= clock.WAIT_SLICE_MS + step_ms, (self.name, world.unfed)
         took = world.now() - began
-        assert took <= ms + world.step_calls, "{}: {} ms of {}".format(self.name, took, ms)
+        assert took <= ms + step_ms, "{}: {} ms of {}".format(self.name, took, ms)
         return self.heard(event)
 
     def asleep(self, ms):

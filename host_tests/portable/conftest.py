@@ -6,25 +6,34 @@ See check.py for what such a file may hold and how to run one test on one interp
 import ast
 import functools
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
+from host_tests.depth import DEPTH, STEP, STEPS
 from host_tests.portable.host.interpreters import (
+    FOR_PROOF,
     INTERPRETERS,
     Interpreters,
     missing,
 )
+from host_tests.portable.host.on_image import why_not
 from host_tests.portable.host.process import Failed, Process, Skipped
+from host_tests.portable.host.ways import is_readable_only, linked_for
 from tools.ui import UserError
 
-_DEFAULT_TIMEOUT_S = 30
+_DECLARED = ("HEAP", "INTERPRETERS", "LINKED", "PROOF", "SERVERS", "TIMEOUT_S")
+_TIMEOUT_S = 120  # for each test: it hangs, and is not only slow on a busy machine
+_LINKED_HEAP = "220k"  # a test has copies of what comes and goes on a linked tree
+_STEP = STEPS["test"]
+_PROOF_TIMEOUT_S = 600  # there it digs five times as deep
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--interpreter",
         action="append",
-        choices=INTERPRETERS,
+        choices=INTERPRETERS + FOR_PROOF,
         help="run the portable tests on this interpreter only; may be given twice",
     )
 
@@ -46,33 +55,57 @@ class PortableFile(pytest.File):
                 functions.append((node.name, node.lineno))
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 name = node.targets[0].id
-                if name in ("HEAP", "INTERPRETERS", "PROOF", "SERVERS", "TIMEOUT_S"):
+                if name in _DECLARED:
                     declared[name] = ast.literal_eval(node.value)
+        is_ours = self.path.parent == Path(__file__).parent
+        if "LINKED" not in declared:  # what counts there is the linker's work: not every example
+            declared |= {"LINKED": linked_for(self.path.stem) if is_ours else {}, "step": _STEP}
         wanted = self.config.getoption("--interpreter", None)
-        for interpreter in declared.get("INTERPRETERS", INTERPRETERS):
+        interpreters = declared.get("INTERPRETERS", INTERPRETERS)
+        runs = [(name, "") for name in interpreters]
+        if "i386" in interpreters:
+            runs += [("i386", way) for way in declared["LINKED"]]
+            runs += [(name, "") for name in FOR_PROOF]
+        for interpreter, way in runs:
             if not wanted or interpreter in wanted:
-                group = Group(self.path, interpreter, declared)
+                group = Group(self.path, interpreter, declared, way)
                 reason = missing(interpreter)
+                is_extra = interpreter in FOR_PROOF and not wanted
+                title = f"{interpreter}, linked for {way}" if way else interpreter
                 for name, line in functions:
+                    if way and is_readable_only(self.path.stem, name):
+                        continue
                     test = PortableTest.from_parent(
-                        self, name=f"{name}[{interpreter}]", group=group, function=name, line=line
+                        self, name=f"{name}[{title}]", group=group, function=name, line=line
                     )
-                    if reason:
-                        test.add_marker(pytest.mark.skip(reason=reason))
-                    if name in declared.get("PROOF", ()):
+                    why = reason
+                    if interpreter == "image":
+                        why = reason or why_not(self.path.stem, name)
+                    if why:
+                        test.add_marker(pytest.mark.skip(reason=why))
+                    if way or is_extra or name in declared.get("PROOF", ()):
                         test.add_marker(pytest.mark.proof)
                     yield test
 
 
 class Group:
-    """The tests of one file on one interpreter: they share one process and its servers."""
+    """The tests of one file on one interpreter: they share one process and its servers.
 
-    def __init__(self, path, interpreter, declared):
+    way: of its LINKED, whose linked tree takes lib's place; "" for lib itself.
+    """
+
+    def __init__(self, path, interpreter, declared, way=""):
         self.path = path
         self.interpreter = interpreter
         self.declared = declared.get("SERVERS", {})
-        self.heap = declared.get("HEAP")
-        self.timeout_s = declared.get("TIMEOUT_S", _DEFAULT_TIMEOUT_S)
+        self.heap = declared.get("HEAP", _LINKED_HEAP if way else None)
+        self.way = way
+        self.linked_for = declared["LINKED"].get(way)
+        self.step = declared.get("step", STEP) if way else STEP
+        if interpreter in FOR_PROOF:  # of one example in five, each does the same as on i386
+            self.step = max(STEP, _STEP)
+        usual_s = declared.get("TIMEOUT_S", _TIMEOUT_S)
+        self.timeout_s = _PROOF_TIMEOUT_S if DEPTH == "proof" else usual_s
         self.waiting = []  # names of the selected tests that have not run yet
         self._servers = self._process = self._error = None
 
@@ -91,9 +124,10 @@ class Group:
         from host_tests.portable.host.servers import Servers
 
         self._servers = Servers(shared.house, self.declared)
+        context = self._servers.context | {"way": self.way, "step": self.step}
         self._process = Process(
             shared.interpreters.start(
-                self.interpreter, self.path, self._servers.context, self.waiting, self.heap
+                self.interpreter, self.path, context, self.waiting, self.heap, self.linked_for
             ),
             self.path.parent,
             self.timeout_s,

@@ -88,6 +88,39 @@ def test_cbor_is_sent_as_content_format_60():
     )
 
 
+def test_several_reports_fill_a_datagram():
+    for changes in ({}, {"trust": object()}, {"profile": "documented"}):
+        for each in {"temperature": 21.5, "humidity": 63}, {"a long name": 0.125}:
+            session, client = make(message(0x45, AUTH), **changes)
+            reports = [Report(each, 1700000000000 + n) for n in range(40)]
+            keys, report = session.batch(check.Backlog(*reports), 1)
+            assert submit(session, tuple(keys), report) is None
+            _, options, payload, _ = client.sent[-1]
+            size = 5 + len(payload) + sum([1 + len(value) for _, value in options])
+            assert 900 < size <= 1024, (changes, len(keys), size)
+            session._client.channel.most = 512  # a modem's
+            assert 1 < len(session.batch(check.Backlog(*reports), 1)[0]) < len(keys)
+
+
+def test_several_reports_in_cbor():
+    session, client = make(message(0x45, b'{"token":"t"}'), trust=object(), format="cbor")
+    reports = [Report({"t": n}, 1700000000000 + n) for n in range(2)]
+    huge = Report({"t": 1 << 64}, 5)  # CBOR has no form for it
+    keys, report = session.batch(check.Backlog(reports[0], reports[1], huge), 1)
+    check.equal(keys, [1, 2])
+    submit(session, tuple(keys), report)
+    _, options, payload, _ = client.sent[-1]
+    check.equal(values(options, 12), [b"\x3c"])
+    id = str(report.id).encode()
+    expected = b"\xa4\x62id" + bytes((0x60 + len(id),)) + id + b"\x67version\x631.0"
+    expected += b"\x66method\x78\x1fthing.event.property.batch.post"
+    expected += b"\x66params\xa1\x6aproperties\xa1\x61t\x82"
+    for n in range(2):
+        expected += b"\xa2\x65value" + bytes((n,)) + b"\x64time\x1b"
+        expected += (1700000000000 + n).to_bytes(8, "big")
+    check.equal(payload, expected)
+
+
 def test_only_one_report_is_on_its_way():
     session, client = make(message(0x45, AUTH))
     submit(session, 1, Report({"t": 1}))

@@ -125,6 +125,21 @@ def test_when_the_known_address_does_not_answer_dns_is_asked_and_the_address_not
     assert Channel.found == [("192.0.2.7", 5682)]
 
 
+def test_behind_a_modem_whose_look_up_may_fail_name_and_known_address_take_turns():
+    from signet.net.modem import channel
+
+    channel.ModemChannel = lambda settings, *arguments: Channel(*arguments)
+    session, client = make(message(0x45, AUTH), modem={"family": "bg95"})
+    prove(session, client)
+    for host in ("pk.coap.example.com", "192.0.2.7", "pk.coap.example.com"):
+        submit(session, 1, Report({"t": 1}))
+        client.events.append(("failed", TimedOut("nothing")))
+        ended(session.poll(0), TimedOut, 1)
+        Channel.found.clear()
+        begin(session)
+        check.equal(Channel.found, [(host, 5682)])
+
+
 def test_without_an_answer_dtls_shakes_hands_once_and_sends_the_report_once_more():
     session, client = make(message(0x45, b'{"token":"t"}'), trust=object())
     prove(session, client)

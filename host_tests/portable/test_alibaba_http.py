@@ -196,6 +196,18 @@ def test_one_report_at_a_time_is_on_its_way():
     check.equal(len(server.requests), 2)
 
 
+def test_several_reports_go_in_one_request():
+    session, _ = _open(AUTH, DONE)
+    reports = [Report({"n": n}, 1524448722000 + n) for n in range(3)]
+    keys, report = session.batch(check.Backlog(*reports), 1)
+    request = sent(session, report, tuple(keys))
+    check.equal(request.path, "/topic/sys/pk/dn/thing/event/property/batch/post")
+    values = [{"value": n, "time": 1524448722000 + n} for n in range(3)]
+    body = json.loads(request.body)
+    check.equal((body["id"], body["params"]), (str(report.id), {"properties": {"n": values}}))
+    check.equal(event_of(session)[:2], ("acked", (1, 2, 3)))
+
+
 def test_a_report_sent_again_keeps_its_alink_id():
     session, server = _open(AUTH, reply(200, '{"code":40000}'), DONE, DONE)
     first = Report({"t": 1})

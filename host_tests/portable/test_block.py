@@ -125,7 +125,7 @@ def test_a_block_that_no_option_can_say_is_a_mistake():
 def test_the_reserved_size_and_a_fourth_byte_are_errors_of_the_peer():
     for value in (b"\x07", b"\x0f", b"\0\0\0\0"):
         message = Message(2, 0x45, 0, b"", [(23, value)])
-        check.raises(ProtocolError, block_of, message, coap.BLOCK2)
+        check.raises(ProtocolError, block_of, message, 23)
         check.raises(ProtocolError, Transfer(()).received, message)
 
 

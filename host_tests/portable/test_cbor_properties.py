@@ -6,7 +6,7 @@ order of RFC 8949 too, so bytes are compared for maps with text keys only.
 
 import cbor2
 import check
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from signet.errors import ProtocolError
 from signet.wire import cbor
@@ -36,7 +36,12 @@ def _values(keys):
     )
 
 
-_often = settings(max_examples=check.scaled(500), deadline=None, database=None)
+_often = settings(
+    max_examples=check.scaled(500),
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 @_often

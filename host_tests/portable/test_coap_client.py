@@ -148,7 +148,7 @@ def test_of_an_answer_larger_than_the_buffer_code_and_options_count():  # 4.6
     check.equal((message.cut, len(message.payload)), (False, 600))
     for client in _over_udp("long", largest=384), _over_dtls("long_dtls", 384):
         message = client.ask(coap.GET, _TIME, b"", Deadline(9000))
-        check.equal((message.code, message.options), (0x45, [(2090, b"7")]))
+        check.equal((message.code, list(message.options)), (0x45, [(2090, b"7")]))
         assert message.cut and (b"ok" * 300).startswith(message.payload)
         client.close()
     client = _over_udp("long", largest=384)
@@ -491,5 +491,5 @@ def test_the_rest_of_a_first_block_is_fetched():
     first = client.ask(coap.GET, _TIME, b"", Deadline(2000))
     check.equal(coap_blocks.rest(client, _TIME, first, Deadline(2000)).payload, body)
     check.equal(len(channel.sent), 4)
-    whole = coap.Message(coap.ACK, 0x45, 1, b"", (), b"all")
+    whole = coap.Message(2, 0x45, 1, b"", (), b"all")
     check.equal(coap_blocks.rest(client, _TIME, whole, Deadline(2000)).payload, b"all")

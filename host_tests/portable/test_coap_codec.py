@@ -7,10 +7,9 @@ hand, and from aiocoap (host/generated.py).
 from binascii import unhexlify
 
 import check
+from check_coap import encode
 from signet.errors import ProtocolError
 from signet.wire import coap
-
-TIMEOUT_S = 60
 
 
 def _h(text):
@@ -147,12 +146,12 @@ def _same(got, type, code, message_id, token, options, payload):
 
 
 def _one(number, value, head=""):
-    return coap.Message(coap.CON, coap.GET, 0x7D34, b"", [(number, value)], _h(head))
+    return coap.Message(0, coap.GET, 0x7D34, b"", [(number, value)], _h(head))
 
 
 def test_messages_of_the_documents_are_encoded():
     for text, *fields in _DOCUMENTS:
-        check.equal(coap.encode(coap.Message(*fields)), _h(text))
+        check.equal(encode(coap.Message(*fields)), _h(text))
 
 
 def test_messages_of_the_documents_are_decoded():
@@ -162,40 +161,40 @@ def test_messages_of_the_documents_are_decoded():
 
 def test_a_bytearray_is_decoded_to_bytes():
     message = coap.decode(bytearray(_h("4101 7d35 20 b161 ff62")))
-    for part in (message.token, message.options[0][1], message.payload):
+    for part in (message.token, list(message.options)[0][1], message.payload):  # noqa: RUF015
         assert type(part) is bytes, type(part)
 
 
 def test_each_option_number_has_its_delta():
     for number, begin in _NUMBERS:
         datagram = _h("40017d34") + _h(begin) + b"v"
-        check.equal(coap.encode(_one(number, b"v")), datagram, number)
-        check.equal(coap.decode(datagram).options, [(number, b"v")])
+        check.equal(encode(_one(number, b"v")), datagram, number)
+        check.equal(list(coap.decode(datagram).options), [(number, b"v")])
 
 
 def test_each_option_length_has_its_form():
     for length, begin in _LENGTHS:
         value = b"v" * length
         datagram = _h("40017d34") + _h(begin) + value
-        check.equal(coap.encode(_one(1, value)), datagram, length)
-        check.equal(coap.decode(datagram).options, [(1, value)])
+        check.equal(encode(_one(1, value)), datagram, length)
+        check.equal(list(coap.decode(datagram).options), [(1, value)])
 
 
 def test_a_value_of_65804_bytes_is_the_longest():
     too_long = check.raises(ValueError, coap.encode_into, bytearray(9), _one(1, range(65805)))
-    assert "option length 65805" in str(too_long), too_long
+    check.equal(str(too_long), "option longer than 65804 bytes")
     if not check.MICROPYTHON:  # there is no room for it
         value = b"v" * 65804
         datagram = _h("40017d34 1effff") + value
-        check.equal(coap.encode(_one(1, value)), datagram)
-        check.equal(coap.decode(datagram).options, [(1, value)])
+        check.equal(encode(_one(1, value)), datagram)
+        check.equal(list(coap.decode(datagram).options), [(1, value)])
 
 
 def test_deltas_are_taken_from_the_option_before():
     options = [(3, b"h"), (11, b"a"), (11, b"b"), (12, b""), (15, b"q"), (60, b"\1"), (2088, b"t")]
     datagram = _h("40017d34 3168 8161 0162 10 3171 d12001 e106df74")
-    check.equal(coap.encode(coap.Message(0, 1, 0x7D34, b"", options)), datagram)
-    check.equal(coap.decode(datagram).options, options)
+    check.equal(encode(coap.Message(0, 1, 0x7D34, b"", options)), datagram)
+    check.equal(list(coap.decode(datagram).options), options)
 
 
 def test_options_are_sent_by_number_and_equal_numbers_as_given():
@@ -221,9 +220,9 @@ def test_options_are_sent_by_number_and_equal_numbers_as_given():
         (2089, b"s"),
         (65535, b""),
     ]
-    message = coap.Message(coap.NON, coap.PUT, 1, b"", given, b"p")
-    datagram = coap.encode(message)
-    check.equal(coap.decode(datagram).options, sent)
+    message = coap.Message(1, coap.PUT, 1, b"", given, b"p")
+    datagram = encode(message)
+    check.equal(list(coap.decode(datagram).options), sent)
     check.equal(message.options, given, "the message keeps its order")
 
 
@@ -248,7 +247,7 @@ def test_a_message_cut_off_anywhere_is_refused_or_ends_between_options():
                 assert end < 4 or end <= marker, (text, end)  # a shorter payload is a payload
             else:
                 assert end >= 4
-                check.equal(coap.encode(part), whole[:end])
+                check.equal(encode(part), whole[:end])
 
 
 def test_class_3_is_not_reserved():
@@ -256,7 +255,7 @@ def test_class_3_is_not_reserved():
 
 
 def test_an_unknown_option_is_decoded_like_any_other():
-    check.equal(coap.decode(_h("40017d34 e1071c 61")).options, [(2089, b"a")])
+    check.equal(list(coap.decode(_h("40017d34 e1071c 61")).options), [(2089, b"a")])
 
 
 def test_a_buffer_of_the_exact_size_is_enough_and_one_byte_less_is_not():
@@ -276,23 +275,23 @@ def test_a_buffer_of_the_exact_size_is_enough_and_one_byte_less_is_not():
 
 def test_what_no_message_can_hold_is_a_value_error_that_names_it():
     for fields, what in (
-        ((4, 1, 0), "type 4 is not 0 to 3"),
+        ((4, 1, 0), "type 4"),
         ((-1, 1, 0), "type"),
-        ((0, 256, 0), "code 256 is not 0 to 255"),
+        ((0, 256, 0), "code 256"),
         ((0, -1, 0), "code"),
-        ((0, 0x20, 0), "reserved class"),
-        ((0, 0xC3, 0), "reserved class"),
-        ((0, 0xE1, 0), "reserved class"),
-        ((0, 1, 65536), "message id 65536 is not 0 to 65535"),
+        ((0, 0x20, 0), "code 32"),
+        ((0, 0xC3, 0), "code 195"),
+        ((0, 0xE1, 0), "code 225"),
+        ((0, 1, 65536), "message id 65536"),
         ((0, 1, -1), "message id"),
-        ((0, 1, 0, b"123456789"), "token length 9 is not 0 to 8"),
-        ((0, 1, 0, b"", [(65536, b"")]), "option number 65536 is not 0 to 65535"),
+        ((0, 1, 0, b"123456789"), "token of 9 bytes"),
+        ((0, 1, 0, b"", [(65536, b"")]), "option number 65536"),
         ((0, 1, 0, b"", [(-1, b"")]), "option number"),
         ((0, 0, 0, b"t"), "Empty"),
         ((0, 0, 0, b"", [(1, b"")]), "Empty"),
         ((0, 0, 0, b"", (), b"p"), "Empty"),
     ):
-        error = check.raises(ValueError, coap.encode, coap.Message(*fields))
+        error = check.raises(ValueError, encode, coap.Message(*fields))
         assert what in str(error), error
 
 
@@ -302,26 +301,9 @@ def test_encoding_allocates_nothing():
         [(11, b"topic"), (11, b"sys"), (12, b"2"), (2088, b"t" * 35), (2089, b"s" * 300)],
         ((2089, b"s"), (11, b"a"), (11, b"b"), (3, b"h" * 13)),  # out of order
     ):
-        message = coap.Message(coap.CON, coap.POST, 0xFFFF, b"12345678", options, b"p" * 32)
+        message = coap.Message(0, coap.POST, 0xFFFF, b"12345678", options, b"p" * 32)
         size = check.no_heap(coap.encode_into, buffer, message)
-        check.equal(bytes(buffer)[:size], coap.encode(message))
-
-
-def test_a_uint_is_written_in_the_shortest_form():
-    for number, value in (
-        (0, b""),
-        (1, b"\x01"),
-        (255, b"\xff"),
-        (256, b"\x01\0"),
-        (65535, b"\xff\xff"),
-        (65536, b"\1\0\0"),
-        (0xFFFFFF, b"\xff\xff\xff"),
-        (0x1000000, b"\1\0\0\0"),
-        (0xFFFFFFFF, b"\xff\xff\xff\xff"),
-    ):
-        check.equal(coap.uint(number), value)
-    for number in (-1, -(2**40), 2**32, 2**70):
-        check.raises(ValueError, coap.uint, number)
+        check.equal(bytes(buffer)[:size], encode(message))
 
 
 def test_what_aiocoap_writes_is_read_and_written_alike():
@@ -331,10 +313,10 @@ def test_what_aiocoap_writes_is_read_and_written_alike():
         options = [(number, unhexlify(value)) for number, value in options]
         fields = (type, code, message_id, unhexlify(token), options, unhexlify(payload))
         _same(coap.decode(datagram), *fields)
-        check.equal(coap.encode(coap.Message(*fields)), datagram)
+        check.equal(encode(coap.Message(*fields)), datagram)
         shuffled = [options[index] for index in order]
         message = coap.Message(*fields[:4], shuffled, fields[5])
-        check.equal(coap.encode(message), datagram)
+        check.equal(encode(message), datagram)
         count += 1
     assert count >= check.scaled(2000), count
 
@@ -359,8 +341,9 @@ def test_damaged_messages_are_read_or_refused_but_raise_nothing_else():
             refused += 1
             continue
         read += 1
-        again = coap.decode(coap.encode(message))
+        again = coap.decode(encode(message))
         check.equal((again.code, again.token), (message.code, message.token))
-        check.equal((again.options, again.payload), (message.options, message.payload))
+        check.equal(list(again.options), list(message.options))
+        check.equal(again.payload, message.payload)
     assert read > check.scaled(200), read
     assert refused > check.scaled(200), refused

@@ -58,6 +58,9 @@ class _Junk:
     def __init__(self, flood, datagram):
         self._flood, self._datagram = flood, datagram
 
+    def opened(self):
+        return True
+
     def send(self, datagram, replies=None):
         return True
 

@@ -61,7 +61,7 @@ def test_what_is_left_out_has_its_default():
     values, _ = _checked(_ENOS)
     assert values["port"] == 11883 and values["tls"] is False
     assert values["client_id"] == "dk" and values["sign_method"] == "sha256"
-    assert values["window"] == 4 and values["retry_s"] == 20 and values["drop"] == "oldest"
+    assert values["window"] == 8 and values["retry_s"] == 20 and values["drop"] == "oldest"
     values, _ = _checked(_ALIBABA)
     assert values["port"] == 1883 and values["client_id"] == "pk.dn"
     values, _ = _checked(_WATSON)
@@ -281,6 +281,7 @@ def test_coap_has_keys_and_defaults_of_its_own():
         ("window", 4, "no such key for cloud alibaba by coap"),
     ):
         assert rule in str(_error(_COAP, **{key: value})), key
+    assert "more than 15 minutes" in str(_error(_COAP, ack_timeout_ms=60000))  # 60 s << 4
     assert "no such key for cloud alibaba by mqtt" in str(_error(_ALIBABA, profile="lean"))
 
 

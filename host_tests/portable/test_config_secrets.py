@@ -11,8 +11,6 @@ import check
 from signet.device import config
 from signet.errors import ConfigError
 
-TIMEOUT_S = 120
-
 _PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIN2Y\n-----END PRIVATE KEY-----\n"
 _SECRETS = (
     "MP$08VKz!8rXwnR-Q*",  # a token of Watson's document

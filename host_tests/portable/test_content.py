@@ -8,6 +8,8 @@ def test_the_documents_examples():
     for case in check.vectors("content")["cases"]:
         expected = case["content"].encode()
         check.equal(content.build(case["fields"], case["exclude"]), expected, case["name"])
+        names = [name for name in case["fields"] if name not in case["exclude"]]
+        check.equal((content.template(names) % case["fields"]).encode(), expected, case["name"])
 
 
 def test_names_are_sorted_by_code_point():

@@ -5,12 +5,14 @@ One table of channels, and the same checks for all.  Time is made up: see check_
 
 import check
 import check_far as far
+import check_modem_line
 from check_contract import World, forget, places, starved
+from check_modem import Bc660k, Bg95, Modem
+from check_modem_families import Bc95, SaraR4
 from check_sockets import ADDRESS, OF_DATAGRAMS, TROUBLES
 from signet import clock
 
 HEAP = "220k"
-TIMEOUT_S = 120
 SERVERS = {
     "tls": ("tls", "good", "echo"),
     "wss": ("wss", "good", "echo"),
@@ -23,7 +25,8 @@ _STREAMS = (
     ("ws", lambda: far.Web(far.Echo())),
     ("wss", None),
 )
-_DATAGRAMS = (("udp", far.EchoOfDatagrams), ("dtls", None))
+_DATAGRAMS = (("udp", far.EchoOfDatagrams), ("dtls", None))[: 1 + check.DTLS]
+_MODEMS = (("bg95", Bg95), ("bc660k", Bc660k), ("bc95", Bc95), ("sara_r4", SaraR4))
 
 _MS = 1000  # to open
 _MANY = 1 << 20
@@ -33,7 +36,7 @@ _ERRORS = ("Lost", "TimedOut", "Untrusted", "Refused", "Throttled", "ProtocolErr
 
 def _channels():
     """Yields (name, far side, whether it is a stream) of each."""
-    for rows in (_STREAMS, _DATAGRAMS):
+    for rows in (_STREAMS, _DATAGRAMS, _MODEMS):
         for name, made in rows:
             yield name, made, rows is _STREAMS
             forget()
@@ -48,6 +51,9 @@ class _Channel:
         self.world = World(made or end, name in ("ws", "wss"))
         for key, value in world.items():
             setattr(self.world, key, value)
+        self.modem = None
+        if not is_stream and issubclass(made or object, Modem):
+            self.modem = made(far.EchoOfDatagrams())
         self._trust = None
         if end:
             from signet.net import trust
@@ -57,13 +63,17 @@ class _Channel:
         self.channel = None
         self.turn = 0  # which address
         is_slow = self.world.trouble and self.world.trouble[0] in ("drip", "narrow")
-        self.ms = _DRIP_MS if is_slow else _MS
+        self.ms = _DRIP_MS if is_slow or self.modem else _MS
 
     def __enter__(self):
         self.world.__enter__()
+        if self.modem:
+            check_modem_line.connect(self.modem, self.world)
         return self
 
     def __exit__(self, *error):
+        if self.modem:
+            check_modem_line.disconnect()
         self.world.__exit__()
         self.channel = None
 
@@ -80,6 +90,12 @@ class _Channel:
                 "websocket": self.name in ("ws", "wss"),
             }
             self.channel = self.step(connect, config, deadline)
+            return
+        if self.modem:
+            from signet.net.modem.channel import ModemChannel
+
+            settings = self.modem.settings()
+            self.channel = self.step(ModemChannel, settings, "good.test", 5684, deadline)
             return
         from signet.net.datagram import UdpChannel
 
@@ -218,7 +234,7 @@ def test_a_datagram_channel_takes_another_address_when_one_was_silent():
         for turn in range(4):
             # IPv4 first
             with _Channel(*row, addresses=[("2001:db8::1", 1), ("192.0.2.1", 1), ADDRESS]) as it:
-                if not it.is_stream:
+                if not it.is_stream and not it.modem:  # whose network has its own name server
                     it.turn = turn
                     heard = it.tries()
                     assert (heard == b"ping") == (turn == 1), (it.name, turn, heard)
@@ -253,7 +269,7 @@ def test_whatever_the_peer_does_while_it_opens_it_opens_or_fails_in_time():
             it.opens()
             it.hears()
             heard = it.world.heard
-        for kind in TROUBLES if it.is_stream else OF_DATAGRAMS:
+        for kind in TROUBLES if it.is_stream or it.modem else OF_DATAGRAMS:
             for at in places(heard, 20):
                 _outcome(row, kind, at)
 

@@ -10,7 +10,16 @@ from check_session import Session
 from check_sockets import OF_DATAGRAMS, TROUBLES, floods
 
 HEAP = "220k"
-TIMEOUT_S = 120
+LINKED = {
+    "alibaba mqtt": {"cloud": "alibaba", "way": "mqtt", "tls": False},
+    "enos mqtt": {"cloud": "enos", "way": "mqtt", "tls": False},
+    "watson mqtts": {"cloud": "watson", "way": "mqtt"},
+    "watson wss": {"cloud": "watson", "way": "mqtt", "websocket": True},
+    "watson https": {"cloud": "watson", "way": "http"},
+    "alibaba https": {"cloud": "alibaba", "way": "http"},
+    "alibaba coap": {"cloud": "alibaba", "way": "coap", "tls": False},
+    "alibaba coaps": {"cloud": "alibaba", "way": "coap", "tls": True},
+}
 SERVERS = {
     "mqtt": ("tls", "good", "mqtt"),
     "wss": ("wss", "good", "mqtt"),
@@ -83,9 +92,10 @@ _MANY = 1 << 20
 
 
 def _ways():
-    for row in _WAYS:
-        yield row
-        forget()
+    for row in _WAYS if check.DTLS else _WAYS[:-1]:
+        if check.way() in ("", row[0]):
+            yield row
+            forget()
 
 
 def test_it_opens_in_poll_and_tells_of_a_report():
@@ -107,7 +117,8 @@ def test_busy_and_readable_say_when_there_is_something_to_do():
             began = it.world.now()
             it.submits(1)
             it.until("acked", wait=it.asleep)
-            assert it.world.now() - began < 500, it.name
+            longest_ms = 5000 if it.world.is_real else 500  # a machine may be busy
+            assert it.world.now() - began < longest_ms, it.name
             for _ in range(20):
                 it.step()
             assert not it.session.busy, it.name + " is busy with nothing"
@@ -182,7 +193,8 @@ def test_whatever_the_peer_does_it_opens_or_is_lost_in_time():
             heard = it.world.heard
         for kind in TROUBLES if it.is_stream else OF_DATAGRAMS:
             for at in places(heard, 10 if it.world.is_real or kind == "flood" else 20):
-                with Session(*row, trouble=(kind, at)) as it:
+                call_ms = 10 if kind in ("flood", "foreign") else 1
+                with Session(*row, trouble=(kind, at), call_ms=call_ms) as it:
                     outcome = it.lives()
                     if kind in ("drip", "narrow"):
                         check.equal(outcome, "acked", (it.name, kind, at))

@@ -88,9 +88,9 @@ def test_ipv6_where_the_port_has_it():
 
 
 def test_an_unknown_name_is_lost_and_says_so():
-    for host in ("no-such-name.invalid", "-" * 70):
-        error = check.raises(Lost, _open, "echo", host)
-        assert "cannot find" in str(error)
+    name = "n" * 64 + ".invalid"  # a label too long for DNS: fails without asking anybody
+    error = check.raises(Lost, _open, "echo", name)
+    assert "cannot find" in str(error)
 
 
 def test_a_datagram_from_elsewhere_is_ignored_and_counted():

@@ -75,6 +75,62 @@ def test_enos_late_reports_go_to_resume():
     assert body["method"] == "thing.measurepoint.resume"
 
 
+def _batch(cloud, config, reports, key=1):
+    keys, report = _dialect(cloud, config).batch(check.Backlog(*reports), key)
+    body = json.loads(report.body)
+    check.equal(body.pop("id"), str(report.id))
+    check.equal(body.pop("version"), "1.0")
+    return keys, report.topic, body
+
+
+def test_enos_takes_several_late_reports_in_one_message():
+    now = clock.unix_ms()
+    times = 1524448722000, 1524448722001, now
+    reports = [Report({"temp": n, "on": "a\n"}, time_ms) for n, time_ms in enumerate(times)]
+    keys, topic, body = _batch("enos", _ENOS, reports)
+    check.equal((keys, topic), ([1, 2], "/sys/pk/dk/thing/measurepoint/resume/batch"))
+    check.equal(body.pop("method"), "thing.measurepoint.resume.batch")
+    params = [
+        {"measurepoints": {"temp": n, "on": "a\n"}, "time": times[n]}
+        for n in range(2)  # the third is not late
+    ]
+    check.equal(body, {"params": params})
+    keys, topic, body = _batch("enos", _ENOS, reports + reports[2:], 3)
+    check.equal((keys, topic), ([3, 4], "/sys/pk/dk/thing/measurepoint/post/batch"))
+    check.equal(body["method"], "thing.measurepoint.post.batch")
+
+
+def test_alibaba_takes_several_reports_in_one_message():
+    reports = [Report({"Power": "on", "WF": 3}, 1524448722000), Report({"WF": 4.0}, 1524448722009)]
+    keys, topic, body = _batch("alibaba", _ALIBABA, reports)
+    check.equal((keys, topic), ([1, 2], "/sys/pk/dn/thing/event/property/batch/post"))
+    check.equal(body.pop("method"), "thing.event.property.batch.post")
+    wf = [{"value": 3, "time": 1524448722000}, {"value": 4.0, "time": 1524448722009}]
+    properties = {"Power": [{"value": "on", "time": 1524448722000}], "WF": wf}
+    check.equal(body, {"params": {"properties": properties}})
+    ahead = clock.unix_ms() + 86_460_000  # what the cloud does not take goes by itself
+    for odd in Report({}, 1524448722000), Report({"WF": 5}, ahead):
+        check.equal(_batch("alibaba", _ALIBABA, reports + [odd] * 2)[0], [1, 2])
+
+
+def test_only_values_with_their_time_go_together_and_a_packet_of_them():
+    plain = [Report({"n": n}, 1524448722000 + n) for n in range(40)]
+    long = [Report({"t": "x" * 250}, 1524448722000) for n in range(9)]
+    odd = [Report({"n": 1}), Report({"n": 1}, 5, event="alarm"), Report(b"1", 5, "t")]
+    for expected, reports in (
+        ((21, 32), plain),
+        ((3, 4), long),
+        ((5, 5), plain[:5] + odd[0:1] + plain),
+        ((5, 5), plain[:5] + odd[1:2] + plain),
+        ((5, 5), plain[:5] + odd[2:] + plain),
+        ((0, 0), odd[2:] + plain),
+    ):
+        for count, cloud, config in zip(expected, ("enos", "alibaba"), (_ENOS, _ALIBABA)):
+            keys, report = _dialect(cloud, config).batch(check.Backlog(*reports), 1)
+            check.equal(keys, list(range(1, count + 1)))
+            assert len(report.body) < 1400, len(report.body)
+
+
 def test_a_report_without_a_time_is_sent_without_one():
     assert "time" not in _encoded("enos", _ENOS, Report({"temp": 21}))[1]["params"]
     assert "ts" not in _encoded("watson", _WATSON, Report({"temp": 21}))[1]

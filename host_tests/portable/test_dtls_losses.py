@@ -9,7 +9,6 @@ from signet.net.datagram import UdpChannel
 from signet.net.dtls import DtlsChannel
 from signet.net.trust import context
 
-TIMEOUT_S = 60
 SERVERS = {"good": ("dtls", "good", "echo")}
 
 
@@ -25,6 +24,7 @@ class _Lossy:
         self.largest = 1152
         self.wait = self._below.wait
         self.close = self._below.close
+        self.opened = self._below.opened
 
     def send(self, datagram, replies=None):
         self.up += 1

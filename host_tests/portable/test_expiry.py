@@ -204,7 +204,7 @@ def test_a_configuration_says_when_certificate_and_ca_expire():
     expires = _loaded()["expires"]
     end = check.server("broker")
     files = [end["client_cert"], end["ca"]]
-    check.equal(expires, [(at, name) for at, name in zip(end["ends"], files)])
+    check.equal(expires, [[at, name] for at, name in zip(end["ends"], files)])
 
 
 class _TokenSession:

@@ -6,7 +6,6 @@ from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, Refused
 from signet.net.stream import TcpChannel
-from signet.net.umqtt_stream import Stream
 
 PROOF = ("test_a_client_that_only_waits_stays_connected",)
 SERVERS = {"broker": ("mosquitto",)}
@@ -14,8 +13,8 @@ SERVERS = {"broker": ("mosquitto",)}
 
 def _connect(client, client_id, password=None):
     end = check.server("broker")
-    stream = Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000)))
-    return connect(client, stream, (client_id, end["user"], password or end["password"]))
+    channel = TcpChannel(end["host"], end["port"], clock.Deadline(3000))
+    return connect(client, channel, (client_id, end["user"], password or end["password"]))
 
 
 def _connected(client_id, **options):
@@ -44,7 +43,7 @@ def test_what_is_published_arrives():
     hears, says = _connected("hears"), _connected("says")
     _subscribe(hears, "t/+")
     assert says.publish("t/\xfc", "\xe9ins".encode()) == 1
-    assert _next(says) == ("acked", 1)
+    assert _next(says) == ("acked", 1, None)
     assert _next(hears) == ("message", "t/\xfc".encode(), "\xe9ins".encode())
     hears.disconnect()
     says.disconnect()

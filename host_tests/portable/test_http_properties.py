@@ -12,7 +12,6 @@ from hypothesis import strategies as some
 from signet.wire.http import Reply
 
 INTERPRETERS = ("cpython",)
-TIMEOUT_S = 100
 
 _OK = b"HTTP/1.1 200 OK\r\n"
 _CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -8,8 +8,6 @@ from binascii import unhexlify
 import check
 from check_http import misread
 
-TIMEOUT_S = 60
-
 _WANTED = ("retry-after", "x-commandid", "content-type")  # WANTED of host/replies.py
 
 

@@ -7,6 +7,7 @@ from check_coap import (
     CONTENT,
     CONTENT_FORMAT,
     GET,
+    NON,
     POST,
     PUT,
     URI_QUERY,
@@ -85,7 +86,7 @@ def test_get():
 def test_get_non():
     client = _client(_udp("udp"))
     answer = ask(client, GET, "time", confirmable=False)
-    equal((answer.code, answer.type), (CONTENT, coap.NON))
+    equal((answer.code, answer.type), (CONTENT, NON))
 
 
 def test_ping():

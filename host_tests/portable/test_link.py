@@ -3,6 +3,7 @@
 The session here is scripted: it plays the cloud's part of the contract in DESIGN, step by step.
 """
 
+import gc
 import io
 import os
 
@@ -19,6 +20,7 @@ from signet.errors import (
     Untrusted,
 )
 from signet.link import Link
+from signet.reports.batch import together
 from signet.reports.messages import Command, Report
 
 _CONFIG = {
@@ -34,6 +36,7 @@ class _Session:
     window = 2
     is_exclusive = True
     takes_files = busy = False
+    batch = None
 
     def pending(self, within_ms):
         return False
@@ -774,6 +777,17 @@ def test_a_report_to_a_topic_is_bytes_or_text():
     assert link.report("text", "/a/topic") == 1
 
 
+def test_event_and_device_are_names():
+    link = _link(_Session(), role="gateway")
+    for name, value, rule in (
+        ("event", 5, "the name of an event is str"),
+        ("device", "meter", "a device is (type id, device id), two str"),
+        ("device", ("meter", 7), "a device is (type id, device id), two str"),
+    ):
+        error = check.raises(ValueError, link.report, {"n": 1}, **{name: value})
+        check.equal(str(error), rule)
+
+
 def test_the_counters_go_to_the_cloud_when_device_json_says_so():
     session = _Session(opens=[Lost("no network")])
     link = _link(session, health_s=60)
@@ -797,10 +811,166 @@ def test_the_counters_go_to_the_cloud_when_device_json_says_so():
         ("last_error", "gone"),
     ):
         check.equal(counters[name], value, name)
-    assert "flash_used" in counters and ("free_heap" in counters) is check.MICROPYTHON
+    assert "flash_used" in counters and "free_heap" in counters
     report = link.outbox.get(4)
     check.equal((report.event, report.values["last_error"]), ("health", None))
     with check.Ahead(61_000):
         _due(link)
         _poll(link)
         check.equal(link.counters["accepted"], 5)
+
+
+def test_without_a_connection_garbage_is_collected_often():
+    before = gc.threshold()
+    link = _link(_Session([Lost("no"), None]))
+    _poll(link)
+    assert not link.connected
+    assert gc.threshold() >= 1024 or not check.MICROPYTHON, gc.threshold()
+    _due(link)
+    _poll(link)
+    check.equal((link.connected, gc.threshold()), (True, before))
+    link.close()
+    check.equal(gc.threshold(), before)
+    links = [_link(_Session([None, Lost("no")])) for _ in range(2)]
+    for each in links:
+        each.poll(0)  # one opens while the other does
+    for each in links:
+        each.close()
+    check.equal(gc.threshold(), before)
+
+
+class _BatchSession(_Session):
+    """Takes several reports as one; `made` counts how often one was built."""
+
+    made = 0
+    ready = True
+    memory = True
+
+    def batch(self, handover, key):
+        self.made += 1
+        if not self.memory:
+            raise MemoryError
+        keys = []
+        bodies = [report.body for report in together(handover, key, keys)]
+        return keys, Report(b",".join(bodies), topic="batch")
+
+    def submit(self, key, report, last):
+        return self.ready and super().submit(key, report, last)
+
+
+def _backlog(count=5):
+    session = _BatchSession()
+    link = _link(session, retry_s=1)
+    for n in range(count):
+        link.report({"n": n})
+    return session, link
+
+
+def test_what_waits_beyond_a_window_goes_in_one_message():
+    session, link = _backlog()
+    session.ready = False
+    for _ in range(3):
+        _poll(link)
+    session.ready = True
+    _poll(link)
+    check.equal(session.in_flight, [(1, 2, 3, 4, 5)])
+    check.equal((session.made, session.last), (1, True))
+    body = b",".join([b'{"n": %d}' % n for n in range(5)])
+    check.equal(session.sent[0][1], body)
+    session.events = [("acked", (1, 2, 3, 4, 5), None)]
+    _poll(link)
+    check.equal((link.handed_over, link.waiting), (5, 0))
+    assert "report 1 stored" in link.lines and "report 5 stored" in link.lines
+    for n in range(2):  # no more than may go at once: each by itself
+        link.report({"n": n})
+    _poll(link)
+    check.equal((session.in_flight, session.made), ([6, 7], 1))
+
+
+def test_of_several_in_one_message_that_come_to_nothing_each_goes_by_itself():
+    for event in (
+        ("failed", None, Rejected("no such point", 460)),
+        ("failed", None, TimedOut("no reply")),
+        ("failed", None, MemoryError()),
+        ("lost", Lost("closed"), None),
+    ):
+        session, link = _backlog()
+        _poll(link)
+        _poll(link)
+        keys = session.in_flight[0]
+        session.events.append([keys if part is None else part for part in event])
+        if event[0] == "lost":
+            session.events[-1][2] = [keys]
+        _poll(link)
+        assert "reports {} to {}: ".format(keys[0], keys[-1]) in "".join(link.lines), link.lines
+        check.equal(link.outbox.misses, {})
+        _due(link)
+        for _ in range(2):
+            _poll(link)
+        check.equal(session.in_flight, list(keys[:2]))
+        error = Rejected("no such point", 460)
+        session.events += [("failed", keys[0], error), ("acked", keys[1], None)]
+        for _ in range(3):
+            _poll(link)
+        check.equal([key for key, _, _ in link.outbox.dead][-1:], [keys[0]])
+        check.equal((session.in_flight, link.handed_over), (list(keys[2:4]), 1))
+        for n in range(5):  # what has come since goes together
+            link.report({"n": n})
+        session.events += [("acked", key, None) for key in keys[2:]]
+        for _ in range(4):
+            _poll(link)
+        check.equal(session.in_flight, [tuple(range(keys[-1] + 1, keys[-1] + 6))])
+        session.events.append(("acked", session.in_flight[0], None))
+        _poll(link)
+        link.close()
+
+
+def test_several_in_one_message_that_are_not_taken_now_wait_together():
+    session, link = _backlog()
+    _poll(link)
+    session.events.append(("failed", (1, 2, 3, 4, 5), Throttled("busy")))
+    _poll(link)
+    check.equal((session.in_flight, link.outbox.counts[2]), ([], 5))
+    link._handover.deadline = clock.Deadline(0)
+    _poll(link)
+    check.equal(session.in_flight, [1, (2, 3, 4, 5)])
+
+
+def test_what_is_in_flight_does_not_go_once_more_with_others():
+    session, link = _backlog(2)
+    session.window = 3
+    _poll(link)
+    _poll(link)
+    check.equal(session.in_flight, [1, 2])
+    for n in range(5):
+        link.report({"n": n})
+    link._handover.flight.remove(1)  # it failed, without memory for the code of that
+    link._handover.passed = 0
+    _poll(link)
+    check.equal(session.in_flight, [1, 2, (3, 4, 5, 6, 7)])
+
+
+def test_what_may_have_gone_before_goes_under_its_own_id():
+    session, link = _backlog(2)
+    session.window = 2
+    _poll(link)
+    session.events.append(("lost", Lost("away"), ()))  # without a word of the two
+    _poll(link)
+    for n in range(5):
+        link.report({"n": n})
+    link._next_try = clock.Deadline(0)
+    for _ in range(4):
+        _poll(link)
+    check.equal(session.in_flight, [1, 2])
+    session.events += [("acked", 1, None), ("acked", 2, None)]
+    for _ in range(4):
+        _poll(link)
+    check.equal(session.in_flight, [(3, 4, 5, 6, 7)])
+
+
+def test_where_there_is_no_memory_for_one_message_reports_go_one_by_one():
+    session, link = _backlog()
+    session.memory = False
+    for _ in range(3):
+        _poll(link)
+    check.equal((session.in_flight, session.made), ([1, 2], 1))

@@ -11,8 +11,7 @@ from check_far import Broker
 from check_mqtt import connect
 from signet import clock
 from signet.client.mqtt import MQTTClient
-from signet.errors import Lost, ProtocolError, Refused, Throttled
-from signet.net.umqtt_stream import Stream
+from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 
 _CONNACK = b"\x20\x02\x00\x00"
 _MESSAGE = b"\x30\x06\x00\x03a/bx"
@@ -50,6 +49,8 @@ class _Line:
 
     busy = False
     speed = 4
+    piece = 8000  # bytes that come at once
+    reads = 0
 
     def __init__(self, script=(), room=8000):
         self.broker = _Scripted(script)
@@ -72,7 +73,8 @@ class _Line:
     def readinto(self, buffer):
         if self._here == _END:
             return 0
-        count = min(len(buffer), len(self._here))
+        self.reads += 1
+        count = min(len(buffer), len(self._here), self.piece)
         buffer[:count] = self._here[:count]
         self._here = self._here[count:]
         return count or None
@@ -96,8 +98,12 @@ def _client(**options):
 def _connected(*script, room=8000, **options):
     """Returns a client that has logged in, and its line."""
     client, line = _client(**options), _Line(script, room)
-    connect(client, Stream(line))
+    connect(client, line)
     return client, line
+
+
+def _is_closed(client):
+    return "not connected" in str(check.raises(Lost, client.poll))
 
 
 def _events(client, count):
@@ -119,7 +125,7 @@ def test_connect_is_laid_out_as_in_3_1():
         ),
     ):
         line = _Line()
-        connect(_client(clean_session=clean), Stream(line), login)
+        connect(_client(clean_session=clean), line, login)
         check.equal(line.broker.heard, expected)
 
 
@@ -134,15 +140,15 @@ def test_return_codes_are_typed_errors_without_the_password():
     ):
         line = _Line([b"\x20\x02\x00" + bytes((code,))])
         client = _client()
-        error = check.raises(kind, connect, client, Stream(line), ("c", "user", "s3cr3t-17"))
-        assert "s3cr3t-17" not in repr(error) and client.sock is None
+        error = check.raises(kind, connect, client, line, ("c", "user", "s3cr3t-17"))
+        assert "s3cr3t-17" not in repr(error) and _is_closed(client)
         if kind is Refused:
             assert error.code == code and str(code) in str(error)
 
 
 def test_session_present_is_returned():
     for connack, present in ((b"\x20\x02\x01\x00", True), (_CONNACK, False)):
-        assert connect(_client(clean_session=False), Stream(_Line([connack]))) is present
+        assert connect(_client(clean_session=False), _Line([connack])) is present
 
 
 def test_an_answer_that_is_no_connack_is_a_protocol_error():
@@ -188,9 +194,9 @@ def test_an_oversize_message_is_dropped_acknowledged_and_the_next_one_read():
 def test_publish_is_laid_out_as_in_3_3():
     client, line = _connected()
     check.equal(client.publish("t/\xfc", b"\x00\xff"), 1)
-    check.equal(client.publish("t", b"1", 7), 7)
-    check.equal(_events(client, 2), [("acked", 1), ("acked", 7)])
-    expected = b"\x32\x0a\x00\x04t/\xc3\xbc\x00\x01\x00\xff" + b"\x3a\x06\x00\x01t\x00\x071"
+    check.equal(client.publish("t", b"1", "a key"), 2)
+    check.equal(_events(client, 2), [("acked", 1, None), ("acked", "a key", None)])
+    expected = b"\x32\x0a\x00\x04t/\xc3\xbc\x00\x01\x00\xff" + b"\x32\x06\x00\x01t\x00\x021"
     assert line.broker.heard.endswith(expected)
 
 
@@ -217,30 +223,30 @@ def test_what_is_too_long_for_a_length_byte_is_encoded_right():
     client, line = _connected(room=size + 100)
     client.publish("t", b"x" * size)
     line.passes(size)
-    check.equal(client.poll(5000), ("acked", 1))
+    check.equal(client.poll(5000), ("acked", 1, None))
 
 
 def test_packet_ids_wrap_at_65535_and_are_never_0_nor_one_in_flight():
     client, _ = _connected(_CONNACK, b"", b"")
     check.equal(client.publish("t", b""), 1)
-    client.pid = 65_534
+    client._last_id = 65_534
     check.equal([client.publish("t", b"") for _ in range(2)], [65_535, 2])
 
 
 def test_an_acknowledgement_counts_once_and_a_foreign_one_not_at_all():
     client, _ = _connected(_CONNACK, b"\x40\x02\x00\x01\x40\x02\x00\x01\x40\x02\x00\x63")
     client.publish("t", b"")
-    check.equal(client.poll(5000), ("acked", 1))
+    check.equal(client.poll(5000), ("acked", 1, None))
     assert client.poll(5000) is None
 
 
 def test_what_is_not_acknowledged_in_time_is_late_once_the_broker_has_answered_a_ping():
     client, line = _connected(_CONNACK, b"")
     client.publish("t", b"")
-    check.equal(_events(client, 2), [("alive",), ("late", 1)])
+    check.equal(_events(client, 2), [("alive",), ("late", 1, "PUBACK")])
     check.equal(client.publish("t", b""), 2)
     line.down += b"\x40\x02\x00\x01"  # it comes after all, and is not that of another
-    check.equal(client.poll(5000), ("acked", 2))
+    check.equal(client.poll(5000), ("acked", 2, None))
 
 
 def test_where_the_ping_is_not_answered_either_the_connection_is_lost():
@@ -252,12 +258,47 @@ def test_where_the_ping_is_not_answered_either_the_connection_is_lost():
     check.raises(Lost, client.poll, 5000)
 
 
-def test_what_an_answer_is_awaited_for_once_more_is_late_or_forgotten():
+def test_what_has_an_id_is_acknowledged_by_an_answer_of_its_own():
     client, _ = _connected()
-    for packet_id in (1, 2):
-        client.expect(packet_id)
-    client.forget(1)
-    check.equal(_events(client, 2), [("alive",), ("late", 2)])
+    for key, id in (5, "a"), (6, "b"), (7, None):
+        client.publish("t", b"", key, id)
+    check.equal(client.poll(5000), ("acked", 7, None))
+    check.equal([client.holds(key) for key in (5, 6, 7, 8)], [True, True, False, False])
+    check.equal([client.replied(id) for id in ("a", "a", "x")], [5, None, None])
+    check.equal(_events(client, 2), [("alive",), ("late", 6, "reply")])
+    client.replies = False
+    client.publish("t", b"", 5, "a")
+    check.equal(client.poll(5000), ("acked", 5, "a"))
+
+
+def test_what_has_no_puback_goes_again_as_the_same_packet_where_the_broker_knows_it():
+    for present in True, False:  # MQTT-4.4.0-1
+        client, _ = _connected(_CONNACK, b"", b"\x40\2\0\2")
+        for key in 5, 6:
+            client.publish("t", b"", key, "id")
+        assert client.poll(100) is None
+        check.equal(client.forget(), [5, 6])
+        line = _Line([b"\x20\2" + bytes((present, 0))])
+        connect(client, line)
+        client.publish("t", b"", 6)
+        client.publish("t", b"", 5)
+        client.poll(100)
+        first, again = b"\x32\5\0\1t\0", b"\x3a\5\0\1t\0\1"
+        assert line.broker.heard.endswith(first + b"\3" + (again if present else first + b"\4"))
+
+
+def test_a_peer_that_sends_a_byte_at_a_time_does_not_hold_a_step():
+    for most in 4096, 16:  # a message that is kept, or read away
+        client, line = _connected(max_packet_bytes=most)
+        line.down, line.piece = b"\x30\x67\0\1t" + bytes(100), 1
+        line.passes(1000)
+        event, total = None, 0
+        while event is None:
+            line.reads = 0
+            event = client.poll(0)
+            assert 0 < line.reads <= 20 and client.busy is (event is None)
+            total += line.reads
+        check.equal((total, event[0]), (105, "oversize" if most == 16 else "message"))
 
 
 def test_subscribe_is_laid_out_as_in_3_8():
@@ -296,7 +337,7 @@ def test_what_takes_longer_than_an_answer_on_a_slow_line_is_acknowledged():
             assert client.poll(0) is None
             line.passes(10)
         check.equal(client.publish("t", b"behind it"), 2)
-        check.equal(_events(client, 2), [("acked", 1), ("acked", 2)], room)
+        check.equal(_events(client, 2), [("acked", 1, None), ("acked", 2, None)], room)
 
 
 def test_a_line_that_takes_nothing_more_is_lost():
@@ -313,7 +354,7 @@ def test_a_message_that_comes_slowly_is_a_sign_of_life():
     line.down = b"\x30\xf0\x2e\x00\x01t" + bytes(5997)
     client.publish("t", b"")
     events = _events(client, 3)
-    assert ("oversize", "6000 bytes on t") in events and ("acked", 1) in events, events
+    assert ("oversize", "6000 bytes on t") in events and ("acked", 1, None) in events, events
 
 
 def test_an_answer_that_waited_while_the_program_was_busy_is_in_time():
@@ -322,13 +363,13 @@ def test_an_answer_that_waited_while_the_program_was_busy_is_in_time():
         check.equal(client.publish("t", b""), packet_id)
     for _ in range(3):
         line.passes(1000)
-    check.equal(_events(client, 2), [("acked", 1), ("acked", 2)])
+    check.equal(_events(client, 2), [("acked", 1, None), ("acked", 2, None)])
 
 
 def test_goodbye_is_said():
     client, line = _connected()
     client.disconnect()
-    assert client.sock is None
+    assert _is_closed(client)
     client.disconnect()
     line.passes(10)
     assert line.broker.heard.endswith(b"\xe0\x00")
@@ -356,7 +397,7 @@ def test_every_broken_packet_is_a_protocol_error_and_closes():
     ):
         client, _ = _connected(_CONNACK + broken)
         error = check.raises(ProtocolError, client.poll, 5000)
-        assert client.sock is None, (broken, error)
+        assert _is_closed(client), (broken, error)
 
 
 def test_a_topic_that_must_not_be_published_to_is_refused_at_once():
@@ -380,13 +421,25 @@ def test_a_topic_that_must_not_be_published_to_is_refused_at_once():
     else:  # more than the heap of a board
         topics.append("x" * 65_536)
     for topic in topics:
-        check.raises(ValueError, client.publish, topic, b"")
+        check.raises((Rejected, ValueError), client.publish, topic, b"")
     for topic in ("t", "\xa0\ud7ff\ue000", "\u4fff", "\U0001f600", "\u0800"):
         packet_id = client.publish(topic, b"still there")
-        check.equal(client.poll(5000), ("acked", packet_id))
+        check.equal(client.poll(5000), ("acked", packet_id, None))
 
 
 def test_nothing_is_sent_before_connect():
     client = _client()
     assert not client.ready
     check.raises(Lost, client.poll)
+
+
+def test_packet_ids_of_what_was_dropped_meanwhile_are_forgotten():
+    client, line = _connected()
+    for key in range(70):
+        client.publish("t", b"", key)
+        if key != 7:
+            client.flight.pop(key + 1)  # as if it had been late
+    check.equal([client.holds(key) for key in (6, 7)], [False, True])
+    client.publish("t", b"", 0)
+    line.passes(1000)
+    assert line.broker.heard.endswith(b"\x32\5\0\1t\0\x47"), "its id is not remembered"

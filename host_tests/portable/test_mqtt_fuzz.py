@@ -7,9 +7,6 @@ valid conversations, damaged: cut, swapped, doubled, overwritten; and noise. Eve
 import check
 from signet.client.mqtt import MQTTClient
 from signet.errors import SignetError
-from signet.net.umqtt_stream import Stream
-
-TIMEOUT_S = 60
 
 _ROUNDS = check.scaled(400)
 
@@ -98,10 +95,10 @@ def _damaged(random, talk):
 def _converse(data, piece):
     """Plays data to a client; returns how many events came before the end."""
     client = MQTTClient(max_packet_bytes=64, timeout_ms=3000)
-    stream = Stream(_Channel(data, piece))
+    channel = _Channel(data, piece)
     events = 0
     try:
-        client.begin(stream, ("c", None, None))
+        client.begin(channel, ("c", None, None))
         for _ in range(1000):
             event = client.poll(0)
             if event == ("connected", False):
@@ -110,7 +107,7 @@ def _converse(data, piece):
             elif event is not None:
                 events += 1
     except SignetError:
-        assert client.sock is None, "an error must leave the connection closed"
+        assert not client.ready and client.readable() is None, "an error must close"
         return events
     raise AssertionError("the end of the connection was not noticed")
 

@@ -9,6 +9,7 @@ import os
 from binascii import crc32
 
 import check
+from signet import modules
 from signet.device import files
 from signet.errors import Rejected
 from signet.reports.messages import Report
@@ -413,13 +414,34 @@ def test_a_report_for_which_no_memory_is_left_is_not_taken():
     check.equal((len(box), box.counts[0], len(_waiting(box))), (taken, taken, taken))
 
 
+def test_flash_has_the_place_of_a_handshake_where_memory_is_short():
+    """And the handshake has it again after that."""
+
+    def opens(*arguments):
+        if modules.release(64):
+            modules.keep(64)
+            raise MemoryError
+        return _open(*arguments)
+
+    box = _box()
+    box.put(Report({"n": 1}))
+    modules.keep(64)
+    builtins.open = opens
+    try:
+        check.equal(box.keep(), True)
+    finally:
+        builtins.open = _open
+    check.equal(_waiting(_box()), {1: 1})
+    assert modules.release(64)
+
+
 def test_what_flash_does_not_take_is_not_forgotten_when_it_is_tried_again():
     box = _box()
     box.put(Report({"n": 1}))
     assert box.set_aside(1, "no")
     builtins.open = _Flash(28)
     try:
-        check.equal((box.retry(), len(box.dead)), (0, 1))
+        check.equal((box.retry(), len(box.dead), len(box)), (0, 1, 0))  # else it would go twice
     finally:
         builtins.open = _open
     check.equal((_box().retry(), _waiting(_box())), (1, {2: 1}))
@@ -454,3 +476,12 @@ def test_the_ids_of_the_last_commands_outlive_a_reset():
         assert not box.knows(str(n)) and box.knows(str(n))
     again = _box()
     check.equal([again.knows(str(n)) for n in (25, 2, 1)], [True, True, False])
+
+    def opens(*arguments):
+        raise MemoryError
+
+    builtins.open = opens  # a command that cannot be noted is executed all the same
+    try:
+        check.equal([again.knows("new"), again.knows("new")], [False, True])
+    finally:
+        builtins.open = _open

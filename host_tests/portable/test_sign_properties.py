@@ -3,7 +3,7 @@
 import hmac as standard
 
 import check
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from signet.sign import content, hmac, hmac_compat
 
@@ -13,7 +13,12 @@ _names = some.sampled_from(("md5", "sha1", "sha256"))
 _bytes = some.binary(max_size=300)
 _text = some.text(some.characters(exclude_categories=("Cs",)), max_size=20)
 _fields = some.dictionaries(_text, _text | some.integers(), max_size=8)
-_often = settings(max_examples=check.scaled(100), deadline=None, database=None)
+_often = settings(
+    max_examples=check.scaled(100),
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 @_often

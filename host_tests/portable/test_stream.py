@@ -2,11 +2,10 @@
 
 import check
 from check_contract import starved
-from check_mqtt import read
+from check_mqtt import Stream, read
 from signet import clock
 from signet.errors import Lost, TimedOut, Untrusted
 from signet.net.stream import TcpChannel
-from signet.net.umqtt_stream import Stream
 
 SERVERS = {
     "echo": ("tcp", "echo"),
@@ -73,42 +72,11 @@ def test_what_is_written_comes_back_whole():
     stream.close()
 
 
-def test_a_write_may_be_cut_as_umqtt_does():
-    stream = _stream("echo")
-    stream.write(b"abcdef", 3)
-    stream.write(b"XYZ")
-    assert read(stream, 6) == b"abcXYZ"
-    stream.close()
-
-
 def test_bytes_that_trickle_in_are_collected():
     stream = _stream("trickle")
     stream.write(b"0123456789")
     assert read(stream, 10) == b"0123456789"
     stream.close()
-
-
-def test_a_peer_that_sends_a_byte_at_a_time_does_not_hold_a_step():
-    class Drip:
-        reads = 0
-        busy = False
-
-        def readinto(self, buffer):
-            self.reads += 1
-            buffer[0] = 7
-            return 1
-
-    channel = Drip()
-    stream = Stream(channel)
-    assert stream.read(100) is None and stream.busy
-    assert 0 < channel.reads <= 20
-    while stream.read(100) is None:
-        pass
-    assert channel.reads == 100 and not stream.busy
-    assert stream.read(100) is None and stream.busy
-    channel.write = lambda data: None  # and it takes nothing: nobody reads before that has gone
-    stream.write(b"x")
-    assert not stream.busy
 
 
 def test_a_read_that_times_out_leaves_the_stream_usable():

@@ -4,14 +4,13 @@ import io
 
 import check
 import tls
-from check_mqtt import read
+from check_mqtt import Stream, read
 from signet import clock
 from signet.errors import Lost, Untrusted
 from signet.net import refusal
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.trust import context
-from signet.net.umqtt_stream import Stream
 
 SERVERS = {
     "good": ("tls", "good", "echo"),

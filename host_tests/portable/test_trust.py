@@ -1,7 +1,7 @@
 """Which certificates does a board take out of the file `ca`, and what does it say of others?"""
 
 import check
-from check_mqtt import read
+from check_mqtt import Stream, read
 from check_trust import ReadsOnlyDer
 from signet import clock
 from signet.device.credentials import load
@@ -9,7 +9,6 @@ from signet.errors import ConfigError
 from signet.net.secure import TlsChannel
 from signet.net.stream import TcpChannel
 from signet.net.trust import context
-from signet.net.umqtt_stream import Stream
 
 SERVERS = {"good": ("tls", "good", "echo")}
 

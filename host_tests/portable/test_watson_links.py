@@ -11,7 +11,6 @@ from signet.client.mqtt import MQTTClient
 from signet.cloud import mqtt_session
 from signet.cloud.watson import application
 from signet.net.stream import TcpChannel
-from signet.net.umqtt_stream import Stream
 
 SERVERS = {"broker": ("mosquitto",)}
 
@@ -19,9 +18,9 @@ _METER = ("m", "1")
 
 
 class _Client(MQTTClient):
-    def begin(self, stream, login):
+    def begin(self, channel, login):
         end = check.server("broker")
-        super().begin(stream, (login[0], end["user"], end["password"]))
+        super().begin(channel, (login[0], end["user"], end["password"]))
 
 
 def _in_mosquitto(role="gateway", **changes):
@@ -37,8 +36,8 @@ def _publish(topic, payload):
     """Somebody else's message, acknowledged by mosquitto."""
     end = check.server("broker")
     client = MQTTClient()
-    stream = Stream(TcpChannel(end["host"], end["port"], clock.Deadline(3000)))
-    connect(client, stream, ("somebody", end["user"], end["password"]))
+    channel = TcpChannel(end["host"], end["port"], clock.Deadline(3000))
+    connect(client, channel, ("somebody", end["user"], end["password"]))
     client.publish(topic, payload)
     assert client.poll(5000)[0] == "acked"
     client.disconnect()

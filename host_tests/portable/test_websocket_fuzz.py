@@ -9,11 +9,8 @@ import check
 from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.errors import Lost, ProtocolError, SignetError
-from signet.net.umqtt_stream import Stream
 from signet.net.websocket import WebSocketChannel
 from signet.wire import websocket_handshake as handshake
-
-TIMEOUT_S = 60
 
 _ROUNDS = check.scaled(400)
 _CONNACK = b"\x20\x02\x00\x00"
@@ -271,7 +268,7 @@ def _converse(data, piece):
     channel, below = _open(data, piece)
     events = 0
     try:
-        client.begin(Stream(channel), ("c", None, None))
+        client.begin(channel, ("c", None, None))
         for _ in range(1000):
             event = client.poll(0)
             if event == ("connected", False):
@@ -280,7 +277,7 @@ def _converse(data, piece):
             elif event is not None:
                 events += 1
     except SignetError as error:
-        assert client.sock is None and below.closed == 1
+        assert not client.ready and below.closed == 1
         return events, str(error)
     raise AssertionError("the end of the connection was not noticed")
 

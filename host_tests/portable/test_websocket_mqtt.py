@@ -7,7 +7,6 @@ from signet.client.mqtt import MQTTClient
 from signet.cloud import dial
 from signet.errors import Lost, Refused
 from signet.net.trust import context
-from signet.net.umqtt_stream import Stream
 
 PROOF = ("test_a_client_that_only_waits_stays_connected",)
 SERVERS = {
@@ -33,8 +32,8 @@ def _connected(name, client_id, password="pass", **options):
         "trust": trust,
         "websocket": True,
     }
-    stream = Stream(dial.connect(config, clock.Deadline(5000)))
-    connect(client, stream, (client_id, "user", password))
+    channel = dial.connect(config, clock.Deadline(5000))
+    connect(client, channel, (client_id, "user", password))
     return client
 
 
@@ -49,7 +48,7 @@ def _there_and_back(name):
     client.subscribe(["t/1"])
     packet_id = client.publish("t/1", b"21.5")
     events = [_next(client), _next(client)]
-    assert ("acked", packet_id) in events
+    assert ("acked", packet_id, None) in events
     assert ("message", b"t/1", b"21.5") in events
     client.disconnect()
 
@@ -59,7 +58,7 @@ def _kilobytes(name):
     client.subscribe(["t/4k"])
     packet_id = client.publish("t/4k", bytes(range(256)) * 16)
     events = [_next(client), _next(client)]
-    assert ("acked", packet_id) in events
+    assert ("acked", packet_id, None) in events
     payload = events[events[0][0] == "acked"][2]
     check.equal(len(payload), 4096)
     for at in range(0, 4096, 256):
@@ -106,7 +105,7 @@ def _publish_in_fragments(name):
     client = _connected(name, "fragments")
     for number in range(3):
         packet_id = client.publish("t", b"%d" % number)
-        assert _next(client) == ("acked", packet_id)
+        assert _next(client) == ("acked", packet_id, None)
     client.disconnect()
 
 

@@ -14,7 +14,6 @@ from signet.wire import websocket as wire
 from signet.wire import websocket_handshake as handshake
 
 INTERPRETERS = ("cpython",)
-TIMEOUT_S = 100
 
 _ACCEPT = handshake.opening("good.test", b"the sample nonce")[1]
 _often = settings(

@@ -11,8 +11,6 @@ from signet.errors import ProtocolError
 from signet.wire import websocket as wire
 from signet.wire import websocket_handshake as handshake
 
-TIMEOUT_S = 60
-
 
 def test_each_stream_of_frames_is_read_as_websockets_reads_it():
     compared = 0

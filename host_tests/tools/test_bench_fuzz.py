@@ -11,7 +11,9 @@ from tools.bench import command, fuzz, programs
 from tools.paths import LIB
 from tools.ui import UserError
 
-_COAP, _HTTP, _WEBSOCKET = (fuzz.TARGETS[name] for name in ("coap", "http", "websocket"))
+_COAP, _HTTP, _WEBSOCKET, _MODEM = (
+    fuzz.TARGETS[name] for name in ("coap", "http", "websocket", "modem")
+)
 _SESSIONS = [n for n, target in fuzz.TARGETS.items() if target.program == "fuzz_sessions"]
 _READERS = [n for n, target in fuzz.TARGETS.items() if target.program == "fuzz_readers"]
 _MESSAGES = 3000
@@ -39,7 +41,12 @@ def websocket_rows():
     return _measure(_WEBSOCKET)
 
 
-@pytest.fixture(params=["coap_rows", "http_rows", "websocket_rows"])
+@pytest.fixture(scope="module")
+def modem_rows():
+    return _measure(_MODEM)
+
+
+@pytest.fixture(params=["coap_rows", "http_rows", "websocket_rows", "modem_rows"])
 def rows(request):
     return request.getfixturevalue(request.param)
 
@@ -143,6 +150,20 @@ def test_replies_of_every_kind_end_in_every_way(http_rows):
         for kind in ("kept alive", "not kept alive", "too long to keep", "cut in the content"):
             assert row.events[kind], kind
         assert row.counts["clean"] > _MESSAGES // 256
+
+
+def test_a_modem_is_lost_in_many_ways_and_found_again(modem_rows):
+    for row in modem_rows:
+        assert min(row.states.values()) > _MESSAGES // 5
+        for text in ("has reset itself", "does not answer any more", "has lost the"):
+            assert any(text in event for event in row.events), (text, row.events)
+        assert row.counts["clean"] > _MESSAGES // 256
+
+
+@pytest.mark.proof
+def test_a_million_damaged_bytes_of_modems_bring_nothing_but_errors():
+    for row in fuzz.measure(200_000, 20_000, 11, lambda _: None, target=_MODEM):
+        assert row.passed, row
 
 
 def test_an_exception_is_found_with_its_message(planted):

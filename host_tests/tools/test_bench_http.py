@@ -9,11 +9,9 @@ import threading
 
 import pytest
 from aiohttp import web
-from rich.console import Console
 from typer.testing import CliRunner
 
-from tools import size
-from tools.bench import command, heap, http, http_wire, loaded, programs
+from tools.bench import coap, command, heap_tables, hmac, http, http_wire, mqtt_tables, programs
 from tools.bench.boards_twin import twin_of_boards
 from tools.bench.http_server import Count
 from tools.bench.relay import Traffic
@@ -205,8 +203,8 @@ def test_reports_are_counted_cold_on_the_kept_connection_and_woken(reports):
     assert [(row.case.cloud, row.case.way, row.when) for row in reports] == [
         (cloud, way, when)
         for cloud, way in (("alibaba", "https"), ("alibaba", "coap"), ("watson", "https"))
-        for when in ("cold", "warm", "woken")
-    ] + [("watson", "https", when) for when in ("cold", "warm", "woken")]
+        for when in ("cold", "warm", "woken", "100")
+    ] + [("watson", "https", when) for when in ("cold", "warm", "woken", "100")]
     traffic = {(row.case.cloud, row.when): row.traffic for row in reports if not row.ratio}
     for cloud in ("alibaba", "watson"):
         cold, warm = traffic[cloud, "cold"], traffic[cloud, "warm"]
@@ -224,6 +222,8 @@ def test_other_ways_in_are_compared_with_https_of_the_same_cloud(reports):
     rows = {(row.case.way, row.when): row for row in reports if row.case.cloud == "alibaba"}
     https, coap = rows["https", "warm"], rows["coap", "warm"]
     assert coap.ratio == https.traffic.bytes / coap.traffic.bytes > 1
+    for way, warm in (("https", https), ("coap", coap)):  # what waited goes together
+        assert 3 * rows[way, "100"].traffic.bytes < 100 * warm.traffic.bytes
 
 
 @pytest.mark.proof
@@ -246,47 +246,25 @@ def test_the_twin_of_the_bench_speaks_tls_1_2_as_boards_do(tmp_path):
             assert device.version() == "TLSv1.2"
 
 
-def test_what_http_adds_is_counted_apart_from_what_every_device_has():
-    alibaba, watson = loaded.measure(loaded.HTTP)
-    assert (alibaba.title, watson.title) == ("Alibaba", "Watson")
-    sizes = size.measured()
-    shared = (
-        sizes["signet.wire.http"]
-        + sizes["signet.client.http"]
-        + sizes["signet.cloud.http_session"]
-    )
-    mqtt_too = sum(
-        sizes[f"signet.{name}"] for name in ("device.config", "link", "errors", "net.secure")
-    )
-    for row in (alibaba, watson):
-        assert shared < row.own < row.all - mqtt_too
-    assert "missed" not in _shown(loaded.table(loaded.HTTP, [alibaba])), "there is no goal"
-
-
-def _shown(table):
-    console = Console(width=80)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()
-
-
 @pytest.mark.proof
 @linux
 def test_the_command_prints_figures_units_and_who_verifies(monkeypatch, rows, reports):
     monkeypatch.setattr(http, "measure", lambda rounds, step: rows)
     monkeypatch.setattr(http_wire, "measure", lambda cases, step: reports)
-    done = CliRunner().invoke(command.app, ["http", "--quick"], env={"COLUMNS": "80"})
+    done = CliRunner().invoke(command.app, ["http"], env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
-    for text in ("per s", "heap, B", "requests", "does NOT verify", "cold", "woken", "HTTP's own"):
+    for text in ("per s", "heap, B", "requests", "does NOT verify", "cold", "woken"):
         assert text in done.stdout
-    assert "Smallest heap" not in done.stdout
 
 
 def test_explanations_fit_a_terminal_of_80_columns():
     texts = (
         http.explanation(20),
         http_wire.explanation(),
-        *(loaded.explanation(kind) for kind in (loaded.HTTP, loaded.COAP)),
-        *(heap.explanation(kind) for kind in (heap.HTTP, heap.COAP)),
+        *(hmac.explanation(200, 32, 120, real) for real in (False, True)),
+        *(coap.explanation(200, [coap.Row("", "", 0, {}, {}, 0, real)]) for real in (False, True)),
+        mqtt_tables.explanation(50, 1.0),
+        *(heap_tables.explanation(place, False) for place in ("flash", "ROMFS", "image")),
+        heap_tables.explanation("flash", True),
     )
     assert max(len(line) for text in texts for line in text.splitlines()) <= 80

@@ -50,7 +50,7 @@ for size in (1000, 3000, 5000):
 
 
 _NO_DELAY = """
-import measure_http, socket
+import measure_http, no_delay, socket
 seen = []
 class Fake:
     @staticmethod
@@ -77,8 +77,8 @@ measure_http.requests = Requests
 measure_http.HttpClient = Client
 contenders = measure_http._contenders(None, "http://x:1", "x", "device-")
 assert Requests.socket is socket
-measure_http.socket = Fake
-measure_http._NoDelay.socket(2, 1, 0)
+no_delay.socket = Fake
+no_delay.Socket.socket(2, 1, 0)
 print(seen)
 """
 

@@ -31,6 +31,8 @@ _FLOORS = {
     "client": 3,
     "cloud": 4,
     "device.config": 6,
+    "device.json_file": 2,
+    "device.ready": 7,
     "device.credentials": 5,
     "certificate": 5,
     "aio": 6,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.depth import digs
 from tools import toolchain
 from tools.paths import ROOT
 
@@ -66,7 +67,6 @@ def run(tmp_path, text, *arguments, name="test_odd.py", depth="test"):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     ).stdout
 
 
@@ -150,6 +150,16 @@ def test_the_depth_scales_what_is_repeated_and_says_what_it_leaves_out(
     what = "were left out" if left_out else "are among them"
     assert f"depth {depth}: 1 tests that only `make proof` runs {what}" in found
     assert f"repeated {repeated}\n" in found
+
+
+def test_after_make_test_what_would_be_the_same_again_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGNET_AFTER_TEST", "1")
+    plain = 'PROOF = ("test_deep",)\n\ndef test_deep():\n    pass\n\ndef test_plain():\n    pass\n'
+    for text, names in ((plain, ["deep"]), (DEEP, ["deep", "repeated"])):
+        found = outcomes(run(tmp_path, text, "--interpreter", BUILD, depth="proof"))
+        assert found == {f"test_{name}[{BUILD}]": "PASSED" for name in names}
+    # `make test` had no image on a fresh machine, or another one.
+    assert all(map(digs, (ROOT / "host_tests" / "firmware").glob("test_*.py")))
 
 
 def test_a_run_in_the_background_hands_on_no_ignored_sigint(tmp_path):

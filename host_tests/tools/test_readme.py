@@ -1,22 +1,45 @@
-"""Does every promise and every row of the README's feature tables name the tests that prove it?
+"""Does every promise of the README name the tests that prove it, and is its JSON right?
 
 The last column, "shown by", names files of host_tests/, or `file::test`. A row in which nothing
 works yet names none.
 """
 
 import ast
+import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from tools.board.check import check
+from tools.modem.emulator import FAMILIES
 from tools.paths import ROOT
 
 _TESTS = ROOT / "host_tests"
 _COLUMN = "shown by"
 _NOTHING = ("", "-", "not yet")
 _NAME = re.compile(r"`([^`]+)`")
+
+
+def _examples() -> list[dict[str, Any]]:
+    """Each device.json of the README, and one for each modem that it shows."""
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```json\n(.+?)```", text, re.DOTALL)
+    found = [json.loads(block) for block in blocks]
+    (by_modem,) = (config for config in found if "modem" in config)
+    modems = re.findall(r'`(\{"family".+?\})`', text)
+    return [*found, *(by_modem | {"modem": json.loads(modem)} for modem in modems)]
+
+
+@pytest.mark.parametrize("config", _examples(), ids=str)
+def test_a_device_json_is_one_that_a_board_takes(config):
+    check({"/device.json": json.dumps(config).encode()})
+
+
+def test_there_is_an_example_for_each_modem():
+    shown = [config["modem"]["family"] for config in _examples() if "modem" in config]
+    assert {*shown} == {*FAMILIES} and len(shown) == 1 + len(FAMILIES)
 
 
 class Row(NamedTuple):

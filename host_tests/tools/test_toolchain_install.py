@@ -28,10 +28,13 @@ def script(folder, name, body):
 
 @pytest.fixture
 def start(tmp_path):
-    """Start `python -m tools.toolchain` over an empty cache with only given programs on PATH."""
+    """Start `python -m tools.toolchain`, or another, over an empty cache.
+
+    Only given programs are on PATH.
+    """
     started = []
 
-    def start(programs, *words):
+    def start(programs, *words, module="tools.toolchain"):
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         for name, body in programs.items():
@@ -43,7 +46,7 @@ def start(tmp_path):
             **_QUIET_PIP,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "tools.toolchain", *words],
+            [sys.executable, "-m", module, *words],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -129,6 +132,37 @@ def test_each_part_that_cannot_be_fetched_is_one_sentence_and_leaves_nothing(
     assert all("check the network" in line or "pip config" in line for line in said)
     assert left_over(tmp_path / "cache") == []
     assert not (tmp_path / "cache" / "toolchain.json").exists()
+
+
+_UNFIT = {"arm-none-eabi-gcc": "exit 1", "qemu-system-arm": "exit"}
+_NO_NETWORK = [
+    "apt cannot fetch gcc-arm-none-eabi, libnewlib-dev, qemu-system-arm from",
+    "apt cannot fetch micropython, mbedtls, lwip from",
+]
+
+
+@pytest.mark.parametrize(
+    ("programs", "reasons"),
+    [
+        ({}, ["no compiler can be had on this machine: it has no apt-get and dpkg-deb"]),
+        (_BROKEN_APT | _UNFIT, _NO_NETWORK),
+    ],
+    ids=["no apt", "no network"],
+)
+def test_where_no_compiler_can_be_had_make_firmware_says_so_and_make_proof_goes_on(
+    start, tmp_path, programs, reasons
+):
+    cache = tmp_path / "cache" / "firmware"
+    for words, status in ((), 2), (("--if-possible",), 0):
+        process = start(programs, *words, module="tools.firmware")
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == status, err
+        assert out == ""
+        assert "Traceback" not in err
+        assert all(reason in err for reason in reasons)
+        assert len([line for line in err.splitlines() if "signet: " in line]) <= len(reasons)
+        assert ("host_tests/firmware is skipped" in err) == (not status)
+        assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
 def test_an_interrupted_run_ends_its_programs_and_leaves_no_half(start, tmp_path):
@@ -290,7 +324,7 @@ def test_a_new_toolchain_leaves_what_tests_need_until_all_is_asked_for(
 
 
 def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, capfd):
-    from tools.toolchain import install, progress
+    from tools.toolchain import progress, together
 
     monkeypatch.setattr(progress, "EVERY_S", 0.01)
     expected = ["a part fetching 40 %, another ready", "a part fetching 80 %, another ready"]
@@ -304,8 +338,8 @@ def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, ca
                 time.sleep(0.01)
                 said.extend(capfd.readouterr().err.splitlines())
 
-    install._side_by_side(
-        [install._Part("a part", fetch), install._Part("another", lambda report: None)]
+    together.side_by_side(
+        [together.Part("a part", fetch), together.Part("another", lambda report: None)]
     )
     assert set(expected) <= set(said)
 

@@ -143,7 +143,6 @@ def openssl(*words: str | Path) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=20,
         check=False,
     )
     return done.stdout.decode(errors="replace")

@@ -109,9 +109,16 @@ def test_enos_sdk_logs_in_posts_and_obeys(twin: Twin, start: Any) -> None:
     sdk = start("enos_device.py", _given(twin, "enos", "mqtt"))
     assert sdk.hear("connected")["ok"]
     assert sdk.hear("posted")["code"] == 200
-    (report,) = twin.wait_for_messages("enos", 1, after, direction="up", status="stored")
+    assert sdk.hear("late")["code"] == 200
+    report, *late = twin.wait_for_messages("enos", 3, after, direction="up", status="stored")
     assert report["topic"].endswith("/thing/measurepoint/post")
     assert json.loads(report["payload"])["params"]["measurepoints"] == {"temperature": 21.5}
+    assert {each["topic"][-25:] for each in late} == {"measurepoint/resume/batch"}
+    params = [json.loads(each["payload"])["params"] for each in late]
+    assert [(each["measurepoints"], each["time"]) for each in params] == [
+        ({"n": 1}, 1),
+        ({"n": 2}, 2),
+    ]
     answer = twin.command("enos", "multiply", {"left": 6, "right": 7})
     assert sdk.hear("command")["params"] == {"left": 6, "right": 7}
     assert answer["reply"]["code"] == 200

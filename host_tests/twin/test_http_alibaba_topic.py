@@ -4,6 +4,7 @@ Rules and codes: Alibaba Cloud, "Establish connections over HTTP"; topics: "Mess
 MQTT 3.1.1, section 3.3.2.1 (wildcards).
 """
 
+import json
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -46,6 +47,20 @@ def test_an_alink_report_whose_id_came_before_is_marked(
     for _ in range(2):
         assert code_of(logged_in.report(alink("http-dup", t=1), logged_in.post)) == 0
     assert [m["dup"] for m in twin.messages("alibaba", after)] == [False, True]
+
+
+def test_each_report_of_several_in_one_request_is_on_file(
+    twin: Twin, logged_in: AlibabaDevice
+) -> None:
+    after = twin.last_id()
+    topic = logged_in.post.replace("property/", "property/batch/")
+    values = [{"value": n, "time": 1524448722000 + n} for n in range(3)]
+    answer = logged_in.report(alink("several", properties={"t": values}), topic)
+    filed = twin.messages("alibaba", after)
+    assert answer.json["info"] == {"messageId": (1 << 60) + filed[0]["id"]}
+    assert [json.loads(each["payload"])["params"]["t"] for each in filed] == values
+    assert code_of(logged_in.report(alink("bad", properties={"t": [1]}), topic)) == 0
+    assert [each["status"] for each in twin.messages("alibaba", after)][3:] == ["rejected"]
 
 
 @pytest.mark.parametrize("data", [b"no JSON", b"[]", b'{"id": 1}', alink("") + b"\x00"])

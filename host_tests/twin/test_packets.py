@@ -6,7 +6,7 @@ Bytes are the figures of MQTT 3.1.1 (OASIS, 2014) and what paho-mqtt sends.
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from host_tests.depth import scaled
@@ -21,7 +21,11 @@ from tools.twin.packets import (
     UnsupportedLevelError,
 )
 
-_often = settings(max_examples=scaled(100), deadline=None)
+_often = settings(
+    max_examples=scaled(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 _ERRORS = (MalformedError, UnsupportedLevelError, TooLargeError)
 
 # MQTT 3.1.1, figure 3.6 (variable header: level 4, flags 0xCE, keep alive 10), with the fields

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools.twin.clouds import CLOUDS
-from tools.twin.clouds.base import BadCommandError, Client
+from tools.twin.clouds.base import BadCommandError, Client, Verdict
 from tools.twin.packets import Publish
 from tools.twin.store import Device
 
@@ -30,10 +30,14 @@ _ALINK = {
 _DAYS_AHEAD_MS = 2 * 24 * 60 * 60 * 1000
 
 
-def _reply(cloud: str, topic: str, payload: bytes) -> tuple[str, dict[str, Any]] | None:
-    device = Device(cloud, "device", "pk", "dev", "")
+def _verdict(cloud: str, topic: str, payload: bytes) -> Verdict:
     rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
-    reply = rules.judge(Client(device, "s", names=_NAMES), Publish(topic, payload)).reply
+    client = Client(Device(cloud, "device", "pk", "dev", ""), "s", names=_NAMES)
+    return rules.judge(client, Publish(topic, payload))
+
+
+def _reply(cloud: str, topic: str, payload: bytes) -> tuple[str, dict[str, Any]] | None:
+    reply = _verdict(cloud, topic, payload).reply
     return None if reply is None else (reply.topic, json.loads(reply.payload))
 
 
@@ -67,13 +71,46 @@ def test_enos_measurepoint_post_reply(code: int, payload: bytes) -> None:
     assert reply[1]["code"] == code
 
 
-def test_enos_late_batch_is_replied_on_its_own_topic() -> None:
+def test_enos_late_batch_is_replied_on_its_own_topic_and_filed_as_its_reports() -> None:
     topic = "/sys/pk/dev/thing/measurepoint/resume/batch"
     entries = [{"measurepoints": {"t": 1}, "time": 1}, {"measurepoints": {"t": 2}, "time": 2}]
     body = _POST | {"method": "thing.measurepoint.resume.batch", "params": entries, "id": "77"}
-    reply = _reply("enos", topic, _json(body))
-    assert reply is not None
-    assert (reply[0], reply[1]["code"], reply[1]["id"]) == (topic + "_reply", 200, "77")
+    verdict = _verdict("enos", topic, _json(body))
+    assert verdict.reply is not None
+    reply = json.loads(verdict.reply.payload)
+    assert (verdict.reply.topic, reply["code"], reply["id"]) == (topic + "_reply", 200, "77")
+    assert [json.loads(part)["params"] for part in verdict.parts] == entries
+
+
+_ON = {"value": "on", "time": 1524448722000}
+_WF = ({"value": 3, "time": 1524448722000}, {"value": 4, "time": 1524448722009})
+_BATCH = {"properties": {"Power": [_ON], "WF": [*_WF]}, "events": {"alarm": [_ON]}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "params"),
+    [
+        ([{"Power": _ON, "WF": _WF[0]}, {"WF": _WF[1]}, _ON], _BATCH),
+        ([{"WF": _ON}, {"WF": _ON}], {"properties": {"WF": [_ON, _ON]}}),
+        ([], []),
+        ([], {}),
+        ([], {"t": [_ON]}),
+        ([], {"properties": {}}),
+        ([], {"properties": {"t": _ON}}),
+        ([], {"properties": {"t": []}}),
+        ([], {"properties": {"t": [1.5]}}),
+        ([], {"properties": {"t": [{"value": 1.5}]}}),
+        ([], {"properties": {"t": [{"value": 1.5, "time": "now"}]}}),
+    ],
+)
+def test_alibaba_batch_is_filed_as_its_reports(parts: list[Any], params: Any) -> None:
+    topic = "/sys/pk/dev/thing/event/property/batch/post"
+    body = _ALINK | {"method": "thing.event.property.batch.post", "params": params}
+    verdict = _verdict("alibaba", topic, _json(body))
+    assert verdict.reply is not None
+    assert verdict.reply.topic == topic + "_reply"
+    assert json.loads(verdict.reply.payload)["code"] == (200 if parts else 460)
+    assert [json.loads(part)["params"] for part in verdict.parts] == parts
 
 
 def test_enos_does_not_reply_to_a_reply() -> None:

@@ -74,7 +74,7 @@ def test_each_org_makes_api_keys_of_its_own_as_the_documents_example(twin: Twin)
     twin.cli("device", "disable", "watson", "mtxpd0", made["api_key"])
     with Raw(twin.way("watson")) as raw:
         assert raw.login(_as(twin, "a:mtxpd0:never-registered", **login)) == 5
-    assert f"API key {made['api_key']!r} is disabled" in twin.output()
+    twin.wait_for_output(f"API key {made['api_key']!r} is disabled")
 
 
 def test_applications_with_names_of_their_own_share_nothing(twin: Twin) -> None:

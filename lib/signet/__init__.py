@@ -29,27 +29,31 @@ def open(path="device.json", board=None, log=print):
     Returns:
         signet.link.Link
     Raises:
-        ConfigError: the file is missing, is not JSON, or a value breaks its rule.
+        ConfigError: the file is missing, is not JSON, a value breaks its rule, or needs a part of
+            signet that is not on the board.
     """
     from signet import modules
 
-    with modules.Tidy():
-        from signet.wire.exact_json import printable
+    try:
+        with modules.Tidy():
+            from signet.wire.exact_json import printable
 
-        def write(text):
-            log(printable(text))  # whoever has had his say in it
+            def write(text):
+                log(printable(text))  # whoever has had his say in it
 
-        values = modules.call("signet.device.config", "load", path, write)
-        from signet.reports.outbox import Outbox
+            values = modules.call("signet.device.ready", "load", path, write)
+            from signet.reports.outbox import Outbox
 
-        keep_ms = values["flash_after_s"] * 1000  # what is read from flash goes before the rest
-        outbox = Outbox(values["outbox_bytes"], values["drop"] == "oldest", keep_ms, write)
-        from signet import link
+            keep_ms = values["flash_after_s"] * 1000  # what is read goes before the rest
+            outbox = Outbox(values["outbox_bytes"], values["drop"] == "oldest", keep_ms, write)
+            from signet import link
 
-        state = None
-        name = "signet.cloud.{}.{}".format(values["cloud"], values["way"])
-        way = __import__(name, None, None, ("*",))
-        if hasattr(way, "KEEPS_STATE"):  # others do without its code
-            state = __import__("signet.device.state", None, None, ("*",)).State()
-        session = way.session(values, write, state)
-        return link.Link(session, values, outbox, board, write, state)
+            state = None
+            name = "signet.cloud.{}.{}".format(values["cloud"], values["way"])
+            way = __import__(name, None, None, ("*",))
+            if hasattr(way, "KEEPS_STATE"):  # others do without its code
+                state = __import__("signet.device.state", None, None, ("*",)).State()
+            session = way.session(values, write, state)
+            return link.Link(session, values, outbox, board, write, state)
+    except ImportError as error:
+        raise modules.call("signet.device.missing", "explain", error)

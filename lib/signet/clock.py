@@ -11,7 +11,7 @@ import time
 from micropython import const
 
 _YEAR_2000_S = const(946_684_800)  # Unix time of 2000-01-01, the epoch of the ESP32 port
-_SIGNET_BORN_S = const(1_735_689_600)  # 2025-01-01: a clock that says less was never set
+_BORN_MS = const(1_735_689_600_000)  # 2025-01-01: a clock that says less was never set
 
 epoch_s = _YEAR_2000_S if time.gmtime(0)[0] == 2000 else 0  # Unix time of `time`'s 0
 doubted = False  # a certificate failed by its dates, or a day that was proved is all we know
@@ -51,7 +51,7 @@ class Deadline:
 
     def expired(self):
         """Returns True once the deadline has passed."""
-        return not self.remaining_ms()
+        return self._at is None or not self.remaining_ms()
 
 
 def waited():
@@ -67,4 +67,10 @@ def unix_ms():
 
 def is_set():
     """Returns True when the clock shows a plausible date, not the one a board boots with."""
-    return not doubted and int(time.time()) + epoch_s >= _SIGNET_BORN_S
+    return stamp() is not None
+
+
+def stamp():
+    """Returns `unix_ms`; None while the clock is not set."""
+    now_ms = unix_ms()
+    return None if doubted or now_ms < _BORN_MS else now_ms

@@ -46,8 +46,7 @@ def counters(outbox, seen):
     values = dict(zip(names, outbox.counts))
     values["waiting"], values["connections"], values["last_error"] = seen
     values["flash_used"] = outbox.flash_used
-    if hasattr(gc, "mem_free"):
-        values["free_heap"] = gc.mem_free()
+    values["free_heap"] = gc.mem_free()
     return values
 
 

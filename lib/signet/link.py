@@ -10,6 +10,7 @@ on.
 A new certificate is tried by a session of its own: certificate/on_trial.py.
 """
 
+import gc
 import os
 
 from micropython import const
@@ -25,6 +26,7 @@ _OPEN = const(2)
 
 _NETWORK_MS = const(30_000)
 _LOOK_MS = const(100)  # how often to look whether the network is up
+_OFTEN = const(1024)  # bytes that are taken until garbage is collected, at least
 _AGAIN_MS = const(60_000)  # after memory was missing for the code of what was due
 
 
@@ -48,6 +50,8 @@ class Link:
         report_interval_ms, deep_sleep: what device.json says, for the device program.
         outbox: see above.
     """
+
+    _threshold = None  # gc's, while there is another because one of them has no connection
 
     def __init__(self, session, config, outbox, board=None, log=print, state=None):
         self._session = session
@@ -82,6 +86,17 @@ class Link:
         self._state = state
         self._since = clock.ticks_ms()
         self.connected = state == _OPEN
+        if state == _OPENING and Link._threshold is None:
+            # What waits lies close together then, and there is room for the file that it goes to.
+            Link._threshold = gc.threshold()
+            gc.threshold(max(_OFTEN, gc.mem_free() >> 3))
+        elif state == _OPEN:
+            self._collect_as_before()
+
+    def _collect_as_before(self):
+        if Link._threshold is not None:
+            gc.threshold(Link._threshold)
+            Link._threshold = None
 
     def report(self, values, topic=None, event=None, device=None):
         """Takes a report; `poll` hands it over. Never waits.
@@ -100,20 +115,22 @@ class Link:
             ValueError: says what is wrong with the arguments.
             MemoryError: it is not taken.
         """
-        takes_files = not self.deep_sleep and self._session.takes_files
-        has_role = self._config.get("role", "device") != "device"
-        values = messages.check(values, topic, event, device, takes_files, has_role)
-        time_ms = clock.unix_ms() if clock.is_set() else None
+        plain = topic is None and event is None and device is None and isinstance(values, dict)
+        if not plain:
+            takes_files = not self.deep_sleep and self._session.takes_files
+            has_role = self._config.get("role", "device") != "device"
+            values = messages.check(values, topic, event, device, takes_files, has_role)
+        time_ms = clock.stamp()
         try:
             report = messages.Report(values, time_ms, topic, event, device)
         except Rejected as error:
             arguments = self.outbox, values, time_ms, topic, event, device, error
             modules.call("signet.reports.dead", "refuse", *arguments)
             return None
-        if hasattr(report.body, "seek"):
-            key = self._handover.put(report)
-        else:
+        if isinstance(report.body, bytes):
             key = self.outbox.put(report)
+        else:  # a file
+            key = self._handover.put(report)
         if self.wake is not None:
             self.wake()
         return key
@@ -121,7 +138,8 @@ class Link:
     @property
     def waiting(self):
         """int, how many reports, and answers to commands, the cloud does not have yet."""
-        return len(self._handover)
+        outbox = self.outbox  # as len(self._handover), without a call: programs ask often
+        return outbox.stored + len(outbox.waiting) + len(self._handover.beside)
 
     @property
     def counters(self):
@@ -153,8 +171,10 @@ class Link:
         """
         deadline = clock.Deadline(timeout_ms)
         clock.waited()
-        while not deadline.expired() and not self._idle(deadline.remaining_ms()):
+        left_ms = deadline.remaining_ms()
+        while left_ms and not self._idle(left_ms):
             self._turn(deadline)
+            left_ms = deadline.remaining_ms()
         return not self.waiting
 
     def _idle(self, timeout_ms):
@@ -163,14 +183,14 @@ class Link:
             return False
         if self._session.pending(timeout_ms):
             return not self.connected and self._next_try.remaining_ms() > timeout_ms
-        wait = self._handover.deadline if self.connected else self._next_try
-        return not self.waiting or wait.remaining_ms() > timeout_ms
+        return not self.waiting or self.due_ms() > timeout_ms
 
     def close(self):
         """Says goodbye, and writes to flash what waits; a later `poll` connects again."""
         self._drop()
         self._next_try = clock.Deadline(0)
         self.outbox.close()
+        self._collect_as_before()
 
     def renew(self, cert, key=None):
         """Takes a new certificate, tries it in a `poll`, keeps it if it works: renewal.begin.
@@ -219,7 +239,7 @@ class Link:
         try:
             timeout_ms = min(deadline.remaining_ms(), self.outbox.step())
             if self._state == _CLOSED:
-                event = self._begin(deadline)
+                event = self._begin(timeout_ms)
             else:
                 if self.connected:
                     self._look()
@@ -227,7 +247,11 @@ class Link:
                     wait_ms = self._handover.deadline.remaining_ms()
                     timeout_ms = min(timeout_ms, wait_ms or timeout_ms)
                 event = self._session.poll(timeout_ms)
-                self.busy = self._session.busy
+                self.busy = event is not None or self._session.busy
+                while event is not None and event[0] == "acked":  # all before the next reports
+                    self._handover.acked(event[1], event[2])
+                    more = self._session.busy and not deadline.expired()
+                    event = self._session.poll(0) if more else None
             if event is not None:
                 self.busy = True
                 self._handle(event)
@@ -238,9 +262,9 @@ class Link:
             except MemoryError:  # for a line of the log
                 self._next_try = clock.Deadline(self._config["retry_s"] * 1000)
 
-    def _begin(self, deadline):
+    def _begin(self, timeout_ms):
         if not self._next_try.expired():
-            clock.sleep_ms(min(deadline.remaining_ms(), self._next_try.remaining_ms(), 500))
+            clock.sleep_ms(min(timeout_ms, self._next_try.remaining_ms(), 500))
             return None
         if self.board is not None:
             if self._network is None:
@@ -249,7 +273,7 @@ class Link:
             if not up:
                 if up is None or self._network.expired():
                     return ("lost", Lost("no network yet"), ())
-                clock.sleep_ms(min(deadline.remaining_ms(), _LOOK_MS))
+                clock.sleep_ms(min(timeout_ms, _LOOK_MS))
                 return None
             self._network = None
         self._look()
@@ -276,9 +300,7 @@ class Link:
 
     def _handle(self, event):
         kind = event[0]
-        if kind == "acked":
-            self._handover.acked(event[1], event[2])
-        elif kind == "failed":
+        if kind == "failed":
             self._handover.failed(event[1], event[2])
         elif kind == "command":
             self._obey(event[1])

@@ -1,7 +1,8 @@
 """What time is it, as servers on the network say, and which of their answers is no time?
 
 By SNTP (RFC 5905 section 14) and, where UDP port 123 is blocked, by the Date of a web server
-(RFC 9110 section 6.6.1).  Neither is authenticated: who sits on the way can answer what he likes.
+(RFC 9110 section 6.6.1), or by whom a board.py asks.  None is authenticated: who sits on the way
+can answer what he likes.
 So what counts is bounded: not before this file was built, not 20 years after, and not before the
 newest day that was proved (`proved` in signet.state, see daily.py), so that no certificate that
 has expired comes to life again.
@@ -17,7 +18,7 @@ import time
 import machine
 from micropython import const
 
-from signet import ConfigError, clock, modules
+from signet import SignetError, clock, modules
 
 _BUILT_S = const(1_793_491_200)  # 2026-11-01; a release raises it
 _LIFE_S = const(631_152_000)
@@ -54,9 +55,10 @@ def set_clock(servers):
     answers: then TLS works, and `clock.is_set` stays False, because that is no time for a report.
 
     Args:
-        servers: list of (how, host, port), to be asked in turn; how: "ntp" or "http"; host: str,
-            None for the cloud's, which device.json names. The name lookup cannot be bounded, all
-            else takes 10 s for each at most.
+        servers: list of (how, host, port), to be asked in turn; how: "ntp", "http", or a function
+            of host, port and turn that returns Unix time, or raises ValueError; host: str, None
+            for the cloud's, which device.json names. The name lookup cannot be bounded, all else
+            takes 10 s for each at most.
     Returns:
         bool, True when the clock is set.
     """
@@ -98,8 +100,9 @@ def _ask(servers, earliest_s):
             clock.waited()
             try:
                 host = host or _cloud()
-                unix_s = (_ntp if how == "ntp" else _date)(host, port, turn)
-            except (OSError, ValueError, ConfigError):
+                ask = _ntp if how == "ntp" else _date if how == "http" else how
+                unix_s = ask(host, port, turn)
+            except (OSError, ValueError, SignetError):
                 continue
             if earliest_s <= unix_s < _BUILT_S + _LIFE_S:
                 return unix_s
@@ -110,7 +113,7 @@ def _ask(servers, earliest_s):
 
 def _cloud():
     """The host in device.json; whether that is right, others say."""
-    host = modules.call("signet.device.config", "read", "device.json")[0].get("host")
+    host = modules.call("signet.device.json_file", "read", "device.json")[0].get("host")
     if not isinstance(host, str):
         raise ValueError
     return host[:-1] if host[-1:] == "." else host  # as config.py

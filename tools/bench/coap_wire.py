@@ -130,7 +130,7 @@ def _judged(row: Row) -> str:
     if row.goal is None:
         return ""
     text = f"{row.goal[0]}, {row.goal[1]}"
-    return f"[green]{text}[/]" if row.met else f"[red]{text} missed[/]"
+    return f"[green]{text}[/]" if row.met else f"[yellow]{text} missed[/]"
 
 
 def explanation() -> str:
@@ -141,5 +141,7 @@ def explanation() -> str:
         "Short topic: /PK/DN/user/update.\n"
         "Long topic: as long as the property post's with usual names, "
         f"{_LONG_OPTIONS_BYTES} B of options.\n"
-        "Property post: two values as Alink JSON, or CBOR. Goals: packets and bytes."
+        "Property post: two values as Alink JSON, or CBOR. Goals: packets and bytes;\n"
+        "missed where /auth is signed by SHA-256, whose signature is 32 digits longer\n"
+        "than that of the document's MD5."
     )

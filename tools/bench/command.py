@@ -1,7 +1,7 @@
 """What can `signet bench` measure?"""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +11,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from tools.bench import programs
+from tools.toolchain.progress import told
 from tools.ui import UserError, console, errors
 
 if TYPE_CHECKING:
-    from tools.bench import heap, loaded
+    from tools.bench import goals
+
+_Peer = Annotated[
+    Path | None,
+    typer.Option(help="A folder with the real peer; without it a stand-in is measured."),
+]
 
 app = typer.Typer(no_args_is_help=True, help="Measure against peers.")
 
@@ -39,17 +45,40 @@ def hmac(
     message_bytes: Annotated[
         int, typer.Option(min=0, max=1500, help="Size of the message; a content has about 120.")
     ] = 120,
+    peer: _Peer = None,
 ) -> None:
-    """Time and heap of one HMAC signature, against two bare hashes and micropython-lib's hmac."""
+    """Time and heap of a signature and its content, against bare hashes and micropython-lib."""
     from tools.bench import hmac as bench
 
-    steps = len(bench.HASHES) * len(programs.builds())
-    with Progress(console=errors, transient=True) as progress:
-        task = progress.add_task("Measuring HMAC", total=steps)
-        rows = bench.measure(rounds, key_bytes, message_bytes, lambda: progress.advance(task))
-    for table in bench.tables(rows):
+    steps = (len(bench.HASHES) + 1) * len(programs.builds())
+    with _steps("Measuring HMAC", steps) as step:
+        rows = bench.measure(rounds, key_bytes, message_bytes, step, peer)
+    _show(*bench.tables(rows))
+    _goals(bench.goals(rows))
+    real = all(row.real for row in rows)
+    console.print(bench.explanation(rounds, key_bytes, message_bytes, real), markup=False)
+
+
+@app.command()
+def mqtt(
+    rounds: Annotated[
+        int, typer.Option(min=1, max=50, help="How often the clients take turns.")
+    ] = 3,
+    seconds: Annotated[float, typer.Option(min=0.05, help="How long each publishes.")] = 1.0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the search for the smallest heap.")
+    ] = False,
+) -> None:
+    """MQTT: reports per second, CPU, heap and flash, against other clients of MicroPython."""
+    from tools.bench import mqtt as bench
+    from tools.bench import mqtt_tables
+
+    with _steps("Starting a broker", bench.steps(rounds, quick)) as step:
+        rows = bench.measure(rounds, seconds, quick, step)
+    for table in mqtt_tables.tables(rows):
         console.print(table)
-    console.print(bench.explanation(rounds, key_bytes, message_bytes), markup=False)
+    _goals(mqtt_tables.goals(rows))
+    console.print(mqtt_tables.explanation(rounds, seconds), markup=False)
 
 
 @app.command()
@@ -79,11 +108,11 @@ def fuzz(
     passed = True
     for name in [only] if only else bench.TARGETS:
         target = bench.TARGETS[name]
-        with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-            total = cpython + micropython * len(programs.builds())
-            task = progress.add_task(f"Fuzzing with {target.messages}", total=total)
-            step = partial(progress.advance, task)
-            rows = bench.measure(cpython, micropython, seed, step, target=target)
+        total = cpython + micropython * len(programs.builds())
+        with _bar(f"Fuzzing with {target.messages}", total) as update:
+            rows = bench.measure(
+                cpython, micropython, seed, lambda count: update(advance=count), target=target
+            )
         for table in bench.tables(rows):
             console.print(table)
         console.print(bench.verdict(rows), markup=False)
@@ -95,21 +124,20 @@ def fuzz(
 @app.command()
 def coap(
     rounds: Annotated[int, typer.Option(min=1, help="How often the contenders take turns.")] = 200,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the search for the smallest heap.")
-    ] = False,
+    peer: _Peer = None,
 ) -> None:
-    """CoAP: time and heap of a message, datagrams of a report, smallest heap, bytes of .mpy."""
+    """CoAP: time and heap of a message, datagrams and bytes of a report."""
     from tools.bench import coap as codec
-    from tools.bench import coap_wire, heap, loaded
+    from tools.bench import coap_wire
 
     with _steps("Measuring the codec", 2 * len(programs.builds())) as step:
-        codecs = codec.measure(rounds, step)
-    _show(codec.table(codecs), codec.explanation(rounds))
+        codecs = codec.measure(rounds, step, peer)
+    _show(codec.table(codecs))
+    _goals(codec.goals(codecs))
+    console.print(codec.explanation(rounds, codecs), markup=False)
     with _steps("Counting datagrams", len(coap_wire.CASES)) as step:
         reports = coap_wire.measure(coap_wire.CASES, step)
     _show(coap_wire.table(reports), coap_wire.explanation())
-    _sizes_and_heaps(loaded.COAP, heap.COAP, quick)
 
 
 @app.command()
@@ -117,13 +145,10 @@ def http(
     rounds: Annotated[
         int, typer.Option(min=1, max=50, help="How often the contenders take turns.")
     ] = 20,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the search for the smallest heap.")
-    ] = False,
 ) -> None:
-    """HTTP: requests per second and their heap, packets of a report, smallest heap, .mpy."""
-    from tools.bench import heap, http_wire, loaded
+    """HTTP: requests per second and their heap, packets and bytes of a report."""
     from tools.bench import http as client
+    from tools.bench import http_wire
 
     with _steps("Sending requests", client.steps()) as step:
         requests = client.measure(rounds, step)
@@ -131,7 +156,58 @@ def http(
     with _steps("Counting packets", len(http_wire.CASES)) as step:
         reports = http_wire.measure(http_wire.CASES, step)
     _show(http_wire.table(reports), http_wire.explanation())
-    _sizes_and_heaps(loaded.HTTP, heap.HTTP, quick)
+
+
+@app.command()
+def heap(
+    way: Annotated[
+        list[str] | None,
+        typer.Option(help="mqtts, enos, coap, coaps, coap-modem, https, wss; all by default."),
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="signet in a ROM partition, not as files on flash.")
+    ] = False,
+    image: Annotated[
+        bool, typer.Option("--image", help="The firmware image in QEMU, and its times.")
+    ] = False,
+    deep_sleep: Annotated[
+        bool, typer.Option("--deep-sleep", help="A deep sleep after each report, and no outage.")
+    ] = False,
+) -> None:
+    """The smallest heap in which a device lives through an outage, and its names."""
+    from tools.bench import heap as bench
+    from tools.bench import heap_tables
+
+    for each in way or []:
+        if each not in bench.WAYS:
+            raise UserError(f"no way {each}; there are {', '.join(bench.WAYS)}")
+    ways = [bench.WAYS[each] for each in way or bench.WAYS]
+    with _steps("Starting a twin", bench.steps(ways)) as step:
+        place: bench.Place = "image" if image else "ROMFS" if in_place else "flash"
+        rows = bench.measure(ways, place, deep_sleep, step)
+    found = {} if deep_sleep else heap_tables.goals(rows, place)
+    _show(heap_tables.table(rows, found))
+    _reasons(found.values())
+    console.print(heap_tables.explanation(place, deep_sleep), markup=False)
+
+
+@app.command()
+def modem(
+    family: Annotated[
+        list[str] | None, typer.Option(help="For example bg95, bc66; all by default.")
+    ] = None,
+    way: Annotated[list[str] | None, typer.Option(help="coap, coaps; both by default.")] = None,
+    release_s: Annotated[
+        float, typer.Option(min=0.1, help="Until the network releases a radio by itself.")
+    ] = 10.0,
+) -> None:
+    """A report through each NB-IoT modem: datagrams, bytes, seconds; with and without RAI."""
+    from tools.bench import modem as bench
+
+    cases = bench.cases(family or [], way or [])
+    with _steps("Starting a twin", len(cases)) as step:
+        rows = bench.measure(cases, release_s, step)
+    _show(bench.table(rows), *bench.code(), bench.explanation(release_s))
 
 
 @app.command()
@@ -167,10 +243,8 @@ def waits(
     from tools.bench import waits as bench
 
     met = bench.pairs(way or [], peer or [])
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Starting a twin", total=len(met) + 1)
-        step = partial(progress.update, task, advance=1)
-        rows = list(bench.measure(met, seconds, lambda text: step(description=text)))
+    with _steps("Starting a twin", len(met) + 1) as step:
+        rows = list(bench.measure(met, seconds, step))
     for table in bench.tables(rows):
         console.print(table)
     console.print(bench.explanation(seconds), markup=False)
@@ -192,10 +266,8 @@ def faults(
     from tools.bench import faults as bench
 
     plan = bench.Plan(fault or [], way or [])
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Starting", total=plan.steps)
-        step = partial(progress.update, task, advance=1)
-        rows = plan.run(lambda text: step(description=text))
+    with _steps("Starting", plan.steps) as step:
+        rows = plan.run(step)
     _show(bench.table(rows), bench.explanation(), bench.verdict(rows))
     if not all(row.audit.passed for row in rows):
         raise typer.Exit(1)
@@ -210,13 +282,11 @@ def lateness(
     """How late a task at 100 Hz comes beside link.run(), and what an idle link costs."""
     from tools.bench import lateness as bench
 
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task("Starting a twin", total=len(bench.CASES) + 1)
-        step = partial(progress.update, task, advance=1)
-        rows = bench.measure(seconds, lambda title: step(description=f"Beside {title}"))
-    _show(bench.table(rows), bench.explanation(seconds))
-    if not all(row.passed for row in rows):
-        raise typer.Exit(1)
+    with _steps("Starting a twin", len(bench.CASES) + 1) as step:
+        rows = bench.measure(seconds, lambda title: step(f"Beside {title}"))
+    _show(bench.table(rows))
+    _goals(bench.goals(rows))
+    console.print(bench.explanation(seconds), markup=False)
 
 
 @app.command()
@@ -248,10 +318,8 @@ def soak(
     rows = []
     for each in bench.chosen(way or []):
         count = reports if each.key == "mqtt" else max(1, reports // 10)
-        with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-            task = progress.add_task(each.title, total=count)
-            step = partial(progress.update, task)
-            rows.append(bench.measure(each, count, outage, step))
+        with _bar(each.title, count) as update:
+            rows.append(bench.measure(each, count, outage, update))
         bench.picture(rows, picture)
     _show(bench.table(rows), bench.explanation(outage), bench.verdict(rows))
     console.print(f"Picture: {picture}", markup=False, soft_wrap=True)
@@ -260,25 +328,46 @@ def soak(
 
 
 @contextlib.contextmanager
-def _steps(text: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar; gives what advances it by one step."""
-    with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        task = progress.add_task(text, total=total)
-        yield lambda: progress.advance(task)
+def _bar(text: str, total: int) -> Iterator[Callable[..., None]]:
+    """Shows how far it is: a bar, or a line now and then where there is no terminal.
+
+    Gives what takes the arguments of rich's Progress.update.
+    """
+    is_shown = errors.is_terminal
+    with Progress(*_COLUMNS, console=errors, transient=True, disable=not is_shown) as bar:
+        number = bar.add_task(text, total=total)
+        (task,) = bar.tasks
+        with told(
+            lambda: f"{task.description}: {task.completed:.0f} of {max(total, task.completed):.0f}"
+        ):
+            yield partial(bar.update, number)
 
 
-def _show(table: Table, *texts: str) -> None:
-    console.print(table)
-    for text in texts:
-        console.print(text, markup=False)
+@contextlib.contextmanager
+def _steps(text: str, total: int) -> Iterator[Callable[..., None]]:
+    """As `_bar`; gives what is called before each step, with what that is, or after it."""
+    with _bar(text, total) as update:
+
+        def step(what: str = "", advance: int = 1) -> None:
+            update(advance=advance, **({"description": what} if what else {}))
+
+        yield step
 
 
-def _sizes_and_heaps(code: "loaded.Kind", board: "heap.Kind", quick: bool) -> None:
-    from tools.bench import heap, loaded
+def _show(*found: Table | str) -> None:
+    for each in found:
+        console.print(each, markup=isinstance(each, Table))
 
-    _show(loaded.table(code, loaded.measure(code)), loaded.explanation(code))
-    if quick:
-        return
-    with _steps("Looking for the smallest heap", heap.steps(board)) as step:
-        heaps = heap.measure(board, step)
-    _show(heap.table(board, heaps), heap.explanation(board))
+
+def _goals(found: "list[goals.Goal]") -> None:
+    from tools.bench import goals
+
+    console.print(goals.table(found))
+    _reasons(found)
+
+
+def _reasons(found: "Collection[goals.Goal]") -> None:
+    from tools.bench import goals
+
+    if reasons := goals.reasons(found):
+        console.print(reasons, markup=False)

@@ -53,14 +53,16 @@ def audit(said: Mapping[str, Any]) -> Audit:
 
     said: "taken": numbers of the reports with which `link.report` was called. "accepted": [number,
     ms] of those for which it returned a key. "cuts": ms of each power cut. "after_s":
-    flash_after_s. "stored": [number, message id, check] of each copy in the cloud. "aside":
-    [number, check] of each in outbox.dead. "dropped": that counter. "waiting": how many still do.
+    flash_after_s. "stored": [number, message id, check] of each copy in the cloud; the
+    id is "" where several came in one message. "aside": [number, check] of each in outbox.dead.
+    "dropped": that counter. "waiting": how many still do.
     "obeyed": ids of commands, as executed. "raised": what came out of the link. "place": for
     `trouble`.
     """
     taken, accepted = set(said["taken"]), dict(said["accepted"])
     copies = Counter(number for number, _, _ in said["stored"])
-    names = Counter(number for number, _ in {(n, name) for n, name, _ in said["stored"]})
+    known = {(number, name) for number, name, _ in said["stored"] if name}
+    names = Counter(number for number, _ in known)
     forms = {(number, form) for number, _, form in said["stored"]} | set(map(tuple, said["aside"]))
     invented = {number for number, form in forms if number not in taken or form != check(number)}
     invented |= {number for number, count in names.items() if count > 1}

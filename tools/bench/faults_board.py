@@ -176,14 +176,18 @@ Strike = Callable[[Fault, Way], Row]
 
 
 @contextlib.contextmanager
-def stage(heap: str = "128k") -> Iterator[Strike]:
-    """A twin and a board; gives what lets a fault strike, and judges what came of it."""
+def stage(heap: str = "128k", image: bool = False) -> Iterator[Strike]:
+    """A twin and a board; gives what lets a fault strike, and judges what came of it.
+
+    image: the board is the firmware image in QEMU, whose clock of ms begins anew with its power:
+        of power cuts, what it judges is those with `flash_after_s` 0.
+    """
     with (
         scratch() as name,
         twin_of_boards(Path(name)) as twin,
     ):
         bits = toolchain.word_sizes()[0]
-        board = VirtualBoard(Path(name) / "board", heap, bits).create(512)
+        board = VirtualBoard(Path(name) / "board", heap, bits).create(512, image=image)
         yield lambda fault, way: _run(board, twin, fault, way)
 
 
@@ -199,7 +203,8 @@ def _run(board: VirtualBoard, twin: TwinProcess, fault: Fault, way: Way) -> Row:
     config |= {"address": "127.0.0.1", "port": road.port, **fault.settings}
     config["app"] = {"reports": _REPORTS, "fault": fault.own}
     config = {key: value for key, value in config.items() if value is not None}
-    files = project_files(config, Path(twin.ready["ca_file"]), main=_PROGRAM)
+    ca, kind = Path(twin.ready["ca_file"]), board.kind
+    files = project_files(config, ca, kind, main=_PROGRAM, frozen=board.is_image)
     _patiently(lambda: board.fill(files))
     after = _last(twin)
     seed = random.Random(f"{fault.name} {way.title}")  # noqa: S311
@@ -266,18 +271,23 @@ def _stored(twin: TwinProcess, way: Way, after: int) -> Iterator[tuple[int, str,
             if message["direction"] == "up" and message["status"] in ends:
                 payload = message["payload"]
                 body = json.loads(payload)
-                values = _values(body)
-                if values:
-                    yield values["n"], str(body.get("id", payload)), values["check"]
+                id_ = "" if "/batch" in message["topic"] else str(body.get("id", payload))
+                for n, check in _values(body):
+                    yield n, id_, check
 
 
-def _values(body: Any) -> dict[str, int] | None:
-    """Where `n` and `check` stand, in the form of any cloud."""
+def _values(body: Any) -> list[tuple[int, int]]:
+    """`n` and `check` of each report, in the form of any cloud; a batch has several."""
     if not isinstance(body, dict):
-        return None
+        return []
     if "check" in body:
-        return {
-            name: body[name]["value"] if isinstance(body[name], dict) else body[name]
+        n, check = (
+            [one["value"] if isinstance(one, dict) else one for one in _each(body[name])]
             for name in ("n", "check")
-        }
-    return next(filter(None, map(_values, body.values())), None)
+        )
+        return list(zip(n, check, strict=True))
+    return next(filter(None, map(_values, body.values())), [])
+
+
+def _each(values: Any) -> list[Any]:
+    return values if isinstance(values, list) else [values]

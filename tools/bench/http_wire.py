@@ -19,7 +19,7 @@ from tools.bench.reporting import traffic_table, wake
 from tools.scratch import scratch
 from tools.twin.process import TwinProcess
 
-COLD, WARM, WOKEN = "cold", "warm", "woken"
+COLD, WARM, WOKEN, WAITED = "cold", "warm", "woken", "100"
 
 
 class Case(NamedTuple):
@@ -87,9 +87,11 @@ def _measure(case: Case, twin: TwinProcess, folder: Path) -> Iterator[tuple[str,
         (folder / "device.json").write_text(json.dumps(config))
         cold, warm = wake(folder, relay.take, 2)
         (woken,) = wake(folder, relay.take, 1)
+        (waited,) = wake(folder, relay.take, 1, ("", "0", WAITED))
     yield COLD, cold
     yield WARM, warm
     yield WOKEN, woken
+    yield WAITED, waited
 
 
 def table(rows: list[Row]) -> Table:
@@ -109,8 +111,9 @@ def explanation() -> str:
     return (
         "Two values as Alink JSON or Watson's. cold: connect, TLS 1.2 handshake, log in\n"
         "(Alibaba: /auth), first report. warm: the next one, on what is kept. woken: the\n"
-        "first after a deep sleep, with what is on flash. At Watson cold and woken have a\n"
-        "second request, which asks for a command (command_poll_s; 0: hears none).\n"
+        "first after a deep sleep, with what is on flash. 100: woken with so many that\n"
+        "waited. At Watson HTTPS asks for a command, too, where cold or woken\n"
+        "(command_poll_s; 0: hears none).\n"
         "Certificate: one small leaf (ECDSA P-256); a cloud's chain costs more.\n"
         "TCP: segments of 1460 bytes or less, as Linux counts them, SYN and\n"
         "acknowledgements too, the closing not; each with "

@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 
 from tools.bench import programs
-from tools.bench.mqtt_stand_in import StandIn
+from tools.bench.broker import Far, broker, device_json
 from tools.scratch import scratch
 
 BLOCKS = 512  # of the ESP32's partition of 2 MiB
@@ -95,8 +95,8 @@ def measure(quick: bool, step: Callable[[], object]) -> Found:
         boots = [row for row in _run(name, "boot", RECOVERY // part) if "us" in row]
         step()
         delivered = WEEK // part
-        with StandIn(ROUND_TRIP_S) as broker:
-            config = broker.config() | {"window": _WINDOW, "outbox_bytes": 1_900_000}
+        with broker(Path(name)) as port, Far(port, ROUND_TRIP_S / 2) as relay:
+            config = device_json(relay.port) | {"window": _WINDOW, "outbox_bytes": 1_900_000}
             Path(name, "device.json").write_text(json.dumps(config))
             last = _run(name, "deliver", delivered)[-1]
         step()

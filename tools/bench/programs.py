@@ -3,6 +3,7 @@
 They import `signet`, which tools/ never does; they say what they measured in lines of JSON.
 """
 
+import hashlib
 import json
 import os
 import selectors
@@ -25,7 +26,7 @@ CPYTHON = "CPython"
 _BUILDS = {"i386": 32, "64-bit": 64}
 _PROGRAMS = ROOT / "firmware" / "bench"
 _SHIMS = ROOT / "host_tests" / "shims"
-_SILENCE_S = 60.0
+_SILENCE_S = 300.0
 
 
 class Job(NamedTuple):
@@ -64,6 +65,23 @@ def compiled() -> str:
     for name, source in folders.items():
         toolchain.compile_tree(source, CACHE / "bench" / name)
     return ":".join([*(f"{CACHE}/bench/{name}" for name in folders), ".frozen"])
+
+
+def beside(peer: Path | None) -> tuple[tuple[str, str], ...]:
+    """The `environment` of a job that can import what is in a folder, too; None: nothing more.
+
+    raises: UserError when the folder is not there, or has what does not compile.
+    """
+    if peer is None:
+        return ()
+    if not peer.is_dir():
+        raise UserError(f"--peer {peer}: there is no such folder")
+    made = hashlib.sha256()
+    for file in sorted(peer.rglob("*.py")):
+        made.update(file.read_bytes())
+    target = CACHE / "bench" / f"peer-{made.hexdigest()[:8]}"  # two may be measured at once
+    toolchain.compile_tree(peer, target)
+    return (("MICROPYPATH", f"{target}:{compiled()}"),)
 
 
 def run(jobs: Sequence[Job], at_once: int = 1) -> Iterator[tuple[Job, dict[str, Any]]]:

@@ -24,8 +24,10 @@ from tools.bench.soak_cloud import WAYS, Cloud, Way
 from tools.scratch import scratch
 from tools.ui import UserError
 
-LIMIT_BYTES = 1024
-"""By so much free heap may shrink from the first third of a run to the last."""
+LIMITS_BYTES = {"free": 1024, "largest": 2048}
+"""By so much each may shrink from the first third of a run to the last. What leaks is missing in
+free heap. The largest block may end elsewhere after an outage without a leak, where something that
+lasts has come to lie among the 2 KiB of reports that waited."""
 
 _PARTS = (1 / 3, 1, 1 / 30, 1 / 12)  # of the longest outage, in turn
 _BETWEEN_S = 15.0  # at least: a device whose connections are short waits longer and longer
@@ -106,8 +108,10 @@ class Row(NamedTuple):
     def troubles(self) -> list[str]:
         """What is wrong."""
         found = [self.trouble] if self.trouble else []
-        falls = {name: self.fall(name) for name in ("free", "largest")}
-        found += [f"{name} fell by {by:.0f} B" for name, by in falls.items() if by > LIMIT_BYTES]
+        falls = {name: self.fall(name) for name in LIMITS_BYTES}
+        found += [
+            f"{name} fell by {by:.0f} B" for name, by in falls.items() if by > LIMITS_BYTES[name]
+        ]
         if self.lost:
             found.append(f"{self.lost} reports lost")
         if self.last.get("shortages"):
@@ -280,5 +284,6 @@ def explanation(outage_s: float) -> str:
         "counted as dropped or set aside.\n"
         "fall: of the free heap and its largest block, B, first third to last, medians of\n"
         "a second's samples while nothing piles up, from the first outage on;\n"
-        f"{LIMIT_BYTES} at most. calm: erases of flash meanwhile."
+        f"{LIMITS_BYTES['free']} and {LIMITS_BYTES['largest']} at most. calm: erases of flash "
+        "meanwhile."
     )

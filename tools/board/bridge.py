@@ -1,33 +1,32 @@
 """What does the virtual board have in silicon?  Serial line, reset logic, watchdog, RTC memory.
 
-One thread owns the PTY that mpremote opens and the MicroPython process behind it.  The process
-speaks on its stdin and stdout like a board on its UART, and on two more pipes with this bridge
+The line is in machine.py; here is what MicroPython's unix port lacks.  Its process speaks on its
+stdin and stdout like a board on its UART, and on two more pipes with this bridge
 (firmware/boards/virtual/rom/_bridge.py has the other half of the table `_Message`).
 """
 
 import codecs
-import contextlib
 import enum
 import os
 import re
 import select
 import signal
 import struct
-import threading
 import time
-import tty
-from collections.abc import Callable
 from pathlib import Path
 
 from tools.board import rom
 from tools.board.interrupt import Interrupter, Verdict
+from tools.board.machine import (
+    ATTACH_POLL_S,
+    CRASH_PAUSE_S,
+    LONGEST_WAIT_S,
+    OUTPUT_LIMIT,
+    QUEUE_LIMIT,
+    Machine,
+)
 from tools.board.process import Process
 
-_OUTPUT_LIMIT = 1 << 20
-_QUEUE_LIMIT = 1 << 16  # serial bytes that nobody has taken yet
-_CRASH_PAUSE_S = 0.2  # a board whose MicroPython crashed at once must not spin
-_ATTACH_POLL_S = 0.01
-_LONGEST_WAIT_S = 60.0
 _INTERRUPT = 3
 _START_RAW = 1  # 0: boot.py, main.py, prompt
 _START_STOPPED = 2
@@ -71,32 +70,26 @@ class _Line(enum.Enum):
     LOST = "lost: the board is off, asleep or in reset"
 
 
-class Bridge(threading.Thread):
-    """The board around MicroPython, at first without power.
+class Bridge(Machine):
+    """The board around MicroPython's unix port.
 
     image: file of the flash.
     heap, bits, romfs: as in `rom.process`.
+    modem: as of every machine.
     """
 
-    def __init__(self, image: Path, heap: str, bits: int, romfs: Path | None = None) -> None:
-        super().__init__(name="virtual board", daemon=True)
+    def __init__(
+        self,
+        image: Path,
+        heap: str,
+        bits: int,
+        romfs: Path | None = None,
+        modem: str | None = None,
+    ) -> None:
         self._how = rom.process(heap, bits, romfs)
+        super().__init__(modem)
         self._image = os.open(image, os.O_RDWR)
-        self._master, slave = os.openpty()
-        self.device = os.ttyname(slave)
-        tty.setraw(slave)
-        os.close(slave)  # from now on a hang-up on the master means: nobody listens
-        os.set_blocking(self._master, False)
-        self._wake_read, self._wake_write = os.pipe()
-        self._orders: list[Callable[[], None]] = []
-        self._closing = False
-
-        self.changed = threading.Condition()
-        self.boots = 0
-        self.crashes = 0
-        self.cuts = 0
-        self._text = ""
-        self._forgotten = 0  # characters of output before `_text`
+        self._descriptors.append(self._image)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
         self._process: Process | None = None
@@ -105,8 +98,6 @@ class Bridge(threading.Thread):
         self._cooked = True
         self._private = False  # the raw REPL is in use
         self._withheld = ""
-        self._to_board = bytearray()
-        self._to_host = bytearray()
         self._last_byte = b""
         self._partial = bytearray()
         self._interrupter = Interrupter(self._image)
@@ -116,51 +107,10 @@ class Bridge(threading.Thread):
         self._memory = b""
         self._cut_at_write = 0
 
-    # What the owner of the board does, from any thread.
-
-    def do(self, order: Callable[[], None]) -> None:
-        """Have the bridge's thread carry out `order`; returns when it has, or is gone."""
-        done = threading.Event()
-
-        def carry_out() -> None:
-            order()
-            done.set()
-
-        self._orders.append(carry_out)
-        with contextlib.suppress(OSError):
-            os.write(self._wake_write, b"!")
-        while self.is_alive() and not done.wait(0.1):
-            pass
-
-    @property
-    def ended(self) -> bool:
-        """Has the thread ended, as ordered or by an error?"""
-        return self._closing
-
     @property
     def powered(self) -> bool:
         """Has the board power (it may sleep)?"""
         return self._process is not None or self._restart is not None
-
-    def output(self) -> str:
-        """Returns what the board has printed, at most the last MiB of it."""
-        with self.changed:
-            return self._text
-
-    def output_from(self, position: int, timeout_s: float) -> tuple[str, int]:
-        """Returns output beyond `position` (characters since the start), and where that ends.
-
-        Waits for it for at most `timeout_s`.
-        """
-        with self.changed:
-            self.changed.wait_for(lambda: self._forgotten + len(self._text) > position, timeout_s)
-            end = self._forgotten + len(self._text)
-            return self._text[max(0, position - self._forgotten) :], end
-
-    def wait_for_more(self, text: str, timeout_s: float) -> None:
-        """Returns when `output` is no longer `text`, or after the time."""
-        with self.changed:
-            self.changed.wait_for(lambda: self._text is not text, timeout_s)
 
     # Orders: carried out by the thread.
 
@@ -171,9 +121,7 @@ class Bridge(threading.Thread):
         """
         self._cut_at_write = cut_at_write
         if not self.powered:
-            with contextlib.suppress(OSError):
-                while os.read(self._master, 4096):  # sent while nobody was there to hear
-                    pass
+            self._drop_unheard()
             self._boot(Cause.POWER_ON)
 
     def power_off(self) -> None:
@@ -186,24 +134,7 @@ class Bridge(threading.Thread):
         self._off()
         self._boot(Cause.POWER_ON)
 
-    def close(self) -> None:
-        """End the thread."""
-        self._closing = True
-
     # The thread.
-
-    def run(self) -> None:
-        """Serve until `close`; MicroPython dies with this thread."""
-        try:
-            while not self._closing:
-                self._step()
-        finally:
-            self._off()
-            for descriptor in (self._master, self._image, self._wake_read, self._wake_write):
-                os.close(descriptor)
-            with self.changed:
-                self._closing = True
-                self.changed.notify_all()
 
     def _step(self) -> None:
         attached = self._attached()
@@ -216,9 +147,7 @@ class Bridge(threading.Thread):
         ready = self._wait(attached)
         process = self._process
         if self._wake_read in ready:
-            os.read(self._wake_read, 4096)
-            while self._orders:
-                self._orders.pop(0)()
+            self._take_orders()
         elif process and process.messages in ready:
             # Before all else: messages say what the bytes that follow mean.
             self._take_messages(process)
@@ -230,33 +159,22 @@ class Bridge(threading.Thread):
         self._serve_board()
         self._serve_clock()
 
-    def _attached(self) -> bool:
-        poll = select.poll()
-        poll.register(self._master, 0)
-        return not poll.poll(0)
-
     def _wait(self, attached: bool) -> set[int]:
         """Returns the descriptors that are ready; empty when the time came for something."""
         poll = select.poll()
-        poll.register(self._wake_read, select.POLLIN)
-        if attached:
-            room = len(self._to_board) < _QUEUE_LIMIT
-            poll.register(
-                self._master,
-                (select.POLLIN if room else 0) | (select.POLLOUT if self._to_host else 0),
-            )
+        self._watch_line(poll, attached)
         if self._process:
             poll.register(self._process.messages, select.POLLIN)
-            if len(self._to_host) < _QUEUE_LIMIT:
+            if len(self._to_host) < QUEUE_LIMIT:
                 poll.register(self._process.output, select.POLLIN)
             if self._to_board and self._line is _Line.DATA:
                 poll.register(self._process.input, select.POLLOUT)
         now = time.monotonic()
-        waits = [] if attached else [_ATTACH_POLL_S]
+        waits = [] if attached else [ATTACH_POLL_S]
         if self._interrupter.waiting:
             waits.append(0.001)
         elif self._to_board and self._line is _Line.PROGRAM:
-            waits.append(_ATTACH_POLL_S)
+            waits.append(ATTACH_POLL_S)
         effect_in = self._interrupter.effect_in()
         if effect_in is not None:
             waits.append(effect_in)
@@ -264,23 +182,15 @@ class Bridge(threading.Thread):
             waits.append(self._restart[0] - now)
         if self._watchdog_at is not None:
             waits.append(self._watchdog_at - now)
-        waits.append(_LONGEST_WAIT_S)
+        waits.append(LONGEST_WAIT_S)
         timeout_ms = max(0.0, min(waits)) * 1000
         return {descriptor for descriptor, _ in poll.poll(timeout_ms)}
 
     # Serial line.
 
-    def _serve_host(self) -> None:
-        with contextlib.suppress(OSError):
-            if self._to_host:
-                del self._to_host[: os.write(self._master, self._to_host[:4096])]
-        self._hear()
-
-    def _hear(self) -> None:
-        with contextlib.suppress(OSError):
-            arrived = os.read(self._master, 4096)
-            if self._line is not _Line.LOST:
-                self._to_board += arrived
+    def _take(self, arrived: bytes) -> None:
+        if self._line is not _Line.LOST:
+            super()._take(arrived)
 
     def _serve_board(self) -> None:
         """Pass on what may be passed on; turn byte 3 into an interrupt while a program runs."""
@@ -335,14 +245,7 @@ class Bridge(threading.Thread):
         if not self._private:
             self._print(text)
         elif self._line is _Line.PROGRAM:
-            self._withheld = (self._withheld + text)[-_OUTPUT_LIMIT:]
-
-    def _print(self, more: str) -> None:
-        with self.changed:
-            text = self._text + more
-            self._text = text[-_OUTPUT_LIMIT:]
-            self._forgotten += len(text) - len(self._text)
-            self.changed.notify_all()
+            self._withheld = (self._withheld + text)[-OUTPUT_LIMIT:]
 
     def _drain(self, process: Process) -> None:
         while select.select([process.output], [], [], 0)[0] and self._take_output(process):
@@ -421,11 +324,11 @@ class Bridge(threading.Thread):
     # Power, reset, clock.
 
     def _boot(self, cause: Cause) -> None:
-        if cause is not Cause.SOFT and not self._text.endswith("\n") and self._text:
-            self._print("\n")
+        if cause is not Cause.SOFT:
+            self._begin()
         numbers = (self._image, self._start_as, int(cause), self._cut_at_write)
         words = " ".join(map(str, (*numbers, self._memory.hex())))
-        self._process = Process(self._how, self._image, words)
+        self._process = Process(self._how, self._image, words, self._uart)
         self._line, self._private = _Line.HELD, self._start_as == _START_RAW
 
     def _stop_program(self) -> None:
@@ -460,11 +363,8 @@ class Bridge(threading.Thread):
             self._stop_program()
             return
         self._off()
-        status = process.child.returncode
-        with self.changed:
-            self.crashes += 1
-            self._print(f"\nvirtual board: MicroPython ended with status {status}\n")
-        self._restart = time.monotonic() + _CRASH_PAUSE_S, Cause.HARD
+        self._ended(process.child.returncode)
+        self._restart = time.monotonic() + CRASH_PAUSE_S, Cause.HARD
 
     def _serve_clock(self) -> None:
         if self._process and self._interrupter.broken(self._process):

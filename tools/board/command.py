@@ -1,6 +1,7 @@
 """What does `signet board` do?  Makes, fills, boots and attaches a board, virtual or on USB."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from typing import Annotated
 import typer
 
 from tools import toolchain
-from tools.board import command_deploy, outbox
+from tools.board import command_deploy, command_link, explain, flash, outbox
+from tools.board import modem as modem_command
+from tools.board import selftest as selftest_command
+from tools.board.explain import Tracebacks, relay
 from tools.board.line import serial_line
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
 from tools.ui import UserError, console, errors, visible
@@ -24,6 +28,11 @@ app = typer.Typer(
 
 app.add_typer(outbox.app, name="outbox")
 app.command("deploy")(command_deploy.deploy)
+app.command("link")(command_link.link)
+app.command("explain")(explain.explain)
+app.command("flash")(flash.flash)
+app.command("modem")(modem_command.modem)
+app.command("selftest")(selftest_command.selftest)
 
 
 class _Bits(StrEnum):
@@ -45,9 +54,24 @@ _Width = Annotated[
 def create(
     folder: _Folder = DEFAULT_FOLDER,
     size: Annotated[int, typer.Option(help="Flash in KiB.", min=32, max=65536)] = FLASH_KIB,
+    modem: Annotated[
+        str | None,
+        typer.Option(
+            help="Where its UART 1 leads: to an emulated modem, by family as `signet modem` has"
+            " them, or to a line that `signet modem` prints."
+        ),
+    ] = None,
+    image: Annotated[
+        bool,
+        typer.Option(
+            "--image",
+            help="The board is the firmware image of `make firmware`, in QEMU, with signet in it;"
+            " the other commands know it by its folder.",
+        ),
+    ] = False,
 ) -> None:
     """Make a virtual board with empty flash, or empty the flash of one."""
-    board = VirtualBoard(folder).create(size)
+    board = VirtualBoard(folder).create(size, modem, image)
     console.print(f"Empty flash of {size} KiB: {board.image}", markup=False, soft_wrap=True)
 
 
@@ -59,9 +83,17 @@ def boot(folder: _Folder = DEFAULT_FOLDER, heap: _Heap = "110k", bits: _Width = 
         VirtualBoard(folder, heap, int(bits) if bits else None) as board,
     ):
         errors.print(f"serial line {board.device}; Ctrl-C takes the power", markup=False)
-        for text in board.follow():
-            sys.stdout.write(visible(text, lines=True))
-            sys.stdout.flush()
+        tracebacks = Tracebacks()
+        try:
+            for text in board.follow():
+                _show(tracebacks.feed(text.encode()))
+        finally:
+            _show(tracebacks.flush())
+
+
+def _show(shown: bytes) -> None:
+    sys.stdout.write(visible(shown.decode(), lines=True))
+    sys.stdout.flush()
 
 
 @app.command("console")
@@ -79,8 +111,12 @@ def _console(
         # Ctrl-C is for the board.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            status = subprocess.run(command, check=False).returncode
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+            ) as repl:
+                assert repl.stdout is not None
+                relay(repl.stdout, lambda shown: os.write(sys.stdout.fileno(), shown))
         finally:
             signal.signal(signal.SIGINT, previous)
-    if status:
-        raise typer.Exit(status)
+    if repl.returncode:
+        raise typer.Exit(repl.returncode)

@@ -12,7 +12,7 @@ from rich import box
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tools.board.check import check, check_wifi
+from tools.board.check import check, check_wifi, proved
 from tools.board.deploy import (
     PROGRAMS,
     carry_out,
@@ -25,10 +25,11 @@ from tools.board.deploy import (
 from tools.board.line import serial_line
 from tools.board.look import read
 from tools.board.mpremote import RESTART, check_device, reach, run
+from tools.board.needs import needs
 from tools.board.plan import MANAGED, Board, Plan
 from tools.board.virtual import DEFAULT_FOLDER, VirtualBoard
 from tools.json_file import read_object
-from tools.link.needed import device_of
+from tools.link.device import device_of
 from tools.ui import UserError, console, errors, visible
 
 _RESTART_S = 20.0
@@ -66,9 +67,23 @@ def deploy(
         str | None, typer.Option(help="Serial line of a real board, for example /dev/ttyUSB0.")
     ] = None,
     board: Annotated[
-        str | None, typer.Option(help="A folder of firmware/boards/: virtual, esp32 or your own.")
+        str | None,
+        typer.Option(
+            help="A folder of firmware/boards/: virtual, esp32, esp32_nbiot or your own."
+        ),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Folder of the virtual board.")] = DEFAULT_FOLDER,
+    plain: Annotated[
+        bool,
+        typer.Option(help="Send signet readable, a file a module: more flash, heap and time."),
+    ] = False,
+    frozen: Annotated[
+        bool,
+        typer.Option(
+            "--frozen",
+            help="Signet is in the board's firmware, as in an image board's: send the rest.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Show what would change; change nothing.")] = False,
     yes: Annotated[
         bool, typer.Option(help="Replace without asking what signet did not put there.")
@@ -80,20 +95,31 @@ def deploy(
     """
     if device:
         check_device(device)
-    kind = board or ("esp32" if device else "virtual")
     values = read_object(config)
-    project = _Project(values, ca, kind, config.parent, program, _wifi(wifi) if wifi else None)
-    files = project.files()
+    virtual = VirtualBoard(folder)
+    is_image = device is None and virtual.is_image
+    frozen = frozen or is_image
+    if frozen and plain:
+        raise UserError(
+            "--plain: signet is in the board's firmware, which counts before what is in /lib"
+        )
+    real = "esp32_nbiot" if values.get("modem") else "esp32"
+    kind = board or (real if device else virtual.kind)
+    project = _Project(
+        values, ca, kind, config.parent, program, plain, frozen, _wifi(wifi) if wifi else None
+    )
+    with _progress("linking signet"):
+        files = project.files()
     project.check(files)
-    usual = VirtualBoard(DEFAULT_FOLDER)
-    if not device and not dry_run and folder == DEFAULT_FOLDER and not usual.image.exists():
-        usual.create()
+    if not device and not dry_run and folder == DEFAULT_FOLDER and not virtual.image.exists():
+        virtual.create()
     with serial_line(device, folder) as line:
         with _progress() as show:
             reach(line, lambda text: show(0, 0, text))
         try:
             with _progress():
                 present, files, plan = project.against(line, files)
+            console.print(str(needs(files)), soft_wrap=True)
             if not dry_run:
                 _agree(plan, present, files, yes)
         except BaseException:
@@ -122,6 +148,8 @@ class _Project(NamedTuple):
     board: str
     beside: Path
     program: Path | None
+    plain: bool
+    frozen: bool
     wifi: bytes | None
 
     def files(self, others: Mapping[str, bytes] = {}) -> dict[str, bytes]:
@@ -133,6 +161,8 @@ class _Project(NamedTuple):
             self.beside,
             program=self.program,
             others=others.values(),
+            plain=self.plain,
+            frozen=self.frozen,
         )
         return files | ({"/wifi.json": self.wifi} if self.wifi else {})
 
@@ -149,11 +179,13 @@ class _Project(NamedTuple):
 
     def against(self, line: str, files: dict[str, bytes]) -> tuple[Board, dict[str, bytes], Plan]:
         """What the board has, what it is to have, and what that takes. raises: UserError."""
-        yields = yielding(files) - set(own_programs(self.program) if self.program else ())
+        own = set(own_programs(self.program) if self.program else ())
+        yields = yielding(files) - own
         present = seen(line, files)
         plan = plan_for(present, files, yields, self.config)
         if any(path in PROGRAMS for path in plan.keep):
             files = self.files(read(line, (), search=True))
+            yields = yielding(files) - own
             plan = plan_for(present, files, yields, self.config)
         if self._ca and self._ca not in files:
             there = read(line, [self._ca])
@@ -163,15 +195,17 @@ class _Project(NamedTuple):
                     " certificate of the CA that signed the server's belongs there; --ca names it"
                 )
             self.check(files | there)
+            files["/device.json"] = proved(files | there)
+            plan = plan_for(present, files, yields, self.config)
         return present, files, plan
 
 
 @contextmanager
-def _progress() -> Iterator[Show]:
+def _progress(first: str = "asking the board what it has") -> Iterator[Show]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     shown = errors.is_terminal
     with Progress(*columns, console=errors, transient=True, disable=not shown) as progress:
-        task = progress.add_task("asking the board what it has", total=None)
+        task = progress.add_task(first, total=None)
 
         def show(done: int, total: int, path: str) -> None:
             progress.update(task, description=path, completed=done, total=max(total, 1))

@@ -7,18 +7,19 @@ name: it is copied to another, and renamed, which LittleFS does at once or not a
 """
 
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from tools import toolchain
 from tools.board import plan
+from tools.board.check import proved
+from tools.board.library import keep_maps, library, umqtt
 from tools.board.look import look
 from tools.board.mpremote import RESTART, reach, run
 from tools.board.plan import MANIFEST, PART, Board, Plan, is_managed
 from tools.link.imports import imports
-from tools.link.needed import device_of, modules, needed
-from tools.paths import CACHE, LIB, ROOT
+from tools.paths import ROOT
 from tools.secret_files import secret_files
 from tools.ui import UserError
 
@@ -49,6 +50,8 @@ def project_files(
     main: Path | None = None,
     program: Path | None = None,
     others: Iterable[bytes] = (),
+    plain: bool = False,
+    frozen: bool = False,
 ) -> dict[str, bytes]:
     """Returns what a board with this device.json needs: path on the board -> content.
 
@@ -59,6 +62,8 @@ def project_files(
     main: the device program; None for main.py of the project.
     program: a folder whose main.py, boot.py and board.py go before the project's.
     others: sources that are on the board beside, and may use signet too.
+    plain: signet a file a module, not linked; see library.py.
+    frozen: signet is in the firmware, which counts before /lib: none of it goes on flash.
     raises: UserError when a file is missing, does not compile or is not Python.
     """
     board_file = BOARDS / board / "board.py"
@@ -71,21 +76,26 @@ def project_files(
         "/main.py": main or ROOT / "main.py",
     } | (own_programs(program) if program else {})
     files = {path: content(file).removeprefix(BOM_UTF8) for path, file in programs.items()}
-    names = _modules(config, files, others)
-    compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
-    for name, source in modules().items():
-        if name in names:
-            path = source.relative_to(LIB).with_suffix(".mpy")
-            files[f"/lib/{path.as_posix()}"] = compiled[path]
-    if "signet.client.mqtt" in names:
-        files |= _umqtt()
+    check_programs({path[1:]: source for path, source in files.items()})
+    if modem := config.get("modem"):
+        wakes = isinstance(modem, dict) and modem.get("wake") is not None
+        for name in ("uart", *(["modem_wake"] if wakes else [])):
+            offers = rf"^\s*(?:def )?{name}\b|^\s*from .+\b{name}\b".encode()
+            if not re.search(offers, files["/board.py"], re.MULTILINE):
+                raise UserError(
+                    f"device.json names a modem, and board.py has no {name}(): firmware/boards/"
+                    "esp32_nbiot has one"
+                )
+    if not frozen:
+        files |= library(config, [*files.values(), *filter(_is_python, others)], plain=plain)
     named = _named_files(config, beside)
     if ca is not None:
         named[f"/{config.get('ca') or _CA}"] = content(ca)
     files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
     for name in named.keys() & files.keys():
         raise UserError(f"device.json: {name[1:]} cannot be a certificate's or a key's name, too")
-    return files | named
+    files |= named
+    return files | {f"/{CONFIG}": proved(files)}
 
 
 def own_programs(folder: Path) -> dict[str, Path]:
@@ -97,16 +107,13 @@ def own_programs(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _modules(
-    config: dict[str, object], programs: dict[str, bytes], others: Iterable[bytes]
-) -> set[str]:
-    """The modules of signet that a board needs, also for its own programs."""
-    for path, source in programs.items():
+def check_programs(programs: Mapping[str, bytes]) -> None:
+    """Is that Python? programs: by name. raises: UserError with the line that is not."""
+    for name, source in programs.items():
         try:
             imports(source)
         except SyntaxError as error:
-            raise UserError(f"{path[1:]}, line {error.lineno or 1}: {error.msg}") from None
-    return needed(device_of(config), [*programs.values(), *filter(_is_python, others)])
+            raise UserError(f"{name}, line {error.lineno or 1}: {error.msg}") from None
 
 
 def _is_python(source: bytes) -> bool:
@@ -116,12 +123,6 @@ def _is_python(source: bytes) -> bool:
     except (SyntaxError, ValueError):  # ValueError: a NUL in it
         return False
     return True
-
-
-def _umqtt() -> dict[str, bytes]:
-    """What MQTT needs beside signet, in a folder that may hold other people's modules too."""
-    compiled = toolchain.compile_tree(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
-    return {f"/lib/{path.as_posix()}": code for path, code in compiled.items()}
 
 
 def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, bytes]:
@@ -176,7 +177,7 @@ def seen(device: str, files: Mapping[str, bytes]) -> Board:
 
 def _once(files: Iterable[str]) -> dict[str, bytes]:
     """What may have been deployed with a project outside of its own folder."""
-    return _umqtt() if any(map(is_managed, files)) else {}
+    return umqtt() if any(map(is_managed, files)) else {}
 
 
 def deploy(
@@ -215,6 +216,7 @@ def carry_out(
     restart: bool = True,
 ) -> int:
     """Do what a plan for these files says; arguments, result and errors as in `deploy`."""
+    keep_maps(files.values())
     contents = {path: files[path] for path in steps.copies}
     done = 0
     total = sum(map(len, contents.values()))
@@ -228,6 +230,7 @@ def carry_out(
             done += len(contents[path])
 
     commands = [["fs", "rm", f":{path}"] for path in (*steps.remove, *steps.take_away)]
+    commands += [["fs", "rmdir", f":{path}"] for path in _emptied(board, steps, files)]
     commands += [["fs", "mkdir", f":{path}"] for path in _new_folders(contents, board.folders)]
     with secret_files([*noted.values(), *contents.values()]) as local:
         for path, file in zip([*noted, *contents], local, strict=True):
@@ -239,6 +242,13 @@ def carry_out(
             run(device, ["resume"], commands, _COPY_S, copied)
     progress(total, total, "")
     return len(contents)
+
+
+def _emptied(board: Board, steps: Plan, files: Iterable[str]) -> list[str]:
+    """Folders of ours in which nothing is left; each takes two blocks of flash."""
+    left = {*board.files, *files} - {*steps.remove, *steps.take_away}
+    used = {str(parent) for path in left for parent in PurePosixPath(path).parents}
+    return sorted(filter(is_managed, board.folders - used), reverse=True)
 
 
 def _new_folders(paths: Iterable[str], present: Iterable[str]) -> list[str]:

@@ -47,5 +47,6 @@ def format_flash(image: Path, bits: int, files: Mapping[str, bytes]) -> None:
     given = b"".join(f"- {folder}\n".encode() for folder in sorted(folders))
     for path, content in files.items():
         given += f"{len(content)} {path}\n".encode() + content
-    command = [str(toolchain.micropython(bits)), "-c", _FORMAT, str(image)]
+    program = [str(toolchain.micropython(bits)), "-X", "heapsize=8M"]
+    command = [*program, "-c", _FORMAT, str(image)]
     subprocess.run(command, input=given, check=True, capture_output=True)

@@ -23,13 +23,16 @@ RESTART = "import time, machine; time.sleep_ms(10); machine.reset()"
 """For the board. Not mpremote's own `reset`, which waits for 100 ms: what follows at once must not
 meet the board before its reset."""
 
-# The interrupted program feeds its watchdog no more: ten minutes for what is done instead.
+# The interrupted program feeds its watchdog no more: ten minutes for what is done instead, or as
+# many as a port's can wait.
 _FREE = """
-try:
-    import machine
-    machine.WDT(timeout=600000)
-except (ImportError, AttributeError, OSError, ValueError):
-    pass
+for ms in (600000, 150000):
+    try:
+        import machine
+        machine.WDT(timeout=ms)
+        break
+    except (ImportError, AttributeError, OSError, ValueError):
+        pass
 """
 
 # What mpremote says, and what a person can do about it. {0} is the device.

@@ -12,20 +12,25 @@ _LINE_BYTES = 1 << 16
 class Process:
     """One life of the board, from one reset to the next."""
 
-    def __init__(self, how: dict[str, Any], image: int, words: str) -> None:
+    def __init__(self, how: dict[str, Any], image: int, words: str, uart: int | None) -> None:
         # `unread` stays open here: when a program starts, byte 3 among what the REPL has not
         # read yet must interrupt it.
         self.unread, self.input = os.pipe()
         self.output, out = os.pipe()
         self.messages, to_bridge = os.pipe()
         from_bridge, self.answers = os.pipe()
+        env = how["env"] | {"BOARD": f"{to_bridge} {from_bridge} {words}"}
+        passed = [to_bridge, from_bridge, image]
+        if uart is not None:
+            env["UART"] = str(uart)
+            passed.append(uart)
         try:
             self.child = subprocess.Popen(
-                **how | {"env": how["env"] | {"BOARD": f"{to_bridge} {from_bridge} {words}"}},
+                **how | {"env": env},
                 stdin=self.unread,
                 stdout=out,
                 stderr=out,
-                pass_fds=(to_bridge, from_bridge, image),
+                pass_fds=passed,
                 start_new_session=True,
             )
         finally:

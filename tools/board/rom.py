@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tools import toolchain
+from tools.board.machine import heap_bytes
 from tools.paths import CACHE, ROOT
 from tools.ui import UserError
 
 SOURCE = ROOT / "firmware" / "boards" / "virtual" / "rom"
 
-_SMALLEST_HEAP_BYTES = 8192
-HEAP_BYTES = {32: 18_700, 64: 28_100}
+HEAP_BYTES = {32: 19_550, 64: 29_700}
 """Heap that this firmware takes, by width of a machine word in bits; a test measures it.
 
 A real board has its firmware in ROM, so the virtual one gets this much more.
@@ -28,14 +28,7 @@ def process(heap: str, bits: int, romfs: Path | None = None) -> dict[str, Any]:
     heap: what user programs get, in MicroPython's notation: "110k", "1M" or bytes.
     bits: 32 or 64, the word width. romfs: file of the ROM partition, if it has one.
     """
-    unit = {"k": 1024, "m": 1024 * 1024}.get(heap[-1:].lower())
-    try:
-        size = int(heap[:-1]) * unit if unit else int(heap)
-    except ValueError:
-        raise UserError(f"heap {heap!r} is no size; use 110k, 1M or a number of bytes") from None
-    if size < _SMALLEST_HEAP_BYTES:
-        raise UserError(f"heap {heap!r} is too small for any program; use 8k or more")
-    size += HEAP_BYTES[bits]
+    size = heap_bytes(heap) + HEAP_BYTES[bits]
     folder = CACHE / "rom"
     toolchain.compile_tree(SOURCE, folder)
     toolchain.compile_tree(toolchain.umqtt(), CACHE / "mpy" / "umqtt")

@@ -1,7 +1,8 @@
 """How is a virtual board made, started, watched and switched off?
 
 A folder is a board: `flash.img` (LittleFS2 in 4 KiB blocks), `romfs.img` (a ROM partition, where
-there is one), `device` (a link to its serial line while it has power) and `lock`.
+there is one), `modem` (what its UART leads to, where it leads anywhere), `qemu` (empty: the board
+is the firmware image), `device` (a link to its serial line while it has power) and `lock`.
 """
 
 import contextlib
@@ -17,6 +18,9 @@ from typing import Self
 from tools import toolchain
 from tools.board.bridge import Bridge
 from tools.board.image import format_flash
+from tools.board.machine import Machine
+from tools.board.qemu import Qemu
+from tools.board.wiring import Wiring, check_modem
 from tools.paths import CACHE
 from tools.ui import UserError
 
@@ -35,13 +39,24 @@ class VirtualBoard:
     folder: where the board lives; `create` makes it.
     heap: what programs on the board get, in MicroPython's notation ("110k", "1M", bytes).
     bits: 32 (objects as on an ESP32), 64, or None for 32 where this machine has such a build.
+    modem: what UART 1 leads to, if not to what `create` was told: the path of a serial line.
+    clock: of an image board, whether its clock is right when power comes; else it begins in 2000.
     """
 
-    def __init__(self, folder: Path, heap: str = "110k", bits: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        heap: str = "110k",
+        bits: int | None = None,
+        modem: str | None = None,
+        clock: bool = True,
+    ) -> None:
         self.folder = Path(folder)
+        self._wiring = Wiring(self.folder / "modem", modem)
+        self._clock = clock
         self._heap = heap
         self._bits = bits or (toolchain.word_sizes() or [32])[0]
-        self._bridge: Bridge | None = None
+        self._bridge: Machine | None = None
         self._lock: int | None = None
         self._text = ""
         self._cuts = 0
@@ -57,6 +72,16 @@ class VirtualBoard:
         return self.folder / "romfs.img"
 
     @property
+    def is_image(self) -> bool:
+        """Is it the firmware image, in QEMU, rather than MicroPython's unix port?"""
+        return self._qemu.exists()
+
+    @property
+    def kind(self) -> str:
+        """The folder of firmware/boards/ that has its board.py."""
+        return "qemu" if self.is_image else "virtual"
+
+    @property
     def device(self) -> str:
         """The path of the serial line, for mpremote.
 
@@ -66,28 +91,45 @@ class VirtualBoard:
             raise UserError("the virtual board is not running; start it first")
         return self._bridge.device
 
-    def create(self, size_kib: int = FLASH_KIB) -> Self:
+    def create(
+        self, size_kib: int = FLASH_KIB, modem: str | None = None, image: bool = False
+    ) -> Self:
         """Make the board with empty flash, or empty the flash of a board that is off.
 
         size_kib: 32 or more, a multiple of 4.
-        raises: UserError for another size or when the board is running.
+        modem: what UART 1 leads to: a family of modems (`tools.modem.emulator.FAMILIES`), of
+            which one has power as long as the board's serial line, or the path of a serial line.
+        image: whether it is the firmware image that `make firmware` builds.
+        raises: UserError for another size or modem, when there is no image, or when the board is
+            running.
         """
+        check_modem(modem)
         if size_kib < _SMALLEST_KIB or size_kib * 1024 % _BLOCK_BYTES:
             raise UserError(f"flash size is {size_kib} KiB; it must be a multiple of 4 from 32 up")
+        if image:
+            toolchain.image()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         try:
             self.image.unlink(missing_ok=True)
             # device.json on it holds a secret
-            image = os.open(self.image, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            flash = os.open(self.image, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                os.truncate(image, size_kib * 1024)
+                os.truncate(flash, size_kib * 1024)
             finally:
-                os.close(image)
+                os.close(flash)
             format_flash(self.image, self._bits, {})
+            self._wiring.lead(modem)
+            self._qemu.unlink(missing_ok=True)
+            if image:
+                self._qemu.touch()
         finally:
             self._release_lock()
         return self
+
+    @property
+    def _qemu(self) -> Path:
+        return self.folder / "qemu"
 
     def fill(self, files: Mapping[str, bytes]) -> None:
         """Put these files on the flash of a board without power, and remove all others.
@@ -109,7 +151,8 @@ class VirtualBoard:
         """Give the board power; returns once MicroPython has begun to boot.
 
         cut_at_write: for tests of power failures: the power fails in the middle of that write
-            to the flash, counted from 1 at each start of MicroPython; `wait_for_cut` follows.
+            to the flash, counted from 1 at each start of MicroPython; `wait_for_cut` follows. Not
+            of an image board.
         raises: UserError when there is no flash, it is in use, or MicroPython does not start.
         """
         if self._bridge is None:
@@ -117,9 +160,9 @@ class VirtualBoard:
                 raise UserError(f"no virtual board in {self.folder}: run `signet board create`")
             self._take_lock()
             try:
-                romfs = self.romfs if self.romfs.exists() else None
-                self._bridge = Bridge(self.image, self._heap, self._bits, romfs)
+                self._bridge = self._machine()
             except BaseException:
+                self._wiring.end()
                 self._release_lock()
                 raise
             self._bridge.start()
@@ -141,6 +184,13 @@ class VirtualBoard:
             self.stop()
             raise UserError(f"MicroPython does not start on the virtual board: {text}")
         return self
+
+    def _machine(self) -> Machine:
+        modem = self._wiring.begin()
+        if self.is_image:
+            return Qemu(self.image, self._heap, modem, self._clock)
+        romfs = self.romfs if self.romfs.exists() else None
+        return Bridge(self.image, self._heap, self._bits, romfs, modem)
 
     def power_cut(self) -> None:
         """Take the board's power at once; the serial line stays. `start` gives power again."""
@@ -169,6 +219,7 @@ class VirtualBoard:
         bridge.join()
         self._text = bridge.output()
         self._bridge = None
+        self._wiring.end()
         with contextlib.suppress(OSError):
             (self.folder / "device").unlink()
         self._release_lock()
@@ -177,10 +228,11 @@ class VirtualBoard:
         """Returns what the board printed since `start`, line ends as "\\n"."""
         return self._bridge.output() if self._bridge else self._text
 
-    def wait_for(self, pattern: str, timeout_s: float = 10, since: int = 0) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout_s: float = 30, since: int = 0) -> re.Match[str]:
         """Wait until `pattern` is found in the board's output.
 
-        pattern: regular expression, `^` and `$` match at lines.
+        pattern: regular expression, `^` and `$` match at lines, `$` also where the rest of a line
+            is still to come.
         timeout_s: how long to wait.
         since: where in the output to begin; `match.end()` of an earlier one finds the next.
         returns: the match in `output()`.

@@ -5,6 +5,8 @@ import functools
 import itertools
 from collections.abc import Iterator
 
+from tools.link.nodes import walk
+
 _LOADERS = ("__import__", "call")  # the latter: lib/signet/modules.py
 
 
@@ -21,7 +23,7 @@ def imports(source: str | bytes) -> tuple[str, ...]:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -32,11 +34,11 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def _loaded_by_name(tree: ast.Module) -> Iterator[str]:
     """What `__import__(name)`, `call(name, ...)` and `anything(call, name, ...)` load."""
     texts: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             variable = node.targets[0].id
             texts[variable] = "*" if variable in texts else _text(node.value, texts)
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call):
             for loader, name in itertools.pairwise([node.func, *node.args]):
                 if _last_word(loader) in _LOADERS:

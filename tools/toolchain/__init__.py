@@ -25,6 +25,15 @@ def micropython(bits: int = 32) -> Path:
     return _optional(BIN / ("micropython" if bits == 32 else "micropython-64"))
 
 
+def micropython_for_proof(name: str) -> Path:
+    """A 32-bit unix port of MicroPython that `make proof` installs.
+
+    name: float32 (with single floats; it tells which lines run) or newest (of Debian's unstable).
+    raises: UserError when it is not installed, or when this machine cannot have it.
+    """
+    return _optional(BIN / f"micropython-{name}", "make proof")
+
+
 def word_sizes() -> list[int]:
     """Word sizes in bits of the MicroPython builds that this machine has, the default first."""
     return [bits for bits, name in ((32, "micropython"), (64, "micropython-64")) if _has(name)]
@@ -72,6 +81,22 @@ def openssl() -> Path:
     return _optional(BIN / "openssl")
 
 
+def qemu() -> Path:
+    """QEMU for Arm, 7 or newer, which runs the image.
+
+    raises: UserError when `make firmware` has not installed it.
+    """
+    return _installed(BIN / "qemu-system-arm", "make firmware")
+
+
+def image() -> Path:
+    """The firmware image for QEMU: MicroPython for a Cortex-M3 with all of signet in it.
+
+    raises: UserError when `make firmware` has not built it.
+    """
+    return _installed(CACHE / "firmware" / "image.elf", "make firmware")
+
+
 def umqtt() -> Path:
     """Folder that holds `umqtt/simple.py` (umqtt.simple 1.3.4 as published).
 
@@ -86,6 +111,14 @@ def vendor_sdks() -> Path:
     raises: UserError when it is not installed.
     """
     return _installed(CACHE / "sdks" / "bin" / "python")
+
+
+def esptool() -> list[str]:
+    """Command prefix of esptool, which lives with the clouds' SDKs.
+
+    raises: UserError when it is not installed.
+    """
+    return [str(vendor_sdks()), "-m", "esptool"]
 
 
 def mpremote() -> list[str]:
@@ -109,16 +142,16 @@ def _has(name: str) -> bool:
     return (BIN / name).exists()
 
 
-def _optional(program: Path) -> Path:
+def _optional(program: Path, by: str = "make setup") -> Path:
     reason = program.with_suffix(".missing")
     if not program.exists() and reason.exists():
         raise _user_error(reason.read_text().strip())
-    return _installed(program)
+    return _installed(program, by)
 
 
-def _installed(path: Path) -> Path:
+def _installed(path: Path, by: str = "make setup") -> Path:
     if not path.exists():
-        raise _user_error(f"{path} is not there; run `make setup`")
+        raise _user_error(f"{path} is not there; run `{by}`")
     return path
 
 

@@ -124,7 +124,7 @@ def _from_index(pin: Pin, configuration: dict[str, str], scratch: Path, report: 
     raise UserError(
         f"{pin.project} {pin.version} cannot be fetched from your Python package index "
         f"({'; '.join(troubles) or 'pip is configured to use none'}); check the network and "
-        "`pip config list`, then run make again"
+        "`pip config list`, then try again"
     )
 
 

@@ -15,8 +15,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tools.toolchain.run import Report, RunError, run
 from tools.ui import UserError
@@ -49,60 +50,92 @@ def architectures() -> tuple[str, dict[int, str]]:
     return own, _FAMILIES.get(own, {64: own})
 
 
-def fetch(target: Path, architecture: str, packages: Sequence[str], report: Report) -> None:
+def fetch(
+    target: Path, architecture: str, packages: Sequence[str], report: Report, suite: str = SUITE
+) -> None:
     """Unpack packages, with everything that they need to run, into an empty folder.
 
-    target: folder to make. architecture: Debian's name of one. packages: names in SUITE.
-    report: told how far it is.
+    target: folder to make. architecture: Debian's name of one. packages: names in the suite.
+    report: told how far it is. suite: Debian's name of a release.
     raises: UserError when the archive cannot be reached or does not verify.
     """
     target.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".apt-") as name:
         private = Path(name)
-        report("looking for a Debian mirror", None)
-        apt = _private_apt(private, architecture)
-        report("reading Debian's package lists", None)
-        _tell(packages, [*apt, "update"])
-        report("fetching", 0.0)
-
-        def fetched(line: str) -> None:
-            if line.startswith("dlstatus:"):
-                report("fetching", float(line.split(":")[2]) / 100)
-
-        install = ["install", "--download-only", "--no-install-recommends", "-y", *packages]
-        _tell(packages, [*apt, "-o", "APT::Status-Fd=1", *install], fetched)
+        install = ["install", "--download-only", "--no-install-recommends", "-y"]
+        _download(private, _Suite(suite, "deb", architecture), install, packages, report)
         archives = sorted((private / "archives").glob("*.deb"))
         for done, archive in enumerate(archives):
             report("unpacking", done / len(archives))
             run(["dpkg-deb", "-x", archive, target])
 
 
-def _tell(
-    packages: Sequence[str], command: Sequence[str], line: Callable[[str], None] | None = None
+def fetch_sources(
+    target: Path, packages: Sequence[str], report: Report, suite: str = SUITE
 ) -> None:
+    """Fetch what the authors of packages have published, as Debian has it, without its changes.
+
+    target: folder to make; it gets an archive `NAME_VERSION.orig.tar.*` for each.
+    packages: names of source packages. report, suite, raises: as for `fetch`.
+    """
+    target.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".apt-") as name:
+        source = ["source", "--download-only", "--tar-only"]
+        own = architectures()[0]
+        _download(
+            Path(name), _Suite(suite, "deb-src", own), source, packages, report, target=target
+        )
+
+
+class _Suite(NamedTuple):
+    name: str
+    kind: str  # deb or deb-src
+    architecture: str
+
+
+def _download(
+    private: Path,
+    suite: _Suite,
+    command: Sequence[str],
+    packages: Sequence[str],
+    report: Report,
+    *,
+    target: Path | None = None,
+) -> None:
+    """Run apt's command for packages. private: empty folder. target: where it runs."""
+    report("looking for a Debian mirror", None)
+    apt = _private_apt(private, suite)
+
+    def line(text: str) -> None:
+        if text.startswith("dlstatus:"):
+            report("fetching", float(text.split(":")[2]) / 100)
+
     try:
-        run(command, line=line)
+        report("reading Debian's package lists", None)
+        run([*apt, "update"])
+        report("fetching", 0.0)
+        run([*apt, "-o", "APT::Status-Fd=1", *command, *packages], folder=target, line=line)
     except RunError as failure:
         said = next((text for text in failure.lines if text.startswith("E:")), str(failure))
         raise UserError(
-            f"apt cannot fetch {', '.join(packages)} from Debian's suite {SUITE}; check the "
+            f"apt cannot fetch {', '.join(packages)} from Debian's suite {suite.name}; check the "
             f"network, or name another Debian mirror in {MIRROR_VARIABLE}. apt said: {said}"
         ) from None
 
 
-def _private_apt(folder: Path, architecture: str) -> list[str]:
+def _private_apt(folder: Path, suite: _Suite) -> list[str]:
     """Lay out an apt root that shares only the machine's proxy settings; return its command."""
     for part in ("lists/partial", "archives/partial", "parts"):
         (folder / part).mkdir(parents=True)
     (folder / "status").touch()
     site, keyring = _site_and_keyring(folder)
     (folder / "parts" / "debian.sources").write_text(
-        f"Types: deb\nURIs: {site}\nSuites: {SUITE}\nComponents: main\n"
-        f"Architectures: {architecture}\nSigned-By: {keyring}\n"
+        f"Types: {suite.kind}\nURIs: {site}\nSuites: {suite.name}\nComponents: main\n"
+        f"Architectures: {suite.architecture}\nSigned-By: {keyring}\n"
     )
     settings = {
-        "APT::Architecture": architecture,
-        "APT::Architectures::": architecture,
+        "APT::Architecture": suite.architecture,
+        "APT::Architectures::": suite.architecture,
         "APT::Sandbox::User": "",
         "APT::Update::Error-Mode": "any",  # else a failed update is only a warning
         "Acquire::Languages": "none",

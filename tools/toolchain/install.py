@@ -15,23 +15,16 @@ one does its work then), libcoap and nginx are optional.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import NamedTuple, NoReturn
-
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from typing import NamedTuple
 
 from tools.paths import CACHE
-from tools.toolchain import BIN, archive, debian, programs, sdks, stamp
-from tools.toolchain.alone import only_one
-from tools.toolchain.progress import told
-from tools.toolchain.run import Report, RunError, stop_all
+from tools.toolchain import BIN, archive, debian, programs, sdks, stamp, together
+from tools.toolchain.run import Report
 from tools.ui import UserError, errors
 
 _OPT = CACHE / "opt"
@@ -47,11 +40,6 @@ _BY_HAND = (
     "mosquitto_passwd, mosquitto_pub and mosquitto_sub) by hand, for instance with `brew install "
     "micropython mosquitto`, so that they are on PATH, then run make again"
 )
-
-
-class _Part(NamedTuple):
-    title: str
-    install: Callable[[Report], None]
 
 
 class _Root(NamedTuple):
@@ -75,26 +63,12 @@ def install(everything: bool) -> int:
 
     everything: also what only tests need.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with only_one(CACHE):
-            if not stamp.is_current(everything):
-                _install(everything)
-    except KeyboardInterrupt:
-        errors.print("signet: interrupted; the next make goes on from here", markup=False)
-        return 130
-    except UserError as error:
-        for line in str(error).splitlines():
-            errors.print(f"signet: {line}", markup=False, soft_wrap=True)
-        return 2
-    except OSError as error:
-        errors.print(f"signet: cannot install into {CACHE}: {error}", markup=False, soft_wrap=True)
-        return 2
-    return 0
 
+    def work() -> None:
+        if not stamp.is_current(everything):
+            _install(everything)
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+    return together.attempt(CACHE, work)
 
 
 def _install(everything: bool) -> None:
@@ -103,23 +77,30 @@ def _install(everything: bool) -> None:
         shutil.rmtree(left, ignore_errors=True)
     plan = _plan(everything)
     pip = sdks.pip_command(CACHE)
-    environment = _folder("sdks", sdks.LOCK.read_text(), sys.version, sys.base_prefix)
+    environment = together.pinned(
+        _OPT, "sdks", sdks.LOCK.read_text(), sys.version, sys.base_prefix
+    )
     roots = {
-        name: _folder(f"debian-{name}", debian.SUITE, *root.packages)
+        name: together.pinned(_OPT, f"debian-{name}", debian.SUITE, *root.packages)
         for name, root in plan.wanted.items()
     }
     parts = [
-        *(_Part(_title(root), _fetch(root, roots[name])) for name, root in plan.wanted.items()),
-        _Part("umqtt.simple", lambda report: _umqtt(pip, report)),
+        *(
+            together.Part(_title(root), _fetch(root, roots[name]))
+            for name, root in plan.wanted.items()
+        ),
+        together.Part("umqtt.simple", lambda report: _umqtt(pip, report)),
     ]
     if everything:
         parts.append(
-            _Part(
+            together.Part(
                 "the clouds' SDKs",
-                lambda report: _once(environment, lambda new: sdks.install(new, pip, report)),
+                lambda report: together.once(
+                    environment, lambda new: sdks.install(new, pip, report)
+                ),
             )
         )
-    _side_by_side(parts)
+    together.side_by_side(parts)
     files = [*_publish(plan, roots), CACHE / "umqtt" / archive.UMQTT_MEMBER]
     if everything:
         _link(CACHE / "sdks", environment)
@@ -198,7 +179,9 @@ def _title(root: _Root) -> str:
 
 def _fetch(root: _Root, folder: Path) -> Callable[[Report], None]:
     def install(report: Report) -> None:
-        _once(folder, lambda new: debian.fetch(new, root.architecture, root.packages, report))
+        together.once(
+            folder, lambda new: debian.fetch(new, root.architecture, root.packages, report)
+        )
 
     return install
 
@@ -215,76 +198,6 @@ def _umqtt(pip: list[str], report: Report) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh.replace(target)
     pin.write_text(archive.UMQTT.sha256)
-
-
-def _folder(name: str, *content: str) -> Path:
-    """Where something pinned lies: another content, another folder."""
-    return _OPT / f"{name}-{hashlib.sha256('/'.join(content).encode()).hexdigest()[:12]}"
-
-
-def _once(target: Path, build: Callable[[Path], None]) -> None:
-    """Build a folder beside its place and rename it; nothing to do when it is there."""
-    if target.exists():
-        return
-    with tempfile.TemporaryDirectory(dir=_OPT, prefix=".new-", ignore_cleanup_errors=True) as name:
-        new = Path(name, "content")
-        build(new)
-        new.replace(target)
-
-
-def _side_by_side(parts: list[_Part]) -> None:
-    """Install all parts at once, a bar for each; raises UserError with one line per failure."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-    )
-    troubles: list[str] = []
-    with Progress(*columns, console=errors) as progress, ThreadPoolExecutor(len(parts)) as pool:
-
-        def work(part: _Part, task: TaskID) -> None:
-            def report(text: str, fraction: float | None) -> None:
-                total = None if fraction is None else 1.0
-                progress.update(task, text=text, total=total, completed=fraction or 0.0)
-
-            try:
-                part.install(report)
-            except UserError as error:
-                report("failed", 0.0)
-                troubles.append(str(error))
-            except RunError as error:
-                report("failed", 0.0)
-                troubles.append(f"{part.title}: {error}")
-            else:
-                report("ready", 1.0)
-                progress.stop_task(task)
-
-        try:
-            jobs = [
-                pool.submit(work, part, progress.add_task(part.title, total=None, text="waiting"))
-                for part in parts
-            ]
-            with told(lambda: _how_far(progress)):
-                # A signal that another thread receives does not end a wait without a limit.
-                while wait(jobs, timeout=0.1).not_done:
-                    pass
-            for job in jobs:
-                job.result()
-        except BaseException:
-            stop_all()
-            raise
-    if troubles:
-        raise UserError("\n".join(troubles))
-
-
-def _how_far(progress: Progress) -> str:
-    """All bars in one line."""
-    return ", ".join(
-        f"{task.description} {task.fields['text']}"
-        + (f" {task.percentage:.0f} %" if task.total and not task.finished else "")
-        for task in progress.tasks
-    )
 
 
 def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:

@@ -211,16 +211,34 @@ def wrap(wrapper: Path, program: Path) -> None:
     _write(wrapper, program)
 
 
-def wrap_loader(wrapper: Path, root: Path, name: str) -> None:
+def wrap_loader(wrapper: Path, root: Path, name: str, *arguments: str | Path) -> None:
     """Write, in one step, a script that starts a program of a Debian root.
 
-    root: folder that `debian.fetch` filled. name: of a program in its bin or sbin.
+    root: folder that `debian.fetch` filled. name: of a program in its bin or sbin, or a pattern
+    below its lib or libexec. arguments: what stands before those that the script is given.
     raises: FileNotFoundError when the root lacks the program, its C library or the loader.
     """
-    program = _one(root, f"usr/bin/{name}", f"usr/sbin/{name}")
+    folders = ("bin", "sbin", "lib", "libexec")
+    program = _one(root, *(f"usr/{folder}/{name}" for folder in folders))
     libraries = _one(root, "usr/lib/*/libc.so.6", "lib/*/libc.so.6").parent
     loader = _one(libraries, "ld-linux*.so.*", "ld64.so.*")
-    _write(wrapper, loader, "--library-path", libraries, program)
+    _write(wrapper, loader, "--library-path", libraries, program, *arguments)
+
+
+def wrap_gcc(folder: Path, root: Path, prefix: str, *arguments: str | Path) -> Path:
+    """Write scripts that start a Debian root's GCC, and what that starts, through its loader.
+
+    folder: for the scripts: cc1, collect2, as and ld lie where GCC's option -B looks for them.
+    prefix: of Debian's names, "arm-none-eabi-". arguments: what GCC is always given.
+    returns: GCC's. raises: FileNotFoundError as wrap_loader does.
+    """
+    for name in ("cc1", "collect2"):
+        wrap_loader(folder / name, root, f"gcc/*/*/{name}")
+    for name in ("as", "ld"):
+        wrap_loader(folder / name, root, f"{prefix}{name}")
+    program = folder / f"{prefix}gcc"
+    wrap_loader(program, root, program.name, f"-B{folder}", *arguments)
+    return program
 
 
 def _one(folder: Path, *patterns: str) -> Path:

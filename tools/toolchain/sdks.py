@@ -1,7 +1,8 @@
 """How do the clouds' own SDKs come into an environment of their own, every package by its hash?
 
-They need paho-mqtt 1, the tests need 2. Some are source archives, so the setuptools that
-requirements.lock pins builds them: nothing is fetched that no lock names.
+They need paho-mqtt 1, the tests need 2. Espressif's esptool is there, too. Some are source
+archives, so the setuptools that requirements.lock pins builds them: nothing is fetched that no
+lock names.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from tools.twin.lossy import Losses
 from tools.twin.openssl import begin_again
 from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.ready import ROLES, device_config
-from tools.ui import UserError, console, errors, visible
+from tools.ui import UserError, console, errors, share, visible
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
@@ -101,9 +101,9 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise UserError(f"there is no folder {ready_file.absolute().parent} for the ready file")
     losses = Losses(
-        _share("--loss", loss),
-        _share("--duplicate", duplicate),
-        _share("--reorder", reorder),
+        share("--loss", loss),
+        share("--duplicate", duplicate),
+        share("--reorder", reorder),
         delay_ms,
         rebind_every,
         seed,
@@ -126,17 +126,6 @@ def _ports(words: list[str]) -> dict[str, int]:
             raise UserError(f"{number!r} is no port for {key}; a port is 0 to 65535")
         ports[key] = int(number)
     return ports
-
-
-def _share(option: str, text: str) -> float:
-    """The share that "0.3" or "30%" says."""
-    try:
-        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-        if 0.0 <= share <= 1.0:
-            return share
-    except ValueError:
-        pass
-    raise UserError(f"{option} {text!r} is no share; write it as 0.3 or 30%")
 
 
 @app.command()

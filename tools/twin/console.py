@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -125,9 +126,8 @@ def new_table(*columns: str, fold: tuple[str, ...]) -> Table:
 
 def print_table(table: Table) -> None:
     """Print a table as it is, without rich's markup; in a pipe each row is one line."""
-    if not console.is_terminal:
-        console.width = 10_000
-    console.print(table, markup=False)
+    wide = Console(width=10_000, highlight=False, emoji=False)
+    (console if console.is_terminal else wide).print(table, markup=False)
 
 
 _SECRETS = frozenset({"device_secret", "token"})

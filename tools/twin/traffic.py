@@ -4,6 +4,7 @@ No socket and no waiting: packets in, bytes out through two functions. Every rep
 it goes on to the broker, so before any PUBACK.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 from tools.twin import packets
@@ -105,7 +106,9 @@ class Traffic:
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
-        self._file(publish, verdict.status, verdict.reason)
+        for payload in verdict.parts or (publish.payload,):
+            part = dataclasses.replace(publish, payload=payload)
+            self._file(part, verdict.status, verdict.reason)
         if verdict.status == "rejected":
             self._report("rejected", f"{publish.topic}: {verdict.reason}")
         else:

@@ -6,12 +6,13 @@ docs/esp32/quickref.rst, docs/library/network.WLAN.rst, docs/library/machine.WDT
 """
 
 import gc
+import json
 import time
 
 import machine
 import network
 from micropython import const
-from signet import ConfigError, clock, modules
+from signet import clock, modules
 
 try:
     import esp32
@@ -23,6 +24,7 @@ _LED_PIN = const(2)  # the LED of most development boards
 _JOIN_SLICE_MS = const(10)
 _JOIN_AGAIN_MS = const(5000)
 _SLICE_MS = const(500)
+_BOM = const(b"\xef\xbb\xbf")
 _FORM = '{"ssid": "...", "password": "..."}'
 
 state = {"led": 0}
@@ -38,15 +40,22 @@ _ticks = time.ticks_ms()
 
 def _wifi():
     """Returns (name, password), or None after saying what is wrong."""
+    wrong = "is not JSON in UTF-8; look for a missing comma, quote or brace"
     try:
-        settings, _ = modules.call("signet.device.config", "read", "wifi.json")
-    except ConfigError as error:
-        print("board: {}; it holds {}".format(error, _FORM))
-        return None
-    name, password = settings.get("ssid"), settings.get("password") or ""
-    if isinstance(name, str) and isinstance(password, str):
-        return name, password or None
-    print("board: wifi.json must hold", _FORM)
+        with open("wifi.json", "rb") as file:
+            content = file.read()
+        text = content[3 if content[:3] == _BOM else 0 :].decode().strip()
+        settings = json.loads(text) if text.endswith("}") else None
+        if isinstance(settings, dict):
+            name, password = settings.get("ssid"), settings.get("password") or ""
+            if isinstance(name, str) and isinstance(password, str):
+                return name, password or None
+            wrong = "has no such texts"
+    except OSError:
+        wrong = "there is no such file on the board; `signet board deploy` puts it there"
+    except ValueError:
+        pass
+    print("board: wifi.json: {}; it holds {}".format(wrong, _FORM))
     return None
 
 

@@ -1,7 +1,8 @@
 """What is on the virtual board, and how is it used?  Deployed as /board.py.
 
-The contract of every board: network_up, set_clock, sensors, obey, feed, idle, deep_sleep.  The
-sensors are simulated: a warm room in which nothing is random, so that a test knows what to expect.
+The contract of every board: network_up, set_clock, sensors, obey, feed, idle, deep_sleep; where
+device.json has a modem, uart.  The sensors are simulated: a warm room in which nothing is random,
+so that a test knows what to expect.
 """
 
 import time
@@ -73,6 +74,11 @@ def obey(command):
     if "led" in changed:
         machine.Pin(2, machine.Pin.OUT).value(changed["led"])
     return changed
+
+
+def uart(settings):
+    """Returns the line to the modem that device.json's "modem" describes."""
+    return machine.UART(settings["uart"], baudrate=settings["baud"])
 
 
 def feed():

@@ -155,7 +155,8 @@ def _websocket_replies() -> Iterator[list[Any]]:
 
 
 def _cbor_values() -> Iterator[list[str]]:
-    """Random values by cbor2: canonical bytes, and the value as MicroPython can evaluate it.
+    """Random values by cbor2: canonical bytes, the value as MicroPython can evaluate it, and the
+    bytes where a float has single precision.
 
     double(hex) stands for a float: not every port reads its decimal form to the last bit. Keys
     are text only, where cbor2's order (RFC 7049) is that of RFC 8949 too.
@@ -165,7 +166,10 @@ def _cbor_values() -> Iterator[list[str]]:
     source = random.Random(8949)  # RFC 8949
     for _ in range(800):
         value = _cbor_value(source, 4)
-        yield [cbor2.dumps(value, canonical=True).hex(), _literal(value)]
+        double, single = (
+            cbor2.dumps(form, canonical=True).hex() for form in (value, _single(value))
+        )
+        yield [double, _literal(value), single]
 
 
 def _cbor_value(source: random.Random, depth: int) -> Any:
@@ -188,6 +192,20 @@ def _cbor_value(source: random.Random, depth: int) -> Any:
     if kind == 7:
         return [_cbor_value(source, depth - 1) for _ in items]
     return {_cbor_text(source): _cbor_value(source, depth - 1) for _ in items}
+
+
+def _single(value: Any) -> Any:
+    """The value, its floats rounded to single precision as IEEE 754 says."""
+    if isinstance(value, float):
+        try:
+            return struct.unpack(">f", struct.pack(">f", value))[0]
+        except OverflowError:
+            return math.copysign(math.inf, value)
+    if isinstance(value, list):
+        return [_single(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _single(item) for key, item in value.items()}
+    return value
 
 
 def _cbor_text(source: random.Random) -> str:

@@ -12,6 +12,9 @@ from enos.core.message.IConnectCallback import IConnectCallback
 from enos.core.MqttClient import MqttClient
 from enos.message.downstream.tsl.ServiceInvocationCommand import ServiceInvocationCommand
 from enos.message.downstream.tsl.ServiceInvocationReply import ServiceInvocationReply
+from enos.message.upstream.resume.MeasurepointResumeBatchRequest import (
+    MeasurepointResumeBatchRequest,
+)
 from enos.message.upstream.tsl.MeasurepointPostRequest import MeasurepointPostRequest
 from events import say
 
@@ -38,6 +41,11 @@ connected.wait(30)
 say(event="connected", ok=client.is_connected())
 post = MeasurepointPostRequest.builder().add_measurepoint("temperature", 21.5).build()
 say(event="posted", code=client.publish(post).get_code())
+late = MeasurepointResumeBatchRequest.builder()
+for n in (1, 2):
+    post = MeasurepointPostRequest.builder().add_measurepoint("n", n).set_timestamp(n).build()
+    late.add_request(post)
+say(event="late", code=client.publish(late.build()).get_code())
 obeyed.wait(30)
 sys.stdin.readline()  # the reply is on its way when the test says so
 client.disconnect()

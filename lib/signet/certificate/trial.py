@@ -59,7 +59,7 @@ def keep(config, renewal):
         # config.py looks for it beside `cert` when the board starts
     if config["expires"]:
         expires = [entry for entry in config["expires"] if entry[1] != path]
-        expires.append((renewal[2], path))
+        expires.append([renewal[2], path])
         expires.sort()
         config["expires"] = expires
     return line, "certificate_renewed", values, pending.wait_s(1)

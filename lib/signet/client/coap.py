@@ -89,7 +89,7 @@ class CoapClient:
 
     def ping(self):
         """Asks whether the server is there: ("pong",) or ("failed", error)."""
-        self.exchange.ping(self.now_ms())
+        self.exchange.request(0, (), b"", self.now_ms(), True, b"")
         self._send(0)
 
     def _send(self, last):

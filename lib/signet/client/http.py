@@ -23,7 +23,9 @@ from signet.wire.http import Reply, head
 
 _POLLIN = const(1)
 _POLLIN_POLLOUT = const(5)
-_BUFFER_BYTES = const(1024)
+_SMALL_BYTES = const(900)  # of a body that goes with the head: one TLS record, one packet
+_PIECE_BYTES = const(1024)  # of a larger one
+_READ_BYTES = const(256)
 _SEEK_END = const(2)
 
 
@@ -53,8 +55,7 @@ class HttpClient:
         self._connect = connect
         self._host = host
         self._timeout_ms, self._open_ms = timeout_ms, open_ms
-        self._buffer = bytearray(_BUFFER_BYTES)
-        self._glance = bytearray(32)  # read while `_buffer` holds what is not sent yet
+        self._buffer = bytearray(_READ_BYTES)
         self._used = False  # the connection has carried a reply
 
     def request(
@@ -75,10 +76,13 @@ class HttpClient:
         """
         if self.reply:
             raise RuntimeError("one request at a time")
+        small = b""
         if not hasattr(body, "seek"):
+            if isinstance(body, bytes) and len(body) <= _SMALL_BYTES:
+                body, small = small, body
             body = io.BytesIO(body)
         self._length = length = body.seek(0, _SEEK_END)
-        self._start = head(method, path, self._host, headers, length)
+        self._start = head(method, path, self._host, headers, length + len(small), small)
         self._body = body
         self._time_ms = self._timeout_ms + extra_ms
         try:
@@ -93,7 +97,7 @@ class HttpClient:
     def _quiet(self):
         """Returns True while there is nothing to read and no end, or no connection."""
         try:
-            return self.channel is None or self.channel.readinto(self._glance) is None
+            return self.channel is None or self.channel.readinto(self._buffer) is None
         except Lost:
             return False
 
@@ -101,7 +105,9 @@ class HttpClient:
         """Begins with the request, or once more."""
         self.busy = True
         self.began = False
-        self._piece = self._left = None  # what of the request, of the body is not sent yet
+        self._piece = memoryview(self._start)  # what is to be sent now
+        self._left = self._length  # bytes of the body behind it
+        self._room = None  # for a piece of that
         if self.channel:
             self._sending()
         else:
@@ -115,26 +121,18 @@ class HttpClient:
         self._sent_by = clock.Deadline(self._time_ms + self._length)
 
     def _fill(self):
-        """Takes the next piece of the request."""
-        start, view = self._start, memoryview(self._buffer)
-        used = 0
-        if self._left is None:
-            self._left = self._length
+        """Takes the next piece of the body."""
+        left = self._left
+        if left == self._length:
             self._body.seek(0)
-            used = len(start)
-            if used + self._length > _BUFFER_BYTES:
-                self._piece = memoryview(start)
-                return
-            view[:used] = start  # in one piece: one TLS record, one packet
-        else:
-            self._deadline = clock.Deadline(min(self._time_ms, self._sent_by.remaining_ms()))
-        size = min(self._left, _BUFFER_BYTES - used)
-        if size:
-            size = self._body.readinto(view[used : used + size])
-            if not size:
-                raise ValueError("it ended before its length")
-        self._left -= size
-        self._piece = view[: used + size]
+        self._deadline = clock.Deadline(min(self._time_ms, self._sent_by.remaining_ms()))
+        if not self._room:
+            self._room = memoryview(bytearray(min(left, _PIECE_BYTES)))
+        size = self._body.readinto(self._room[:left])
+        if not size:
+            raise ValueError("it ended before its length")
+        self._left = left - size
+        self._piece = self._room[:size]
 
     def poll(self, timeout_ms):
         """Works on the request, and waits until its reply is whole.
@@ -221,10 +219,10 @@ class HttpClient:
             return True
 
     def _send(self, channel, reply):
-        if self.state == "sending" and self._left is not None:
-            count = channel.readinto(self._glance)
+        if self.state == "sending":
+            count = channel.readinto(self._buffer)
             if count:
-                reply.feed(memoryview(self._glance)[:count])
+                reply.feed(memoryview(self._buffer)[:count])
             if count == 0 or reply.status >= 200:
                 self.state = "receiving"
             if count is not None:
@@ -249,12 +247,13 @@ class HttpClient:
 
     def _finished(self):
         reply, self.reply = self.reply, None
-        self._start = self._body = None
+        self._start = self._body = self._room = None
         self.busy = False
         self.state = "idle"
         self._used = True
         if not reply.keep_alive or self._piece or self._left:
             self._drop()
+        self._piece = None
         return reply
 
     def readable(self):
@@ -270,5 +269,5 @@ class HttpClient:
     def close(self):
         """Closes the connection and forgets the request; harmless when closed already."""
         self.busy = False
-        self.reply = self._start = self._body = None
+        self.reply = self._start = self._body = self._room = self._piece = None
         self._drop()

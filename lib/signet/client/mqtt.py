@@ -1,10 +1,8 @@
-"""How does umqtt.simple become safe to leave alone in a field for a year?
+"""How is an MQTT connection safe to leave alone in a field for a year?
 
-A subclass of `umqtt.simple.MQTTClient`, the one frozen in ESP32 images (1.4 to 1.8) or 1.3.4.
-umqtt still takes incoming messages apart, acknowledging them; but it only ever sees a packet that
-is complete, bounded and well formed.  Added here, section numbers from MQTT 3.1.1 (OASIS, 2014):
-every wait bounded, return codes as errors (3.2.2.3), keepalive and dead links (3.1.2.10), packet
-ids (2.3.1), many unacknowledged publishes (4.4), each judged by itself.
+Section numbers from MQTT 3.1.1 (OASIS, 2014): every wait bounded, return codes as errors
+(3.2.2.3), keepalive and dead links (3.1.2.10), packet ids (2.3.1), many unacknowledged publishes
+(4.4), each judged by itself.
 
 An answer's time counts from when all before it has left, and grows with what is on its way.  When
 it is over the broker is asked for a sign of life: where that comes the answer is late, else the
@@ -13,124 +11,165 @@ connection is lost.  Nothing is judged while there is something left to read.
 Not here: QoS 0 and 2 of what is published, wills, MQTT 5.
 """
 
+from collections import OrderedDict
+
 from micropython import const
-from umqtt import simple
 
 from signet import clock
-from signet.client.mqtt_reader import PacketReader, WholePacket
-from signet.errors import Lost, ProtocolError, Refused, Throttled
+from signet.client.mqtt_packets import Packets
+from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
 from signet.wire import mqtt as wire
+from signet.wire.exact_json import printable
 
 _PINGREQ = const(b"\xc0\0")
 _DISCONNECT = const(b"\xe0\0")
 
-# The states of a connection.
-_CLOSED = const(0)
-_OPENING = const(1)  # the channel opens, then CONNECT goes
-_LOGGING_IN = const(2)  # until CONNACK
-_OPEN = const(3)
-
 _LOOK_MS = const(250)  # how often to look at the clock
 _STEPS = const(64)  # with something to read that means nothing, until a look at it
+_MOST = const(64)  # packet ids that are remembered
 
 # What is kept of a packet that awaits its answer.
-_ID = const(0)
-_DUE = const(1)  # ticks
-_SIZE = const(2)  # bytes: a slow link takes 1 ms for each
-_WANTED = const(3)  # topic filters of a SUBSCRIBE
+_KEY = const(0)  # None of a SUBSCRIBE
+_ID = const(1)  # see `publish`; the topic filters of a SUBSCRIBE
+_DUE = const(2)  # ticks
+_SIZE = const(3)  # bytes: a slow link takes 1 ms for each
+_ACKED = const(4)  # bool, only the answer after PUBACK is missing
 
 
-class MQTTClient(simple.MQTTClient):
-    """One MQTT 3.1.1 connection at a time, over a stream that opens by itself; nothing waits.
+class MQTTClient:
+    """One MQTT 3.1.1 connection at a time, over a channel that opens by itself; nothing waits.
 
     Args:
         keepalive_s: int, 1 to 65535; pings are sent and answers to them demanded.
         clean_session: bool; False lets the broker keep subscriptions and queued messages.
         max_packet_bytes: int, larger incoming messages are dropped.
         timeout_ms: int, how long an answer (CONNACK, SUBACK, PUBACK, PINGRESP) may take.
+    Attributes:
+        flight: OrderedDict of packet id to what awaits its answer, oldest first.
+        asked: int, how many of them are a SUBSCRIBE.
+        replies: bool, PUBACK is not enough for what was published with an `id`.
+        busy: bool, another `poll(0)` may have more to do, which no socket shows.
     """
 
     def __init__(
         self, keepalive_s=60, clean_session=True, max_packet_bytes=4096, timeout_ms=10_000
     ):
-        super().__init__(b"", "", 1, keepalive=keepalive_s)
-        self.clean_session = clean_session
+        self._keepalive_s = keepalive_s
+        self._clean_session = clean_session
         self._max_packet_bytes = max_packet_bytes
         self._timeout_ms = timeout_ms
-        self._awaited = []  # lists of what has no answer yet, oldest first
-        self._message = None
-        self._reader = None
-        self._state = _CLOSED
+        self.flight = OrderedDict()
+        self.asked = 0
+        self._size = 0  # of all that is in flight
+        self._ids = {}  # by key, the packet ids of what has no answer, and of before (4.4)
+        self._last_id = 0
+        self._topic = self._field = None  # the last that was found good
+        self._last = None  # what was put in flight last
+        self._packets = None  # None: closed
         self._asked_at = None  # ticks, when CONNECT or the last ping went; None once answered
         self._alive_at = None  # ticks, when what the broker has answered last was asked
-        self._steps = 0
-        self.busy = False  # another `poll(0)` may have more to do, which no socket shows
-        self.set_callback(self._keep)
+        self._looked_at = self._steps = 0
+        self.replies = True
+        self.busy = False
 
     # Connecting
 
-    def begin(self, stream, login):
+    def begin(self, channel, login):
         """Begins to log in, and returns; `poll` says ("connected", ...) once it is done.
 
         Args:
-            stream: net.umqtt_stream.Stream; it belongs to the client from now on.
+            channel: see net.stream; it belongs to the client from now on.
             login: (client id, user, password), each str; the last two may be None.
         """
         self.close()
-        self.sock = stream
-        self._reader = PacketReader(stream, self._max_packet_bytes, self._timeout_ms)
-        self._awaited = []
-        self._state = _OPENING
+        self.forget()
+        self._asked_at = self._last = None
+        self._packets = packets = Packets(channel, self._max_packet_bytes, self._timeout_ms)
         # It goes as soon as the channel is open.
-        stream.write(wire.connect(login, self.keepalive, self.clean_session))
+        packets.write(wire.connect(login, self._keepalive_s, self._clean_session))
 
     def _connected(self, body):
         """Takes CONNACK."""
         code = body[1]
-        if code in wire.RETURN_CODES:
-            raise Refused("CONNACK {}: {}".format(code, wire.RETURN_CODES[code]), code)
-        if code == 3:
-            raise Throttled("CONNACK 3: server unavailable")
+        if 1 <= code <= 5:  # 3.2.2.3
+            texts = (
+                "protocol version not accepted|client id rejected|server unavailable|"
+                "bad user name or password|not authorized"
+            )
+            text = "CONNACK {}: {}".format(code, texts.split("|")[code - 1])
+            raise Throttled(text) if code == 3 else Refused(text, code)
         if code or body[0] > 1:
             raise ProtocolError(wire.NO_CONNACK)
-        self._state = _OPEN
-        self._reader.check = wire.check_header
+        self._packets.is_open = True
         self._answered()
+        if not body[0]:  # the broker knows no packet id of before
+            self._ids.clear()
         return ("connected", bool(body[0]))
 
     def disconnect(self):
         """Says goodbye, and closes."""
-        if self._state == _OPEN:
-            self.sock.write(_DISCONNECT)
+        if self._packets is not None and self._packets.is_open:
+            self._packets.write(_DISCONNECT)
         self.close()
 
     def close(self):
-        """Closes without goodbye, and forgets what is not acknowledged."""
-        if self.sock is not None:
-            self.sock.close()
+        """Closes without goodbye."""
+        if self._packets is not None:
+            self._packets.close()
+            self._packets = None  # free the old connection's buffers before the next
             self.busy = False
-            self._state = _CLOSED
-            self.sock = self._reader = None  # free the old connection's buffers before the next
+
+    def forget(self):
+        """Nothing is in flight; returns the list of keys of what was.
+
+        What has no PUBACK goes again as the same packet, where the broker knows it still (4.4).
+        """
+        keys = []
+        for entry in self.flight.values():
+            key = entry[_KEY]
+            if key is not None:
+                keys.append(key)
+                if entry[_ACKED]:
+                    self._ids.pop(key, None)
+        self.flight.clear()
+        self._size = self.asked = 0
+        return keys
 
     # Sending
 
-    def publish(self, topic, payload, again=None):
+    def publish(self, topic, payload, key=None, id=None):
         """Sends one message at QoS 1 and does not wait; only while `ready`.
 
         Args:
             topic: str. payload: bytes.
-            again: int, the packet id of one that goes again (4.4), None for another.
+            key: by what `poll` names it, None for its packet id; not in flight.
+            id: str, by which the cloud's own answer names it, see `replied`.
         Returns:
-            int, the packet id that `poll` will name in ("acked", id) or ("late", id). The message
-            itself is not kept.
+            int, the packet id. The message itself is not kept.
         Raises:
-            ValueError: the topic, or the size, is not allowed.
+            Rejected, ValueError: the topic is not allowed, or it is too long.
         """
-        packet_id = again or self._new_packet_id()
-        packet = wire.publish(topic.encode(), payload, packet_id, again is not None)
-        self.expect(packet_id, len(packet))
-        self.sock.write(packet)
+        if topic != self._topic:
+            self._check_topic(topic)
+        packet_id = None if key is None else self._ids.get(key)
+        again = packet_id is not None and packet_id not in self.flight
+        if not again:
+            packet_id = self._new_packet_id()
+        if key is None:
+            key = packet_id
+        if len(self._ids) > _MOST:  # of what was dropped meanwhile
+            self._ids = {each[_KEY]: n for n, each in self.flight.items()}
+        packet = wire.publish(self._field, payload, packet_id, again)
+        self._ids[key] = packet_id
+        self._expect(packet_id, key, id, len(packet))
+        self._packets.write(packet)
         return packet_id
+
+    def _check_topic(self, topic):
+        if not topic or "+" in topic or "#" in topic or printable(topic) != topic:
+            raise Rejected("the topic is empty, or holds + # or what MQTT does not allow (1.5.3)")
+        self._field = wire.field(topic.encode())
+        self._topic = topic
 
     def subscribe(self, topics):
         """Subscribes at QoS 1, and does not wait; only while connected.
@@ -140,35 +179,53 @@ class MQTTClient(simple.MQTTClient):
         """
         packet_id = self._new_packet_id()
         packet = wire.subscribe(packet_id, topics)
-        self.expect(packet_id, len(packet), topics)
-        self.sock.write(packet)
+        self._expect(packet_id, None, topics, len(packet))
+        self.asked += 1
+        self._packets.write(packet)
 
-    def expect(self, packet_id, size=0, topics=None):
-        """Awaits one more answer, after its acknowledgement, to what was published as packet_id.
+    def _new_packet_id(self):
+        while True:
+            self._last_id = self._last_id % 65_535 + 1  # 2.3.1: never 0
+            if self._last_id not in self.flight:
+                return self._last_id
 
-        `forget` ends that, or ("late", packet_id) of `poll`.
+    def _expect(self, packet_id, key, id, size):
+        due = clock.ticks_add(clock.ticks_ms(), self._timeout_ms + self._size + size)
+        self.flight[packet_id] = self._last = [key, id, due, size, False]
+        self._size += size
+
+    def _done(self, packet_id, is_late=False):
+        """Takes it out of flight."""
+        entry = self.flight.pop(packet_id)
+        self._size -= entry[_SIZE]
+        if entry[_ACKED] or not is_late:
+            self._ids.pop(entry[_KEY], None)
+        return entry
+
+    def holds(self, key):
+        """bool, is what was published under this key in flight?"""
+        entry = self.flight.get(self._ids.get(key))
+        return entry is not None and entry[_KEY] == key
+
+    def replied(self, id):
+        """Returns the key of the oldest in flight that was published with this id, or None.
+
+        It is awaited no more.
         """
-        due = clock.ticks_add(clock.ticks_ms(), self._patience_ms() + size)
-        self._awaited.append([packet_id, due, size, topics])
-
-    def forget(self, packet_id):
-        """Awaits nothing more for it."""
-        self._awaited = [entry for entry in self._awaited if entry[_ID] != packet_id]
+        for packet_id, entry in self.flight.items():
+            if entry[_ID] == id:
+                return self._done(packet_id)[_KEY]
+        return None
 
     @property
     def ready(self):
         """bool, connected, and nothing is left to be sent: else `publish` has to wait."""
-        return self._state == _OPEN and self.sock.sent
+        packets = self._packets
+        return packets is not None and packets.is_open and not packets.out
 
     def readable(self):
         """Returns the socket whose bytes are all that `poll` waits for, or None."""
-        return None if self.sock is None else self.sock.readable()
-
-    def _new_packet_id(self):
-        while True:
-            self.pid = self.pid % 65_535 + 1  # 2.3.1: never 0
-            if self.pid not in [entry[_ID] for entry in self._awaited]:
-                return self.pid
+        return None if self._packets is None else self._packets.readable()
 
     # Receiving
 
@@ -176,103 +233,118 @@ class MQTTClient(simple.MQTTClient):
         """Opens the connection, handles what has come and keeps the connection alive.
 
         Args:
-            timeout_ms: int, how long to wait for an event, 0 for one step.
+            timeout_ms: int, how long to wait for an event, 0 for one step. It is None early where
+                `ready` became true.
         Returns:
             ("connected", bool: the broker remembered this client's session), once,
-            ("message", topic bytes, payload bytes), ("acked", packet id), ("late", packet id),
-            ("refused", list of topics) of a subscription, the others stand, ("alive",) after a
-            ping, ("oversize", str: what was larger than `max_packet_bytes`, and is acknowledged
-            and dropped), or None.
+            ("message", topic bytes, payload bytes), ("acked", key, id), ("late", key, str: what
+            did not come), ("refused", list of topics) of a subscription, the others stand,
+            ("alive",) after a ping, ("oversize", str: what was larger than `max_packet_bytes`, and
+            is acknowledged and dropped), or None.
         Raises:
             Whatever it is, the connection is closed. Lost: it failed, or the broker stopped
             answering; `code` is 0 where it was closed instead of an answer to CONNECT.
             Refused: CONNACK 1, 2, 4, 5 (in `code`), or as the channel. Throttled: CONNACK 3.
             ProtocolError: the broker sent what MQTT does not allow. MemoryError.
         """
-        deadline = clock.Deadline(timeout_ms)
-        self.busy = False
-        if self.sock is None:
-            raise Lost("not connected")
         try:
-            while True:
-                clock.waited()
-                body = self._next()
-                event = None
-                if body is not None:
-                    event = self._handle(body)
-                if event is None:
-                    self._steps += 1
-                    idle = body is None and not self.sock.busy
-                    if idle or self._steps > _STEPS:
-                        event = self._keep_alive()
-                    if idle:
-                        self._steps = 0
-                if event is not None:
-                    self._steps = 0
-                    break
-                left_ms = deadline.remaining_ms()
-                if not left_ms:
-                    self.busy = body is not None or self.sock.busy
-                    return None
-                if body is None:
-                    self.sock.wait(clock.Deadline(min(left_ms, _LOOK_MS)))
+            return self._step() or (self._wait(timeout_ms) if timeout_ms else None)
         except Exception:
             self.close()
             raise
-        self.busy = True
+
+    def _step(self):
+        """Takes one packet, or looks at the clock; returns an event, or None."""
+        clock.waited()
+        packets = self._packets
+        if packets is None:
+            raise Lost("not connected")
+        body = packets.next() if packets.is_open else self._login()
+        event = None
+        if body is not None:
+            event = self._handle(packets.first_byte, body)
+        self.busy = busy = packets.busy
+        if event is None and (body is not None or busy):
+            self._steps += 1
+            if self._steps <= _STEPS:
+                return None
+        else:
+            self._steps = 0
+        return event or self._keep_alive()
+
+    def _wait(self, timeout_ms):
+        """Goes on until there is an event, or something to do for the caller, or no time left."""
+        deadline = clock.Deadline(timeout_ms)
+        sends = len(self._packets.out) > 0
+        event = None
+        while event is None:
+            left_ms = deadline.remaining_ms()
+            if not left_ms or (sends and self.ready):
+                break
+            if not self.busy:
+                self._packets.wait(clock.Deadline(_LOOK_MS) if left_ms > _LOOK_MS else deadline)
+            event = self._step()
         return event
 
-    def _next(self):
-        """Returns the body of the next packet, or None; reads nothing while something is to go."""
-        if not self.sock.flush():
-            return None
-        if self._state == _OPENING:
-            self._state = _LOGGING_IN
-            self._asked_at = clock.ticks_ms()
+    def _login(self):
+        """Returns the body of CONNACK, or None; what is rare, apart from what is frequent."""
+        packets = self._packets
         try:
-            return self._reader.next()
+            body = packets.next()
         except Lost as error:
-            if self._state == _LOGGING_IN:
-                text = "the broker closed the connection instead of answering CONNECT: "
-                raise Lost(text + str(error), 0)
-            raise
+            if packets.out:
+                raise
+            text = "the broker closed the connection instead of answering CONNECT: "
+            raise Lost(text + str(error), 0)
+        if self._asked_at is None and not packets.out:
+            self._asked_at = clock.ticks_ms()  # CONNECT has gone
+        return body
 
-    def _handle(self, body):
-        first_byte, length = self._reader.first_byte, self._reader.length
+    def _handle(self, first_byte, body):
         kind = first_byte >> 4
-        if self._state == _LOGGING_IN:
-            return self._connected(body)
+        if kind == wire.PUBACK:
+            return self._acknowledged(body[0] << 8 | body[1])
         if kind == wire.PUBLISH:
-            stream = self.sock
-            self.sock = WholePacket(stream, first_byte, body)
-            try:
-                self.wait_msg()  # umqtt: parse, hand over, acknowledge QoS 1
-            finally:
-                self.sock = stream
-            topic, payload = self._message
-            self._message = None
-            if length > len(body):
-                return ("oversize", "{} bytes on {}".format(length, str(topic)[2:-1]))
-            return ("message", topic, payload)
-        if kind == wire.PINGRESP:
-            return self._answered()
+            return self._heard(wire.message(first_byte, body), len(body))
+        if kind == wire.SUBACK:
+            return self._subscribed(body)
+        return self._answered() if self._packets.is_open else self._connected(body)
+
+    def _heard(self, message, kept):
+        topic, payload, puback = message
+        if puback:
+            self._packets.write(puback)
+        size = self._packets.length
+        if size > kept:
+            return ("oversize", "{} bytes on {}".format(size, str(topic)[2:-1]))
+        return ("message", topic, payload)
+
+    def _acknowledged(self, packet_id):
+        entry = self.flight.get(packet_id)
+        if entry is None or entry[_KEY] is None:
+            return None  # acknowledged twice, after it went again; or late
+        if entry[_ID] is not None and self.replies:
+            entry[_ACKED] = True
+            self._size -= entry[_SIZE]
+            entry[_SIZE] = 0
+            entry[_DUE] = clock.ticks_add(clock.ticks_ms(), self._timeout_ms + self._size)
+            return None
+        self._done(packet_id)
+        return ("acked", entry[_KEY], entry[_ID])
+
+    def _subscribed(self, body):
+        """Takes SUBACK (3.9)."""
         packet_id = body[0] << 8 | body[1]
-        for entry in self._awaited:
-            if entry[_ID] == packet_id and (entry[_WANTED] is None) == (kind == wire.PUBACK):
-                self._awaited.remove(entry)
-                return self._subscribed(entry, body) if entry[_WANTED] else ("acked", packet_id)
-        return None  # acknowledged twice, after it went again; or late
-
-    def _subscribed(self, entry, body):
-        """Takes a SUBACK (3.9)."""
-        wanted = entry[_WANTED]
-        if len(body) - 2 != len(wanted):
-            raise wire.malformed("SUBACK of {} codes for {}".format(len(body) - 2, len(wanted)))
-        refused = [name for name, code in zip(wanted, body[2:]) if code == 0x80]
+        entry = self.flight.get(packet_id)
+        if entry is None or entry[_KEY] is not None:
+            return None
+        wanted, codes = entry[_ID], body[2:]
+        if len(codes) != len(wanted):
+            raise wire.malformed("SUBACK of {} codes for {}".format(len(codes), len(wanted)))
+        self._done(packet_id)
+        self.asked -= 1
+        refused = [name for name, code in zip(wanted, codes) if code == 0x80]
         return ("refused", refused) if refused else None
-
-    def _keep(self, topic, msg):
-        self._message = (topic, msg)
 
     def _answered(self):
         """The broker has answered CONNECT, or a ping."""
@@ -281,43 +353,49 @@ class MQTTClient(simple.MQTTClient):
         self._alive_at, self._asked_at = self._asked_at, None
         return ("alive",)
 
-    def _patience_ms(self):
-        """Returns how long an answer may take behind all that is on its way."""
-        return self._timeout_ms + sum([entry[_SIZE] for entry in self._awaited])
-
     def _keep_alive(self):
+        """Looks at the clock now and then, see `_judge`."""
+        now = clock.ticks_ms()
+        if 0 <= clock.ticks_diff(now, self._looked_at) < _LOOK_MS:
+            return None
+        self._looked_at = now
+        if self._asked_at is None and not self._packets.is_open:
+            return None  # the channel has a deadline of its own
+        return self._judge(now)
+
+    def _judge(self, now):
         """Pings when idle, or when an answer is late; notices a dead link.
 
         Returns:
-            ("late", packet id), or ("refused", topics), which the broker has not answered; None.
+            ("late", key, what), or ("refused", topics), which the broker has not answered; None.
         """
-        if self._state == _OPENING:
-            return None  # the channel has a deadline of its own
-        stream, awaited = self.sock, self._awaited
-        now = clock.ticks_ms()
-        moved_ms = clock.ticks_diff(now, stream.moved_at)
-        heard_ms = clock.ticks_diff(now, stream.heard_at)
-        if not stream.sent:
+        packets = self._packets
+        moved_ms = clock.ticks_diff(now, packets.moved_at)
+        heard_ms = clock.ticks_diff(now, packets.heard_at)
+        patience_ms = self._timeout_ms + self._size
+        if packets.out:
             if moved_ms > self._timeout_ms:
                 raise Lost("the peer takes no data")
-            if awaited:  # it may be what is on its way out
-                awaited[-1][_DUE] = clock.ticks_add(now, self._patience_ms())
+            if self._last is not None:  # it may be what is on its way out
+                self._last[_DUE] = clock.ticks_add(now, patience_ms)
             return None
         if self._asked_at is not None:
-            if min(clock.ticks_diff(now, self._asked_at), heard_ms) > self._patience_ms():
-                if self._state == _OPEN:
-                    raise Lost("the broker does not answer pings")
-                raise Lost("the broker does not answer CONNECT")
+            if min(clock.ticks_diff(now, self._asked_at), heard_ms) > patience_ms:
+                what = "pings" if packets.is_open else "CONNECT"
+                raise Lost("the broker does not answer " + what)
             return None
-        is_due = max(moved_ms, heard_ms) >= self.keepalive * 750  # three quarters of it
-        for entry in awaited:
-            if clock.ticks_diff(now, entry[_DUE]) > 0:
-                if clock.ticks_diff(self._alive_at, entry[_DUE]) >= 0:
-                    awaited.remove(entry)
-                    wanted = entry[_WANTED]
-                    return ("refused", wanted) if wanted else ("late", entry[_ID])
+        is_due = max(moved_ms, heard_ms) >= self._keepalive_s * 750  # three quarters of it
+        for packet_id, entry in self.flight.items():
+            key, id, due, _, acked = entry
+            if clock.ticks_diff(now, due) > 0:
+                if clock.ticks_diff(self._alive_at, due) >= 0:
+                    self._done(packet_id, True)
+                    if key is None:
+                        self.asked -= 1
+                        return ("refused", id)
+                    return ("late", key, "reply" if acked else "PUBACK")
                 is_due = True
         if is_due:
-            stream.write(_PINGREQ)
+            packets.write(_PINGREQ)
             self._asked_at = now
         return None

@@ -1,4 +1,4 @@
-"""Which channel does a device.json name?"""
+"""Which channel of bytes does a device.json name?  Of datagrams: see alibaba/coap_access.py."""
 
 from micropython import const
 

@@ -11,6 +11,7 @@ A dialect is a small object that does no I/O:
     heard(reply)          the event of the answer to it, or None; raises what loses the session
     next_ask              clock.Deadline of the next such request, None where none is due by time
     lapsed(code)          may the report go again once, after such a request?
+    batch(handover, key)  see cloud/session.py; or None
 
 One request at a time over a connection that is kept.  A report counts as handed over when the
 cloud's answer says so.  What is due when the session begins is asked before it is open, or opens
@@ -71,6 +72,7 @@ class HttpSession(Session):
 
     def __init__(self, config, dialect):
         self._dialect = dialect
+        self.batch = dialect.batch
         host, port = config["host"], config["port"]
         if port != (443 if config["tls"] else 80):
             host += ":" + str(port)

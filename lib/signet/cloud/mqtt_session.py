@@ -10,6 +10,7 @@ A dialect is a small object that does no I/O:
                               report's, as str, or its topic where the dialect has `acked`
     check_topic(topic)        raises Rejected for a raw topic that the cloud would punish
     answer(command, result)   where it wants answers: a Report, or None
+    batch(handover, key)      where it answers: see cloud/session.py
     acked                     None, or a function of (key, topic): told of each report that is
                               acknowledged
 
@@ -21,30 +22,14 @@ topics of replies are refused, none can come, and PUBACK counts.
 from micropython import const
 
 from signet import clock, modules
+from signet.client.mqtt import MQTTClient
 from signet.cloud.dial import connect, load
 from signet.cloud.session import Session
-from signet.errors import ConfigError, ProtocolError, Rejected, TimedOut
-from signet.net.umqtt_stream import Stream
+from signet.errors import ProtocolError, Rejected, TimedOut
 from signet.wire.exact_json import printable
 
-try:
-    from signet.client.mqtt import MQTTClient
-except ImportError:
-    raise ConfigError(
-        "way", "mqtt needs umqtt.simple on the board", "mpremote mip install umqtt.simple"
-    )
-
-_LOOK_MS = const(1000)  # how often to look whether a subscription is due
 _REFUSED_MS = const(3_600_000)  # until a refused subscription is asked for again
-_MOST = const(64)  # packet ids that are remembered
 _LONGEST = const(512)  # bytes of a topic
-_TURNS = const(16)  # events that mean nothing, before a look at the clock
-
-# What is kept of a report in flight.
-_KEY = const(0)
-_PACKET = const(1)  # its packet id
-_ID = const(2)  # by which `decode` names it
-_ACKED = const(3)  # bool, only the cloud's reply is missing
 
 
 class MqttSession(Session):
@@ -63,10 +48,8 @@ class MqttSession(Session):
         self._config = config
         self.dialect = dialect
         if dialect.replies:
-            self.answer = dialect.answer
+            self.answer, self.batch = dialect.answer, dialect.batch
         self._log = log
-        self._flight = []  # lists, oldest first
-        self._packets = {}  # by key, packet ids of what was sent without PUBACK (4.4)
         self._opened = False
         self._refused = []  # topic filters
         self._refused_until = None  # clock.Deadline
@@ -91,19 +74,21 @@ class MqttSession(Session):
         login = modules.call(name, "login", config, clock.unix_ms())
         channel = connect(config, deadline)
         try:
-            self.client.begin(Stream(channel), login)
+            self.client.begin(channel, login)
         except BaseException:  # no memory
             channel.close()
             raise
 
-    def _connected(self, again):
-        if not again:  # the broker knows no packet id of before
-            self._packets.clear()
-        self._refused = []
-        if self.dialect.subscriptions:
-            self.client.subscribe(self.dialect.subscriptions)
+    def _connected(self):
+        self._subscribe(self.dialect.subscriptions)
         self._opened = True
         return ("opened",)
+
+    def _subscribe(self, topics):
+        self._refused = []
+        self.client.replies = self.dialect.replies
+        if topics:
+            self.client.subscribe(topics)
 
     def _explained(self, error):
         """Adds what to check to the cloud's refusal of a login."""
@@ -120,139 +105,91 @@ class MqttSession(Session):
 
     def submit(self, key, report, last=False):
         """See cloud/session.py; a key in flight already is not sent twice."""
-        for entry in self._flight:
-            if entry[_KEY] == key:
-                return True
-        dialect = self.dialect
-        if len(self._flight) >= self.window or not self.client.ready:
+        client = self.client
+        if client.holds(key):
+            return True
+        if len(client.flight) - client.asked >= self.window or not client.ready:
             return False
+        dialect = self.dialect
         id = None
         if report.topic is None:
             topic, payload = dialect.encode(report)
-            id = str(report.id)
         else:
             topic, payload = report.topic, report.body
             dialect.check_topic(topic)
+        if dialect.replies and (report.topic is None or isinstance(key, tuple)):
+            id = str(report.id)
         if dialect.acked is not None:
             id = topic
         if len(payload) > dialect.max_payload_bytes:
             raise Rejected("{} bytes are more than this cloud takes".format(len(payload)))
-        try:
-            packet_id = self.client.publish(topic, payload, self._packets.get(key))
-        except ValueError as error:
-            raise Rejected(str(error))
-        self._packets.pop(key, None)
-        self._flight.append([key, packet_id, id, False])
+        client.publish(topic, payload, key, id)
         return True
 
     def poll(self, timeout_ms):
-        """Waits for one event, see cloud.session; returns None early where `submit` may go on.
+        """Waits for one event, see cloud.session; None early where it means nothing.
 
         Args:
             timeout_ms: int, 0 for one step.
         """
         client = self.client
-        turns = 0  # events that mean nothing
         try:
-            deadline = clock.Deadline(timeout_ms)
-            while True:
-                ready = client.ready
-                if ready and self._refused and self._refused_until.expired():
-                    wanted, self._refused = self._refused, []
-                    client.subscribe(wanted)
-                event = client.poll(min(deadline.remaining_ms(), _LOOK_MS))
-                if event is not None:
-                    event = self._handle(event)
-                    if event is not None:
-                        return event
-                    turns += 1
-                    if turns < _TURNS and timeout_ms:
-                        continue
-                if deadline.expired() or client.ready != ready:
-                    return None
+            if self._refused and client.ready and self._refused_until.expired():
+                self._subscribe(self._refused)
+            event = client.poll(timeout_ms)
+            return event and self._handle(event)
         except Exception as error:  # of whatever kind: the link must go on
             client.close()
-            return ("lost", self._explained(error), self.forget())
+            return ("lost", self._explained(error), client.forget())
 
     def _handle(self, event):
         kind = event[0]
-        if kind == "acked" or kind == "late":
-            for entry in self._flight:
-                if entry[_PACKET] == event[1]:
-                    return self._acknowledged(entry, kind == "late")
-            return None
+        if kind == "acked":
+            if self.dialect.acked is not None:
+                self.dialect.acked(event[1], event[2])
+            return (kind, event[1], None)
+        if kind == "late":
+            return ("failed", event[1], TimedOut("no {} in time".format(event[2])))
         if kind == "alive":
             return event
         if kind == "connected":
-            return self._connected(event[1])
+            return self._connected()
         if kind == "refused":
             self._refused += event[1]
             self._refused_until = clock.Deadline(_REFUSED_MS)
             text = "subscription to {} refused; reports go on without it"
-            if self._is_deaf():
+            if any(name.endswith("_reply") for name in self._refused):  # no reply can come
+                self.client.replies = False
                 text += ", PUBACK acknowledges them"
             self._log(text.format(", ".join(event[1])))
             return None
         if kind == "oversize":
             self._log("dropped a message: {}, more than this board takes".format(event[1]))
             return None
-        try:
-            topic = event[1]  # it may be in the log, and in that of an answer (MQTT-3.3.2-2)
+        return self._heard(event[1], event[2])
+
+    def _heard(self, topic, payload):
+        """Takes a message; both bytes."""
+        try:  # it may be in the log, and in that of an answer (MQTT-3.3.2-2)
             good = 0 < len(topic) < _LONGEST and 43 not in topic and 35 not in topic
             topic = topic.decode()
             if not good or printable(topic) != topic:
                 raise ProtocolError("a bad topic")
-            meaning = self.dialect.decode(topic, event[2])
+            meaning = self.dialect.decode(topic, payload)
         except (ProtocolError, UnicodeError) as error:
             self._log("dropped a message: {}".format(error))
             return None
-        if meaning is not None and meaning[0] == "reply":
-            for entry in self._flight:
-                if entry[_ID] == meaning[1]:
-                    return self._done(entry, meaning[2])
-            if meaning[2] is not None:
-                self._log(str(meaning[2]))
-            return None  # answered twice, or late; or about nothing that is in flight
-        return meaning
-
-    def _is_deaf(self):
-        """Can no reply come?"""
-        return any(name.endswith("_reply") for name in self._refused)
-
-    def _acknowledged(self, entry, is_late):
-        """PUBACK, or nothing in time."""
-        if is_late:
-            missing = "reply" if entry[_ACKED] else "PUBACK"
-            return self._done(entry, TimedOut("no {} in time".format(missing)))
-        entry[_ACKED] = True
-        if entry[_ID] is None or not self.dialect.replies or self._is_deaf():
-            return self._done(entry)
-        self.client.expect(entry[_PACKET])
-        return None
-
-    def _done(self, entry, error=None):
-        self._flight.remove(entry)
-        self.client.forget(entry[_PACKET])
+        if meaning is None or meaning[0] != "reply":
+            return meaning
+        _, id, error = meaning
+        key = self.client.replied(id)
+        if key is not None:
+            if error is not None:
+                return ("failed", key, error)
+            return self._handle(("acked", key, id))
         if error is not None:
-            self._keep([entry])
-            return ("failed", entry[_KEY], error)
-        if self.dialect.acked is not None:
-            self.dialect.acked(entry[_KEY], entry[_ID])
-        return ("acked", entry[_KEY], None)
-
-    def _keep(self, entries):
-        """Remembers the packet ids of what may be sent again without PUBACK."""
-        if len(self._packets) > _MOST:  # of reports that were dropped meanwhile
-            self._packets.clear()
-        for entry in entries:
-            if not entry[_ACKED]:
-                self._packets[entry[_KEY]] = entry[_PACKET]
-
-    def forget(self):
-        """Nothing is in flight; returns the keys of what was."""
-        flight, self._flight = self._flight, []
-        self._keep(flight)
-        return [entry[_KEY] for entry in flight]
+            self._log(str(error))
+        return None  # answered twice, or late; or about nothing that is in flight
 
     @property
     def busy(self):
@@ -266,4 +203,4 @@ class MqttSession(Session):
     def close(self):
         """Says goodbye and closes."""
         self.client.disconnect()
-        self.forget()
+        self.client.forget()

@@ -9,6 +9,10 @@
     submit(key, report, last)  takes one report: True; False for not now, while not opened or while
                              anything waits to be sent. Raises Rejected, and MemoryError. Never
                              waits. Keeps nothing of it once it is on the wire, where it can.
+    batch(handover, key)     None where the cloud has no form for several reports in one message,
+                             else a function: (keys, Report with a topic) of that key and of what
+                             goes with it, see reports/batch.py. A key that `submit` gets, and
+                             that an event names, may be a tuple of keys then.
     answer(command, result)  returns the answer to a command as a Report with a topic, which is
                              handed over like any other; None where the cloud wants none. Raises
                              Rejected where `result` has no form. No I/O.
@@ -26,7 +30,8 @@ Events, each told once:
     ("command", Command)
     ("alive",)               the peer has answered a ping.
     ("lost", error, keys)    closed; `begin` may follow. keys: of the reports on the wire that
-                             nobody acknowledged; all that was in flight is forgotten.
+                             nobody acknowledged; where memory ran out it may name none. All
+                             that was in flight is forgotten.
 
 One step is at most one record or datagram in and one flight out.  Only name look-up, one message
 of a handshake, one garbage collection and one call into the board may take longer than 50 ms.
@@ -47,6 +52,7 @@ class Session:
     is_exclusive = False
     takes_files = False
     busy = False
+    batch = None
 
     def answer(self, command, result):
         """Returns the answer to a command as a Report, or None: see above."""

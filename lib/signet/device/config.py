@@ -24,18 +24,14 @@ No value is ever shown: it may be a secret, or what is in a file, in the wrong p
 
 import hashlib
 import json
-import os
-from binascii import crc32
 
 from micropython import const
 
 from signet import modules
+from signet.device.json_file import read
 from signet.errors import ConfigError
-from signet.wire.exact_json import encode, is_deep, printable
+from signet.wire.exact_json import printable
 
-_FOLDER = const(0x4000)  # of st_mode
-_LARGEST = const(8192)  # bytes of a file
-_BOM = const(b"\xef\xbb\xbf")
 _LONGEST_ALONE = const(15)  # of a host without a domain; a secret is mostly longer
 _LONGEST_KEY = const(20)
 _FORMS = const(("a list", "an object", "true or false", "a number"))
@@ -64,11 +60,12 @@ BY_WAY = {
         "open_timeout_s": ("int", 30, (1, 300), 30),  # of TCP and TLS
         "ack_timeout_s": ("int", 10, (1, 600), 10),
         "clean_session": ("flag", True, None, "true"),
-        "window": ("int", 4, (1, 32), 4),
+        "window": ("int", 8, (1, 32), 8),
     },
     "coap": {
         "ack_timeout_ms": ("int", 2000, (100, 60_000), 2000),
         "max_retransmit": ("int", 4, (0, 10), 4),
+        "modem": ("any", None, None, None),
     },
     "http": {
         "open_timeout_s": ("int", 30, (1, 300), 30),
@@ -85,59 +82,22 @@ def load(path, log=print):
         log: function of one str, for warnings.
     Returns:
         dict with every key of the chosen cloud, its default where it was left out; also `trust`, a
-            tls.SSLContext that verifies, None without TLS; `expires`, a list of (Unix seconds
-            when what is in a file expires, its name), the first first, None where nobody is to be
+            tls.SSLContext that verifies, None without TLS; `expires`, a list of [Unix seconds
+            when what is in a file expires, its name], the first first, None where nobody is to be
             warned; and `crc`, an
             int that tells whether the file has changed.
     Raises:
         ConfigError: names the key, the rule it breaks and an example.
     """
     values, crc = read(path)
+    for key in ("checked", "worked_out"):  # of a file that was changed since: see ready.py
+        values.pop(key, None)
     config = check(values, log)
     config["crc"] = crc
     config["trust"] = config["expires"] = None
     if config["tls"]:
         modules.call("signet.device.credentials", "load", config, log)
     return config
-
-
-def read(path):
-    """Reads a JSON object that a person has written, whatever the editor.
-
-    Args:
-        path: str.
-    Returns:
-        (dict, int that tells whether the file has changed).
-    Raises:
-        ConfigError: says what is wrong with the file, and shows nothing of what is in it.
-    """
-    wrong = "is not JSON; look for a missing comma, quote or brace"
-    try:
-        if os.stat(path)[0] & _FOLDER:
-            raise ConfigError(path, "is a folder, and must be a file")
-        with open(path, "rb") as file:
-            content = file.read(_LARGEST + 1)
-        if content[:3] == _BOM:
-            content = content[3:]
-        if len(content) > _LARGEST or is_deep(content):
-            wrong = "has more than {} bytes, or is nested too deep".format(_LARGEST)
-        elif content.find(b"\0") >= 0:  # each text of UTF-16 that is JSON has them
-            wrong = "is UTF-16; save it as UTF-8"
-        else:
-            content.decode()
-            text = encode(content).decode().strip()
-            values = json.loads(text) if text.endswith("}") else None
-            if isinstance(values, dict) and all(isinstance(key, str) for key in values):
-                return values, crc32(text.encode())
-    except OSError:
-        wrong = "there is no such file on the board; `signet board deploy` puts it there"
-    except UnicodeError:
-        wrong = "is not UTF-8; save it as that"
-    except (ValueError, TypeError):
-        pass
-    except MemoryError:
-        wrong = "is too large for the memory of this board"
-    raise ConfigError(path, wrong)
 
 
 def check(values, log=print):
@@ -169,6 +129,9 @@ def check(values, log=print):
     config = {}
     for key in sorted(fields):
         config[key] = _value(values, key, fields[key])
+    if config.get("modem") is not None:
+        for warning in modules.call("signet.device.modem_keys", "check", config, values, _value):
+            log("warning: {}".format(warning))
     if config["tls"] is None:
         config["tls"] = identity.TLS_BY_DEFAULT
     if config["port"] is None:

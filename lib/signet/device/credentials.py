@@ -46,7 +46,7 @@ def load(config, log):
         for name, data, which in files:
             ends = x509.not_after(data)
             if ends:
-                expires.append((which(ends), name))
+                expires.append([which(ends), name])
         expires.sort()
     files = data = ends = x509 = None
     modules.forget("signet.wire.x509")  # before the next: they need not fit together

@@ -15,9 +15,11 @@ from micropython import const
 from signet.errors import Lost
 
 _POLLIN = const(1)
-# The numbers differ by port, and not every port has all; the last two are lwIP's full buffers.
-_NAMES = const(("EAGAIN", "EWOULDBLOCK", "ENOBUFS", "ENOMEM"))
-_NOT_NOW = [getattr(errno, name) for name in _NAMES if hasattr(errno, name)]
+_NOT_NOW = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)  # the last two: lwIP's full buffers
+
+
+def _lost(error):
+    return Lost("no datagrams: {}; is the network up?".format(error))
 
 
 def _plain(address):
@@ -45,9 +47,11 @@ class UdpChannel:
         ignored: int, datagrams that came from elsewhere, or were empty.
         replies: the hint of the last `send`.
         busy: bool, `receive` may have more at once, which no socket shows.
+        most: int, bytes of the largest datagram that goes out.
     """
 
     busy = False
+    most = 65_507
 
     def __init__(self, host, port, deadline, largest=1152, turn=0):
         self.largest = largest
@@ -94,9 +98,9 @@ class UdpChannel:
         try:
             self._sock.sendto(datagram, self._to)
         except OSError as error:
-            if error.args[0] in _NOT_NOW:
+            if error.args and error.args[0] in _NOT_NOW:
                 return False
-            raise Lost("cannot send: {}; is the network up?".format(error))
+            raise _lost(error)
         return True
 
     def receive(self):
@@ -110,9 +114,9 @@ class UdpChannel:
         try:
             datagram, sender = self._sock.recvfrom(self.largest + 1)
         except OSError as error:
-            if error.args[0] in _NOT_NOW:  # a wrong checksum
+            if error.args and error.args[0] in _NOT_NOW:  # a wrong checksum
                 return None
-            raise Lost("cannot receive: {}; is the network up?".format(error))
+            raise _lost(error)
         if datagram and _plain(sender) == self._peer:
             return datagram
         self.ignored += 1

@@ -65,13 +65,12 @@ class DtlsChannel:
         trust: what `trust.context(ca, datagrams=True)` returned.
         timeout_ms: int, for the handshake.
     Attributes:
-        address, ignored: those of the channel below. largest: as there.
+        address, ignored: those of the channel below. largest, most: as there.
         busy: bool, `receive` may have more at once, which no socket shows.
     """
 
     def __init__(self, channel, host, trust, timeout_ms):
         self._channel = channel
-        self.address = channel.address
         self.replies = None
         self.busy = False  # one datagram may have brought several records
         self._host, self._trust, self._timeout_ms = host, trust, timeout_ms
@@ -99,6 +98,9 @@ class DtlsChannel:
         """Goes on with the handshake: at most one datagram in, and one flight out."""
         self.busy = False
         if self._tls is None:
+            if not self._channel.opened():  # a modem's: DTLS's own clock is not to run yet
+                self._channel.receive()
+                return
             self._begin()
         feed = self._feed
         modules.release(modules.DATAGRAM)  # for one step: what goes on between would take it
@@ -214,6 +216,16 @@ class DtlsChannel:
             self._feed = None
             modules.keep()
             modules.keep(modules.DATAGRAM)
+
+    @property
+    def address(self):
+        """str, see UdpChannel; a modem's looks its name up on the way."""
+        return self._channel.address
+
+    @property
+    def most(self):
+        """int, see UdpChannel; what is above its datagrams is DTLS's."""
+        return self._channel.most - _RECORD
 
     @property
     def ignored(self):

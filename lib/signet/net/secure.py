@@ -61,8 +61,7 @@ class _Feed(io.IOBase):
                 self.held = True
                 return None
             self.wrote = True
-            if self.writes < 2:
-                self.writes += 1
+            self.writes += 1
         try:
             count = self._channel.write(buffer)
             self.full = count is None
@@ -90,7 +89,8 @@ class TlsChannel:
 
     def __init__(self, channel, host, trust, deadline, cert=None):
         self._channel = channel
-        self._feed = self._tls = None
+        self._feed = _Feed(channel)
+        self._tls = None
         self._filled = False  # the last read took all that it could hold
         self._trust = trust
         self._deadline = deadline  # None once it is open
@@ -98,22 +98,20 @@ class TlsChannel:
 
     @property
     def busy(self):
-        feed = self._feed
-        return feed is not None and feed.held
+        return self._feed.held
 
     def wait(self, events, deadline):
         """See net.stream.TcpChannel; returns at once when a step was cut short."""
-        feed = self._feed
-        if feed is not None and self._deadline is not None:
-            if feed.held:
+        if self._deadline is not None:
+            if self._feed.held:
                 clock.waited()
                 return events
-            events = _POLLOUT if feed.full else _POLLIN
+            events = _POLLOUT if self._feed.full else _POLLIN
         return self._channel.wait(events, deadline)
 
     def readable(self, pending):
         """See net.stream.TcpChannel; what is to be sent waits for the handshake."""
-        if self._deadline is not None and self._feed is not None:
+        if self._deadline is not None:
             pending = self._feed.full
         return self._channel.readable(pending)
 
@@ -122,9 +120,8 @@ class TlsChannel:
             if not self._channel.opened():
                 return False
             modules.release()
-            self._feed = feed = self._feed or _Feed(self._channel)
             self._tls = self._trust.wrap_socket(
-                feed, do_handshake_on_connect=False, server_hostname=self._names[0]
+                self._feed, do_handshake_on_connect=False, server_hostname=self._names[0]
             )
             self._trust = None
         return True
@@ -179,7 +176,7 @@ class TlsChannel:
                 self._names = None
             return count
         except OSError as error:
-            if self._names and error.args[0] == _ALERT:
+            if self._names and _ALERT in error.args:
                 raise self._refused(error)
             raise self._feed.error or Lost("TLS: {}".format(error))
 

@@ -20,7 +20,7 @@ from signet.modules import call
 _POLLOUT = const(4)
 _POLLERR_POLLHUP = const(24)
 _TCP = const(6)  # IPPROTO_TCP; ports do not name it
-_NODELAY = const(1)
+_NODELAY = const(1)  # POSIX, where the port does not name it
 _UNDER_WAY = (errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY)  # made while there is memory
 
 
@@ -69,13 +69,18 @@ class TcpChannel:
                 self._poll.register(sock, _POLLOUT | _POLLERR_POLLHUP)
                 sock.setblocking(False)
                 try:
-                    sock.setsockopt(_TCP, _NODELAY, 1)
+                    option = socket.TCP_NODELAY  # over lwIP a number of its own
+                except AttributeError:
+                    option = _NODELAY
+                try:
+                    sock.setsockopt(_TCP, option, 1)
                 except (OSError, AttributeError):
                     pass  # a port without it is slower, not wrong
                 sock.connect(info[-1])
                 return
             except OSError as failure:
-                if failure.args[0] in _UNDER_WAY:
+                # without arguments where memory ran out
+                if failure.args and failure.args[0] in _UNDER_WAY:
                     return
                 error = failure
             except MemoryError:
@@ -136,7 +141,7 @@ class TcpChannel:
         try:
             return self._sock.readinto(buffer)
         except OSError as error:
-            if error.args[0] == errno.EAGAIN:
+            if errno.EAGAIN in error.args:
                 return None
             raise _lost("", error)
 
@@ -147,7 +152,7 @@ class TcpChannel:
         try:
             return self._sock.write(buffer)
         except OSError as error:
-            if error.args[0] == errno.EAGAIN:
+            if errno.EAGAIN in error.args:
                 return None
             raise _lost("", error)
 

@@ -120,21 +120,30 @@ def retry(outbox):
     The file `retry` in the folder, if there is one, names their keys; none, or no file: all.
     """
     path = outbox.folder + "/retry"
-    wanted = ""
+    keys, wanted = _keys(outbox)[0], ""
     if files.exists(path):
         with open(path) as file:
             wanted = file.read().split()
         files.remove(path)  # whatever comes of it, the next start does not try it again
     count = 0
-    for key in _keys(outbox)[0]:
-        found = _read(outbox, key)
-        if not found or (wanted and str(key) not in wanted):
+    for key in keys:
+        if wanted and str(key) not in wanted:
             continue
         try:
-            if outbox.put(found[2]) is None or outbox.keep() is not True:
-                break  # the outbox is full, or the flash
+            found = _read(outbox, key)
+            if not found:
+                continue
+            new = outbox.put(found[2])
         except ValueError:  # it was larger once
             continue
+        except MemoryError:
+            break
+        if new is None:
+            break  # the outbox is full
+        if outbox.keep() is not True:  # or the flash: it would go now, and when it is retried
+            outbox.done(new)
+            outbox.counts[0] -= 1
+            break
         files.remove(_path(outbox, key))
         count += 1
     return count

@@ -29,8 +29,12 @@ class Handover:
         passed: int, the greatest key that had its turn in this pass.
         tries: dict of key to [int, int], how often it was put off, or answered badly.
         again: list of the keys that had their turn in this pass and were put off.
+        at: int, the key that went alone last.
         alive: bool, something else was carried since the last miss of one that goes alone.
         beside: dict of key to Report, answers and files.
+        single: int, the greatest key of those that go one by one, whatever the cloud takes; below
+            0: not known yet.
+        flight: list of the keys that a session has.
         deadline: clock.Deadline, nothing is handed over before.
         stored: int, reports that the cloud has acknowledged.
     """
@@ -39,19 +43,22 @@ class Handover:
         self.outbox = outbox
         self.retry_s = retry_s
         self.log = log
-        self._flight = []  # keys
-        self._at = 0  # the key that went alone last
+        self.flight = []
         self.passed = 0
         self.again = []
+        self.at = 0
         self.tries = {}
         self.alive = False
         self.beside = {}
         self._last_id = 0
+        self._made = None  # (keys, Report), several as one, until the session takes it
+        self.single = -1 if outbox.stored else 0
         self.deadline = clock.Deadline(0)
         self.stored = 0
 
     def __len__(self):
-        return len(self.outbox) + len(self.beside)
+        outbox = self.outbox
+        return outbox.stored + len(outbox.waiting) + len(self.beside)
 
     def put(self, report):
         """Takes the answer to a command, or a file; returns its key (int), None for no room."""
@@ -68,91 +75,120 @@ class Handover:
         return self._last_id
 
     def opened(self):
-        """A session begins anew, with nothing in flight."""
-        self._flight = []
+        """A session begins anew; what the last one had may have gone, under its own id."""
+        self.single = max([self.single] + self.flight)
+        self.flight = []
+        self._made = None
         self.passed = 0
         self.again = []
 
     def submit(self, session):
         """Hands over what the session takes now."""
-        while len(self._flight) < session.window and self.deadline.expired():
+        flight, waiting = self.flight, len(self)
+        while waiting > len(flight) < session.window and self.deadline.expired():
             key = self._choose()
             if key is None:
                 return
+            keys = (key,)
             try:
                 report = self.beside.get(key) or self.outbox.get(key)
                 if report is None:
                     self.outbox.done(key)  # damaged
                     continue
-                last = len(self) <= len(self._flight) + 1
-                if not session.submit(key, report, last):
+                if session.batch and waiting > len(flight) + session.window and key > self.single:
+                    self._together(session, key)
+                if self._made is not None:
+                    keys, report = self._made
+                    key = tuple(keys)
+                if not session.submit(key, report, waiting <= len(flight) + len(keys)):
                     return
-                self._flight.append(key)
-                self.passed = max(self.passed, key)
-            except Exception as error:  # whatever it is, but of memory, the report is to blame
-                if not isinstance(error, MemoryError):
-                    error = Rejected(str(error))
-                self.passed = max(self.passed, key)
+                flight += keys
+                error = None
+            except Exception as reason:  # whatever it is, but of memory, the report is to blame
+                error = reason if isinstance(reason, MemoryError) else Rejected(str(reason))
+            self._made = None
+            self.passed = max(self.passed, keys[-1])
+            if error is not None:
                 self._in_trouble("failed", key, error)
+
+    def _together(self, session, key):
+        """Makes one message of several reports."""
+        if self.single < 0:  # of what a start finds so many may have gone before, by their own ids
+            self.single = key + session.window - 1
+        if self._made is None and key > self.single:
+            try:
+                made = session.batch(self, key)
+                if len(made[0]) > 1:
+                    self._made = made
+                else:
+                    self.single = key
+            except MemoryError:
+                self.single = self.outbox.next_key
 
     def _choose(self):
         """Returns the key of the next report to go, or None."""
-        misses, flight = self.outbox.misses, self._flight
-        if flight and misses.get(flight[0], 0) >= _ALONE:  # it goes alone
+        misses, flight = self.outbox.misses, self.flight
+        if misses and flight and misses.get(flight[0], 0) >= _ALONE:  # it goes alone
             return None
-        for _ in range(2):  # in this pass, or in the next
-            for key in sorted(self.beside, reverse=True):
-                if key not in flight + self.again and misses.get(key, 0) < _ALONE:
-                    return key
-            key = self._next(self.passed)
-            while key and (key in flight or misses.get(key, 0) >= _ALONE):
-                self.passed = key
-                key = self._next(key)
-            if key:
-                return key
+        key = self._in_this_pass()
+        if not key:
             self.passed = 0
             self.again = []
-        alone = None
-        if flight:
-            return alone
-        for other, count in misses.items():
-            turn = other <= self._at, other  # each in its turn: another may be to blame
-            if count >= _ALONE and (alone is None or turn < (alone <= self._at, alone)):
-                alone = other
-        if alone and alone > 0 and self.outbox.after(alone - 1) != alone:
-            misses.pop(alone)  # it was dropped
-            return None
-        self._at = alone or 0
-        return alone
+            key = self._in_this_pass()
+        if key or flight or not misses:
+            return key
+        return self._in_trouble("alone")
 
-    def _next(self, key):
-        """As of the outbox; the pass ends where too many that do not go have been read."""
+    def _in_this_pass(self):
+        misses, flight = self.outbox.misses, self.flight
+        key = self.beside and self._beside()
+        if key:
+            return key
         opened = self.outbox.open
-        if len(opened) >= _READ and key >= opened[-1][0]:
-            return None
-        return self.outbox.after(key)
+        while len(opened) < _READ or self.passed < opened[-1][0]:
+            key = self.outbox.after(self.passed)
+            if not key or not (key in flight or misses.get(key, 0) >= _ALONE):
+                return key
+            self.passed = key
+        return None  # too many that do not go have been read
+
+    def _beside(self):
+        for key in sorted(self.beside, reverse=True):
+            not_now = key in self.flight or key in self.again
+            if not not_now and self.outbox.misses.get(key, 0) < _ALONE:
+                return key
+        return None
 
     def acked(self, key, id):
-        """The cloud has the report `key` (int), and calls it id (str or None)."""
-        if key in self._flight:
-            self._flight.remove(key)
+        """The cloud has the report `key` (int, or several), and calls it id (str or None)."""
         self.alive = True
-        is_report = True
-        if key < 0:
-            self.outbox.misses.pop(key, None)
-            answer = self.beside.pop(key, None)
-            is_report = answer is not None and hasattr(answer.body, "seek")
-        elif not self.outbox.done(key):
-            return
-        self.tries.pop(key, None)
-        self.outbox.counts[1] += is_report
-        self.stored += is_report
-        self.log("report {} stored{}".format(key, " as " + id if id else ""))
+        for each in key if isinstance(key, tuple) else (key,):
+            if each in self.flight:
+                self.flight.remove(each)
+            if each < 0:
+                is_report = self._went(each)
+            elif self.outbox.done(each):
+                is_report = True
+            else:
+                continue
+            self.tries.pop(each, None)
+            self.outbox.counts[1] += is_report
+            self.stored += is_report
+            self.log("report %d stored as %s" % (each, id) if id else "report %d stored" % each)
+
+    def _went(self, key):
+        """Forgets an answer, or a file; is it a file?"""
+        self.outbox.misses.pop(key, None)
+        report = self.beside.pop(key, None)
+        return report is not None and hasattr(report.body, "seek")
 
     def failed(self, key, error):
-        """The report `key` (int) came to nothing, and the session goes on."""
-        if key in self._flight:
-            self._flight.remove(key)
+        """The report `key` (int, or several) came to nothing, and the session goes on."""
+        for each in key if isinstance(key, tuple) else (key,):
+            if each in self.flight:
+                self.flight.remove(each)
+        if not isinstance(key, tuple):
+            self.single = max(self.single, key)
         self._in_trouble("failed", key, error)
 
     def lost(self, keys, error):
@@ -163,6 +199,6 @@ class Handover:
 
     def _in_trouble(self, function, *arguments):
         try:
-            modules.call("signet.reports.trouble", function, self, *arguments)
+            return modules.call("signet.reports.trouble", function, self, *arguments)
         except MemoryError:  # for its code
             self.deadline = clock.Deadline(_AGAIN_MS)

@@ -4,6 +4,7 @@ import json
 import os
 
 from signet.errors import Rejected
+from signet.modules import call
 from signet.wire.exact_json import dumps, encode, printable
 
 
@@ -34,6 +35,7 @@ class Report:
         id: int, 0 to 2**32 - 1, by which the cloud knows it, the same for its whole life.
     """
 
+    topic = event = device = None
     _last_id = int.from_bytes(os.urandom(4), "little")  # of 86,400 random ones a day two are alike
 
     def __init__(self, values, time_ms=None, topic=None, event=None, device=None, id=None):
@@ -45,10 +47,13 @@ class Report:
                 values = bytes(values)
         self.body = values
         self.time_ms = time_ms
-        self.topic = topic
-        self.event = event
-        self.device = device and tuple(device)
         self.id = id
+        if topic is not None:  # few have one: fewer attributes are set faster
+            self.topic = topic
+        if event is not None:
+            self.event = event
+        if device is not None:
+            self.device = tuple(device)
 
     @property
     def values(self):
@@ -66,21 +71,20 @@ def check(values, topic, event, device, takes_files, has_role):
     Raises:
         ValueError: says what is wrong.
     """
-    if topic is not None and printable(topic) != topic:
-        raise ValueError("a topic is str, without control characters")
     if topic is not None and isinstance(values, str):
         values = encode(values.encode("utf-8", "surrogatepass"), False)
-    is_file = topic is not None and takes_files and hasattr(values, "seek")
-    if not is_file and not isinstance(values, dict if topic is None else (bytes, bytearray)):
-        text = "a report is a dict of values, or bytes with a topic; a file by http only, and"
-        raise ValueError(text + " without deep sleep")
+    if topic is None:
+        good = isinstance(values, dict)
+    else:
+        good = isinstance(values, (bytes, bytearray)) or (takes_files and hasattr(values, "seek"))
+        good = good and printable(topic) == topic
     if event is not None and not isinstance(event, str):
-        raise ValueError("the name of an event is str")
+        good = False
     if device is not None:
-        if not has_role:
-            raise ValueError("only a gateway reports for another device")
-        if not isinstance(device, (tuple, list)) or [type(n) for n in device] != [str, str]:
-            raise ValueError("a device is (type id, device id), two str")
+        is_pair = has_role and isinstance(device, (tuple, list))
+        good = good and is_pair and [type(n) for n in device] == [str, str]
+    if not good:
+        raise call("signet.reports.trouble", "unfit", values, topic, event, device, has_role)
     return values
 
 

@@ -17,7 +17,6 @@ _ROOM = const(2048)  # bytes of reports in the heap,
 _OBJECT = const(160)  # of them for each report beside its body: see room.shrink
 _BLOCK = const(4096)  # what flash erases at once
 _AGAIN_MS = const(60_000)  # after flash could not be written
-_NO_SPACE = const(28)
 _SOON_MS = const(5000)  # after there was no memory for it
 _MANY = const(64)  # reports, and their count is noted when nothing else is to be
 _FULL = const("signet.reports.room")
@@ -49,6 +48,7 @@ class Outbox:
         self.log = log
         self.folder = folder
         self.waiting = []  # in the heap
+        self._used = 0  # by those, or more
         self._timeout_ms = timeout_ms
         self._deadline = clock.Deadline(0)  # no sooner is flash written that could not be
         modules.call("signet.reports.restore", "restore", self)
@@ -78,39 +78,44 @@ class Outbox:
             MemoryError: it is not taken.
         """
         size = len(report.body) + len(report.topic or "")
-        if size > self.limit - 2 * _BLOCK and size > _ROOM:
-            raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
-        more = _BLOCK if size < _ROOM else 2 * _BLOCK + size  # with what is in the heap
-        if not self.drops_oldest and self.flash_used + more > self.limit:
-            self.counts[0] += 1
-            self.dropped(1, "new")
+        if (size > _ROOM or not self.drops_oldest) and not self._may_take(size):
             return None
         report.key = key = self.next_key
         report.since = clock.ticks_ms()
-        for other in self.waiting:
-            size += len(other.body) + len(other.topic or "") + _OBJECT
         self.waiting.append(report)
         self.counts[0] += 1
-        self.next_key += 1
-        if size > _ROOM or not self._timeout_ms:
-            kept = self.keep()
-            if isinstance(kept, MemoryError):
-                if report not in self.waiting:  # it was written before memory ran out
-                    return key
+        self.next_key = key + 1
+        self._used = used = self._used + size + _OBJECT
+        if used > _ROOM + _OBJECT or not self._timeout_ms:
+            self._spill(report)
+        return key
+
+    def _may_take(self, size):
+        if size > self.limit - 2 * _BLOCK and size > _ROOM:
+            raise ValueError("a report of {} bytes is more than outbox_bytes take".format(size))
+        more = _BLOCK if size < _ROOM else 2 * _BLOCK + size  # with what is in the heap
+        if self.drops_oldest or self.flash_used + more <= self.limit:
+            return True
+        self.counts[0] += 1
+        self.dropped(1, "new")
+        return False
+
+    def _spill(self, report):
+        """Writes to flash what is too much for the heap, when the last that came was `report`."""
+        self._used = 0  # what has gone since was in it
+        for other in self.waiting:
+            self._used += len(other.body) + len(other.topic or "") + _OBJECT
+        too_much = self._used > _ROOM + _OBJECT
+        if not too_much and self._timeout_ms:
+            return
+        kept = self.keep()
+        if isinstance(kept, MemoryError):
+            if report in self.waiting:  # else it was written before memory ran out
                 self.waiting.remove(report)
                 self.counts[0] -= 1
                 raise kept
-            if kept is not True and size > _ROOM:
-                no_space = not kept or kept.errno == _NO_SPACE
-                if (
-                    self.stored
-                    and no_space
-                    and self._try(modules.call, _FULL, "drop", self) is True
-                ):
-                    kept = self.keep()
-                if kept is not True:
-                    self._try(modules.call, _FULL, "shrink", self)
-        return key
+        elif kept is not True and too_much:
+            self._try(modules.call, _FULL, "make", self, kept)
 
     def dropped(self, count, kind):
         """Counts reports that go for want of room, and says so; kind: str, "oldest" or "new"."""
@@ -141,6 +146,7 @@ class Outbox:
         for report in self.waiting:
             if report.key == key:
                 self.waiting.remove(report)
+                self._used -= len(report.body) + _OBJECT
                 return True
         return bool(self.stored) and flash.done(self, key)
 
@@ -171,18 +177,16 @@ class Outbox:
         Returns:
             ms until there may be more to write (int).
         """
-        left_ms = _AGAIN_MS
         if not self._deadline.expired():
-            return left_ms
+            return _AGAIN_MS
         if self.is_done:
             self._try(keep.end, self)
-        if self.waiting:
-            waited = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
-            left_ms = self._timeout_ms - waited
-            if left_ms <= 0:
-                self.keep()
-                left_ms = 0
-        return left_ms
+        if not self.waiting:
+            return _AGAIN_MS
+        waited_ms = clock.ticks_diff(clock.ticks_ms(), self.waiting[0].since)
+        if waited_ms >= self._timeout_ms:
+            self.keep()
+        return max(self._timeout_ms - waited_ms, 0)
 
     def close(self):
         """Writes to flash what waits and what is done; raises nothing."""
@@ -207,7 +211,10 @@ class Outbox:
     def _try(self, function, *arguments):
         """Calls what writes to flash; returns what that does, or the error that it raises."""
         try:
-            return function(*arguments)
+            try:
+                return function(*arguments)
+            except MemoryError:
+                return modules.lend(function, *arguments)
         except (OSError, MemoryError) as error:
             memory = isinstance(error, MemoryError)
             try:

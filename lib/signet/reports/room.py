@@ -10,6 +10,18 @@ from signet.reports import flash
 
 _ROOM = const(2048)  # as in outbox.py
 _OBJECT = const(160)
+_NO_SPACE = const(28)
+
+
+def make(outbox, error):
+    """Makes room for what is in the heap, where it could not be written for `error` or None."""
+    if outbox.stored and (not error or error.errno == _NO_SPACE):
+        try:
+            if drop(outbox) and outbox.keep() is True:
+                return
+        except (OSError, MemoryError):
+            pass
+    shrink(outbox)
 
 
 def drop(outbox):

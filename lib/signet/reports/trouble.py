@@ -6,6 +6,7 @@
                                     anything else was carried since the first
     ProtocolError: an answer that   the same; the fourth time it is set aside
     cannot be taken
+    several in one message          from then on they go one by one, and each is judged by itself
     MemoryError                     never its fault: soon again
     not acknowledged, or on the     a miss; from the third on the others pass, and it goes last and
     wire when the connection ended  alone; two more, if anything else was carried in between, and
@@ -20,6 +21,7 @@ from micropython import const
 
 from signet import clock
 from signet.errors import ProtocolError, Rejected, Throttled
+from signet.wire.exact_json import printable
 
 _PUT_OFF = const(3)  # times of "not now", or of no memory, before the next has its turn
 _TRIES = const(4)
@@ -31,7 +33,13 @@ _MEMORY_MS = const(1000)
 
 
 def failed(handover, key, error):
-    """The report `key` (int) came to nothing, for `error`, and the session goes on."""
+    """The report `key` (int, or several) came to nothing, for `error`; the session goes on."""
+    if isinstance(key, tuple):
+        if not isinstance(error, Throttled) or error.code is not None:
+            _part(handover, key, error)
+            return
+        handover.outbox.counts[2] += len(key) - 1
+        key = key[0]  # they all wait
     if isinstance(error, MemoryError):
         gc.collect()
         tries = _tried(handover, key, 0)
@@ -52,10 +60,35 @@ def failed(handover, key, error):
 
 def lost(handover, keys, error):
     """The connection ended, for `error`, with these on the wire."""
+    for key in keys:
+        if isinstance(key, tuple):
+            _part(handover, key, error)
+        else:
+            handover.outbox.counts[2] += 1
+            if not isinstance(error, MemoryError):
+                _missed(handover, key, error)
+
+
+def _part(handover, keys, error):
+    """Several were in one message: it need not be the fault of all."""
     handover.outbox.counts[2] += len(keys)
-    if not isinstance(error, MemoryError):
-        for key in keys:
-            _missed(handover, key, error)
+    handover.single = max(handover.single, keys[-1])
+    why = "no memory" if isinstance(error, MemoryError) else error
+    text = "reports {} to {}: {}; sent again, one by one"
+    handover.log(text.format(keys[0], keys[-1], why))
+
+
+def alone(handover):
+    """Returns the key of the report that goes next, alone: each in its turn; or None."""
+    misses, at, key = handover.outbox.misses, handover.at, 0
+    for other, count in misses.items():  # another may be to blame
+        if count >= _ALONE and (not key or (other <= at, other) < (key <= at, key)):
+            key = other
+    if key > 0 and handover.outbox.after(key - 1) != key:
+        misses.pop(key)  # it was dropped
+        return None
+    handover.at = key
+    return key or None
 
 
 def _tried(handover, key, is_bad):
@@ -117,3 +150,18 @@ def _set_aside(handover, key, error):
         handover.log("report {} set aside: {}".format(key, error))
     else:  # flash cannot be written: it waits
         handover.deadline = clock.Deadline(handover.retry_s * 1000)
+
+
+def unfit(values, topic, event, device, has_role):
+    """Returns the ValueError that says what is wrong with the arguments of link.Link.report."""
+    if topic is not None and printable(topic) != topic:
+        return ValueError("a topic is str, without control characters")
+    if event is not None and not isinstance(event, str):
+        return ValueError("the name of an event is str")
+    if device is not None and not has_role:
+        return ValueError("only a gateway reports for another device")
+    is_pair = isinstance(device, (tuple, list)) and [type(n) for n in device] == [str, str]
+    if device is not None and not is_pair:
+        return ValueError("a device is (type id, device id), two str")
+    text = "a report is a dict of values, or bytes with a topic; a file by http only, and"
+    return ValueError(text + " without deep sleep")

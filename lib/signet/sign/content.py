@@ -15,13 +15,24 @@ def build(fields, exclude=()):
     Raises:
         TypeError: a value is neither str nor int; a float would print otherwise on each board.
     """
-    names = sorted([name for name in fields if name not in exclude])
-    return "".join([name + _text(name, fields[name]) for name in names]).encode()
+    parts = []
+    for name in sorted(fields):
+        if name not in exclude:
+            value = fields[name]
+            if type(value) is not str:
+                if type(value) is not int:
+                    raise TypeError("{}: a signed value must be str or int".format(name))
+                value = str(value)
+            parts += (name, value)
+    return "".join(parts).encode()
 
 
-def _text(name, value):
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise TypeError("{}: a signed value must be str or int".format(name))
+def template(names):
+    """Returns what makes the content of fields whose names never change: `template % fields`.
+
+    That takes a third of the time. Each value is taken as `str` prints it.
+
+    Args:
+        names: str each, without "%" and ")".
+    """
+    return "".join(["{}%({})s".format(name, name) for name in sorted(names)])

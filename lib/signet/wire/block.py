@@ -14,7 +14,7 @@ Also here, as it is one more reason to repeat a request: Echo (RFC 9175 section 
 from micropython import const
 
 from signet.errors import Lost, ProtocolError
-from signet.wire.coap import malformed, uint
+from signet.wire.coap import malformed
 
 _ECHO = const(252)
 _ETAG = const(4)
@@ -38,7 +38,10 @@ def block(number, more, size):
         more: bool, whether more blocks follow.
         size: int, bytes of a block; ValueError unless 16, 32, 64, 128, 256, 512 or 1024.
     """
-    return uint(number << 4 | (8 if more else 0) | _SIZES.index(size))
+    if number >> 20:
+        raise ValueError("block {} is not 0 to 2^20-1".format(number))
+    bits = number << 4 | (8 if more else 0) | _SIZES.index(size)
+    return bits.to_bytes(4, "big").lstrip(b"\0")  # the shortest form (RFC 7252 section 3.2)
 
 
 def block_of(message, number):
@@ -58,7 +61,7 @@ def block_of(message, number):
 
 def _first(message):
     """Returns the options of a message as a dict: of several the first (RFC 7252 5.4.5)."""
-    return dict(reversed(message.options))
+    return dict(reversed(list(message.options)))
 
 
 class Transfer:

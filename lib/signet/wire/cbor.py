@@ -32,25 +32,25 @@ def dumps(value):
     if value is False:
         return b"\xf4"
     if isinstance(value, int):
-        return _head(0, value) if value >= 0 else _head(1, -1 - value)
+        return head(0, value) if value >= 0 else head(1, -1 - value)
     if isinstance(value, float):
         return _float(value)
     if isinstance(value, str):
         value = encode(value.encode("utf-8", "surrogatepass"), False)
-        return _head(3, len(value)) + value
+        return head(3, len(value)) + value
     if isinstance(value, (bytes, bytearray)):
-        return _head(2, len(value)) + value
+        return head(2, len(value)) + value
     if isinstance(value, (list, tuple)):
-        return _head(4, len(value)) + b"".join([dumps(item) for item in value])
+        return head(4, len(value)) + b"".join([dumps(item) for item in value])
     if isinstance(value, dict):
         # No key's bytes begin another key's, so pairs come in the order of their keys.
         pairs = sorted([dumps(key) + dumps(item) for key, item in value.items()])
-        return _head(5, len(pairs)) + b"".join(pairs)
+        return head(5, len(pairs)) + b"".join(pairs)
     raise ValueError("CBOR has no form for a value of {}".format(type(value)))
 
 
-def _head(major, number):
-    """Major type and argument in the fewest bytes (3)."""
+def head(major, number):
+    """Returns a major type (int) and its argument (int) in the fewest bytes (3)."""
     major <<= 5
     if number < 24:
         return bytes((major | number,))

@@ -8,39 +8,27 @@ from micropython import const
 
 from signet.errors import ProtocolError
 
-# Types (3)
-CON = 0
-NON = 1
-ACK = 2
-RST = 3
-
-# Codes (12.1)
-EMPTY = 0
+# Method codes and an option number, for who asks through client/coap.py (12.1, 12.2)
 GET = 1
 POST = 2
 PUT = 3
-
-# Option numbers, for who asks through client/coap.py (12.2; RFC 7641; RFC 7959)
-OBSERVE = 6
 URI_PATH = 11
-BLOCK2 = 23
-BLOCK1 = 27
 
 _MARKER = const(255)  # before the payload (3)
-_MAX_LENGTH = const(65_804)  # of an option value: 269 + 65535 (3.1)
 _RESERVED_CLASSES = const(0b1100_0010)  # 1, 6 and 7 (4.2, 12.1)
+_HEADER = const("type {}, code {}, message id {}, token of {} bytes")
 
 
 class Message:
     """One CoAP message (3).
 
     Args:
-        type: int, CON, NON, ACK or RST.
+        type: int, 0 CON, 1 NON, 2 ACK, 3 RST.
         code: int, 0 to 255, but not of the reserved classes 1, 6 and 7.
         message_id: int, 0 to 65535.
         token: bytes, at most 8.
-        options: sequence of (number int 0 to 65535, value bytes of at most 65804). They are sent
-            by number; equal numbers stay in the order given.
+        options: (number int 0 to 65535, value bytes of at most 65804), to be gone through as often
+            as one likes. They are sent by number; equal numbers stay in the order given.
         payload: bytes; what is empty is not sent.
     An Empty message (code 0) has none of the last three.
     Attributes:
@@ -58,28 +46,9 @@ class Message:
         self.payload = payload
 
 
-def uint(number):
-    """Returns an option value in the shortest form, so 0 is empty (3.2).
-
-    Raises:
-        ValueError: not 0 to 2^32-1.
-    """
-    _check("uint", number, 0xFFFFFFFF)
-    return number.to_bytes(4, "big").lstrip(b"\0")
-
-
 def malformed(what):
     """Returns the ProtocolError that says what a peer did."""
     return ProtocolError("the peer broke CoAP: " + what)
-
-
-def encode(message):
-    """Returns a Message as bytes; raises ValueError as encode_into does."""
-    size = 13 + len(message.payload)
-    for option in message.options:
-        size += 5 + len(option[1])
-    buffer = bytearray(size)
-    return bytes(memoryview(buffer)[: encode_into(buffer, message)])
 
 
 def encode_into(buffer, message):
@@ -92,33 +61,26 @@ def encode_into(buffer, message):
     Raises:
         ValueError: the buffer is too small, or the message is not as `Message` says.
     """
-    code, token = message.code, message.token
-    options, payload = message.options, message.payload
-    _check("type", message.type, 3)
-    _check("code", code, 255)
-    _check("message id", message.message_id, 65_535)
-    _check("token length", len(token), 8)
-    if _RESERVED_CLASSES >> (code >> 5) & 1:
-        raise ValueError("reserved class")
-    if not code and (token or options or payload):
-        raise ValueError("Empty with more")
+    kind, code, message_id = message.type, message.code, message.message_id
+    token, payload = message.token, message.payload
+    size = len(token)
+    wrong = kind | 3 != 3 or code | 255 != 255 or message_id | 65_535 != 65_535 or size > 8
+    if wrong or _RESERVED_CLASSES >> (code >> 5) & 1:
+        raise ValueError(_HEADER.format(kind, code, message_id, size))
     try:
-        buffer[0] = 0x40 | message.type << 4 | len(token)
+        buffer[0] = 0x40 | kind << 4 | size
         buffer[1] = code
-        buffer[2] = message.message_id >> 8
-        buffer[3] = message.message_id & 255
-        at = _write_options(buffer, _copy(buffer, 4, token), options)
+        buffer[2] = message_id >> 8
+        buffer[3] = message_id & 255
+        at = _write_options(buffer, _copy(buffer, 4, token), message.options)
         if payload:
             buffer[at] = _MARKER
             at = _copy(buffer, at + 1, payload)
     except IndexError:
         raise ValueError("buffer too small")
+    if not code and at > 4:
+        raise ValueError("Empty with more")
     return at
-
-
-def _check(name, number, most):
-    if not 0 <= number <= most:
-        raise ValueError("{} {} is not 0 to {}".format(name, number, most))
 
 
 def _copy(buffer, at, data):
@@ -132,10 +94,8 @@ def _write_options(buffer, at, options):
     """Writes options by number: in one pass if they come so, else in one pass for each number."""
     ordered = True
     previous = 0
-    for number, value in options:
-        _check("option number", number, 65_535)
-        _check("option length", len(value), _MAX_LENGTH)
-        if number < previous:
+    for number, _ in options:
+        if not previous <= number < 65_536:
             ordered = False
         previous = number
     wanted = previous = 0
@@ -145,32 +105,50 @@ def _write_options(buffer, at, options):
             if ordered or number == wanted:
                 delta = number - previous
                 size = len(value)
-                buffer[at] = _nibble(delta) << 4 | _nibble(size)
-                at = _extend(buffer, at + 1, delta)
-                at = _copy(buffer, _extend(buffer, at, size), value)
+                first = at
+                at += 1
+                if delta > 12:
+                    at = _extend(buffer, at, delta)
+                    delta = 13 if delta < 269 else 14
+                if size > 12:
+                    at = _extend(buffer, at, size)
+                    size = 13 if size < 269 else 14
+                buffer[first] = delta << 4 | size
+                for byte in value:
+                    buffer[at] = byte
+                    at += 1
                 previous = number
             elif wanted < number < following:
                 following = number
+            elif number | 65_535 != 65_535:
+                raise ValueError("option number {}".format(number))
         wanted = following
     return at
 
 
-def _nibble(number):
-    """What stands in the first byte of an option for a delta or a length (3.1)."""
-    return number if number < 13 else 13 if number < 269 else 14
-
-
 def _extend(buffer, at, number):
-    """Writes what of a delta or a length does not fit there: 0, 1 or 2 bytes (3.1)."""
-    if number < 13:
-        return at
+    """Writes what of a delta or a length does not fit into 4 bits: 1 or 2 bytes (3.1)."""
     number -= 13
     if number > 255:
         number -= 256
+        if number > 65_535:
+            raise ValueError("option longer than 65804 bytes")
         buffer[at] = number >> 8
         at += 1
     buffer[at] = number & 255
     return at + 1
+
+
+class _Options:
+    """The options of a datagram, read from it each time that somebody goes through them."""
+
+    def __init__(self, datagram, at):
+        self._datagram, self._at = datagram, at
+
+    def __iter__(self):
+        found = []
+        _walk(self._datagram, self._at, found)
+        return iter(found)
 
 
 def decode(datagram):
@@ -185,52 +163,63 @@ def decode(datagram):
         ProtocolError: a message format error (3, 4.1), or an option number above 65535 (12.2).
     """
     datagram = bytes(datagram)
-    size = len(datagram)
-    options = []
-    number = 0
     try:
-        first, code, message_id = datagram[0], datagram[1], datagram[2] << 8 | datagram[3]
+        first, code = datagram[0], datagram[1]
         at = 4 + (first & 15)
-        if first >> 6 != 1:
-            raise malformed("version")
-        if at > 12:
-            raise malformed("token length")
-        if _RESERVED_CLASSES >> (code >> 5) & 1:
-            raise malformed("reserved class")
-        if not code and (at > 4 or size > 4):
-            raise malformed("Empty with more")
-        if at > size:
+        if first >> 6 != 1 or at > 12 or _RESERVED_CLASSES >> (code >> 5) & 1:
             raise IndexError
-        token = datagram[4:at]
-        while at < size:
-            byte = datagram[at]
-            at += 1
-            if byte == _MARKER:
-                if at == size:
-                    raise malformed("no payload")
-                break
-            delta, length = byte >> 4, byte & 15
-            number += _number(datagram, at, delta)
-            if delta > 12:
-                at += delta - 12
-            value = at + max(length - 12, 0)
-            at = value + _number(datagram, at, length)
-            if number > 65_535:
-                raise malformed("option number {}".format(number))
-            if at > size:
-                raise IndexError
-            options.append((number, datagram[value:at]))
+        if not code and len(datagram) > 4:
+            raise IndexError
+        token, options = datagram[4:at], _Options(datagram, at)
+        message_id = datagram[2] << 8 | datagram[3]
+        at = _walk(datagram, at, None)
     except IndexError:
-        raise malformed("cut off")
+        raise malformed("message format error")
     return Message(first >> 4 & 3, code, message_id, token, options, datagram[at:])
 
 
-def _number(datagram, at, nibble):
-    """The delta or length that a nibble and the bytes after it stand for (3.1)."""
-    if nibble < 13:
-        return nibble
+def _walk(datagram, at, found):
+    """Goes through the options; raises IndexError where they are no options.
+
+    Args:
+        at: int, where they begin.
+        found: list that gets each (number, value), or None.
+    Returns:
+        int, where the payload begins.
+    """
+    size = len(datagram)
+    number = 0
+    while at < size:
+        byte = datagram[at]
+        at += 1
+        if byte == _MARKER:
+            datagram[at]  # there must be a payload
+            return at
+        delta = byte >> 4
+        length = byte & 15
+        if delta > 12:
+            number += _extended(datagram, at, delta)
+            at += delta - 12
+        else:
+            number += delta
+        value = at
+        if length > 12:
+            value += length - 12
+            length = _extended(datagram, at, length)
+        at = value + length
+        if number > 65_535:
+            raise IndexError
+        if found is not None:
+            found.append((number, datagram[value:at]))
+    if at > size:
+        raise IndexError
+    return at
+
+
+def _extended(datagram, at, nibble):
+    """The delta or length that a nibble above 12 and the bytes after it stand for (3.1)."""
     if nibble == 13:
         return 13 + datagram[at]
     if nibble == 15:
-        raise malformed("15 in an option")
+        raise IndexError
     return 269 + (datagram[at] << 8 | datagram[at + 1])

@@ -12,6 +12,7 @@ from micropython import const
 from signet.errors import ProtocolError, Rejected
 from signet.modules import call
 
+_PLAIN = (int, str, bool, type(None))  # a bool of MicroPython is no int
 _PAIRS = const('{}[]""')
 _DEEPEST = const(8)  # the stack of a board is small
 _LARGEST = const(4096)  # bytes
@@ -37,8 +38,14 @@ def printable(text, limit=None):
     Returns:
         str, with "?" in place of what might command a terminal, or is no UTF-8.
     """
-    text = text[:limit] if isinstance(text, str) else "?"
-    return re.compile(_ODD).sub(b"?", text.encode("utf-8", "surrogatepass")).decode()
+    if not isinstance(text, str):
+        return "?"
+    if limit is not None:
+        text = text[:limit]
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) == len(text) and b"\x7f" not in data and min(data or b" ") > 31:
+        return text  # quick, and mostly so
+    return re.compile(_ODD).sub(b"?", data).decode()
 
 
 def encode(data, json=True):
@@ -55,30 +62,31 @@ def dumps(values):
     Raises:
         Rejected: a value has no form in JSON; names the key.
     """
-    check(values)
-    return encode(json.dumps(values).encode())
+    check(values if isinstance(values, dict) else (values,))
+    text = json.dumps(values)
+    data = text.encode()
+    if len(data) == len(text) and b"\\u" not in data:  # quick, and mostly so
+        return data
+    return encode(data)
 
 
 def check(value, source="report", limit=_DEEPEST):
-    """Raises Rejected when a value has no form in JSON, or is nested too deep; see `dumps`."""
+    """Raises Rejected unless it is a dict or list that has a form in JSON; see `dumps`."""
+    is_dict = isinstance(value, dict)
+    if not is_dict and not isinstance(value, (list, tuple)):
+        raise Rejected("{}: {!r} has no form in JSON".format(source, value))
     if not limit:
         raise Rejected("{}: nested deeper than {} levels".format(source, _DEEPEST))
-    if value is None or isinstance(value, (bool, int, str)):  # a bool of MicroPython is no int
-        return
-    if isinstance(value, float):
-        if value - value == 0:  # false for nan and infinities
-            return
-    elif isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str) or not key:
-                raise Rejected("{}: key {!r} is not text".format(source, key))
-            check(value[key], key, limit - 1)
-        return
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            check(item, source, limit - 1)
-        return
-    raise Rejected("{}: {!r} has no form in JSON".format(source, value))
+    for item in value:
+        name = source
+        if is_dict:
+            if not isinstance(item, str) or not item:
+                raise Rejected("{}: key {!r} is not text".format(source, item))
+            name = item
+            item = value[name]
+        # Nan and infinities have no difference.  What needs no call gets none.
+        if not isinstance(item, _PLAIN) and not (isinstance(item, float) and item - item == 0):
+            check(item, name, limit - 1)
 
 
 def loads(payload, source):

@@ -15,7 +15,7 @@ Events are tuples:
     ("acknowledged",)           an empty ACK came: the answer follows by itself (5.2.2)
     ("failed", error)           TimedOut, Lost (rejected with RST) or ProtocolError (an option that
                                 must be understood and is not, 5.4.1); not busy any more
-    ("pong",)                   the answer to `ping`; not busy any more
+    ("pong",)                   the answer to an Empty CON; not busy any more
     ("notification", Message)   for a token in `observed` (RFC 7641)
 
 What is rejected, and how (4.2, 4.3): a CON that is malformed, a request or ping, an answer that
@@ -96,7 +96,7 @@ class Exchange:
         (145 s) after a NON, EXCHANGE_LIFETIME (247 s) after an empty ACK.
 
         Args:
-            code: int, a method code such as coap.POST.
+            code: int, a method code such as coap.POST. 0: a ping (4.3), with an empty token.
             options: sequence of (number, value bytes).
             payload: bytes.
             confirmable: bool, False for a NON.
@@ -143,10 +143,6 @@ class Exchange:
         self._wait_ms = wait_ms
         self._at = now_ms + (wait_ms if confirmable else _NON_LIFETIME_MS)
         return token
-
-    def ping(self, now_ms):
-        """Starts an Empty CON, which any CoAP endpoint answers with RST (4.3)."""
-        self.request(0, (), b"", now_ms, True, b"")
 
     def forget(self):
         """Talks to another endpoint from now on: message ids are each endpoint's own (4.4)."""

@@ -42,14 +42,15 @@ def quote(text):
     )
 
 
-def _check(text, what, first=33):
-    for byte in text.encode():  # characters of a str would stay in the heap for good, as qstrs
-        if not first <= byte < 127:
-            raise ValueError("HTTP {}: not plain ASCII".format(what))
+def _plain(text, what, first=33):
+    data = text.encode()  # characters of a str would stay in the heap for good, as qstrs
+    if data and (min(data) < first or max(data) > 126):
+        raise ValueError("HTTP {}: not plain ASCII".format(what))
+    return data
 
 
-def head(method, path, host, headers, length):
-    """Returns the bytes of a request before its content (3, 3.2.1, 6.2).
+def head(method, path, host, headers, length, content=b""):
+    """Returns the bytes of a request before its content (3, 3.2.1, 6.2), and that of a short one.
 
     Args:
         method: str, for example "POST".
@@ -57,18 +58,18 @@ def head(method, path, host, headers, length):
         host: str for the Host header: a name, with ":port" unless that is the scheme's own.
         headers: sequence of (name str, value str), without Host and Content-Length.
         length: int, bytes of content.
+        content: bytes, what of it follows at once.
     Raises:
         ValueError: a part is not ASCII, or could split a line. The value is not shown.
     """
-    lines = ["{} {} HTTP/1.1\r\nHost: {}\r\n".format(method, path, host)]
-    for part in (method, path, host):
-        _check(part, "method, path or host")
+    parts = []
+    for text, behind in ((method, b" "), (path, b" HTTP/1.1\r\nHost: "), (host, b"\r\n")):
+        parts += (_plain(text, "method, path or host"), behind)
     for name, value in headers:
-        _check(name, "header's name")
-        _check(value, "header " + name, 32)
-        lines.append("{}: {}\r\n".format(name, value))
-    lines.append("Content-Length: {}\r\n\r\n".format(length))
-    return "".join(lines).encode()
+        parts += (_plain(name, "header's name"), b": ")
+        parts += (_plain(value, "header " + name, 32), b"\r\n")
+    parts += (b"Content-Length: %d\r\n\r\n" % length, content)
+    return b"".join(parts)
 
 
 def _malformed(what):

@@ -1,12 +1,28 @@
 """How is a time written for people, and for clouds that read it as people do (RFC 3339)?"""
 
+_day = _date = None  # of the last time, as text: most are of the same day
+
 
 def text(unix_ms):
     """Formats Unix milliseconds as RFC 3339 UTC text, for example 2026-11-20T07:00:00.250Z.
 
     For the years 1 to 9999: `time.gmtime` ends in 2038 where time_t has 32 bits.
     """
-    days, ms = divmod(unix_ms, 86_400_000)
+    global _day, _date
+    day, ms = divmod(unix_ms, 86_400_000)
+    if day != _day:
+        _day, _date = day, _date_of(day)
+    seconds = ms // 1000
+    return "%sT%02d:%02d:%02d.%03dZ" % (
+        _date,
+        seconds // 3600,
+        seconds // 60 % 60,
+        seconds % 60,
+        ms % 1000,
+    )
+
+
+def _date_of(days):
     days += 719_468  # since 0000-03-01, so that a leap day is the last of its year
     century = (4 * days + 3) // 146_097
     days += century - century // 4  # as if every fourth year had a leap day
@@ -18,10 +34,7 @@ def text(unix_ms):
     if month > 12:
         month -= 12
         year += 1
-    seconds = ms // 1000
-    return "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}.{:03d}Z".format(
-        year, month, days, seconds // 3600, seconds // 60 % 60, seconds % 60, ms % 1000
-    )
+    return "%04d-%02d-%02d" % (year, month, days)
 
 
 def unix_s(year, month, day, hour, minute, second):

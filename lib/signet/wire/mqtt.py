@@ -7,12 +7,10 @@ comes at QoS 0.
 from micropython import const
 
 from signet.errors import ProtocolError
-from signet.wire.exact_json import printable
 
 PUBLISH = const(3)
 PUBACK = const(4)
-_SUBACK = const(9)
-PINGRESP = const(13)
+SUBACK = const(9)
 
 _QOS = const(6)  # mask over the two QoS bits of a PUBLISH
 _QOS_1 = const(2)
@@ -21,17 +19,10 @@ _MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
 _MAX_SUBACK = const(66)
 
 NO_CONNACK = "the answer to CONNECT is not a CONNACK; is this an MQTT port?"
-# 3.2.2.3: what each return code of CONNACK means; 3 passes by itself, so it is Throttled.
-RETURN_CODES = {
-    1: "protocol version not accepted",
-    2: "client id rejected",
-    4: "bad user name or password",
-    5: "not authorized",
-}
 
 
-def _field(data):
-    """A length-prefixed field (1.5.3); the length counts bytes, not characters."""
+def field(data):
+    """Returns a length-prefixed field (1.5.3) of bytes; ValueError above 65535."""
     if len(data) > 65_535:
         raise ValueError("longer than 65535 bytes")
     return two_bytes(len(data)) + data
@@ -47,11 +38,11 @@ def fixed_header(first_byte, length):
     if length > _MAX_LENGTH:
         raise ValueError("packet longer than MQTT allows")
     header = bytearray((first_byte,))
-    while True:
-        header.append(length & 127 | (128 if length > 127 else 0))
+    while length > 127:
+        header.append(length & 127 | 128)
         length >>= 7
-        if not length:
-            return header
+    header.append(length)
+    return header
 
 
 def _packet(first_byte, *parts):
@@ -71,7 +62,7 @@ def connect(login, keepalive_s, clean_session):
     for flag, text in zip((0, 128, 64), login):
         if text is not None:
             flags |= flag
-            fields.append(_field(text.encode()))
+            fields.append(field(text.encode()))
     return _packet(0x10, b"\0\4MQTT\4", bytes((flags,)), two_bytes(keepalive_s), *fields)
 
 
@@ -79,24 +70,21 @@ def publish(topic, message, packet_id, again):
     """Builds PUBLISH (3.3) at QoS 1.
 
     Args:
-        topic, message: bytes.
+        topic: bytes, a field. message: bytes.
         packet_id: int, 1 to 65535.
         again: bool, it may have come already.
     Raises:
-        ValueError: the topic is empty, too long, or holds what it must not (1.5.3, 4.7).
+        ValueError: it is too long.
     """
-    text = topic.decode()
-    if not text or "+" in text or "#" in text or printable(text) != text:
-        raise ValueError("the topic is empty, or holds + # or what MQTT does not allow (1.5.3)")
-    first_byte = 0x3A if again else 0x32
-    return _packet(first_byte, _field(topic), two_bytes(packet_id), message)
+    header = fixed_header(0x3A if again else 0x32, len(topic) + 2 + len(message))
+    return b"".join((header, topic, two_bytes(packet_id), message))
 
 
 def subscribe(packet_id, topics):
     """Builds SUBSCRIBE (3.8) at QoS 1; topics: list of str."""
     parts = [two_bytes(packet_id)]
     for topic in topics:
-        parts += (_field(topic.encode()), b"\1")
+        parts += (field(topic.encode()), b"\1")
     return _packet(0x82, *parts)
 
 
@@ -105,35 +93,48 @@ def malformed(what):
     return ProtocolError("the broker broke MQTT: " + what)
 
 
-def check_header(first_byte, length):
-    """Checks type, flags (2.2.2) and length of what a server sends after CONNACK.
+def check_header(first_byte, length, is_open):
+    """Checks type, flags (2.2.2) and length of what a server sends.
 
+    Args:
+        first_byte, length: int.
+        is_open: bool, it has sent CONNACK (3.2), which comes first, and once.
     Raises:
         ProtocolError: a server may not send that to a client that asks for QoS 0 and 1.
     """
     kind, flags = first_byte >> 4, first_byte & 15
+    if not is_open:
+        if first_byte != 0x20 or length != 2:
+            raise ProtocolError(NO_CONNACK)
+        return
     if kind == PUBLISH:
-        if flags & _QOS > _QOS_1:
-            raise malformed("PUBLISH above the QoS that was asked for")
-    elif kind not in (PUBACK, _SUBACK, PINGRESP) or flags:
-        raise malformed("packet type {} flags {}".format(kind, flags))
+        good = flags & _QOS <= _QOS_1
+    elif kind == PUBACK:
+        good = length == 2 and not flags  # 3.4
+    elif kind == SUBACK:
+        good = 3 <= length <= _MAX_SUBACK and not flags
     else:
-        least, most = 3, _MAX_SUBACK
-        if kind != _SUBACK:
-            least = most = 2 if kind == PUBACK else 0  # 3.4, 3.13
-        if not least <= length <= most:
-            raise malformed("packet type {} of {} bytes".format(kind, length))
+        good = first_byte == 0xD0 and not length  # PINGRESP, 3.13
+    if not good:
+        raise malformed("packet type {} flags {} of {} bytes".format(kind, flags, length))
 
 
-def check_connack(first_byte, length):
-    """Checks type, flags and length of a server's first packet (3.2)."""
-    if first_byte != 0x20 or length != 2:
-        raise ProtocolError(NO_CONNACK)
+def message(first_byte, body):
+    """Takes a PUBLISH apart (3.3.2).
 
-
-def check_publish(first_byte, body):
-    """Raises ProtocolError unless topic and packet id of a PUBLISH lie inside its body (3.3.2)."""
-    topic_size = (body[0] << 8 | body[1]) if len(body) > 1 else 0
-    id_size = 2 if first_byte & _QOS else 0
-    if not 0 < topic_size <= len(body) - 2 - id_size:
+    Args:
+        first_byte: int. body: bytearray, its beginning at least.
+    Returns:
+        (topic bytes, payload bytes, PUBACK to be sent, or None at QoS 0)
+    Raises:
+        ProtocolError: topic and packet id do not lie inside its body.
+    """
+    size = (body[0] << 8 | body[1]) if len(body) > 1 else 0
+    at = end = 2 + size
+    puback = None
+    if first_byte & _QOS:
+        end += 2
+        puback = b"\x40\2" + body[at:end]
+    if not size or end > len(body):
         raise malformed("PUBLISH whose topic does not fit into it")
+    return bytes(body[2:at]), bytes(body[end:]), puback

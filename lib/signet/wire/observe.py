@@ -42,7 +42,8 @@ class Observation:
         Returns:
             bool, True when its representation is news.
         """
-        options = dict(reversed(message.options))  # the first counts (RFC 7252 section 5.4.5)
+        # The first counts (RFC 7252 section 5.4.5).
+        options = dict(reversed(list(message.options)))
         observe = options.get(_OBSERVE)
         if observe is None or message.code >> 5 != 2:
             self.active = False

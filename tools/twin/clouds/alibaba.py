@@ -30,6 +30,7 @@ from tools.twin.store import Device, Store
 LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQTT
 
 _SYS = "/sys/{product_key}/{device_name}/"
+_BATCH = "thing.event.property.batch.post"
 _DAY_MS = 24 * 60 * 60 * 1000
 
 # doc-detail 30540: a device may publish and subscribe everything below its own
@@ -183,9 +184,9 @@ class Alibaba(Cloud):
             "version": "1.0",
         }
         reply = Publish(publish.topic + "_reply", encode(body)) if wanted else None
-        if code == 200:
-            return Verdict(reply=reply)
-        return Verdict("rejected", f"code {code}: {message}", reply)
+        if code != 200:
+            return Verdict("rejected", f"code {code}: {message}", reply)
+        return Verdict(reply=reply, parts=self.parts(publish.topic, request))
 
     @staticmethod
     def is_request(topic: str, names: Mapping[str, str]) -> bool:
@@ -199,6 +200,11 @@ class Alibaba(Cloud):
         request: the decoded payload.
         """
         return _check(request, _method(topic))
+
+    @staticmethod
+    def parts(topic: str, request: dict[str, Any]) -> tuple[bytes, ...]:
+        """The reports in a request that is good, where it holds several."""
+        return _parts(request, _method(topic))
 
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """`set` and `get` act on properties, any other name calls that service."""
@@ -230,10 +236,47 @@ def _check(request: Any, method: str) -> tuple[int, str, str, bool]:
         return 460, "request parameter error: id is not a text", "", wanted
     if request.get("method", method) != method:
         return 460, f"request parameter error: method is not {method}", message_id, wanted
-    problem = _params(request.get("params"))
+    problem = (_batch if method == _BATCH else _params)(request.get("params"))
     if problem:
         return 460, f"request parameter error: {problem}", message_id, wanted
     return 200, "success", message_id, wanted
+
+
+def _batch(params: Any) -> str | None:
+    """What is wrong with several reports in one, if anything: lists of values with their times."""
+    if not isinstance(params, dict) or not params or params.keys() - {"properties", "events"}:
+        return "params is not an object of properties and events"
+    for kind, members in params.items():
+        if not isinstance(members, dict) or not members:
+            return f"{kind} is not an object with at least one member"
+        for name, entries in members.items():
+            if not isinstance(entries, list) or not entries:
+                return f"{name} is not a list with at least one value"
+            for entry in entries:
+                if not isinstance(entry, dict) or entry.keys() != {"value", "time"}:
+                    return f"{name} has a value that is not one with its time"
+                if problem := _params({name: entry}):
+                    return problem
+    return None
+
+
+def _parts(request: dict[str, Any], method: str) -> tuple[bytes, ...]:
+    """The reports of a batch: values of one time are of one, each name once; then the events."""
+    if method != _BATCH:
+        return ()
+    reports: list[dict[str, Any]] = []
+    for name, entries in request["params"].get("properties", {}).items():
+        for entry in entries:
+            for report in reports:
+                if name not in report and next(iter(report.values()))["time"] == entry["time"]:
+                    report[name] = entry
+                    break
+            else:
+                reports.append({name: entry})
+    reports.sort(key=lambda report: next(iter(report.values()))["time"])
+    for entries in request["params"].get("events", {}).values():
+        reports += entries
+    return tuple(encode(request | {"params": report}) for report in reports)
 
 
 def _params(params: Any) -> str | None:

@@ -7,8 +7,9 @@ No socket and no aiocoap: a request in, a reply out.
 """
 
 import io
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import cbor2
@@ -159,8 +160,11 @@ class AlibabaCoap:
             self._check_platform()
             # What comes to other topics is the owner's own affair, also in its format.
             if self._uplink.is_request(topic, names):
-                value = _decoded(plain, request.uint(CONTENT_FORMAT))
-                verdict, dup = self._uplink.judge(label, topic, value)
+                form = request.uint(CONTENT_FORMAT)
+                verdict, dup = self._uplink.judge(label, topic, _decoded(plain, form))
+                if form == CBOR:  # as each would have come alone
+                    parts = [cbor2.dumps(json.loads(part)) for part in verdict.parts]
+                    verdict = replace(verdict, parts=tuple(parts))
         except (RefusedError, MistakeError) as refused:
             self._uplink.file(label, topic, plain, Verdict("refused", str(refused)))
             return self._refuse(label, refused, token.separate)

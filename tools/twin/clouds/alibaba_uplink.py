@@ -83,23 +83,21 @@ class Uplink:
         if len(ids) > _REMEMBERED_IDS:
             del ids[next(iter(ids))]
         if code == 200:
-            return Verdict(), dup
+            return Verdict(parts=self._cloud.parts(topic, value)), dup
         return Verdict("rejected", f"code {code}: {message}"), dup
 
     def file(
         self, label: str, topic: str, payload: bytes, verdict: Verdict, dup: bool = False
     ) -> int:
-        """Store a report for good; returns its message id as the servers answer it."""
-        return FIRST_MESSAGE_ID + self._store.record(
-            "alibaba",
-            label,
-            "up",
-            topic,
-            payload,
-            dup=dup,
-            status=verdict.status,
-            reason=verdict.reason,
-        )
+        """Store a report for good, of several each; returns the message id that is answered."""
+        status, reason = verdict.status, verdict.reason
+        ids = [
+            self._store.record(
+                "alibaba", label, "up", topic, part, dup=dup, status=status, reason=reason
+            )
+            for part in verdict.parts or (payload,)
+        ]
+        return FIRST_MESSAGE_ID + ids[0]
 
 
 def json_value(payload: bytes) -> Any:

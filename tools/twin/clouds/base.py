@@ -80,11 +80,15 @@ class Client:
 
 @dataclass(slots=True)
 class Verdict:
-    """What the cloud makes of a report: how it is filed, and what it answers, if anything."""
+    """What the cloud makes of a report: how it is filed, and what it answers, if anything.
+
+    parts: the reports in it, where it holds several: each is filed as if it had come alone.
+    """
 
     status: str = "stored"
     reason: str = ""
     reply: Publish | None = None
+    parts: tuple[bytes, ...] = ()
 
 
 @dataclass(slots=True)

@@ -195,9 +195,13 @@ class EnOS(Cloud):
         code, message, message_id = self._check(client, publish, _REQUESTS[rule])
         body = {"id": message_id, "code": code, "data": {}, "message": message}
         reply = Publish(publish.topic + "_reply", encode(body))
-        if code == 200:
-            return Verdict(reply=reply)
-        return Verdict("rejected", f"code {code}: {message}", reply)
+        if code != 200:
+            return Verdict("rejected", f"code {code}: {message}", reply)
+        parts: tuple[bytes, ...] = ()
+        if _REQUESTS[rule] is _batch:
+            request = decode(publish.payload)
+            parts = tuple(encode(request | {"params": entry}) for entry in request["params"])
+        return Verdict(reply=reply, parts=parts)
 
     def _check(
         self, client: Client, publish: Publish, check: Callable[[Any], str | None]

@@ -32,6 +32,9 @@ _words = os.getenv("BOARD").split(" ")
 _write, _read, flash_fd, start, cause, cut_at_write = (int(word) for word in _words[:6])
 memory = binascii.unhexlify(_words[6])  # outlives deep sleep
 romfs = os.getenv("ROMFS")  # the host's file with the ROM partition, if there is one
+uart = os.getenv("UART")  # file descriptor of UART 1's line, if a modem is there
+if uart:
+    uart = open(int(uart), "r+b")  # noqa: SIM115  closed, it would be gone
 _write = open(_write, "wb").write  # noqa: SIM115
 _read = open(_read, "rb").readinto  # noqa: SIM115
 _message = bytearray(5)

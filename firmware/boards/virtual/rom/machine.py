@@ -4,6 +4,7 @@ docs/library/machine.rst; numbers as on the ESP32 port.  What a chip keeps in si
 cause, watchdog, RTC memory) is kept by the bridge (tools/board/bridge.py).
 """
 
+import io
 import time
 
 import _bridge
@@ -112,6 +113,48 @@ class RTC:
             _bridge.ask(_MEMORY, len(data), _bridge.memory)
             return None
         return _bridge.memory
+
+
+class UART(io.IOBase):
+    """The line to the modem that the board was started with; without one nobody is there."""
+
+    def __init__(self, id, baudrate=115200, **settings):
+        if id != 1:
+            raise ValueError("UART({}) does not exist".format(id))
+        self._line = line = _bridge.uart
+        if line:
+            import ffi
+
+            self._number = line.fileno()
+            self._ioctl = ffi.open(None).func("i", "ioctl", "iip")
+
+    def any(self):
+        """Returns how many bytes can be read now."""
+        if not self._line:
+            return 0
+        count = bytearray(4)
+        self._ioctl(self._number, 0x541B, count)  # FIONREAD, ioctl_tty(2)
+        return int.from_bytes(count, "little")
+
+    def read(self, count=None):
+        """Returns at most `count` bytes, or all that are there; None when there are none."""
+        return self._line.read(self.any() if count is None else count) if self.any() else None
+
+    def readinto(self, buffer, count=None):
+        """Fills `buffer`, or `count` bytes of it; returns how many, or None."""
+        if not self.any():
+            return None
+        return self._line.readinto(buffer if count is None else memoryview(buffer)[:count])
+
+    def write(self, data):
+        """Sends bytes; returns how many went, or None when none can go now."""
+        return self._line.write(data) if self._line else len(data)
+
+    def ioctl(self, request, argument):
+        """So that select.poll can wait for it: the file descriptor."""
+        if request == 3:
+            return 0  # nothing comes from nobody
+        return self._number if request == 10 and self._line else -22  # EINVAL
 
 
 class Pin:

@@ -22,11 +22,13 @@ from signet.cloud.alibaba import post
 from signet.cloud.alibaba.coap_access import Access, error_of
 from signet.cloud.session import Session
 from signet.errors import Lost, ProtocolError, Refused, Rejected, SignetError, TimedOut
+from signet.modules import call
 
-_JSON, _CBOR = const(50), const(60)
+_JSON = const(50)
+_CBOR = const(60)
 _MESSAGE_ID = const(2090)
 _LONGEST_ID = const(32)  # 19 digits in the document
-_CONNECT_MS = const(30_000)
+_BATCH = const("signet.cloud.alibaba.coap_batch")
 
 KEEPS_STATE = True
 
@@ -50,15 +52,13 @@ class CoapSession(Session):
         self._log = log
         self._access = Access(config, log, state)
         self._client = self._access.client
-        self._cbor = None
-        if config["format"] == "cbor":
-            from signet.wire import cbor
-
-            self._cbor = cbor
+        self._prefix = "/sys/{}/{}/thing/".format(config["product_key"], config["device_name"])
+        if config["format"] == "cbor":  # now the heap is in one piece
+            from signet.wire import cbor  # noqa: F401
         self._state = "closed"
         self._deadline = None
-        self._key = self._path = self._payload = None  # of the report that was taken
-        self._is_plain = True  # a property post: if it is refused, the device is
+        self._key = self._report = None  # the report that was taken
+        self._encoded = None  # it as a topic and its payload, until it is sent
         self._last = False
         self._token_renewed = self._handshake_renewed = False  # for this report
 
@@ -80,14 +80,12 @@ class CoapSession(Session):
         Raises:
             Rejected: this report can never be sent; says why.
         """
-        if self._path is not None:
+        if self._report is not None:
             return self._key == key
         if self._state != "open":
             return False
-        path, payload = self._encode(report)
-        self._is_plain = report.topic is None and report.event is None
-        self._path, self._payload, self._last = path.encode().split(b"/"), payload, last
-        self._key = key
+        self._encoded = self._encode(report)
+        self._key, self._report, self._last = key, report, last
         self._token_renewed = self._handshake_renewed = False
         return True
 
@@ -95,13 +93,17 @@ class CoapSession(Session):
         if report.topic is not None:
             return report.topic, report.body
         where = post.where(report)
-        path = "/sys/{}/{}/thing/{}".format(
-            self._config["product_key"], self._config["device_name"], where
-        )
+        path = self._prefix + where
         body = post.body(report, where, str(report.id))
-        if self._cbor:
-            body = self._cbor.dumps(json.loads(body))
+        if self._config["format"] == "cbor":
+            from signet.wire import cbor
+
+            body = cbor.dumps(json.loads(body))
         return path, body
+
+    def batch(self, handover, key):
+        """See cloud/session.py."""
+        return call(_BATCH, "make", self._config, self._access, self._prefix, handover, key)
 
     def poll(self, timeout_ms):
         """Does what can be done and waits for one event: see cloud/session.py."""
@@ -129,11 +131,13 @@ class CoapSession(Session):
             return ("opened",) if self._state == "open" else None
         if not client.exchange.busy:
             if self._state == "asking":
-                access.ask()
-            elif self._path is not None:
-                format = _CBOR if self._cbor else _JSON
+                access.log_in()
+            elif self._report is not None:
+                topic, payload = self._encoded or self._encode(self._report)
+                self._encoded = None
+                format = _CBOR if self._config["format"] == "cbor" else _JSON
                 last = self._last and 1 + self._config["ack_mode"]
-                if not access.post(self._path, self._payload, format, last):
+                if not access.post(("topic/" + topic).encode().split(b"/"), payload, format, last):
                     self._state = "asking"
                     return None
                 self._state = "posting"
@@ -147,7 +151,7 @@ class CoapSession(Session):
         if self._state == "asking":
             access.take(event[1])
             self._state = "open"
-            return ("opened",) if self._path is None else None
+            return ("opened",) if self._report is None else None
         return self._answered(event[1])
 
     def _answered(self, message):
@@ -156,7 +160,7 @@ class CoapSession(Session):
         self._state = "open"
         if code >> 5 == 2:
             access.prove()
-            self._path = self._payload = None
+            self._report = None
             return ("acked", self._key, self._read(message))
         unauthorized = code in _UNAUTHORIZED
         if unauthorized or not access.token.is_kept:  # AES: anybody may have granted that one
@@ -165,7 +169,9 @@ class CoapSession(Session):
             self._token_renewed = True
             self._state = "asking"
             return None
-        refused = unauthorized or (self._is_plain and code not in _REPORT_IS_BAD)
+        report = self._report  # of a property post that is refused the device is
+        is_plain = report.topic is None and report.event is None
+        refused = unauthorized or (is_plain and code not in _REPORT_IS_BAD)
         error = error_of(message, "/topic", Refused if refused else Rejected)
         if isinstance(error, Refused):
             raise error
@@ -195,18 +201,20 @@ class CoapSession(Session):
         asking = self._state == "asking"
         if isinstance(error, ProtocolError) and not asking:
             return self._failed(error)
-        silence = self._config["trust"] and isinstance(error, TimedOut)
-        if asking or self._handshake_renewed or not silence:
+        if not self._config["trust"] or asking or self._handshake_renewed:
+            raise error
+        if not isinstance(error, TimedOut):
             raise error
         # A DTLS server that forgot us, or an address that NAT has changed, is silence.
         self._handshake_renewed = True
         self._state = "open"
         self._client.close()
-        self._access.connect(clock.Deadline(_CONNECT_MS))
+        self._access.connect(clock.Deadline(self._config.get("open_timeout_s", 30) * 1000))
         return None
 
     def _failed(self, error):
-        self._path = self._payload = None
+        self._client.exchange.cancel()  # a modem may refuse what was taken for it
+        self._report = self._encoded = None
         self._state = "open"
         return ("failed", self._key, error)
 
@@ -215,7 +223,7 @@ class CoapSession(Session):
         """bool, `poll(0)` has more to do at once, which no socket shows."""
         if self._client.exchange.busy:
             return self._client.channel.busy
-        return self._state in ("opening", "asking") or self._path is not None
+        return self._state in ("opening", "asking") or self._report is not None
 
     def readable(self):
         """Returns the socket that shows when a datagram comes, or None."""
@@ -225,7 +233,7 @@ class CoapSession(Session):
     def close(self):
         """Closes the socket, and forgets what is in flight."""
         self._client.close()
-        self._path = self._payload = None
+        self._report = self._encoded = None
         self._state = "closed"
 
 

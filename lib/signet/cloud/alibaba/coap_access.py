@@ -20,19 +20,21 @@ from signet.client.coap import CoapClient
 from signet.cloud.alibaba.token import Token
 from signet.errors import Lost, Refused, Rejected, SignetError
 from signet.modules import call
-from signet.net.datagram import UdpChannel
 from signet.wire import exact_json
 
 _POST = const(2)
 _SEQ = const(2089)
 _TOKEN = const(2088)
 _JSON = const(50)
-_URI_HOST, _URI_PORT, _URI_PATH, _CONTENT_FORMAT = const(3), const(7), const(11), const(12)
+_URI_HOST = const(3)
+_URI_PORT = const(7)
+_URI_PATH = const(11)
+_CONTENT_FORMAT = const(12)
 _ACCEPT = const(17)
 
 _IV = const(b"543yhjy97ae7fyfg")
 _RESERVED = const(32)  # numbers for one write to flash
-_LARGEST = const(1024)  # datagram that goes out, as in the C SDK
+LARGEST = const(1024)  # datagram that goes out, as in the C SDK
 _LARGEST_ANSWER = const(384)  # to `/auth`, with the C SDK's longest token: 280
 # How long a handshake may take: DTLS sends again after 1, 3, 7 and 15 s, whatever the link; and
 # three times there and back, of which some are lost, where the link is slow.
@@ -45,10 +47,18 @@ def error_of(*args):
     return call("signet.cloud.alibaba.coap_codes", "error_of", *args)
 
 
-def _cipher(key):
-    from signet.sign.aes import Cipher
+def size_of(options):
+    """Returns how many bytes a datagram with these options has at most, without its payload.
 
-    return Cipher(key, _IV)
+    Raises:
+        Rejected: a segment of the path is too long.
+    """
+    size = 9
+    for _, value in options:
+        size += 3 + len(value)
+        if len(value) > 255:  # RFC 7252 section 5.10
+            raise Rejected("a topic segment has over 255 bytes")
+    return size
 
 
 def _random_number():
@@ -73,13 +83,16 @@ class Access:
         self._config = config
         self._state = state
         self._log = log
-        self._encrypted = config["trust"] is None
         self._number = None  # n, while the flash cannot be written
         self.client = CoapClient(0, config["ack_timeout_ms"], config["max_retransmit"], (_SEQ,))
-        if self._encrypted:  # now the heap is in one piece
-            from signet.sign import aes  # noqa: F401
+        if config.get("modem"):  # now the heap is in one piece
+            from signet.net.modem import channel  # noqa: F401
         else:
+            from signet.net import datagram  # noqa: F401
+        if config["trust"]:
             from signet.net import dtls  # noqa: F401
+        else:
+            from signet.sign import aes  # noqa: F401
         self.cipher = self._random = None
         self.doubt = 0
         self.token = Token(config, log, state)
@@ -97,7 +110,9 @@ class Access:
         """
         config = self._config
         known = self._state.values.get("address")
-        address = config["address"] or (None if self.doubt else known)
+        # A modem's look-up fails later, and often: it takes turns with what is known.
+        doubt = self.doubt & 1 if config.get("modem") else self.doubt
+        address = config["address"] or (None if doubt else known)
         try:
             channel = self._channel(address or config["host"], deadline)
         except Lost:
@@ -105,14 +120,22 @@ class Access:
                 raise
             channel = self._channel(known, deadline)  # DNS often fails where UDP does not
         self.client.use(channel)
-        if not self._encrypted:
+        if config["trust"]:
             from signet.net.dtls import DtlsChannel
 
             timeout_ms = max(_HANDSHAKE_MS, _HANDSHAKE * config["ack_timeout_ms"])
             self.client.use(DtlsChannel(channel, config["host"], config["trust"], timeout_ms))
 
     def _channel(self, host, deadline):
-        return UdpChannel(host, self._config["port"], deadline, _LARGEST_ANSWER, self.doubt)
+        config = self._config
+        arguments = host, config["port"], deadline, _LARGEST_ANSWER, self.doubt
+        if config.get("modem"):
+            from signet.net.modem.channel import ModemChannel
+
+            return ModemChannel(config["modem"], *arguments)
+        from signet.net.datagram import UdpChannel
+
+        return UdpChannel(*arguments)
 
     def prove(self):
         """Address and token have proved to be the server's: they outlive a reset from now on."""
@@ -121,18 +144,18 @@ class Access:
         new = self._config["address"] is None and self._state.values.get("address") != address
         self.token.keep({"address": address} if new else {})
 
-    def ask(self):
+    def log_in(self):
         """Asks `/auth` for a token, and returns at once.
 
         The code that signs is loaded for it, and forgotten: before a handshake, which needs the
         heap too.
         """
         n = self._next()
-        body = self.token.request(str(n) if self._encrypted else None)
-        self.client.request(_POST, self._options(b"auth", ()) + self._formats(_JSON), body)
+        body = self.token.request(None if self._config["trust"] else str(n))
+        self.client.request(_POST, self.options((b"auth",), _JSON), body)
 
     def take(self, message):
-        """Takes the answer to `ask`.
+        """Takes the answer to `log_in`.
 
         Args:
             message: wire.coap.Message.
@@ -142,13 +165,13 @@ class Access:
         """
         if message.code >> 5 != 2:
             raise error_of(message, "/auth", Refused)
-        self.token.take(exact_json.parse("/auth", message.payload), self._encrypted)
+        self.token.take(exact_json.parse("/auth", message.payload), not self._config["trust"])
 
     def post(self, path, payload, format, last):
         """Sends a report and returns at once.
 
         Args:
-            path: list of bytes, the segments of the topic; empty ones are left out.
+            path: list of bytes, "topic" and the segments of it; empty ones are left out.
             payload: bytes, in clear.
             format: int, its Content-Format.
             last: int, as in client.coap.
@@ -162,24 +185,22 @@ class Access:
         values = self.token.values
         if values is None:
             return False
-        options = self._options(b"topic", path) + self._formats(format)
-        options.append((_TOKEN, values["token"].encode()))
-        if self._encrypted:
+        options = self.options(path, format, values["token"])
+        if not self._config["trust"]:
             random = values["random"]
             if self._random != random:
+                from signet.sign.aes import Cipher
+
                 secret = self._config["device_secret"] + "," + random
-                self.cipher = _cipher(hashlib.sha256(secret.encode()).digest()[8:24])
+                self.cipher = Cipher(hashlib.sha256(secret.encode()).digest()[8:24], _IV)
                 self._random = random
             options.append((_SEQ, self.cipher.encrypt(str(values["offset"] + n).encode())))
-            if len(payload) <= _LARGEST:  # else there may be no memory for its like
+            if len(payload) <= LARGEST:  # else there may be no memory for its like
                 payload = self.cipher.encrypt(payload)
-        size = 9 + len(payload)
-        for _, value in options:
-            size += 3 + len(value)
-            if len(value) > 255:  # RFC 7252 section 5.10
-                raise Rejected("a topic segment has over 255 bytes")
-        if size > _LARGEST:
-            raise Rejected("a datagram of {} bytes is too large".format(size))
+        size = size_of(options) + len(payload)
+        most = min(LARGEST, self.client.channel.most)
+        if size > most:
+            raise Rejected("a datagram of {} bytes is too large, over {}".format(size, most))
         self.client.request(_POST, options, payload, last)
         return True
 
@@ -200,21 +221,17 @@ class Access:
         self.client.exchange.next_message_id = n & 0xFFFF
         return n
 
-    def _options(self, first, rest):
-        options = [(_URI_PATH, first)]
-        for segment in rest:
-            if segment:
-                options.append((_URI_PATH, segment))
+    def options(self, path, format, token=None):
+        """Returns the options of a request, but for its `seq`: arguments as in `post`."""
+        options = [(_URI_PATH, segment) for segment in path if segment]
+        options.append((_CONTENT_FORMAT, bytes((format,))))
         if self._config["profile"] == "documented":
             port = self._config["port"]
             options = [
                 (_URI_HOST, self._config["host"].encode()),
                 (_URI_PORT, bytes((port >> 8, port & 255))),
             ] + options
+            options.append((_ACCEPT, bytes((format,))))
+        if token:
+            options.append((_TOKEN, token.encode()))
         return options
-
-    def _formats(self, number):
-        value = bytes((number,))
-        if self._config["profile"] == "documented":
-            return [(_CONTENT_FORMAT, value), (_ACCEPT, value)]
-        return [(_CONTENT_FORMAT, value)]

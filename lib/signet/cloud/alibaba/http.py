@@ -38,8 +38,8 @@ class _Dialect:
     logs_in = True
 
     def __init__(self, config, log, state):
-        self._config = config
         self._token = Token(config, log, state)
+        self._prefix = "/sys/{}/{}/thing/".format(config["product_key"], config["device_name"])
 
     def due(self, report_waits):
         return report_waits and not self._token.find()
@@ -65,15 +65,15 @@ class _Dialect:
         if topic is None:
             where = post.where(report)
             body = post.body(report, where, str(report.id))
-            config = self._config
-            topic = "/sys/{}/{}/thing/{}".format(
-                config["product_key"], config["device_name"], where
-            )
+            topic = self._prefix + where
         elif "?" in topic or topic[:1] != "/":
             raise Rejected("a topic begins with /, and over HTTPS has no query: " + topic)
         token = self._token.values["token"]
         headers = (("password", token), ("Content-Type", "application/octet-stream"))
         return "/topic" + quote(topic), headers, body
+
+    def batch(self, handover, key):
+        return call("signet.cloud.alibaba.batch", "make", self._prefix, handover, key)
 
     def judge(self, reply, report):
         value = _read(reply, "/topic", report).get("messageId")

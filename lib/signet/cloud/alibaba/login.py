@@ -7,7 +7,6 @@ content.  The signing method is always sent, because sources differ on the defau
 Source: Alibaba "Establish MQTT connections over TCP"; Link SDK for C and Python.
 """
 
-from signet.sign import content
 from signet.sign.hmac import Signer
 
 
@@ -20,19 +19,15 @@ def login(config, unix_ms):
     Returns:
         (client id, user, password), three str.
     """
-    method = config["sign_method"]
-    fields = {
-        "clientId": config["client_id"],
-        "deviceName": config["device_name"],
-        "productKey": config["product_key"],
-    }
+    client_id, device_name = config["client_id"], config["device_name"]
+    product_key, method = config["product_key"], config["sign_method"]
+    content = "clientId{}deviceName{}productKey{}".format(client_id, device_name, product_key)
     options = "securemode={},signmethod={}".format(2 if config["tls"] else 3, method)
     if config["timestamp"]:
-        fields["timestamp"] = str(unix_ms)
-        options += ",timestamp=" + fields["timestamp"]
-    signer = Signer(config["device_secret"].encode(), method[4:])
+        content += "timestamp{}".format(unix_ms)
+        options += ",timestamp={}".format(unix_ms)
     return (
-        "{}|{}|".format(config["client_id"], options),
-        config["device_name"] + "&" + config["product_key"],
-        signer.hexdigest(content.build(fields)),
+        "{}|{}|".format(client_id, options),
+        device_name + "&" + product_key,
+        Signer(config["device_secret"], method[4:]).hexdigest(content.encode()),
     )

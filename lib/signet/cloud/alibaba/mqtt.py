@@ -1,7 +1,8 @@
 """How does a device report to Alibaba Cloud IoT Platform over MQTT?
 
-The thing model: reports (see post.py) are answered on their topic + "_reply".  Down come
-`thing/service/property/set` and `thing/service/{id}`, answered in the same way.
+The thing model: reports (see post.py; several at once, batch.py) are answered on their topic +
+"_reply".  Down come `thing/service/property/set` and `thing/service/{id}`, answered in the same
+way.
 
 Source: Alink protocol, "Device properties, events, and services".
 """
@@ -10,8 +11,16 @@ from micropython import const
 
 from signet.cloud import mqtt_session, thing_mqtt
 from signet.cloud.alibaba import post
+from signet.modules import call
 
-_SUBSCRIPTIONS = const(("event/+/post_reply", "service/property/set", "service/+"))
+_SUBSCRIPTIONS = const(
+    (
+        "event/+/post_reply",
+        "event/property/batch/post_reply",
+        "service/property/set",
+        "service/+",
+    )
+)
 
 
 class Dialect(thing_mqtt.Dialect):
@@ -28,6 +37,9 @@ class Dialect(thing_mqtt.Dialect):
     def encode(self, report):
         where = post.where(report)
         return self.prefix + where, post.body(report, where, str(report.id))
+
+    def batch(self, handover, key):
+        return call("signet.cloud.alibaba.batch", "make", self.prefix, handover, key)
 
 
 def session(config, log, state=None):

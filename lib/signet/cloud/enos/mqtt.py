@@ -1,8 +1,9 @@
 """How does a device report to EnOS over MQTT?
 
 Measurepoints go to `thing/measurepoint/post`, those older than a minute to `.../resume`, which
-EnOS does not treat as live; events to `thing/event/{id}/post`.  Each is answered on its topic +
-"_reply".  Down come services and `measurepoint/set`, answered in the same way.
+EnOS does not treat as live; events to `thing/event/{id}/post`; several reports at once as
+batch.py says.  Each is answered on its topic + "_reply".  Down come services and
+`measurepoint/set`, answered in the same way.
 
 Source: EnOS device SDK (Python), topic formats; EnOS "Upstream / downstream messages".
 """
@@ -11,6 +12,7 @@ from micropython import const
 
 from signet import clock
 from signet.cloud import mqtt_session, thing_mqtt
+from signet.modules import call
 from signet.reports.messages import check_name
 
 _LATE_MS = const(60_000)
@@ -19,6 +21,8 @@ _SUBSCRIPTIONS = const(
     (
         "measurepoint/post_reply",
         "measurepoint/resume_reply",
+        "measurepoint/post/batch_reply",
+        "measurepoint/resume/batch_reply",
         "event/+/post_reply",
         "service/+",
         "service/measurepoint/set",
@@ -51,6 +55,10 @@ class Dialect(thing_mqtt.Dialect):
         if report.time_ms is not None:
             time = b',"time":' + str(report.time_ms).encode() + time
         return self.prefix + where, b"".join((head.encode(), report.body, time))
+
+    def batch(self, handover, key):
+        late_ms = clock.unix_ms() - _LATE_MS
+        return call("signet.cloud.enos.batch", "make", self.prefix, handover, key, late_ms)
 
 
 def session(config, log, state=None):

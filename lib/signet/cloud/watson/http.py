@@ -16,12 +16,13 @@ from micropython import const
 from signet import clock
 from signet.cloud import http_session
 from signet.cloud.watson.event import body
-from signet.errors import Lost, ProtocolError, Refused, Rejected, Throttled
-from signet.reports.messages import Command, check_name
-from signet.wire.exact_json import loads, printable
+from signet.errors import Lost, Rejected
+from signet.modules import call
+from signet.reports.messages import check_name
 from signet.wire.http import quote
 
 _PATH = const("/api/v0002/device/types/{}/devices/{}/{}/{}")
+_COMMAND = const("signet.cloud.watson.http_command")
 _QUICKSTART = const("quickstart")
 _HINT = const("; check token, org_id, type_id and device_id, and the org's policy")
 
@@ -36,7 +37,6 @@ _TYPES = const(
 )
 _LARGEST_COMMAND = const(4096)  # bytes; a larger one is lost, and the connection with it
 _IN_A_ROW = const(8)  # commands that may go before a report
-_REFUSED_MS = const(3_600_000)
 _ABOUT_COMMAND = http_session.WANTED + (
     "content-type",
     "x-commandid",
@@ -54,6 +54,7 @@ class _Dialect:
     """
 
     logs_in = False
+    batch = None
 
     def __init__(self, config, log):
         self._config = config
@@ -107,51 +108,13 @@ class _Dialect:
 
     def heard(self, reply):
         """Makes an event of the answer to `ask`; whatever it is, reports go on."""
-        wait_ms = self._config["command_poll_s"] * 1000
-        self._ask_in(wait_ms)
+        self._ask_in(self._config["command_poll_s"] * 1000)
         self._answered = reply.status // 100 in (2, 4) and reply.status not in (401, 403)
-        try:
-            http_session.check_status(reply, "commands", False, _HINT)
-            if reply.status != 204:
-                command = self._command(reply)
-                self._ask_in(0)  # there may be more
-                return ("command", command)
-        except (Lost, ProtocolError) as error:
-            self._log("dropped a message: {}".format(error))
-        except Throttled as error:
-            self._ask_in(max(wait_ms, error.retry_after_ms))
-            self._log("no commands now: {}".format(error))
-        except (Refused, Rejected) as error:
-            self._ask_in(max(wait_ms, _REFUSED_MS))
-            self._log("no commands: {}; asked again later".format(error))
-        return None
-
-    def _command(self, reply):
-        name = reply.headers.get("x-commandid", self._config["command"])
-        content_type = reply.headers.get("content-type", "").lower()
-        form = "text" if content_type.startswith("text/") else "bin"
-        for known, word in _TYPES:
-            if content_type.startswith(word):
-                form = known
-        if content_type.startswith("text/html"):
-            raise ProtocolError("a page, not a command; does another server answer?")
-        own = (self._config["type_id"], self._config["device_id"])
-        device = own
-        topic = "iot-2/"
-        if self._gateway:
-            device = (
-                reply.headers.get("x-devicetype", own[0]),
-                reply.headers.get("x-deviceid", own[1]),
-            )
-            topic += "type/{}/id/{}/".format(*device)
-        topic += "cmd/{}/fmt/{}".format(name, form)
-        if name in ("", "+") or printable(topic) != topic:  # whoever answers so knows no commands
-            raise ProtocolError("a command without a name")
-        data = loads(reply.body, topic) if form == "json" else bytes(reply.body)
-        command = Command(name, data, topic)
-        if device != own:
-            command.device = device
-        return command
+        if reply.status == 204:
+            return None
+        event, wait_ms = call(_COMMAND, "heard", self._config, reply, _TYPES, _HINT, self._log)
+        self._ask_in(wait_ms)
+        return event
 
     def encode(self, report):
         config = self._config

@@ -63,7 +63,7 @@ def check(config):
     quickstart = org == QUICKSTART
     if quickstart:
         _check_quickstart(config)
-    if role.endswith("application"):
+    if "application" in config["role"]:
         modules.call("signet.cloud.watson.application_identity", "check", config, quickstart)
     else:
         _check_device(config, role)

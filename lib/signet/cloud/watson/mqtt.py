@@ -32,6 +32,7 @@ class Dialect:
 
     def __init__(self, config, log):
         self._event = config["event"]
+        self._last = None, None  # the device and event, and the topic, of the last report
         modules.call("signet.cloud.watson.roles", "assign", self, config, log)
 
     def check_topic(self, topic):
@@ -43,7 +44,10 @@ class Dialect:
         device = report.device or self.own
         if device == ():
             raise Rejected("an application has no events of its own; say device=(type id, id)")
-        return topic_of(device, "evt", report.event or self._event), body(report)
+        what = device, report.event or self._event
+        if what != self._last[0]:
+            self._last = what, topic_of(device, "evt", what[1])
+        return self._last[1], body(report)
 
     def decode(self, topic, payload):
         if not fits(topic, self.hears):

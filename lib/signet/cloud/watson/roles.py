@@ -41,12 +41,12 @@ def assign(dialect, config, log):
     name = "quickstart " + role if config["org_id"] == "quickstart" else role
     dialect.publishes, hears = TOPICS[name]
     dialect.hears = wanted = [rule.format(*own) for rule in hears]
-    if role == "gateway":
+    if config["role"] == "gateway":
         from signet.cloud.watson.gateway import Notices
 
         notices = Notices(config, log)
         dialect.own, dialect.read, dialect.acked = own, notices.read, notices.acked
-    elif role == "application":
+    elif "application" in config["role"]:
         from signet.cloud.watson.application import read_status
 
         dialect.own, dialect.read = (), read_status

@@ -1,0 +1,3 @@
+# How is MicroPython's generic ESP32-C3 changed for signet? As the ESP32 is: see there.
+set(SIGNET_GENERIC ESP32_GENERIC_C3)
+include(${MICROPY_BOARD_DIR}/../esp32/mpconfigboard.cmake)

@@ -1,0 +1,8 @@
+// What is this image, and what is compiled into it beside the ESP32 port's own? See BRINGUP.md: not built here yet.
+
+#define MICROPY_HW_BOARD_NAME "ESP32-S3 with signet"
+#define MICROPY_HW_MCU_NAME "ESP32S3"
+#define MICROPY_HW_ENABLE_UART_REPL (1)  // beside the chip's own USB
+
+#define MICROPY_VFS_ROM (1)       // what `mpremote romfs deploy` writes into the partition "romfs"
+#define MICROPY_PY_BLUETOOTH (0)  // as in sdkconfig.signet

@@ -1,0 +1,39 @@
+"""Which part of signet does device.json need that is not on this board, and how does it get there?
+
+Loaded when an import has failed, and forgotten: see modules.call.
+"""
+
+from signet.errors import ConfigError
+
+# By the last word of a module's name: the key that asks for it, and its package.
+_PACKAGES = {
+    "coap": ("way", "signet-coap"),
+    "http": ("way", "signet-http"),
+    "websocket": ("websocket", "signet-websocket"),
+    "modem_keys": ("modem", "signet-modem"),
+    "channel": ("modem", "signet-modem"),
+    "gateway": ("role", "signet-roles"),
+    "application": ("role", "signet-roles"),
+    "application_identity": ("role", "signet-roles"),
+    "certificate": ("cert", "signet-certificates"),
+    "on_trial": ("cert", "signet-certificates"),
+}
+
+
+def explain(error):
+    """Says what to install.
+
+    Args:
+        error: ImportError, as a failed import raises it.
+    Returns:
+        ConfigError; the error itself where it is not signet that is missing.
+    """
+    name = str(error).split(" ")[-1].strip("'")
+    key, package = _PACKAGES.get(name.split(".")[-1], ("device.json", None))
+    if package:
+        text = "needs {0}, which is not on this board: deploy again, or `mpremote mip install "
+        return ConfigError(key, (text + "--index URL {0}`").format(package))  # README: which URL
+    if name.startswith("signet."):
+        text = "needs {}, which is not on this board: deploy again, or install signet anew"
+        return ConfigError(key, text.format(name))
+    return error

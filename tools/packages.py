@@ -1,0 +1,120 @@
+"""What does mip install for each part of lib/signet?
+
+From a checkout, or wherever its files can be read: lists of .py, `package.json` for core,
+`lib/signet-<part>.json` for the others. mip looks for what a package needs in its index alone; so
+such a list holds what its part needs beside core, and names none of ours.
+From an index, `build/index/`, which any web server can show: packages that name each other, as
+.mpy for boards with that version of bytecode, and as .py. `make package` writes both.
+
+Sources: the MicroPython documentation, "Package management"; micropython-lib, tools/build.py.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tools import toolchain
+from tools.link.device import constant, modules
+from tools.parts import CORE, PARTS, package, part_of_module, with_needed
+from tools.paths import CACHE, LIB, ROOT
+from tools.toolchain.archive import UMQTT
+from tools.ui import console
+
+INDEX = ROOT / "build" / "index"
+_DIGITS = 8  # of the SHA-256 of a file, which is its name in an index
+
+
+def paths_of(part: str, lib: Path = LIB) -> list[str]:
+    """The files of a part, relative to lib."""
+    found = modules(lib).items()
+    return sorted(
+        path.relative_to(lib).as_posix() for name, path in found if part_of_module(name) == part
+    )
+
+
+def lists(lib: Path = LIB) -> dict[str, str]:
+    """The lists of a checkout: path -> content. Addresses are relative to the list itself."""
+    found = {}
+    for part, (_, _, _, others) in PARTS.items():
+        paths = sorted(path for each in with_needed(part) for path in paths_of(each, lib))
+        folder = f"{lib.name}/" if part == CORE else ""
+        content = {
+            "urls": [[path, folder + path] for path in paths],
+            "deps": [[other, "latest"] for other in others],
+            "version": _version(lib),
+        }
+        name = "package.json" if part == CORE else f"{lib.name}/{package(part)}.json"
+        found[name] = json.dumps(content, indent=2) + "\n"
+    return found
+
+
+def write_index(target: Path, lib: Path = LIB) -> None:
+    """Write the index of all parts, and of umqtt.simple; what was in the folder goes.
+
+    raises: UserError when a file does not compile.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    ours = _forms(lib, CACHE / "mpy" / "lib")
+    for part, (_, _, needs, others) in PARTS.items():
+        parts = needs or (CORE,) * (part != CORE)
+        deps = {package(each): _version(lib) for each in parts} | dict.fromkeys(others, "latest")
+        files = {path: ours[path] for path in paths_of(part, lib)}
+        _write(target, package(part), _version(lib), deps, files)
+    umqtt = _forms(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
+    _write(target, "umqtt.simple", UMQTT.version, {}, umqtt)
+
+
+class _File(NamedTuple):
+    source: bytes
+    mpy: bytes
+
+
+def _forms(folder: Path, target: Path) -> dict[str, _File]:
+    """Each .py below a folder, by its path there. target: for what is compiled."""
+    compiled = toolchain.compile_tree(folder, target)
+    paths = {path.with_suffix(".py"): mpy for path, mpy in compiled.items()}
+    return {
+        path.as_posix(): _File((folder / path).read_bytes(), mpy) for path, mpy in paths.items()
+    }
+
+
+def _write(
+    target: Path, name: str, version: str, deps: Mapping[str, str], files: Mapping[str, _File]
+) -> None:
+    """Add a package to an index."""
+    sources = {path: file.source for path, file in files.items()}
+    compiled = {path.removesuffix("py") + "mpy": file.mpy for path, file in files.items()}
+    bytecode = str(next(iter(compiled.values()))[1])  # its version: the second byte of an .mpy
+    for kind, contents in (("py", sources), (bytecode, compiled)):
+        hashes = []
+        for path, content in contents.items():
+            digits = hashlib.sha256(content).hexdigest()[:_DIGITS]
+            _put(target / "file" / digits[:2] / digits, content)
+            hashes.append([path, digits])
+        listed = {"v": 1, "hashes": hashes, "deps": [*deps.items()], "version": version}
+        for file in (version, "latest"):
+            _put(target / "package" / kind / name / f"{file}.json", json.dumps(listed).encode())
+
+
+def _put(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+
+
+def _version(lib: Path) -> str:
+    return str(constant(lib / "signet" / "__init__.py", "__version__"))
+
+
+def main() -> None:
+    """Write the lists, and the index."""
+    for path, content in lists().items():
+        (ROOT / path).write_text(content)
+    write_index(INDEX)
+    console.print(f"package.json, {LIB.name}/signet-*.json; {INDEX.relative_to(ROOT)}/, an index")
+
+
+if __name__ == "__main__":
+    main()
