@@ -22,6 +22,7 @@ must be literals:
     HEAP = "200k"                     of MicroPython, for a test that brings the far side itself
     SERVERS = {                       started on loopback before the file runs, ended after it
         "broker": ("mosquitto",),                   plain mosquitto, user "user", password "pass"
+        "other": ("amqtt",),                        a broker of Python by others, as above
         "echo": ("tcp", "echo"),                    a named behaviour, see host/behaviours.py
         "good": ("tls", "good", "echo"),            a certificate, see host/certificates.py
         "odd": ("tcp", [("packet",), ("send", "20020000"), ("packet",), ("close",)]),

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from host_tests.portable.host import behaviours, datagrams
-from host_tests.portable.host.broker import PASSWORD, USER, Broker
+from host_tests.portable.host.broker import PASSWORD, USER, Amqtt, Broker
 from host_tests.portable.host.certificates import CLIENTS, NAME, Certificates
 from host_tests.portable.host.libcoap import CoapServer
 from host_tests.portable.host.nginx import Nginx
@@ -87,6 +87,10 @@ class Servers:
     def _start(self, name, kind, *rest):
         if kind == "mosquitto":
             return self._mosquitto(*rest)
+        if kind == "amqtt":
+            broker = Amqtt(self._house.folder)
+            self._running.append(broker)
+            return {"host": _HOST, "port": broker.port, "user": USER, "password": PASSWORD}
         if (kind, *rest) == ("coap", "plugtest"):
             return self._plugtest()
         if rest == ("refused",):
