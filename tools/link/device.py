@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,9 @@ class Device(NamedTuple):
     cert: bool = False
     profile: str = "lean"
     modem: str | None = None
+    preset: str = "json"
+    qos: int = 1
+    iso: bool = False
 
     @property
     def name(self) -> str:
@@ -66,13 +70,20 @@ class Device(NamedTuple):
         keeps = session and constant(session, "KEEPS_STATE", False)
         if not (self.tls or keeps):
             found.add("signet.device.state")
+        if self.cloud == "broker" and not self.iso:
+            found.add("signet.wire.iso8601")
+        if self.qos:
+            found.add("signet.cloud.broker.at_most_once")
         return found
 
 
 def linked(config: Mapping[str, object]) -> tuple[tuple[str, Any], ...]:
     """What device.json must say on the board: (key, value), ..."""
     files = {key: config.get(key) for key in ("cert", "key")}
-    return tuple((device_of(config)._asdict() | files).items())
+    found = device_of(config)._asdict() | files
+    if config.get("cloud") != "broker":  # no other has these
+        del found["preset"], found["qos"], found["iso"]
+    return tuple(found.items())
 
 
 def modules(lib: Path = LIB) -> dict[str, Path]:
@@ -116,6 +127,9 @@ def device_of(values: Mapping[str, Any]) -> Device:
         bool(values.get("cert")),
         str(values.get("profile") or "lean"),
         None if modem is None else str(modem.get("family") if isinstance(modem, dict) else modem),
+        str(values.get("preset") or "json"),
+        0 if values.get("qos") == 0 else 1,
+        "{iso}" in json.dumps([values.get("body"), values.get("event_body")]),
     )
 
 
