@@ -194,6 +194,12 @@ def test_a_reply_says_that_a_report_is_stored_or_why_not():
         (own, "ok/m-7", '{"else":7}', None),
         ({"reply_topic": "ok"}, "ok", '{"id":"7"}', ("7", None)),
         (thing, _SHADOW + "/accepted", '{"state":{},"clientToken":"7"}', ("7", None)),
+        (
+            dict(thing, topic="$aws/things/m-7/shadow/name/n/update"),
+            "$aws/things/m-7/shadow/name/n/update/accepted",
+            '{"clientToken":"7"}',
+            ("7", None),
+        ),
         (thing, refused[0], refused[1] % 400, ("7", Rejected)),
         (thing, refused[0], refused[1] % 429, ("7", Throttled)),
     ):
