@@ -35,10 +35,11 @@ class Broker:
     websockets: MQTT over WebSocket, on any path.
     certificate: path of a PEM file with certificate and key, for TLS; or None.
     client_ca: path of a PEM file with the CA of who is let in, for TLS; or None.
+    more: lines for its configuration.
     """
 
-    def __init__(self, folder: Path, websockets=False, certificate=None, client_ca=None):
-        self._options = ""
+    def __init__(self, folder: Path, websockets=False, certificate=None, client_ca=None, more=""):
+        self._options = more
         self._anonymous = "true" if client_ca else "false"
         if websockets:
             self._options += "protocol websockets\n"
