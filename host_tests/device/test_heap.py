@@ -11,6 +11,7 @@ import pytest
 
 from host_tests.device.conftest import COUNTER
 from tools.bench import heap as bench
+from tools.bench.broker import broker_of_boards
 from tools.bench.line import Line
 from tools.board.deploy import project_files
 from tools.board.virtual import VirtualBoard
@@ -24,10 +25,10 @@ pytestmark = pytest.mark.skipif(32 not in word_sizes(), reason="no 32-bit MicroP
 def board_with(tmp_path, twin):
     """A board with so much heap, what its device.json needs, and further files."""
 
-    def make(heap, values, more=None, modem=None):
+    def make(heap, values, more=None, modem=None, ca=twin.ready["ca_file"]):
         board = VirtualBoard(tmp_path, heap=heap, modem=modem).create()
         own = [content for path, content in (more or {}).items() if path.endswith(".py")]
-        files = project_files(values, Path(twin.ready["ca_file"]), others=own)
+        files = project_files(values, Path(ca), others=own)
         board.fill(files | (more or {}))
         return board
 
@@ -91,6 +92,18 @@ def test_it_comes_back_from_an_outage_longer_than_its_outbox(board_with, config,
     with (
         Line(values) as line,
         board_with(heap, line.values, {"/main.py": bench.program().encode()}) as board,
+    ):
+        assert bench.outage(board, line) == ""
+
+
+@pytest.mark.proof
+def test_with_a_broker_of_ones_own_it_comes_back_from_an_outage(board_with, tmp_path):
+    """Found to work from 61 KiB."""
+    main = {"/main.py": bench.program().encode()}
+    with (
+        broker_of_boards(tmp_path / "broker") as (values, ca),
+        Line(values | bench.SMALL) as line,
+        board_with("65k", line.values, main, ca=ca) as board,
     ):
         assert bench.outage(board, line) == ""
 

@@ -4,7 +4,6 @@ import pytest
 from typer.testing import CliRunner
 
 from tools.bench import command, heap
-from tools.bench.boards_twin import twin_of_boards
 from tools.toolchain import word_sizes
 from tools.ui import UserError
 
@@ -60,10 +59,9 @@ def test_a_board_that_fails_in_every_heap_is_an_error():
 def test_a_board_with_code_in_place_and_one_that_sleeps_do_with_much_and_fail_with_little(
     tmp_path, place, sleeps
 ):
-    (tmp_path / "twin").mkdir()
     with (
-        twin_of_boards(tmp_path / "twin") as twin,
-        heap.Device(tmp_path / "board", twin, heap.WAYS["coap"], place, sleeps) as device,
+        heap.far_side(tmp_path) as end,
+        heap.Device(tmp_path / "board", end, heap.WAYS["coap"], place, sleeps) as device,
     ):
         assert device.trouble(110) == "" and 300 < device.names < 800
         assert "memory" in device.trouble(20)

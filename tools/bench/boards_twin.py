@@ -1,4 +1,4 @@
-"""How does a twin speak TLS as it would with boards?
+"""How does a twin, or a broker, speak TLS as it would with boards?
 
 Their Mbed TLS is built without TLS 1.3, while the one of Debian's MicroPython has it, whose
 handshake is of another size, and takes other memory.
@@ -29,13 +29,20 @@ def twin_of_boards(folder: Path) -> Iterator[TwinProcess]:
 
 def start(twin: TwinProcess) -> TwinProcess:
     """Start it so that it speaks TLS 1.2 at most; see openssl's config(5)."""
-    limits = twin.state.with_name("openssl.cnf")
-    limits.parent.mkdir(parents=True, exist_ok=True)
+    with tls_of_boards(twin.state.parent):
+        return twin.start()
+
+
+@contextlib.contextmanager
+def tls_of_boards(folder: Path) -> Iterator[None]:
+    """What starts in this context speaks TLS 1.2 at most, if by OpenSSL. folder: for a file."""
+    limits = folder / "openssl.cnf"
+    folder.mkdir(parents=True, exist_ok=True)
     limits.write_text(_OPENSSL_CONF)
     before = os.environ.get("OPENSSL_CONF")
     os.environ["OPENSSL_CONF"] = str(limits)
     try:
-        return twin.start()
+        yield
     finally:
         del os.environ["OPENSSL_CONF"]
         if before is not None:

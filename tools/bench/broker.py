@@ -13,7 +13,9 @@ from typing import Any
 
 from tools import toolchain
 from tools.bench.background import Background
+from tools.bench.boards_twin import tls_of_boards
 from tools.lifeline import die_with_parent
+from tools.pki.authority import Authority
 from tools.ui import UserError
 
 _CONFIG = """\
@@ -28,16 +30,17 @@ _START_S = 10.0
 
 
 @contextlib.contextmanager
-def broker(folder: Path) -> Iterator[int]:
+def broker(folder: Path, settings: str = "") -> Iterator[int]:
     """A plain mosquitto while the context lasts; gives its port.
 
-    folder: for its configuration. raises: UserError when it does not start.
+    folder: for its configuration. settings: more lines of it.
+    raises: UserError when it does not start.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     config = folder / "mosquitto.conf"
     user = "user root" if os.geteuid() == 0 else ""
-    config.write_text(_CONFIG.format(port=port, user=user))
+    config.write_text(_CONFIG.format(port=port, user=user) + settings)
     process = subprocess.Popen(
         [toolchain.mosquitto(), "-c", config],
         stdin=subprocess.DEVNULL,
@@ -74,6 +77,32 @@ def device_json(port: int) -> dict[str, Any]:
         "device_id": "device-1",
         "token": "not-a-secret",
     }
+
+
+@contextlib.contextmanager
+def broker_of_boards(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+    """A mosquitto that speaks TLS 1.2; gives a board's device.json, and the CA's certificate.
+
+    folder: for its files.
+    """
+    authority = Authority(folder / "ca")
+    server = authority.server(["broker.test"], folder / "server.pem")
+    with contextlib.ExitStack() as stack:
+        with tls_of_boards(folder):
+            settings = f"certfile {server}\nkeyfile {server}\n"
+            port = stack.enter_context(broker(folder, settings))
+        values = {
+            "cloud": "broker",
+            "way": "mqtt",
+            "host": "broker.test",
+            "address": "127.0.0.1",
+            "port": port,
+            "tls": True,
+            "client_id": "device-1",
+            "user": "device-1",
+            "password": "not-a-secret",
+        }
+        yield values, authority.certificate_file
 
 
 class Far(Background):

@@ -5,13 +5,15 @@ its network until its outbox is full, and reports again. What is on it is what a
 Or the firmware image does, which tells its times, and what TLS takes beside the heap, too.
 """
 
+import contextlib
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tools.bench.boards_twin import twin_of_boards
+from tools.bench.broker import broker_of_boards
 from tools.bench.line import Line
 from tools.board.deploy import project_files
 from tools.board.rom import build_romfs
@@ -20,7 +22,6 @@ from tools.modem.emulator import Emulator
 from tools.paths import ROOT
 from tools.scratch import scratch
 from tools.toolchain import word_sizes
-from tools.twin.process import TwinProcess
 from tools.ui import UserError
 
 LOWEST_KIB, HIGHEST_KIB = 16, 110
@@ -62,7 +63,11 @@ WAYS = {
     "coap-modem": Way("alibaba", "coap", "CoAP with AES, by a BG95", 44, modem="bg95"),
     "https": Way("alibaba", "https", "HTTPS (Alibaba)", 44),
     "wss": Way("watson", "wss", "WebSocket over TLS (Watson)", 50),
+    "broker": Way("broker", "mqtts", "MQTT over TLS (any broker)", 48),
 }
+
+End = Callable[[Way], tuple[dict[str, Any], Path]]
+"""A device.json for a way in, and the CA's certificate."""
 
 
 class Row(NamedTuple):
@@ -176,13 +181,30 @@ def measure(
     if place != "image" and _BITS not in word_sizes():
         raise UserError("heaps are measured with 32-bit objects, and there is no such MicroPython")
     rows = []
-    with scratch() as name, twin_of_boards(folder := Path(name)) as twin:
+    with scratch() as name, far_side(folder := Path(name)) as end:
         for way in map(_on_image, ways) if place == "image" else ways:
-            with Device(folder / way.title, twin, way, place, sleeps) as device:
+            with Device(folder / way.title, end, way, place, sleeps) as device:
                 row = _smallest(device, way, step)
                 timed = place == "image" and not sleeps
                 rows.append(row._replace(pace=device.pace()) if timed else row)
     return rows
+
+
+@contextlib.contextmanager
+def far_side(folder: Path) -> Iterator[End]:
+    """A twin, and a plain broker beside it, while the context lasts. folder: for their files."""
+    with (
+        twin_of_boards(folder / "twin") as twin,
+        broker_of_boards(folder / "broker") as of_broker,
+    ):
+        ca = Path(twin.ready["ca_file"])
+
+        def end(way: Way) -> tuple[dict[str, Any], Path]:
+            if way.cloud == "broker":
+                return of_broker
+            return twin.device_config(way.cloud, way.way), ca
+
+        yield end
 
 
 def _on_image(way: Way) -> Way:
@@ -195,10 +217,9 @@ def _on_image(way: Way) -> Way:
 class Device:
     """A virtual board with our program on its flash, as it left the factory before each try."""
 
-    def __init__(
-        self, folder: Path, twin: TwinProcess, way: Way, place: Place, sleeps: bool
-    ) -> None:
-        values = twin.device_config(way.cloud, way.way) | SMALL | {"deep_sleep": sleeps}
+    def __init__(self, folder: Path, end: End, way: Way, place: Place, sleeps: bool) -> None:
+        given, authority = end(way)
+        values = given | SMALL | {"deep_sleep": sleeps}
         if values["way"] == "coap":
             values |= DATAGRAMS
         self._modem = Emulator(way.modem) if way.modem else None
@@ -211,7 +232,7 @@ class Device:
         board = VirtualBoard(folder, bits=self._bits).create(image=place == "image")
         main = folder / "main.py"
         main.write_text(program())
-        ca = Path(twin.ready["ca_file"]) if values["tls"] else None
+        ca = authority if values["tls"] else None
         frozen = board.is_image
         files = project_files(self._line.values, ca, board.kind, main=main, frozen=frozen)
         if place == "ROMFS":
