@@ -46,7 +46,7 @@ proof: setup lint ## What a release needs: everything at full depth, the audit, 
 	@$(BIN)/python -m tools.firmware --if-possible
 	@$(BIN)/python -m tools.firmware.interpreters
 	@rm -rf $(LINES)
-	@SIGNET_DEPTH=proof $(RUN_TESTS)
+	@SIGNET_DEPTH=proof $(RUN_TESTS) --maxfail 60
 	@$(BIN)/python -m host_tests.coverage
 	@$(MAKE) --no-print-directory audit mutants
 
