@@ -246,6 +246,15 @@ def test_ibm_s_own_host_is_said_to_have_ended_and_maximo_is_on_443():
         assert warned is None or warned in said[0], said
 
 
+def test_an_organisation_of_maximo_has_any_length():
+    for host, warned in ((_MAXIMO, 0), ("mqtt.example.com", 1)):
+        warnings = []
+        values = _DEVICE.copy()
+        values.update({"host": host.replace("myorg1", "main"), "org_id": "main"})
+        config.check(values, warnings.append)
+        check.equal(len(warnings), warned, warnings)
+
+
 def test_quickstart_gets_no_token_even_where_one_is_configured():
     for role in ("device", "application"):
         values = {

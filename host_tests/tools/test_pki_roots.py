@@ -4,6 +4,7 @@ Expected: SHA-1 thumbprints as in Azure's "Certificate Authority details" and in
 Amazon, Let's Encrypt and GlobalSign; Aliyun's of its SDK's bundle.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,12 @@ def test_r1_which_ends_in_2028_is_not_asked_for(pki):
     Path("no_r1.py").write_text(_sdk().read_text().replace(_R1_BEGINS, "-----BEGIN -----\n"))
     pki("ca-of", "alibaba", "--from", "no_r1.py")
     assert _written() == [_ALIYUN, _R6, _R46]
+
+
+def test_a_root_that_has_ended_is_left_out():
+    for day, roots_left in ((28, 4), (29, 3)):
+        found = roots.find("alibaba", [_sdk()], datetime(2028, 1, day, tzinfo=UTC))
+        assert len(found) == roots_left
 
 
 def test_a_certificate_of_the_same_name_is_not_taken(pki):

@@ -145,10 +145,12 @@ class Found(NamedTuple):
     file: Path
 
 
-def find(cloud: str, given: Iterable[Path] = ()) -> list[Found]:
+def find(
+    cloud: str, given: Iterable[Path] = (), now: datetime.datetime | None = None
+) -> list[Found]:
     """A cloud's roots that have not ended, out of the given files and what this machine has.
 
-    cloud: one of CLOUDS. given: files of PEM or DER, whatever else is in them.
+    cloud: one of CLOUDS. given: files of PEM or DER, whatever else is in them. now: aware.
     raises: UserError for a cloud whose roots nobody can say, for a given file that has none of
         them, and for one that is needed and not found.
     """
@@ -175,7 +177,7 @@ def find(cloud: str, given: Iterable[Path] = ()) -> list[Found]:
         if root.sha256 in pool:
             der, file = pool[root.sha256]
             found.append(Found(root, x509.load_der_x509_certificate(der), file))
-    now = datetime.datetime.now(datetime.UTC)
+    now = now or datetime.datetime.now(datetime.UTC)
     return [one for one in found if one.certificate.not_valid_after_utc > now]
 
 

@@ -105,7 +105,7 @@ def check(config):
     if rest[:10] == "messaging." and first != org.lower():
         text = "host is that of the organisation {}, not of org_id: the login will be refused"
         warnings.append(text.format(first))
-    if len(org) != 6 and not quickstart:
+    if len(org) != 6 and not quickstart and not maximo:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
 
