@@ -115,4 +115,5 @@ def test_a_file_that_is_there_is_replaced_on_demand_only(pki):
         pki("ca-of", "aws")
     assert Path("ca.pem").read_text() == "mine"
     pki("ca-of", "aws", "--replace")
-    assert len(_written()) == 2
+    pki("ca-of", "aws", "--to", "board/ca.pem")
+    assert _written() == _written("board/ca.pem")

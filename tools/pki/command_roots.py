@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tools.pki import board_folder
 from tools.pki.authority import certificate_pem
-from tools.pki.board_folder import CA
 from tools.pki.console import say
 from tools.pki.keys import write_file
 from tools.pki.roots import CLOUDS, find
@@ -16,7 +16,7 @@ from tools.ui import UserError
 
 def ca_of(
     cloud: Annotated[str, typer.Argument(metavar="CLOUD", help=", ".join(CLOUDS))],
-    to: Annotated[Path, typer.Option(help="The file to write.")] = Path(CA),
+    to: Annotated[Path, typer.Option(help="The file to write.")] = Path(board_folder.CA),
     given: Annotated[
         list[Path] | None,
         typer.Option(
@@ -39,6 +39,7 @@ def ca_of(
     table = new_table("root", "ends", fold=("taken from",))
     for root, certificate, file in found:
         table.add_row(root.name, f"{certificate.not_valid_after_utc:%Y-%m-%d}", str(file))
+    board_folder.make(to.parent)
     write_file(to, b"".join(certificate_pem(one.certificate) for one in found), 0o644)
     print_table(table)
     say(f"Written to {to}; the SHA-256 of each is the one expected.")
