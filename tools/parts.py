@@ -73,7 +73,6 @@ PARTS = {
             "certificate/pending.py",
             "certificate/renewal.py",
             "certificate/trial.py",
-            "cloud/watson/certificate.py",
             "net/certificate.py",
         ),
     ),

@@ -28,7 +28,6 @@ _ENTRIES = {
     "signet.cloud.alibaba.http",
     "signet.cloud.watson.application",
     "signet.cloud.watson.application_identity",
-    "signet.cloud.watson.certificate",
     "signet.cloud.watson.gateway",
     "signet.cloud.watson.http",
     "signet.device.modem_keys",

@@ -15,7 +15,6 @@ from tools.ui import UserError
 
 _FOR_CERTIFICATE = (
     "signet.certificate.on_trial",
-    "signet.cloud.watson.certificate",
     "signet.net.certificate",
 )
 
@@ -63,7 +62,9 @@ class Device(NamedTuple):
     def absent(self) -> set[str]:
         """Modules that it never loads, although a function that it has may import them."""
         found = set() if self.cert else {*_FOR_CERTIFICATE}
-        if not self.tls and (self.cloud != "alibaba" or self.way == "mqtt"):
+        session = modules()[f"signet.cloud.{self.cloud}.{self.way}"] if self.exists else None
+        keeps = session and constant(session, "KEEPS_STATE", False)
+        if not (self.tls or keeps):
             found.add("signet.device.state")
         return found
 
@@ -140,10 +141,14 @@ def _families() -> dict[str, tuple[str, int, bool]]:
     return dict(constant(LIB / "signet" / "device" / "modem_keys.py", "FAMILIES"))
 
 
-def constant(file: Path, name: str) -> Any:
-    """Read a module's top-level constant without running the module."""
-    return next(
+def constant(file: Path, name: str, *default: Any) -> Any:
+    """Read a module's top-level constant without running the module.
+
+    default: where it has none.
+    """
+    found = [
         ast.literal_eval(node.value)
         for node in ast.parse(file.read_text()).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
-    )
+    ]
+    return (*found, *default)[0]
