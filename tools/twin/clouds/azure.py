@@ -11,8 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cryptography import x509
+
 from tools.twin.clouds import azure_token, azure_topics
-from tools.twin.clouds.azure_certificate import mismatch
+from tools.twin.clouds.azure_certificate import mismatch, trust
 from tools.twin.clouds.azure_dps import HOST, Provisioning, is_registration
 from tools.twin.clouds.azure_registry import Registry, TwinError, new_key
 from tools.twin.clouds.base import (
@@ -123,6 +125,10 @@ class Azure(Cloud):
                     await each.end("its token has ended", 91)
 
         return {"expire_logins": expire}
+
+    def trust(self, device: Device, certificate: x509.Certificate) -> None:
+        """By its thumbprint, or by a CA of the hub and the device id as common name."""
+        trust(self.certificates, self.registry, device, certificate)
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check user name, client id, and token or certificate."""
