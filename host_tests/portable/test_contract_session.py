@@ -13,7 +13,7 @@ HEAP = "220k"
 LINKED = {
     "alibaba mqtt": {"cloud": "alibaba", "way": "mqtt", "tls": False},
     "enos mqtt": {"cloud": "enos", "way": "mqtt", "tls": False},
-    "azure mqtt": {"cloud": "azure", "way": "mqtt"},
+    "azure mqtts": {"cloud": "azure", "way": "mqtt"},
     "watson mqtts": {"cloud": "watson", "way": "mqtt"},
     "watson wss": {"cloud": "watson", "way": "mqtt", "websocket": True},
     "watson https": {"cloud": "watson", "way": "http"},
@@ -85,6 +85,7 @@ _WAYS = (
         "iot-2/type/a/id/b/evt/go/fmt/json",
     ),
     ("azure mqtt", (_AZURE,), far.Azure, "$iothub/methods/POST/go/?$rid=1"),
+    ("azure mqtts", (_AZURE,), "mqtt", None),
     ("watson mqtts", (_WATSON, _DEVICE), "mqtt", None),
     ("watson ws", (_WATSON, _DEVICE, {"websocket": True}), _web, "iot-2/cmd/go/fmt/json"),
     ("watson wss", (_WATSON, _DEVICE, {"websocket": True}), "wss", None),
