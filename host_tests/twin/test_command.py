@@ -23,6 +23,7 @@ from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, gateway_connect, paho, wait_until
 from tools.twin import command, console
 from tools.twin.certificates import Certificates
+from tools.twin.clouds import CLOUDS
 from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
 from tools.twin.store import open_store
@@ -91,7 +92,7 @@ def test_what_holds_secrets_is_readable_by_its_owner_alone(twin: Twin) -> None:
 
 
 def test_the_ready_file_names_every_way_in_and_all_of_them_accept(twin: Twin) -> None:
-    assert set(twin.ready["clouds"]) == {"enos", "alibaba", "watson"}
+    assert set(twin.ready["clouds"]) == set(CLOUDS)
     assert twin.ready["pid"] == twin.process.pid if twin.process else False
     for entry in twin.ready["clouds"].values():
         for name, way in entry["ways"].items():

@@ -111,7 +111,8 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         found = store.device(cloud, "gateway", router, router_id)
         if behind and (found is None or router.split("/")[0] != product.split("/")[0]):
             raise UserError(f"{cloud} has no gateway {behind!r} in the org of {product!r}")
-        added = store.add(cloud, kind, product, name, gateway=behind)
+        secret = rules.new_secret()
+        added = store.add(cloud, kind, product, name, secret=secret, gateway=behind)
         console.print_json(data=rules.identity(added))
 
 
