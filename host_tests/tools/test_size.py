@@ -178,6 +178,7 @@ _CERT = {"cert": "device.pem"}
         ("alibaba", "https", {"deep_sleep": True}),
         ("alibaba", "mqtt", {}),
         ("alibaba", "mqtts", {}),
+        ("azure", "mqtts", {}),
         ("enos", "mqtt", {"deep_sleep": True}),
         ("enos", "mqtts", _CERT),
         ("watson", "mqtt", {}),

@@ -56,6 +56,7 @@ class Way(NamedTuple):
 
 WAYS = {
     "mqtts": Way("alibaba", "mqtts", "MQTT over TLS (Alibaba)", 48, 28),
+    "azure": Way("azure", "mqtts", "MQTT over TLS (Azure)", 48),
     "enos": Way("enos", "mqtt", "MQTT, plain (EnOS)", 40),
     "coap": Way("alibaba", "coap", "CoAP with AES (Alibaba)", 40, 24),
     "coaps": Way("alibaba", "coaps", "CoAP over DTLS (Alibaba)", 48, 28),
