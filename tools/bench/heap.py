@@ -56,13 +56,13 @@ class Way(NamedTuple):
 
 WAYS = {
     "mqtts": Way("alibaba", "mqtts", "MQTT over TLS (Alibaba)", 48, 28),
-    "azure": Way("azure", "mqtts", "MQTT over TLS (Azure)", 48),
     "enos": Way("enos", "mqtt", "MQTT, plain (EnOS)", 40),
     "coap": Way("alibaba", "coap", "CoAP with AES (Alibaba)", 40, 24),
     "coaps": Way("alibaba", "coaps", "CoAP over DTLS (Alibaba)", 48, 28),
     "coap-modem": Way("alibaba", "coap", "CoAP with AES, by a BG95", 44, modem="bg95"),
     "https": Way("alibaba", "https", "HTTPS (Alibaba)", 44),
     "wss": Way("watson", "wss", "WebSocket over TLS (Watson)", 50),
+    "azure": Way("azure", "mqtts", "MQTT over TLS (Azure)", 48),
 }
 
 
