@@ -133,14 +133,15 @@ class Key(NamedTuple):
 KEYS = (
     Key("tls", True, ("alibaba",), ("coap",)),
     Key("tls", True, ("enos",), ("mqtt",)),
-    Key("cert", "board.pem", ("enos", "watson"), ("mqtt",)),
-    Key("websocket", True, ("watson",), ("mqtt",)),
+    Key("cert", "board.pem", ("azure", "enos", "watson"), ("mqtt",)),
+    Key("id_scope", "0ne000A1B2C", ("azure",), ("mqtt",)),
+    Key("websocket", True, ("azure", "watson"), ("mqtt",)),
     Key("role", "gateway", ("watson",), ("mqtt",)),
     Key("role", "application", ("watson",), ("mqtt",)),
     Key("format", "cbor", ("alibaba",), ("coap",)),
     Key("profile", "documented", ("alibaba",), ("coap",)),
     Key("modem", {"family": "bg95"}, ("alibaba",), ("coap",)),
-    Key("deep_sleep", True, ("alibaba", "enos", "watson"), ("mqtt", "coap", "http")),
+    Key("deep_sleep", True, ("alibaba", "azure", "enos", "watson"), ("mqtt", "coap", "http")),
 )
 
 

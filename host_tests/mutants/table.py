@@ -321,6 +321,16 @@ _TABLE = {
     ("cloud/enos/mqtt.py", "dialects"): (
         ("what is older than a minute is not live", "(60_000)", "(600_000)"),
     ),
+    ("cloud/azure/mqtt.py", "azure"): (
+        ("a token is renewed before it ends", '["token_s"] * 875', '["token_s"] * 1200'),
+        ("a login anew waits for what is in flight", " and not self.client.flight:", ":"),
+        ("what is reported as desired is no command", "desired[name] != reported[name]", "True"),
+        ("the hub's own answer proves what is reported", "if topic.startswith(_REPORTED)", "if 0"),
+    ),
+    ("cloud/azure/dps.py", "azure"): (
+        ("a refused assignment is forgotten", 'State().keep({"azure": None}, log)', "pass"),
+        ("DPS is asked after as long as it says", "min(wait_s or _SOON_S, _LONGEST_S)", "0"),
+    ),
     ("cloud/watson/gateway.py", "watson_notices"): (
         ("a notice is about its topic", "entry[1] == about and 0", "0"),
     ),

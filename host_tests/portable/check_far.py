@@ -97,7 +97,9 @@ class Broker:
 
     def message(self, topic, payload):
         """Returns a message of QoS 0."""
-        return bytes((0x30, 2 + len(topic) + len(payload), 0, len(topic))) + topic + payload
+        size = 2 + len(topic) + len(payload)
+        length = (size,) if size < 128 else (size & 127 | 128, size >> 7)
+        return b"\x30" + bytes(length) + bytes((0, len(topic))) + topic + payload
 
 
 class Thing(Broker):
@@ -111,6 +113,25 @@ class Thing(Broker):
             answer = json.dumps({"id": json.loads(payload)["id"], "code": 200, "data": {}})
             out += self.message(topic + b"_reply", answer.encode())
         return out
+
+
+class Azure(Broker):
+    """A hub; its twin is as it was reported, and takes what is reported by that status."""
+
+    replies = True
+    status = b"204"
+    twin = b'{"desired":{"$version":1},"reported":{"$version":1}}'
+
+    def _published(self, topic, packet_id, payload):
+        puback, rid = b"\x40\2" + packet_id, topic.partition(b"$rid=")[2]
+        if topic.startswith(b"$iothub/twin/GET/"):
+            return puback + self.message(b"$iothub/twin/res/200/?$rid=" + rid, self.twin)
+        if not topic.startswith(b"$iothub/"):
+            return super()._published(topic, packet_id, payload)
+        self.said.append(payload)
+        if b"/twin/" in topic:
+            puback += self.message(b"$iothub/twin/res/" + self.status + b"/?$rid=" + rid, b"")
+        return puback
 
 
 class _Http:

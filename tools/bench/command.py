@@ -162,7 +162,9 @@ def http(
 def heap(
     way: Annotated[
         list[str] | None,
-        typer.Option(help="mqtts, enos, coap, coaps, coap-modem, https, wss; all by default."),
+        typer.Option(
+            help="mqtts, enos, coap, coaps, coap-modem, https, wss, azure; all by default."
+        ),
     ] = None,
     in_place: Annotated[
         bool, typer.Option("--in-place", help="signet in a ROM partition, not as files on flash.")

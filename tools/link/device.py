@@ -32,6 +32,7 @@ class Device(NamedTuple):
     cert: bool = False
     profile: str = "lean"
     modem: str | None = None
+    id_scope: bool = False
 
     @property
     def name(self) -> str:
@@ -51,6 +52,7 @@ class Device(NamedTuple):
         without_tls = {} if self.tls else {"expires": None}
         found = {"cert": SOME if self.cert else None, "trust": SOME if self.tls else None}
         found |= {"modem": SOME if self.modem else None, "dialect": self.dialect}
+        found["id_scope"] = SOME if self.id_scope else None
         return {**self._asdict(), **found, **without_cert, **without_tls}
 
     @property
@@ -71,8 +73,8 @@ class Device(NamedTuple):
 
 def linked(config: Mapping[str, object]) -> tuple[tuple[str, Any], ...]:
     """What device.json must say on the board: (key, value), ..."""
-    files = {key: config.get(key) for key in ("cert", "key")}
-    return tuple((device_of(config)._asdict() | files).items())
+    texts = {key: config.get(key) for key in ("cert", "key", "id_scope")}
+    return tuple((device_of(config)._asdict() | texts).items())
 
 
 def modules(lib: Path = LIB) -> dict[str, Path]:
@@ -116,6 +118,7 @@ def device_of(values: Mapping[str, Any]) -> Device:
         bool(values.get("cert")),
         str(values.get("profile") or "lean"),
         None if modem is None else str(modem.get("family") if isinstance(modem, dict) else modem),
+        bool(values.get("id_scope")),
     )
 
 
