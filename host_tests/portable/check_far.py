@@ -73,7 +73,11 @@ class Broker:
                 body[2 + size : 4 + size],
                 body[size + 4 :],
             )
-            return self._published(topic, packet_id, payload) if flags & 6 else b""
+            if flags & 6:
+                return self._published(topic, packet_id, payload)
+            if not flags & 1:  # retained is what tells that the device is there
+                self.reports.append(body[2 + size :])
+            return b""
         if kind == 8:
             count, at = 0, 2
             while at < len(body):

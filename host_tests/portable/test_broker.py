@@ -16,7 +16,6 @@ from signet.net.stream import TcpChannel
 from signet.reports.messages import Report
 
 SERVERS = {"polite": ("tcp", "mqtt")}
-LINKED = {"broker mqtts": {"cloud": "broker", "way": "mqtt"}}
 _T = 1524448722000
 _SHADOW = "$aws/things/m-7/shadow/update"
 
