@@ -237,6 +237,7 @@ def test_what_is_wrong_in_device_json_is_said():
         ({"topic": "a/{name}"}, "topic", "may hold {id}"),
         ({"command_topic": "a/x{name}"}, "command_topic", "whole level"),
         ({"body": {"v": "values"}}, "body", "once"),
+        ({"body": ["{values}", "{values}"]}, "body", "once"),
         ({"body": {"{event}": "{values}"}}, "body", "once"),
         ({"event_body": []}, "event_body", "once"),
         ({"answer_body": "{values}"}, "answer_body", "{result}"),
