@@ -73,7 +73,11 @@ class Broker:
                 body[2 + size : 4 + size],
                 body[size + 4 :],
             )
-            return self._published(topic, packet_id, payload)
+            if flags & 6:
+                return self._published(topic, packet_id, payload)
+            if not flags & 1:  # retained is what tells that the device is there
+                self.reports.append(body[2 + size :])
+            return b""
         if kind == 8:
             count, at = 0, 2
             while at < len(body):
@@ -100,6 +104,12 @@ class Broker:
         size = 2 + len(topic) + len(payload)
         length = (size,) if size < 128 else (size & 127 | 128, size >> 7)
         return b"\x30" + bytes(length) + bytes((0, len(topic))) + topic + payload
+
+
+class Plain(Broker):
+    """A broker without a platform behind it; who commands wants to hear what came of it."""
+
+    replies = True
 
 
 class Thing(Broker):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,9 @@ class Device(NamedTuple):
     profile: str = "lean"
     modem: str | None = None
     id_scope: bool = False
+    preset: str = "json"
+    qos: int = 1
+    iso: bool = False
 
     @property
     def name(self) -> str:
@@ -74,7 +78,10 @@ class Device(NamedTuple):
 def linked(config: Mapping[str, object]) -> tuple[tuple[str, Any], ...]:
     """What device.json must say on the board: (key, value), ..."""
     texts = {key: config.get(key) for key in ("cert", "key", "id_scope")}
-    return tuple((device_of(config)._asdict() | texts).items())
+    found = device_of(config)._asdict() | texts
+    if config.get("cloud") != "broker":  # no other has these
+        del found["preset"], found["qos"], found["iso"]
+    return tuple(found.items())
 
 
 def modules(lib: Path = LIB) -> dict[str, Path]:
@@ -119,6 +126,9 @@ def device_of(values: Mapping[str, Any]) -> Device:
         str(values.get("profile") or "lean"),
         None if modem is None else str(modem.get("family") if isinstance(modem, dict) else modem),
         bool(values.get("id_scope")),
+        str(values.get("preset") or "json"),
+        0 if values.get("qos") == 0 else 1,
+        "{iso}" in json.dumps([values.get("body"), values.get("event_body")]),
     )
 
 
