@@ -15,7 +15,7 @@ from signet.device import config
 from signet.errors import ConfigError, ProtocolError, Rejected, Throttled
 from signet.reports.messages import Command, Report
 
-HEAP = "220k"
+HEAP = "260k"
 SERVERS = {"http": ("tls", "good", "mqtt")}  # for its certificate
 
 _KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
@@ -391,6 +391,11 @@ def test_a_twin_that_cannot_be_had_now_is_asked_for_again():
     cloud = _cloud()
     with Session("azure twin", (_DEVICE, {"host": "good.test", "tls": True}), cloud, None) as it:
         it.opens()
+        assert it.session.pending(0)  # a board that sleeps waits for it
+        it.reports(1)
+        for _ in range(5):
+            it.step()
+        assert not it.session.pending(0)
         hub = it.world.fars[-1]
         hub.twin = b'{"desired":{"every":9,"$version":2},"reported":{"$version":1}}'
         it.session.dialect.decode("$iothub/twin/res/429/?$rid=twin", b"{}")

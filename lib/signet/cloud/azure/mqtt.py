@@ -43,12 +43,13 @@ class Dialect:
     """See cloud/mqtt_session.py.
 
     Attributes:
-        ask_at: clock.Deadline from which the twin is to be asked for; None where it is known.
+        ask_at: clock.Deadline from which the twin is to be asked for; None where it was.
+        until: clock.Deadline, how long its answer is awaited; None where it has come.
     """
 
     max_payload_bytes = 261_120  # 256 KB, of which the properties are a part
     replies = True
-    acked = batch = ask_at = None
+    acked = batch = ask_at = until = None
 
     def identify(self, device_id):
         """Takes the name by which the hub knows the device (str)."""
@@ -105,12 +106,13 @@ class Dialect:
         status, _, rest = topic[len(_ANSWERS) :].partition("/?$rid=")
         id, status = rest.partition("&")[0], int(status)
         error = None
+        if id == _TWIN:
+            self.until = None
         if status >= 300:
             text = "{}: {}".format(topic, str(payload[:128])[2:-1])
             passes = status == 429 or status >= 500
             error = Throttled(text) if passes else Rejected(text, status)
         elif id == _TWIN:
-            self.ask_at = None
             twin = parse(topic, payload)
             return _set(twin.get("desired"), twin.get("reported"), topic)
         if id == _TWIN:
@@ -194,6 +196,13 @@ class AzureSession(mqtt_session.MqttSession):
         if config["cert"] is None:
             self._ends = clock.Deadline(config["token_s"] * 875)  # seven eighths of it
 
+    def pending(self, timeout_ms):
+        """See cloud/session.py: a board does not sleep before it knows what is desired of it."""
+        ask_at, until = self.dialect.ask_at, self.dialect.until
+        if ask_at is not None:
+            return ask_at.expired()
+        return until is not None and not until.expired()
+
     def _begin_again(self):
         self.client.disconnect()
         self.begin(clock.Deadline(self._config["open_timeout_s"] * 1000))
@@ -237,6 +246,7 @@ class AzureSession(mqtt_session.MqttSession):
         dialect, client = self.dialect, self.client
         if dialect.ask_at.expired() and client.ready and not client.asked:
             dialect.ask_at = None
+            dialect.until = clock.Deadline(self._config["ack_timeout_s"] * 1000)
             client.publish("$iothub/twin/GET/?$rid=" + _TWIN, b"", _TWIN)
             return timeout_ms
         return min(timeout_ms, max(dialect.ask_at.remaining_ms(), _LOOK_MS))
@@ -244,7 +254,7 @@ class AzureSession(mqtt_session.MqttSession):
     def _judged(self, event):
         """Returns the event without what only we know of."""
         if event[0] == "lost":
-            self._registration, self._renews = None, False
+            self._forget()
             _, error, keys = event
             refused = not self._opened and getattr(error, "code", None)
             if self._config.get("id_scope") and refused:
@@ -262,8 +272,12 @@ class AzureSession(mqtt_session.MqttSession):
 
     def close(self):
         """Says goodbye and closes."""
-        self._registration, self._renews = None, False
+        self._forget()
         super().close()
+
+    def _forget(self):
+        self._registration, self._renews = None, False
+        self.dialect.ask_at = self.dialect.until = None
 
 
 def session(config, log, state=None):
