@@ -66,6 +66,10 @@ PARTS = {
         "Watson's gateways and applications",
         ("cloud/watson/application*.py", "cloud/watson/gateway.py"),
     ),
+    "broker": Part(
+        "any MQTT broker: topics and bodies as templates",
+        ("cloud/broker/*.py",),
+    ),
     "certificates": Part(
         "a certificate of the board's own, and its renewal",
         (
@@ -73,7 +77,6 @@ PARTS = {
             "certificate/pending.py",
             "certificate/renewal.py",
             "certificate/trial.py",
-            "cloud/watson/certificate.py",
             "net/certificate.py",
         ),
     ),

@@ -133,14 +133,17 @@ class Key(NamedTuple):
 KEYS = (
     Key("tls", True, ("alibaba",), ("coap",)),
     Key("tls", True, ("enos",), ("mqtt",)),
-    Key("cert", "board.pem", ("enos", "watson"), ("mqtt",)),
-    Key("websocket", True, ("watson",), ("mqtt",)),
+    Key("cert", "board.pem", ("broker", "enos", "watson"), ("mqtt",)),
+    Key("websocket", True, ("broker", "watson"), ("mqtt",)),
+    Key("preset", "homeassistant", ("broker",), ("mqtt",)),
+    Key("qos", 0, ("broker",), ("mqtt",)),
+    Key("body", "{iso}", ("broker",), ("mqtt",)),
     Key("role", "gateway", ("watson",), ("mqtt",)),
     Key("role", "application", ("watson",), ("mqtt",)),
     Key("format", "cbor", ("alibaba",), ("coap",)),
     Key("profile", "documented", ("alibaba",), ("coap",)),
     Key("modem", {"family": "bg95"}, ("alibaba",), ("coap",)),
-    Key("deep_sleep", True, ("alibaba", "enos", "watson"), ("mqtt", "coap", "http")),
+    Key("deep_sleep", True, ("alibaba", "broker", "enos", "watson"), ("mqtt", "coap", "http")),
 )
 
 

@@ -73,7 +73,7 @@ class Broker:
                 body[2 + size : 4 + size],
                 body[size + 4 :],
             )
-            return self._published(topic, packet_id, payload)
+            return self._published(topic, packet_id, payload) if flags & 6 else b""
         if kind == 8:
             count, at = 0, 2
             while at < len(body):
@@ -98,6 +98,12 @@ class Broker:
     def message(self, topic, payload):
         """Returns a message of QoS 0."""
         return bytes((0x30, 2 + len(topic) + len(payload), 0, len(topic))) + topic + payload
+
+
+class Plain(Broker):
+    """A broker without a platform behind it; who commands wants to hear what came of it."""
+
+    replies = True
 
 
 class Thing(Broker):

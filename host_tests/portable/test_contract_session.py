@@ -13,6 +13,7 @@ HEAP = "220k"
 LINKED = {
     "alibaba mqtt": {"cloud": "alibaba", "way": "mqtt", "tls": False},
     "enos mqtt": {"cloud": "enos", "way": "mqtt", "tls": False},
+    "broker mqtt": {"cloud": "broker", "way": "mqtt", "tls": False},
     "watson mqtts": {"cloud": "watson", "way": "mqtt"},
     "watson wss": {"cloud": "watson", "way": "mqtt", "websocket": True},
     "watson https": {"cloud": "watson", "way": "http"},
@@ -51,6 +52,7 @@ _WATSON = {"cloud": "watson", "org_id": "myorg1", "token": "s3cr3t", "insecure":
 _DEVICE = {"type_id": "t", "device_id": "d"}
 _ALIBABA = {"product_key": "pk", "device_name": "dn", "device_secret": "s3cr3t"}
 _ENOS = {"cloud": "enos", "product_key": "pk", "device_key": "dk", "device_secret": "s3cr3t"}
+_BROKER = {"cloud": "broker", "client_id": "c", "insecure": True, "retain": True}
 _ASKS = {"way": "http", "command_poll_s": 5}
 _COAP = {"way": "coap", "ack_timeout_ms": 500, "max_retransmit": 1}
 
@@ -64,6 +66,12 @@ def _web():
 _WAYS = (
     ("alibaba mqtt", (_ALIBABA, {"insecure": True}), far.Thing, "/sys/pk/dn/thing/service/go"),
     ("enos mqtt", (_ENOS,), far.Thing, "/sys/pk/dk/thing/service/go"),
+    (
+        "broker mqtt",
+        (_BROKER, {"will_topic": "gone", "answer_topic": "{name}_reply"}),
+        far.Plain,
+        "signet/c/command/go",
+    ),
     ("watson mqtt", (_WATSON, _DEVICE), far.Broker, "iot-2/cmd/go/fmt/json"),
     (
         "watson gateway",
@@ -156,7 +164,7 @@ def test_what_is_not_answered_is_told_of_and_by_mqtt_costs_that_report_only():
             it.world.fars[-1].answers = False
             it.submits(1)
             event = it.until("failed", "lost")
-            if row[2] in (far.Broker, far.Thing, _web):
+            if row[2] in (far.Broker, far.Plain, far.Thing, _web):
                 check.equal(event[:2], ("failed", 1), it.name)
             assert 1 in it.keys or event[1] == 1, it.name
             if it.state == "open":

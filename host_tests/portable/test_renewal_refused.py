@@ -91,13 +91,10 @@ def test_a_certificate_that_names_another_is_not_tried():
             board.link.renew(*client(kind))
         else:
             error = check.raises(ConfigError, board.link.renew, *client(kind))
-            assert (
-                error.key == "cert"
-                and "does not name this board, d:type_id:device_id" in error.rule
-            )
+            assert error.key == "cert" and "does not name this board, d:t:7" in error.rule
         assert board.left_over() == good
     board = Board(device_id="7", role="gateway")
-    assert board.said("warning: `cert` does not name this board, g:type_id:device_id")
+    assert board.said("warning: `cert` does not name this board, g:t:7")
     check.raises(ConfigError, board.link.renew, *client("named"))
 
 

@@ -56,6 +56,8 @@ def test_the_key_of_the_rfc_has_the_rfcs_accept():
 def test_the_request_has_what_4_1_asks_for():
     lines = handshake.opening("a.example.com:1883", _NONCE)[0].decode().split("\r\n")
     check.equal(lines[0], "GET /mqtt HTTP/1.1")
+    of_azure = handshake.opening("a.example.com", _NONCE, "/$iothub/websocket")[0]
+    assert of_azure.startswith(b"GET /$iothub/websocket HTTP/1.1\r\n")
     check.equal(lines[-2:], ["", ""])
     fields = dict([line.split(": ", 1) for line in lines[1:-2]])
     check.equal(fields.pop("Sec-WebSocket-Key"), "dGhlIHNhbXBsZSBub25jZQ==")

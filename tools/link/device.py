@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,6 @@ from tools.ui import UserError
 
 _FOR_CERTIFICATE = (
     "signet.certificate.on_trial",
-    "signet.cloud.watson.certificate",
     "signet.net.certificate",
 )
 
@@ -33,6 +33,9 @@ class Device(NamedTuple):
     cert: bool = False
     profile: str = "lean"
     modem: str | None = None
+    preset: str = "json"
+    qos: int = 1
+    iso: bool = False
 
     @property
     def name(self) -> str:
@@ -63,15 +66,24 @@ class Device(NamedTuple):
     def absent(self) -> set[str]:
         """Modules that it never loads, although a function that it has may import them."""
         found = set() if self.cert else {*_FOR_CERTIFICATE}
-        if not self.tls and (self.cloud != "alibaba" or self.way == "mqtt"):
+        session = modules()[f"signet.cloud.{self.cloud}.{self.way}"] if self.exists else None
+        keeps = session and constant(session, "KEEPS_STATE", False)
+        if not (self.tls or keeps):
             found.add("signet.device.state")
+        if self.cloud == "broker" and not self.iso:
+            found.add("signet.wire.iso8601")
+        if self.qos:
+            found.add("signet.cloud.broker.at_most_once")
         return found
 
 
 def linked(config: Mapping[str, object]) -> tuple[tuple[str, Any], ...]:
     """What device.json must say on the board: (key, value), ..."""
     files = {key: config.get(key) for key in ("cert", "key")}
-    return tuple((device_of(config)._asdict() | files).items())
+    found = device_of(config)._asdict() | files
+    if config.get("cloud") != "broker":  # no other has these
+        del found["preset"], found["qos"], found["iso"]
+    return tuple(found.items())
 
 
 def modules(lib: Path = LIB) -> dict[str, Path]:
@@ -115,6 +127,9 @@ def device_of(values: Mapping[str, Any]) -> Device:
         bool(values.get("cert")),
         str(values.get("profile") or "lean"),
         None if modem is None else str(modem.get("family") if isinstance(modem, dict) else modem),
+        str(values.get("preset") or "json"),
+        0 if values.get("qos") == 0 else 1,
+        "{iso}" in json.dumps([values.get("body"), values.get("event_body")]),
     )
 
 
@@ -140,10 +155,14 @@ def _families() -> dict[str, tuple[str, int, bool]]:
     return dict(constant(LIB / "signet" / "device" / "modem_keys.py", "FAMILIES"))
 
 
-def constant(file: Path, name: str) -> Any:
-    """Read a module's top-level constant without running the module."""
-    return next(
+def constant(file: Path, name: str, *default: Any) -> Any:
+    """Read a module's top-level constant without running the module.
+
+    default: where it has none.
+    """
+    found = [
         ast.literal_eval(node.value)
         for node in ast.parse(file.read_text()).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
-    )
+    ]
+    return (*found, *default)[0]

@@ -37,6 +37,7 @@ _GROUPS = {
     "signet.network_time": ("daily", "expiry", "json_file"),
     "signet.check": (
         *("config", "credentials", "application_identity", "modem_keys"),
+        *("presets", "templates", "discovery"),
         *("refusal", "unread", "missing"),
     ),
     "signet.renewal": ("renewal", "pending", "trial"),

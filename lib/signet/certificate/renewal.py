@@ -52,10 +52,9 @@ def begin(config, cert, key, state=None):
     ends = min(ends)
     if clock.is_set() and ends * 1000 <= clock.unix_ms():
         raise ConfigError("cert", "the new one has expired")
-    if config["cloud"] == "watson":
-        wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
-        if wrong:
-            raise ConfigError("cert", "the new one " + wrong)
+    wrong = x509.misnamed(cert, config.get("cert_names"))
+    if wrong:
+        raise ConfigError("cert", "the new one " + wrong)
     own_file = None
     if key is None and _KEY not in cert:
         key = _block(_read("cert", path))

@@ -8,7 +8,7 @@ An answer's time counts from when all before it has left, and grows with what is
 it is over the broker is asked for a sign of life: where that comes the answer is late, else the
 connection is lost.  Nothing is judged while there is something left to read.
 
-Not here: QoS 0 and 2 of what is published, wills, MQTT 5.
+Not here: QoS 2 of what is published, MQTT 5.
 """
 
 from collections import OrderedDict
@@ -23,6 +23,8 @@ from signet.wire.exact_json import printable
 
 _PINGREQ = const(b"\xc0\0")
 _DISCONNECT = const(b"\xe0\0")
+_PUBLISH = const(0x30)  # at QoS 0
+_QOS_1 = const(0x32)
 
 _LOOK_MS = const(250)  # how often to look at the clock
 _STEPS = const(64)  # with something to read that means nothing, until a look at it
@@ -48,8 +50,11 @@ class MQTTClient:
         flight: OrderedDict of packet id to what awaits its answer, oldest first.
         asked: int, how many of them are a SUBSCRIBE.
         replies: bool, PUBACK is not enough for what was published with an `id`.
+        first_byte: int, of a PUBLISH at QoS 1: whether it is retained.
         busy: bool, another `poll(0)` may have more to do, which no socket shows.
     """
+
+    first_byte = _QOS_1
 
     def __init__(
         self, keepalive_s=60, clean_session=True, max_packet_bytes=4096, timeout_ms=10_000
@@ -79,7 +84,7 @@ class MQTTClient:
 
         Args:
             channel: see net.stream; it belongs to the client from now on.
-            login: (client id, user, password), each str; the last two may be None.
+            login: see wire.connect.
         """
         self.close()
         self.forget()
@@ -159,11 +164,24 @@ class MQTTClient:
             key = packet_id
         if len(self._ids) > _MOST:  # of what was dropped meanwhile
             self._ids = {each[_KEY]: n for n, each in self.flight.items()}
-        packet = wire.publish(self._field, payload, packet_id, again)
+        first_byte = self.first_byte | again << 3
+        packet = wire.publish(first_byte, self._field, wire.two_bytes(packet_id), payload)
         self._ids[key] = packet_id
         self._expect(packet_id, key, id, len(packet))
         self._packets.write(packet)
         return packet_id
+
+    def publish_once(self, topic, payload, retain):
+        """Sends one message at QoS 0: nobody says that it came; only while connected.
+
+        Args:
+            topic: str. payload: bytes. retain: int, 1 for the broker to keep it, 0.
+        Raises:
+            as `publish`.
+        """
+        if topic != self._topic:
+            self._check_topic(topic)
+        self._packets.write(wire.publish(_PUBLISH | retain, self._field, b"", payload))
 
     def _check_topic(self, topic):
         if not topic or "+" in topic or "#" in topic or printable(topic) != topic:

@@ -38,7 +38,8 @@ def connect(config, deadline):
             if port != (80 if config["trust"] is None else 443):
                 host = "{}:{}".format(host, port)
             websocket = __import__(_WEBSOCKET, None, None, ("*",))
-            channel = websocket.WebSocketChannel(channel, host, deadline)
+            path = config.get("websocket_path", "/mqtt")
+            channel = websocket.WebSocketChannel(channel, host, deadline, path)
     except BaseException:  # memory may have run out
         channel.close()
         raise

@@ -11,6 +11,7 @@ A dialect is a small object that does no I/O:
     check_topic(topic)        raises Rejected for a raw topic that the cloud would punish
     answer(command, result)   where it wants answers: a Report, or None
     batch(handover, key)      where it answers: see cloud/session.py
+    is_reply(filter)          where it answers: bool, is it replies that this subscription brings?
     acked                     None, or a function of (key, topic): told of each report that is
                               acknowledged
 
@@ -158,7 +159,8 @@ class MqttSession(Session):
             self._refused += event[1]
             self._refused_until = clock.Deadline(_REFUSED_MS)
             text = "subscription to {} refused; reports go on without it"
-            if any(name.endswith("_reply") for name in self._refused):  # no reply can come
+            dialect = self.dialect
+            if dialect.replies and any(dialect.is_reply(name) for name in self._refused):
                 self.client.replies = False
                 text += ", PUBACK acknowledges them"
             self._log(text.format(", ".join(event[1])))

@@ -39,6 +39,9 @@ class Dialect:
     def check_topic(self, topic):
         pass
 
+    def is_reply(self, filter):
+        return filter.endswith("_reply")
+
     def decode(self, topic, payload):
         if not topic.startswith(self.prefix):
             return None

@@ -16,6 +16,16 @@ default is `...` where the key is required.  The kind says what the rule means:
     choice  the allowed values
     flag, any   no rule
 
+A cloud is a folder in cloud/.  What its identity.py has:
+
+    FIELDS, BY_WAY   its keys; way in -> those of that way
+    PORTS            way in -> {is it TLS: port}, for each way in that it has
+    TLS_BY_DEFAULT   bool
+    check(config)    checks what concerns several keys; returns warnings, a list of str. It sets
+                     defaults that depend on others, and what the code of all clouds looks for:
+                     `websocket_path`, "/mqtt" where it is not set; `cert_names`, a list of str,
+                     one of which the certificate in `cert` must name
+
 Names stay in the heap when this file is forgotten, and so do texts of 10 characters and less: a
 kind's function is called as the kind, and what is in constant tuples goes.
 
@@ -37,7 +47,7 @@ _LONGEST_KEY = const(20)
 _FORMS = const(("a list", "an object", "true or false", "a number"))
 
 FIELDS = {
-    "cloud": ("choice", ..., ("alibaba", "enos", "watson"), "enos"),
+    "cloud": ("name", ..., (20, "_"), "enos"),  # of a folder beside cloud/session.py
     "way": ("choice", "mqtt", ("mqtt", "coap", "http"), "mqtt"),
     "host": ("host", ..., (253, "-._"), "mqtt.example.com"),
     "address": ("host", None, (253, "-._:%"), "192.0.2.7"),
@@ -106,7 +116,10 @@ def check(values, log=print):
         raise ConfigError("device.json", "must be one JSON object", '{"cloud": "enos"}')
     cloud = _value(values, "cloud", FIELDS["cloud"])
     way = _value(values, "way", FIELDS["way"])
-    identity = __import__("signet.cloud.{}.identity".format(cloud), None, None, ("*",))
+    try:
+        identity = __import__("signet.cloud.{}.identity".format(cloud), None, None, ("*",))
+    except ImportError as error:
+        raise modules.call("signet.device.missing", "explain", error)
     if way not in identity.PORTS:
         text = "cloud {} has no way in by {}".format(cloud, way)
         raise ConfigError("way", text, json.dumps(FIELDS["way"][1]))
@@ -153,7 +166,7 @@ def check(values, log=print):
         raise ConfigError("cert", "goes with TLS only; remove it, or `tls`")
     for warning in identity.check(config):
         log("warning: {}".format(warning))
-    method = config.get("sign_method") or "sha256"  # not at Watson
+    method = config.get("sign_method") or "sha256"  # not every cloud has it
     if not hasattr(hashlib, method.replace("hmac", "")):
         raise ConfigError("sign_method", "this firmware lacks the hash of " + method)
     return config

@@ -32,10 +32,9 @@ def load(config, log):
             key = read("key", config["key"], "board-1.key")
         if not x509.belongs(cert if key is None else key, cert):
             raise ConfigError("key", "is not the one of the certificate in `cert`", "board-1.key")
-        if config["cloud"] == "watson":
-            wrong = modules.call("signet.cloud.watson.certificate", "misnamed", config, cert)
-            if wrong:
-                log("warning: `cert` " + wrong)
+        wrong = x509.misnamed(cert, config.get("cert_names"))
+        if wrong:
+            log("warning: `cert` " + wrong)
         try:
             os.stat(path + ".new")
             config["renewal"] = True  # pending.py looks what it is

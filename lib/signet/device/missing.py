@@ -3,6 +3,9 @@
 Loaded when an import has failed, and forgotten: see modules.call.
 """
 
+import os
+import sys
+
 from signet.errors import ConfigError
 
 # By the last word of a module's name: the key that asks for it, and its package.
@@ -29,6 +32,9 @@ def explain(error):
         ConfigError; the error itself where it is not signet that is missing.
     """
     name = str(error).split(" ")[-1].strip("'")
+    if name[:13] == "signet.cloud." and (name.count(".") == 2 or name[-9:] == ".identity"):
+        text = "must be one of {}; another is a package of its own, see `signet-NAME` in README"
+        return ConfigError("cloud", text.format(_clouds()), '"enos"')
     key, package = _PACKAGES.get(name.split(".")[-1], ("device.json", None))
     if package:
         text = "needs {0}, which is not on this board: deploy again, or `mpremote mip install "
@@ -37,3 +43,14 @@ def explain(error):
         text = "needs {}, which is not on this board: deploy again, or install signet anew"
         return ConfigError(key, text.format(name))
     return error
+
+
+def _clouds():
+    for folder in sys.path:
+        try:
+            found = os.listdir((folder or ".") + "/signet/cloud")
+            found = [each for each in found if "." not in each and each[0] != "_"]
+            return ", ".join(sorted(found))
+        except OSError:
+            pass
+    return "those in this firmware"  # of frozen code there is no list

@@ -37,9 +37,10 @@ class WebSocketChannel:
         channel: net.stream.TcpChannel or net.secure.TlsChannel; it belongs to this object now.
         host: str for the Host header, see wire.websocket_handshake.
         deadline: clock.Deadline of the handshake.
+        path: str, of the request.
     """
 
-    def __init__(self, channel, host, deadline):
+    def __init__(self, channel, host, deadline, path="/mqtt"):
         self._channel = channel
         self._pieces = 0
         self._more = False  # there may be more to read, which the socket does not show
@@ -48,7 +49,7 @@ class WebSocketChannel:
         self._ended = False
         self._out = bytearray(8 + _FRAME_BYTES)
         self._frames = wire.Frames()
-        self._rest, accept = modules.call(_HANDSHAKE, "opening", host, os.urandom(16))
+        self._rest, accept = modules.call(_HANDSHAKE, "opening", host, os.urandom(16), path)
         self._opening = accept, bytearray(), deadline  # None once it is open
 
     def opened(self):

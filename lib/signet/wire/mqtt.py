@@ -1,7 +1,6 @@
 """Which bytes make an MQTT packet, and which that a broker sends are not allowed?
 
-MQTT 3.1.1 (OASIS, 2014), whose section numbers stand beside what they rule.  QoS 1, and what
-comes at QoS 0.
+MQTT 3.1.1 (OASIS, 2014), whose section numbers stand beside what they rule.  QoS 0 and 1.
 """
 
 from micropython import const
@@ -15,6 +14,8 @@ SUBACK = const(9)
 _QOS = const(6)  # mask over the two QoS bits of a PUBLISH
 _QOS_1 = const(2)
 
+_FLAGS = const((0, 128, 64))  # of what CONNECT carries, in order
+_FLAGS_WITH_WILL = const((0, 0x2C, 0, 128, 64))
 _MAX_LENGTH = const(268_435_455)  # 2.2.3, remaining length
 _MAX_SUBACK = const(66)
 
@@ -53,31 +54,32 @@ def connect(login, keepalive_s, clean_session):
     """Builds CONNECT (3.1).
 
     Args:
-        login: (client id, user, password), each str; the last two may be None.
+        login: (client id, user, password), or (client id, topic of the will, its message, user,
+            password), each str; the last two may be None. A will (3.1.2.5) is retained, QoS 1.
         keepalive_s: int, 0 to 65535.
         clean_session: bool.
     """
     flags = 2 if clean_session else 0
     fields = []
-    for flag, text in zip((0, 128, 64), login):
+    for flag, text in zip(_FLAGS if len(login) == 3 else _FLAGS_WITH_WILL, login):
         if text is not None:
             flags |= flag
             fields.append(field(text.encode()))
     return _packet(0x10, b"\0\4MQTT\4", bytes((flags,)), two_bytes(keepalive_s), *fields)
 
 
-def publish(topic, message, packet_id, again):
-    """Builds PUBLISH (3.3) at QoS 1.
+def publish(first_byte, topic, packet_id, message):
+    """Builds PUBLISH (3.3).
 
     Args:
+        first_byte: int, type and flags.
         topic: bytes, a field. message: bytes.
-        packet_id: int, 1 to 65535.
-        again: bool, it may have come already.
+        packet_id: bytes, two of them, none at QoS 0.
     Raises:
         ValueError: it is too long.
     """
-    header = fixed_header(0x3A if again else 0x32, len(topic) + 2 + len(message))
-    return b"".join((header, topic, two_bytes(packet_id), message))
+    header = fixed_header(first_byte, len(topic) + len(packet_id) + len(message))
+    return b"".join((header, topic, packet_id, message))
 
 
 def subscribe(packet_id, topics):

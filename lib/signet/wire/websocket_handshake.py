@@ -22,21 +22,22 @@ _MEANINGS = const(
 )
 
 
-def opening(host, nonce):
+def opening(host, nonce, path="/mqtt"):
     """Builds the opening request (4.1).
 
     Args:
         host: str for the Host header: a name, with ":port" unless that is 80, with TLS 443.
         nonce: bytes, 16 random ones.
+        path: str, in ASCII and without blanks.
     Returns:
         (request bytes, accept bytes for `check_reply`).
     """
     key = b2a_base64(nonce)[:-1]
     request = (
-        "GET /mqtt HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Protocol: mqtt\r\n\r\n"
-    ).format(host, key.decode())
+    ).format(path, host, key.decode())
     return request.encode(), b2a_base64(sha1(key + _GUID).digest())[:-1]
 
 

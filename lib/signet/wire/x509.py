@@ -63,6 +63,21 @@ def names(cert, name):
     return bytes((len(name),)) + name in pem.first(cert, b"CERTIFICATE")
 
 
+def misnamed(cert, wanted):
+    """Says what is wrong with a certificate that must name one of several.
+
+    Args:
+        cert: as of `names`.
+        wanted: list of str, the one to show first; None where any certificate will do.
+    Returns:
+        str; None when nothing is.
+    """
+    for name in wanted or ():
+        if names(cert, name):
+            return None
+    return "does not name this board, " + wanted[0] if wanted else None
+
+
 def field(der, at, end):
     """Returns (tag, where its content starts, where it ends) of what stands at `at`."""
     tag, size = der[at], der[at + 1]

@@ -118,5 +118,8 @@ def _check_device(config, role):
         if config.get(key) is not None:
             text = 'is of applications only; remove it, or say "role": "application"'
             raise ConfigError(key, text)
+    if config.get("cert"):  # "Configuring certificates"; eclipse/amlen server_proxy, auth.c
+        of_type = "{}:{}:".format(role[0], config["type_id"])
+        config["cert_names"] = [of_type + config["device_id"], of_type]  # or any of that type
     if config["token"] is None and config.get("cert") is None and config["org_id"] != QUICKSTART:
         raise ConfigError("token", "is missing", '"the device\'s authentication token"')

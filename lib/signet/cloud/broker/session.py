@@ -1,0 +1,48 @@
+"""What does a session with a plain broker do beside that of a cloud?
+
+It has reports retained where device.json says so, tells at each connection that the device is
+there, and leaves without a goodbye where there is a will: so the broker publishes that at once.
+
+Source: MQTT 3.1.1 (OASIS, 2014), 3.1.2.5 and 3.3.1.
+"""
+
+from micropython import const
+
+from signet.cloud.mqtt_session import MqttSession
+
+_QOS_1 = const(0x32)  # PUBLISH
+_RETAINED = const(1)
+
+
+class Session(MqttSession):
+    """See cloud/mqtt_session.py; arguments as there."""
+
+    def __init__(self, config, dialect, log):
+        super().__init__(config, dialect, log)
+        self.answer = dialect.answer
+        self._retain = config["retain"]
+        self._announce = config["announce"]
+
+    def submit(self, key, report, last=False):
+        """See cloud/session.py."""
+        retained = self._retain and report.topic is None and report.event is None
+        self.client.first_byte = _QOS_1 | _RETAINED if retained else _QOS_1
+        return super().submit(key, report, last)
+
+    def poll(self, timeout_ms):
+        """See cloud/session.py."""
+        event = super().poll(timeout_ms)
+        if event is not None and event[0] == "opened":
+            try:
+                for topic, text in self._announce:
+                    self.client.publish_once(topic, text.encode(), _RETAINED)
+            except Exception as error:  # of memory
+                self.client.close()
+                return ("lost", error, self.client.forget())
+        return event
+
+    def close(self):
+        """Closes; see cloud/session.py."""
+        if self._announce:
+            self.client.close()
+        super().close()
