@@ -67,7 +67,7 @@ def test_reports_and_events_are_as_each_preset_says():
             {"ts": _T, "values": {"e": v}},
         ),
         (
-            {"preset": "aws", "topic": _SHADOW.replace("m-7", "{id}")},
+            {"preset": "aws", "topic": _SHADOW},
             _SHADOW,
             both,
             both,

@@ -208,3 +208,40 @@ def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine():
                 continue  # not text
             found = unwanted.search(text)
             assert not found, f"{folder}/{name} names {found[0]}"
+
+
+# What a person or a board is shown as an example, and what is of one cloud although it lies here.
+_MAY_NAME_A_CLOUD = {
+    "lib/signet/device/config.py": "an example",
+    "lib/signet/device/missing.py": "an example",
+    "tools/twin/command_topic.py": "a command about Alibaba's topic categories",
+    "tools/twin/command_policy.py": "a command about the policies of Watson's orgs",
+    "tools/twin/http_doors.py": "makes the HTTP services of those that have one",
+    "tools/twin/http_faults.py": "which paths those have",
+    "tools/twin/coap_doors.py": "Alibaba's alone",
+    "tools/twin/coap.py": "Alibaba's alone",
+    "tools/twin/polls.py": "commands by HTTP: Watson's alone",
+}
+
+
+def test_a_new_cloud_is_a_folder_on_the_board_and_a_class_in_the_twin():
+    clouds = {file.parent.name for file in (LIB / "signet" / "cloud").glob("*/identity.py")}
+    # as a text of its own, in quotes in one, at a topic's beginning, or as what is imported
+    word = re.compile(rf"(?:^|\"|\.clouds?\.)(?:{'|'.join(clouds)})(?:$|[\"/_.])")
+    found = set()
+    for file in [*lib_files(), *python_files("tools/twin")]:
+        if file.parent.name in clouds or file.parent.name == "clouds":
+            continue
+        tree = ast.parse(file.read_text())
+        doc = {
+            ast.get_docstring(node, clean=False) for node in ast.walk(tree) if _has_docstring(node)
+        }
+        texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} - doc
+        names = [text for text in texts if isinstance(text, str)] + [*imports(file)]
+        if any(map(word.search, names)):
+            found.add(relative(file))
+    assert found == _MAY_NAME_A_CLOUD.keys()
+
+
+def _has_docstring(node):
+    return isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)

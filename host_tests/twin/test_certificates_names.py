@@ -9,6 +9,7 @@ from cryptography import x509
 
 from tools.pki.authority import Authority
 from tools.twin.clouds import watson_policy
+from tools.twin.handshake import names
 
 _VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "vectors" / "watson-certificates.json").read_text()
@@ -69,4 +70,4 @@ def test_the_org_comes_out_of_the_server_name(server_name: str | None, org: str 
 def test_names_are_the_common_name_and_the_mail_addresses(tmp_path: Path) -> None:
     file = Authority(tmp_path).client("board", email="d:esp32:board-1", target=tmp_path / "c.pem")
     certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    assert watson_policy.names(certificate) == ["board", "d:esp32:board-1"]
+    assert names(certificate) == ["board", "d:esp32:board-1"]

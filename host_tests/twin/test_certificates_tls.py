@@ -211,7 +211,7 @@ def test_clients_are_asked_for_a_certificate_while_an_org_has_an_active_ca(tmp_p
     authority = Authority(tmp_path / "ca")
     with contextlib.closing(open_store(tmp_path)) as store:
         tables = Certificates(store)
-        contexts = Contexts(tables, authority, ["localhost"], tmp_path, authority)
+        contexts = Contexts(tables, authority, ["localhost"], tmp_path, {})
         asked = [contexts.context("watson").verify_mode]
         number = tables.add_ca("any", authority.certificate_file.read_bytes(), "for a test")
         asked.append(contexts.context("watson").verify_mode)

@@ -70,10 +70,6 @@ class Device(NamedTuple):
         keeps = session and constant(session, "KEEPS_STATE", False)
         if not (self.tls or keeps):
             found.add("signet.device.state")
-        if self.cloud == "broker" and not self.iso:
-            found.add("signet.wire.iso8601")
-        if self.qos:
-            found.add("signet.cloud.broker.at_most_once")
         return found
 
 

@@ -36,13 +36,14 @@ from tools.pki.contents import read
 from tools.pki.keys import key_pem, new_key, read_file, read_key, write_file
 from tools.pki.requests import read_request, request, request_pem
 from tools.twin.certificates import Certificates
+from tools.twin.clouds.enos import EnOS
 from tools.twin.console import DEFAULT_STATE, State, store_of
 from tools.twin.console import call as twin_call
 from tools.ui import UserError, signet
 
 app = typer.Typer(no_args_is_help=True, help="Certificates of EnOS devices, by the twin's CA.")
 
-CA_FOLDER, CA_NAME = "enos", "signet twin EnOS CA"
+CA_FOLDER, CA_NAME = EnOS.name, EnOS.ca
 
 _ProductKey = Annotated[str, typer.Option(help="As the console shows it.")]
 _DeviceKey = Annotated[str, typer.Option(help="As the console shows it.")]

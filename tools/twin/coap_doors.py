@@ -16,7 +16,7 @@ from tools.twin.clouds.alibaba_token import Tokens
 from tools.twin.clouds.alibaba_uplink import Uplink
 from tools.twin.coap import Server
 from tools.twin.control import Fault, quickly
-from tools.twin.doors import Door
+from tools.twin.door import Door
 from tools.twin.hub import Hub
 from tools.twin.lossy import Losses
 from tools.ui import UserError

@@ -12,7 +12,9 @@ from rich.text import Text
 
 from tools.twin import command_device, command_policy, command_topic, control
 from tools.twin.certificates import POLICIES
+from tools.twin.clouds import CLOUDS
 from tools.twin.console import (
+    CLOUD_HELP,
     DEFAULT_STATE,
     State,
     check_cloud,
@@ -37,7 +39,10 @@ _SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS", "ws": "WebSocket 
 _USUAL = ", ".join(f"{door.key}={door.port}" for door in DOORS)
 
 
-@app.callback(invoke_without_command=True)
+_TITLES = ", ".join(cloud.title for cloud in CLOUDS.values())
+
+
+@app.callback(invoke_without_command=True, help=f"Run {_TITLES} on loopback until Ctrl-C.")
 def twin(  # noqa: PLR0917 - typer takes options as arguments
     context: typer.Context,
     ready_file: Annotated[
@@ -90,7 +95,7 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         ),
     ] = None,
 ) -> None:
-    """Run EnOS, Alibaba Cloud IoT and Watson IoT on loopback until Ctrl-C."""
+    """Run the clouds on loopback until Ctrl-C."""
     if (word := context.invoked_subcommand) is not None:
         for name in context.params.keys() - {"state"}:
             source = context.get_parameter_source(name)
@@ -130,12 +135,11 @@ def _ports(words: list[str]) -> dict[str, int]:
 
 @app.command()
 def command(
-    cloud: Annotated[str, typer.Argument(help="enos, alibaba or watson.")],
+    cloud: Annotated[str, typer.Argument(help=CLOUD_HELP)],
     name: Annotated[
         str,
         typer.Argument(
-            help="`set` sets measurepoints (EnOS) or properties (Alibaba); any other name is a"
-            " service, on Watson a command id."
+            help="; ".join(f"{each.title}: {each.command_help}" for each in CLOUDS.values()) + "."
         ),
     ],
     data: Annotated[str, typer.Argument(help="Its parameters: a JSON object.")] = "{}",
@@ -156,7 +160,7 @@ def command(
 
 @app.command()
 def config(
-    cloud: Annotated[str, typer.Argument(help="enos, alibaba or watson.")],
+    cloud: Annotated[str, typer.Argument(help=CLOUD_HELP)],
     way: Annotated[
         str,
         typer.Option(
@@ -166,7 +170,7 @@ def config(
     ] = "mqtt",
     role: Annotated[
         str,
-        typer.Option(help="Watson: device, gateway, application or scalable-application."),
+        typer.Option(help=f"Where the cloud has it: {', '.join(ROLES)}."),
     ] = "device",
     tls: Annotated[bool, typer.Option("--tls", help="MQTT: for the port with TLS.")] = False,
     state: State = DEFAULT_STATE,

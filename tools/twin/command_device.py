@@ -1,16 +1,13 @@
 """How does a person see and change the twin's registry: `signet twin device`?"""
 
-import re
-import secrets
-import string
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tools.twin.clouds import CLOUDS
-from tools.twin.clouds.watson_gateway import PART
 from tools.twin.console import (
+    CLOUD_HELP,
     DEFAULT_STATE,
     State,
     call,
@@ -49,13 +46,17 @@ def list_devices(state: State = DEFAULT_STATE) -> None:
     print_table(table)
 
 
-_NAME = re.compile(r"[A-Za-z0-9._@:-]{1,64}")  # no cloud takes more; separators never
-
-_Cloud = Annotated[str, typer.Argument(help="enos, alibaba or watson.")]
-_Product = Annotated[
-    str, typer.Argument(help="Product key; Watson: org/type, of an application org.")
-]
+_FORMS = "; ".join(
+    f"{cloud.name}: {', '.join(dict.fromkeys(cloud.product_forms.values()))}"
+    for cloud in CLOUDS.values()
+)
+_Cloud = Annotated[str, typer.Argument(help=CLOUD_HELP)]
+_Product = Annotated[str, typer.Argument(help=f"Its product; {_FORMS}.")]
 _Name = Annotated[str, typer.Argument(help="Device key, device name or device id.")]
+
+
+def _which(kind: str) -> str:
+    return ", ".join(each.name for each in CLOUDS.values() if kind in each.product_forms)
 
 
 @app.command("add")
@@ -63,40 +64,46 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
     cloud: _Cloud,
     product: _Product,
     name: _Name = "",
-    gateway: Annotated[bool, typer.Option("--gateway", help="Watson: a gateway.")] = False,
+    gateway: Annotated[
+        bool, typer.Option("--gateway", help=f"A gateway; of {_which('gateway')}.")
+    ] = False,
     application: Annotated[
-        bool, typer.Option("--application", help="Watson: an API key of an org, which is made.")
+        bool,
+        typer.Option(
+            "--application",
+            help=f"An API key, which is made; of {_which('application')}.",
+        ),
     ] = False,
     behind: Annotated[
-        str, typer.Option(metavar="ORG/TYPE/ID", help="Watson: the gateway that it is behind.")
+        str, typer.Option(metavar="ORG/TYPE/ID", help="The gateway that a device is behind.")
     ] = "",
     state: State = DEFAULT_STATE,
 ) -> None:
     """Add a device, a gateway or an application and show its secret, this once."""
     check_cloud(cloud)
     kind = "application" if application else "gateway" if gateway else "device"
-    if cloud != "watson" and (kind != "device" or behind):
-        raise UserError(f"the twin's {cloud} has no gateways nor applications; they are Watson's")
+    rules = CLOUDS[cloud]
+    if needed := {kind, "gateway" if behind else kind} - rules.product_forms.keys():
+        what = needed.pop()
+        raise UserError(f"the twin's {cloud} has no {what}s; they are of: {_which(what)}")
     if kind != "device" and (behind or (gateway and application)):
         raise UserError("it is one: a gateway, an application, or a device behind a gateway")
     if application and name:
         raise UserError(f"the API key is made, for all of the org; leave out {name!r}")
     if not (application or name):
         raise UserError("there is no NAME: the device key, device name or device id comes last")
-    form = "PRODUCT_KEY" if cloud != "watson" else "ORG" if application else "ORG/TYPE"
+    form = rules.product_forms[kind]
     parts = product.split("/")
     if len(parts) != 1 + form.count("/"):
         raise UserError(f"{product!r} is not of the form {form}")
-    rule, words = _NAME, "64 letters, digits, or any of - _ . @ :"
-    if cloud == "watson":
-        rule, words = PART, "36 letters, digits, or any of - _ ."
+    rule, words = rules.name_rule
     for part in parts if application else [*parts, name]:
         if not rule.fullmatch(part):
             raise UserError(f"{part!r} is not 1 to {words}")
     with store_of(state) as store:
         _check_org(store, cloud, product)
         if application:
-            name = _api_key(product)
+            name = rules.new_name(product)
         for other in ("device", "gateway"):
             if store.device(cloud, other, product, name):
                 raise UserError(f"{cloud} has a {other} {name!r} in {product!r} already")
@@ -105,20 +112,16 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
         if behind and (found is None or router.split("/")[0] != product.split("/")[0]):
             raise UserError(f"{cloud} has no gateway {behind!r} in the org of {product!r}")
         added = store.add(cloud, kind, product, name, gateway=behind)
-        console.print_json(data=CLOUDS[cloud].identity(added))
-
-
-def _api_key(org: str) -> str:
-    """As the document's example, a-orgId-a84ps90Ajs."""
-    letters = string.ascii_letters + string.digits
-    return f"a-{org}-" + "".join(secrets.choice(letters) for _ in range(10))
+        console.print_json(data=rules.identity(added))
 
 
 def _check_org(store: Store, cloud: str, product: str) -> None:
     """Orgs are in host names, which know no case. raises: UserError."""
     org = product.partition("/")[0]
-    for known in {device.product.partition("/")[0] for device in store.devices("watson")}:
-        if cloud == "watson" and known != org and known.lower() == org.lower():
+    if CLOUDS[cloud].client_certificates != "by org":
+        return
+    for known in {device.product.partition("/")[0] for device in store.devices(cloud)}:
+        if known != org and known.lower() == org.lower():
             raise UserError(f"org {org!r} differs from {known!r} in upper and lower case only")
 
 

@@ -97,18 +97,22 @@ def print_ready(ready: dict[str, Any], state: Path) -> None:
         *devices,
         "",
         f"CA for the TLS ports: {ready['ca_file']}",
-        f"Watson's security policy: {ready['clouds']['watson']['policy']}",
+        *(line for cloud, entry in ready["clouds"].items() for line in CLOUDS[cloud].lines(entry)),
         "In another terminal:",
-        "  " + call(state, "config", "enos") + "  # a device.json, secret included",
-        "  " + call(state, "config", "alibaba", "--way", "coap"),
-        "  " + call(state, "messages"),
-        "  " + call(state, "command", "enos", "set", '{"led": 1}'),
+        *(f"  {call(state, *words)}{_NOTES.get(words[0], '')}" for words in _examples()),
         "Ctrl-C ends it.",
         sep="\n",
         markup=False,
         soft_wrap=True,
     )
     sys.stdout.flush()
+
+
+_NOTES = {"config": "  # a device.json, secret included"}
+
+
+def _examples() -> list[tuple[str, ...]]:
+    return [*(each for cloud in CLOUDS.values() for each in cloud.examples), ("messages",)]
 
 
 def call(state: Path, *words: str) -> str:
@@ -151,6 +155,9 @@ def online(state: Path) -> dict[str, list[str]]:
     return {}
 
 
+CLOUD_HELP = f"One of: {', '.join(CLOUDS)}."
+
+
 def check_cloud(cloud: str) -> None:
     """raises: UserError for a cloud that there is not."""
     if cloud not in CLOUDS:
@@ -158,11 +165,13 @@ def check_cloud(cloud: str) -> None:
 
 
 def check_org(store: Store, org: str) -> None:
-    """raises: UserError for an org of Watson that nobody is registered in."""
-    orgs = dict.fromkeys(device.product.partition("/")[0] for device in store.devices("watson"))
+    """raises: UserError for an org that nobody is registered in."""
+    clouds = [each.name for each in CLOUDS.values() if each.client_certificates == "by org"]
+    every = [device for cloud in clouds for device in store.devices(cloud)]
+    orgs = dict.fromkeys(device.product.partition("/")[0] for device in every)
     if org not in orgs:
         known = ", ".join(orgs) or "none"
-        command = call(store.path.parent, "device", "add", "watson", f"{org}/TYPE", "ID")
+        command = call(store.path.parent, "device", "add", clouds[0], f"{org}/TYPE", "ID")
         raise UserError(f"there is no org {org!r}; there is: {known}. `{command}` makes it")
 
 

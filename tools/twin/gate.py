@@ -12,7 +12,6 @@ import dataclasses
 
 from tools.twin import packets
 from tools.twin.clouds.base import Client, Cloud, RefusedError, Way
-from tools.twin.clouds.connack import CLOSE_CODES, CONNACK, NOT_AUTHORIZED
 from tools.twin.counterpart import Counterpart
 from tools.twin.http import Service
 from tools.twin.hub import Hub, Session
@@ -114,7 +113,7 @@ class Connection:
     def _refuse(self, refused: RefusedError) -> None:
         if (client := refused.client) is not None:
             self._label = client.device.label
-            code = CLOSE_CODES.get(refused.mistake, NOT_AUTHORIZED)
+            code = self._cloud.close_code(refused.mistake)
             self._tell(client, "FailedConnect", code, str(refused))
         if refused.code is None:
             self._report("refused", f"closed without CONNACK: {refused}")
@@ -151,7 +150,7 @@ class Connection:
                 "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
             )
             self._announce("Connect", 0, "")
-            code, reason = await self._pump()
+            code, reason = await self._pump(client.good_for_s)
             clean = True
         except ClosedError as closed:
             code, reason = closed.code, str(closed)
@@ -239,9 +238,8 @@ class Connection:
         topic = self._cloud.up(client, will.topic)
         foreign = self._cloud.foreign(client, will.topic)
         if topic is None or foreign or will.qos > self._cloud.max_qos:
-            raise RefusedError(
-                self._cloud.name, "will", f"the will may not be published to {will.topic!r}"
-            )
+            reason = f"the will may not be published to {will.topic!r}"
+            raise self._cloud.refused("will", reason)
         return packets.Will(topic, will.payload, will.qos, False)
 
     async def _open_broker(
@@ -257,8 +255,7 @@ class Connection:
         try:
             early, present = await self._broker.open(inner, pushed)
         except (OSError, TimeoutError):
-            mistake = CONNACK[self._cloud.name]["offline"]
-            self._writer.write(packets.connack(mistake or 3))
+            self._writer.write(packets.connack(self._cloud.connack["offline"] or 3))
             raise ClosedError("CONNACK 3: the broker is down") from None
         session.filters.update(pushed)
         self._writer.write(packets.connack(0, present and connect.level == 4))
@@ -274,12 +271,20 @@ class Connection:
         for packet in early:
             self._traffic.from_broker(packet)
 
-    async def _pump(self) -> tuple[int, str]:
-        """Carry packets both ways until the device says DISCONNECT; its code and reason."""
+    async def _pump(self, good_for_s: float | None) -> tuple[int, str]:
+        """Carry packets both ways until the device says DISCONNECT; its code and reason.
+
+        good_for_s: see Client. raises: ClosedError.
+        """
         downward = asyncio.create_task(self._pump_down())
         upward = asyncio.create_task(self._pump_up())
         try:
-            await asyncio.wait((downward, upward), return_when=asyncio.FIRST_COMPLETED)
+            both = (downward, upward)
+            done, _ = await asyncio.wait(
+                both, timeout=good_for_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                raise ClosedError("what it logged in with has ended")
             first = upward if upward.done() else downward
             first.result()
         finally:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from tools.twin.certificates import Ca
 
@@ -48,7 +49,7 @@ class Context(ssl.SSLContext):
     shown: DER of the certificates that the client sent, trusted or not, its own first.
     cas: who may have signed it. problem: what keeps the server from going on, in plain words.
     believing: a watched context of this handshake that any client's certificate passes, and then
-    counts as none; it has to be of use, and in date.
+    counts as none; it has to be of use, and in date. takes_any: such a one counts all the same.
     """
 
     sslobject_class = _Secured
@@ -59,6 +60,7 @@ class Context(ssl.SSLContext):
     cas: Sequence[Ca] = ()
     problem: str = ""
     believing: ssl.SSLContext | None = None
+    takes_any: bool = False
 
     @classmethod
     def new(cls) -> "Context":
@@ -82,7 +84,8 @@ class Context(ssl.SSLContext):
     def certificate(self, secured: ssl.SSLObject) -> x509.Certificate | None:
         """The one that the client has proved to be its own. raises: ValueError: unreadable."""
         der = secured.getpeercert(binary_form=True)
-        return certificate_of(der) if der and self.believing is None else None
+        counts = self.believing is None or self.takes_any
+        return certificate_of(der) if der and counts else None
 
     def _message(
         self, _secured: Any, direction: str, _version: int, _kind: int, message: int, data: bytes
@@ -116,6 +119,20 @@ def certificate_of(der: bytes) -> x509.Certificate:
     ) as error:
         raise ValueError(str(error)) from None
     return certificate
+
+
+def names(certificate: x509.Certificate) -> list[str]:
+    """What a readable certificate calls its owner: its common name, then its rfc822Names.
+
+    Forms like `d:type:id` at Watson, or anything else.
+    """
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    texts = [str(attribute.value) for attribute in found]
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return texts
+    return texts + extension.value.get_values_for_type(x509.RFC822Name)
 
 
 def keep_names_quiet() -> None:

@@ -29,7 +29,7 @@ class Service:
     answer: its rules. misbehaviour: takes a request's path and says how its reply shall go out,
     None for well. report: takes device, kind and text of an event. head_s, body_s: for all of a
     request's head and of its body. idle_s: after which a kept connection is closed, as by nginx.
-    misbehaviours: of WebSocket.
+    misbehaviours: of WebSocket. websocket_path: the only one that it is at; None: any.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Service:
         body_s: float = 30.0,
         idle_s: float = 75.0,
         misbehaviours: WebSocketFaults | None = None,
+        websocket_path: str | None = None,
     ) -> None:
         self._answer = answer
         self._misbehaviour = misbehaviour
@@ -50,6 +51,7 @@ class Service:
         self._body_s = body_s
         self._idle_s = idle_s
         self._misbehaviours = misbehaviours or WebSocketFaults()
+        self._websocket_path = websocket_path
         self.counts = {"connections": 0, "requests": 0, "answered": 0}
 
     async def serve(
@@ -71,7 +73,7 @@ class Service:
         visit = Visit(way)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            if speak is not None and websocket.asked(request):
+            if speak is not None and websocket.asked(request, self._websocket_path):
                 report = functools.partial(self._report, way.peer)
                 return await websocket.serve(request, speak, self._misbehaviours, report)
             return await self._handle(request, visit)

@@ -1,23 +1,32 @@
-"""What makes up the HTTPS services of one twin: rules, tokens, throttling, faults?"""
+"""What is there beside MQTT in one twin: CoAP's doors, HTTP's services, and their faults?"""
 
 import functools
+from pathlib import Path
 from typing import Any
 
+from tools.twin import control
+from tools.twin.clouds.alibaba import Alibaba
 from tools.twin.clouds.alibaba_http import AlibabaHttp
 from tools.twin.clouds.alibaba_token import Tokens
 from tools.twin.clouds.alibaba_uplink import Uplink
+from tools.twin.clouds.http_request import Reply, Request
 from tools.twin.clouds.watson import Watson
 from tools.twin.clouds.watson_http import WatsonHttp
+from tools.twin.coap_doors import CoapDoors
 from tools.twin.control import Fault
 from tools.twin.http import Service
 from tools.twin.http_faults import HttpFaults
 from tools.twin.hub import Hub
+from tools.twin.options import Options
 from tools.twin.throttle import Throttle
 from tools.twin.websocket_faults import WebSocketFaults
 
 
 class HttpDoors:
-    """Both clouds' services. services: by cloud. per_s: requests per second and device, 0 any."""
+    """Services by cloud. per_s: requests per second and device, 0 any.
+
+    A cloud that has no HTTP has one all the same, for WebSocket, which begins as HTTP.
+    """
 
     def __init__(self, hub: Hub, tokens: Tokens, uplink: Uplink, per_s: float) -> None:
         watson = hub.clouds["watson"]
@@ -34,14 +43,16 @@ class HttpDoors:
         self._websocket = WebSocketFaults()
         ordered = functools.partial(self._orders.answer, "watson")
         watson_rules = WatsonHttp(hub, watson, Throttle(per_s), ordered)
+        answers = {"alibaba": rules.answer, "watson": watson_rules.answer}
         self.services = {
             cloud: Service(
-                answer,
+                answers.get(cloud, _nothing),
                 functools.partial(self._orders.misbehaviour, cloud),
                 functools.partial(hub.report, cloud),
                 misbehaviours=self._websocket,
+                websocket_path=hub.clouds[cloud].websocket_path,
             )
-            for cloud, answer in (("alibaba", rules.answer), ("watson", watson_rules.answer))
+            for cloud in hub.clouds
         }
 
     def counts(self) -> dict[str, Any]:
@@ -51,3 +62,27 @@ class HttpDoors:
     def faults(self) -> dict[str, Fault]:
         """What control requests may break."""
         return {**self._orders.faults(), **self._websocket.faults()}
+
+
+def beside_mqtt(
+    hub: Hub, certificate: Path, options: Options
+) -> tuple[CoapDoors, HttpDoors, dict[str, Fault]]:
+    """CoAP's and HTTP's ways in, and the faults of the tokens that both give out.
+
+    certificate: PEM file with key and certificate, of DTLS.
+    """
+    cloud = hub.clouds["alibaba"]
+    assert isinstance(cloud, Alibaba)
+    uplink = Uplink(cloud)
+    tokens = Tokens(options.token_life_s)
+    coap = CoapDoors(hub, certificate, options.losses, tokens, uplink)
+    http = HttpDoors(hub, tokens, uplink, options.http_per_s)
+    faults = {
+        "expire_tokens": control.quickly(lambda _: tokens.expire()),
+        "forget_tokens": control.quickly(lambda _: tokens.forget()),
+    }
+    return coap, http, faults
+
+
+async def _nothing(_request: Request) -> Reply:
+    return Reply(404)

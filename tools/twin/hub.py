@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -98,15 +97,11 @@ class Hub:
         self.swallow[what] -= 1
         return True
 
-    def answered(self, publish: Publish) -> None:
+    def answered(self, cloud: Cloud, publish: Publish) -> None:
         """Hand a device's answer to the command that waits for it."""
-        if not self._waiting:
+        if not self._waiting or (found := cloud.reply(publish)) is None:
             return
-        try:
-            body = json.loads(publish.payload)
-            key = (publish.topic, str(body["id"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return
+        key, body = found
         future = self._waiting.get(key)
         if future is not None and not future.done():
             future.set_result(body)

@@ -10,7 +10,7 @@ import socket
 
 from tools.twin import tls_reasons
 from tools.twin.clouds.base import Way
-from tools.twin.doors import Door
+from tools.twin.door import Door
 from tools.twin.gate import Connection
 from tools.twin.handshake import Context
 from tools.twin.http import Service

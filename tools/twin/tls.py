@@ -17,7 +17,7 @@ from tools.pki.authority import Authority
 from tools.secret_files import secret_files
 from tools.twin.certificates import Certificates, ServerCertificate
 from tools.twin.clouds import CLOUDS
-from tools.twin.clouds.watson_policy import org_of
+from tools.twin.clouds.base import Cloud
 from tools.twin.control import Fault, quickly
 from tools.twin.handshake import Context
 from tools.ui import UserError
@@ -83,14 +83,14 @@ class Offer:
 
 _USUAL_KINDS = "ec", "rsa"  # as the client's suites have it; the first is the cheaper for a board
 _DOCUMENTED = Offer(":".join(SUITES), None, "1.2")
-_USUAL = {"alibaba": Offer()}  # TLS 1.2 and up, with OpenSSL's own suites
+_OPENSSLS = Offer()  # TLS 1.2 and up, with OpenSSL's own suites
 
 
 class Contexts:
     """The contexts of one twin's TLS doors over TCP, a new one for each handshake.
 
     certificates: what orgs have uploaded. authority: signs the doors' certificates. names: what
-    those are called. folder: of this run, private. enos: the CA of EnOS's devices.
+    those are called. folder: of this run, private. issuers: the CA of devices, by cloud.
     usual: PEM file with key and certificate for a door that shows one only.
     """
 
@@ -100,13 +100,13 @@ class Contexts:
         authority: Authority,
         names: Sequence[str],
         folder: Path,
-        enos: Authority,
+        issuers: Mapping[str, Authority],
     ) -> None:
         self._certificates = certificates
         self._authority = authority
         self._names = names
         self._folder = folder
-        self._enos = enos
+        self._issuers = issuers
         self._offers: dict[str, Offer] = {}
         self._parameters = folder / "dh.pem"
         self._parameters.write_text(_DH_PARAMETERS)
@@ -119,7 +119,16 @@ class Contexts:
         context = Context.new()
         self._equip(context, cloud, offer, *self._shown(offer))
         context.sni_callback = _remember
-        {"watson": self._watson, "enos": self._two_way}.get(cloud, _nothing)(context, offer)
+        rules = CLOUDS[cloud]
+        match rules.client_certificates:
+            case "by org":
+                self._by_org(context, rules, offer)
+            case "required":
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(self._issuers[cloud].certificate_file)
+                context.watch(context)
+            case "any":
+                _take_any(context)
         return context
 
     def faults(self) -> dict[str, Fault]:
@@ -151,7 +160,7 @@ class Contexts:
         for certificate in certificates:
             context.load_cert_chain(certificate)
         context.load_dh_params(str(self._parameters))
-        usual = _USUAL.get(cloud, _DOCUMENTED)
+        usual = _DOCUMENTED if CLOUDS[cloud].lists_suites else _OPENSSLS
         suites, version = offer.suites or usual.suites, offer.version or usual.version
         if version is not None:
             context.minimum_version = context.maximum_version = _VERSIONS[version]
@@ -160,7 +169,7 @@ class Contexts:
         if suites is not None:
             context.set_ciphers(suites)
 
-    def _watson(self, context: Context, offer: Offer) -> None:
+    def _by_org(self, context: Context, rules: type[Cloud], offer: Offer) -> None:
         """The org, which only the client's hello names, brings its CAs and its certificate.
 
         By then OpenSSL has settled whether to ask for a client's: one org's CA makes it ask all,
@@ -168,24 +177,21 @@ class Contexts:
         a root here; where the document wants one, the login tells.
         """
         if any(ca.active for ca in self._certificates.cas()):
-            context.verify_mode = ssl.CERT_OPTIONAL
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-            context.watch(context)
-            context.believing = context
+            _believe(context)
 
         def choose(
             secured: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext
         ) -> int | None:
             context.server_name = server_name
-            if (org := org_of(server_name)) is None:
+            if (org := rules.org_of(server_name)) is None:
                 return None
             server = self._server(org) if offer.certificate is None else None
             other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             try:
                 if server is None:
-                    self._equip(other, "watson", offer, *self._shown(offer))
+                    self._equip(other, rules.name, offer, *self._shown(offer))
                 else:
-                    self._equip_own(other, offer, server)
+                    self._equip_own(other, rules.name, offer, server)
             except ssl.SSLError as error:
                 whose = f"server certificate {server.id} of org {org}" if server else "the offer"
                 context.problem = f"OpenSSL does not take {whose} ({error.reason})"
@@ -203,15 +209,12 @@ class Contexts:
     def _server(self, org: str) -> ServerCertificate | None:
         return next((server for server in self._certificates.servers(org) if server.active), None)
 
-    def _two_way(self, context: Context, _offer: Offer) -> None:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(self._enos.certificate_file)
-        context.watch(context)
-
-    def _equip_own(self, context: ssl.SSLContext, offer: Offer, server: ServerCertificate) -> None:
+    def _equip_own(
+        self, context: ssl.SSLContext, cloud: str, offer: Offer, server: ServerCertificate
+    ) -> None:
         """As `_equip`, with what the org has uploaded: `ssl` wants a file, which is gone soon."""
         with secret_files([(server.chain_pem or b"") + b"\n" + server.key_pem]) as (file,):
-            self._equip(context, "watson", offer, file)
+            self._equip(context, cloud, offer, file)
 
     def _shown(self, offer: Offer) -> list[Path]:
         kinds = _USUAL_KINDS if offer.certificate is None else (offer.certificate,)
@@ -233,8 +236,17 @@ def _remember(secured: ssl.SSLObject, server_name: str | None, context: ssl.SSLC
     context.server_name = server_name
 
 
-def _nothing(_context: Context, _offer: Offer) -> None:
-    pass
+def _believe(context: Context) -> None:
+    """Ask for a certificate, and let any pass that the client has the key of."""
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.watch(context)
+    context.believing = context
+
+
+def _take_any(context: Context) -> None:
+    _believe(context)
+    context.takes_any = True
 
 
 def _now() -> datetime.datetime:

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tools.pki.checks import has_purpose
-from tools.twin.clouds import watson_policy
-from tools.twin.handshake import Context, certificate_of
+from tools.twin.clouds import CLOUDS
+from tools.twin.handshake import Context, certificate_of, names
 
 _REFUSED = "the device refuses the certificate: does its server name fit, is its clock set?"
 
@@ -51,10 +51,6 @@ _CHAIN = {
     _EXPIRED: "has a CA, {ca}, that expired on {to}",
     _PURPOSE: "has a CA in its chain that is not for clients' certificates (extended key usage)",
 }
-_NOT_SIGNED = {
-    "watson": "is not signed by an active CA of org {org}: signet pki register --org {org}",
-    "enos": "is not signed by the twin's EnOS CA: signet pki enos issue",
-}
 
 
 def explain(text: str) -> str:
@@ -80,12 +76,12 @@ def _untrusted(cloud: str, error: ssl.SSLCertVerificationError, context: Context
         above += [x509.load_pem_x509_certificate(ca.pem) for ca in context.cas]
     except ValueError:
         return f"the device's certificate or its chain cannot be read ({error.verify_message})"
-    name = next(iter(watson_policy.names(own)), "without a name")
-    org = watson_policy.org_of(context.server_name)
+    name = next(iter(names(own)), "without a name")
+    org = CLOUDS[cloud].org_of(context.server_name)
     code = error.verify_code
     at_fault = _at_fault(code, own, above)
     texts = _VERIFY if at_fault is own else _VERIFY | _CHAIN
-    text = _NOT_SIGNED[cloud] if code in _UNKNOWN else texts.get(code, "is not taken")
+    text = CLOUDS[cloud].not_signed if code in _UNKNOWN else texts.get(code, "is not taken")
     text = text.format(
         ca=at_fault.subject.rfc4514_string(),
         from_=f"{at_fault.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",

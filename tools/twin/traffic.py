@@ -120,7 +120,7 @@ class Traffic:
         self._to_broker(onward.encode())
         if self._client.device.kind == "application":
             self._hub.offer(broker_topic, publish.payload)
-        self._hub.answered(publish)
+        self._hub.answered(self._cloud, publish)
         if verdict.reply is not None and not self._hub.swallowed("replies"):
             topic = self._cloud.broker_down(self._client, verdict.reply.topic)
             self._hub.platform.publish(Publish(topic, verdict.reply.payload))

@@ -1,4 +1,4 @@
-"""How do the parts become three clouds: start in order, say what is ready, end in order?"""
+"""How do the parts become clouds: start in order, say what is ready, end in order?"""
 
 import asyncio
 import contextlib
@@ -19,12 +19,8 @@ from tools.twin import control, doors, listeners
 from tools.twin.broker import Broker
 from tools.twin.certificates import Certificates
 from tools.twin.clouds import CLOUDS
-from tools.twin.clouds.alibaba import Alibaba
-from tools.twin.clouds.alibaba_token import Tokens
-from tools.twin.clouds.alibaba_uplink import Uplink
-from tools.twin.coap_doors import CoapDoors
 from tools.twin.handshake import keep_names_quiet
-from tools.twin.http_doors import HttpDoors
+from tools.twin.http_doors import beside_mqtt
 from tools.twin.hub import Hub, Report
 from tools.twin.options import Options
 from tools.twin.ready import RUNNING
@@ -36,7 +32,7 @@ _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
 
 
 class Twin:
-    """Three clouds on loopback."""
+    """Clouds on loopback."""
 
     def __init__(self, options: Options, report: Report) -> None:
         self._options = options
@@ -78,7 +74,7 @@ class Twin:
             for entry in cloud.ready
         ]
         products = {d.cloud: d.product.split("/")[0] for d in devices}
-        certificates = self._certificates(store, products["watson"])
+        certificates = self._certificates(store, products)
         authority = Authority(state)
 
         broker = Broker(folder, state / "mosquitto.log", self._broker_died)
@@ -88,15 +84,15 @@ class Twin:
         await broker.start()
         await hub.platform.start()
 
-        hosts = [doors.host(door, products[door.cloud]) for door in doors.DOORS]
-        contexts = Contexts(
-            certificates,
-            authority,
-            doors.server_names(hosts),
-            folder,
-            Authority(state / "enos", "signet twin EnOS CA"),
-        )
-        coap, http, token_faults = self._doors(hub, contexts.usual)
+        hosts = [door.host.format(product=products[door.cloud]) for door in doors.DOORS]
+        issuers = {
+            cloud.name: Authority(state / cloud.name, cloud.ca)
+            for cloud in CLOUDS.values()
+            if cloud.ca
+        }
+        names = doors.server_names(hosts)
+        contexts = Contexts(certificates, authority, names, folder, issuers)
+        coap, http, token_faults = beside_mqtt(hub, contexts.usual, self._options)
         stack.push_async_callback(coap.close)
         clouds: dict[str, Any] = {}
         for door, host in zip(doors.DOORS, hosts, strict=True):
@@ -117,10 +113,13 @@ class Twin:
         stack.push_async_callback(self._end_connections, "the twin stops")
         for device in devices:
             clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
-        clouds["watson"]["policy"] = certificates.policy(products["watson"])
+        for name, rules in hub.clouds.items():
+            clouds[name].update(rules.facts(products[name]))
         path = folder / "control.sock"
         faults = {**self._faults(), **token_faults, **coap.faults(), **http.faults()}
         faults |= contexts.faults()
+        for rules in hub.clouds.values():
+            faults |= rules.faults(hub)
         counts = {"datagrams": coap.datagrams, "http": http.counts, "online": hub.online}
         server = await control.serve(hub, path, faults, counts)
         stack.callback(server.close)
@@ -132,29 +131,13 @@ class Twin:
             "clouds": clouds,
         }
 
-    def _certificates(self, store: Store, org: str) -> Certificates:
-        """What orgs have uploaded, with the default policy of `org` as the options have it."""
+    def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:
+        """What orgs have uploaded, with the ready ones' default policy as the options have it."""
         certificates = Certificates(store)
-        if self._options.policy is not None:
-            certificates.set_policy(org, self._options.policy)
+        for cloud in CLOUDS.values():
+            if self._options.policy is not None and cloud.client_certificates == "by org":
+                certificates.set_policy(products[cloud.name], self._options.policy)
         return certificates
-
-    def _doors(
-        self, hub: Hub, certificate: Path
-    ) -> tuple[CoapDoors, HttpDoors, dict[str, control.Fault]]:
-        """CoAP's and HTTP's ways in, and the faults of the tokens that both give out."""
-        cloud = hub.clouds["alibaba"]
-        assert isinstance(cloud, Alibaba)
-        uplink = Uplink(cloud)
-        options = self._options
-        tokens = Tokens(options.token_life_s)
-        coap = CoapDoors(hub, certificate, options.losses, tokens, uplink)
-        http = HttpDoors(hub, tokens, uplink, options.http_per_s)
-        faults = {
-            "expire_tokens": control.quickly(lambda _: tokens.expire()),
-            "forget_tokens": control.quickly(lambda _: tokens.forget()),
-        }
-        return coap, http, faults
 
     async def _end_connections(
         self, reason: str, cloud: str | None = None, *, http: bool = True

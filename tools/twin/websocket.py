@@ -28,9 +28,10 @@ _READ_AHEAD = 1 << 16
 _PAUSE_AT, _RESUME_AT = 64, 16  # messages that wait to be sent
 
 
-def asked(request: web.BaseRequest) -> bool:
-    """Whether a request wants to leave HTTP (RFC 6455, section 4.2.1)."""
-    return request.headers.get("Upgrade", "").lower() == "websocket"
+def asked(request: web.BaseRequest, path: str | None = None) -> bool:
+    """Whether a request wants to leave HTTP (RFC 6455, section 4.2.1). path: where that may be."""
+    wants = request.headers.get("Upgrade", "").lower() == "websocket"
+    return wants and path in (None, request.path)
 
 
 async def serve(

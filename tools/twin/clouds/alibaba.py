@@ -16,7 +16,6 @@ from tools.twin.clouds.base import (
     Client,
     Cloud,
     Order,
-    RefusedError,
     Rules,
     Verdict,
     Way,
@@ -24,8 +23,12 @@ from tools.twin.clouds.base import (
     encode,
     parameters,
 )
+from tools.twin.door import Door
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device, Store
+
+_REGION = "cn-shanghai.aliyuncs.com"
+_LINK = "cn-shanghai.link.aliyuncs.com"
 
 LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQTT
 
@@ -59,9 +62,40 @@ _REQUESTS = (
 
 
 class Alibaba(Cloud):
-    """The rules of Alibaba Cloud; CONNACK codes are in tools.twin.clouds.connack."""
+    """The rules of Alibaba Cloud."""
 
     name = "alibaba"
+    title = "Alibaba Cloud IoT"
+    doors = (
+        Door("alibaba", "mqtt", "127.0.0.2", 1883, False, f"{{product}}.iot-as-mqtt.{_REGION}"),
+        Door("alibaba", "mqtts", "127.0.0.2", 8883, True, f"{{product}}.iot-as-mqtt.{_REGION}"),
+        Door("alibaba", "https", "127.0.0.2", 443, True, f"iot-as-http.{_REGION}", ("http",)),
+        Door("alibaba", "coap", "127.0.0.2", 5682, False, f"{{product}}.coap.{_LINK}"),
+        Door("alibaba", "coaps", "127.0.0.2", 5684, True, f"{{product}}.coap.{_LINK}"),
+    )
+    server_names = (
+        f"*.iot-as-mqtt.{_REGION}",
+        "*.mqtt.iothub.aliyuncs.com",
+        f"iot-as-http.{_REGION}",
+        "*.http.iothub.aliyuncs.com",
+        f"*.coap.{_LINK}",
+        "*.coap.iothub.aliyuncs.com",
+    )
+    lists_suites = False
+    # Documented: that of keepalive ("below 30 s refused as server unavailable", the C SDK's
+    # header). The others are the codes whose MQTT name says what happened.
+    connack: ClassVar[dict[str, int | None]] = {
+        "form": 2,
+        "mode": 2,  # securemode 2 on the plain port, or 3 on the TLS port
+        "login": 4,
+        "signature": 4,
+        "unknown": 5,
+        "disabled": 5,
+        "keepalive": 3,
+        "offline": 3,
+    }
+    command_help = "`set` sets properties, any other name is a service"
+    examples = (("config", "alibaba", "--way", "coap"),)
     max_payload = 256 * 1024  # the C SDK caps packets at 256 KB
     max_qos = 1  # doc-detail 30540: no QoS 2, no will, no retained messages
     takes_wills = False
@@ -85,21 +119,21 @@ class Alibaba(Cloud):
         try:
             client_id, options = parameters(connect.client_id)
         except ValueError as error:
-            raise RefusedError(self.name, "form", str(error)) from None
+            raise self.refused("form", str(error)) from None
         method = options.get("signmethod", "hmacmd5")
         if method not in signing.ALIBABA_METHODS:
             known = ", ".join(signing.ALIBABA_METHODS)
             reason = f"signmethod {method!r} is unknown; use one of: {known}"
-            raise RefusedError(self.name, "form", reason)
+            raise self.refused("form", reason)
         mode = "2" if way.tls else "3"
         if options.get("securemode") != mode:
             port = "the TLS port" if way.tls else "the plain port"
             reason = f"securemode is {options.get('securemode')!r}, but {port} takes {mode}"
-            raise RefusedError(self.name, "mode", reason)
+            raise self.refused("mode", reason)
         # The C SDK's header: below 30 s refused, above 1200 s taken as 1200 s.
         if connect.keepalive_s < 30:
             reason = f"keepalive of {connect.keepalive_s} s is below 30 s"
-            raise RefusedError(self.name, "keepalive", reason)
+            raise self.refused("keepalive", reason)
         device = self._device(connect)
         fields = {
             "clientId": client_id,
@@ -124,16 +158,16 @@ class Alibaba(Cloud):
         name, ampersand, product = (connect.user or "").partition("&")
         if not ampersand or connect.password is None:
             reason = "user name is not `deviceName&productKey`, or there is no password"
-            raise RefusedError(self.name, "login", reason)
+            raise self.refused("login", reason)
         device = self.store.device(self.name, "device", product, name)
         if device is None:
             hint = ""
             if self.store.device(self.name, "device", name, product):
                 hint = "; the order is `deviceName&productKey`"
             reason = f"no device {name!r} in product {product!r}{hint}"
-            raise RefusedError(self.name, "unknown", reason)
+            raise self.refused("unknown", reason)
         if not device.enabled:
-            raise RefusedError(self.name, "disabled", f"device {name!r} is disabled")
+            raise self.refused("disabled", f"device {name!r} is disabled")
         return device
 
     def _check_signature(
@@ -151,7 +185,7 @@ class Alibaba(Cloud):
             f"signature differs: expected {signed.algorithm}, in hexadecimal;"
             f" the content is `{signed.content}`"
         )
-        raise RefusedError(self.name, "signature", reason)
+        raise self.refused("signature", reason)
 
     def up(self, client: Client, topic: str) -> str | None:
         """As every cloud, and custom topics of a category; none that is too long."""

@@ -6,17 +6,22 @@ socket. Everything a cloud decides about one connection is one call below.
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cryptography import x509
 
 from tools.twin import topics
 from tools.twin.certificates import Certificates
-from tools.twin.clouds.connack import CONNACK
+from tools.twin.door import Door
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device, Store
+
+if TYPE_CHECKING:
+    from tools.twin.control import Fault
+    from tools.twin.hub import Hub
 
 Rules = Mapping[str, tuple[str, ...]]
 
@@ -25,13 +30,13 @@ class RefusedError(Exception):
     """The cloud does not let this client in.
 
     code: the CONNACK code, or None to close without one. The text says what a firmware engineer
-    should mend; it never holds a secret. mistake: a key of the cloud's table in connack.py.
+    should mend; it never holds a secret. mistake: a key of the cloud's `connack`.
     client: who it said it was, where the cloud tells applications of that.
     """
 
-    def __init__(self, cloud: str, mistake: str, reason: str) -> None:
+    def __init__(self, code: int | None, mistake: str, reason: str) -> None:
         super().__init__(reason)
-        self.code = CONNACK[cloud][mistake]
+        self.code = code
         self.mistake = mistake
         self.client: Client | None = None
 
@@ -65,7 +70,8 @@ class Client:
     session: the broker's client id and the key of eviction: one live connection each.
     kind: which row of the cloud's rule tables holds for it. names: what fills `{name}` in rules.
     pushed: filters that the cloud subscribes for the device by itself.
-    closes: whether a wrong topic closes the connection.
+    closes: whether a wrong topic closes the connection. good_for_s: after which the gate closes
+    it, as that of a token that ends; None: never.
     """
 
     device: Device
@@ -76,6 +82,7 @@ class Client:
     closes: bool = False
     client_id: str = ""
     keepalive_s: int = 0
+    good_for_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -104,7 +111,44 @@ class Order:
 class Cloud:
     """One cloud's rules. The class attributes are its limits; see each cloud for their source."""
 
+    # Who it is: in commands and device.json, and for a person.
     name: ClassVar[str]
+    title: ClassVar[str]
+
+    # Where it listens, and what else its certificate may be called, beside the doors' hosts.
+    doors: ClassVar[tuple[Door, ...]]
+    server_names: ClassVar[tuple[str, ...]] = ()
+
+    # TLS. lists_suites: it takes TLS 1.2 and the suites of tools.twin.tls alone. certificates:
+    # which it asks devices for: "" none, "required" those that its own CA has issued, "any" that
+    # a client has the key of, which `login` judges, and "by org" those that the CAs of the org
+    # have issued that the server name is of. ca: what the CA is called that issues them, which
+    # lies in the twin's folder under the cloud's name. not_signed: what is said of another.
+    lists_suites: ClassVar[bool] = True
+    client_certificates: ClassVar[str] = ""
+    ca: ClassVar[str] = ""
+    not_signed: ClassVar[str] = "is not signed by a CA that is known here"
+
+    # The path that WebSocket has here; None where any will do.
+    websocket_path: ClassVar[str | None] = None
+
+    # Which CONNACK code (MQTT 3.1.1, section 3.2.2.3) each mistake gets: 1 protocol level, 2
+    # client id, 3 server unavailable, 4 user name or password, 5 not authorized; None closes the
+    # connection without a word. The gate itself asks for "will" and "offline".
+    connack: ClassVar[Mapping[str, int | None]]
+
+    # What the registry takes, by kind: the form of a product. name_rule: what the parts of
+    # products and names match, and that in words.
+    product_forms: ClassVar[Mapping[str, str]] = {"device": "PRODUCT_KEY"}
+    name_rule: ClassVar[tuple[re.Pattern[str], str]] = (
+        re.compile(r"[A-Za-z0-9._@:-]{1,64}"),
+        "64 letters, digits, or any of - _ . @ :",
+    )
+
+    # What a person is told: what a command is to this cloud, and words after `signet twin`.
+    command_help: ClassVar[str]
+    examples: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
     max_payload: ClassVar[int]
     max_qos: ClassVar[int] = 1
     takes_wills: ClassVar[bool] = True
@@ -128,6 +172,38 @@ class Cloud:
     def identity(device: Device) -> dict[str, str]:
         """What the device's owner configures, in the cloud's own words, secret included."""
         raise NotImplementedError
+
+    @staticmethod
+    def org_of(server_name: str | None) -> str | None:
+        """The org that a TLS server name (SNI) is of, where certificates are "by org"."""
+        return None
+
+    @staticmethod
+    def new_name(product: str) -> str:
+        """The name of an application that is added: an API key."""
+        raise NotImplementedError
+
+    @staticmethod
+    def lines(entry: Mapping[str, Any]) -> list[str]:
+        """What a person is told of it when it is ready. entry: its own of the ready file."""
+        return []
+
+    def facts(self, product: str) -> dict[str, Any]:
+        """What the ready file has of it, beside ways in and devices. product: of the device."""
+        return {}
+
+    def faults(self, hub: "Hub") -> Mapping[str, "Fault"]:
+        """What control requests may break, of this cloud alone."""
+        return {}
+
+    @classmethod
+    def refused(cls, mistake: str, reason: str) -> RefusedError:
+        """A refusal. mistake: a key of `connack`. reason: see RefusedError."""
+        return RefusedError(cls.connack[mistake], mistake, reason)
+
+    def close_code(self, mistake: str) -> int:
+        """What `presence` gets as the code of a login that is refused."""
+        return 0
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check a CONNECT by the cloud's own rules. raises: RefusedError."""
@@ -173,6 +249,14 @@ class Cloud:
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """The command `name` with `data` for a device. raises: BadCommandError."""
         raise NotImplementedError
+
+    def reply(self, publish: Publish) -> tuple[tuple[str, str], Any] | None:
+        """Is that a device's reply? Then (reply topic, message id) of its order, and its body."""
+        try:
+            body = json.loads(publish.payload)
+            return (publish.topic, str(body["id"])), body
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
 
     def presence(
         self, client: Client, way: Way, action: str, code: int, reason: str

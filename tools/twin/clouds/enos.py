@@ -16,7 +16,6 @@ from tools.twin.clouds.base import (
     Client,
     Cloud,
     Order,
-    RefusedError,
     Rules,
     Verdict,
     Way,
@@ -24,6 +23,7 @@ from tools.twin.clouds.base import (
     encode,
     parameters,
 )
+from tools.twin.door import Door
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device
 
@@ -88,9 +88,31 @@ _ANSWERS = (
 
 
 class EnOS(Cloud):
-    """The rules of EnOS; CONNACK codes are in tools.twin.clouds.connack."""
+    """The rules of EnOS."""
 
     name = "enos"
+    title = "EnOS"
+    doors = (
+        Door("enos", "mqtt", "127.0.0.1", 11883, False, "mqtt.enos.test"),
+        Door("enos", "mqtts", "127.0.0.1", 18883, True, "mqtt.enos.test"),
+    )
+    client_certificates = "required"  # two-way TLS on 18883
+    ca = "signet twin EnOS CA"
+    not_signed = "is not signed by the twin's EnOS CA: signet pki enos issue"
+    # Nowhere documented: the codes whose MQTT name says what happened.
+    connack: ClassVar[dict[str, int | None]] = {
+        "form": 2,  # client id is not `id|securemode=..,signmethod=..,timestamp=..|`
+        "mode": 2,  # a securemode that this twin has not (yet)
+        "login": 4,  # user name or password missing, or the user name not `deviceKey&productKey`
+        "signature": 4,
+        "unknown": 5,
+        "disabled": 5,
+        "certificate": 5,  # two-way TLS: it was not issued for this device
+        "will": 5,  # the will's topic is not one the device may publish
+        "offline": 3,  # the broker behind the gate is down
+    }
+    command_help = "`set` sets measurepoints, any other name is a service"
+    examples = (("config", "enos"), ("command", "enos", "set", '{"led": 1}'))
     max_payload = 512 * 1024  # docs, limitations: publish <= 512 KB
     max_qos = 1  # docs: QoS 0 and 1
     publish_rules: ClassVar[Rules] = {
@@ -126,16 +148,16 @@ class EnOS(Cloud):
         try:
             client_id, options = parameters(connect.client_id)
         except ValueError as error:
-            raise RefusedError(self.name, "form", str(error)) from None
+            raise self.refused("form", str(error)) from None
         method = options.get("signmethod", "")
         if method not in signing.ENOS_METHODS:
             known = ", ".join(name for name in signing.ENOS_METHODS if name)
             reason = f"signmethod {method!r} is unknown; use one of: {known}"
-            raise RefusedError(self.name, "form", reason)
+            raise self.refused("form", reason)
         mode = options.get("securemode", "2")
         if mode != "2":
             reason = f"securemode {mode!r} is not in this twin; use securemode=2 (device secret)"
-            raise RefusedError(self.name, "mode", reason)
+            raise self.refused("mode", reason)
         device = self._device(connect)
         self._check_certificate(way, device)
         fields = {
@@ -152,7 +174,7 @@ class EnOS(Cloud):
                 f"signature differs: expected {signed.algorithm}, in hexadecimal;"
                 f" the content is `{signed.content}`"
             )
-            raise RefusedError(self.name, "signature", reason)
+            raise self.refused("signature", reason)
         names = {"product_key": device.product, "device_key": device.name}
         # The SDKs never subscribe to commands: the platform pushes them to a device unasked.
         pushed = (f"/sys/{device.product}/{device.name}/thing/service/#",)
@@ -162,16 +184,16 @@ class EnOS(Cloud):
         key, ampersand, product = (connect.user or "").partition("&")
         if not ampersand or connect.password is None:
             reason = "user name is not `deviceKey&productKey`, or there is no password"
-            raise RefusedError(self.name, "login", reason)
+            raise self.refused("login", reason)
         device = self.store.device(self.name, "device", product, key)
         if device is None:
             hint = ""
             if self.store.device(self.name, "device", key, product):
                 hint = "; the order is `deviceKey&productKey`"
             reason = f"no device {key!r} in product {product!r}{hint}"
-            raise RefusedError(self.name, "unknown", reason)
+            raise self.refused("unknown", reason)
         if not device.enabled:
-            raise RefusedError(self.name, "disabled", f"device {key!r} is disabled")
+            raise self.refused("disabled", f"device {key!r} is disabled")
         return device
 
     def _check_certificate(self, way: Way, device: Device) -> None:
@@ -183,7 +205,7 @@ class EnOS(Cloud):
             whose = "by signet pki to nobody" if owner is None else f"to device {'/'.join(owner)}"
             serial = f"{way.certificate.serial_number:x}"
             reason = f"certificate {serial} was issued {whose}, not to {device.label}"
-            raise RefusedError(self.name, "certificate", reason)
+            raise self.refused("certificate", reason)
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer a request on its `_reply` topic with the documented code."""

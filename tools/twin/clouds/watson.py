@@ -9,6 +9,9 @@ import dataclasses
 import hmac
 import itertools
 import re
+import secrets
+import string
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tools.twin.clouds import watson_gateway, watson_policy, watson_presence
@@ -22,12 +25,18 @@ from tools.twin.clouds.base import (
     Way,
     encode,
 )
-from tools.twin.clouds.watson_gateway import PART
+from tools.twin.clouds.watson_gateway import NOT_AUTHORIZED, PART
 from tools.twin.clouds.watson_topics import PUBLISH, SUBSCRIBE
+from tools.twin.door import Door
+from tools.twin.handshake import names
 from tools.twin.packets import Connect, Publish
 from tools.twin.store import Device
 
 QUICKSTART = "quickstart"
+
+_DOMAIN = "internetofthings.ibmcloud.com"
+_HOST = f"{{product}}.messaging.{_DOMAIN}"
+_SPEAKS = ("mqtt", "http", "websocket")
 
 KINDS = {"d": "device", "g": "gateway", "a": "application", "A": "application"}
 """What the registry calls each class of client id."""
@@ -38,9 +47,42 @@ _CHARACTERS = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 class Watson(Cloud):
-    """The rules of Watson IoT; CONNACK codes are in tools.twin.clouds.connack."""
+    """The rules of Watson IoT."""
 
     name = "watson"
+    title = "Watson IoT"
+    doors = (
+        Door("watson", "mqtt", "127.0.0.3", 1883, False, _HOST, _SPEAKS),
+        Door("watson", "mqtts", "127.0.0.3", 8883, True, _HOST, _SPEAKS),
+        Door("watson", "https", "127.0.0.3", 443, True, _HOST, _SPEAKS),
+    )
+    server_names = (f"*.messaging.{_DOMAIN}", f"*.{_DOMAIN}")
+    client_certificates = "by org"
+    not_signed = "is not signed by an active CA of org {org}: signet pki register --org {org}"
+    # eclipse/amlen `pxmqtt.c`: "wrong token: 5, never 4". That of "plain" is nowhere documented.
+    connack: ClassVar[dict[str, int | None]] = {
+        "characters": 2,  # a character or a length that no client id may have
+        "form": 5,  # shape of the client id, unknown org, durable where not allowed
+        "login": 5,
+        "unknown": 5,
+        "disabled": 5,
+        "server name": 5,  # SNI names another org
+        "no server name": None,  # where the org has a CA or a server certificate of its own
+        "will": 5,
+        "no certificate": None,  # the policy asks for one; close code 169
+        "other certificate": None,  # it does not name the client; close code 170
+        "CA withdrawn": None,  # since the handshake
+        "CA missing": None,  # above the one that signed, where the server's is self-signed
+        "plain": 5,  # the policy asks for TLS
+        "offline": 3,
+    }
+    product_forms: ClassVar[dict[str, str]] = {
+        "device": "ORG/TYPE",
+        "gateway": "ORG/TYPE",
+        "application": "ORG",
+    }
+    name_rule = (PART, "36 letters, digits, or any of - _ .")
+    command_help = "the name is a command id"
     max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed (287)
     max_qos = 2
     offline_hint = " by MQTT, and has not used HTTP yet"
@@ -62,6 +104,30 @@ class Watson(Cloud):
             names = {"org_id": org, "type_id": type_id, "device_id": device.name}
         return names | {"token": device.secret}
 
+    @staticmethod
+    def org_of(server_name: str | None) -> str | None:
+        """See tools.twin.clouds.watson_policy."""
+        return watson_policy.org_of(server_name)
+
+    @staticmethod
+    def new_name(product: str) -> str:
+        """As the document's example, a-orgId-a84ps90Ajs."""
+        letters = string.ascii_letters + string.digits
+        return f"a-{product}-" + "".join(secrets.choice(letters) for _ in range(10))
+
+    @staticmethod
+    def lines(entry: Mapping[str, Any]) -> list[str]:
+        """The default policy of the ready org."""
+        return [f"Watson's security policy: {entry['policy']}"]
+
+    def facts(self, product: str) -> dict[str, Any]:
+        """The default policy of the ready org."""
+        return {"policy": self.certificates.policy(product.partition("/")[0])}
+
+    def close_code(self, mistake: str) -> int:
+        """As the `/mon` messages of a failed login have them (applications/mqtt.md)."""
+        return {"no certificate": 169, "other certificate": 170}.get(mistake, NOT_AUTHORIZED)
+
     def __init__(self, store: Any) -> None:
         super().__init__(store)
         self._instances = itertools.count(1)
@@ -77,7 +143,7 @@ class Watson(Cloud):
         if all(
             org not in (d.product, d.product.split("/")[0]) for d in self.store.devices("watson")
         ):
-            raise RefusedError(self.name, "form", f"org {org!r} is unknown")
+            raise self.refused("form", f"org {org!r} is unknown")
         enter = self._device if kind in "dg" else self._application
         try:
             client = enter(connect, way, kind, org, parts)
@@ -97,7 +163,7 @@ class Watson(Cloud):
             return connect  # no certificate names a scalable application
         known = (d.product.partition("/")[0] for d in self.store.devices(self.name))
         org = next((name for name in known if name.lower() == org.lower()), org)
-        derived = watson_policy.client_id(watson_policy.names(way.certificate), org)
+        derived = watson_policy.client_id(names(way.certificate), org)
         return dataclasses.replace(connect, client_id=derived or connect.client_id)
 
     def check_server_name(self, way: Way, org: str) -> None:
@@ -108,7 +174,7 @@ class Watson(Cloud):
         named = watson_policy.org_of(way.server_name)
         if named is not None and named.lower() != org.lower():
             reason = f"server name (SNI) is of org {named!r}, client id of org {org!r}"
-            raise RefusedError(self.name, "server name", reason)
+            raise self.refused("server name", reason)
         uploaded = self.certificates
         if (
             way.tls
@@ -120,7 +186,7 @@ class Watson(Cloud):
                 f"{given} no server name (SNI) {org}.messaging.DOMAIN, which it has to be since"
                 f" org {org} has a CA or a server certificate of its own"
             )
-            raise RefusedError(self.name, "no server name", reason)
+            raise self.refused("no server name", reason)
 
     def check_cas(self, way: Way, org: str) -> None:
         """Whether the CAs above a client's certificate still count, and are all there.
@@ -131,27 +197,27 @@ class Watson(Cloud):
             return
         if not way.cas <= {ca.id for ca in self.certificates.cas(org) if ca.active}:
             reason = f"org {org} has withdrawn a CA since the handshake; the next one will tell"
-            raise RefusedError(self.name, "CA withdrawn", reason)
+            raise self.refused("CA withdrawn", reason)
         if self.certificates.lacks_a_ca(org, way.certificate):
             reason = (
                 f"org {org} has a self-signed server certificate, which asks for root and"
                 f" intermediates of the device's: signet pki register --org {org}, each"
             )
-            raise RefusedError(self.name, "CA missing", reason)
+            raise self.refused("CA missing", reason)
 
     def check_plain(self, way: Way, org: str) -> None:
         """Whether an org's default policy lets a client in on this way. raises: RefusedError."""
         policy = self.certificates.policy(org)
         if not (way.tls or watson_policy.POLICIES[policy].plain):
             reason = f"a connection without TLS; the default policy is {policy}"
-            raise RefusedError(self.name, "plain", reason)
+            raise self.refused("plain", reason)
 
     def check_certificate(
         self, way: Way, kind: str, org: str, type_id: str, device_id: str
     ) -> bool:
         """Whether the policy of a type of device wants the token, too. raises: RefusedError."""
         policy = self.certificates.policy(org, type_id)
-        shown = watson_policy.names(way.certificate) if way.certificate else []
+        shown = names(way.certificate) if way.certificate else []
         fits = watson_policy.score(shown, kind, type_id, device_id) > 0
         mistake = watson_policy.mistake(policy, way.tls, way.certificate is not None, fits)
         if mistake is not None:
@@ -166,15 +232,15 @@ class Watson(Cloud):
                 hint += (
                     f"; none is asked for without an active CA: signet pki register --org {org}"
                 )
-            raise RefusedError(self.name, mistake, hint)
+            raise self.refused(mistake, hint)
         return watson_policy.wants_token(policy, fits)
 
     def _quickstart(self, connect: Connect, kind: str, parts: list[str], way: Way) -> Client:
         if kind not in "da" or way.tls:
             reason = "quickstart takes `d:` and `a:` client ids, on the plain port only"
-            raise RefusedError(self.name, "form", reason)
+            raise self.refused("form", reason)
         if not connect.clean_session:
-            raise RefusedError(self.name, "form", "quickstart has no durable sessions")
+            raise self.refused("form", "quickstart has no durable sessions")
         product = f"{QUICKSTART}/{parts[0]}" if kind == "d" else QUICKSTART
         kinds = {"d": "device", "a": "application"}
         device = Device(self.name, kinds[kind], product, parts[-1], "")
@@ -186,13 +252,13 @@ class Watson(Cloud):
         device = self.store.device(self.name, what, f"{org}/{parts[0]}", parts[1])
         if device is None:
             reason = f"org {org!r} has no {what} {parts[1]!r} of type {parts[0]!r}"
-            raise RefusedError(self.name, "unknown", reason)
+            raise self.refused("unknown", reason)
         if not device.enabled:
-            raise RefusedError(self.name, "disabled", f"{what} {parts[1]!r} is disabled")
+            raise self.refused("disabled", f"{what} {parts[1]!r} is disabled")
         if token:
             # connect_devices_apps_gw.md: the one user name of a device or gateway with a token.
             if connect.user != "use-token-auth":
-                raise RefusedError(self.name, "login", "user name is not `use-token-auth`")
+                raise self.refused("login", "user name is not `use-token-auth`")
             self._check_token(connect, device)
         return self.client(device, kind, f"{self.name}:{connect.client_id}")
 
@@ -204,15 +270,15 @@ class Watson(Cloud):
         device = self.store.device(self.name, "application", org, connect.user or "")
         if device is None:
             reason = f"user name is no API key of org {org!r} (API keys look like a-{org}-...)"
-            raise RefusedError(self.name, "login", reason)
+            raise self.refused("login", reason)
         if not device.enabled:
-            raise RefusedError(self.name, "disabled", f"API key {device.name!r} is disabled")
+            raise self.refused("disabled", f"API key {device.name!r} is disabled")
         self._check_token(connect, device)
         session = f"{self.name}:{connect.client_id}"
         if kind == "A" and len(parts) == 1:
             if not connect.clean_session:
                 reason = "client id `A:org:app` without an instance needs clean session = 1"
-                raise RefusedError(self.name, "form", reason)
+                raise self.refused("form", reason)
             session += f":{next(self._instances)}"  # all instances share one id
         client = self.client(device, kind, session)
         client.names = {**client.names, "app": parts[0]}
@@ -220,7 +286,7 @@ class Watson(Cloud):
 
     def _check_token(self, connect: Connect, device: Device) -> None:
         if not hmac.compare_digest(connect.password or b"", device.secret.encode()):
-            raise RefusedError(self.name, "login", "token (the password) is wrong or missing")
+            raise self.refused("login", "token (the password) is wrong or missing")
 
     def client(self, device: Device, kind: str, session: str) -> Client:
         """A client that has proved who it is; kind: a row of the rules."""
@@ -300,11 +366,11 @@ def _split(client_id: str) -> tuple[str, str, list[str]]:
     """Class letter, org and the remaining parts of a client id. raises: RefusedError."""
     if not _CHARACTERS.fullmatch(client_id):
         reason = "client id holds characters other than `A-Z a-z 0-9 - _ . :`, or is empty"
-        raise RefusedError("watson", "characters", reason)
+        raise Watson.refused("characters", reason)
     kind, *parts = client_id.split(":")
     shape = "client id is none of d:org:type:id, g:org:type:id, a:org:app, A:org:app[:instance]"
     if kind not in _PARTS or len(parts) + 1 not in _PARTS[kind] or "" in parts:
-        raise RefusedError("watson", "form", shape)
+        raise Watson.refused("form", shape)
     if not all(map(PART.fullmatch, parts[1:])):
-        raise RefusedError("watson", "characters", "a part of the client id is longer than 36")
+        raise Watson.refused("characters", "a part of the client id is longer than 36")
     return kind, parts[0], parts[1:]

@@ -7,9 +7,6 @@ for the server's own conduct its opened proxy, eclipse/amlen `auth.c`: facts onl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -36,7 +33,7 @@ POLICIES = {
 }
 """By the names of tools.twin.certificates.POLICIES."""
 
-# By what tools.twin.clouds.connack calls it; the last two with the platform's close codes.
+# By what the cloud's `connack` calls it; the last two with the platform's close codes.
 HINTS = {
     "plain": "a connection without TLS; {policy}",
     "no certificate": "no certificate; {policy} (169)",
@@ -72,20 +69,6 @@ def org_of(server_name: str | None) -> str | None:
     """
     org, _, domain = (server_name or "").partition(".")
     return org if org and domain.lower().startswith(("messaging.", "internetofthings.")) else None
-
-
-def names(certificate: x509.Certificate) -> list[str]:
-    """What a readable certificate calls its owner: its common name, then its rfc822Names.
-
-    Those are forms like `d:type:id`, or anything else, which names no client.
-    """
-    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    texts = [str(attribute.value) for attribute in found]
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return texts
-    return texts + extension.value.get_values_for_type(x509.RFC822Name)
 
 
 def score(names: Sequence[str], kind: str, type_id: str | None, name: str) -> int:

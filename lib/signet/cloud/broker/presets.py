@@ -19,7 +19,7 @@ from signet.modules import call
 _MOST_SLASHES = const(7)  # of a topic of AWS, those of Basic Ingest's rule not counted
 _KEEPALIVE_S = const((30, 1200))  # of AWS
 _WITHOUT_ALPN = const(8883)
-_SHADOW = const("$aws/things/{id}/shadow/update")
+_SHADOW = const("$aws/things/{id}/shadow/")
 
 _REPORT = {"ts": "{time_ms}", "event": "{event}", "id": "{message_id}", "values": "{values}"}
 _ANSWER = {"id": "{message_id}", "result": "{result}"}
@@ -113,19 +113,22 @@ def _check_aws(config):
     if config["port"] != _WITHOUT_ALPN:
         text = "port {} of AWS wants ALPN, which MicroPython lacks; a domain configuration can do"
         warnings.append((text + " without").format(config["port"]))
-    if config["topic"] == _SHADOW:  # the report itself is the thing's state
+    shadow, own = _SHADOW + "update", _SHADOW.replace("{id}", config["client_id"])
+    topic = (config["topic"] or "").replace("{id}", config["client_id"])
+    if topic.startswith(own) and topic.endswith("/update"):  # the report is the thing's state
         config["shadow"] = True
+        shadow = topic
         for key, value in (
             ("body", _REPORTED),
-            ("reply_topic", _SHADOW + "/accepted"),
+            ("reply_topic", shadow + "/accepted"),
             ("reply_member", "clientToken"),
         ):
             if config[key] is None:
                 config[key] = value
-        config["reject_topic"] = _SHADOW + "/rejected"
+        config["reject_topic"] = shadow + "/rejected"
     if config["shadow"]:
         reported = {"state": {"reported": "{result}"}}
-        config["set"] = (_SHADOW + "/delta", "state", "version", _SHADOW, reported)
+        config["set"] = (shadow + "/delta", "state", "version", shadow, reported)
     for key in ("topic", "event_topic"):
         topic = config[key] or ""
         slashes = topic.count("/") - 3 * (topic[:11] == "$aws/rules/")
