@@ -119,6 +119,7 @@ def test_the_commands_of_the_readme_lead_from_nothing_to_a_report_at_a_plain_bro
                 _wait_until(lambda: "report 1 stored" in board(), board)
                 _done(publish, tmp_path)
                 _wait_until(lambda: "command set: {'led': 1}" in board(), board)
+                assert "Error" not in board()
             for topic in ("report", "answer/set"):
                 _wait_until(functools.partial(_shows, broker, before, topic), broker)
 
