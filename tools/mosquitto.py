@@ -87,14 +87,16 @@ def _accepts(address: tuple[str, int]) -> bool:
 
 
 def free_port(host: str, port: int = 0) -> int:
-    """That port where it is free, else another that is."""
+    """That port where it is free, else another that is. raises: UserError for a foreign host."""
     try:
         with socket.create_server((host, port)) as probe:
             return int(probe.getsockname()[1])
-    except OSError:
-        if not port:
-            raise
-    return free_port(host)
+    except OSError as error:
+        if port:
+            return free_port(host)
+        why = str(error.strerror).partition(" (")[0]
+        text = f"cannot listen on {host}: {why}; name an address of this machine"
+        raise UserError(text) from None
 
 
 def device_json(folder: Path, **given: str | int) -> Path:

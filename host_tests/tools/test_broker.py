@@ -56,3 +56,9 @@ def test_a_port_that_is_in_use_is_named(tmp_path):
         device_json(tmp_path, port=port)
         with pytest.raises(UserError, match=rf"port {port} of 127\.0\.0\.1 is in use"):
             plain_broker(tmp_path).__enter__()
+
+
+def test_an_address_of_another_machine_is_no_place_to_listen(tmp_path):
+    with pytest.raises(UserError, match=r"cannot listen on 192\.0\.2\.7: .*of this machine"):
+        device_json(tmp_path, host="192.0.2.7")
+    assert not (tmp_path / CONFIG).exists()
