@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from host_tests.depth import AFTER_TEST, DEPTH, STEPS, digs
+from host_tests.depth import DEPTH, STEPS
 
 # Long files whose tests need no one order: each goes to the next free worker, with its own twin.
 _SHARED_OUT = (
@@ -96,13 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_RUN].for_proof = by_file
     if hasattr(config, "workeroutput"):
         config.workeroutput["for_proof"] = by_file
-    left_out = [] if DEPTH == "proof" else proofs
-    if AFTER_TEST:
-        os.environ.pop("SIGNET_AFTER_TEST", None)  # a pytest that a test starts is not meant
-        marked = set(proofs)
-        deeper = {path: digs(path) for path in {item.path for item in items}}
-        left_out = [item for item in items if item not in marked and not deeper[item.path]]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        out = set(left_out)
+    if DEPTH != "proof" and proofs:
+        config.hook.pytest_deselected(items=proofs)
+        out = set(proofs)
         items[:] = [item for item in items if item not in out]

@@ -1,4 +1,4 @@
-"""What does a person see first?  A board that reports to three clouds and obeys each of them.
+"""What does a person see first?  A board that reports to a broker, to three clouds, and obeys.
 
 Nothing here is faked beyond what the README names: a real MicroPython with a board's heap, files
 copied by the real mpremote, real TLS, a real broker behind each cloud's own rules.
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from tools import demo_broker as broker
 from tools import toolchain
 from tools.board.deploy import deploy, project_files
 from tools.board.knock import knock
@@ -64,7 +65,7 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Start three clouds, deploy a board to each: three reports stored, one command obeyed."""
+    """Deploy a board to a plain broker, then to three clouds: reports stored, commands obeyed."""
     if image:
         toolchain.image()
     try:
@@ -83,11 +84,13 @@ def _run(image: bool) -> None:
         scratch() as folder,
         Progress(*columns, console=errors, transient=True) as progress,
     ):
-        task = progress.add_task("starting three clouds", total=2 + len(ways))
+        task = progress.add_task("making a board with empty flash", total=3 + len(ways))
         board = VirtualBoard(Path(folder, "board"))
-        with TwinProcess(Path(folder)) as twin:
-            progress.update(task, advance=1, description="making a board with empty flash")
-            with board.create(modem=_MODEM, image=image):
+        with board.create(modem=_MODEM, image=image):
+            progress.update(task, advance=1, description=f"waiting for reports: {broker.TITLE}")
+            console.print(broker.show(board, Path(folder, "broker"), _table))
+            progress.update(task, advance=1, description="starting three clouds")
+            with TwinProcess(Path(folder)) as twin:
                 progress.update(task, advance=1)
                 for cloud, way, title in ways:
                     progress.update(task, description=f"deploying to the board: {title}")
@@ -96,14 +99,14 @@ def _run(image: bool) -> None:
                     files = _deploy(board, twin, Path(folder), (cloud, way, title))
                     progress.update(task, description=f"waiting for reports: {title}")
                     show = _SHOWS.get((cloud, way), _show_command)
-                    table = _table(f"{title} ({files} file{'s'[: files != 1]} deployed)")
+                    table = _table(title, files)
                     show(table, board, twin, cloud, before)
                     console.print(table)
                     progress.update(task, advance=1)
     console.print(
         f"Done in {time.monotonic() - started:.0f} s. "
-        "Next: `signet twin` keeps the clouds running, `signet board --help` deploys to a board "
-        "of yours; README.md goes on from here.",
+        "Next: `signet broker` and `signet twin` keep a broker and the clouds running, `signet "
+        "board --help` deploys to a board of yours; README.md goes on from here.",
         soft_wrap=True,
     )
 
@@ -131,7 +134,9 @@ def _deploy(
     return deploy(board.device, files)
 
 
-def _table(title: str) -> Table:
+def _table(title: str, files: int) -> Table:
+    """An empty one. files: how many were deployed."""
+    title = f"{title} ({files} file{'s'[: files != 1]} deployed)"
     table = Table(
         title=title, title_justify="left", show_header=False, width=min(98, console.width)
     )

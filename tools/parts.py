@@ -62,6 +62,7 @@ PARTS = {
         "MQTT over WebSocket",
         ("net/websocket.py", "wire/websocket*.py"),
     ),
+    "azure": Part("Azure IoT Hub and its DPS", ("cloud/azure/*.py",)),
     "roles": Part(
         "Watson's gateways and applications",
         ("cloud/watson/application*.py", "cloud/watson/gateway.py"),

@@ -8,12 +8,15 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from tools import signing
+from tools.json_file import read_object
 from tools.ui import UserError, console, errors
 
 app = typer.Typer(
@@ -116,6 +119,55 @@ def alibaba(
 
 
 @app.command()
+def azure(
+    *,
+    hub: Annotated[str, typer.Option(help="The hub's host name.")] = "",
+    device_id: Annotated[str, typer.Option(help="As the portal shows it.")] = "",
+    id_scope: Annotated[str, typer.Option(help="Of DPS, instead of a hub.")] = "",
+    registration_id: Annotated[str, typer.Option(help="At DPS, with --id-scope.")] = "",
+    expires: Annotated[str, typer.Option(help="Unix seconds; in an hour by default.")] = "",
+    derive: Annotated[
+        Path | None,
+        typer.Option(
+            "--group-key",
+            metavar="DEVICE.JSON",
+            help="The secret is the key of an enrollment group: write the key that follows for "
+            "this file's registration_id into it, as device_key. Nothing is shown.",
+        ),
+    ] = None,
+    secret_file: _SecretFile = None,
+) -> None:
+    """Azure IoT Hub or DPS: the token, or a device's key from that of its enrollment group."""
+    if derive is not None:
+        _derive(derive, secret_file)
+        return
+    client_id, where, policy = device_id, f"{hub}/devices/{device_id}", ""
+    user = f"{hub}/{device_id}/?api-version=2021-04-12"
+    if id_scope:
+        client_id, where = registration_id, f"{id_scope}/registrations/{registration_id}"
+        user, policy = f"{where}/api-version=2019-03-31", "&skn=registration"
+    if not client_id or not (hub or id_scope):
+        raise UserError("say --hub and --device-id, or --id-scope and --registration-id")
+    ends_s = int(_digits(expires or str(int(time.time()) + 3600), "--expires", "seconds"))
+    signed = signing.azure(where, _secret(secret_file), ends_s)
+    resource, signature = (quote(text, safe="") for text in (where, signed.signature))
+    token = f"SharedAccessSignature sr={resource}&sig={signature}&se={ends_s}{policy}"
+    shown = replace(signed, content=signed.content.replace("\n", "\\n"))
+    _show(shown, {"client id": client_id, "user name": user, "password": token})
+
+
+def _derive(file: Path, secret_file: Path | None) -> None:
+    """Writes the key of a device of an enrollment group into its device.json."""
+    values = read_object(file)
+    name = values.get("registration_id")
+    if not isinstance(name, str):
+        raise UserError(f"{file} has no registration_id, of which the key is derived")
+    values["device_key"] = signing.azure_device_key(_secret(secret_file), name)
+    file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    console.print(f"{file}: device_key is that of {name} in the enrollment group", markup=False)
+
+
+@app.command()
 def content(
     fields: Annotated[list[str], typer.Argument(help="NAME=VALUE ...", metavar="NAME=VALUE...")],
     algorithm: Annotated[
@@ -154,8 +206,13 @@ def _fields(pairs: list[str]) -> dict[str, str]:
 
 
 def _unix_ms(text: str) -> str:
+    return _digits(text, "--timestamp", "milliseconds")
+
+
+def _digits(text: str, option: str, unit: str) -> str:
     if not (text.isascii() and text.isdigit()):
-        raise UserError(f"--timestamp: {text!r} is not Unix milliseconds, such as 1524448722000")
+        example = "1524448722000" if unit == "milliseconds" else "1524448722"
+        raise UserError(f"{option}: {text!r} is not Unix {unit}, such as {example}")
     return text
 
 

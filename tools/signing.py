@@ -1,13 +1,17 @@
-"""What must a device of EnOS or Alibaba Cloud send to prove who it is?
+"""What must a device of EnOS, Alibaba Cloud or Azure send to prove who it is?
 
 By the standard library alone and independent of lib/signet: the twin judges the board with this
 file, and `signet sign` shows it.
 Sources: EnOS "Establishing Connection with EnOS Cloud using the MQTT Protocol" and the vendor's
-SDKs; Alibaba Cloud "MQTT-TCP connections" (help.aliyun.com document 73742).
+SDKs; Alibaba Cloud "MQTT-TCP connections" (help.aliyun.com document 73742); Azure "Control access
+to IoT Hub by using shared access signatures", "Symmetric key attestation with DPS".
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
+import urllib.parse
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -36,7 +40,7 @@ class Signed:
 
     content: the signed text, names sorted by code point, each followed by its value.
     algorithm: for a person to read.
-    signature: hexadecimal, in the case that the cloud's documents print.
+    signature: as the cloud's documents print it: hexadecimal, in their case, or base64.
     """
 
     content: str
@@ -73,6 +77,35 @@ def alibaba(fields: Mapping[str, str], secret: str, method: str = "hmacsha256") 
     text = content(fields)
     digest = hmac.new(secret.encode(), text.encode(), name).hexdigest()
     return Signed(text, f"HMAC-{name} of the content, keyed with the device secret", digest)
+
+
+def azure(resource: str, key: str, ends_s: int) -> Signed:
+    """Azure: base64 of the HMAC-SHA256 of the percent-encoded resource and when the token ends.
+
+    resource: `{hub}/devices/{id}`, or `{id scope}/registrations/{id}` for DPS. key: base64.
+    ends_s: Unix seconds.
+    raises: UserError for a key that is not base64.
+    """
+    text = f"{urllib.parse.quote(resource, safe='')}\n{ends_s}"
+    return Signed(
+        text, "HMAC-sha256 of the content, keyed with the decoded key", _keyed(key, text)
+    )
+
+
+def azure_device_key(group_key: str, registration_id: str) -> str:
+    """The key, base64, of a device in an enrollment group of DPS; it is a secret.
+
+    raises: UserError for a group key that is not base64.
+    """
+    return _keyed(group_key, registration_id)
+
+
+def _keyed(key: str, text: str) -> str:
+    try:
+        decoded = base64.b64decode(key, validate=True)
+    except binascii.Error:
+        raise UserError("the key is not base64; copy it whole, with the = at its end") from None
+    return base64.b64encode(hmac.digest(decoded, text.encode(), "sha256")).decode()
 
 
 def same(expected: str, received: str) -> bool:

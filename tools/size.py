@@ -133,8 +133,9 @@ class Key(NamedTuple):
 KEYS = (
     Key("tls", True, ("alibaba",), ("coap",)),
     Key("tls", True, ("enos",), ("mqtt",)),
-    Key("cert", "board.pem", ("broker", "enos", "watson"), ("mqtt",)),
-    Key("websocket", True, ("broker", "watson"), ("mqtt",)),
+    Key("cert", "board.pem", ("azure", "broker", "enos", "watson"), ("mqtt",)),
+    Key("id_scope", "0ne000A1B2C", ("azure",), ("mqtt",)),
+    Key("websocket", True, ("azure", "broker", "watson"), ("mqtt",)),
     Key("preset", "homeassistant", ("broker",), ("mqtt",)),
     Key("qos", 0, ("broker",), ("mqtt",)),
     Key("body", "{iso}", ("broker",), ("mqtt",)),
@@ -143,7 +144,12 @@ KEYS = (
     Key("format", "cbor", ("alibaba",), ("coap",)),
     Key("profile", "documented", ("alibaba",), ("coap",)),
     Key("modem", {"family": "bg95"}, ("alibaba",), ("coap",)),
-    Key("deep_sleep", True, ("alibaba", "broker", "enos", "watson"), ("mqtt", "coap", "http")),
+    Key(
+        "deep_sleep",
+        True,
+        ("alibaba", "azure", "broker", "enos", "watson"),
+        ("mqtt", "coap", "http"),
+    ),
 )
 
 

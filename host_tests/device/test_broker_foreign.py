@@ -14,7 +14,7 @@ import pytest
 
 from host_tests.device.aws import APPLICATION, THING, Aws
 from host_tests.portable.host.broker import PASSWORD, USER, Amqtt
-from host_tests.twin.test_foreign_clients import Sdk
+from host_tests.twin.sdk import Sdk
 from host_tests.twin.wire import Paho
 from tools.pki.authority import Authority
 from tools.twin.packets import Connect

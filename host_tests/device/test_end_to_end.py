@@ -10,12 +10,16 @@ WAYS = [
     ("alibaba", "mqtts"),
     ("watson", "mqtt"),
     ("watson", "mqtts"),
+    ("azure", "mqtts"),
+    ("azure", "wss"),
 ]
 
 
 def _values(cloud, message):
     """The values of a stored report, in each cloud's own form."""
     body = json.loads(message["payload"])
+    if cloud == "azure":
+        return body
     if cloud == "enos":
         return body["params"]["measurepoints"]
     if cloud == "alibaba":
@@ -27,7 +31,9 @@ def _values(cloud, message):
 def test_reports_are_stored_and_a_command_is_obeyed(device, twin, config, cloud, way):
     after = twin.last_id()
     device.run(config(cloud, way))
-    stored = twin.wait_for_messages(cloud, 3, after, direction="up", status="stored")
+    count = 3 + (cloud == "azure")  # whose device asks for its twin, too
+    stored = twin.wait_for_messages(cloud, count, after, direction="up", status="stored")
+    stored = [message for message in stored if message["payload"]]
     # firmware/boards/virtual/board.py: nothing is random
     assert [_values(cloud, message)["humidity"] for message in stored[:3]] == [40, 41, 42]
     assert _values(cloud, stored[0])["temperature"] == 21.5
@@ -35,7 +41,7 @@ def test_reports_are_stored_and_a_command_is_obeyed(device, twin, config, cloud,
 
     answer = twin.command(cloud, "set", {"led": 1})
     assert device.wait_for(r"^command set: .*$") == "command set: {'led': 1}"
-    if cloud != "watson":  # Watson's devices do not answer commands
+    if cloud in ("alibaba", "enos"):  # others do not answer this one, or not there
         assert answer["reply"]["code"] == 200
         assert answer["reply"]["data"] == {"led": 1}
 

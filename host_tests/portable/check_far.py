@@ -73,7 +73,11 @@ class Broker:
                 body[2 + size : 4 + size],
                 body[size + 4 :],
             )
-            return self._published(topic, packet_id, payload) if flags & 6 else b""
+            if flags & 6:
+                return self._published(topic, packet_id, payload)
+            if not flags & 1:  # retained is what tells that the device is there
+                self.reports.append(body[2 + size :])
+            return b""
         if kind == 8:
             count, at = 0, 2
             while at < len(body):
@@ -97,7 +101,9 @@ class Broker:
 
     def message(self, topic, payload):
         """Returns a message of QoS 0."""
-        return bytes((0x30, 2 + len(topic) + len(payload), 0, len(topic))) + topic + payload
+        size = 2 + len(topic) + len(payload)
+        length = (size,) if size < 128 else (size & 127 | 128, size >> 7)
+        return b"\x30" + bytes(length) + bytes((0, len(topic))) + topic + payload
 
 
 class Plain(Broker):
@@ -117,6 +123,25 @@ class Thing(Broker):
             answer = json.dumps({"id": json.loads(payload)["id"], "code": 200, "data": {}})
             out += self.message(topic + b"_reply", answer.encode())
         return out
+
+
+class Azure(Broker):
+    """A hub; its twin is as it was reported, and takes what is reported by that status."""
+
+    replies = True
+    status = b"204"
+    twin = b'{"desired":{"$version":1},"reported":{"$version":1}}'
+
+    def _published(self, topic, packet_id, payload):
+        puback, rid = b"\x40\2" + packet_id, topic.partition(b"$rid=")[2]
+        if topic.startswith(b"$iothub/twin/GET/"):
+            return puback + self.message(b"$iothub/twin/res/200/?$rid=" + rid, self.twin)
+        if not topic.startswith(b"$iothub/"):
+            return super()._published(topic, packet_id, payload)
+        self.said.append(payload)
+        if b"/twin/" in topic:
+            puback += self.message(b"$iothub/twin/res/" + self.status + b"/?$rid=" + rid, b"")
+        return puback
 
 
 class _Http:

@@ -15,8 +15,10 @@ from signet.errors import ConfigError, ProtocolError, Rejected, Throttled
 from signet.net.stream import TcpChannel
 from signet.reports.messages import Report
 
-SERVERS = {"polite": ("tcp", "mqtt")}
-LINKED = {"broker mqtts": {"cloud": "broker", "way": "mqtt"}}
+SERVERS = {
+    "polite": ("tcp", "mqtt"),
+    "aws": ("tcp", [("packet",), ("send", "20020000"), ("packet",), ("close",)]),
+}
 _T = 1524448722000
 _SHADOW = "$aws/things/m-7/shadow/update"
 
@@ -182,6 +184,7 @@ def test_commands_are_understood_and_answered_as_each_preset_says():
             assert b'{"error": "ValueError: no"}' in failed.body
     for topic in ("signet/m-8/command/go", "signet/m-7/command", "signet/m-7/command/a/b"):
         assert _dialect().decode(topic, b"") is None
+    assert _dialect(commands=False, preset="thingsboard").subscriptions == []
     check.raises(ProtocolError, _dialect(preset="thingsboard").decode, rpc + "request/1", b"{}")
 
 
@@ -215,14 +218,14 @@ def test_a_reply_says_that_a_report_is_stored_or_why_not():
 
 
 def test_home_assistant_is_told_of_each_sensor():
-    units = {"device_class": "temperature", "unit_of_measurement": "\xb0C"}
+    units = {"device_class": "temperature", "command_topic": "a/{id}"}
     found = _config(preset="homeassistant", client_id="m.7", sensors={"t": units})
     (topic, text), birth = found["announce"]
     check.equal(topic, "homeassistant/device/m_7/config")
     check.equal(birth, ["signet/m.7/availability", "online"])
     sensor = {"p": "sensor", "name": "t", "unique_id": "m.7_t"}
     sensor.update({"value_template": "{{ value_json['t'] }}"})
-    sensor.update(units)
+    sensor.update(units, command_topic="a/m.7")
     expected = {
         "dev": {"ids": ["m.7"], "name": "m.7"},
         "o": {"name": "signet"},
@@ -244,7 +247,9 @@ def test_what_is_wrong_in_device_json_is_said():
         ({"topic": "a/{name}"}, "topic", "may hold {id}"),
         ({"command_topic": "a/x{name}"}, "command_topic", "whole level"),
         ({"body": {"v": "values"}}, "body", "once"),
+        ({"body": ["{values}", "{values}"]}, "body", "once"),
         ({"body": {"{event}": "{values}"}}, "body", "once"),
+        ({"body": {"v": "{values}", "t": "{time}"}}, "body", "none of those"),
         ({"event_body": []}, "event_body", "once"),
         ({"answer_body": "{values}"}, "answer_body", "{result}"),
         ({"reply_topic": "r", "body": "{values}"}, "body", "{message_id}"),
@@ -286,6 +291,22 @@ def test_each_code_has_its_hint():
     ):
         assert says in explain(_config(**values), code)
     assert explain(_config(), 1) is None
+
+
+def test_a_connection_that_aws_closes_behind_a_report_asks_for_the_policy():
+    from signet.cloud.broker.mqtt import session
+
+    end = check.server("aws")
+    values = _config(preset="aws", commands=False)
+    values.update({"address": end["host"], "port": end["port"], "trust": None})
+    it = session(values, print)
+    it.begin(clock.Deadline(3000))
+    while it.poll(3000) != ("opened",):
+        pass
+    assert it.submit(1, Report({}))
+    kind, error, keys = it.poll(3000)
+    check.equal((kind, keys), ("lost", [1]))
+    assert "policy" in str(error), error
 
 
 def test_connect_carries_the_will():

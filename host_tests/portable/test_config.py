@@ -144,6 +144,7 @@ def test_values_are_held_against_their_rule():
         (_ENOS, "host", "", "1 to 253"),
         (_ENOS, "host", ".", "is no name"),
         (_ENOS, "host", "mqtt.example.com..", "is no name"),
+        (_ENOS, "host", "app-portal-cn5.envisioniot.com", "is the console; write mqtt-"),
         (_ENOS_TLS, "host", "192.0.2.7", "move this to `address`"),
         (_ENOS_TLS, "host", "192.0.2.7.", "move this to `address`"),
         (_ENOS_TLS, "host", "127.1", "move this to `address`"),

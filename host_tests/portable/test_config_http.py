@@ -17,7 +17,7 @@ _ALIBABA = {
 _WATSON = {
     "cloud": "watson",
     "way": "http",
-    "host": "myorg1.messaging.internetofthings.ibmcloud.com",
+    "host": "myorg1.messaging.example.com",
     "org_id": "myorg1",
     "type_id": "meter",
     "device_id": "m-7",
@@ -26,7 +26,7 @@ _WATSON = {
 _QUICKSTART = {
     "cloud": "watson",
     "way": "http",
-    "host": "quickstart.messaging.internetofthings.ibmcloud.com",
+    "host": "quickstart.messaging.example.com",
     "org_id": "quickstart",
     "type_id": "meter",
     "device_id": "m-7",

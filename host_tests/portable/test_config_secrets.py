@@ -22,6 +22,7 @@ _SECRETS = (
     4_711_081_5,
 )
 _CLOUDS = {
+    "broker": {"client_id": "c", "user": "u", "password": "p"},
     "enos": {"product_key": "pk", "device_key": "dk", "device_secret": "s"},
     "alibaba": {"product_key": "pk", "device_name": "dn", "device_secret": "s"},
     "watson": {"org_id": "abcdef", "type_id": "t", "device_id": "d", "token": "t"},
@@ -32,6 +33,7 @@ _KINDS = [
 ]
 _KINDS += [("alibaba", "http", {}), ("watson", "mqtt", {}), ("watson", "http", {})]
 _KINDS += [("watson", "mqtt", {"role": "gateway"}), ("watson", "mqtt", {"role": "application"})]
+_KINDS += [("broker", "mqtt", {"preset": name}) for name in ("json", "homeassistant", "aws")]
 
 
 def _base(cloud, way, more):
@@ -63,7 +65,7 @@ def _misplaced(base, key, secret):
             values = base.copy()
             values[key] += " " + secret
             yield values
-            own = "token" if "token" in base else "device_secret"
+            own = next(name for name in ("token", "password", "device_secret") if name in base)
             values = base.copy()
             values[own], values[key] = values[key], secret  # one for the other
             yield values

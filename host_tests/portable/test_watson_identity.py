@@ -219,6 +219,42 @@ def test_a_host_of_another_organisation_is_warned_of():
         check.equal(len(lines), int(warned), host)
 
 
+_IBM, _MAXIMO = _HOST, "myorg1.messaging.iot.mas.example.com"
+_ENDED, _ONLY_443 = "IBM ended this service in 2023", "Maximo listens on port 443 only, not on "
+
+
+def test_ibm_s_own_host_is_said_to_have_ended_and_maximo_is_on_443():
+    for host, changes, port, warned in (
+        (_IBM, {}, 8883, _ENDED),
+        ("myorg1.internetofthings.ibmcloud.com", {}, 8883, _ENDED),
+        (_IBM.upper(), {"way": "http"}, 8883, _ENDED),
+        (_IBM, {"address": "127.0.0.3"}, 8883, None),  # the twin's
+        (_MAXIMO, {}, 443, None),
+        (_MAXIMO, {"way": "http"}, 443, None),
+        (_MAXIMO, {"port": 443}, 443, None),
+        (_MAXIMO, {"port": 8883}, 8883, _ONLY_443 + "8883"),
+        (_MAXIMO, {"tls": False, "insecure": True}, 1883, _ONLY_443 + "1883"),
+        ("mqtt.example.com", {}, 8883, None),
+    ):
+        warnings = []
+        values = _DEVICE.copy()
+        values["host"] = host
+        values.update(changes)
+        check.equal(config.check(values, warnings.append)["port"], port, host)
+        said = [line for line in warnings if _ENDED in line or _ONLY_443 in line]
+        check.equal(len(said), int(warned is not None), said)
+        assert warned is None or warned in said[0], said
+
+
+def test_an_organisation_of_maximo_has_any_length():
+    for host, warned in ((_MAXIMO, 0), ("mqtt.example.com", 1)):
+        warnings = []
+        values = _DEVICE.copy()
+        values.update({"host": host.replace("myorg1", "main"), "org_id": "main"})
+        config.check(values, warnings.append)
+        check.equal(len(warnings), warned, warnings)
+
+
 def test_quickstart_gets_no_token_even_where_one_is_configured():
     for role in ("device", "application"):
         values = {

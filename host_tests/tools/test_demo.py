@@ -22,6 +22,12 @@ def _commanded(part):
     assert part.count("command set: {'led': 1}") == 1
 
 
+def _arrived(part):
+    for line in ("report 1 as it arrived", "report 2 as it arrived", "report 3 as it arrived"):
+        assert part.count(line) == 1
+    assert part.count("command set: {'led': 1}") == part.count("answer as it arrived") == 1
+
+
 def _slept(part):
     awake, _, again = part.partition("board, awake again")
     assert "report 1 as stored" in awake and "report 2 as stored" in awake
@@ -39,6 +45,7 @@ def _lapsed(part):
 
 ANY, VIRTUAL = (False, True), (False,)
 WAYS = {
+    "Any broker, MQTT: plain mosquitto": (_arrived, ANY),
     "EnOS, MQTT": (_commanded, ANY),
     "EnOS, MQTT over TLS, a certificate of its own": (_commanded, VIRTUAL),
     "Alibaba Cloud IoT Platform, MQTT over TLS": (_commanded, ANY),

@@ -103,6 +103,7 @@ def notes(place):
 # What is done in turn: a goal with what it calls, or a file that changes.
 _CASES = {
     "demo": [("demo", ["environment", _FOR_TOOLS, "project", *_DEMO]), ("demo", _DEMO)],
+    "broker": [("broker", ["environment", _FOR_TOOLS, "project", "toolchain", "broker"])],
     "setup": [("setup", ["environment", _FOR_ALL, "project", *_SETUP]), ("setup", _SETUP)],
     "setup after demo": [("demo",), ("setup", [_FOR_ALL, *_SETUP]), ("demo", _DEMO)],
     "demo after setup": [("setup",), ("demo", _DEMO), ("setup", _SETUP)],

@@ -18,6 +18,7 @@ import time
 
 import pytest
 
+from tools.modem import sara_r4
 from tools.modem.emulator import FAMILIES, Emulator
 from tools.paths import ROOT
 from tools.ui import UserError
@@ -266,13 +267,15 @@ def test_both_grammars_of_the_registration(start):
     assert said.startswith("\r\n+CEREG: 0,") and said.endswith(OK)
 
 
-def test_a_prompt_that_is_answered_too_soon_loses_what_came(start, server):
+def test_a_prompt_that_is_answered_too_soon_loses_what_came(start, server, monkeypatch):
+    monkeypatch.setattr(sara_r4, "_PROMPT_S", 0.5)  # a busy machine is late with what came
     found, terminal = start("sara_r4")
     terminal.ask("AT+USOCR=17")
     terminal.ask(f'AT+USOST=0,"127.0.0.1",{server.getsockname()[1]},4', "@$")
     terminal.write("abcd")
     assert terminal.read() == ""
     assert any("too soon" in line for line in found.malformed)
+    time.sleep(0.5)
     terminal.write("wxyz")
     assert server.recv(100) == b"wxyz"
 

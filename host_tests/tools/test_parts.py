@@ -51,7 +51,9 @@ def test_core_is_what_mqtt_needs():
         if device.way == "mqtt" and f"signet.cloud.{device.cloud}.mqtt" in core
     ]
     found = [needed(each._replace(tls=tls)) for each in by_mqtt for tls in (False, True)]
-    assert core == set().union(*found) | _FOR_PROGRAMS
+    clouds = {each.cloud for each in by_mqtt} & PARTS.keys()  # those that are a part
+    of_them = {name for name in modules() if part_of_module(name) in clouds}
+    assert core == set().union(*found) - of_them | _FOR_PROGRAMS
 
 
 def test_a_part_imports_from_itself_core_and_what_it_names_only():
@@ -88,8 +90,9 @@ def test_package_files_name_all_that_a_part_needs_by_relative_address():
     core = {target for target, _ in listed["package.json"]["urls"]}
     assert core.isdisjoint(target for target, _ in listed["lib/signet-coap.json"]["urls"])
     for device in devices():
-        parts = [listed.get(f"lib/signet-{each}.json", {"urls": []}) for each in device[:2]]
-        found = core | {target for part in parts for target, _ in part["urls"]}
+        names = (f"lib/signet-{part}.json" for part in (device.way, device.cloud))
+        parts = [listed[name]["urls"] for name in names if name in listed]
+        found = core.union(*({target for target, _ in urls} for urls in parts))
         assert {modules()[name].relative_to(LIB).as_posix() for name in needed(device)} <= found
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.depth import digs
 from tools import toolchain
 from tools.paths import ROOT
 
@@ -26,7 +25,7 @@ import sys
 
 import check
 
-TIMEOUT_S = 1
+TIMEOUT_S = 4
 
 
 def test_passes():
@@ -105,7 +104,7 @@ def test_a_failure_shows_the_line_and_what_was_printed(output):
 
 def test_a_hang_ends_with_its_time_and_output(output):
     runs = 1 + len(toolchain.word_sizes())  # it, and the test that comes after, on each
-    assert output.count("test_hangs had no result within 1 s; the process was killed") == 2 * runs
+    assert output.count("test_hangs had no result within 4 s; the process was killed") == 2 * runs
     assert "about to hang" in output
 
 
@@ -150,16 +149,6 @@ def test_the_depth_scales_what_is_repeated_and_says_what_it_leaves_out(
     what = "were left out" if left_out else "are among them"
     assert f"depth {depth}: 1 tests that only `make proof` runs {what}" in found
     assert f"repeated {repeated}\n" in found
-
-
-def test_after_make_test_what_would_be_the_same_again_is_left_out(tmp_path, monkeypatch):
-    monkeypatch.setenv("SIGNET_AFTER_TEST", "1")
-    plain = 'PROOF = ("test_deep",)\n\ndef test_deep():\n    pass\n\ndef test_plain():\n    pass\n'
-    for text, names in ((plain, ["deep"]), (DEEP, ["deep", "repeated"])):
-        found = outcomes(run(tmp_path, text, "--interpreter", BUILD, depth="proof"))
-        assert found == {f"test_{name}[{BUILD}]": "PASSED" for name in names}
-    # `make test` had no image on a fresh machine, or another one.
-    assert all(map(digs, (ROOT / "host_tests" / "firmware").glob("test_*.py")))
 
 
 def test_a_run_in_the_background_hands_on_no_ignored_sigint(tmp_path):

@@ -1,5 +1,6 @@
 """Does `signet sign` show what the documents print, and never the secret?"""
 
+import base64
 import hmac
 import json
 import os
@@ -53,6 +54,43 @@ def test_enos_takes_the_present_time_and_the_device_key_by_default():
     stamp = shown["content"].removeprefix("clientIdddeviceKeydproductKeyptimestamp")
     assert 1_700_000_000_000 < int(stamp) < 10_000_000_000_000
     assert f"timestamp={stamp}|" in shown["client id"]
+
+
+# Equal in SymmetricKeySigningMechanism of azure-iot-device 2.14.0.
+AZURE_KEY = base64.b64encode(b"k" * 32).decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "resource", "tail", "user"),
+    [
+        (
+            ("--hub", "hub1.azure-devices.net", "--device-id", "meter-7"),
+            "hub1.azure-devices.net%2Fdevices%2Fmeter-7",
+            "&sig=ot8qKuaFMcW%2F4kUaQ8%2FG1rwpqMXFdvHkFf2uTCn1i6M%3D&se=1764374400",
+            "hub1.azure-devices.net/meter-7/?api-version=2021-04-12",
+        ),
+        (
+            ("--id-scope", "0ne000A", "--registration-id", "meter-7"),
+            "0ne000A%2Fregistrations%2Fmeter-7",
+            "&sig=HPuwPEFIGlQNHOmhVVhInLoVojYI2P7WGuqHQg%2BgTRA%3D&se=1764374400&skn=registration",
+            "0ne000A/registrations/meter-7/api-version=2019-03-31",
+        ),
+    ],
+    ids=["hub", "dps"],
+)
+def test_azure_as_its_own_sdk(arguments, resource, tail, user):
+    shown = run("azure", *arguments, "--expires", "1764374400", secret=AZURE_KEY)
+    assert shown["content"] == f"{resource}\\n1764374400"
+    assert shown["password"] == f"SharedAccessSignature sr={resource}{tail}"
+    assert (shown["client id"], shown["user name"]) == ("meter-7", user)
+
+
+def test_the_key_of_a_groups_device_goes_into_its_device_json_and_is_not_shown(tmp_path):
+    file = tmp_path / "device.json"
+    file.write_text('{"id_scope": "0ne000A", "registration_id": "meter-7"}')
+    shown = run("azure", "--group-key", str(file), secret=AZURE_KEY)
+    key = "J9/krSeuxRmvyz8GYqmoEOPFf480Su8iLOBVxHh671w="  # by openssl, too
+    assert json.loads(file.read_text())["device_key"] == key and key not in str(shown)
 
 
 # "Establish connections over HTTP": the sample body of an authentication request.

@@ -90,7 +90,7 @@ _IN_OTHER_WORDS = {
     "signet.wire.http_date",
     "signet.cloud.alibaba.coap_codes",
     "signet.cloud.alibaba.http_codes",
-    *(f"signet.cloud.{cloud}.refusals" for cloud in ("alibaba", "enos", "watson")),
+    *(f"signet.cloud.{cloud}.refusals" for cloud in ("alibaba", "azure", "enos", "watson")),
 }
 
 
@@ -178,6 +178,7 @@ _CERT = {"cert": "device.pem"}
         ("alibaba", "https", {"deep_sleep": True}),
         ("alibaba", "mqtt", {}),
         ("alibaba", "mqtts", {}),
+        ("azure", "mqtts", {}),
         ("enos", "mqtt", {"deep_sleep": True}),
         ("enos", "mqtts", _CERT),
         ("watson", "mqtt", {}),

@@ -1,11 +1,12 @@
-"""Do the commands of CERTIFICATES.md run, from nothing to a board with its own certificate?
+"""Do the commands of README.md and CERTIFICATES.md run, from nothing to a board that reports?
 
 They run as written, in an empty folder; appended is only what keeps them apart from other runs:
 free ports, a folder for the twin's state, one for the board. The first part as programs; what
-follows of `signet pki` within this process, which is quicker.
+follows of `signet pki` within this process, which is quicker; `make broker` is in test_make.py.
 """
 
 import contextlib
+import functools
 import json
 import re
 import shlex
@@ -21,6 +22,7 @@ import pytest
 from typer.testing import CliRunner
 
 from host_tests.twin.certified import Sealed, connect_as
+from tools import toolchain
 from tools.board.virtual import VirtualBoard
 from tools.lifeline import die_with_parent
 from tools.paths import ROOT
@@ -28,6 +30,7 @@ from tools.pki import command as pki
 from tools.twin.doors import DOORS
 
 _HEADING = "## From nothing to a board with its own certificate\n"
+_PROGRAMS = "## What the demo prints\n"
 _SIGNET = Path(sys.executable).with_name("signet")
 _AS_WRITTEN = ".venv/bin/signet"
 
@@ -36,15 +39,12 @@ def _commands() -> tuple[list[list[str]], list[list[str]]]:
     """The indented command lines of the page's first part, and those of the others."""
     page = (ROOT / "CERTIFICATES.md").read_text().replace("\\\n", "")
     first, _, others = page.partition(_HEADING)[2].partition("\n## ")
-    found = [
-        [
-            shlex.split(line, comments=True)
-            for line in part.splitlines()
-            if line.startswith("    .")
-        ]
-        for part in (first, others)
-    ]
-    return found[0], found[1]
+    return _command_lines(first), _command_lines(others)
+
+
+def _command_lines(page: str) -> list[list[str]]:
+    lines = re.findall(r"^    (make .+|\.\w+/bin/.+)", page, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 @contextlib.contextmanager
@@ -74,6 +74,10 @@ def _wait_until(seen: Callable[[], object], printed: Callable[[], str]) -> None:
         time.sleep(0.02)
 
 
+def _shows(printed: Callable[[], str], since: int, topic: str) -> bool:
+    return f"signet/board-1/{topic} {{" in printed()[since:]
+
+
 def _done(command: list[str], folder: Path) -> str:
     """What a command prints that ends by itself."""
     done = subprocess.run(
@@ -81,6 +85,43 @@ def _done(command: list[str], folder: Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_the_commands_of_the_readme_lead_from_nothing_to_a_report_at_a_plain_broker(
+    tmp_path: Path,
+) -> None:
+    page = (ROOT / "README.md").read_text().partition(_PROGRAMS)[0]
+    make, deploy, boot, publish, *_ = _command_lines(page)
+    assert [make, deploy[:3], boot] == [
+        ["make", "broker"],
+        [_AS_WRITTEN, "board", "deploy"],
+        [_AS_WRITTEN, "board", "boot"],
+    ]
+    publish[0] = str(toolchain.mosquitto(Path(publish[0]).name))
+    shown, program = re.findall(r"```\w+\n(.+?)```", page, re.DOTALL)
+    flash = ["--folder", str(tmp_path / "flash")]
+    deploy, boot = ([str(_SIGNET), *words, *flash] for _, *words in (deploy, boot))
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "main.py").write_text(program)
+    VirtualBoard(tmp_path / "flash").create()
+
+    with _running([str(_SIGNET), "broker", "--port", "0"], tmp_path, "broker.log") as broker:
+        _wait_until(lambda: "Ctrl-C ends it" in broker(), broker)
+        made = json.loads((tmp_path / "broker" / "device.json").read_text())
+        assert made.pop("password") not in broker()
+        del made["port"]
+        assert json.loads(shown) == made | {"password": "..."}
+        for more in ([], ["--program", str(own)]):
+            _done([*deploy, *more], tmp_path)
+            before = len(broker())
+            with _running(boot, tmp_path, "board.log") as board:
+                _wait_until(lambda: "report 1 stored" in board(), board)
+                _done(publish, tmp_path)
+                _wait_until(lambda: "command set: {'led': 1}" in board(), board)
+                assert "Error" not in board()
+            for topic in ("report", "answer/set"):
+                _wait_until(functools.partial(_shows, broker, before, topic), broker)
 
 
 def test_the_commands_lead_from_nothing_to_a_report_with_a_certificate_and_all_others_run(

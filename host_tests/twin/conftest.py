@@ -1,7 +1,8 @@
 """Which twin do the twin's own tests share? One for all tests that leave it as they found it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from host_tests.support import Twin
 from host_tests.twin.certified import Org
 from host_tests.twin.coap_device import CoapDevice
 from host_tests.twin.http_device import AlibabaDevice
+from host_tests.twin.sdk import Sdk
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +63,18 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
     with Twin(folder) as running:
         yield Org(running, folder / "certificates")
         assert "Traceback" not in running.output()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str, dict[str, Any]], Sdk]]:
+    """Starts a program of host_tests/twin/clients with what it is given; all end with the test."""
+    running: list[Sdk] = []
+
+    def start_one(script: str, given: dict[str, Any]) -> Sdk:
+        sdk = Sdk(script, given, tmp_path / f"{script}-{len(running)}.log")
+        running.append(sdk)
+        return sdk
+
+    yield start_one
+    for sdk in running:
+        sdk.end()

@@ -23,6 +23,7 @@ from host_tests.twin.coap_device import Udp
 from host_tests.twin.wire import Raw, children, connect_of, gateway_connect, paho, wait_until
 from tools.twin import command, console
 from tools.twin.certificates import Certificates
+from tools.twin.clouds import CLOUDS
 from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
 from tools.twin.store import open_store
@@ -91,7 +92,7 @@ def test_what_holds_secrets_is_readable_by_its_owner_alone(twin: Twin) -> None:
 
 
 def test_the_ready_file_names_every_way_in_and_all_of_them_accept(twin: Twin) -> None:
-    assert set(twin.ready["clouds"]) == {"enos", "alibaba", "watson"}
+    assert set(twin.ready["clouds"]) == set(CLOUDS)
     assert twin.ready["pid"] == twin.process.pid if twin.process else False
     for entry in twin.ready["clouds"].values():
         for name, way in entry["ways"].items():
@@ -361,6 +362,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "enos", "p", "a&b"),
         ("device", "add", "enos", "p/q", "d"),
         ("device", "add", "enos", "p", "d", "--gateway"),
+        ("device", "add", "enos", "p", "d", "--certificate", __file__),
+        ("device", "add", "azure", "hub", "d", "--certificate", __file__),
         ("device", "add", "watson", "signet/sensor", "d", "--behind", "none"),
         ("device", "add", "watson", "other/sensor", "d", "--behind", "signet/router/gateway-1"),
         ("topic", "add", "enos", "p", "sensor/log"),

@@ -5,10 +5,6 @@ what its public parameters offer. For wiotp-sdk the process maps a host name (cl
 """
 
 import json
-import queue
-import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,82 +12,8 @@ import pytest
 
 from host_tests.support import Twin
 from host_tests.twin.http_device import WatsonDevice
+from host_tests.twin.sdk import Sdk
 from host_tests.twin.wire import application_connect, paho
-from tools import toolchain
-
-_CLIENTS = Path(__file__).parent / "clients"
-_TIMEOUT_S = 40.0
-
-
-class Sdk:
-    """One SDK's process: what it says, line by line."""
-
-    def __init__(self, script: str, given: dict[str, Any], log: Path) -> None:
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [toolchain.vendor_sdks(), _CLIENTS / script, json.dumps(given)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self._log = log
-        self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith("{"):
-                self._lines.put(json.loads(line))
-
-    def hear(self, event: str) -> dict[str, Any]:
-        """The next line that tells of `event`; others before it are passed over."""
-        while (said := self._next(event))["event"] != event:
-            pass
-        return said
-
-    def _next(self, event: str) -> dict[str, Any]:
-        try:
-            return self._lines.get(timeout=_TIMEOUT_S)
-        except queue.Empty:
-            raise AssertionError(f"no {event!r}:\n{self._log.read_text()}") from None
-
-    def until(self, event: str) -> list[dict[str, Any]]:
-        """Every line up to the next that tells of `event`, that one excluded."""
-        found = []
-        while (said := self._next(event))["event"] != event:
-            found.append(said)
-        return found
-
-    def tell(self, text: str) -> None:
-        """A line on its standard input."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
-
-    def end(self) -> None:
-        """Let it say goodbye."""
-        if self.process.poll() is None:
-            self.tell("end")
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Any]:
-    running: list[Sdk] = []
-
-    def start_one(script: str, given: dict[str, Any]) -> Sdk:
-        sdk = Sdk(script, given, tmp_path / f"{script}-{len(running)}.log")
-        running.append(sdk)
-        return sdk
-
-    yield start_one
-    for sdk in running:
-        sdk.end()
 
 
 def _given(twin: Twin, cloud: str, way: str, kind: str = "device") -> dict[str, Any]:

@@ -3,20 +3,15 @@
 import asyncio
 import contextlib
 import functools
-import os
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tools import toolchain
 from tools.bench.background import Background
 from tools.bench.boards_twin import tls_of_boards
-from tools.lifeline import die_with_parent
+from tools.mosquitto import free_port, mosquitto
 from tools.pki.authority import Authority
-from tools.ui import UserError
 
 _CONFIG = """\
 listener {port} 127.0.0.1
@@ -24,9 +19,7 @@ allow_anonymous true
 max_queued_messages 0
 set_tcp_nodelay true
 log_dest none
-{user}
 """
-_START_S = 10.0
 
 
 @contextlib.contextmanager
@@ -36,31 +29,9 @@ def broker(folder: Path, settings: str = "") -> Iterator[int]:
     folder: for its configuration. settings: more lines of it.
     raises: UserError when it does not start.
     """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    config = folder / "mosquitto.conf"
-    user = "user root" if os.geteuid() == 0 else ""
-    config.write_text(_CONFIG.format(port=port, user=user) + settings)
-    process = subprocess.Popen(
-        [toolchain.mosquitto(), "-c", config],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=die_with_parent(),  # noqa: PLW1509
-    )
-    try:
-        give_up = time.monotonic() + _START_S
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            if process.poll() is not None or time.monotonic() > give_up:
-                raise UserError("mosquitto did not start")
-            time.sleep(0.01)
+    port = free_port("127.0.0.1")
+    with mosquitto(folder, _CONFIG.format(port=port) + settings, ("127.0.0.1", port)):
         yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 def device_json(port: int) -> dict[str, Any]:

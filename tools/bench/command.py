@@ -163,7 +163,7 @@ def heap(
     way: Annotated[
         list[str] | None,
         typer.Option(
-            help="mqtts, enos, coap, coaps, coap-modem, https, wss, broker. All by default."
+            help="mqtts, enos, coap, coaps, coap-modem, https, wss, azure, broker; all by default."
         ),
     ] = None,
     in_place: Annotated[

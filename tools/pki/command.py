@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from tools.pki import board_folder, command_cas, command_enos, command_server, names
+from tools.pki import (
+    board_folder,
+    command_cas,
+    command_enos,
+    command_roots,
+    command_server,
+    names,
+)
 from tools.pki.authority import CLIENT_DAYS, Authority
 from tools.pki.console import DEFAULT_FOLDER, ORG, CaFolder, Days, Rsa, authority, call, kind, say
 from tools.pki.explain import explain
@@ -18,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Make CAs and certificates, register them with the twin, explain any certificate.",
 )
+app.command("ca-of")(command_roots.ca_of)
 app.command("register")(command_cas.register)
 app.command("list")(command_cas.list_cas)
 app.command("remove")(command_cas.remove)

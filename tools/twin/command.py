@@ -179,7 +179,7 @@ def config(
     check_cloud(cloud)
     ready = running(state)
     ways = ready["clouds"][cloud]["ways"]
-    if tls and way == "mqtt":
+    if way == "mqtt" and (tls or way not in ways):
         way = "mqtts"
     if way not in ways:
         raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")

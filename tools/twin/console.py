@@ -86,7 +86,8 @@ def print_ready(ready: dict[str, Any], state: Path) -> None:
     table = new_table("cloud", "way", "address", fold=("server name",))
     devices = []
     for cloud, entry in ready["clouds"].items():
-        device = " ".join(f"{k}={v}" for k, v in entry["device"].items() if k not in _SECRETS)
+        secret = CLOUDS[cloud].hidden
+        device = " ".join(f"{k}={v}" for k, v in entry["device"].items() if k != secret)
         devices.append(f"{cloud:<8} {device}")
         for name, way in entry["ways"].items():
             table.add_row(cloud, name, f"{way['address']}:{way['port']}", way["host"])
@@ -132,9 +133,6 @@ def print_table(table: Table) -> None:
     """Print a table as it is, without rich's markup; in a pipe each row is one line."""
     wide = Console(width=10_000, highlight=False, emoji=False)
     (console if console.is_terminal else wide).print(table, markup=False)
-
-
-_SECRETS = frozenset({"device_secret", "token"})
 
 
 def running(state: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   drop_connections ("cloud"? for one cloud's alone); swallow_replies, swallow_pubacks,
   swallow_coap_replies, fail_auth or answer_4_02 ("n": how many, default 1; the latter answers
   CoAP reports 4.02 as libcoap does, unstored); expire_tokens, forget_tokens, restart_dtls;
+  expire_logins: the tokens end that those who are connected to Azure logged in with;
   set_losses (the fields of `lossy.Losses`; those left out are 0);
   answer_http (the fields of `http_faults.Answer`): requests get this answer, nothing is stored;
   misbehave_http (the fields of `http_faults.Misbehaviour`; `http_broken` has what each does):

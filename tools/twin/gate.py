@@ -131,6 +131,7 @@ class Connection:
         _check_first_byte(first[0])
         connect = await self._read_connect(first)
         client = self._cloud.login(connect, self._way)
+        connect.clean_session |= client.clean
         client.client_id = client.client_id or connect.client_id
         self._label = client.device.label
         self.client = client

@@ -172,14 +172,18 @@ class Hub:
         if (fetched := self.offer(topic, order.payload)) is not None:
             self.platform.publish(Publish(topic, order.payload, qos=1))  # applications listen, too
             return answer if fetched else answer | {"queued": True}
-        self._check_listening(target, session, topic, order.topic)
+        online = session is not None and session.connection is not None
+        if order.kept and not (session and online and _hears(session, topic)):
+            return answer | {"queued": True}
+        listening = session if online or order.qos else None  # QoS 0 does not wait
+        self._check_listening(target, listening, topic, order.topic)
         waiting = (order.reply_topic or "", order.message_id or "")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[waiting] = future
         try:
-            if not self.platform.publish(Publish(topic, order.payload, qos=1)):
+            if not self.platform.publish(Publish(topic, order.payload, qos=order.qos)):
                 raise NotDeliveredError("the broker is down (fault kill_broker?)")
-            if session is None or session.connection is None:
+            if not online:
                 return answer | {"queued": True}
             if order.reply_topic is None:
                 return answer
@@ -199,5 +203,9 @@ class Hub:
         if session is None:
             hint = self.clouds[target.cloud].offline_hint
             raise NotDeliveredError(f"{listener} is not connected{hint}")
-        if not any(topics.matches(f, broker_topic) for f in session.filters):
+        if not _hears(session, broker_topic):
             raise NotDeliveredError(f"{listener} has not subscribed to {topic}")
+
+
+def _hears(session: Session, broker_topic: str) -> bool:
+    return any(topics.matches(each, broker_topic) for each in session.filters)

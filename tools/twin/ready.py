@@ -2,10 +2,10 @@
 
 {"pid", "ca_file", "control", "database", "clouds": {NAME: {"ways": {"mqtt": {"address", "port",
 "tls", "host", "websocket"?}, ...}, "device": identity, "gateway"?: identity, "application"?:
-identity, "policy"?: Watson's default}}}; "mqtts" is the way with TLS. "coap" (symmetric
-encryption) and "coaps" (DTLS) are Alibaba's over UDP. "https" is Alibaba's and Watson's; "http" is
-Watson's on its port for MQTT without TLS. "ws" and "wss" are MQTT over WebSocket, on Watson's
-ports for MQTT.
+identity, "policy"?: Watson's default, "enrollment"?, "group"?: of Azure's DPS}}}; "mqtts" is the
+way with TLS. "coap" (symmetric encryption) and "coaps" (DTLS) are Alibaba's over UDP. "https" is
+Alibaba's and Watson's; "http" is Watson's on its port for MQTT without TLS. "ws" and "wss" are
+MQTT over WebSocket, on Watson's ports for MQTT, and on Azure's 443.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,9 @@ ROLES = {
     "gateway": "gateway",
     "application": "application",
     "scalable-application": "application",
+    "enrollment": "enrollment",
 }
+_UNSAID = ("device", "enrollment")  # by `role` of device.json: other keys say it
 
 
 def device_config(
@@ -46,6 +48,6 @@ def device_config(
         config["insecure"] = not door["tls"]
     if "websocket" in door:
         config["websocket"] = True
-    if role != "device":
+    if role not in _UNSAID:
         config["role"] = role
     return {**config, **entry[ROLES[role]]}

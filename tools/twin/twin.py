@@ -188,7 +188,7 @@ class Twin:
 def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -> Device:
     """The device of that name, made with a new secret where it is not there yet."""
     found = store.device(cloud, kind, product, name)
-    return found or store.add(cloud, kind, product, name)
+    return found or store.add(cloud, kind, product, name, secret=CLOUDS[cloud].new_secret())
 
 
 @contextlib.contextmanager

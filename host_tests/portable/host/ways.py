@@ -33,6 +33,8 @@ READABLE_ONLY = {
     "test_alibaba_coap": "has format, profile and DTLS vary, which a linked tree has decided",
     "test_alibaba_coap_troubles": "has format and DTLS vary, which a linked tree has decided",
     "test_alibaba_coap_floods": "has DTLS vary, which a linked tree has decided",
+    "test_azure": "has a key, a certificate and DPS, of which a linked tree has one",
+    "test_broker": "has several presets, of which a linked tree has one",
     "test_config": _SEVERAL,
     "test_config_http": _SEVERAL,
     "test_config_modem": _SEVERAL,

@@ -112,20 +112,22 @@ class MqttSession(Session):
         if len(client.flight) - client.asked >= self.window or not client.ready:
             return False
         dialect = self.dialect
-        id = None
         if report.topic is None:
             topic, payload = dialect.encode(report)
         else:
             topic, payload = report.topic, report.body
             dialect.check_topic(topic)
-        if dialect.replies and (report.topic is None or isinstance(key, tuple)):
-            id = str(report.id)
+        id = self.reply_id(key, report, topic) if dialect.replies else None
         if dialect.acked is not None:
             id = topic
         if len(payload) > dialect.max_payload_bytes:
             raise Rejected("{} bytes are more than this cloud takes".format(len(payload)))
         client.publish(topic, payload, key, id)
         return True
+
+    def reply_id(self, key, report, topic):
+        """Returns the id (str) of the reply to what is published; None where PUBACK is all."""
+        return str(report.id) if report.topic is None or isinstance(key, tuple) else None
 
     def poll(self, timeout_ms):
         """Waits for one event, see cloud.session; None early where it means nothing.
@@ -140,8 +142,12 @@ class MqttSession(Session):
             event = client.poll(timeout_ms)
             return event and self._handle(event)
         except Exception as error:  # of whatever kind: the link must go on
-            client.close()
-            return ("lost", self._explained(error), client.forget())
+            return self.lost(error)
+
+    def lost(self, error):
+        """Closes, and returns the event that says so."""
+        self.client.close()
+        return ("lost", self._explained(error), self.client.forget())
 
     def _handle(self, event):
         kind = event[0]

@@ -7,6 +7,7 @@ socket. Everything a cloud decides about one connection is one call below.
 import functools
 import json
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -70,8 +71,9 @@ class Client:
     session: the broker's client id and the key of eviction: one live connection each.
     kind: which row of the cloud's rule tables holds for it. names: what fills `{name}` in rules.
     pushed: filters that the cloud subscribes for the device by itself.
-    closes: whether a wrong topic closes the connection. good_for_s: after which the gate closes
-    it, as that of a token that ends; None: never.
+    closes: whether a wrong topic closes the connection. clean: its session ends with it, whatever
+    it asked for. good_for_s: after which the gate closes it, as that of a token that ends; None:
+    never.
     """
 
     device: Device
@@ -82,6 +84,7 @@ class Client:
     closes: bool = False
     client_id: str = ""
     keepalive_s: int = 0
+    clean: bool = False
     good_for_s: float | None = None
 
 
@@ -100,12 +103,18 @@ class Verdict:
 
 @dataclass(slots=True)
 class Order:
-    """A command on its way: the topic as the device sees it, and where its reply will come."""
+    """A command on its way: the topic as the device sees it, and where its reply will come.
+
+    qos: 0 for one that no durable session queues. kept: the cloud keeps what it says for a device
+    that asks later.
+    """
 
     topic: str
     payload: bytes
     reply_topic: str | None = None
     message_id: str | None = None
+    qos: int = 1
+    kept: bool = False
 
 
 class Cloud:
@@ -136,6 +145,9 @@ class Cloud:
     # client id, 3 server unavailable, 4 user name or password, 5 not authorized; None closes the
     # connection without a word. The gate itself asks for "will" and "offline".
     connack: ClassVar[Mapping[str, int | None]]
+
+    # Which key of `identity` nobody is shown: the secret.
+    hidden: ClassVar[str] = "device_secret"
 
     # What the registry takes, by kind: the form of a product. name_rule: what the parts of
     # products and names match, and that in words.
@@ -174,6 +186,11 @@ class Cloud:
         raise NotImplementedError
 
     @staticmethod
+    def new_secret() -> str:
+        """One for a device that is added."""
+        return secrets.token_hex(16)
+
+    @staticmethod
     def org_of(server_name: str | None) -> str | None:
         """The org that a TLS server name (SNI) is of, where certificates are "by org"."""
         return None
@@ -204,6 +221,13 @@ class Cloud:
     def close_code(self, mistake: str) -> int:
         """What `presence` gets as the code of a login that is refused."""
         return 0
+
+    def trust(self, device: Device, certificate: x509.Certificate) -> None:
+        """Let a device log in with its certificate alone, or with one that this CA has signed.
+
+        Only where `client_certificates` is "any".
+        """
+        raise NotImplementedError
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check a CONNECT by the cloud's own rules. raises: RefusedError."""

@@ -51,6 +51,7 @@ class Watson(Cloud):
 
     name = "watson"
     title = "Watson IoT"
+    hidden = "token"
     doors = (
         Door("watson", "mqtt", "127.0.0.3", 1883, False, _HOST, _SPEAKS),
         Door("watson", "mqtts", "127.0.0.3", 8883, True, _HOST, _SPEAKS),

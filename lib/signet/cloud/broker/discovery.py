@@ -52,4 +52,5 @@ def message(config):
         found["availability_topic"] = config["will_topic"]
         found["payload_available"] = config["birth"]
         found["payload_not_available"] = config["will"]
-    return "homeassistant/device/" + id + "/config", json.dumps(found)
+    text = json.dumps(found).replace("{id}", json.dumps(config["client_id"])[1:-1])
+    return "homeassistant/device/" + id + "/config", text

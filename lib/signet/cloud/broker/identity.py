@@ -25,6 +25,7 @@ FIELDS = {
     "body": ("any", None, None, None),
     "event_topic": ("text", None, _TOPIC, "home/{id}/event/{event}"),
     "event_body": ("any", None, None, None),
+    "commands": ("flag", True, None, "true"),
     "command_topic": ("text", None, _TOPIC, "home/{id}/command/{name}"),
     "answer_topic": ("text", None, _TOPIC, "home/{id}/answer/{name}"),
     "answer_body": ("any", None, None, None),

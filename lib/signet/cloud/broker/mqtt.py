@@ -68,14 +68,16 @@ class Dialect:
         return ("reply", str(id), error)
 
     def answer(self, command, result):
+        id = command.id
         if command.answer is None:
             return None
         topic, before, behind, tells = command.answer
+        if id is None and "{message_id}" in topic:
+            return None
         if isinstance(result, Exception):
             if not tells:
                 return None
             result = {"error": "{}: {}".format(type(result).__name__, result)}
-        id = command.id
         topic = topic.replace("{name}", command.name).replace("{message_id}", str(id))
         what = None, None, "null" if id is None else dumps([id])[1:-1].decode()
         result = dumps({} if result is None else result)

@@ -2,13 +2,15 @@
 
 It has reports retained where device.json says so, tells at each connection that the device is
 there, and leaves without a goodbye where there is a will: so the broker publishes that at once.
+AWS closes the connection without a word where a topic is not allowed; then it says what to check.
 
-Source: MQTT 3.1.1 (OASIS, 2014), 3.1.2.5 and 3.3.1.
+Sources: MQTT 3.1.1 (OASIS, 2014), 3.1.2.5 and 3.3.1; AWS IoT Core "MQTT", authorization.
 """
 
 from micropython import const
 
 from signet.cloud.mqtt_session import MqttSession
+from signet.errors import Lost
 
 _QOS_1 = const(0x32)  # PUBLISH
 _RETAINED = const(1)
@@ -20,21 +22,25 @@ class Session(MqttSession):
     def __init__(self, config, dialect, log):
         super().__init__(config, dialect, log)
         self.answer = dialect.answer
-        self._retain = config["retain"]
-        self._announce = config["announce"]
+        self.config = config
 
     def submit(self, key, report, last=False):
         """See cloud/session.py."""
-        retained = self._retain and report.topic is None and report.event is None
+        retained = self.config["retain"] and report.topic is None and report.event is None
         self.client.first_byte = _QOS_1 | _RETAINED if retained else _QOS_1
         return super().submit(key, report, last)
 
     def poll(self, timeout_ms):
         """See cloud/session.py."""
         event = super().poll(timeout_ms)
-        if event is not None and event[0] == "opened":
+        if event is None:
+            return None
+        if self.config["preset"] == "aws" and event[0] == "lost" and event[2]:
+            text = "{}; does the policy of `cert` allow the topics?"
+            return ("lost", Lost(text.format(event[1])), event[2])
+        if event[0] == "opened":
             try:
-                for topic, text in self._announce:
+                for topic, text in self.config["announce"]:
                     self.client.publish_once(topic, text.encode(), _RETAINED)
             except Exception as error:  # of memory
                 self.client.close()
@@ -43,6 +49,6 @@ class Session(MqttSession):
 
     def close(self):
         """Closes; see cloud/session.py."""
-        if self._announce:
+        if self.config["announce"]:
             self.client.close()
         super().close()

@@ -119,14 +119,20 @@ def _split(config, key, body, word):
     for number, each in enumerate(('"{{time_ms}}"', "{{event}}", "{{message_id}}", "{{iso}}")):
         text = text.replace(each, "{%d}" % number)
     parts = text.split('"{{%s}}"' % word)
+    text = None
     if len(parts) != 2:
         text = 'must be JSON that holds "{%s}" once; for an event, see event_body' % word
+    elif '"{{' in "".join(parts):
+        text = "holds a word in {} that is none of those for it"
+    if text:
         raise ConfigError(key, text, _EXAMPLE.replace("values}", word + "}"))
     return parts
 
 
 def _commands(config):
     found = []
+    if not config["commands"]:
+        return found
     topic = config["command_topic"]
     if topic is not None:
         for level in topic.split("/"):

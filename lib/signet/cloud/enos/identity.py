@@ -5,6 +5,8 @@ Source: EnOS "Establishing Connection using the MQTT Protocol".
 
 from micropython import const
 
+from signet.errors import ConfigError
+
 TLS_BY_DEFAULT = False
 PORTS = {"mqtt": {False: 11883, True: 18883}}
 
@@ -33,7 +35,12 @@ def check(config):
         config: dict, checked by FIELDS; `client_id` gets its default.
     Returns:
         list of str, warnings.
+    Raises:
+        ConfigError: `host` is the console's, app-portal-ENV, not the mqtt-ENV beside it.
     """
+    if config["host"][:11] == "app-portal-":
+        text = "is the console; write mqtt- for app-portal-"
+        raise ConfigError("host", text, '"mqtt-cn5.envisioniot.com"')
     if config["client_id"] is None:
         config["client_id"] = config["device_key"]
     if config["tls"]:

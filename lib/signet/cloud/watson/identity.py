@@ -3,7 +3,8 @@
 Those that only an application has are checked in application_identity.py.
 
 Source: Watson IoT "Connecting applications, devices, and gateways"; organisation ids have six
-characters there, but any length on Maximo Application Suite.
+characters there, but any length on Maximo Application Suite. IBM ended its own service on
+2023-12-01; Maximo's IoT tool listens on 443 only ("Secure MQTT messaging").
 """
 
 from micropython import const
@@ -12,7 +13,7 @@ from signet import modules
 from signet.errors import ConfigError
 
 TLS_BY_DEFAULT = True
-PORTS = {"mqtt": {False: 1883, True: 8883}, "http": {False: 1883, True: 8883}}
+PORTS = {"mqtt": {False: 1883, True: None}, "http": {False: 1883, True: None}}  # see check
 QUICKSTART = "quickstart"
 
 _NAME = const((36, "-_."))
@@ -51,7 +52,8 @@ def check(config):
     """Checks what concerns more than one key.
 
     Args:
-        config: dict, checked by FIELDS; `subscribe` of an application gets its default.
+        config: dict, checked by FIELDS; `subscribe` of an application gets its default, and `port`
+            over TLS: 443 for a host in Maximo's form, 8883 for any other.
     Returns:
         list of str, warnings.
     Raises:
@@ -92,10 +94,18 @@ def check(config):
         if not hasattr(hashlib, "sha1"):
             raise ConfigError("websocket", "needs SHA-1, which this firmware lacks", "false")
     first, _, rest = config["host"].lower().partition(".")
+    maximo = rest[:14] == "messaging.iot."
+    if config["port"] is None:
+        config["port"] = 443 if maximo else 8883
+    if maximo and config["port"] != 443:
+        warnings.append("Maximo listens on port 443 only, not on {}".format(config["port"]))
+    # With an `address` the name is not looked up, and may be that of a twin.
+    if rest.endswith("internetofthings.ibmcloud.com") and not config["address"]:
+        warnings.append("IBM ended this service in 2023; Maximo is at ORG_ID.messaging.iot...")
     if rest[:10] == "messaging." and first != org.lower():
         text = "host is that of the organisation {}, not of org_id: the login will be refused"
         warnings.append(text.format(first))
-    if len(org) != 6 and not quickstart:
+    if len(org) != 6 and not quickstart and not maximo:
         warnings.append("org_id is usually six characters; this one has {}".format(len(org)))
     return warnings
 
