@@ -138,7 +138,6 @@ KEYS = (
     Key("websocket", True, ("azure", "broker", "watson"), ("mqtt",)),
     Key("preset", "homeassistant", ("broker",), ("mqtt",)),
     Key("qos", 0, ("broker",), ("mqtt",)),
-    Key("body", "{iso}", ("broker",), ("mqtt",)),
     Key("role", "gateway", ("watson",), ("mqtt",)),
     Key("role", "application", ("watson",), ("mqtt",)),
     Key("format", "cbor", ("alibaba",), ("coap",)),
