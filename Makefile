@@ -17,7 +17,7 @@ help: ## Show this list
 setup: .venv/.installed-dev ## Install everything into .venv and .cache (the first run downloads)
 	@$(BIN)/python -m tools.toolchain --all
 
-demo: .venv/.installed ## A broker, three clouds and a board on this machine: watch reports arrive
+demo: .venv/.installed ## A broker, four clouds and a board on this machine: watch reports arrive
 	@$(BIN)/python -m tools.toolchain
 	@$(BIN)/signet demo
 

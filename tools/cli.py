@@ -23,10 +23,10 @@ class _Entry(NamedTuple):
 
 _ENTRIES = {
     "demo": _Entry(
-        "tools.demo", "demo", "A broker, three clouds, one virtual board: see reports arrive."
+        "tools.demo", "demo", "A broker, four clouds, one virtual board: see reports arrive."
     ),
     "broker": _Entry("tools.broker", "broker", "A plain mosquitto for a board: see what arrives."),
-    "twin": _Entry("tools.twin.command", "app", "The three clouds on loopback."),
+    "twin": _Entry("tools.twin.command", "app", "The four clouds on loopback."),
     "board": _Entry("tools.board.command", "app", "Create, deploy, boot and watch a board."),
     "modem": _Entry("tools.modem.command", "modem", "An NB-IoT modem on a serial line."),
     "pki": _Entry("tools.pki.command", "app", "Make, register and explain certificates."),

@@ -1,4 +1,4 @@
-"""What does a person see first?  A board that reports to a broker, to three clouds, and obeys.
+"""What does a person see first?  A board that reports to a broker, to four clouds, and obeys.
 
 Nothing here is faked beyond what the README names: a real MicroPython with a board's heap, files
 copied by the real mpremote, real TLS, a real broker behind each cloud's own rules.
@@ -48,6 +48,7 @@ _WAYS = (
     ("alibaba", "coap", _NB_IOT, _ANY),
     ("alibaba", "coaps", _DTLS_NB_IOT, _IMAGE),
     ("alibaba", "https", "Alibaba Cloud IoT Platform, HTTPS, a token that lapses", _ANY),
+    ("azure", "mqtts", "Azure IoT Hub, MQTT over TLS", _VIRTUAL),
     ("watson", "https", "Watson IoT Platform, HTTPS, commands are asked for", _VIRTUAL),
     ("watson", "mqtts", _OWN_WATSON, _VIRTUAL),
 )
@@ -65,7 +66,7 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Deploy a board to a plain broker, then to three clouds: reports stored, commands obeyed."""
+    """Deploy a board to a plain broker, then to four clouds: reports stored, commands obeyed."""
     if image:
         toolchain.image()
     try:
@@ -89,7 +90,7 @@ def _run(image: bool) -> None:
         with board.create(modem=_MODEM, image=image):
             progress.update(task, advance=1, description=f"waiting for reports: {broker.TITLE}")
             console.print(broker.show(board, Path(folder, "broker"), _table))
-            progress.update(task, advance=1, description="starting three clouds")
+            progress.update(task, advance=1, description="starting four clouds")
             with TwinProcess(Path(folder)) as twin:
                 progress.update(task, advance=1)
                 for cloud, way, title in ways:

@@ -1,1 +1,1 @@
-"""The three clouds on loopback."""
+"""The four clouds on loopback."""

@@ -140,8 +140,9 @@ class Store:
     ) -> int:
         """Store one message for good and return its id; it is on file when this returns.
 
-        direction: "up" or "down". status: up "stored", "rejected" (the cloud answered with an
-        error) or "refused" (never taken); down "sent", then "acked" once the device did.
+        direction: "up" or "down". status: up "stored", "answered" (a question, no report),
+        "rejected" (the cloud answered with an error) or "refused" (never taken); down "sent",
+        then "acked" once the device did.
         """
         now_ms = time.time_ns() // 1_000_000
         cursor = self._database.execute(

@@ -239,11 +239,8 @@ class Azure(Cloud):
             return self._provisioning.judge(client, publish)
         if rid := azure_topics.request_id(publish.topic, azure_topics.TWIN_GET):
             twin = encode(self.registry.twin(client.device))
-            return Verdict(
-                reply=Publish(
-                    f"{azure_topics.TWIN_ANSWER}200/?$rid={azure_topics.quoted(rid)}", twin
-                )
-            )
+            topic = f"{azure_topics.TWIN_ANSWER}200/?$rid={azure_topics.quoted(rid)}"
+            return Verdict("answered", reply=Publish(topic, twin))
         if rid := azure_topics.request_id(publish.topic, azure_topics.TWIN_REPORT):
             return self._reported(client.device, rid, publish.payload)
         if azure_topics.method_answer(publish.topic) and not _is_json(publish.payload):

@@ -196,7 +196,7 @@ class Provisioning:
 
 def _answer(rid: str, status: int, body: dict[str, Any], more: str = "") -> Verdict:
     topic = f"{azure_topics.REGISTRATION_ANSWER}{status}/?$rid={azure_topics.quoted(rid)}{more}"
-    return Verdict(reply=Publish(topic, encode(body)))
+    return Verdict("answered", reply=Publish(topic, encode(body)))
 
 
 def _assigning(rid: str, operation_id: str) -> Verdict:
