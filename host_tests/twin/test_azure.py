@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
 from host_tests.support import Twin
 from host_tests.twin.certified import Sealed
+from host_tests.twin.wire import wait_until
 from tools.pki.authority import Authority
 from tools.twin import packets
 from tools.twin.certificates import Certificates
@@ -262,6 +261,7 @@ def test_a_direct_method_does_not_wait_and_a_message_does(twin: Twin) -> None:
     down = "devices/board-1/messages/devicebound/#"
     with _device(twin, down, "$iothub/methods/POST/#", clean_session=False):
         pass
+    wait_until(lambda: not twin.ask({"do": "online"})["online"]["azure"])
     with pytest.raises(UserError, match="not connected"):
         twin.command("azure", "reboot")
     assert twin.command("azure", "message", {"n": 1})["queued"]
@@ -316,15 +316,21 @@ def test_dps_answers_what_it_is_asked_wrongly(twin: Twin) -> None:
         assert raw.closed()
 
 
-def test_a_certificate_lets_in_by_its_thumbprint(twin: Twin, tmp_path: Path) -> None:
-    ca = Authority(tmp_path / "ca", "a CA that nobody registered")
-    own, other = (_certificate(ca, tmp_path, name) for name in ("t-1", "t-2"))
-    digest = x509.load_pem_x509_certificate(own.read_bytes()).fingerprint(hashes.SHA256())
-    with _registry(twin) as (store, registry):
-        store.add("azure", "device", "signet-hub", "t-1")
-        registry.trust("signet-hub", "t-1", digest.hex())
-    user = f"{_entry(twin)['hub']}/t-1/?api-version=2021-04-12"
-    connect = _connect(twin, client_id="t-1", user=user, password=None)
+@pytest.mark.parametrize("by", ["thumbprint", "ca"])
+def test_the_command_line_adds_a_device_with_a_certificate(
+    twin: Twin, tmp_path: Path, by: str
+) -> None:
+    ca, stranger = (Authority(tmp_path / name, name) for name in ("ca", "stranger"))
+    name = f"by-{by}"
+    own, other = (
+        _certificate(ca, tmp_path, name),
+        _certificate(stranger, tmp_path / "stranger", name),
+    )
+    file = own if by == "thumbprint" else ca.certificate_file
+    words = ("device", "add", "azure", "signet-hub", name, "--certificate", str(file))
+    assert "device_key" not in json.loads(twin.cli(*words))
+    user = f"{_entry(twin)['hub']}/{name}/?api-version=2021-04-12"
+    connect = _connect(twin, client_id=name, user=user, password=None)
     for shown, code in ((own, 0), (other, 5), (None, 5)):
         with _sealed(twin, shown) as raw:
             assert raw.login(connect) == code

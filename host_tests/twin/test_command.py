@@ -362,6 +362,8 @@ def test_messages_and_commands_on_the_command_line(twin: Twin) -> None:
         ("device", "add", "enos", "p", "a&b"),
         ("device", "add", "enos", "p/q", "d"),
         ("device", "add", "enos", "p", "d", "--gateway"),
+        ("device", "add", "enos", "p", "d", "--certificate", __file__),
+        ("device", "add", "azure", "hub", "d", "--certificate", __file__),
         ("device", "add", "watson", "signet/sensor", "d", "--behind", "none"),
         ("device", "add", "watson", "other/sensor", "d", "--behind", "signet/router/gateway-1"),
         ("topic", "add", "enos", "p", "sensor/log"),

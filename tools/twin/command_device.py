@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from cryptography import x509
 
+from tools.pki.contents import read
+from tools.pki.keys import read_file
 from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.base import Cloud
 from tools.twin.console import (
     CLOUD_HELP,
     DEFAULT_STATE,
@@ -59,6 +63,9 @@ def _which(kind: str) -> str:
     return ", ".join(each.name for each in CLOUDS.values() if kind in each.product_forms)
 
 
+_ANY = ", ".join(each.name for each in CLOUDS.values() if each.client_certificates == "any")
+
+
 @app.command("add")
 def add_device(  # noqa: PLR0917 - typer takes options as arguments
     cloud: _Cloud,
@@ -77,6 +84,13 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
     behind: Annotated[
         str, typer.Option(metavar="ORG/TYPE/ID", help="The gateway that a device is behind.")
     ] = "",
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="PEM or DER: it logs in with this certificate and without a secret, or with one"
+            f" of this CA; of {_ANY}."
+        ),
+    ] = None,
     state: State = DEFAULT_STATE,
 ) -> None:
     """Add a device, a gateway or an application and show its secret, this once."""
@@ -100,6 +114,7 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
     for part in parts if application else [*parts, name]:
         if not rule.fullmatch(part):
             raise UserError(f"{part!r} is not 1 to {words}")
+    shown = None if certificate is None else _certificate(rules, certificate)
     with store_of(state) as store:
         _check_org(store, cloud, product)
         if application:
@@ -113,7 +128,20 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
             raise UserError(f"{cloud} has no gateway {behind!r} in the org of {product!r}")
         secret = rules.new_secret()
         added = store.add(cloud, kind, product, name, secret=secret, gateway=behind)
-        console.print_json(data=rules.identity(added))
+        identity = rules.identity(added)
+        if shown is not None:
+            rules(store).trust(added, shown)
+            del identity[rules.hidden]
+        console.print_json(data=identity)
+
+
+def _certificate(rules: type[Cloud], file: Path) -> x509.Certificate:
+    """The first in a file, for a cloud that takes one. raises: UserError."""
+    if rules.client_certificates != "any":
+        raise UserError(f"--certificate is for {_ANY}; {rules.name} registers none this way")
+    if not (found := read(read_file(file)).certificates):
+        raise UserError(f"{file} holds no certificate")
+    return found[0]
 
 
 def _check_org(store: Store, cloud: str, product: str) -> None:

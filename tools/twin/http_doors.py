@@ -25,7 +25,7 @@ from tools.twin.websocket_faults import WebSocketFaults
 class HttpDoors:
     """Services by cloud. per_s: requests per second and device, 0 any.
 
-    A cloud that has no HTTP has one all the same, for WebSocket, which begins as HTTP.
+    Of those whose doors speak HTTP, if only for WebSocket, which begins so.
     """
 
     def __init__(self, hub: Hub, tokens: Tokens, uplink: Uplink, per_s: float) -> None:
@@ -50,9 +50,10 @@ class HttpDoors:
                 functools.partial(self._orders.misbehaviour, cloud),
                 functools.partial(hub.report, cloud),
                 misbehaviours=self._websocket,
-                websocket_path=hub.clouds[cloud].websocket_path,
+                websocket_path=each.websocket_path,
             )
-            for cloud in hub.clouds
+            for cloud, each in hub.clouds.items()
+            if any("http" in door.speaks for door in each.doors)
         }
 
     def counts(self) -> dict[str, Any]:

@@ -6,13 +6,16 @@ Each refused login gets CONNACK 5, whatever was wrong (azure-docs#38897). Not in
 modules, tokens of a policy, file upload, throttling. DPS is behind the same door: azure_dps.py.
 """
 
+import functools
 import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cryptography import x509
+
 from tools.twin.clouds import azure_token, azure_topics
-from tools.twin.clouds.azure_certificate import mismatch
+from tools.twin.clouds.azure_certificate import mismatch, trust
 from tools.twin.clouds.azure_dps import HOST, Provisioning, is_registration
 from tools.twin.clouds.azure_registry import Registry, TwinError, new_key
 from tools.twin.clouds.base import (
@@ -27,7 +30,7 @@ from tools.twin.clouds.base import (
 )
 from tools.twin.door import Door
 from tools.twin.packets import Connect, Publish
-from tools.twin.store import Device, Store
+from tools.twin.store import Device
 
 if TYPE_CHECKING:
     from tools.twin.control import Fault
@@ -42,7 +45,6 @@ _USER = re.compile(
 )
 _METHOD = re.compile(r"[A-Za-z0-9._*-]{1,128}")
 _SPEAKS = ("mqtt", "http", "websocket")
-_SCOPE = "0ne00SIGNET"
 _ANSWERED = "$iothub/methods/res"
 
 
@@ -83,10 +85,14 @@ class Azure(Cloud):
     offline_hint = ", and a direct method does not wait"
     ready = (("device", "signet-hub", "board-1"),)
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.registry = Registry(store)
-        self.provisioning = Provisioning(self, self.registry)
+    @functools.cached_property
+    def registry(self) -> Registry:
+        """Certificates, twins and enrollments."""
+        return Registry(self.store)
+
+    @functools.cached_property
+    def _provisioning(self) -> Provisioning:
+        return Provisioning(self, self.registry)
 
     @staticmethod
     def identity(device: Device) -> dict[str, str]:
@@ -104,15 +110,7 @@ class Azure(Cloud):
 
     def facts(self, product: str) -> dict[str, Any]:
         """Two enrollments of DPS: of one device, and of a group."""
-        own, group = (
-            self.registry.enrolled(_SCOPE, name, product, grouped=grouped)
-            for name, grouped in (("board-2", False), ("boards", True))
-        )
-        common = {"host": HOST, "id_scope": _SCOPE}
-        return {
-            "enrollment": {**common, "registration_id": own.name, "device_key": own.key},
-            "group": {**common, "group_key": group.key},
-        }
+        return self._provisioning.facts(product)
 
     def faults(self, hub: "Hub") -> Mapping[str, "Fault"]:
         """`expire_logins`: the tokens of all who are connected end now."""
@@ -124,12 +122,16 @@ class Azure(Cloud):
 
         return {"expire_logins": expire}
 
+    def trust(self, device: Device, certificate: x509.Certificate) -> None:
+        """By its thumbprint, or by a CA of the hub and the device id as common name."""
+        trust(self.certificates, self.registry, device, certificate)
+
     def login(self, connect: Connect, way: Way) -> Client:
         """Check user name, client id, and token or certificate."""
         if connect.level != 4:
             raise self.refused("level", "MQTT 3.1; Azure speaks 3.1.1")
         if is_registration(connect.user):
-            return self.provisioning.login(connect, way)
+            return self._provisioning.login(connect, way)
         found = _USER.fullmatch(connect.user or "")
         if found is None:
             reason = "user name is not `{hub}/{device id}/?api-version=2021-04-12`"
@@ -234,7 +236,7 @@ class Azure(Cloud):
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer what is asked of the twin, and of DPS; a message has no answer but PUBACK."""
         if client.kind == "registration":
-            return self.provisioning.judge(client, publish)
+            return self._provisioning.judge(client, publish)
         if rid := azure_topics.request_id(publish.topic, azure_topics.TWIN_GET):
             twin = encode(self.registry.twin(client.device))
             return Verdict(

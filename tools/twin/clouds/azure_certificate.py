@@ -5,13 +5,15 @@ registered CA and the device id as common name; "X.509 certificate attestation" 
 """
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from tools.pki.checks import is_ca, signed_by
 from tools.twin.certificates import Certificates
-from tools.twin.clouds.azure_registry import CA_SIGNED
+from tools.twin.clouds.azure_registry import CA_SIGNED, Registry
 from tools.twin.clouds.base import Way
+from tools.twin.store import Device
 
 
 def mismatch(certificates: Certificates, way: Way, owner: str, name: str, thumbprint: str) -> str:
@@ -31,14 +33,19 @@ def mismatch(certificates: Certificates, way: Way, owner: str, name: str, thumbp
     if names != [name]:
         return f"its certificate's common name is {' and '.join(names) or 'missing'}, not {name}"
     cas = [x509.load_pem_x509_certificate(ca.pem) for ca in certificates.cas(owner) if ca.active]
-    if not any(_issued(shown, ca) for ca in cas):
+    if not any(signed_by(shown, ca) for ca in cas):
         return f"no CA that {owner} has registered, and that is active, signed its certificate"
     return ""
 
 
-def _issued(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
+def trust(
+    certificates: Certificates, registry: Registry, device: Device, shown: x509.Certificate
+) -> None:
+    """Register a device's certificate, or the CA that signs it, with its hub."""
+    if not is_ca(shown):
+        registry.trust(device.product, device.name, shown.fingerprint(hashes.SHA256()).hex())
+        return
+    pem = shown.public_bytes(Encoding.PEM)
+    if all(ca.pem != pem for ca in certificates.cas(device.product)):
+        certificates.add_ca(device.product, pem, shown.subject.rfc4514_string())
+    registry.trust(device.product, device.name, CA_SIGNED)

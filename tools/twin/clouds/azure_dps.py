@@ -21,6 +21,8 @@ from tools.twin.store import Device
 HOST = "global.azure-devices-provisioning.net"
 RETRY_AFTER_S = 1
 
+_SCOPE = "0ne00SIGNET"
+
 _USER = re.compile(
     r"([^/]+)/registrations/([^/]+)/\??api-version=\d{4}-\d\d-\d\d(?:&[^=&/]+=[^&/]*)*"
 )
@@ -54,6 +56,16 @@ class Provisioning:
         self._cloud = cloud
         self._registry = registry
         self._operations: dict[str, _Operation] = {}
+
+    def facts(self, hub: str) -> dict[str, Any]:
+        """What may register from the start, as the ready file has it."""
+        own = self._registry.enrolled(_SCOPE, "board-2", hub)
+        group = self._registry.enrolled(_SCOPE, "boards", hub, grouped=True)
+        common = {"host": HOST, "id_scope": _SCOPE}
+        return {
+            "enrollment": {**common, "registration_id": own.name, "device_key": own.key},
+            "group": {**common, "group_key": group.key},
+        }
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check user name, client id, and token or certificate. raises: RefusedError."""

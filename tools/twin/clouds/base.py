@@ -222,6 +222,13 @@ class Cloud:
         """What `presence` gets as the code of a login that is refused."""
         return 0
 
+    def trust(self, device: Device, certificate: x509.Certificate) -> None:
+        """Let a device log in with its certificate alone, or with one that this CA has signed.
+
+        Only where `client_certificates` is "any".
+        """
+        raise NotImplementedError
+
     def login(self, connect: Connect, way: Way) -> Client:
         """Check a CONNECT by the cloud's own rules. raises: RefusedError."""
         raise NotImplementedError
