@@ -167,6 +167,7 @@ def test_the_project_holds_what_its_device_json_needs_right_or_wrong(
         {"cloud": "alibaba", "way": "coap", "tls": False},
         {"cloud": "alibaba", "way": "coap", "tls": True},
         {"cloud": "alibaba", "way": "http"},
+        {"cloud": "azure"},
         {"cloud": "enos"},
         {"cloud": "enos", "tls": True},
         {"cloud": "watson"},

@@ -126,16 +126,22 @@ class Thing(Broker):
 
 
 class Azure(Broker):
-    """A hub; its twin is as it was reported, and takes what is reported by that status."""
+    """A hub, and DPS; the twin is as it was reported, and takes what is by that status."""
 
     replies = True
     status = b"204"
+    assigned = (
+        b'{"status":"assigned","registrationState":{"assignedHub":"hub2.azure-devices.net",'
+        b'"deviceId":"m7","status":"assigned"}}'
+    )
     twin = b'{"desired":{"$version":1},"reported":{"$version":1}}'
 
     def _published(self, topic, packet_id, payload):
         puback, rid = b"\x40\2" + packet_id, topic.partition(b"$rid=")[2]
         if topic.startswith(b"$iothub/twin/GET/"):
             return puback + self.message(b"$iothub/twin/res/200/?$rid=" + rid, self.twin)
+        if topic.startswith(b"$dps/"):
+            return puback + self.message(b"$dps/registrations/res/200/?$rid=1", self.assigned)
         if not topic.startswith(b"$iothub/"):
             return super()._published(topic, packet_id, payload)
         self.said.append(payload)

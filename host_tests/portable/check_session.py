@@ -62,7 +62,8 @@ class Session:
 
                 state = State()
             self.world.__enter__()
-            self.session = module.session(_loaded[self.name], self.lines.append, state)
+            config = _loaded[self.name].copy()
+            self.session = module.session(config, self.lines.append, state)
         return self
 
     def _load(self):

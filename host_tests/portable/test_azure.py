@@ -38,7 +38,7 @@ _EVENTS = "devices/meter-7/messages/events/"
 _C2D = "devices/meter-7/messages/devicebound/"
 _DESIRED = "$iothub/twin/PATCH/properties/desired/?$version="
 _REPORTED = "$iothub/twin/PATCH/properties/reported/?$rid="
-_TWIN = "$iothub/twin/res/200/?$rid=twin"
+_TWIN = "$iothub/twin/res/200/?$rid=own"
 
 
 def _checked(base, **changes):
@@ -277,8 +277,7 @@ def _cloud(*dps):
 
 
 _PENDING = ("202/?$rid=1&retry-after=3", b'{"operationId":"4.a1","status":"assigning"}')
-_STATE = b'{"assignedHub":"hub2.azure-devices.net","deviceId":"m7","status":"assigned"}'
-_ASSIGNED = ("200/?$rid=1", b'{"status":"assigned","registrationState":' + _STATE + b"}")
+_ASSIGNED = ("200/?$rid=1", far.Azure.assigned)
 _REGISTER = "$dps/registrations/PUT/iotdps-register/?$rid=1"
 _STATUS = "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=1&operationId=4.a1"
 _OF_DPS = ["meter-7", "0ne000A/registrations/meter-7/api-version=2019-03-31"]
@@ -398,7 +397,7 @@ def test_a_twin_that_cannot_be_had_now_is_asked_for_again():
         assert not it.session.pending(0)
         hub = it.world.fars[-1]
         hub.twin = b'{"desired":{"every":9,"$version":2},"reported":{"$version":1}}'
-        it.session.dialect.decode("$iothub/twin/res/429/?$rid=twin", b"{}")
+        it.session.dialect.decode("$iothub/twin/res/429/?$rid=own", b"{}")
         began = it.world.now()
         command = it.until("command")[1]
         assert it.world.now() - began >= 29_000

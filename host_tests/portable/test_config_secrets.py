@@ -23,10 +23,12 @@ _SECRETS = (
 )
 _CLOUDS = {
     "broker": {"client_id": "c", "user": "u", "password": "p"},
+    "azure": {"device_id": "d", "device_key": "a2tra2tra2tra2tra2tra2tra2s="},
     "enos": {"product_key": "pk", "device_key": "dk", "device_secret": "s"},
     "alibaba": {"product_key": "pk", "device_name": "dn", "device_secret": "s"},
     "watson": {"org_id": "abcdef", "type_id": "t", "device_id": "d", "token": "t"},
 }
+_BY_DPS = {"device_id": None, "id_scope": "0ne0", "registration_id": "r"}
 _APPLICATION = {"org_id": "abcdef", "app_id": "a", "api_key": "a-k", "token": "t"}
 _KINDS = [
     (cloud, way, {}) for cloud, way in (("enos", "mqtt"), ("alibaba", "mqtt"), ("alibaba", "coap"))
@@ -34,6 +36,7 @@ _KINDS = [
 _KINDS += [("alibaba", "http", {}), ("watson", "mqtt", {}), ("watson", "http", {})]
 _KINDS += [("watson", "mqtt", {"role": "gateway"}), ("watson", "mqtt", {"role": "application"})]
 _KINDS += [("broker", "mqtt", {"preset": name}) for name in ("json", "homeassistant", "aws")]
+_KINDS += [("azure", "mqtt", {}), ("azure", "mqtt", _BY_DPS)]
 
 
 def _base(cloud, way, more):
@@ -65,7 +68,8 @@ def _misplaced(base, key, secret):
             values = base.copy()
             values[key] += " " + secret
             yield values
-            own = next(name for name in ("token", "password", "device_secret") if name in base)
+            names = "token", "password", "device_secret", "device_key"
+            own = next(name for name in names if name in base)
             values = base.copy()
             values[own], values[key] = values[key], secret  # one for the other
             yield values

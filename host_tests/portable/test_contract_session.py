@@ -60,6 +60,7 @@ _AZURE = {
     "tls": True,
 }
 _BROKER = {"cloud": "broker", "client_id": "c", "insecure": True, "retain": True}
+_BY_DPS = {"device_id": None, "id_scope": "0ne0", "registration_id": "r"}
 _ASKS = {"way": "http", "command_poll_s": 5}
 _COAP = {"way": "coap", "ack_timeout_ms": 500, "max_retransmit": 1}
 
@@ -94,6 +95,7 @@ _WAYS = (
         "iot-2/type/a/id/b/evt/go/fmt/json",
     ),
     ("azure mqtt", (_AZURE,), far.Azure, "$iothub/methods/POST/go/?$rid=1"),
+    ("azure dps", (_AZURE, _BY_DPS), far.Azure, None),
     ("azure mqtts", (_AZURE,), "mqtt", None),
     ("watson mqtts", (_WATSON, _DEVICE), "mqtt", None),
     ("watson ws", (_WATSON, _DEVICE, {"websocket": True}), _web, "iot-2/cmd/go/fmt/json"),

@@ -96,7 +96,7 @@ class Registration:
             if self._ask_at.expired() and client.ready and not client.asked:
                 self._ask_at = None
                 body = dumps({"registrationId": self._config["registration_id"]})
-                client.publish("$dps/registrations/" + self._topic, body, 0)
+                client.publish("$dps/registrations/" + self._topic, body, "own")
             else:
                 timeout_ms = min(timeout_ms, max(self._ask_at.remaining_ms(), 100))
         event = client.poll(timeout_ms)
@@ -107,7 +107,10 @@ class Registration:
             client.replies = False
             client.subscribe([_ANSWERS + "#"])
         elif event[0] == "message":
-            return self._heard(event[1].decode(), event[2])
+            try:
+                return self._heard(event[1].decode(), event[2])
+            except UnicodeError:
+                raise ProtocolError("no answer of DPS")
         elif event[0] in ("refused", "late"):
             raise TimedOut("DPS does not answer")
         return False

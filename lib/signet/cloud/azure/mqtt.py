@@ -34,7 +34,7 @@ _ANSWERS = const("$iothub/twin/res/")
 _DESIRED = const("$iothub/twin/PATCH/properties/desired/?$version=")
 _REPORTED = const("$iothub/twin/PATCH/properties/reported/?$rid=")
 _JSON = const("$.ct=application%2Fjson&$.ce=utf-8&$.mid=")
-_TWIN = "twin"  # key, and id, of what asks for the twin
+_OWN = "own"  # key, and id, of what the session asks by itself, here and in dps.py
 _AGAIN_MS = const(30_000)  # until that is asked for again
 _LOOK_MS = const(100)
 
@@ -106,16 +106,16 @@ class Dialect:
         status, _, rest = topic[len(_ANSWERS) :].partition("/?$rid=")
         id, status = rest.partition("&")[0], int(status)
         error = None
-        if id == _TWIN:
+        if id == _OWN:
             self.until = None
         if status >= 300:
             text = "{}: {}".format(topic, str(payload[:128])[2:-1])
             passes = status == 429 or status >= 500
             error = Throttled(text) if passes else Rejected(text, status)
-        elif id == _TWIN:
+        elif id == _OWN:
             twin = parse(topic, payload)
             return _set(twin.get("desired"), twin.get("reported"), topic)
-        if id == _TWIN:
+        if id == _OWN:
             self.ask_at = clock.Deadline(_AGAIN_MS)
         return ("reply", id, error)
 
@@ -191,8 +191,8 @@ class AzureSession(mqtt_session.MqttSession):
             if self._registration is not None:
                 return
         self.dialect.identify(config["device_id"])
-        self.dialect.ask_at = clock.Deadline(0)
         super().begin(deadline)
+        self.dialect.ask_at = clock.Deadline(0)
         if config["cert"] is None:
             self._ends = clock.Deadline(config["token_s"] * 875)  # seven eighths of it
 
@@ -247,7 +247,7 @@ class AzureSession(mqtt_session.MqttSession):
         if dialect.ask_at.expired() and client.ready and not client.asked:
             dialect.ask_at = None
             dialect.until = clock.Deadline(self._config["ack_timeout_s"] * 1000)
-            client.publish("$iothub/twin/GET/?$rid=" + _TWIN, b"", _TWIN)
+            client.publish("$iothub/twin/GET/?$rid=" + _OWN, b"", _OWN)
             return timeout_ms
         return min(timeout_ms, max(dialect.ask_at.remaining_ms(), _LOOK_MS))
 
@@ -255,12 +255,16 @@ class AzureSession(mqtt_session.MqttSession):
         """Returns the event without what only we know of."""
         if event[0] == "lost":
             self._forget()
-            _, error, keys = event
-            refused = not self._opened and getattr(error, "code", None)
+            while _OWN in event[2]:
+                event[2].remove(_OWN)
+            refused = not self._opened and getattr(event[1], "code", None)
             if self._config.get("id_scope") and refused:
-                call(_DPS, "refused", self._config, self._host, self._log)
-            return ("lost", error, [key for key in keys if key != _TWIN])
-        return event if len(event) == 1 or event[1] != _TWIN else None
+                try:
+                    call(_DPS, "refused", self._config, self._host, self._log)
+                except MemoryError:  # the next refusal may find some
+                    pass
+            return event
+        return event if len(event) == 1 or event[1] != _OWN else None
 
     def _connected(self):
         event = super()._connected()
@@ -276,7 +280,8 @@ class AzureSession(mqtt_session.MqttSession):
         super().close()
 
     def _forget(self):
-        self._registration, self._renews = None, False
+        self._registration = self._ends = None
+        self._renews = False
         self.dialect.ask_at = self.dialect.until = None
 
 
