@@ -32,7 +32,7 @@ def explain(error):
         ConfigError; the error itself where it is not signet that is missing.
     """
     name = str(error).split(" ")[-1].strip("'")
-    if name[:13] == "signet.cloud." and (name.count(".") == 2 or name[-9:] == ".identity"):
+    if name[:12] == "signet.cloud" and (name.count(".") < 3 or name[-9:] == ".identity"):
         text = "must be one of {}; another is a package of its own, see `signet-NAME` in README"
         return ConfigError("cloud", text.format(_clouds()), '"enos"')
     key, package = _PACKAGES.get(name.split(".")[-1], ("device.json", None))
