@@ -143,7 +143,7 @@ def test_commands_are_understood_and_answered_as_each_preset_says():
             '{"method":"setGpio","params":{"pin":"23"}}',
             "setGpio",
             {"pin": "23"},
-            "12",
+            None,
             rpc + "response/12",
             {"n": 1},
         ),

@@ -68,10 +68,9 @@ class Dialect:
         return ("reply", str(id), error)
 
     def answer(self, command, result):
-        id = command.id
         if command.answer is None:
             return None
-        topic, before, behind, tells = command.answer
+        (topic, before, behind, tells), id = command.answer
         if id is None and "{message_id}" in topic:
             return None
         if isinstance(result, Exception):
@@ -112,8 +111,9 @@ def _command(found, members, answer, topic, payload):
             id = member(data, id_in, topic, str, int)
         if data_in is not None:
             data = data.get(data_in)
-    command = Command(name, data, topic, id)
-    command.answer = answer
+    # ThingsBoard's, in the topic only, is a count that may begin anew: it tells nothing apart.
+    command = Command(name, data, topic, None if id_in is None else id)
+    command.answer = answer and (answer, id)
     return command
 
 
