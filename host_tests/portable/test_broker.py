@@ -213,7 +213,10 @@ def test_a_reply_says_that_a_report_is_stored_or_why_not():
 
 def test_home_assistant_is_told_of_each_sensor():
     units = {"device_class": "temperature", "command_topic": "a/{id}"}
-    found = _config(preset="homeassistant", client_id="m.7", sensors={"t": units})
+    values = {"preset": "homeassistant", "sensors": {"t": units}}
+    ((topic, _),) = _config(deep_sleep=True, **values)["announce"]  # and no will, at each sleep
+    check.equal(topic, "homeassistant/device/m-7/config")
+    found = _config(client_id="m.7", **values)
     (topic, text), birth = found["announce"]
     check.equal(topic, "homeassistant/device/m_7/config")
     check.equal(birth, ["signet/m.7/availability", "online"])
