@@ -307,6 +307,12 @@ def test_a_connection_that_aws_closes_behind_a_report_asks_for_the_policy():
     kind, error, keys = it.poll(3000)
     check.equal((kind, keys), ("lost", [1]))
     assert "policy" in str(error), error
+    it.client.poll, it.client.forget = _no_memory, lambda: [1]
+    assert isinstance(it.poll(0)[1], MemoryError)  # which is no fault of the report
+
+
+def _no_memory(timeout_ms):
+    raise MemoryError
 
 
 def test_connect_carries_the_will():

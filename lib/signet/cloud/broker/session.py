@@ -35,20 +35,21 @@ class Session(MqttSession):
         event = super().poll(timeout_ms)
         if event is None:
             return None
-        if self.config["preset"] == "aws" and event[0] == "lost" and event[2]:
-            text = "{}; does the policy of `cert` allow the topics?"
-            return ("lost", Lost(text.format(event[1])), event[2])
+        if self.config["preset"] == "aws" and event[0] == "lost":
+            _, error, keys = event
+            if keys and isinstance(error, Lost):  # missing memory stays what it is
+                text = "{}; does the policy of `cert` allow the topics?"
+                return ("lost", Lost(text.format(error)), keys)
         if event[0] == "opened":
             try:
                 for topic, text in self.config["announce"]:
                     self.client.publish_once(topic, text.encode(), _RETAINED)
             except Exception as error:  # of memory
-                self.client.close()
-                return ("lost", error, self.client.forget())
+                return self.lost(error)
         return event
 
     def close(self):
         """Closes; see cloud/session.py."""
-        if self.config["announce"]:
+        if self.config["will_topic"] is not None:
             self.client.close()
         super().close()
