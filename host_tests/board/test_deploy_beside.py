@@ -292,7 +292,7 @@ _ALONE = {"device.pem": _OWN.pem}  # without its key
 @pytest.mark.parametrize(
     ("changes", "files", "said"),
     [
-        ({"cloud": "cumulus"}, {}, "cloud: must be one of alibaba, enos, watson"),
+        ({"cloud": "cumulus"}, {}, "cloud: must be one of alibaba, azure, broker, enos, watson"),
         ({"device_id": "a b"}, {}, "device_id: "),
         (
             {"key": "k.pem"},
