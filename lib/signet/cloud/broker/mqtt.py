@@ -79,8 +79,9 @@ class Dialect:
             result = {"error": "{}: {}".format(type(result).__name__, result)}
         topic = topic.replace("{name}", command.name).replace("{message_id}", str(id))
         what = None, None, "null" if id is None else dumps([id])[1:-1].decode()
-        result = dumps({} if result is None else result)
-        parts = before.format(*what).encode(), result, behind.format(*what).encode()
+        if result is None:  # what a shadow desires is so now
+            result = {} if tells else command.data
+        parts = before.format(*what).encode(), dumps(result), behind.format(*what).encode()
         return Report(b"".join(parts), topic=topic)
 
 
