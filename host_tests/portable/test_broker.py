@@ -11,7 +11,7 @@ from check_mqtt import connect
 from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.device import config
-from signet.errors import ConfigError, ProtocolError, Rejected, Throttled
+from signet.errors import ConfigError, ProtocolError, Rejected, Throttled, TimedOut
 from signet.net.stream import TcpChannel
 from signet.reports.messages import Report
 
@@ -209,6 +209,29 @@ def test_a_reply_says_that_a_report_is_stored_or_why_not():
             assert error is None or "no" in str(error)
         check.equal(reply, expected)
     assert _said(_dialect(reply_topic="ok"), {})[1]["id"] == "7"
+
+
+def test_reports_wait_while_nobody_says_that_they_are_stored():
+    from signet.cloud.broker.mqtt import session
+
+    events = []
+    values = _config(reply_topic="ok")
+    values["trust"] = None
+    it = session(values, print)
+    it.client.poll = lambda timeout_ms: events.pop(0)
+    for event, kind in (
+        (("late", 1, "PUBACK"), TimedOut),
+        (("late", 1, "reply"), Throttled),
+        (("acked", -1, None), None),  # an answer, by PUBACK
+        (("late", 1, "reply"), Throttled),
+        (("acked", 2, "7"), None),
+        (("late", 1, "reply"), TimedOut),  # others are answered: it may be to blame
+        (("late", 1, "reply"), Throttled),
+    ):
+        events.append(event)
+        told = it.poll(0)
+        check.equal(told[1], event[1])
+        check.equal(kind and type(told[2]), kind)
 
 
 def test_home_assistant_is_told_of_each_sensor():
