@@ -105,7 +105,7 @@ def device_json(folder: Path, **given: str | int) -> Path:
     folder: is made where it is not there, for this user alone. given: values of device.json;
     port 0 is a free one. What is neither given nor there: loopback, port 1883 where that is free,
     client id and user board-1, and a password by chance.
-    returns: the file. raises: UserError when it cannot be read.
+    returns: the file. raises: UserError when it cannot be read, or `host` is no one address.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / CONFIG
@@ -118,6 +118,9 @@ def device_json(folder: Path, **given: str | int) -> Path:
     }
     config |= {"client_id": "board-1", "user": "board-1", "password": secrets.token_urlsafe(12)}
     config |= present | given
+    if not str(config["host"]).strip("0.:"):
+        text = f"cannot listen on {config['host']}: a board has to connect there; name an address"
+        raise UserError(f"{text} of this machine")
     if not present and "port" not in given:
         config["port"] = free_port(config["host"], USUAL_PORT)
     elif given.get("port") == 0:

@@ -322,6 +322,10 @@ _TABLE = {
         ("a refusal is no proof", 'topic != self._config["reply_topic"]', "False"),
         ("no shadow says what failed", "if not tells:", "if False:"),
     ),
+    ("cloud/broker/session.py", "broker"): (
+        ("it is no report's fault that nobody answers", "if not answers:", "if False:"),
+        ("missing memory is no policy's fault", "keys and isinstance(error, Lost)", "keys"),
+    ),
     ("cloud/broker/templates.py", "broker"): (
         ("no template holds the values twice", "len(parts) != 2", "len(parts) < 2"),
         ("a time that is not known is left out", "absent += _TIMES", "pass"),
@@ -334,6 +338,7 @@ _TABLE = {
         ("a login anew waits for what is in flight", " and not self.client.flight:", ":"),
         ("what is reported as desired is no command", "desired[name] != reported[name]", "True"),
         ("the hub's own answer proves what is reported", "if topic.startswith(_REPORTED)", "if 0"),
+        ("a method is answered before a login anew", '(report.topic or "")', '""'),
     ),
     ("cloud/azure/dps.py", "azure"): (
         ("a refused assignment is forgotten", 'State().keep({"azure": None}, log)', "pass"),

@@ -231,6 +231,7 @@ def test_the_hubs_answer_about_the_twin_counts_by_its_status():
 def test_what_breaks_the_form_is_a_protocol_error():
     for topic, payload in (
         (_C2D + "%zz", b""),
+        (_C2D + "command=go%0A", b""),  # it would be a line of the log
         ("$iothub/twin/res/what/?$rid=7", b""),
         ("$iothub/methods/POST/go/?$rid=1", b"{"),
         (_TWIN, b"{}"),
@@ -369,6 +370,8 @@ def test_what_is_in_flight_when_a_token_is_about_to_end_is_awaited_first():
         assert not it.session.submit(2, Report({"n": 2})) and it.session.submit(
             1, Report({"n": 1})
         )
+        answer = Report(b"{}", topic="$iothub/methods/res/200/?$rid=1")
+        assert it.submits(-1, answer)  # the next connection does not know what this one was asked
         event = it.until("failed")
         check.equal((event[1], len(cloud.logins)), (1, 1))
         it.reports(1, 2)

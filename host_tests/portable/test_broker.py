@@ -11,7 +11,7 @@ from check_mqtt import connect
 from signet import clock
 from signet.client.mqtt import MQTTClient
 from signet.device import config
-from signet.errors import ConfigError, ProtocolError, Rejected, Throttled
+from signet.errors import ConfigError, ProtocolError, Rejected, Throttled, TimedOut
 from signet.net.stream import TcpChannel
 from signet.reports.messages import Report
 
@@ -143,7 +143,7 @@ def test_commands_are_understood_and_answered_as_each_preset_says():
             '{"method":"setGpio","params":{"pin":"23"}}',
             "setGpio",
             {"pin": "23"},
-            "12",
+            None,
             rpc + "response/12",
             {"n": 1},
         ),
@@ -179,7 +179,7 @@ def test_commands_are_understood_and_answered_as_each_preset_says():
         check.equal((report.topic, json.loads(report.body)), (answer_topic, body))
         failed = dialect.answer(command, ValueError("no"))
         if answer_topic == _SHADOW:  # what is not so is not reported
-            assert failed is None
+            assert failed is None and b'{"led": 1}' in dialect.answer(command, None).body
         else:
             assert b'{"error": "ValueError: no"}' in failed.body
     for topic in ("signet/m-8/command/go", "signet/m-7/command", "signet/m-7/command/a/b"):
@@ -217,9 +217,35 @@ def test_a_reply_says_that_a_report_is_stored_or_why_not():
     assert _said(_dialect(reply_topic="ok"), {})[1]["id"] == "7"
 
 
+def test_reports_wait_while_nobody_says_that_they_are_stored():
+    from signet.cloud.broker.mqtt import session
+
+    events = []
+    values = _config(reply_topic="ok")
+    values["trust"] = None
+    it = session(values, print)
+    it.client.poll = lambda timeout_ms: events.pop(0)
+    for event, kind in (
+        (("late", 1, "PUBACK"), TimedOut),
+        (("late", 1, "reply"), Throttled),
+        (("acked", -1, None), None),  # an answer, by PUBACK
+        (("late", 1, "reply"), Throttled),
+        (("acked", 2, "7"), None),
+        (("late", 1, "reply"), TimedOut),  # others are answered: it may be to blame
+        (("late", 1, "reply"), Throttled),
+    ):
+        events.append(event)
+        told = it.poll(0)
+        check.equal(told[1], event[1])
+        check.equal(kind and type(told[2]), kind)
+
+
 def test_home_assistant_is_told_of_each_sensor():
     units = {"device_class": "temperature", "command_topic": "a/{id}"}
-    found = _config(preset="homeassistant", client_id="m.7", sensors={"t": units})
+    values = {"preset": "homeassistant", "sensors": {"t": units}}
+    ((topic, _),) = _config(deep_sleep=True, **values)["announce"]  # and no will, at each sleep
+    check.equal(topic, "homeassistant/device/m-7/config")
+    found = _config(client_id="m.7", **values)
     (topic, text), birth = found["announce"]
     check.equal(topic, "homeassistant/device/m_7/config")
     check.equal(birth, ["signet/m.7/availability", "online"])
@@ -250,6 +276,9 @@ def test_what_is_wrong_in_device_json_is_said():
         ({"body": ["{values}", "{values}"]}, "body", "once"),
         ({"body": {"{event}": "{values}"}}, "body", "once"),
         ({"body": {"v": "{values}", "t": "{time}"}}, "body", "none of those"),
+        ({"body": {"v": "{values}", "t": "at {iso}"}}, "body", "not a whole text"),
+        ({"answer_body": {"r": "{result}", "t": "{iso}"}}, "answer_body", "none of those"),
+        ({"answer_body": {"r": "{result}", "n": "no {message_id}"}}, "answer_body", "whole text"),
         ({"event_body": []}, "event_body", "once"),
         ({"answer_body": "{values}"}, "answer_body", "{result}"),
         ({"reply_topic": "r", "body": "{values}"}, "body", "{message_id}"),
@@ -307,6 +336,12 @@ def test_a_connection_that_aws_closes_behind_a_report_asks_for_the_policy():
     kind, error, keys = it.poll(3000)
     check.equal((kind, keys), ("lost", [1]))
     assert "policy" in str(error), error
+    it.client.poll, it.client.forget = _no_memory, lambda: [1]
+    assert isinstance(it.poll(0)[1], MemoryError)  # which is no fault of the report
+
+
+def _no_memory(timeout_ms):
+    raise MemoryError
 
 
 def test_connect_carries_the_will():

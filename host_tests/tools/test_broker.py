@@ -58,7 +58,8 @@ def test_a_port_that_is_in_use_is_named(tmp_path):
             plain_broker(tmp_path).__enter__()
 
 
-def test_an_address_of_another_machine_is_no_place_to_listen(tmp_path):
-    with pytest.raises(UserError, match=r"cannot listen on 192\.0\.2\.7: .*of this machine"):
-        device_json(tmp_path, host="192.0.2.7")
+@pytest.mark.parametrize("host", ["192.0.2.7", "0.0.0.0"])
+def test_what_is_no_address_of_this_machine_is_no_place_to_listen(tmp_path, host):
+    with pytest.raises(UserError, match=rf"cannot listen on {host}: .*of this machine"):
+        device_json(tmp_path, host=host)
     assert not (tmp_path / CONFIG).exists()

@@ -25,7 +25,7 @@ from signet.errors import ProtocolError, Rejected, Throttled
 from signet.modules import call
 from signet.reports.messages import Command, Report, check_name
 from signet.wire import iso8601
-from signet.wire.exact_json import dumps, loads, parse
+from signet.wire.exact_json import dumps, loads, member, parse
 
 _DPS = const("signet.cloud.azure.dps")
 _METHOD = const("$iothub/methods/POST/")
@@ -158,7 +158,7 @@ def _message(topic, bag, payload):
         found[_unquoted(name)] = _unquoted(value)
     if found.get("$.ct") == "application/json":
         payload = loads(payload, topic)
-    name = found.get("command") or "message"
+    name = member(found, "command", topic, str) if found.get("command") else "message"
     return ("command", Command(name, payload, topic, found.get("$.mid")))
 
 
@@ -209,8 +209,12 @@ class AzureSession(mqtt_session.MqttSession):
         self.client.busy = True
 
     def submit(self, key, report, last=False):
-        """See cloud/session.py; nothing is taken any more while the token is about to end."""
-        if self._opened and not (self._ends and self._ends.expired()):
+        """See cloud/session.py; while the token is about to end, methods' answers only are taken.
+
+        The next connection does not know what was asked in this one.
+        """
+        is_over = self._ends and self._ends.expired()
+        if self._opened and (not is_over or (report.topic or "").startswith(_RESULT)):
             return super().submit(key, report, last)
         return self.client.holds(key)
 

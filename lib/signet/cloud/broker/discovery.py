@@ -32,7 +32,9 @@ def check(config):
 
 def message(config):
     """Returns (topic, text); config: dict whose topics are worked out."""
-    id = "".join(each if each.isalpha() or each.isdigit() else "_" for each in config["client_id"])
+    id = ""
+    for each in config["client_id"]:
+        id += each if each.isalpha() or each.isdigit() or each == "-" else "_"
     components = {}
     for name in config["sensors"]:
         components[name] = component = {

@@ -68,10 +68,9 @@ class Dialect:
         return ("reply", str(id), error)
 
     def answer(self, command, result):
-        id = command.id
         if command.answer is None:
             return None
-        topic, before, behind, tells = command.answer
+        (topic, before, behind, tells), id = command.answer
         if id is None and "{message_id}" in topic:
             return None
         if isinstance(result, Exception):
@@ -80,8 +79,9 @@ class Dialect:
             result = {"error": "{}: {}".format(type(result).__name__, result)}
         topic = topic.replace("{name}", command.name).replace("{message_id}", str(id))
         what = None, None, "null" if id is None else dumps([id])[1:-1].decode()
-        result = dumps({} if result is None else result)
-        parts = before.format(*what).encode(), result, behind.format(*what).encode()
+        if result is None:  # what a shadow desires is so now
+            result = {} if tells else command.data
+        parts = before.format(*what).encode(), dumps(result), behind.format(*what).encode()
         return Report(b"".join(parts), topic=topic)
 
 
@@ -112,8 +112,9 @@ def _command(found, members, answer, topic, payload):
             id = member(data, id_in, topic, str, int)
         if data_in is not None:
             data = data.get(data_in)
-    command = Command(name, data, topic, id)
-    command.answer = answer
+    # ThingsBoard's, in the topic only, is a count that may begin anew: it tells nothing apart.
+    command = Command(name, data, topic, None if id_in is None else id)
+    command.answer = answer and (answer, id)
     return command
 
 

@@ -56,7 +56,8 @@ def _defaults(config):
         found["body"] = "{values}"
         found["retain"] = True
         found["event_topic"] = "signet/{id}/event/{event}"
-        found["will_topic"] = "signet/{id}/availability"
+        if not config["deep_sleep"]:  # between two reports it would be called gone
+            found["will_topic"] = "signet/{id}/availability"
     if config["preset"] == "aws":
         found["topic"] = "dt/{id}"
         found["command_topic"] = "cmd/{id}/{name}"

@@ -3,6 +3,7 @@
 It has reports retained where device.json says so, tells at each connection that the device is
 there, and leaves without a goodbye where there is a will: so the broker publishes that at once.
 AWS closes the connection without a word where a topic is not allowed; then it says what to check.
+Where nobody answers on `reply_topic`, it is no report's fault: all of them wait.
 
 Sources: MQTT 3.1.1 (OASIS, 2014), 3.1.2.5 and 3.3.1; AWS IoT Core "MQTT", authorization.
 """
@@ -10,7 +11,7 @@ Sources: MQTT 3.1.1 (OASIS, 2014), 3.1.2.5 and 3.3.1; AWS IoT Core "MQTT", autho
 from micropython import const
 
 from signet.cloud.mqtt_session import MqttSession
-from signet.errors import Lost
+from signet.errors import Lost, Throttled
 
 _QOS_1 = const(0x32)  # PUBLISH
 _RETAINED = const(1)
@@ -18,6 +19,8 @@ _RETAINED = const(1)
 
 class Session(MqttSession):
     """See cloud/mqtt_session.py; arguments as there."""
+
+    _answers = False  # somebody has answered since a reply was late
 
     def __init__(self, config, dialect, log):
         super().__init__(config, dialect, log)
@@ -35,20 +38,31 @@ class Session(MqttSession):
         event = super().poll(timeout_ms)
         if event is None:
             return None
-        if self.config["preset"] == "aws" and event[0] == "lost" and event[2]:
-            text = "{}; does the policy of `cert` allow the topics?"
-            return ("lost", Lost(text.format(event[1])), event[2])
+        if self.config["preset"] == "aws" and event[0] == "lost":
+            _, error, keys = event
+            if keys and isinstance(error, Lost):  # missing memory stays what it is
+                text = "{}; does the policy of `cert` allow the topics?"
+                return ("lost", Lost(text.format(error)), keys)
         if event[0] == "opened":
             try:
                 for topic, text in self.config["announce"]:
                     self.client.publish_once(topic, text.encode(), _RETAINED)
             except Exception as error:  # of memory
-                self.client.close()
-                return ("lost", error, self.client.forget())
+                return self.lost(error)
         return event
+
+    def _handle(self, event):
+        if event[0] == "acked" and event[2] is not None:
+            self._answers = True
+        elif event[0] == "late" and event[2] == "reply":
+            answers, self._answers = self._answers, False
+            if not answers:
+                text = "nobody answers on {}"
+                return ("failed", event[1], Throttled(text.format(self.config["reply_topic"])))
+        return super()._handle(event)
 
     def close(self):
         """Closes; see cloud/session.py."""
-        if self.config["announce"]:
+        if self.config["will_topic"] is not None:
             self.client.close()
         super().close()

@@ -20,6 +20,15 @@ from signet.errors import ConfigError
 from signet.modules import call
 
 _TIMES = const(("{time_ms}", "{iso}"))
+_IN_REPORTS = const(
+    (
+        ('"{{time_ms}}"', "{0}"),
+        ('"{{event}}"', '"{1}"'),
+        ("{{message_id}}", "{2}"),
+        ('"{{iso}}"', '"{3}"'),
+    )
+)
+_IN_ANSWERS = const((('"{{message_id}}"', "{2}"),))  # a command's is a text or a number
 _GONE = object()
 _EXAMPLE = const('{"ts": "{time_ms}", "values": "{values}"}')
 
@@ -114,16 +123,14 @@ def _split(config, key, body, word):
     text = "" if body is _GONE else json.dumps(body)
     text = text.replace("{", "{{").replace("}", "}}")
     text = text.replace("{{id}}", json.dumps(config["client_id"])[1:-1])
-    if word == "result":  # of a command, whose id may be text or number
-        text = text.replace('"{{message_id}}"', "{2}")
-    for number, each in enumerate(('"{{time_ms}}"', "{{event}}", "{{message_id}}", "{{iso}}")):
-        text = text.replace(each, "{%d}" % number)
+    for each, place in _IN_ANSWERS if word == "result" else _IN_REPORTS:
+        text = text.replace(each, place)
     parts = text.split('"{{%s}}"' % word)
     text = None
     if len(parts) != 2:
         text = 'must be JSON that holds "{%s}" once; for an event, see event_body' % word
-    elif '"{{' in "".join(parts):
-        text = "holds a word in {} that is none of those for it"
+    elif any(each[:1] not in '"}' for each in "".join(parts).split("{{")[1:]):
+        text = "holds a word in {} that is none of those for it, or not a whole text"
     if text:
         raise ConfigError(key, text, _EXAMPLE.replace("values}", word + "}"))
     return parts
