@@ -150,6 +150,7 @@ _BAD_SIG = _token().replace(b"sig=", b"sig=AA")
         ({"password": _KEY.encode()}, "does not begin with"),
         ({"password": b"SharedAccessSignature sr=a&sig=b"}, "lacks se"),
         ({"password": _token(order="sr se")}, "lacks sig"),
+        ({"password": b"SharedAccessSignature sr=a&sig=b&se=" + b"9" * 5000}, "se is not"),
         ({"password": _token(extra="1")}, "a field that is none of"),
         ({"password": _token(f"{_HUB}/devices/meter-8")}, "sr is of"),
         ({"password": _token("hub2.azure-devices.net/devices/meter-7")}, "sr is of"),
