@@ -175,6 +175,7 @@ def test_what_the_cloud_says_is_a_command():
         ("$iothub/methods/POST/go/?$rid=2f", b'{"n":1}', "go", {"n": 1}, None),
         (_C2D + bag, b'{"n":1}', "blink", {"n": 1}, "m/1"),
         (_C2D + "%24.to=%2Fdevices", b"\x01raw", "message", b"\x01raw", None),
+        (_C2D + "?command=blink&null&empty=", b"raw", "blink", b"raw", None),
         (_C2D, b"raw", "message", b"raw", None),
         (
             _DESIRED + "5",

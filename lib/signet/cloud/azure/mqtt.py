@@ -160,7 +160,7 @@ def _set(desired, reported, topic):
 def _message(topic, bag, payload):
     """Returns a message from the cloud as a command: the name is in its property "command"."""
     found = {}
-    for pair in bag.split("&"):
+    for pair in bag.lstrip("/?").split("&"):  # the document has it both ways
         name, _, value = pair.partition("=")
         found[_unquoted(name)] = _unquoted(value)
     if found.get("$.ct") == "application/json":
