@@ -272,10 +272,7 @@ class AzureSession(mqtt_session.MqttSession):
             _, error, keys = event
             refused = not self._opened and getattr(error, "code", None)
             if self._config.get("id_scope") and refused:
-                try:
-                    call(_DPS, "refused", self._config, self._host, self._log)
-                except MemoryError:  # at the next refusal
-                    pass
+                call(_DPS, "refused", self._config, self._host, self._log)
             return ("lost", error, [key for key in keys if key != _TWIN])
         return event if len(event) == 1 or event[1] != _TWIN else None
 
