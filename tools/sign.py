@@ -129,10 +129,9 @@ def azure(
     derive: Annotated[
         Path | None,
         typer.Option(
-            "--group-key",
             metavar="DEVICE.JSON",
             help="The secret is the key of an enrollment group: write the key that follows for "
-            "this file's registration_id into it, as device_key. Nothing is shown.",
+            "this file's registration_id into it, as device_key. Neither is shown.",
         ),
     ] = None,
     secret_file: _SecretFile = None,

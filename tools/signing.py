@@ -8,7 +8,6 @@ to IoT Hub by using shared access signatures", "Symmetric key attestation with D
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import urllib.parse
@@ -103,7 +102,7 @@ def azure_device_key(group_key: str, registration_id: str) -> str:
 def _keyed(key: str, text: str) -> str:
     try:
         decoded = base64.b64decode(key, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise UserError("the key is not base64; copy it whole, with the = at its end") from None
     return base64.b64encode(hmac.digest(decoded, text.encode(), "sha256")).decode()
 

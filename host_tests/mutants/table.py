@@ -337,6 +337,11 @@ _TABLE = {
         ("a token is renewed before it ends", '["token_s"] * 875', '["token_s"] * 1200'),
         ("a login anew waits for what is in flight", " and not self.client.flight:", ":"),
         ("what is reported as desired is no command", "desired[name] != reported[name]", "True"),
+        (
+            "a method is answered by the login that was asked",
+            "if login and login !=",
+            "if 0 and login !=",
+        ),
         ("the hub's own answer proves what is reported", "if topic.startswith(_REPORTED)", "if 0"),
         ("a method is answered before a login anew", '(report.topic or "")', '""'),
     ),

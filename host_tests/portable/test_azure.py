@@ -175,6 +175,7 @@ def test_what_the_cloud_says_is_a_command():
         ("$iothub/methods/POST/go/?$rid=2f", b'{"n":1}', "go", {"n": 1}, None),
         (_C2D + bag, b'{"n":1}', "blink", {"n": 1}, "m/1"),
         (_C2D + "%24.to=%2Fdevices", b"\x01raw", "message", b"\x01raw", None),
+        (_C2D + "?command=blink&null&empty=", b"raw", "blink", b"raw", None),
         (_C2D, b"raw", "message", b"raw", None),
         (
             _DESIRED + "5",
@@ -211,6 +212,7 @@ def test_an_answer_goes_where_the_cloud_waits_for_it():
         (method, failed, result.format(500), {"message": "ValueError: no led"}),
         (wish, None, _REPORTED, {"every": 9}),
         (wish, {"every": 60}, _REPORTED, {"every": 60}),
+        (wish, "done", _REPORTED, {"every": 9}),  # of no use to a twin
         (wish, failed, None, None),
         (message, {"n": 1}, None, None),
     ):
@@ -376,6 +378,21 @@ def test_what_is_in_flight_when_a_token_is_about_to_end_is_awaited_first():
         check.equal((event[1], len(cloud.logins)), (1, 1))
         it.reports(1, 2)
         check.equal((len(cloud.logins), len(it.world.fars[-1].reports)), (2, 2))
+
+
+def test_an_answer_to_a_method_goes_before_the_login_anew_or_not_at_all():
+    with _renewing(_cloud()) as it:
+        it.opens()
+        method = Command("go", None, "$iothub/methods/POST/go/?$rid=1")
+        first, second = (it.session.answer(method, {"n": n}) for n in (1, 2))
+        it.world.sleep(53_000)
+        assert it.submits(-1, first)
+        check.equal(it.until("acked")[1], -1)
+        check.equal([json.loads(each) for each in it.world.fars[-1].said], [{"n": 1}])
+        it.reports(1)
+        check.equal(len(it.world.fars), 2)
+        # By its id the hub may know another call now.
+        check.raises(Rejected, it.session.submit, -2, second)
 
 
 def test_a_login_anew_that_fails_is_a_lost_connection():

@@ -88,9 +88,15 @@ def test_azure_as_its_own_sdk(arguments, resource, tail, user):
 def test_the_key_of_a_groups_device_goes_into_its_device_json_and_is_not_shown(tmp_path):
     file = tmp_path / "device.json"
     file.write_text('{"id_scope": "0ne000A", "registration_id": "meter-7"}')
-    shown = run("azure", "--group-key", str(file), secret=AZURE_KEY)
+    shown = run("azure", "--derive", str(file), secret=AZURE_KEY)
     key = "J9/krSeuxRmvyz8GYqmoEOPFf480Su8iLOBVxHh671w="  # by openssl, too
     assert json.loads(file.read_text())["device_key"] == key and key not in str(shown)
+
+
+@pytest.mark.parametrize("key", ["meter-7", AZURE_KEY[:-1], "schlüssel"])
+def test_a_key_of_azure_that_is_not_base64_is_named(key):
+    with pytest.raises(UserError, match="the key is not base64"):
+        run("azure", "--hub", "hub1.azure-devices.net", "--device-id", "meter-7", secret=key)
 
 
 # "Establish connections over HTTP": the sample body of an authentication request.

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from host_tests.support import Twin
+from host_tests.tools.pki_files import Issued, device
 from host_tests.twin.certified import Sealed
 from host_tests.twin.wire import wait_until
 from tools.pki.authority import Authority
@@ -316,7 +317,7 @@ def test_dps_answers_what_it_is_asked_wrongly(twin: Twin) -> None:
         assert raw.closed()
 
 
-@pytest.mark.parametrize("by", ["thumbprint", "ca"])
+@pytest.mark.parametrize("by", ["thumbprint", "ca", "chain"])
 def test_the_command_line_adds_a_device_with_a_certificate(
     twin: Twin, tmp_path: Path, by: str
 ) -> None:
@@ -327,6 +328,13 @@ def test_the_command_line_adds_a_device_with_a_certificate(
         _certificate(stranger, tmp_path / "stranger", name),
     )
     file = own if by == "thumbprint" else ca.certificate_file
+    if by == "chain":
+        root = Issued("root")
+        between = Issued("plant", by=root)
+        mine = device(name, by=between)
+        file = tmp_path / "root.pem"
+        file.write_bytes(root.pem)
+        own.write_bytes(mine.pem + between.pem + mine.key_bytes())
     words = ("device", "add", "azure", "signet-hub", name, "--certificate", str(file))
     assert "device_key" not in json.loads(twin.cli(*words))
     user = f"{_entry(twin)['hub']}/{name}/?api-version=2021-04-12"

@@ -17,6 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from host_tests.tools.pki_files import Issued
 from tools.pki.authority import Authority
 from tools.twin.certificates import Certificates
 from tools.twin.clouds import azure_token, azure_topics
@@ -150,6 +151,7 @@ _BAD_SIG = _token().replace(b"sig=", b"sig=AA")
         ({"password": _KEY.encode()}, "does not begin with"),
         ({"password": b"SharedAccessSignature sr=a&sig=b"}, "lacks se"),
         ({"password": _token(order="sr se")}, "lacks sig"),
+        ({"password": b"SharedAccessSignature sr=a&sig=b&se=" + b"9" * 5000}, "se is not"),
         ({"password": _token(extra="1")}, "a field that is none of"),
         ({"password": _token(f"{_HUB}/devices/meter-8")}, "sr is of"),
         ({"password": _token("hub2.azure-devices.net/devices/meter-7")}, "sr is of"),
@@ -271,6 +273,24 @@ def test_a_registered_ca_lets_in_who_carries_the_device_id(azure: Azure, tmp_pat
     assert "common name is meter-8" in str(_refusal(azure, other, password=None))
     Certificates(azure.store).activate_ca(number, False)
     assert "no CA that hub1" in str(_refusal(azure, own, password=None))
+
+
+def test_a_chain_that_the_device_shows_leads_to_the_registered_ca(azure: Azure) -> None:
+    root, stranger = Issued("root"), Issued("root")
+    between = Issued("plant", by=root)
+    leaf, other = Issued("lamp", by=between, ca=False), Issued("plant", by=stranger)
+    own = Issued(_ID, by=between, ca=False)
+    azure.certificates.add_ca("hub1", root.pem, "")
+    azure.registry.trust("hub1", _ID, CA_SIGNED)
+
+    def way(shown: Issued, *above: Issued) -> Way:
+        cas = tuple(each.certificate for each in above)
+        return Way(True, 1, certificate=shown.certificate, above=cas)
+
+    assert _login(azure, way(own, between), password=None).device.name == _ID
+    below_a_leaf = Issued(_ID, by=leaf, ca=False)
+    for wrong in (way(own), way(own, other), way(below_a_leaf, leaf, between)):
+        assert "no CA that hub1" in str(_refusal(azure, wrong, password=None))
 
 
 # Topics, and the twin.

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from tools.twin.certificates import Ca
 
 _CERTIFICATE = 11
+_LONGEST_CHAIN = 5
 
 
 class _Secured(ssl.SSLObject):
@@ -86,6 +87,10 @@ class Context(ssl.SSLContext):
         der = secured.getpeercert(binary_form=True)
         counts = self.believing is None or self.takes_any
         return certificate_of(der) if der and counts else None
+
+    def above(self) -> tuple[x509.Certificate, ...]:
+        """What the client showed above it, as many as chains have. raises: as `certificate`."""
+        return tuple(map(certificate_of, self.shown[1:_LONGEST_CHAIN]))
 
     def _message(
         self, _secured: Any, direction: str, _version: int, _kind: int, message: int, data: bytes

@@ -101,6 +101,7 @@ async def _secure(
         way.server_name = context.server_name
         way.certificate = context.certificate(writer.get_extra_info("ssl_object"))
         way.cas = frozenset(ca.id for ca in context.cas)
+        way.above = context.above() if context.takes_any else ()
     except OSError as error:
         text = tls_reasons.reason(door.cloud, error, context)
         hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")

@@ -4,6 +4,8 @@ Sources: "Authenticate devices using X.509 CA certificates" (IoT Hub): a thumbpr
 registered CA and the device id as common name; "X.509 certificate attestation" (DPS): the same.
 """
 
+from collections.abc import Sequence
+
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -33,9 +35,25 @@ def mismatch(certificates: Certificates, way: Way, owner: str, name: str, thumbp
     if names != [name]:
         return f"its certificate's common name is {' and '.join(names) or 'missing'}, not {name}"
     cas = [x509.load_pem_x509_certificate(ca.pem) for ca in certificates.cas(owner) if ca.active]
-    if not any(signed_by(shown, ca) for ca in cas):
+    if not _leads(shown, way.above, cas):
         return f"no CA that {owner} has registered, and that is active, signed its certificate"
     return ""
+
+
+def _leads(
+    certificate: x509.Certificate,
+    above: Sequence[x509.Certificate],
+    cas: Sequence[x509.Certificate],
+) -> bool:
+    """Whether one of these CAs signed it, or one that was shown above it and that they signed."""
+    if any(signed_by(certificate, ca) for ca in cas):
+        return True
+    return any(
+        is_ca(each)
+        and signed_by(certificate, each)
+        and _leads(each, [other for other in above if other is not each], cas)
+        for each in above
+    )
 
 
 def trust(

@@ -8,7 +8,7 @@ import datetime
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tools.twin.clouds import azure_token, azure_topics
@@ -41,7 +41,7 @@ class _Operation:
 
     enrollment: Enrollment
     registration_id: str
-    key: str
+    key: str = field(repr=False)
     due_s: float
     polls: int = 0
 

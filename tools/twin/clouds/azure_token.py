@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import time
 import urllib.parse
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ class Token:
             fields[name] = value
         if missing := [name for name in _FIELDS[:3] if not fields.get(name)]:
             raise TokenError("password", f"the token lacks {' and '.join(missing)}")
-        if not (fields["se"].isascii() and fields["se"].isdigit()):
+        if not re.fullmatch(r"[0-9]{1,12}", fields["se"]):
             raise TokenError("password", "se is not a number of seconds since 1970")
         signature = urllib.parse.unquote(fields["sig"])
         return cls(fields["sr"], signature, int(fields["se"]), fields.get("skn", ""))

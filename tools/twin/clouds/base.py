@@ -50,7 +50,8 @@ class BadCommandError(Exception):
 class Way:
     """How the client came in: over TLS or not, under which server name (SNI), on which port.
 
-    certificate: the one that it showed, and that a CA of its cloud or org has signed.
+    certificate: the one that it showed, and that a CA of its cloud or org has signed; where the
+    cloud takes any, above: those that it showed with it.
     cas: the ids of that org's CAs when it did.
     websocket: whether it speaks MQTT in WebSocket's messages.
     """
@@ -62,6 +63,7 @@ class Way:
     websocket: bool = False
     certificate: x509.Certificate | None = None
     cas: frozenset[int] = frozenset()
+    above: tuple[x509.Certificate, ...] = ()
 
 
 @dataclass(slots=True)

@@ -45,14 +45,17 @@ class Dialect:
     Attributes:
         ask_at: clock.Deadline from which the twin is to be asked for; None where it was.
         until: clock.Deadline, how long its answer is awaited; None where it has come.
+        logins: int, which one it is now: the answer to a method goes with that of its call.
     """
 
     max_payload_bytes = 261_120  # 256 KB, of which the properties are a part
     replies = True
     acked = batch = ask_at = until = None
+    logins = 0
 
     def identify(self, device_id):
-        """Takes the name by which the hub knows the device (str)."""
+        """Takes the name by which the hub knows the device (str), for a login."""
+        self.logins += 1
         self._prefix = prefix = "devices/{}/messages/".format(device_id)
         self.subscriptions = [
             prefix + "devicebound/#",
@@ -127,10 +130,14 @@ class Dialect:
                 result = {"message": "{}: {}".format(type(result).__name__, result)}
             id = topic.partition("?$rid=")[2]
             topic = "{}{}/?$rid={}".format(_RESULT, 500 if failed else 200, id)
-            return Report(dumps({} if result is None else result), topic=topic)
+            report = Report(dumps({} if result is None else result), topic=topic)
+            report.login = self.logins
+            return report
         if failed or not topic.startswith(_DESIRED):
             return None  # the twin has no place for it
-        report = Report(dumps(command.data if result is None else result), topic=_REPORTED)
+        # A twin takes an object only.
+        values = result if isinstance(result, dict) else command.data
+        report = Report(dumps(values), topic=_REPORTED)
         report.topic += str(report.id)
         return report
 
@@ -153,7 +160,7 @@ def _set(desired, reported, topic):
 def _message(topic, bag, payload):
     """Returns a message from the cloud as a command: the name is in its property "command"."""
     found = {}
-    for pair in bag.split("&"):
+    for pair in bag.lstrip("/?").split("&"):  # the document has it both ways
         name, _, value = pair.partition("=")
         found[_unquoted(name)] = _unquoted(value)
     if found.get("$.ct") == "application/json":
@@ -209,12 +216,15 @@ class AzureSession(mqtt_session.MqttSession):
         self.client.busy = True
 
     def submit(self, key, report, last=False):
-        """See cloud/session.py; while the token is about to end, methods' answers only are taken.
+        """See cloud/session.py; while the token is about to end only answers to methods are taken.
 
-        The next connection does not know what was asked in this one.
+        Raises:
+            Rejected: who called the method went with the connection. Its id may be another's now.
         """
-        is_over = self._ends and self._ends.expired()
-        if self._opened and (not is_over or (report.topic or "").startswith(_RESULT)):
+        login = getattr(report, "login", 0)
+        if login and login != self.dialect.logins:
+            raise Rejected("too late, the call of the method ended with its connection")
+        if self._opened and (login or not (self._ends and self._ends.expired())):
             return super().submit(key, report, last)
         return self.client.holds(key)
 
