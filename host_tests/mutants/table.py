@@ -343,7 +343,6 @@ _TABLE = {
             "if 0 and login !=",
         ),
         ("the hub's own answer proves what is reported", "if topic.startswith(_REPORTED)", "if 0"),
-        ("a method is answered before a login anew", '(report.topic or "")', '""'),
     ),
     ("cloud/azure/dps.py", "azure"): (
         ("a refused assignment is forgotten", 'State().keep({"azure": None}, log)', "pass"),
