@@ -124,6 +124,8 @@ def new(
     _check_free(folder, [CONFIG, *programs], replace)
 
     chosen: str = cloud or choose("cloud", get_args(CloudName))
+    if (preset and chosen != "broker") or (device and not twin):
+        raise UserError("--preset is for --cloud broker, --device for --twin")
     if twin:
         values = _of_twin(state, chosen, way, role or "device", device) | given
         asked: tuple[Asked, ...] = ()
@@ -135,8 +137,6 @@ def new(
         values = {"cloud": chosen, **WAYS[by]}
         if chosen == "broker":
             values["preset"] = preset or choose("preset", get_args(Preset), "json")
-        elif preset:
-            raise UserError("--preset is for --cloud broker")
         values |= ({"role": role} if role else {}) | given
         asked = CLOUDS[chosen].asked
         for each in asked:
@@ -152,7 +152,7 @@ def new(
     for name, content in files.items():
         write_file(folder / name, content, 0o644 if name in (CA, *programs) else 0o600)
     say(f"Written to {folder}, secrets included: {', '.join(files)}", *said)
-    _say_what_next(folder, kind)
+    _say_what_next(folder, kind, b"wifi.json" in files["board.py"])
 
 
 def _of_twin(
@@ -194,7 +194,7 @@ def _checked(
         ask(values, asked, typed, secret_file)
         files, said = _files(folder, values, replace)
         try:
-            warnings = check({f"/{name}": content for name, content in files.items()})
+            warnings = check({f"/{name}": content for name, content in _whole(files).items()})
         except UserError as error:
             found = _NAMED.match(str(error))
             name = found[1] if found else ""
@@ -236,6 +236,15 @@ def _files(
     return {CONFIG: (json.dumps(config, indent=2) + "\n").encode(), **files}, said
 
 
+def _whole(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """With any CA where there is none yet: else a board would look no further."""
+    return files if CA in files else {**files, CA: _pem(roots.find("letsencrypt"))}
+
+
+def _pem(found: Iterable[roots.Found]) -> bytes:
+    return b"".join(certificate_pem(one.certificate) for one in found)
+
+
 def _ca(folder: Path, given: str | None, usual: str, replace: bool) -> tuple[bytes | None, str]:
     """What ca.pem holds, and what is said of it. usual: of roots.CLOUDS."""
     there = folder / CA
@@ -251,9 +260,8 @@ def _ca(folder: Path, given: str | None, usual: str, replace: bool) -> tuple[byt
         if there.exists():
             return read_file(there), f"{CA} is kept as it was: {error}"
         return None, f"{there} is still needed: {error}"
-    pem = b"".join(certificate_pem(one.certificate) for one in found)
     names = ", ".join(one.root.name for one in found)
-    return pem, f"{CA} is {names}. {roots.CLOUDS[given or usual].said}"
+    return _pem(found), f"{CA} is {names}. {roots.CLOUDS[given or usual].said}"
 
 
 def _check_free(folder: Path, names: Iterable[str], replace: bool) -> None:
@@ -266,15 +274,15 @@ def _same(file: Path, content: bytes) -> bool:
     return file.exists() and read_file(file) == content
 
 
-def _say_what_next(folder: Path, kind: str) -> None:
+def _say_what_next(folder: Path, kind: str, by_wifi: bool) -> None:
     deploy = ["board", "deploy", "--config", folder / CONFIG, "--program", folder]
     if kind in ("virtual", "qemu"):
         say("Next:", "  " + signet(*deploy), "  " + signet("board", "boot"))
         return
     wifi = folder / "wifi.json"
     say(
-        f"Next, the board on USB, its Wi-Fi in {wifi}, {_WIFI}:",
-        "  " + signet(*deploy, "--wifi", wifi, "--device", "/dev/ttyUSB0"),
+        "Next, the board on USB" + (f"; its Wi-Fi in {wifi}, {_WIFI}:" if by_wifi else ":"),
+        "  " + signet(*deploy, *(["--wifi", wifi] if by_wifi else []), "--device", "/dev/ttyUSB0"),
         "Or first a virtual board:",
         "  " + signet(*deploy[:4]),
         "  " + signet("board", "boot"),

@@ -38,7 +38,8 @@ def ask(
 
 
 def _answer(asked: Asked) -> str | None:
-    console.print(Text(f"{asked.key}: {asked.where}", "dim"))
+    what = f"{asked.key}: " if asked.secret else ""  # which is asked for as "Secret"
+    console.print(Text(f"  {what}{asked.where}", "dim"))
     while True:
         if asked.secret:
             try:

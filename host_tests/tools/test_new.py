@@ -13,6 +13,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -182,6 +183,7 @@ def _fields(cloud):
 def test_the_keys_and_ways_are_those_that_a_board_has(cloud):
     fields, ports = _fields(cloud)
     table = new_clouds.CLOUDS[cloud]
+    assert cloud in get_args(new_clouds.CloudName)
     asked = {each.key: each for each in table.asked}
     assert asked.keys() <= fields.keys()
     required = {key for key, (_, needed) in fields.items() if needed}
@@ -230,6 +232,9 @@ def test_a_script_gives_options_and_the_secret_by_a_file_or_the_environment(monk
     assert _made(*words, "--replace")[1] == by_file == {"cloud": "enos"} | _MQTT | _ENOS
     assert "--device-key would show a secret" in _refused(
         "--replace", "--cloud", "azure", "--device-key", _KEY
+    )
+    assert "device.json: cert: " in _refused(
+        "--replace", *words, "--way", "mqtts", "--cert", "secret"
     )
 
 
