@@ -25,6 +25,7 @@ _ENTRIES = {
     "demo": _Entry(
         "tools.demo", "demo", "A broker, four clouds, one virtual board: see reports arrive."
     ),
+    "new": _Entry("tools.new", "new", "A board's folder, from what a cloud's console shows."),
     "broker": _Entry("tools.broker", "broker", "A plain mosquitto for a board: see what arrives."),
     "twin": _Entry("tools.twin.command", "app", "The four clouds on loopback."),
     "board": _Entry("tools.board.command", "app", "Create, deploy, boot and watch a board."),

@@ -25,7 +25,8 @@ app = typer.Typer(
     "--secret-file, from the environment as SIGNET_SECRET, or from a hidden prompt.",
 )
 
-_VARIABLE = "SIGNET_SECRET"
+VARIABLE = "SIGNET_SECRET"
+"""Of the environment: where a secret may come from."""
 
 # What `signet sign content --algorithm` takes -> how tools/signing.py calls it.
 _ALGORITHMS = {
@@ -36,7 +37,7 @@ _ALGORITHMS = {
     "sha256": (signing.enos, "sha256"),
 }
 
-_SecretFile = Annotated[
+SecretFile = Annotated[
     Path | None, typer.Option(help="File that holds the secret and nothing else.")
 ]
 _ProductKey = Annotated[str, typer.Option(help="As the console shows it.")]
@@ -50,7 +51,7 @@ def enos(
     client_id: Annotated[str, typer.Option(help="The device key by default.")] = "",
     timestamp: Annotated[str, typer.Option(help="Unix milliseconds; now by default.")] = "",
     method: Annotated[str, typer.Option(help="sha256 or hmacsha1.")] = "sha256",
-    secret_file: _SecretFile = None,
+    secret_file: SecretFile = None,
 ) -> None:
     """EnOS over MQTT: a plain hash of the content followed by the device secret."""
     client_id = client_id or device_key
@@ -62,7 +63,7 @@ def enos(
         "timestamp": timestamp,
     }
     signing.enos(fields, "", method)  # refuses an unknown method before a secret is asked for
-    signed = signing.enos(fields, _secret(secret_file), method)
+    signed = signing.enos(fields, secret(secret_file), method)
     _show(
         signed,
         {
@@ -90,7 +91,7 @@ def alibaba(
     http: Annotated[
         bool, typer.Option("--http", help="HTTPS: show the body of /auth, for curl for example.")
     ] = False,
-    secret_file: _SecretFile = None,
+    secret_file: SecretFile = None,
 ) -> None:
     """Alibaba Cloud over MQTT or HTTPS: an HMAC of the content, keyed with the device secret."""
     if http and plain:
@@ -103,7 +104,7 @@ def alibaba(
         fields["timestamp"] = _unix_ms(timestamp)
         options += f",timestamp={timestamp}"
     signing.alibaba(fields, "", method)  # refuses an unknown method before a secret is asked for
-    signed = signing.alibaba(fields, _secret(secret_file), method)
+    signed = signing.alibaba(fields, secret(secret_file), method)
     if http:
         # In the order of the sample in "Establish connections over HTTP".
         order = ("version", "clientId", "signmethod", "sign", "productKey", "deviceName")
@@ -134,7 +135,7 @@ def azure(
             "this file's registration_id into it, as device_key. Neither is shown.",
         ),
     ] = None,
-    secret_file: _SecretFile = None,
+    secret_file: SecretFile = None,
 ) -> None:
     """Azure IoT Hub or DPS: the token, or a device's key from that of its enrollment group."""
     if derive is not None:
@@ -148,7 +149,7 @@ def azure(
     if not client_id or not (hub or id_scope):
         raise UserError("say --hub and --device-id, or --id-scope and --registration-id")
     ends_s = int(_digits(expires or str(int(time.time()) + 3600), "--expires", "seconds"))
-    signed = signing.azure(where, _secret(secret_file), ends_s)
+    signed = signing.azure(where, secret(secret_file), ends_s)
     resource, signature = (quote(text, safe="") for text in (where, signed.signature))
     token = f"SharedAccessSignature sr={resource}&sig={signature}&se={ends_s}{policy}"
     shown = replace(signed, content=signed.content.replace("\n", "\\n"))
@@ -161,7 +162,7 @@ def _derive(file: Path, secret_file: Path | None) -> None:
     name = values.get("registration_id")
     if not isinstance(name, str):
         raise UserError(f"{file} has no registration_id, of which the key is derived")
-    values["device_key"] = signing.azure_device_key(_secret(secret_file), name)
+    values["device_key"] = signing.azure_device_key(secret(secret_file), name)
     file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     console.print(f"{file}: device_key is that of {name} in the enrollment group", markup=False)
 
@@ -176,7 +177,7 @@ def content(
             "secret; the others: hash of content and secret."
         ),
     ] = "",
-    secret_file: _SecretFile = None,
+    secret_file: SecretFile = None,
 ) -> None:
     """Any fields, for example an HTTP or CoAP login: sorted names, each followed by its value.
 
@@ -189,7 +190,7 @@ def content(
     if algorithm not in _ALGORITHMS:
         raise UserError(f"no algorithm {algorithm!r}; use one of: {', '.join(_ALGORITHMS)}")
     sign, method = _ALGORITHMS[algorithm]
-    _show(sign(values, _secret(secret_file), method), {})
+    _show(sign(values, secret(secret_file), method), {})
 
 
 def _fields(pairs: list[str]) -> dict[str, str]:
@@ -215,24 +216,28 @@ def _digits(text: str, option: str, unit: str) -> str:
     return text
 
 
-def _secret(file: Path | None) -> str:
+def secret(file: Path | None) -> str:
+    """A device's secret: out of the file, else of SIGNET_SECRET, else typed and not shown.
+
+    raises: UserError where there is none.
+    """
     if file is not None:
         try:
-            secret = file.read_text(encoding="utf-8").rstrip("\r\n")
+            found = file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise UserError(f"--secret-file {file}: {reason}") from None
-    elif _VARIABLE in os.environ:
-        secret = os.environ[_VARIABLE]
+    elif VARIABLE in os.environ:
+        found = os.environ[VARIABLE]
     elif _on_terminal():
-        secret = getpass.getpass("Secret (not shown): ")
+        found = getpass.getpass("Secret (not shown): ")
     else:
-        raise UserError(f"no secret: set {_VARIABLE}, or name a file with --secret-file")
-    if not secret:
+        raise UserError(f"no secret: set {VARIABLE}, or name a file with --secret-file")
+    if not found:
         raise UserError("the secret is empty")
-    if secret != secret.strip():
+    if found != found.strip():
         errors.print("signet: note: the secret begins or ends with white space", markup=False)
-    return secret
+    return found
 
 
 def _on_terminal() -> bool:

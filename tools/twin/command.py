@@ -27,7 +27,7 @@ from tools.twin.doors import DOORS
 from tools.twin.lossy import Losses
 from tools.twin.openssl import begin_again
 from tools.twin.options import TOKEN_LIFE_S, Options
-from tools.twin.ready import ROLES, device_config
+from tools.twin.ready import ROLES, chosen_config
 from tools.ui import UserError, console, errors, share, visible
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
@@ -35,7 +35,6 @@ app.add_typer(command_device.app, name="device")
 app.add_typer(command_topic.app, name="topic")
 app.command("policy")(command_policy.policy)
 
-_SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS", "ws": "WebSocket over TLS"}
 _USUAL = ", ".join(f"{door.key}={door.port}" for door in DOORS)
 
 
@@ -178,18 +177,9 @@ def config(
     """Print a device.json for the running twin's ready device, SECRET INCLUDED."""
     check_cloud(cloud)
     ready = running(state)
-    ways = ready["clouds"][cloud]["ways"]
-    if way == "mqtt" and (tls or way not in ways):
-        way = "mqtts"
-    if way not in ways:
-        raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
-    if tls and not ways[way]["tls"]:
-        raise UserError(f"--tls is for MQTT; {_SECURED[way]} is --way {way}s")
-    roles = [name for name, kind in ROLES.items() if kind in ready["clouds"][cloud]]
-    if role not in roles:
-        raise UserError(f"{cloud} has no role {role!r}; use one of: {', '.join(roles)}")
-    print(json.dumps(device_config(ready, cloud, way, role), indent=2))
-    if ways[way]["tls"]:
+    values = chosen_config(ready, cloud, way, role, tls)
+    print(json.dumps(values, indent=2))
+    if values["tls"]:
         ca = shlex.quote(ready["ca_file"])
         errors.print(f"`signet board deploy` also needs: --ca {ca}", markup=False, soft_wrap=True)
 

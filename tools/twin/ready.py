@@ -11,6 +11,8 @@ MQTT over WebSocket, on Watson's ports for MQTT, and on Azure's 443.
 from collections.abc import Mapping
 from typing import Any
 
+from tools.ui import UserError
+
 RUNNING = "running.json"
 """In the state folder while a twin runs: the ready file's contents."""
 
@@ -23,6 +25,7 @@ ROLES = {
     "scalable-application": "application",
     "enrollment": "enrollment",
 }
+_SECURED = {"coap": "CoAP over DTLS", "http": "HTTP over TLS", "ws": "WebSocket over TLS"}
 _UNSAID = ("device", "enrollment")  # by `role` of device.json: other keys say it
 
 
@@ -51,3 +54,27 @@ def device_config(
     if role not in _UNSAID:
         config["role"] = role
     return {**config, **entry[ROLES[role]]}
+
+
+def chosen_config(
+    ready: Mapping[str, Any],
+    cloud: str,
+    way: str = "mqtt",
+    role: str = "device",
+    tls: bool = False,
+) -> dict[str, Any]:
+    """As `device_config`, for what a person asked for. tls: by MQTT, for the port with TLS.
+
+    raises: UserError for a way or role that the twin does not have.
+    """
+    ways = ready["clouds"][cloud]["ways"]
+    if way == "mqtt" and (tls or way not in ways):
+        way = "mqtts"
+    if way not in ways:
+        raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
+    if tls and not ways[way]["tls"]:
+        raise UserError(f"--tls is for MQTT; {_SECURED[way]} is --way {way}s")
+    roles = [name for name, kind in ROLES.items() if kind in ready["clouds"][cloud]]
+    if role not in roles:
+        raise UserError(f"{cloud} has no role {role!r}; use one of: {', '.join(roles)}")
+    return device_config(ready, cloud, way, role)
