@@ -1,6 +1,5 @@
 """How does the demo show a board and a plain broker, with no cloud between them?"""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.text import Text
 from tools.board.deploy import deploy, project_files
 from tools.board.virtual import VirtualBoard
 from tools.json_file import read_object
-from tools.mosquitto import Message, arriving, device_json, plain_broker, publish_command
+from tools.mosquitto import Message, arriving, device_json, plain_broker, publish
 from tools.ui import UserError, visible
 
 TITLE = "Any broker, MQTT: plain mosquitto"
@@ -36,7 +35,7 @@ def show(board: VirtualBoard, folder: Path, table: Callable[[str, int], Table]) 
             filled.add_row(f"report {number} as it arrived", _said(topic, payload))
         topic = f"signet/{config['client_id']}/command/set"
         printed = len(board.output())
-        subprocess.run(publish_command(folder, topic, _COMMAND), check=True)
+        publish(folder, topic, _COMMAND)
         obeyed = board.wait_for(r"^command set: .*(?=\n)", _TIMEOUT_S, printed)[0]
         filled.add_row("command sent", _said(topic, _COMMAND.encode()))
         filled.add_row("board", Text(visible(obeyed)))

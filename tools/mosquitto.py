@@ -184,7 +184,17 @@ def arriving(folder: Path, timeout_s: int | None = None) -> Iterator[Iterator[Me
             process.kill()
 
 
+def publish(folder: Path, topic: str, payload: str) -> None:
+    """Publish there; from within, for a socket's name has at most 107 bytes."""
+    program = toolchain.mosquitto("mosquitto_pub")
+    subprocess.run([program, *_publish(SOCKET, topic, payload)], cwd=folder, check=True)
+
+
 def publish_command(folder: Path, topic: str, payload: str) -> list[str]:
     """The command line that publishes there."""
-    publish = os.path.relpath(toolchain.mosquitto("mosquitto_pub"))
-    return [publish, "--unix", str(folder / SOCKET), "-q", "1", "-t", topic, "-m", payload]
+    program = os.path.relpath(toolchain.mosquitto("mosquitto_pub"))
+    return [program, *_publish(str(folder / SOCKET), topic, payload)]
+
+
+def _publish(path: str, topic: str, payload: str) -> list[str]:
+    return ["--unix", path, "-q", "1", "-t", topic, "-m", payload]

@@ -56,6 +56,7 @@ WAYS = {
     "Alibaba Cloud IoT Platform, CoAP over NB-IoT, deep sleep": (_slept, ANY),
     "Alibaba Cloud IoT Platform, DTLS over NB-IoT, deep sleep": (_slept, (True,)),
     "Alibaba Cloud IoT Platform, HTTPS, a token that lapses": (_lapsed, ANY),
+    "Azure IoT Hub, MQTT over TLS": (_commanded, VIRTUAL),
     "Watson IoT Platform, HTTPS, commands are asked for": (_commanded, VIRTUAL),
     "Watson IoT Platform, MQTT over TLS, certificate only": (_commanded, VIRTUAL),
 }
