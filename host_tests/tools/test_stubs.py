@@ -5,12 +5,16 @@ Read from the sources of both; `make lint` checks programs against the stubs.
 
 import ast
 import re
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tools import stubs
 from tools.link.imports import imports
 from tools.paths import LIB, ROOT
 
@@ -137,3 +141,21 @@ def test_what_programs_and_pages_use_of_signet_has_a_stub():
     named = set(re.findall(r"`link\.(\w+)", pages)) - {"py"}
     assert named
     assert named <= link.every
+
+
+def test_the_package_for_an_editor_has_hints_and_docstrings(tmp_path):
+    stubs.write(tmp_path)
+    build = "from setuptools import build_meta; build_meta.build_wheel('dist')"
+    subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("signet_stubs-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        text = packed.read("signet-stubs/link.pyi").decode()
+        packed.getinfo("signet-stubs/cloud/watson/application.pyi")
+    (link,) = _scopes(ast.parse(text), "Link")
+    (flush,) = _scopes(link, "flush")
+    assert ast.unparse(flush.args) == "self, timeout_ms: int"
+    assert "less than 2**29" in ast.get_docstring(flush)
+
+
+def _scopes(node, name):
+    return [each for each in node.body if getattr(each, "name", None) == name]
