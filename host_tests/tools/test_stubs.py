@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tools import stubs
+from tools import stubs, toolchain
 from tools.link.imports import imports
 from tools.paths import LIB, ROOT
 
@@ -126,6 +126,14 @@ def test_the_stub_of_a_board_says_what_each_board_has(file):
     for name in {"uart", "modem_wake"} & board.functions.keys():  # for a modem: signet's business
         del board.functions[name]
     assert mistakes(stub, board) == []
+
+
+@pytest.mark.parametrize("module", ["asyncio", "gc", "micropython", "time"])
+def test_what_a_stub_says_of_micropython_is_in_micropython(module):
+    stub = _read(_STUBS / "port" / f"{module}.pyi")
+    names = [f"{module}.{name}" for name in _public(stub.every) if name.isidentifier()]
+    program = f"import {module}\n" + "\n".join(names)
+    subprocess.run([toolchain.micropython(64), "-c", program], check=True, timeout=10)
 
 
 def test_what_programs_and_pages_use_of_signet_has_a_stub():

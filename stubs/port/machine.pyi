@@ -1,6 +1,6 @@
-"""docs/library/machine.rst of MicroPython, and machine.Pin, machine.RTC, machine.WDT."""
+"""docs/library/machine.rst of MicroPython, and machine.Pin, RTC, UART, WDT."""
 
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 DEEPSLEEP_RESET: int
 
@@ -15,6 +15,11 @@ class RTC:
     def datetime(
         self, datetime: tuple[int, int, int, int, int, int, int, int] = ..., /
     ) -> tuple[int, int, int, int, int, int, int, int]: ...
+
+class UART:
+    def __init__(self, id: int, baudrate: int = 9600, **settings: Any) -> None: ...
+    def read(self, nbytes: int = ..., /) -> bytes | None: ...
+    def write(self, buf: bytes | str, /) -> int | None: ...
 
 class WDT:
     def __init__(self, id: int = 0, timeout: int = 5000) -> None: ...
