@@ -4,9 +4,11 @@ Read from the sources of both; `make lint` checks programs against the stubs.
 """
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +136,17 @@ def test_what_a_stub_says_of_micropython_is_in_micropython(module):
     names = [f"{module}.{name}" for name in _public(stub.every) if name.isidentifier()]
     program = f"import {module}\n" + "\n".join(names)
     subprocess.run([toolchain.micropython(64), "-c", program], check=True, timeout=10)
+
+
+def test_both_type_checkers_look_at_the_same_programs_and_they_are_there():
+    settings = configparser.ConfigParser()
+    settings.read(_STUBS / "mypy.ini")
+    by_mypy = re.split(r",\s*", settings["mypy"]["files"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    by_pyright = project["tool"]["pyright"]["include"]
+    programs = [{name for name in names if "stubs" not in name} for names in (by_mypy, by_pyright)]
+    assert programs[0] == programs[1]
+    assert all((ROOT / name).exists() for name in by_mypy + by_pyright)
 
 
 def test_what_programs_and_pages_use_of_signet_has_a_stub():
