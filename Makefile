@@ -70,6 +70,8 @@ lint: .venv/.installed-dev ## Check format, lint and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file stubs/mypy.ini
+	@$(BIN)/basedpyright
 
 format: .venv/.installed-dev ## Format and mend what can be mended by machine
 	@$(BIN)/ruff format

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tools import toolchain
+from tools import stubs, toolchain
 from tools.link.device import constant, modules
 from tools.parts import CORE, PARTS, package, part_of_module, with_needed
 from tools.paths import CACHE, LIB, ROOT
@@ -113,7 +113,9 @@ def main() -> None:
     for path, content in lists().items():
         (ROOT / path).write_text(content)
     write_index(INDEX)
+    stubs.write()
     console.print(f"package.json, {LIB.name}/signet-*.json; {INDEX.relative_to(ROOT)}/, an index")
+    console.print(f"{stubs.TARGET.relative_to(ROOT)}/, for an editor: pip installs it")
 
 
 if __name__ == "__main__":

@@ -38,9 +38,8 @@ class Sampler:
 
     def take(self):
         """Returns what was read since the last call, a dict, and begins anew."""
-        values = {"readings": self.readings, "late_ms": self.late_ms}
-        if self.readings:
-            values["temperature"] = self.sum / self.readings
+        mean = self.sum / self.readings if self.readings else None
+        values = {"readings": self.readings, "late_ms": self.late_ms, "temperature": mean}
         self.clear()
         return values
 

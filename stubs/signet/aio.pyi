@@ -1,0 +1,3 @@
+from signet.link import Link
+
+async def run(link: Link) -> None: ...

@@ -1,0 +1,6 @@
+from typing import Any
+
+from signet.clock import Deadline
+
+def load(config: dict[str, Any]) -> None: ...
+def connect(config: dict[str, Any], deadline: Deadline) -> Any: ...

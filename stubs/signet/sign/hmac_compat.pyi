@@ -1,0 +1,19 @@
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from signet.sign.hmac import Signer
+
+_Digest = TypeVar("_Digest", bytes, str)
+
+class HMAC:
+    def __init__(self, signer: Signer) -> None: ...
+    def update(self, message: bytes) -> None: ...
+    def digest(self) -> bytes: ...
+    def hexdigest(self) -> str: ...
+
+def new(
+    key: bytes | str,
+    msg: bytes | None = None,
+    digestmod: str | Callable[..., Any] | None = None,
+) -> HMAC: ...
+def compare_digest(a: _Digest, b: _Digest) -> bool: ...
