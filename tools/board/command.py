@@ -18,7 +18,8 @@ from tools.board import selftest as selftest_command
 from tools.board.explain import Tracebacks, relay
 from tools.board.line import serial_line
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
-from tools.ui import UserError, console, errors, visible
+from tools.modem.emulator import FAMILIES
+from tools.ui import UserError, complete, console, errors, visible
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,7 +59,8 @@ def create(
         str | None,
         typer.Option(
             help="Where its UART 1 leads: to an emulated modem, by family as `signet modem` has"
-            " them, or to a line that `signet modem` prints."
+            " them, or to a line that `signet modem` prints.",
+            autocompletion=complete(FAMILIES),
         ),
     ] = None,
     image: Annotated[

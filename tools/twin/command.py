@@ -14,8 +14,8 @@ from tools.twin import command_device, command_policy, command_topic, control
 from tools.twin.certificates import POLICIES
 from tools.twin.clouds import CLOUDS
 from tools.twin.console import (
-    CLOUD_HELP,
     DEFAULT_STATE,
+    CloudName,
     State,
     check_cloud,
     print_event,
@@ -28,7 +28,7 @@ from tools.twin.lossy import Losses
 from tools.twin.openssl import begin_again
 from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.ready import ROLES, device_config
-from tools.ui import UserError, console, errors, share, visible
+from tools.ui import UserError, complete, console, errors, one_of, share, visible
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
@@ -91,7 +91,8 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         str | None,
         typer.Option(
             help=f"Watson: what devices of the org signet need: {', '.join(POLICIES)}. It is kept;"
-            " `signet twin policy` changes it, and sets others by type of device."
+            " `signet twin policy` changes it, and sets others by type of device.",
+            autocompletion=complete(POLICIES),
         ),
     ] = None,
 ) -> None:
@@ -135,7 +136,7 @@ def _ports(words: list[str]) -> dict[str, int]:
 
 @app.command()
 def command(
-    cloud: Annotated[str, typer.Argument(help=CLOUD_HELP)],
+    cloud: CloudName,
     name: Annotated[
         str,
         typer.Argument(
@@ -147,6 +148,7 @@ def command(
     state: State = DEFAULT_STATE,
 ) -> None:
     """Send a command to a device and print what the device replied."""
+    check_cloud(cloud)
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -160,17 +162,20 @@ def command(
 
 @app.command()
 def config(
-    cloud: Annotated[str, typer.Argument(help=CLOUD_HELP)],
+    cloud: CloudName,
     way: Annotated[
         str,
         typer.Option(
             help="mqtt; coap or coaps (CoAP over DTLS); https, or http without TLS; ws or wss"
-            " (MQTT over WebSocket)."
+            " (MQTT over WebSocket).",
+            autocompletion=complete(["mqtt", "coap", "coaps", "http", "https", "ws", "wss"]),
         ),
     ] = "mqtt",
     role: Annotated[
         str,
-        typer.Option(help=f"Where the cloud has it: {', '.join(ROLES)}."),
+        typer.Option(
+            help=f"Where the cloud has it: {', '.join(ROLES)}.", autocompletion=complete(ROLES)
+        ),
     ] = "device",
     tls: Annotated[bool, typer.Option("--tls", help="MQTT: for the port with TLS.")] = False,
     state: State = DEFAULT_STATE,
@@ -182,12 +187,12 @@ def config(
     if way == "mqtt" and (tls or way not in ways):
         way = "mqtts"
     if way not in ways:
-        raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
+        raise UserError(f"the twin has no way {way!r} to {cloud}; {one_of(way, ways)}")
     if tls and not ways[way]["tls"]:
         raise UserError(f"--tls is for MQTT; {_SECURED[way]} is --way {way}s")
     roles = [name for name, kind in ROLES.items() if kind in ready["clouds"][cloud]]
     if role not in roles:
-        raise UserError(f"{cloud} has no role {role!r}; use one of: {', '.join(roles)}")
+        raise UserError(f"{cloud} has no role {role!r}; {one_of(role, roles)}")
     print(json.dumps(device_config(ready, cloud, way, role), indent=2))
     if ways[way]["tls"]:
         ca = shlex.quote(ready["ca_file"])
@@ -196,7 +201,9 @@ def config(
 
 @app.command()
 def messages(
-    cloud: Annotated[str | None, typer.Argument(help="Only of this cloud.")] = None,
+    cloud: Annotated[
+        str | None, typer.Argument(help="Only of this cloud.", autocompletion=complete(CLOUDS))
+    ] = None,
     after: Annotated[int, typer.Option(help="Only with an id above this.")] = 0,
     last: Annotated[int | None, typer.Option(min=1, help="Only the newest, so many.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
