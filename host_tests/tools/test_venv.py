@@ -14,6 +14,8 @@ one==1 \\
     # via two
 two-more==2.0 \\
     --hash=sha256:02
+of-a-folder==3.0 \\
+    --hash=sha256:03
 """
 
 
@@ -40,10 +42,15 @@ def test_progress_counts_packages_fetched_or_there_already(
     said = [
         "Requirement already satisfied: one==1 in somewhere (from -r a.lock (line 1)) (1)",
         "Collecting two-more==2.0 (from -r a.lock (line 4))",
+        "Processing /some/where/of_a_folder-3.0-py3-none-any.whl (from -r a.lock (line 6))",
     ]
     shown: list[str] = []
     monkeypatch.setattr(venv, "_progress", shown.append)
     program = tmp_path / "pip.py"
     program.write_text(f"for line in {said!r}: print(line)")
     venv.install([sys.executable, str(program)], locks)
-    assert shown[:2] == ["Python packages 1/2: one", "Python packages 2/2: two-more"]
+    assert shown[:3] == [
+        "Python packages 1/3: one",
+        "Python packages 2/3: two-more",
+        "Python packages 3/3: of_a_folder",
+    ]

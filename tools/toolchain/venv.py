@@ -30,6 +30,10 @@ from tools.toolchain.progress import told
 
 _STAMP = ".installed"
 _WHEELS = "usr/share/python-wheels"
+# What pip says of each package; of a file on this machine that it is "Processing" it.
+_PACKAGE = re.compile(
+    r"(?:Collecting |Requirement already satisfied: |Processing \S*/)([\w.\[\]-]+?)(?:==|-)\d"
+)
 
 
 class SetupError(Exception):
@@ -151,9 +155,7 @@ def install(pip: list[str], locks: list[Path]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             last.append(line.rstrip())
-            if found := re.match(
-                r"(?:Collecting|Requirement already satisfied:) ([^ =]+)==", line
-            ):
+            if found := _PACKAGE.match(line):
                 seen += 1
                 now = f"Python packages {min(seen, total)}/{total}: {found[1]}"
                 _progress(now)
