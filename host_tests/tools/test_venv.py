@@ -54,3 +54,36 @@ def test_progress_counts_packages_fetched_or_there_already(
         "Python packages 2/3: two-more",
         "Python packages 3/3: of_a_folder",
     ]
+
+
+_GLIBC, _MUSL = "x86_64-pc-linux-gnu", "x86_64-alpine-linux-musl"
+
+
+@pytest.mark.parametrize(
+    ("machine", "bits", "built_for", "reason"),
+    [
+        ("x86_64", 64, _GLIBC, None),  # Debian, Ubuntu, WSL
+        ("aarch64", 64, "aarch64-unknown-linux-gnu", None),  # Raspberry Pi OS, 64 bits
+        ("arm64", 64, "aarch64-apple-darwin23.6.0", None),
+        ("x86_64", 64, _MUSL, "C library is musl (Alpine)"),
+        ("aarch64", 64, "aarch64-alpine-linux-musl", "C library is musl (Alpine)"),
+        ("armv7l", 32, "arm-unknown-linux-gnueabihf", "a 32-bit Arm system"),
+        ("armv6l", 32, "arm-unknown-linux-gnueabihf", "a 32-bit Arm system"),
+        ("aarch64", 32, "arm-unknown-linux-gnueabihf", "a 32-bit Arm system"),  # a 64-bit kernel
+    ],
+)
+def test_a_machine_that_cannot_have_all_is_told_so(
+    machine: str, bits: int, built_for: str, reason: str | None
+) -> None:
+    said = venv.refusal(machine, bits, built_for)
+    assert (said is None) if reason is None else said and reason in said
+
+
+def test_nothing_is_made_on_a_machine_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(venv, "ROOT", tmp_path)
+    monkeypatch.setattr(venv.sysconfig, "get_config_var", lambda name: _MUSL)
+    with pytest.raises(SystemExit, match=r"^signet: this system's C library is musl"):
+        venv.main(tmp_path / ".venv" / ".installed")
+    assert list(tmp_path.iterdir()) == []
