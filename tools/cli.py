@@ -6,7 +6,7 @@ stays fast (goal: under 0.5 s).
 
 import importlib
 import sys
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -36,45 +36,88 @@ _ENTRIES = {
     "bench": _Entry("tools.bench.command", "app", "Measure against peers."),
 }
 
+_HELP = ["-h", "--help"]
+
 
 def _load(name: str) -> Any:
     entry = _ENTRIES[name]
     target = getattr(importlib.import_module(entry.module), entry.attribute)
     if not isinstance(target, typer.Typer):
-        function, target = target, typer.Typer()
+        function, target = target, typer.Typer(add_completion=False)
         target.command(name)(function)
-        return typer.main.get_command(target)
+        return _tidy(typer.main.get_command(target))
     # get_command would fold a Typer that has one command into that command; keep its name.
-    return typer.main.get_group(target)
+    return _tidy(typer.main.get_group(target))
+
+
+def _tidy(command: Any) -> Any:
+    """A flag is shown without `<bool>`, which looks as if it took a value."""
+    context = typer.Context(command, help_option_names=_HELP)
+    _without_type([*command.params, command.get_help_option(context)])
+    for each in getattr(command, "commands", {}).values():
+        _tidy(each)
+    return command
+
+
+def _without_type(options: list[Any]) -> list[Any]:
+    for option in options:
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    return options
 
 
 class _LazyGroup(TyperGroup):
     """Lists every subcommand from the table above and imports only the one that is called."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(_ENTRIES)
+    def __init__(self, **settings: Any) -> None:
+        settings["commands"] = {
+            name: TyperCommand(name, help=entry.help) for name, entry in _ENTRIES.items()
+        }
+        super().__init__(**settings)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
-        entry = _ENTRIES.get(cmd_name)
-        return TyperCommand(cmd_name, help=entry.help) if entry else None
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_type(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        name, _, rest = super().resolve_command(ctx, args)
-        return name, _load(str(name)), rest
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, _load(str(name)) if known else None, rest
 
 
 app = typer.Typer(
     cls=_LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     # Locals of a traceback may hold a device's secret.
     pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": _HELP},
 )
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        import platform
+        import re
+
+        from tools.paths import ROOT
+
+        text = (ROOT / "lib/signet/__init__.py").read_text()
+        found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+        version = found[1] if found else "of unknown version"
+        print(f"signet {version}, Python {platform.python_version()}, {platform.platform()}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_say_version,
+            help="Show signet's version, Python's and the platform.",
+        ),
+    ] = False,
+) -> None:
     """Prove who a board is to an IoT cloud: the tools around the signet package."""
 
 

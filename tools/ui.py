@@ -3,10 +3,12 @@
 Results go to stdout, troubles and progress to stderr, both through rich.
 """
 
+import difflib
 import os
 import shlex
 import shutil
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,6 +59,18 @@ def fail(message: str) -> NoReturn:
     """
     errors.print(f"signet: {visible(message, lines=True)}", markup=False, soft_wrap=True)
     raise typer.Exit(2)
+
+
+def one_of(word: str, names: Iterable[str]) -> str:
+    """What an error says after a word that is none of those known: which are, which was meant."""
+    known = list(names)
+    close = difflib.get_close_matches(word, known, 1)
+    return f"use one of: {', '.join(known)}" + (f". Did you mean {close[0]}?" if close else "")
+
+
+def complete(names: Iterable[str]) -> Callable[[], list[str]]:
+    """The `autocompletion` of an argument or option that takes one of some names."""
+    return lambda: [*names]
 
 
 def share(option: str, text: str) -> float:

@@ -37,13 +37,14 @@ def signet_board(*arguments: str | Path, status: int = 0) -> str:
 
 
 @contextlib.contextmanager
-def console(folder: Path) -> Iterator[Callable[[bytes, bytes], bytes]]:
+def console(folder: Path, *options: str) -> Iterator[Callable[[bytes, bytes], bytes]]:
     """`signet board console` in a terminal: what types a text, and returns what comes up to
     another. It leaves by Ctrl-].
     """
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(SIGNET, [str(SIGNET), "board", "console", "--folder", str(folder)])
+        command = [str(SIGNET), "board", "console", "--folder", str(folder), *options]
+        os.execv(SIGNET, command)
     seen = b""
 
     def says(typed: bytes, until: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """What does a person see of `signet board`?"""
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -128,6 +129,15 @@ def test_wifi_json_is_deployed_and_its_password_shown_nowhere(
 
 def test_console_wants_a_terminal(folder: Path) -> None:
     assert "needs a terminal" in signet_board("console", "--folder", folder, status=2)
+
+
+def test_console_says_how_to_leave_and_when_each_line_came(folder: Path) -> None:
+    with console(folder, "--times") as says:
+        says(b"", b"Ctrl-C stops the board's program, Ctrl-D starts it again, Ctrl-] leaves.")
+        says(b"\r", b">>> ")
+        says(b"print(6 * 7); print(6 * 8)\r", b"\n")
+        assert re.fullmatch(rb"\d\d:\d\d:\d\d\.\d{3} 42\r", says(b"", b"\n"))
+        assert re.fullmatch(rb"\d\d:\d\d:\d\d\.\d{3} 48\r", says(b"", b"\n"))
 
 
 def test_console_attaches_the_terminal(folder: Path) -> None:

@@ -301,7 +301,7 @@ def test_signet_is_imported_from_lib_and_umqtt_from_the_firmware(
 
 
 def test_an_unknown_board_is_an_error_that_names_those_known() -> None:
-    with pytest.raises(UserError, match=r"no board 'esp99'; there are: esp32, .*, virtual"):
+    with pytest.raises(UserError, match=r"no board 'esp99'; use one of: esp32, .*, virtual"):
         project_files({}, board="esp99")
 
 

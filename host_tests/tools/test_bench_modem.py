@@ -14,7 +14,7 @@ def test_each_family_reports_by_each_way_with_release_assistance_and_without():
     assert len(found) == len(set(found)) == len(FAMILIES) * 2 * 2
     assert modem.cases(["bc66"], ["coap"]) == [("bc66", "coap", True), ("bc66", "coap", False)]
     for wrong in (["bc6"], []), ([], ["mqtt"]):
-        with pytest.raises(UserError, match=r"no (bc6|mqtt); there are (bg95|coap)"):
+        with pytest.raises(UserError, match=r"no (bc6|mqtt); use one of: (bg95|coap)"):
             modem.cases(*wrong)
 
 
@@ -68,4 +68,4 @@ def test_it_is_shown_in_80_columns():
 def test_a_modem_that_there_is_not_is_one_line():
     result = CliRunner().invoke(app, ["bench", "modem", "--family", "nokia"])
     assert result.exit_code != 0
-    assert "no nokia; there are bg95" in str(result.exception)
+    assert "no nokia; use one of: bg95" in str(result.exception)

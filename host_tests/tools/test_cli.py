@@ -1,17 +1,20 @@
 """Does the `signet` command list what it can, import only what is called, and fail in a line?"""
 
 import importlib
+import platform
+import re
 import subprocess
 import sys
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from tools import cli
 from tools.paths import ROOT
 
 
-def signet(*arguments):
+def signet(*arguments, **environment):
     return subprocess.run(
         [sys.executable, "-c", "from tools.cli import main; main()", *arguments],
         cwd=ROOT,
@@ -19,7 +22,7 @@ def signet(*arguments):
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        env={"PATH": "", "COLUMNS": "100"},
+        env={"PATH": "", "COLUMNS": "100"} | environment,
     )
 
 
@@ -56,6 +59,71 @@ def test_every_subcommand_exists_and_explains_itself(name):
     done = signet(name, "--help")
     assert done.returncode == 0, done.stderr
     assert f"signet {name}" in done.stdout
+
+
+def test_version_says_which_signet_which_python_and_which_platform():
+    done = signet("--version")
+    project = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert done.stdout == (
+        f"signet {project[1]}, Python {platform.python_version()}, {platform.platform()}\n"
+    )
+
+
+def _commands(path, command):
+    yield path
+    for name, each in getattr(command, "commands", {}).items():
+        yield from _commands([*path, name], each)
+
+
+@pytest.mark.parametrize("name", ["", *cli._ENTRIES])
+def test_the_help_of_every_command_is_whole_in_80_columns(name):
+    runner = CliRunner()
+    for path in _commands([name], cli._load(name)) if name else [[]]:
+        done = runner.invoke(cli.app, [*path, "--help"], env={"COLUMNS": "80", "NO_COLOR": "1"})
+        assert done.exit_code == 0, path
+        assert max(map(len, done.stdout.splitlines())) <= 80, path
+        for cut_or_confusing in ("\N{HORIZONTAL ELLIPSIS}", "\x1b", "<bool>"):
+            assert cut_or_confusing not in done.stdout, path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["tiwn"], "Did you mean 'twin'?"),
+        (["twin", "mesages"], "Did you mean 'messages'?"),
+        (["pki", "server", "lst"], "Did you mean 'list'?"),
+        (["pki", "ca-of", "aws", "--relpace"], "Possible options: --help, --replace"),
+        (["pki", "ca-of", "alibabba"], "Did you mean alibaba?"),
+        (["twin", "command", "enso", "set"], "Did you mean enos?"),
+        (["twin", "policy", "tokn"], "Did you mean token?"),
+        (["twin", "topic", "list", "alibba", "a1"], "Did you mean alibaba?"),
+        (["modem", "bg59"], "Did you mean bg95?"),
+        (["bench", "heap", "--way", "caop"], "Did you mean coap?"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_meant(arguments, hint):
+    done = signet(*arguments)
+    assert done.returncode == 2
+    assert hint in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("signet tw", "twin"),
+        ("signet twin mes", "messages"),
+        ("signet twin command al", "alibaba"),
+        ("signet twin config enos --role gat", "gateway"),
+        ("signet twin policy cert", "certificate certificate-and-token certificate-or-token"),
+        ("signet modem bg", "bg95"),
+        ("signet pki ca-of lets", "letsencrypt"),
+        ("signet board deploy --board esp32_n", "esp32_nbiot"),
+    ],
+)
+def test_the_shell_completes_commands_and_choices(typed, offered):
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = signet(_SIGNET_COMPLETE="complete_bash", **words)
+    assert " ".join(done.stdout.split()) == offered, done.stderr
 
 
 def test_an_unknown_subcommand_is_refused_without_a_traceback():

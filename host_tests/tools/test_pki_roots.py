@@ -101,7 +101,7 @@ def test_a_certificate_of_the_same_name_is_not_taken(pki):
         ("enos", "no document of EnOS names it. .*-showcerts"),
         ("watson", "ask its administrator"),
         ("broker", "cafile"),
-        ("google", "there is no cloud 'google' here; there is alibaba"),
+        ("google", "there is no cloud 'google' here; use one of: alibaba"),
     ],
 )
 def test_where_nobody_can_say_the_ca_it_says_whom_to_ask(pki, cloud, said):

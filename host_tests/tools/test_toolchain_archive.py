@@ -77,18 +77,35 @@ def test_pip_configuration_ranks_environment_over_command_over_global(pip):
     assert archive.pip_configuration([sys.executable, "-c", program]) == {"index-url": "c"}
 
 
-def test_the_archive_comes_from_the_index_that_pip_is_configured_for(pip, index, tmp_path):
+def test_the_archive_comes_from_the_index_that_pip_is_configured_for(pip, index):
     folder, address = index
     folder.joinpath(_NAME).write_bytes(CONTENT)
     command = pip(global__index_url=address)
-    assert archive.fetch(PIN, command, tmp_path, no_report) == CONTENT
+    assert archive.fetch(PIN, command, no_report) == CONTENT
 
 
-def test_an_extra_index_is_asked_when_the_first_has_nothing(pip, index, tmp_path):
+def test_an_index_that_gives_another_base_and_more_in_an_address_is_understood(pip, index):
+    folder, address = index
+    folder.joinpath("far").mkdir()
+    folder.joinpath("far", _NAME).write_bytes(CONTENT)
+    folder.joinpath("micropython-umqtt-simple", "index.html").write_text(
+        f'<base href="{address}far/"><A HREF="micropython_umqtt.simple-1.3.4-none-any.whl">x</A>'
+        f'<a data-requires-python="&gt;=3" href="{_NAME}#sha256={PIN.sha256}">x</a>'
+    )
+    assert archive.fetch(PIN, pip(global__index_url=address), no_report) == CONTENT
+
+
+def test_a_pip_without_configuration_has_an_index_that_its_help_names():
+    found = archive._default_index([sys.executable, "-m", "pip"])
+    assert found is not None
+    assert found.startswith("https://")
+
+
+def test_an_extra_index_is_asked_when_the_first_has_nothing(pip, index):
     folder, address = index
     folder.joinpath(_NAME).write_bytes(CONTENT)
     command = pip(global__index_url=f"{address}nothing/", global__extra_index_url=address)
-    assert archive.fetch(PIN, command, tmp_path, no_report) == CONTENT
+    assert archive.fetch(PIN, command, no_report) == CONTENT
 
 
 def test_the_archive_comes_from_a_folder_of_find_links_without_any_index(pip, tmp_path):
@@ -96,28 +113,28 @@ def test_the_archive_comes_from_a_folder_of_find_links_without_any_index(pip, tm
     links.mkdir()
     links.joinpath(_NAME).write_bytes(CONTENT)
     command = pip(global__find_links=f"file://{links}", global__no_index="true")
-    assert archive.fetch(PIN, command, tmp_path, no_report) == CONTENT
+    assert archive.fetch(PIN, command, no_report) == CONTENT
 
 
-def test_an_archive_with_another_hash_is_refused(pip, index, tmp_path):
+def test_an_archive_with_another_hash_is_refused(pip, index):
     folder, address = index
     folder.joinpath(_NAME).write_bytes(CONTENT + b"\0")
     with pytest.raises(UserError, match="SHA-256 is not the pinned one"):
-        archive.fetch(PIN, pip(global__index_url=address), tmp_path, no_report)
+        archive.fetch(PIN, pip(global__index_url=address), no_report)
 
 
-def test_an_index_that_cannot_be_reached_is_one_sentence_without_its_password(pip, tmp_path):
+def test_an_index_that_cannot_be_reached_is_one_sentence_without_its_password(pip):
     command = pip(global__index_url="http://name:hunter2@127.0.0.1:1/")
     with pytest.raises(UserError) as caught:
-        archive.fetch(PIN, command, tmp_path, no_report)
+        archive.fetch(PIN, command, no_report)
     assert "check the network and `pip config list`" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_pip_that_may_use_no_index_is_respected(pip, tmp_path):
+def test_a_pip_that_may_use_no_index_is_respected(pip):
     with pytest.raises(UserError, match="configured to use none"):
-        archive.fetch(PIN, pip(global__no_index="1"), tmp_path, no_report)
+        archive.fetch(PIN, pip(global__no_index="1"), no_report)
 
 
 def test_one_file_is_read_out_of_the_archive():

@@ -199,7 +199,7 @@ import sys
 from tools.toolchain import __main__, stamp
 __main__.is_current = lambda everything: True
 assert __main__.main(everything=True) == 0
-print(sorted({"rich", "typer", "requests", "pypi_simple", "subprocess"} & set(sys.modules)))
+print(sorted({"rich", "typer", "requests", "subprocess"} & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
@@ -264,7 +264,7 @@ def fetched(tmp_path, monkeypatch):
         (folder / "bin").mkdir(parents=True)
         (folder / "bin/python").touch()
 
-    def umqtt(pin, pip, folder, report):
+    def umqtt(pin, pip, report):
         done.append("umqtt")
         return b"class MQTTClient: pass"
 
@@ -327,7 +327,7 @@ def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, ca
     from tools.toolchain import progress, together
 
     monkeypatch.setattr(progress, "EVERY_S", 0.01)
-    expected = ["a part fetching 40 %, another ready", "a part fetching 80 %, another ready"]
+    expected = ["1 of 2 ready; a part fetching 40 %", "1 of 2 ready; a part fetching 80 %"]
     said = []
 
     def fetch(report):

@@ -14,6 +14,8 @@ one==1 \\
     # via two
 two-more==2.0 \\
     --hash=sha256:02
+of-a-folder==3.0 \\
+    --hash=sha256:03
 """
 
 
@@ -40,10 +42,48 @@ def test_progress_counts_packages_fetched_or_there_already(
     said = [
         "Requirement already satisfied: one==1 in somewhere (from -r a.lock (line 1)) (1)",
         "Collecting two-more==2.0 (from -r a.lock (line 4))",
+        "Processing /some/where/of_a_folder-3.0-py3-none-any.whl (from -r a.lock (line 6))",
     ]
     shown: list[str] = []
     monkeypatch.setattr(venv, "_progress", shown.append)
     program = tmp_path / "pip.py"
     program.write_text(f"for line in {said!r}: print(line)")
     venv.install([sys.executable, str(program)], locks)
-    assert shown[:2] == ["Python packages 1/2: one", "Python packages 2/2: two-more"]
+    assert shown[:3] == [
+        "Python packages 1/3: one",
+        "Python packages 2/3: two-more",
+        "Python packages 3/3: of_a_folder",
+    ]
+
+
+_GLIBC, _MUSL = "x86_64-pc-linux-gnu", "x86_64-alpine-linux-musl"
+
+
+@pytest.mark.parametrize(
+    ("machine", "bits", "built_for", "reason"),
+    [
+        ("x86_64", 64, _GLIBC, None),  # Debian, Ubuntu, WSL
+        ("aarch64", 64, "aarch64-unknown-linux-gnu", None),  # Raspberry Pi OS, 64 bits
+        ("arm64", 64, "aarch64-apple-darwin23.6.0", None),
+        ("x86_64", 64, _MUSL, "C library is musl (Alpine)"),
+        ("aarch64", 64, "aarch64-alpine-linux-musl", "C library is musl (Alpine)"),
+        ("armv7l", 32, "arm-unknown-linux-gnueabihf", "a 32-bit Arm system"),
+        ("armv6l", 32, "arm-unknown-linux-gnueabihf", "a 32-bit Arm system"),
+        ("aarch64", 32, "arm-unknown-linux-gnueabihf", "a 32-bit Arm system"),  # a 64-bit kernel
+    ],
+)
+def test_a_machine_that_cannot_have_all_is_told_so(
+    machine: str, bits: int, built_for: str, reason: str | None
+) -> None:
+    said = venv.refusal(machine, bits, built_for)
+    assert (said is None) if reason is None else said and reason in said
+
+
+def test_nothing_is_made_on_a_machine_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(venv, "ROOT", tmp_path)
+    monkeypatch.setattr(venv.sysconfig, "get_config_var", lambda name: _MUSL)
+    with pytest.raises(SystemExit, match=r"^signet: this system's C library is musl"):
+        venv.main(tmp_path / ".venv" / ".installed")
+    assert list(tmp_path.iterdir()) == []

@@ -200,6 +200,14 @@ def test_messages_are_shown_to_the_last_or_only_the_last(tmp_path: Path) -> None
         "messages", "enos", "--last", 3, "--json", "--state", tmp_path
     ).stdout.splitlines()
     assert [json.loads(line)["payload"] for line in shown] == ["1197", "1198", "1199"]
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.record("enos", "pk/other_d", "up", "t", b"no", status="stored")
+        store.record("enos", "pk/d", "up", "t", b"yes", status="stored")
+    for device, count in (("pk/d", 1), ("d", 1201), ("k/d", 0)):
+        found = _run("messages", "enos", "--device", device, "--json", "--state", tmp_path)
+        assert len(found.stdout.splitlines()) == count, device
+    shown = _run("messages", "--device", "d", "--last", 1, "--state", tmp_path).stdout
+    assert shown.endswith(" enos    pk/d up stored (QoS 0)\n      t\n      yes\n")
     unknown = _run("messages", "mars", "--state", tmp_path)
     assert unknown.returncode == 2
     assert "enos, alibaba, watson" in unknown.stderr
@@ -487,6 +495,21 @@ def test_it_runs_with_no_terminal_and_closed_output(tmp_path: Path) -> None:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGTERM)
             process.wait(20)
+
+
+def test_messages_are_followed_until_ctrl_c(tmp_path: Path) -> None:
+    words = ["messages", "--follow", "--device", "d", "--state", str(tmp_path)]
+    with contextlib.closing(open_store(tmp_path)) as store:
+        process = subprocess.Popen([_SIGNET, "twin", *words], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for number in range(2):
+            body = json.dumps({"number": number, "params": ["a long one" * 3] * 3})
+            store.record("enos", "pk/d", "up", "t", body.encode(), status="stored")
+            lines = [process.stdout.readline() for _ in range(10)]
+            assert lines[3] == f'        "number": {number},\n', "a long body, a member a line"
+            assert max(map(len, lines)) <= 80
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
 
 
 def test_messages_cannot_command_the_terminal(twin: Twin) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.toolchain.progress import told
-from tools.ui import UserError, console, errors
+from tools.ui import UserError, console, errors, one_of
 
 if TYPE_CHECKING:
     from tools.bench import goals
@@ -182,7 +182,7 @@ def heap(
 
     for each in way or []:
         if each not in bench.WAYS:
-            raise UserError(f"no way {each}; there are {', '.join(bench.WAYS)}")
+            raise UserError(f"no way {each}; {one_of(each, bench.WAYS)}")
     ways = [bench.WAYS[each] for each in way or bench.WAYS]
     with _steps("Starting a twin", bench.steps(ways)) as step:
         place: bench.Place = "image" if image else "ROMFS" if in_place else "flash"

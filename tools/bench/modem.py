@@ -24,7 +24,7 @@ from tools.scratch import scratch
 from tools.size import measured
 from tools.twin.doors import DOORS
 from tools.twin.process import TwinProcess
-from tools.ui import UserError
+from tools.ui import UserError, one_of
 
 WAYS = {"coap": "AES", "coaps": "DTLS"}
 
@@ -101,7 +101,7 @@ def cases(families: Sequence[str], ways: Sequence[str]) -> list[Case]:
     for given, known in ((families, FAMILIES), (ways, WAYS)):
         for each in given:
             if each not in known:
-                raise UserError(f"no {each}; there are {', '.join(known)}")
+                raise UserError(f"no {each}; {one_of(each, known)}")
     return [Case(*each) for each in itertools.product(families, ways, (True, False))]
 
 

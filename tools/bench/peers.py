@@ -54,7 +54,7 @@ def _source(pin: archive.Pin, part: str, root: Path, report: Callable[[str], Non
     if not target.exists():
         pip = sdks.pip_command(CACHE)
         with tempfile.TemporaryDirectory(dir=root) as name:
-            content = archive.fetch(pin, pip, Path(name), lambda text, _: report(text))
+            content = archive.fetch(pin, pip, lambda text, _: report(text))
             _extract(content, part, Path(name, "source"))
             Path(name, "source").rename(target)
     return target

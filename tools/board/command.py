@@ -15,10 +15,11 @@ from tools import toolchain
 from tools.board import command_deploy, command_link, explain, flash, outbox
 from tools.board import modem as modem_command
 from tools.board import selftest as selftest_command
-from tools.board.explain import Tracebacks, relay
+from tools.board.explain import Times, Tracebacks, relay
 from tools.board.line import serial_line
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
-from tools.ui import UserError, console, errors, visible
+from tools.modem.emulator import FAMILIES
+from tools.ui import UserError, complete, console, errors, visible
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,7 +59,8 @@ def create(
         str | None,
         typer.Option(
             help="Where its UART 1 leads: to an emulated modem, by family as `signet modem` has"
-            " them, or to a line that `signet modem` prints."
+            " them, or to a line that `signet modem` prints.",
+            autocompletion=complete(FAMILIES),
         ),
     ] = None,
     image: Annotated[
@@ -102,11 +104,16 @@ def _console(
     folder: _Folder = DEFAULT_FOLDER,
     heap: _Heap = "110k",
     bits: _Width = None,
+    times: Annotated[
+        bool, typer.Option("--times", help="Show the time of day before each line.")
+    ] = False,
 ) -> None:
     """Attach this terminal to a board; Ctrl-C stops its program, Ctrl-] leaves."""
     if not sys.stdin.isatty():
         raise UserError("`signet board console` needs a terminal; use mpremote in a script")
+    timed = Times().feed if times else bytes
     with serial_line(device, folder, heap, int(bits) if bits else None) as line:
+        errors.print("Ctrl-C stops the board's program, Ctrl-D starts it again, Ctrl-] leaves.")
         command = [*toolchain.mpremote(), "connect", line, "repl"]
         # Ctrl-C is for the board.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -115,7 +122,7 @@ def _console(
                 command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
             ) as repl:
                 assert repl.stdout is not None
-                relay(repl.stdout, lambda shown: os.write(sys.stdout.fileno(), shown))
+                relay(repl.stdout, lambda shown: os.write(sys.stdout.fileno(), timed(shown)))
         finally:
             signal.signal(signal.SIGINT, previous)
     if repl.returncode:

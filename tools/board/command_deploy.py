@@ -15,6 +15,7 @@ from rich.table import Table
 from tools.board.check import check, check_wifi, proved
 from tools.board.deploy import (
     PROGRAMS,
+    boards,
     carry_out,
     own_programs,
     plan_for,
@@ -69,7 +70,8 @@ def deploy(
     board: Annotated[
         str | None,
         typer.Option(
-            help="A folder of firmware/boards/: virtual, esp32, esp32_nbiot or your own."
+            help="A folder of firmware/boards/: such as virtual or esp32, or your own.",
+            autocompletion=boards,
         ),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Folder of the virtual board.")] = DEFAULT_FOLDER,

@@ -21,7 +21,7 @@ from tools.board.plan import MANIFEST, PART, Board, Plan, is_managed
 from tools.link.imports import imports
 from tools.paths import ROOT
 from tools.secret_files import secret_files
-from tools.ui import UserError
+from tools.ui import UserError, one_of
 
 BOARDS = ROOT / "firmware" / "boards"
 CONFIG = "device.json"
@@ -35,6 +35,11 @@ _RENAME = "import os; os.rename({!r}, {!r})"
 
 Progress = Callable[[int, int, str], None]
 """Told (bytes done, bytes in all, path on the board); (0, 0, what must be done) while it waits."""
+
+
+def boards() -> list[str]:
+    """Folders of firmware/boards/ that hold a board.py."""
+    return sorted(path.parent.name for path in BOARDS.glob("*/board.py"))
 
 
 def _quiet(_done: int, _total: int, _path: str) -> None:
@@ -68,8 +73,7 @@ def project_files(
     """
     board_file = BOARDS / board / "board.py"
     if not board_file.exists():
-        known = ", ".join(sorted(path.parent.name for path in BOARDS.glob("*/board.py")))
-        raise UserError(f"no board {board!r}; there are: {known}")
+        raise UserError(f"no board {board!r}; {one_of(board, boards())}")
     programs = {
         "/board.py": board_file,
         "/boot.py": ROOT / "boot.py",

@@ -5,6 +5,7 @@ carries the id of the map that turns them back, which `signet board deploy` has 
 image it cannot; there it is the map that `signet board link` has kept last.
 """
 
+import datetime
 import os
 import re
 import select
@@ -85,6 +86,24 @@ class Tracebacks:
         text, missing = explained(self.withheld.decode(errors="replace"))
         self.withheld = b""
         return (text + (f"signet: {missing}\r\n" if missing else "")).encode()
+
+
+class Times:
+    """Passes on what a board prints with the time of day before each line."""
+
+    def __init__(self) -> None:
+        self._begins = True
+
+    def feed(self, piece: bytes) -> bytes:
+        """Takes what the board has printed; returns what is to be shown of it."""
+        now = datetime.datetime.now().astimezone().isoformat(" ", "milliseconds")[11:23]
+        shown = b""
+        for line in re.split(rb"(?<=\n)", piece):
+            if line and self._begins:
+                shown += f"{now} ".encode()
+            shown += line
+            self._begins = line.endswith(b"\n") if line else self._begins
+        return shown
 
 
 def relay(source: IO[bytes], show: Callable[[bytes], object]) -> None:

@@ -9,13 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.modem.emulator import FAMILIES, Emulator
-from tools.ui import UserError, console, share, visible
+from tools.ui import UserError, complete, console, share, visible
 
 _ARROWS = {"command": ">", "answer": "<", "urc": "<", "malformed": "!", "ignored": "!"}
 
 
 def modem(
-    family: Annotated[str, typer.Argument(help=f"One of: {', '.join(FAMILIES)}.")],
+    family: Annotated[
+        str,
+        typer.Argument(help=f"One of: {', '.join(FAMILIES)}.", autocompletion=complete(FAMILIES)),
+    ],
     name: Annotated[
         list[str] | None,
         typer.Option(

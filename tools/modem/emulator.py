@@ -14,7 +14,7 @@ from tools.modem.sara_r4 import SaraR4
 from tools.modem.sim7020 import Sim7020
 from tools.modem.sim7080 import Sim7080
 from tools.modem.switches import Switches
-from tools.ui import UserError
+from tools.ui import UserError, one_of
 
 FAMILIES: dict[str, type[Common]] = {
     kind.family: kind for kind in (Bg95, Bc66, Bc660k, Bc95, SaraN2, Sim7020, Sim7080, SaraR4)
@@ -44,7 +44,7 @@ class Emulator:
         **switches: Any,
     ) -> None:
         if family not in FAMILIES:
-            raise UserError(f"there is no modem {family!r}; use one of: {', '.join(FAMILIES)}")
+            raise UserError(f"there is no modem {family!r}; {one_of(family, FAMILIES)}")
         self.family = family
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(

@@ -11,11 +11,16 @@ from tools.pki.console import say
 from tools.pki.keys import write_file
 from tools.pki.roots import CLOUDS, find
 from tools.twin.console import new_table, print_table
-from tools.ui import UserError
+from tools.ui import UserError, complete, one_of
 
 
 def ca_of(
-    cloud: Annotated[str, typer.Argument(metavar="CLOUD", help=", ".join(CLOUDS))],
+    cloud: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLOUD", help=f"One of: {', '.join(CLOUDS)}.", autocompletion=complete(CLOUDS)
+        ),
+    ],
     to: Annotated[Path, typer.Option(help="The file to write.")] = Path(board_folder.CA),
     given: Annotated[
         list[Path] | None,
@@ -32,7 +37,7 @@ def ca_of(
     They are taken from what this machine has; nothing is fetched.
     """
     if cloud not in CLOUDS:
-        raise UserError(f"there is no cloud {cloud!r} here; there is {', '.join(CLOUDS)}")
+        raise UserError(f"there is no cloud {cloud!r} here; {one_of(cloud, CLOUDS)}")
     found = find(cloud, given or ())
     if to.exists() and not replace:
         raise UserError(f"there is {to} already; --replace writes it anew")

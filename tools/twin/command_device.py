@@ -11,8 +11,8 @@ from tools.pki.keys import read_file
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.base import Cloud
 from tools.twin.console import (
-    CLOUD_HELP,
     DEFAULT_STATE,
+    CloudName,
     State,
     call,
     check_cloud,
@@ -54,7 +54,6 @@ _FORMS = "; ".join(
     f"{cloud.name}: {', '.join(dict.fromkeys(cloud.product_forms.values()))}"
     for cloud in CLOUDS.values()
 )
-_Cloud = Annotated[str, typer.Argument(help=CLOUD_HELP)]
 _Product = Annotated[str, typer.Argument(help=f"Its product; {_FORMS}.")]
 _Name = Annotated[str, typer.Argument(help="Device key, device name or device id.")]
 
@@ -68,7 +67,7 @@ _ANY = ", ".join(each.name for each in CLOUDS.values() if each.client_certificat
 
 @app.command("add")
 def add_device(  # noqa: PLR0917 - typer takes options as arguments
-    cloud: _Cloud,
+    cloud: CloudName,
     product: _Product,
     name: _Name = "",
     gateway: Annotated[
@@ -156,7 +155,7 @@ def _check_org(store: Store, cloud: str, product: str) -> None:
 
 @app.command("disable")
 def disable_device(
-    cloud: _Cloud, product: _Product, name: _Name, state: State = DEFAULT_STATE
+    cloud: CloudName, product: _Product, name: _Name, state: State = DEFAULT_STATE
 ) -> None:
     """Refuse the device's next login."""
     with store_of(state) as store:
@@ -165,7 +164,7 @@ def disable_device(
 
 @app.command("enable")
 def enable_device(
-    cloud: _Cloud, product: _Product, name: _Name, state: State = DEFAULT_STATE
+    cloud: CloudName, product: _Product, name: _Name, state: State = DEFAULT_STATE
 ) -> None:
     """Let the device log in again."""
     with store_of(state) as store:

@@ -4,16 +4,19 @@ from typing import Annotated
 
 import typer
 
-from tools.twin.certificates import POLICIES, Certificates
+from tools.twin.certificates import POLICIES, Certificates, check_policy
 from tools.twin.console import DEFAULT_STATE, State, check_org, new_table, print_table, store_of
 from tools.twin.store import Store
-from tools.ui import UserError
+from tools.ui import UserError, complete
 
 
 def policy(
     policy: Annotated[
         str | None,
-        typer.Argument(help=f"{', '.join(POLICIES)}. Without one the policies are shown."),
+        typer.Argument(
+            help=f"{', '.join(POLICIES)}. Without one the policies are shown.",
+            autocompletion=complete(POLICIES),
+        ),
     ] = None,
     type_id: Annotated[
         str, typer.Option("--type", help="Of this type of device; default: of all others.")
@@ -27,6 +30,8 @@ def policy(
     """Show or set what Watson's devices need to log in; a running twin sees it at once."""
     if unset and (policy is not None or not type_id):
         raise UserError("--unset takes a policy back: name the --type alone, without a policy")
+    if policy is not None:
+        check_policy(policy)
     with store_of(state) as store:
         check_org(store, org)
         _check_type(store, org, type_id)

@@ -9,7 +9,7 @@ from tools.twin.clouds.alibaba import LONGEST_TOPIC
 from tools.twin.clouds.alibaba_topics import ALWAYS, Categories
 from tools.twin.console import DEFAULT_STATE, State, call, new_table, print_table, store_of
 from tools.twin.store import Store
-from tools.ui import UserError
+from tools.ui import UserError, complete, one_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +18,13 @@ app = typer.Typer(
 
 _LEVELS = re.compile(r"[A-Za-z0-9_]{1,64}(/[A-Za-z0-9_]{1,64})*")
 
-_Cloud = Annotated[str, typer.Argument(help="alibaba; no other cloud has topic categories.")]
+_Cloud = Annotated[
+    str,
+    typer.Argument(
+        help="alibaba; no other cloud has topic categories.",
+        autocompletion=complete(["alibaba"]),
+    ),
+]
 _Product = Annotated[str, typer.Argument(help="Product key.")]
 _Topic = Annotated[
     str, typer.Argument(help="What follows /PRODUCT/DEVICE/ in the topic, as sensor/log.")
@@ -70,4 +76,4 @@ def _check_product(store: Store, product: str) -> None:
 
 def _check(cloud: str) -> None:
     if cloud != "alibaba":
-        raise UserError(f"{cloud!r} has no topic categories; they are alibaba's")
+        raise UserError(f"{cloud!r} has no topic categories; {one_of(cloud, ['alibaba'])}")

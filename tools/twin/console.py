@@ -19,7 +19,7 @@ from tools.twin import control
 from tools.twin.clouds import CLOUDS
 from tools.twin.ready import RUNNING
 from tools.twin.store import Store, open_store
-from tools.ui import UserError, console, signet, visible
+from tools.ui import UserError, complete, console, one_of, signet, visible
 
 DEFAULT_STATE = CACHE / "twin"
 
@@ -155,11 +155,13 @@ def online(state: Path) -> dict[str, list[str]]:
 
 CLOUD_HELP = f"One of: {', '.join(CLOUDS)}."
 
+CloudName = Annotated[str, typer.Argument(help=CLOUD_HELP, autocompletion=complete(CLOUDS))]
+
 
 def check_cloud(cloud: str) -> None:
     """raises: UserError for a cloud that there is not."""
     if cloud not in CLOUDS:
-        raise UserError(f"there is no cloud {cloud!r}; use one of: {', '.join(CLOUDS)}")
+        raise UserError(f"there is no cloud {cloud!r}; {one_of(cloud, CLOUDS)}")
 
 
 def check_org(store: Store, org: str) -> None:

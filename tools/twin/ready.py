@@ -11,7 +11,7 @@ MQTT over WebSocket, on Watson's ports for MQTT, and on Azure's 443.
 from collections.abc import Mapping
 from typing import Any
 
-from tools.ui import UserError
+from tools.ui import UserError, one_of
 
 RUNNING = "running.json"
 """In the state folder while a twin runs: the ready file's contents."""
@@ -71,10 +71,10 @@ def chosen_config(
     if way == "mqtt" and (tls or way not in ways):
         way = "mqtts"
     if way not in ways:
-        raise UserError(f"the twin has no way {way!r} to {cloud}; use one of: {', '.join(ways)}")
+        raise UserError(f"the twin has no way {way!r} to {cloud}; {one_of(way, ways)}")
     if tls and not ways[way]["tls"]:
         raise UserError(f"--tls is for MQTT; {_SECURED[way]} is --way {way}s")
     roles = [name for name, kind in ROLES.items() if kind in ready["clouds"][cloud]]
     if role not in roles:
-        raise UserError(f"{cloud} has no role {role!r}; use one of: {', '.join(roles)}")
+        raise UserError(f"{cloud} has no role {role!r}; {one_of(role, roles)}")
     return device_config(ready, cloud, way, role)

@@ -24,6 +24,11 @@ CREATE TABLE IF NOT EXISTS messages(
   reason TEXT NOT NULL);
 """
 
+_CHOSEN = (
+    "(:cloud IS NULL OR cloud=:cloud)"
+    " AND (:device IS NULL OR substr('/' || device, -length(:device)-1) = '/' || :device)"
+)
+
 KINDS = ("device", "gateway", "application")
 """Of the registry's entries; all but "device" are Watson's."""
 
@@ -157,23 +162,28 @@ class Store:
         self._database.execute("UPDATE messages SET status=? WHERE id=?", (status, message_id))
 
     def messages(
-        self, cloud: str | None = None, after: int = 0, limit: int = 1000
+        self,
+        cloud: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+        device: str | None = None,
     ) -> list[dict[str, Any]]:
         """Messages with an id above `after`, oldest first, at most `limit`.
 
+        device: only of the devices with that label, or whose label ends so after a slash.
         A payload is text where it is UTF-8, else {"hex": digits}.
         """
         rows = self._database.execute(
-            "SELECT * FROM messages WHERE id>? AND (? IS NULL OR cloud=?) ORDER BY id LIMIT ?",
-            (after, cloud, cloud, limit),
+            f"SELECT * FROM messages WHERE id>:after AND {_CHOSEN} ORDER BY id LIMIT :limit",  # noqa: S608
+            {"after": after, "cloud": cloud, "device": device, "limit": limit},
         )
         return [_message(row) for row in rows]
 
-    def before_last(self, count: int, cloud: str | None = None) -> int:
+    def before_last(self, count: int, cloud: str | None = None, device: str | None = None) -> int:
         """The id after which `count` messages follow; 0 where there are no more than that."""
         row = self._database.execute(
-            "SELECT id FROM messages WHERE ? IS NULL OR cloud=? ORDER BY id DESC LIMIT 1 OFFSET ?",
-            (cloud, cloud, count),
+            f"SELECT id FROM messages WHERE {_CHOSEN} ORDER BY id DESC LIMIT 1 OFFSET :count",  # noqa: S608
+            {"cloud": cloud, "device": device, "count": count},
         ).fetchone()
         return row["id"] if row else 0
 
