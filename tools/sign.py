@@ -17,7 +17,7 @@ import typer
 
 from tools import signing
 from tools.json_file import read_object
-from tools.ui import UserError, console, errors
+from tools.ui import UserError, complete, console, errors, one_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +50,12 @@ def enos(
     device_key: Annotated[str, typer.Option(help="As the console shows it.")],
     client_id: Annotated[str, typer.Option(help="The device key by default.")] = "",
     timestamp: Annotated[str, typer.Option(help="Unix milliseconds; now by default.")] = "",
-    method: Annotated[str, typer.Option(help="sha256 or hmacsha1.")] = "sha256",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="sha256 or hmacsha1.", autocompletion=complete(filter(None, signing.ENOS_METHODS))
+        ),
+    ] = "sha256",
     secret_file: SecretFile = None,
 ) -> None:
     """EnOS over MQTT: a plain hash of the content followed by the device secret."""
@@ -84,7 +89,8 @@ def alibaba(
         str,
         typer.Option(
             help="hmacsha256, hmacsha1, hmacmd5; as a board by default: hmacsha256, with --http "
-            "hmacmd5."
+            "hmacmd5.",
+            autocompletion=complete(signing.ALIBABA_METHODS),
         ),
     ] = "",
     plain: Annotated[bool, typer.Option("--plain", help="MQTT without TLS.")] = False,
@@ -174,7 +180,8 @@ def content(
         str,
         typer.Option(
             help=f"Sign it too: {', '.join(_ALGORITHMS)}. hmac-*: keyed with the "
-            "secret; the others: hash of content and secret."
+            "secret; the others: hash of content and secret.",
+            autocompletion=complete(_ALGORITHMS),
         ),
     ] = "",
     secret_file: SecretFile = None,
@@ -188,7 +195,7 @@ def content(
         console.print(_line("content", signing.content(values)), markup=False, soft_wrap=True)
         return
     if algorithm not in _ALGORITHMS:
-        raise UserError(f"no algorithm {algorithm!r}; use one of: {', '.join(_ALGORITHMS)}")
+        raise UserError(f"no algorithm {algorithm!r}; {one_of(algorithm, _ALGORITHMS)}")
     sign, method = _ALGORITHMS[algorithm]
     _show(sign(values, secret(secret_file), method), {})
 

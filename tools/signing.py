@@ -14,7 +14,7 @@ import urllib.parse
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from tools.ui import UserError
+from tools.ui import UserError, one_of
 
 # EnOS: each name is a plain hash of content + secret; "hmac" in a name is historical. An empty
 # method means SHA-1 (the vendor's Java SDK: "historical compatibility").
@@ -116,5 +116,5 @@ def _hash_name(method: str, methods: Mapping[str, str], cloud: str) -> str:
     try:
         return methods[method]
     except KeyError:
-        known = ", ".join(name for name in methods if name)
-        raise UserError(f"{cloud} has no sign method {method!r}; use one of: {known}") from None
+        known = one_of(method, filter(None, methods))
+        raise UserError(f"{cloud} has no sign method {method!r}; {known}") from None

@@ -70,7 +70,8 @@ def one_of(word: str, names: Iterable[str]) -> str:
 
 def complete(names: Iterable[str]) -> Callable[[], list[str]]:
     """The `autocompletion` of an argument or option that takes one of some names."""
-    return lambda: [*names]
+    known = list(names)
+    return lambda: known
 
 
 def share(option: str, text: str) -> float:

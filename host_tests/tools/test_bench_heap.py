@@ -96,4 +96,4 @@ def test_each_way_is_held_to_its_goal_and_a_missed_one_says_what_failed(
 
 def test_a_way_that_is_not_there_is_named_with_those_that_are():
     done = CliRunner().invoke(command.app, ["heap", "--way", "https,wss"])
-    assert str(done.exception).startswith("no way https,wss; there are mqtts, enos, coap,")
+    assert str(done.exception).startswith("no way https,wss; use one of: mqtts, enos, coap,")

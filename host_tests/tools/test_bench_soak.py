@@ -79,7 +79,7 @@ def test_erases_count_between_calm_samples():
 
 def test_a_way_that_there_is_not_is_named():
     assert soak.chosen([]) == list(WAYS)
-    with pytest.raises(UserError, match="no way amqp; there are mqtt,"):
+    with pytest.raises(UserError, match="no way amqp; use one of: mqtt,"):
         soak.chosen(["amqp"])
 
 

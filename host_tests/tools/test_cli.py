@@ -98,6 +98,8 @@ def test_the_help_of_every_command_is_whole_in_80_columns(name):
         (["twin", "policy", "tokn"], "Did you mean token?"),
         (["twin", "topic", "list", "alibba", "a1"], "Did you mean alibaba?"),
         (["modem", "bg59"], "Did you mean bg95?"),
+        (["sign", "content", "a=1", "--algorithm", "sha265"], "Did you mean sha256?"),
+        (["bench", "fuzz", "--only", "htpp"], "Did you mean http?"),
         (["bench", "heap", "--way", "caop"], "Did you mean coap?"),
     ],
 )
@@ -116,6 +118,7 @@ def test_a_slip_is_answered_with_what_was_meant(arguments, hint):
         ("signet twin config enos --role gat", "gateway"),
         ("signet twin policy cert", "certificate certificate-and-token certificate-or-token"),
         ("signet modem bg", "bg95"),
+        ("signet sign enos --method hmacsha1", "hmacsha1"),
         ("signet pki ca-of lets", "letsencrypt"),
         ("signet board deploy --board esp32_n", "esp32_nbiot"),
     ],

@@ -46,6 +46,7 @@ def test_progress_counts_packages_fetched_or_there_already(
     ]
     shown: list[str] = []
     monkeypatch.setattr(venv, "_progress", shown.append)
+    monkeypatch.setattr(venv, "_by_uv", lambda *_: False)
     program = tmp_path / "pip.py"
     program.write_text(f"for line in {said!r}: print(line)")
     venv.install([sys.executable, str(program)], locks)
@@ -54,6 +55,40 @@ def test_progress_counts_packages_fetched_or_there_already(
         "Python packages 2/3: two-more",
         "Python packages 3/3: of_a_folder",
     ]
+
+
+_UV = "uv pip install --python PYTHON --require-hashes -r a.lock --compile-bytecode"
+
+
+@pytest.mark.parametrize(
+    ("configured", "uv_status", "asked"),
+    [
+        ("global.no-input='1'", 0, [_UV]),
+        ("global.index-url='https://here'", 0, ["pip install"]),
+        ("", 1, [_UV, "pip install"]),
+    ],
+    ids=["uv", "pip is configured", "uv fails"],
+)
+def test_uv_installs_where_it_is_found_and_pip_has_no_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    configured: str,
+    uv_status: int,
+    asked: list[str],
+) -> None:
+    notes, lock = tmp_path / "notes", tmp_path / "a.lock"
+    lock.write_text(_LOCK)
+    pip, uv = tmp_path / "pip", tmp_path / "uv"
+    pip.write_text(
+        f'#!/bin/sh\n[ "$2" = config ] && echo "{configured}" || echo "pip $2" >> {notes}\n'
+    )
+    uv.write_text(f'#!/bin/sh\necho "uv $*" >> {notes}\nexit {uv_status}\n')
+    for program in (pip, uv):
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    venv.install([str(pip), "pip"], [lock])
+    said = notes.read_text().replace(f"{tmp_path}/pip", "PYTHON").replace(f"{tmp_path}/", "")
+    assert said.splitlines() == asked
 
 
 _GLIBC, _MUSL = "x86_64-pc-linux-gnu", "x86_64-alpine-linux-musl"

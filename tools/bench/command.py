@@ -104,7 +104,7 @@ def fuzz(
     from tools.bench import fuzz as bench
 
     if only and only not in bench.TARGETS:
-        raise UserError(f"no {only}; there are {', '.join(bench.TARGETS)}")
+        raise UserError(f"no {only}; {one_of(only, bench.TARGETS)}")
     passed = True
     for name in [only] if only else bench.TARGETS:
         target = bench.TARGETS[name]

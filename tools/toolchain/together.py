@@ -118,9 +118,11 @@ def side_by_side(parts: Sequence[Part]) -> None:
 
 def _how_far(progress: Progress) -> str:
     """The bars that move, in one line."""
-    under_way = [task for task in progress.tasks if not task.finished]
-    return f"{len(progress.tasks) - len(under_way)} of {len(progress.tasks)} ready; " + ", ".join(
+    moving = [task for task in progress.tasks if not task.finished]
+    ready = f"{len(progress.tasks) - len(moving)} of {len(progress.tasks)} ready"
+    texts = [
         f"{task.description} {task.fields['text']}"
         + (f" {task.percentage:.0f} %" if task.total else "")
-        for task in under_way
-    )
+        for task in moving
+    ]
+    return f"{ready}; {', '.join(texts)}" if texts else ready

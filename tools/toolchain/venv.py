@@ -4,7 +4,7 @@ Runs before any package is installed, so it uses the standard library only and m
 any Python: `python3 -m tools.toolchain.venv STAMP PREREQUISITES`, as the Makefile does. Every
 package comes by its hash from the locks among these (`requirements.lock`: what the tools need;
 `requirements-dev.lock`: what development needs beside it), through the user's own pip
-configuration (index, proxy, certificates).
+configuration (index, proxy, certificates); by uv where there is uv, and no such configuration.
 
 Debian and Ubuntu take `ensurepip` out of Python and put it into `python3-venv`, which a user
 without root cannot install. Then pip comes as a wheel from the package `python3-pip-whl`, fetched
@@ -37,6 +37,12 @@ _WHEELS = "usr/share/python-wheels"
 _PACKAGE = re.compile(
     r"(?:Collecting |Requirement already satisfied: |Processing \S*/)([\w.\[\]-]+?)(?:==|-)\d"
 )
+
+_WHENCE = re.compile(
+    r"\.(index-url|extra-index-url|find-links|no-index|proxy|cert|client-cert|trusted-host"
+    r"|keyring-provider|constraint|no-binary|only-binary)="
+)
+"""What pip's configuration says of where packages come from, and which."""
 
 
 class SetupError(Exception):
@@ -157,15 +163,39 @@ def pinned(*locks: Path) -> int:
     return len(set(re.findall(r"^[\w.\[\]-]+==", text, re.MULTILINE)))
 
 
+def _by_uv(pip: list[str], files: list[str]) -> bool:
+    """Let uv install, which takes seconds; False where pip must.
+
+    uv reads no configuration of pip's: where that names an index, a proxy or the like, pip counts.
+    """
+    uv = shutil.which("uv")
+    if uv is None:
+        return False
+    listed = [*pip, "config", "list"]
+    configured = subprocess.run(listed, capture_output=True, text=True, check=False)
+    if configured.returncode or _WHENCE.search(configured.stdout):
+        return False
+    command = [uv, "pip", "install", "--python", pip[0], "--require-hashes", *files]
+    command.append("--compile-bytecode")  # as pip does; else each tool's first run is slow
+    now = "Python packages: uv installs them"
+    _progress(now)
+    with told(lambda: now):
+        done = subprocess.run(command, capture_output=True, check=False)
+    _progress("")
+    return not done.returncode
+
+
 def install(pip: list[str], locks: list[Path]) -> None:
     """Install every package of lock files by its hash, with one line of progress.
 
+    uv does it where it is on PATH, and pip where that is not, or fails.
     pip: command from `create`. locks: files with hashes.
     raises: SetupError with pip's own last errors.
     """
-    command = [*pip, "install", "--require-hashes", "--no-input"]
-    for lock in locks:
-        command += ["-r", str(lock)]
+    files = [word for lock in locks for word in ("-r", str(lock))]
+    if _by_uv(pip, files):
+        return
+    command = [*pip, "install", "--require-hashes", "--no-input", *files]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     last: deque[str] = deque(maxlen=200)
     seen, total = 0, pinned(*locks)
