@@ -72,7 +72,7 @@ def test_a_fed_watchdog_does_nothing(board: VirtualBoard, serial: Serial) -> Non
 
 
 def test_a_soft_reset_does_not_stop_the_watchdog(board: VirtualBoard, serial: Serial) -> None:
-    since = serial.type("import machine; w = machine.WDT(timeout=300)\r\x04")
+    since = serial.type("import machine; w = machine.WDT(timeout=2000)\r\x04")
     match = board.wait_for(r"soft reboot\nMicroPython v", since=since)
     board.wait_for("MicroPython v", since=match.end())
     board.wait_for("^cause 3$", since=serial.type(_CAUSE))

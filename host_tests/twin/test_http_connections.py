@@ -30,7 +30,8 @@ def _nobody(bare: Bare) -> bytes:
 
 def test_a_connection_is_kept_and_counted_apart_from_its_requests(own_twin: Twin) -> None:
     assert own_twin.http() == {
-        cloud: {"connections": 0, "requests": 0, "answered": 0} for cloud in ("alibaba", "watson")
+        cloud: {"connections": 0, "requests": 0, "answered": 0}
+        for cloud in ("alibaba", "azure", "watson")
     }
     with AlibabaDevice(own_twin) as device:
         device.login()
