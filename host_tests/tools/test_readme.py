@@ -22,7 +22,7 @@ from tools.paths import LIB, ROOT
 
 _TESTS = ROOT / "host_tests"
 _COLUMN = "shown by"
-_NOTHING = ("", "-", "not yet")
+_NOTHING = ("", "-", "not yet", "not tried")
 _NAME = re.compile(r"`([^`]+)`")
 
 

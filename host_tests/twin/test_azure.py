@@ -16,6 +16,7 @@ from host_tests.support import Twin
 from host_tests.tools.pki_files import Issued, device
 from host_tests.twin.certified import Sealed
 from host_tests.twin.wire import wait_until
+from tools import signing
 from tools.pki.authority import Authority
 from tools.twin import packets
 from tools.twin.certificates import Certificates
@@ -109,6 +110,8 @@ def test_microsofts_sdk_reports_obeys_and_keeps_a_twin(twin: Twin, start: Any, w
     signed = f"{given['hub']}%2Fdevices%2Fboard-1\n1764374400"
     token = azure_token.Token.parse(sdk.hear("token")["text"])
     assert token.signature == azure_token.signature(given["device_key"], signed)
+    ours = signing.azure(f"{given['hub']}/devices/board-1", given["device_key"], 1764374400)
+    assert token.signature == ours.signature  # what `signet sign azure` shows
     assert sdk.hear("connected")["ok"]
     sdk.hear("sent")
     (event,) = twin.wait_for_messages("azure", 1, after, direction="up", status="stored")[:1]
