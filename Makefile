@@ -29,8 +29,7 @@ firmware: .venv/.installed ## MicroPython with signet in it, for a Cortex-M3 in 
 	@$(BIN)/python -m tools.toolchain
 	@$(BIN)/python -m tools.firmware
 
-# Most of a test's time is waiting for a board or a cloud: more workers than cores. On two cores
-# `make test` takes 185 s with 5 of them, 166 with 7, 164 with 8.
+# Most of a test's time is waiting for a board or a cloud: more workers than cores.
 BEGAN := $(shell date +%s)
 RUN_TESTS = SIGNET_BEGAN=$(BEGAN) $(PYTEST) -n $(WORKERS)
 END_TO_END = host_tests/device/test_end_to_end.py
