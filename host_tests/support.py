@@ -69,13 +69,6 @@ class Twin(TwinProcess):
         way: dict[str, Any] = self.ready["clouds"][cloud]["ways"][name]
         return way
 
-    def last_id(self) -> int:
-        """The id of the newest message, to pass as `after` later; 0 without any."""
-        last = 0
-        while page := self.messages(after=last):
-            last = page[-1]["id"]
-        return last
-
     def wait_for_messages(
         self, cloud: str, count: int, after: int = 0, timeout_s: float = 20.0, **values: Any
     ) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ def _run(image: bool) -> None:
                 for cloud, way, title in ways:
                     progress.update(task, description=f"deploying to the board: {title}")
                     knock(board.device, _TIMEOUT_S, lambda: None)  # ends the program of before
-                    before = len(board.output()), _newest(twin, cloud)
+                    before = board.printed, twin.last_id()
                     files = _deploy(board, twin, Path(folder), (cloud, way, title))
                     progress.update(task, description=f"waiting for reports: {title}")
                     show = _SHOWS.get((cloud, way), _show_command)
@@ -150,7 +150,7 @@ def _show_command(
     table: Table, board: VirtualBoard, twin: TwinProcess, cloud: str, before: tuple[int, int]
 ) -> None:
     _show_reports(table, _stored(board, twin, cloud, _REPORTS, before[1]))
-    printed = len(board.output())
+    printed = board.printed
     answer = twin.command(cloud, "set", _COMMAND)
     obeyed = board.wait_for(r"^command set: .*(?=\n)", _TIMEOUT_S, printed)[0]
     table.add_row("command sent", _said(f"{answer['topic']}\n{json.dumps(_COMMAND)}"))
@@ -182,7 +182,7 @@ def _show_token(
     """The cloud says that the token has expired: the board gets another and sends again."""
     reports = _stored(board, twin, cloud, _REPORTS, before[1])
     _show_reports(table, reports)
-    printed = len(board.output())
+    printed = board.printed
     twin.ask({"do": "fault", "fault": "expire_tokens"})
     renewed = board.wait_for(
         r"^authenticated\n(.*\n)*?report \d+ stored.*(?=\n)", _TIMEOUT_S, printed
@@ -219,10 +219,6 @@ _SHOWS = {
 def _said(text: str) -> Text:
     """What a board or a cloud has said."""
     return Text(visible(text, lines=True))
-
-
-def _newest(twin: TwinProcess, cloud: str) -> int:
-    return max((message["id"] for message in twin.messages(cloud)), default=0)
 
 
 def _stored(

@@ -34,7 +34,7 @@ def show(board: VirtualBoard, folder: Path, table: Callable[[str, int], Table]) 
             topic, payload = _next(messages, board, "/report")
             filled.add_row(f"report {number} as it arrived", _said(topic, payload))
         topic = f"signet/{config['client_id']}/command/set"
-        printed = len(board.output())
+        printed = board.printed
         publish(folder, topic, _COMMAND)
         obeyed = board.wait_for(r"^command set: .*(?=\n)", _TIMEOUT_S, printed)[0]
         filled.add_row("command sent", _said(topic, _COMMAND.encode()))

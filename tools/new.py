@@ -97,7 +97,10 @@ def new(
             metavar="PRODUCT/NAME", help="With --twin: of its registry. Default: the ready one."
         ),
     ] = None,
-    state: Annotated[Path, typer.Option(help="With --twin: its folder.")] = DEFAULT_STATE,
+    state: Annotated[
+        Path,
+        typer.Option(help="With --twin: its folder. Default: .cache/twin.", show_default=False),
+    ] = DEFAULT_STATE,
     board: Annotated[
         str | None,
         typer.Option(

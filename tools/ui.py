@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,6 +20,15 @@ console = Console(highlight=False, emoji=False)
 
 errors = Console(stderr=True, highlight=False, emoji=False)
 """Troubles and progress."""
+
+BoardFolder = Annotated[
+    Path,
+    typer.Option(
+        "--folder",
+        help="Folder of the virtual board. Default: .cache/board.",
+        show_default=False,
+    ),
+]
 
 
 def signet(*words: object) -> str:

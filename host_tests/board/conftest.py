@@ -124,7 +124,7 @@ class Serial:
 
     def type(self, text: str) -> int:
         """Sends text; returns where in the board's output to look for what comes of it."""
-        before = len(self._board.output())
+        before = self._board.printed
         os.write(self._line, text.encode())
         return before
 

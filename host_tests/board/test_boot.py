@@ -10,7 +10,7 @@ def test_boot_py_then_main_py_then_the_prompt(
     board: VirtualBoard, put: Callable[..., None]
 ) -> None:
     put(boot="print('this is boot'); a = 1", main="print('this is main', a)")
-    before = len(board.output())
+    before = board.printed
     board.reset()
     match = board.wait_for(r"this is boot\nthis is main 1\n", since=before)
     board.wait_for(PROMPT, since=match.end())
@@ -27,10 +27,10 @@ def test_main_py_does_not_run_when_boot_py_fails(
     board: VirtualBoard, put: Callable[..., None]
 ) -> None:
     put(boot="1 // 0", main="print('main')")
-    before = len(board.output())
+    before = board.printed
     board.reset()
     board.wait_for(PROMPT, since=before)
-    text = board.output()[before:]
+    text = board.output(before)
     assert 'File "boot.py", line 1, in <module>\nZeroDivisionError: divide by zero' in text
     assert "main" not in text
 
@@ -39,11 +39,11 @@ def test_an_exception_in_main_py_leads_to_the_prompt(
     board: VirtualBoard, put: Callable[..., None]
 ) -> None:
     put(main="import nothing_here")
-    before = len(board.output())
+    before = board.printed
     board.reset()
     board.wait_for(PROMPT, since=before)
     assert (
-        board.output()[before:]
+        board.output(before)
         .lstrip()
         .startswith(
             'Traceback (most recent call last):\n  File "main.py", line 1, in <module>\n'
@@ -60,7 +60,7 @@ def test_sys_exit_in_main_py_resets_the_board_softly(
         "print('cause', machine.reset_cause())\n"
         "if machine.reset_cause() != machine.SOFT_RESET: sys.exit()"
     )
-    before = len(board.output())
+    before = board.printed
     board.reset()
     board.wait_for(r"cause 1\nMPY: soft reboot\ncause 5\n", since=before)
 
@@ -70,11 +70,11 @@ def test_ctrl_c_stops_main_py_and_leads_to_the_prompt(
 ) -> None:
     put(main="import time\nprint('up')\nwhile True: time.sleep(1)")
     serial = terminal()
-    before = len(board.output())
+    before = board.printed
     board.reset()
     board.wait_for("up", since=before)
     board.wait_for(PROMPT, since=serial.type("\x03"))
-    assert "KeyboardInterrupt" in board.output()[before:]
+    assert "KeyboardInterrupt" in board.output(before)
 
 
 def test_bytes_sent_while_the_board_boots_reach_it(

@@ -96,7 +96,7 @@ def test_deepsleep_of_0_ms_is_for_ever_as_on_an_esp32(
     board: VirtualBoard, put: Callable[..., None]
 ) -> None:
     put(main="import machine\nprint('bye')\nmachine.deepsleep(0)\n")
-    before = len(board.output())
+    before = board.printed
     board.reset()
     match = board.wait_for("^bye$", since=before)
     with pytest.raises(TimeoutError):

@@ -47,7 +47,7 @@ def copied() -> Callable[..., None]:
 
 
 def test_a_deployed_program_starts(board: VirtualBoard) -> None:
-    before = len(board.output())
+    before = board.printed
     assert deploy(board.device, _FILES) == 3
     board.wait_for(r"boot one\nmain 1\n", since=before)
 
@@ -107,13 +107,13 @@ def test_a_program_that_feeds_a_watchdog_can_be_replaced(board: VirtualBoard) ->
     at = board.wait_for("dog").end()
     assert deploy(board.device, {"/main.py": b"print('free')"}, restart=False) == 1
     time.sleep(3.5)
-    assert "free" not in board.output()[at:], "the watchdog has not started it meanwhile"
+    assert "free" not in board.output(at), "the watchdog has not started it meanwhile"
     board.reset()
     board.wait_for("free", since=at)
 
 
 def test_deploy_can_leave_the_board_at_its_prompt(board: VirtualBoard) -> None:
-    before = len(board.output())
+    before = board.printed
     deploy(board.device, {"/main.py": b"print('started')"}, restart=False)
     board.wait_for(PROMPT, since=before)
     assert "started" not in board.output()

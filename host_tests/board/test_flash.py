@@ -37,7 +37,7 @@ def test_a_file_is_there_after_a_power_cut(board: VirtualBoard, serial: Serial) 
 def test_a_power_cut_ends_the_board_and_start_begins_anew(
     board: VirtualBoard, serial: Serial
 ) -> None:
-    device, before = board.device, len(board.output())
+    device, before = board.device, board.printed
     board.power_cut()
     serial.type("print('lost')\r")
     board.start()
@@ -53,12 +53,12 @@ def test_the_power_can_fail_in_the_middle_of_any_write(
     put(main=_REPLACE)
     cuts = 0
     for number in range(1, 200, 3):
-        before = len(board.output())
+        before = board.printed
         board.power_cut()
         board.start(cut_at_write=number)
         board.wait_for(r"^found (nothing|\{'[0-3]'\} 3000)$", since=before)
         while not (cut := board.wait_for_cut(0.02)):
-            if "all written" in board.output()[before:]:
+            if "all written" in board.output(before):
                 break
         if not cut:
             break

@@ -34,7 +34,7 @@ def bits() -> int:
 def sleeper(board: VirtualBoard, put: Callable[..., None]) -> Callable[[int], VirtualBoard]:
     def start(sleep_ms: int) -> VirtualBoard:
         put(main=_SLEEPER.format(sleep_ms))
-        before = len(board.output())
+        before = board.printed
         board.reset()
         board.wait_for("^bye$", since=before)
         return board

@@ -113,15 +113,15 @@ def test_mount_imports_and_reads_files_of_the_host(mpremote: Mpremote, tmp_path:
 
 
 def test_soft_reset(board: VirtualBoard, mpremote: Mpremote) -> None:
-    before = len(board.output())
+    before = board.printed
     mpremote("soft-reset")
     mpremote("resume", "exec", "import machine; print(machine.reset_cause())")
-    assert before <= len(board.output())
+    assert before <= board.printed
     assert mpremote("exec", "import machine; print(machine.reset_cause())") == "5\n"
 
 
 def test_reset_restarts_the_board(board: VirtualBoard, mpremote: Mpremote) -> None:
-    before = len(board.output())
+    before = board.printed
     mpremote("reset")
     board.wait_for(PROMPT, since=before)
     shown = mpremote("resume", "exec", "import machine; print(machine.reset_cause())")
@@ -135,7 +135,7 @@ def test_mpremote_interrupts_what_runs(board: VirtualBoard, mpremote: Mpremote) 
         "print('on')\nimport select\nselect.poll().poll(1000000)",
         "print('on')\nwhile True:\n x = [0] * 100",
     ):
-        before = len(board.output())
+        before = board.printed
         mpremote("exec", "--no-follow", program)
         board.wait_for("on", since=before)
         assert mpremote("exec", "print('back')") == "back\n"

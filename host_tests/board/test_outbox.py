@@ -180,7 +180,7 @@ def test_what_was_set_aside_is_retried_by_key_or_whole(board_with) -> None:
         board.wait_for("^program")
         said = _signet("retry", "6", "77", "--folder", board.folder, status=2)
         assert said == "signet: no report 77 was set aside; there are 4, 6\n"
-        before = len(board.output())
+        before = board.printed
         assert _signet("retry", "6", "--folder", board.folder).startswith("1 put back")
         board.wait_for("^program", since=before)
         assert retried() == b"6\r\n\r\n"

@@ -104,12 +104,12 @@ def test_the_board_has_the_old_one_or_the_new_one_whole_whichever_write_fails(
     number = ended = resumed = 0
     while not ended:  # a life that comes to its end has had no write cut
         number += 1
-        before = len(board.output())
+        before = board.printed
         board.start(cut_at_write=number)
         while not (cut := board.wait_for_cut(0.005)):
-            if "done" in board.output()[before:]:
+            if "done" in board.output(before):
                 break
-        life = board.output()[before:]
+        life = board.output(before)
         board.power_cut()
         ended += not cut
         assert "Traceback" not in life and "Error" not in life, life

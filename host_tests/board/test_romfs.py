@@ -27,7 +27,7 @@ def _imported(board: VirtualBoard, files: dict[str, bytes]) -> tuple[str, int]:
     """Where main.py got `library` from, and how many bytes of heap it takes."""
     with board.create():
         deploy(board.device, {"/main.py": _MAIN, **files}, restart=False)
-        since = len(board.output())
+        since = board.printed
         board.reset()
         found = board.wait_for(r"^(\S+) (\d+) 07\r?$", since=since)
         return found[1], int(found[2])

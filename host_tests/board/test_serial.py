@@ -140,7 +140,7 @@ def test_what_mpremote_does_stays_out_of_the_output(
 
 def test_what_is_sent_just_before_the_line_closes_arrives(board: VirtualBoard) -> None:
     for number in range(20):
-        before = len(board.output())
+        before = board.printed
         line = os.open(board.device, os.O_RDWR | os.O_NOCTTY)
         os.write(line, f"print({number} + 100)\r".encode())
         os.close(line)

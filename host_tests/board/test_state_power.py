@@ -56,12 +56,12 @@ def test_no_number_repeats_and_no_value_is_half_saved_whichever_write_fails(
     number = ended = 0
     while ended < 3:  # the last lives come to their end
         number += STEP
-        before = len(board.output())
+        before = board.printed
         board.start(cut_at_write=number)
         while not (cut := board.wait_for_cut(0.005)):
-            if "done" in board.output()[before:]:
+            if "done" in board.output(before):
                 break
-        life = board.output()[before:]
+        life = board.output(before)
         board.power_cut()
         ended += not cut
         assert "Traceback" not in life and "Error" not in life, life

@@ -117,7 +117,7 @@ class Device:
     def __init__(self, board: VirtualBoard, twin: Twin) -> None:
         self._board = board
         self._twin = twin
-        self._since = len(board.output())
+        self._since = board.printed
         self._printed: str | None = None  # since it was stopped
         self._modules: dict[str, bytes] = {}  # in /lib since `run`
         self.secret = ""
@@ -161,9 +161,8 @@ class Device:
 
     def mark(self) -> None:
         """Begins anew with its output, while the program runs on; looks at what there was."""
-        printed = self._board.output()
-        own = self._own(printed) if self._printed is None else self._printed
-        self._since = len(printed)
+        own = self.output()
+        self._since = self._board.printed
         self._printed = None
         assert "Traceback" not in own
         assert not self.secret or self.secret not in own
@@ -173,12 +172,11 @@ class Device:
         self.mark()
         self._board.reset()
 
-    def _own(self, printed: str) -> str:
-        return printed[self._since :].rpartition("KeyboardInterrupt: \n")[2]
-
     def output(self) -> str:
         """Returns what it printed since `run`, without the end of the program before it."""
-        return self._own(self._board.output()) if self._printed is None else self._printed
+        if self._printed is not None:
+            return self._printed
+        return self._board.output(self._since).rpartition("KeyboardInterrupt: \n")[2]
 
     def stop(self, more: str = "pass") -> None:
         """Ends the program, so that the next test meets a silent board; `output` stays."""

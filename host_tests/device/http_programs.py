@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 from host_tests.device.coap_programs import COUNT, SLEEP
 
@@ -55,11 +56,24 @@ class Seen:
     def __init__(self, twin, cloud):
         self._twin = twin
         self._cloud = cloud
-        while True:  # the board goes on
-            self._before = twin.http()[cloud]
-            self.after = twin.last_id()
-            if twin.http()[cloud]["answered"] == self._before["answered"]:
-                break
+        self._between_answers(self._begin)
+
+    def _begin(self):
+        self._before = self._twin.http()[self._cloud]
+        self.after = self._twin.last_id()
+
+    def _between_answers(self, look):
+        """Returns what `look` gives while nothing is answered; the board goes on."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            answered = self._answered()
+            found = look()
+            if self._answered() == answered:
+                return found
+        raise AssertionError("the board is answered again and again: no time to look")
+
+    def _answered(self):
+        return self._twin.http()[self._cloud]["answered"]
 
     def stored(self, count=0, **values):
         """Waits until so many reports are stored; returns all that are."""
@@ -80,11 +94,7 @@ class Seen:
 
     def beside_stored(self):
         """How many requests were answered without a report being stored."""
-        while True:
-            answered = self.count("answered")
-            stored = len(self.stored())
-            if answered == self.count("answered"):
-                return answered - stored
+        return self._between_answers(lambda: self.count("answered") - len(self.stored()))
 
 
 def counts(numbers, first=0):

@@ -94,7 +94,7 @@ class _Lives:
 
     def until(self, report, then_s=0.0):
         """A life until so many reports are stored, and a little longer."""
-        since = len(self.board.output())
+        since = self.board.printed
         self.board.start()
         self.board.wait_for(f"report {report} stored", 20, since)
         self.board.wait_for_cut(then_s)

@@ -114,7 +114,7 @@ def test_a_board_that_loses_power_at_any_moment_loses_no_report_and_keeps_a_whol
             assert board.wait_for_cut(10), f"there is no write {write}"
         logins = board.output().count("authenticated")
         for more in (1, 2, 3):
-            since = len(board.output())
+            since = board.printed
             board.start()
             board.wait_for(f"report {more} stored", 20, since)
             board.power_cut()

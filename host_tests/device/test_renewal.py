@@ -184,12 +184,12 @@ def test_a_power_cut_at_any_write_of_a_renewal_leaves_a_board_that_logs_in(
 def _life(board: VirtualBoard, number: int) -> bool:
     """One with a power cut at this write; False when it ends without."""
     board.power_cut()
-    since = len(board.output())
+    since = board.printed
     board.start(cut_at_write=number)
     while not (cut := board.wait_for_cut(0.005)):
-        if "done\n" in board.output()[since:]:
+        if "done\n" in board.output(since):
             break
-    life = board.output()[since:]
+    life = board.output(since)
     board.power_cut()
     assert "\nin\n" in life and "Error" not in life, life
     assert cut or "certificate renewed" in life, life

@@ -206,7 +206,7 @@ def _run(board: VirtualBoard, twin: TwinProcess, fault: Fault, way: Way) -> Row:
     ca, kind = Path(twin.ready["ca_file"]), board.kind
     files = project_files(config, ca, kind, main=_PROGRAM, frozen=board.is_image)
     _patiently(lambda: board.fill(files))
-    after = _last(twin)
+    after = twin.last_id()
     seed = random.Random(f"{fault.name} {way.title}")  # noqa: S311
     scene = Scene(board, road, twin, way, seed, [], [0])
     _patiently(board.start)
@@ -227,12 +227,6 @@ def _patiently(act: Callable[[], object]) -> None:
             return
         time.sleep(0.1)
     act()
-
-
-def _last(twin: TwinProcess, after: int = 0) -> int:
-    while page := twin.messages(after=after):
-        after = page[-1]["id"]
-    return after
 
 
 def _said(scene: Scene, fault: Fault, after: int) -> dict[str, Any]:

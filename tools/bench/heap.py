@@ -152,7 +152,7 @@ def _wait(board: VirtualBoard, pattern: str, timeout_s: float, since: int) -> in
     try:
         found = board.wait_for(f"{pattern}|emory", timeout_s, since)
     except TimeoutError:
-        last = board.output()[since:].splitlines()
+        last = board.output(since).splitlines()
         said = [line for line in last if not line.startswith("qstr pool")][-1:]
         text = f"no {pattern.lstrip('^')!r} within {timeout_s:.0f} s; last: {''.join(said)}"
         raise UserError(text) from None

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ from tools.board.explain import Times, Tracebacks, relay
 from tools.board.line import serial_line
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
 from tools.modem.emulator import FAMILIES
-from tools.ui import UserError, complete, console, errors, visible
+from tools.ui import BoardFolder, UserError, complete, console, errors, visible
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +40,6 @@ class _Bits(StrEnum):
     B64 = "64"
 
 
-_Folder = Annotated[Path, typer.Option(help="Folder of the virtual board.")]
 _Device = Annotated[
     str | None, typer.Option(help="Serial line of a real board, for example /dev/ttyUSB0.")
 ]
@@ -53,7 +51,7 @@ _Width = Annotated[
 
 @app.command()
 def create(
-    folder: _Folder = DEFAULT_FOLDER,
+    folder: BoardFolder = DEFAULT_FOLDER,
     size: Annotated[int, typer.Option(help="Flash in KiB.", min=32, max=65536)] = FLASH_KIB,
     modem: Annotated[
         str | None,
@@ -78,7 +76,7 @@ def create(
 
 
 @app.command()
-def boot(folder: _Folder = DEFAULT_FOLDER, heap: _Heap = "110k", bits: _Width = None) -> None:
+def boot(folder: BoardFolder = DEFAULT_FOLDER, heap: _Heap = "110k", bits: _Width = None) -> None:
     """Give the virtual board power and show what it prints, until Ctrl-C."""
     with (
         contextlib.suppress(KeyboardInterrupt),
@@ -101,7 +99,7 @@ def _show(shown: bytes) -> None:
 @app.command("console")
 def _console(
     device: _Device = None,
-    folder: _Folder = DEFAULT_FOLDER,
+    folder: BoardFolder = DEFAULT_FOLDER,
     heap: _Heap = "110k",
     bits: _Width = None,
     times: Annotated[

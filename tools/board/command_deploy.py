@@ -31,7 +31,7 @@ from tools.board.plan import MANAGED, Board, Plan
 from tools.board.virtual import DEFAULT_FOLDER, VirtualBoard
 from tools.json_file import read_object
 from tools.link.device import device_of
-from tools.ui import UserError, console, errors, visible
+from tools.ui import BoardFolder, UserError, console, errors, visible
 
 _RESTART_S = 20.0
 
@@ -74,7 +74,7 @@ def deploy(
             autocompletion=boards,
         ),
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Folder of the virtual board.")] = DEFAULT_FOLDER,
+    folder: BoardFolder = DEFAULT_FOLDER,
     plain: Annotated[
         bool,
         typer.Option(help="Send signet readable, a file a module: more flash, heap and time."),

@@ -105,10 +105,10 @@ class Machine(threading.Thread, abc.ABC):
     def powered(self) -> bool:
         """Has the board power (it may sleep)?"""
 
-    def output(self) -> str:
-        """Returns what the board has printed, at most the last MiB of it."""
+    def output(self) -> tuple[str, int]:
+        """Returns what the board has printed, at most the last MiB, and how much went before."""
         with self.changed:
-            return self._text
+            return self._text, self._forgotten
 
     def output_from(self, position: int, timeout_s: float) -> tuple[str, int]:
         """Returns output beyond `position` (characters since the start), and where that ends.

@@ -20,7 +20,7 @@ from tools.board.modem_facts import BANDS, IDENTITIES, NOT_TOLD, Fact, Said, loo
 from tools.board.mpremote import RESTART, ask, reach, run
 from tools.board.virtual import DEFAULT_FOLDER
 from tools.paths import ROOT
-from tools.ui import UserError, console, errors, visible
+from tools.ui import BoardFolder, UserError, console, errors, visible
 
 PROGRAM = ROOT / "firmware" / "ask_modem.py"
 _MOST_BYTES, _MOST_S, _RESTART_S = 1 << 16, 240.0, 20.0
@@ -50,7 +50,7 @@ def modem(
     device: Annotated[
         str | None, typer.Option(help="Serial line of a real board, for example /dev/ttyUSB0.")
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Folder of the virtual board.")] = DEFAULT_FOLDER,
+    folder: BoardFolder = DEFAULT_FOLDER,
     uart: Annotated[int | None, typer.Option(min=0, help="Number of the board's UART.")] = None,
     baud: Annotated[int | None, typer.Option(min=1200, help="Which is tried first.")] = None,
     tx: Annotated[int | None, typer.Option(min=0, help="Pin to the modem's RX.")] = None,

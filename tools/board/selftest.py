@@ -22,7 +22,7 @@ from tools.board.mpremote import RESTART, ask, reach, run
 from tools.board.virtual import DEFAULT_FOLDER
 from tools.paths import ROOT
 from tools.toolchain.progress import told
-from tools.ui import UserError, console, errors, visible
+from tools.ui import BoardFolder, UserError, console, errors, visible
 
 PROGRAM = ROOT / "firmware" / "selftest.py"
 _MOST_BYTES, _MOST_S, _RESTART_S = 1 << 15, 180.0, 20.0
@@ -79,7 +79,7 @@ def selftest(
     device: Annotated[
         str | None, typer.Option(help="Serial line of a real board, for example /dev/ttyUSB0.")
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Folder of the virtual board.")] = DEFAULT_FOLDER,
+    folder: BoardFolder = DEFAULT_FOLDER,
     handshake: Annotated[
         str | None,
         typer.Option(

@@ -58,7 +58,7 @@ class VirtualBoard:
         self._bits = bits or (toolchain.word_sizes() or [32])[0]
         self._bridge: Machine | None = None
         self._lock: int | None = None
-        self._text = ""
+        self._printed = "", 0
         self._cuts = 0
 
     @property
@@ -180,7 +180,7 @@ class VirtualBoard:
                 lambda: bridge.boots > boots or bridge.crashes > crashes or bridge.ended, _START_S
             )
         if bridge.boots == boots:
-            text = bridge.output().strip()
+            text = self.output().strip()
             self.stop()
             raise UserError(f"MicroPython does not start on the virtual board: {text}")
         return self
@@ -217,16 +217,29 @@ class VirtualBoard:
             return
         bridge.do(bridge.close)
         bridge.join()
-        self._text = bridge.output()
+        self._printed = bridge.output()
         self._bridge = None
         self._wiring.end()
         with contextlib.suppress(OSError):
             (self.folder / "device").unlink()
         self._release_lock()
 
-    def output(self) -> str:
-        """Returns what the board printed since `start`, line ends as "\\n"."""
-        return self._bridge.output() if self._bridge else self._text
+    def output(self, since: int = 0) -> str:
+        """Returns what the board printed since `start`, line ends as "\\n": the last MiB of it.
+
+        since: only what came later; an earlier `printed`.
+        """
+        text, forgotten = self._kept()
+        return text[max(0, since - forgotten) :]
+
+    @property
+    def printed(self) -> int:
+        """How many characters the board has printed since `start`."""
+        text, forgotten = self._kept()
+        return forgotten + len(text)
+
+    def _kept(self) -> tuple[str, int]:
+        return self._bridge.output() if self._bridge else self._printed
 
     def wait_for(self, pattern: str, timeout_s: float = 30, since: int = 0) -> re.Match[str]:
         """Wait until `pattern` is found in the board's output.
@@ -234,7 +247,8 @@ class VirtualBoard:
         pattern: regular expression, `^` and `$` match at lines, `$` also where the rest of a line
             is still to come.
         timeout_s: how long to wait.
-        since: where in the output to begin; `match.end()` of an earlier one finds the next.
+        since: where to begin: an earlier `printed`, or, as long as the board has printed less
+            than a MiB, `match.end()` of the one before.
         returns: the match in `output()`.
         raises: TimeoutError, with the last lines of the output.
         """
@@ -242,8 +256,8 @@ class VirtualBoard:
         deadline = time.monotonic() + timeout_s
         while True:
             bridge = self._bridge
-            text = self.output()
-            match = expression.search(text, since)
+            text, forgotten = self._kept()
+            match = expression.search(text, max(0, since - forgotten))
             if match:
                 return match
             left = deadline - time.monotonic()

@@ -38,7 +38,8 @@ State = Annotated[
         "--state",
         file_okay=False,
         callback=_inherited,
-        help="Folder of the CA, the registry and the messages.",
+        help="Folder of the CA, the registry and the messages. Default: .cache/twin.",
+        show_default=False,
     ),
 ]
 

@@ -5,6 +5,7 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
 - {"do": "command", "cloud", "name", "data", "device"?, "timeout_s"?}: see `Hub.command`.
 - {"do": "messages", "cloud"?, "after"?}: {"messages": [...]} with ids above, oldest first, at
   most 1000; ask again with the last id for more.
+- {"do": "last_id"}: {"last_id": n}, the newest message's, 0 without any.
 - {"do": "datagrams"}: {"datagrams": {DOOR: {"up": counts, "down": counts}}} of the CoAP doors; see
   `lossy.Proxy`.
 - {"do": "http"}: {"http": {CLOUD: {"connections": n, "requests": n, "answered": n}}} of the
@@ -94,6 +95,8 @@ async def _answer(
         if what == "messages":
             after = int(request.get("after", 0))
             return {"messages": hub.store.messages(request.get("cloud"), after)}
+        if what == "last_id":
+            return {"last_id": hub.store.before_last(0)}
         if what in counts:
             return {what: counts[what]()}
         if what == "fault":

@@ -120,6 +120,11 @@ class TwinProcess:
         messages: list[dict[str, Any]] = self.ask(request)["messages"]
         return messages
 
+    def last_id(self) -> int:
+        """Returns the id of the newest message, to pass as `after` later; 0 without any."""
+        last: int = self.ask({"do": "last_id"})["last_id"]
+        return last
+
     def datagrams(self) -> dict[str, Any]:
         """Returns what passed each CoAP door: {"alibaba-coap": {"up": counts, "down": counts}}."""
         datagrams: dict[str, Any] = self.ask({"do": "datagrams"})["datagrams"]
