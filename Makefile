@@ -76,8 +76,9 @@ format: .venv/.installed-dev ## Format and mend what can be mended by machine
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-package: .venv/.installed ## Write what mip reads: package.json and the like, an index in build/index
-	@$(BIN)/python -m tools.packages
+package: .venv/.installed ## Write what mip installs: build/index (URL=... where it will be shown)
+	@$(BIN)/python -m tools.toolchain
+	@$(BIN)/python -m tools.packages $(URL)
 
 lock: .venv/.installed ## Pin the newest Python packages by hash (for maintainers)
 	@$(BIN)/python -m tools.toolchain.lock

@@ -4,7 +4,9 @@ What goes into device.json is checked first, by the code of a board, in its word
 """
 
 import json
+import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -17,6 +19,7 @@ from tools.board.check import check
 from tools.board.deploy import BOARDS
 from tools.new_ask import ask, choose, option
 from tools.new_clouds import CLOUDS, WAYS, Asked, CloudName, Preset, Role, WayName
+from tools.packages import INDEX, packages_for
 from tools.paths import ROOT
 from tools.pki import board_folder, roots
 from tools.pki.authority import certificate_pem
@@ -149,6 +152,7 @@ def new(
                     f" --secret-file, from {VARIABLE} or is asked for"
                 )
     files, said = _checked(folder, values, asked, secret_file, replace)
+    own = [folder / name for name in files]
     files |= {name: file.read_bytes() for name, file in programs.items()}
     _check_free(folder, [n for n in files if not _same(folder / n, files[n])], replace)
     board_folder.make(folder)
@@ -156,6 +160,8 @@ def new(
         write_file(folder / name, content, 0o644 if name in (CA, *programs) else 0o600)
     say(f"Written to {folder}, secrets included: {', '.join(files)}", *said)
     _say_what_next(folder, kind, b"wifi.json" in files["board.py"])
+    if kind not in ("virtual", "qemu"):
+        _say_by_mip(packages_for(values), own)
 
 
 def _of_twin(
@@ -289,4 +295,18 @@ def _say_what_next(folder: Path, kind: str, by_wifi: bool) -> None:
         "Or first a virtual board:",
         "  " + signet(*deploy[:4]),
         "  " + signet("board", "boot"),
+    )
+
+
+def _say_by_mip(packages: Iterable[str], files: Iterable[Path]) -> None:
+    """files: that go to the board beside."""
+    mpremote = Path(shlex.split(signet())[0]).with_name("mpremote")
+    lists = [INDEX / f"{name}.json" for name in packages]
+    here = Path.cwd()
+    shown = [os.path.relpath(each) if each.is_relative_to(here) else each for each in lists]
+    words = [mpremote, "mip", "install", *shown, "+", "cp", *files, ":"]
+    say(
+        "Or beside a program of your own (docs/install.md has the lines that it needs):",
+        "  make " + ("" if here == ROOT else shlex.join(["-C", str(ROOT)]) + " ") + "package",
+        "  " + shlex.join(map(str, words)),
     )

@@ -3,8 +3,9 @@
 From a checkout, or wherever its files can be read: lists of .py, `package.json` for core,
 `lib/signet-<part>.json` for the others. mip looks for what a package needs in its index alone; so
 such a list holds what its part needs beside core, and names none of ours.
-From an index, `build/index/`, which any web server can show: packages that name each other, as
-.mpy for boards with that version of bytecode, and as .py. `make package` writes both.
+From `build/index/`: an index, which any web server can show, of packages that name each other, as
+.mpy for boards with that version of bytecode, and as .py; and beside it, for mip without an index,
+`signet-<part>.json`: a list of .mpy that is all a board needs. `make package` writes all of it.
 
 Sources: the MicroPython documentation, "Package management"; micropython-lib, tools/build.py.
 """
@@ -12,12 +13,13 @@ Sources: the MicroPython documentation, "Package management"; micropython-lib, t
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tools import stubs, toolchain
-from tools.link.device import constant, modules
+from tools.link.device import constant, device_of, modules
 from tools.parts import CORE, PARTS, package, part_of_module, with_needed
 from tools.paths import CACHE, LIB, ROOT
 from tools.toolchain.archive import UMQTT
@@ -33,6 +35,16 @@ def paths_of(part: str, lib: Path = LIB) -> list[str]:
     return sorted(
         path.relative_to(lib).as_posix() for name, path in found if part_of_module(name) == part
     )
+
+
+def packages_for(config: Mapping[str, Any]) -> list[str]:
+    """The packages that a device.json needs; each brings the core, and what else it needs."""
+    device = device_of(config)
+    parts = {device.cloud, "modem" if device.modem else device.way}
+    parts |= {"roles"} if device.role != "device" else set()
+    parts |= {"websocket"} if device.websocket else set()
+    parts |= {"certificates"} if device.cert else set()
+    return [package(part) for part in PARTS if part in parts] or [package(CORE)]
 
 
 def lists(lib: Path = LIB) -> dict[str, str]:
@@ -51,20 +63,27 @@ def lists(lib: Path = LIB) -> dict[str, str]:
     return found
 
 
-def write_index(target: Path, lib: Path = LIB) -> None:
+def write_index(target: Path, lib: Path = LIB, url: str = "") -> None:
     """Write the index of all parts, and of umqtt.simple; what was in the folder goes.
 
+    url: where it will be shown, with a "/" at its end: for the addresses in the lists, which are
+    relative without it. A board's mip takes those from its version 0.4 on.
     raises: UserError when a file does not compile.
     """
     shutil.rmtree(target, ignore_errors=True)
     ours = _forms(lib, CACHE / "mpy" / "lib")
+    umqtt = _forms(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
+    _write(target, "umqtt.simple", UMQTT.version, {}, umqtt)
     for part, (_, _, needs, others) in PARTS.items():
         parts = needs or (CORE,) * (part != CORE)
         deps = {package(each): _version(lib) for each in parts} | dict.fromkeys(others, "latest")
         files = {path: ours[path] for path in paths_of(part, lib)}
         _write(target, package(part), _version(lib), deps, files)
-    umqtt = _forms(toolchain.umqtt(), CACHE / "mpy" / "umqtt")
-    _write(target, "umqtt.simple", UMQTT.version, {}, umqtt)
+        every = {path for each in (CORE, *with_needed(part)) for path in paths_of(each, lib)}
+        whole = {path: ours[path] for path in sorted(every)} | (umqtt if others else {})
+        urls = [[_mpy(path), f"{url}{_address(file.mpy)}"] for path, file in whole.items()]
+        listed = {"urls": urls, "version": _version(lib)}
+        _put(target / f"{package(part)}.json", json.dumps(listed).encode())
 
 
 class _File(NamedTuple):
@@ -86,17 +105,27 @@ def _write(
 ) -> None:
     """Add a package to an index."""
     sources = {path: file.source for path, file in files.items()}
-    compiled = {path.removesuffix("py") + "mpy": file.mpy for path, file in files.items()}
+    compiled = {_mpy(path): file.mpy for path, file in files.items()}
     bytecode = str(next(iter(compiled.values()))[1])  # its version: the second byte of an .mpy
     for kind, contents in (("py", sources), (bytecode, compiled)):
         hashes = []
         for path, content in contents.items():
-            digits = hashlib.sha256(content).hexdigest()[:_DIGITS]
-            _put(target / "file" / digits[:2] / digits, content)
-            hashes.append([path, digits])
+            address = _address(content)
+            _put(target / address, content)
+            hashes.append([path, address.rpartition("/")[2]])
         listed = {"v": 1, "hashes": hashes, "deps": [*deps.items()], "version": version}
         for file in (version, "latest"):
             _put(target / "package" / kind / name / f"{file}.json", json.dumps(listed).encode())
+
+
+def _mpy(path: str) -> str:
+    return path.removesuffix("py") + "mpy"
+
+
+def _address(content: bytes) -> str:
+    """Of a file in an index."""
+    digits = hashlib.sha256(content).hexdigest()[:_DIGITS]
+    return f"file/{digits[:2]}/{digits}"
 
 
 def _put(file: Path, content: bytes) -> None:
@@ -108,15 +137,20 @@ def _version(lib: Path) -> str:
     return str(constant(lib / "signet" / "__init__.py", "__version__"))
 
 
-def main() -> None:
-    """Write the lists, and the index."""
+def main(url: str = "") -> None:
+    """Write the lists, and the index.
+
+    url: as for `write_index`.
+    """
     for path, content in lists().items():
         (ROOT / path).write_text(content)
-    write_index(INDEX)
+    write_index(INDEX, url=url and url.rstrip("/") + "/")
     stubs.write()
-    console.print(f"package.json, {LIB.name}/signet-*.json; {INDEX.relative_to(ROOT)}/, an index")
-    console.print(f"{stubs.TARGET.relative_to(ROOT)}/, for an editor: pip installs it")
+    console.print("for mip, see docs/install.md:")
+    console.print(f"  {INDEX.relative_to(ROOT)}/: from there, or from a web server that shows it")
+    console.print(f"  package.json, {LIB.name}/signet-*.json: the sources, from this checkout")
+    console.print(f"for an editor: {stubs.TARGET.relative_to(ROOT)}/; pip installs it")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

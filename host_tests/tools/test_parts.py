@@ -90,7 +90,7 @@ def test_package_files_name_all_that_a_part_needs_by_relative_address():
     core = {target for target, _ in listed["package.json"]["urls"]}
     assert core.isdisjoint(target for target, _ in listed["lib/signet-coap.json"]["urls"])
     for device in devices():
-        names = (f"lib/signet-{part}.json" for part in (device.way, device.cloud))
+        names = (f"lib/{name}.json" for name in packages.packages_for(device._asdict()))
         parts = [listed[name]["urls"] for name in names if name in listed]
         found = core.union(*({target for target, _ in urls} for urls in parts))
         assert {modules()[name].relative_to(LIB).as_posix() for name in needed(device)} <= found
@@ -105,11 +105,12 @@ def test_the_package_has_one_version():
 def index(tmp_path_factory):
     """Address of the parts on loopback."""
     folder = tmp_path_factory.mktemp("index")
-    packages.write_index(folder)
     handler = functools.partial(_Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        packages.write_index(folder, url=url + "/")
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield url
         server.shutdown()
 
 
@@ -119,9 +120,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def _run(folder, program):
-    """A program on MicroPython with its own mip; returns what it printed."""
+    """A program on MicroPython with its own mip, and a board's heap; returns what it printed."""
+    bits = min(toolchain.word_sizes())
+    heap = f"heapsize={110 * bits // 32}k"
     done = subprocess.run(
-        [toolchain.micropython(64), "-c", program],
+        [toolchain.micropython(bits), "-X", heap, "-c", program],
         cwd=folder,
         env={"MICROPYPATH": "lib:.frozen"},
         capture_output=True,
@@ -183,7 +186,8 @@ def test_a_part_that_is_missing_is_named_with_the_command_that_mends_it(
     said = _run(tmp_path, _OPENED)
     if name:
         assert said.startswith(f"device.json: {key}: needs {name}, which is not on this board")
-        _install(tmp_path, index, re.search(r"`mpremote mip install --index URL (\S+)`", said)[1])
+        mends = re.search(r"`mpremote mip install build/index(/\S+\.json)`", said)[1]
+        _install(tmp_path, index, index + mends)
         said = _run(tmp_path, _OPENED)
     assert said.startswith("opened ")
 
@@ -196,6 +200,37 @@ def test_what_is_missing_of_core_is_named_and_comes_with_any_part(index, tmp_pat
     assert _run(tmp_path, _OPENED).startswith(says)
     _install(tmp_path, index, "signet-umqtt")
     assert _run(tmp_path, _OPENED + "import signet.client.umqtt").startswith("opened ")
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        (_ENOS, ["signet"]),
+        (_ALIBABA | {"way": "coap"}, ["signet-coap"]),
+        (_ALIBABA | {"way": "coap", "modem": {"family": "bg95"}}, ["signet-modem"]),
+        (_WATSON | {"way": "http"}, ["signet-http"]),
+        (_APPLICATION | {"role": "application"}, ["signet-roles"]),
+        (
+            {"cloud": "broker", "websocket": True, "cert": "device.pem"},
+            ["signet-websocket", "signet-broker", "signet-certificates"],
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_packages_that_a_device_json_needs(config, names):
+    assert packages.packages_for(config) == names
+
+
+@pytest.mark.parametrize("name", ["signet-modem", "signet-umqtt"])
+def test_a_list_without_the_index_brings_what_the_index_does(index, tmp_path, name):
+    found = []
+    for what in (name, f"{index}/{name}.json"):
+        folder = tmp_path / str(len(found))
+        folder.mkdir()
+        _install(folder, index, what)
+        files = (path for path in folder.rglob("*") if path.is_file())
+        found.append({path.relative_to(folder): path.read_bytes() for path in files})
+    assert found[0] == found[1] != {}
 
 
 def test_a_part_is_installed_with_what_it_needs_as_source_too(index, tmp_path):

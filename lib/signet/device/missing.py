@@ -33,12 +33,12 @@ def explain(error):
     """
     name = str(error).split(" ")[-1].strip("'")
     if name[:12] == "signet.cloud" and (name.count(".") < 3 or name[-9:] == ".identity"):
-        text = "must be one of {}; another is a package of its own, see `signet-NAME` in README"
+        text = "must be one of {}; another is a package of its own: see docs/install.md"
         return ConfigError("cloud", text.format(_clouds()), '"enos"')
     key, package = _PACKAGES.get(name.split(".")[-1], ("device.json", None))
     if package:
         text = "needs {0}, which is not on this board: deploy again, or `mpremote mip install "
-        return ConfigError(key, (text + "--index URL {0}`").format(package))  # README: which URL
+        return ConfigError(key, (text + "build/index/{0}.json`").format(package))
     if name.startswith("signet."):
         text = "needs {}, which is not on this board: deploy again, or install signet anew"
         return ConfigError(key, text.format(name))
