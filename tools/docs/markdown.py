@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from tools.paths import ROOT
 _FENCE = re.compile(r" *(`{3,})(\w*)[^`]*$")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+_ELEMENT = re.compile(r"<(?:a|img)\b[^>]*?\b(?:href|src)=\"([^\"]+)\"")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!-- *(run by|not run:) *(.+?) *-->\s*\Z")
 _PROGRAM = re.compile(r"(?:\.venv/bin/|\.cache/bin/)?[a-z][\w-]*(?= |$)")
@@ -33,11 +33,9 @@ class Block(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """Every page of Markdown that git knows, or will."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"]
-    done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
-    found = {ROOT / name for name in done.stdout.split("\0") if name}
-    return sorted(page for page in found if page.is_file())
+    """Every page of the project."""
+    folders = [(ROOT / name).rglob("*.md") for name in ("docs", "firmware")]
+    return sorted([*ROOT.glob("*.md"), *(page for found in folders for page in found)])
 
 
 def blocks(text: str) -> list[Block]:
@@ -89,7 +87,8 @@ def prose(text: str) -> str:
 
 def links(text: str) -> list[str]:
     """Where the links of a page lead, as they are written."""
-    return _LINK.findall(_SPAN.sub("", prose(text)))
+    plain = _SPAN.sub("", prose(text))
+    return _LINK.findall(plain) + _ELEMENT.findall(plain)
 
 
 def anchors(text: str) -> set[str]:

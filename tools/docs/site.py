@@ -159,10 +159,11 @@ def build() -> int:
     hooks = Path(__file__).with_name("hooks.py")
     menu = "\n".join(navigation([*pages]))
     settings.write_text(_SETTINGS.format(source=_SOURCE, site=SITE, hooks=hooks, nav=menu))
-    command = [str(python), "-m", "properdocs", "build", "--strict", "--quiet"]
+    command = [str(python), "-m", "properdocs", "build", "--strict"]
     try:
         run([*command, "-f", str(settings)], folder=ROOT, environment={"PYTHONPATH": str(ROOT)})
     except RunError as failure:
-        said = "\n".join(re.sub(r"^WARNING +-+ +", "", line) for line in failure.lines)
+        lines = [line for line in failure.lines if not line.startswith("INFO")]
+        said = "\n".join(re.sub(r"^WARNING +-+ +", "", line) for line in lines)
         raise UserError(f"the site cannot be built:\n{said}") from None
     return len(pages)
