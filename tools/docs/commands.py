@@ -42,7 +42,7 @@ ELSEWHERE = (
     (r"signet board (console|selftest|modem|outbox)\b", "a board in use", "board/test_outbox.py"),
     (r"signet twin command\b", "a board in use", "device/test_end_to_end.py"),
     (r".* --(secret|passphrase)-file\b", "a secret of the reader's", "tools/test_sign.py"),
-    (r"signet new (?!.*--(cloud|twin))", "asks a person", "tools/test_new.py"),
+    (r"signet new (?!.*--cloud\b)", "asks a person", "tools/test_new.py"),
     (r".*\b(YOUR_\w+|FILE|FOLDER)\b", "values that the reader fills in", ""),
 )
 """Commands that do not run here: pattern, kind, the test that runs such."""
