@@ -9,7 +9,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 5 )))
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
-.PHONY: help setup demo broker firmware test test-quick proof coverage mutants audit lint format lock clean package
+.PHONY: help setup demo broker firmware test test-quick proof coverage mutants audit docs lint format lock clean package
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ mutants: setup ## Break lib/signet in many ways, one by one: a test must notice 
 
 audit: setup ## Hold the clouds and a board against their documents, sentence by sentence
 	@$(BIN)/python -m host_tests.audit
+
+docs: setup ## A site of all pages and the API in build/docs, and do their commands run?
+	@$(BIN)/python -m tools.docs
 
 lint: .venv/.installed-dev ## Check format, lint and types
 	@$(BIN)/ruff format --check

@@ -1,35 +1,25 @@
 """Does every promise of the README name the tests that prove it, and is its JSON right?
 
 The last column, "shown by", names files of host_tests/, or `file::test`. A row in which nothing
-works yet names none. Of the pages in docs/clouds/ JSON and commands are looked at.
+works yet names none.
 """
 
 import ast
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from typer.testing import CliRunner
 
-from host_tests.tools.pki_files import device
-from tools import cli
 from tools.board.check import check
 from tools.modem.emulator import FAMILIES
-from tools.paths import LIB, ROOT
+from tools.paths import ROOT
 
 _TESTS = ROOT / "host_tests"
 _COLUMN = "shown by"
 _NOTHING = ("", "-", "not yet", "not tried")
 _NAME = re.compile(r"`([^`]+)`")
-
-
-_CLOUDS = {identity.parent.name for identity in LIB.glob("signet/cloud/*/identity.py")}
-_BOARD = device()
-_IN_ONE = _BOARD.pem + _BOARD.key_bytes()
-_PAGES = sorted((ROOT / "docs" / "clouds").glob("*.md"))
 
 
 def _blocks(page: Path) -> list[dict[str, Any]]:
@@ -49,28 +39,6 @@ def _examples() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("config", _examples(), ids=str)
 def test_a_device_json_is_one_that_a_board_takes(config):
     check({"/device.json": json.dumps(config).encode()})
-
-
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.stem)
-def test_a_device_json_on_a_page_of_a_cloud_is_one_that_a_board_takes(page):
-    for config in _blocks(page):
-        if config["cloud"] in _CLOUDS:
-            check({"/device.json": json.dumps(config).encode(), "/device.pem": _IN_ONE})
-
-
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.stem)
-def test_a_page_of_a_cloud_names_commands_and_options_that_there_are(page):
-    commands = re.findall(r"(?:`|    )(?:\.venv/bin/)?signet ([^`\n]+)", page.read_text())
-    assert commands
-    for command in commands:
-        words = shlex.split(command, comments=True)
-        said = CliRunner().invoke(cli.app, [*words, "--help"])
-        assert said.exit_code == 0, command
-        assert all(word in said.stdout for word in words if word.startswith("--")), command
-
-
-def test_each_cloud_has_a_page():
-    assert {page.stem for page in _PAGES} >= _CLOUDS
 
 
 def test_there_is_an_example_for_each_modem():

@@ -1,11 +1,11 @@
 """How are the newest Python packages pinned by hash?  For maintainers: `make lock`.
 
 Writes requirements.lock (the dependencies in pyproject.toml), requirements-dev.lock (its group
-`dev`; what both name has the same version), requirements-proof.lock (its group `proof`) and
-sdks.lock (sdks.in) with `uv pip compile`. The locks hold for every system and Python from 3.11
-on, and name no index. uv is taken from PATH; else it is installed, with pip, into `.cache/uv`. It
-reads the index that pip is configured for unless its own variables (UV_DEFAULT_INDEX ...) say
-otherwise.
+`dev`; what both name has the same version), requirements-docs.lock and requirements-proof.lock
+(its groups `docs` and `proof`) and sdks.lock (sdks.in) with `uv pip compile`. The locks hold for
+every system and Python from 3.11 on, and name no index. uv is taken from PATH; else it is
+installed, with pip, into `.cache/uv`. It reads the index that pip is configured for unless its
+own variables (UV_DEFAULT_INDEX ...) say otherwise.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tools.ui import UserError, console, errors
 _LOCKS = {
     "requirements.lock": ["pyproject.toml"],
     "requirements-dev.lock": ["--group", "dev", "--constraints", "requirements.lock"],
+    "requirements-docs.lock": ["--group", "docs"],
     "requirements-proof.lock": ["--group", "proof"],
     "tools/toolchain/sdks.lock": ["tools/toolchain/sdks.in"],
 }

@@ -1,0 +1,1 @@
+"""How do the pages of the project become a site, and are their links and commands right?"""
