@@ -60,7 +60,8 @@ def test_a_device_json_on_a_page_of_a_cloud_is_one_that_a_board_takes(page):
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.stem)
 def test_a_page_of_a_cloud_names_commands_and_options_that_there_are(page):
-    commands = re.findall(r"(?:`|    )(?:\.venv/bin/)?signet ([^`\n]+)", page.read_text())
+    text = page.read_text().replace("\\\n", "")
+    commands = re.findall(r"(?:`|    )(?:\.venv/bin/)?signet ([^`\n]+)", text)
     assert commands
     for command in commands:
         words = shlex.split(command, comments=True)
