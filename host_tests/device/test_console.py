@@ -181,8 +181,9 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 def test_from_the_values_of_a_console_to_a_report_at_the_twin(twin, tmp_path, way):
     role = "enrollment" if "--registration-id" in way.words else "device"
     config = twin.device_config(way.page, way.name, role)
-    secret = config[OF_THE_TWIN[way.page].hidden]
-    values = config | {"ca": twin.ready["ca_file"]}
+    group = twin.ready["clouds"][way.page]["group"] if "--enrollment-group" in way.words else {}
+    secret = group.get("group_key") or config[OF_THE_TWIN[way.page].hidden]
+    values = config | {"ca": twin.ready["ca_file"], "name": "meter-7"}
     before = twin.last_id()
     _type(way, values, secret, twin.state, tmp_path)
     stored = [each for each in twin.messages(way.page, before) if each["direction"] == "up"]

@@ -5,7 +5,9 @@ text. host_tests/device/test_console.py types the pages themselves.
 """
 
 import ast
+import base64
 import getpass
+import hmac
 import json
 import os
 import pty
@@ -236,6 +238,13 @@ def test_a_script_gives_options_and_the_secret_by_a_file_or_the_environment(monk
     assert "device.json: cert: " in _refused(
         "--replace", *words, "--way", "mqtts", "--cert", "secret"
     )
+
+
+def test_the_key_of_an_enrollment_group_is_not_written(monkeypatch):
+    key = base64.b64encode(hmac.digest(b"group", b"meter-7", "sha256")).decode()
+    monkeypatch.setenv(sign.VARIABLE, base64.b64encode(b"group").decode())
+    made = _made("--cloud", "azure", "--enrollment-group", *_options(_DPS))[1]
+    assert made == {"cloud": "azure"} | _MQTTS | _DPS | {"device_key": key}
 
 
 def test_the_clouds_own_roots_are_written_and_a_file_that_is_there_stays(monkeypatch):
