@@ -27,6 +27,7 @@ from tools.pki.board_folder import CA, CERTIFICATE, CONFIG, KEY
 from tools.pki.console import on_terminal, say
 from tools.pki.keys import read_file, write_file
 from tools.sign import VARIABLE, SecretFile
+from tools.signing import azure_device_key
 from tools.twin.clouds import CLOUDS as OF_THE_TWIN
 from tools.twin.console import DEFAULT_STATE, call, check_cloud, running, store_of
 from tools.twin.ready import chosen_config
@@ -38,6 +39,7 @@ _KEYS = (
     *("id_scope", "registration_id", "org_id", "type_id", "app_id", "api_key", "client_id"),
     *("user", "cert", "key", "ca"),
 )
+_GROUP = "enrollment_group"  # beside the values: whose key device_key is
 _NAMED = re.compile(r"device\.json: (\w+): ")
 
 
@@ -75,6 +77,13 @@ def new(
     device_id: Annotated[str | None, _of("device_id")] = None,
     id_scope: Annotated[str | None, _of("id_scope")] = None,
     registration_id: Annotated[str | None, _of("registration_id")] = None,
+    enrollment_group: Annotated[
+        bool,
+        typer.Option(
+            "--enrollment-group",
+            help="azure, by DPS: the secret is a group's key, of which the device's is derived.",
+        ),
+    ] = False,
     org_id: Annotated[str | None, _of("org_id")] = None,
     type_id: Annotated[str | None, _of("type_id")] = None,
     app_id: Annotated[str | None, _of("app_id")] = None,
@@ -132,6 +141,8 @@ def new(
     chosen: str = cloud or choose("cloud", get_args(CloudName))
     if (preset and chosen != "broker") or (device and not twin):
         raise UserError("--preset is for --cloud broker, --device for --twin")
+    if enrollment_group and (twin or chosen != "azure"):
+        raise UserError("--enrollment-group is for --cloud azure, without --twin")
     if twin:
         values = _of_twin(state, chosen, way, role or "device", device) | given
         asked: tuple[Asked, ...] = ()
@@ -144,6 +155,7 @@ def new(
         if chosen == "broker":
             values["preset"] = preset or choose("preset", get_args(Preset), "json")
         values |= ({"role": role} if role else {}) | given
+        values |= {_GROUP: True} if enrollment_group else {}
         asked = CLOUDS[chosen].asked
         for each in asked:
             if each.secret and each.key in given and each.when(values):
@@ -230,6 +242,10 @@ def _files(
     """As `_checked`, not checked yet."""
     config = {name: value for name, value in values.items() if value is not None}
     files, said = {}, []
+    if config.pop(_GROUP, False):
+        if not config.keys() >= {"registration_id", "device_key"}:
+            raise UserError("--enrollment-group is for DPS, with --registration-id, not --cert")
+        config["device_key"] = azure_device_key(config["device_key"], config["registration_id"])
     for name, own in (("cert", CERTIFICATE), ("key", KEY)):
         if name in config:
             source = Path(config[name])
