@@ -74,7 +74,7 @@ say("frozen", frozen)
 say("outbox", outbox)
 print("[]")
 """
-_FILES = (MANAGED, "/device.json", "/main.py")
+_FILES = (MANAGED, "/device.json", "/main.py", "/wifi.json")
 
 
 def facts(line: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _micropython(found: Mapping[str, Any], _: datetime) -> Iterator[Row]:
 
 
 def _signet(found: Mapping[str, Any], _: datetime) -> Iterator[Row]:
-    folder, config, main = found["files"]
+    folder, config, main, _ = found["files"]
     lacks = [name for name, size in (("device.json", config), ("main.py", main)) if size is None]
     if folder is None and not found["frozen"]:
         lacks.insert(0, "signet")
@@ -191,7 +191,7 @@ _WIFI = {
     "STAT_WRONG_PASSWORD": "check password in wifi.json, and deploy it again",
     "STAT_NO_AP_FOUND": "check ssid in wifi.json; is the network on 2.4 GHz, and near?",
     "STAT_HANDSHAKE_TIMEOUT": "check password in wifi.json; is the network near?",
-    "STAT_IDLE": "boot.py has not tried to join: is /wifi.json on the board?",
+    "STAT_IDLE": "nothing has tried to join: is wifi.json on the board, and boot.py whole?",
 }
 
 
@@ -203,6 +203,9 @@ def _wifi(found: Mapping[str, Any], _: datetime) -> Iterator[Row]:
     if connected:
         strength = f", {rssi} dBm" if isinstance(rssi, int) else ""
         yield Row("Wi-Fi", OK, f"connected{strength}")
+        return
+    if not active and found["files"][-1] is None:  # a modem's, or a cable's
+        yield Row("Wi-Fi", NOTE, "not in use")
         return
     said = " or ".join(status) if active else "switched off"
     mend = next((_WIFI[name] for name in status if name in _WIFI), _WIFI["STAT_NO_AP_FOUND"])

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cryptography import x509
+from OpenSSL import SSL
 
 from tools.board.check import worked_out
-from tools.doctor import login
+from tools.doctor import coap, login
 from tools.doctor.row import NOTE, OK, WRONG, Row
 from tools.pki.authority import certificate_pem
 from tools.pki.contents import read
@@ -23,8 +24,6 @@ from tools.ui import UserError
 
 _PATIENCE_S = 15.0
 _CONFIG = "/device.json"
-_PING, _PONG = bytes((0x40, 0, 0x51, 0x97)), bytes((0x70, 0, 0x51, 0x97))  # RFC 7252, 4.2 and 4.3
-_PINGS, _PING_S = 3, 2.0
 # X509_V_ERR_*
 _EARLY, _EXPIRED, _NAME = 9, 10, 62
 _UNKNOWN = (2, 18, 19, 20, 21)
@@ -90,8 +89,7 @@ def _way(config: dict[str, Any], files: Mapping[str, bytes], why_no_login: str) 
     address = _looked_up(where, config["port"], udp)
     yield Row("name", OK, f"{where} is {address[0]}" if where != address[0] else where)
     if udp:
-        yield _udp(address, config)
-        yield Row("login", NOTE, f"not tried: {login.not_tried(config)}")
+        yield from _by_datagrams(address, config, files, why_no_login)
         return
     with contextlib.closing(_connected(address)) as plain:
         yield Row("port", OK, f"{address[1]} answers")
@@ -137,25 +135,53 @@ def _connected(address: tuple[Any, ...]) -> socket.socket:
     raise _EndError("port", text, mend)
 
 
-def _udp(address: tuple[Any, ...], config: Mapping[str, Any]) -> Row:
+def _by_datagrams(
+    address: tuple[Any, ...],
+    config: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    why_no_login: str,
+) -> Iterator[Row]:
+    channel = coap.Datagrams(address)
     if config["tls"]:
-        return Row("port", NOTE, f"{address[1]} (UDP): not tried: DTLS is the board's to speak")
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as datagrams:
-        datagrams.settimeout(_PING_S)
-        for _ in range(_PINGS):
-            try:
-                datagrams.connect(address)
-                datagrams.send(_PING)
-                if datagrams.recv(64) == _PONG:
-                    return Row("port", OK, f"{address[1]} (UDP) answers CoAP's ping")
-            except ConnectionRefusedError:
-                mend = "check `host` and `port`; does the server run?"
-                return Row("port", WRONG, f"{address[1]} (UDP) is closed there", mend)
-            except OSError:
-                continue
-    text = f"{address[1]} (UDP): no answer to CoAP's ping, which not every server gives"
-    return Row("port", NOTE, text)
+        channel.close()
+        cas = read(files[f"/{config['ca']}"]).certificates
+        channel = secured = coap.Secured(address, cas, config["host"])
+    with contextlib.closing(channel):
+        yield _handshake(secured, config) if config["tls"] else coap.ping(channel, address[1])
+        if why := login.not_tried(config) or why_no_login:
+            yield Row("login", NOTE, f"not tried: {why}")
+            return
+        try:
+            yield coap.login(config, channel)
+        except OSError as error:
+            mend = "check `host` and `port`; does the server run?"
+            yield Row("login", WRONG, f"/auth is not answered: {_reason(error)}", mend)
+
+
+def _handshake(channel: coap.Secured, config: Mapping[str, Any]) -> Row:
+    """DTLS as a board does it. raises: _EndError."""
+    mend = "a firewall on the way? check `host` and `port`"
+    try:
+        shown = channel.handshake()
+    except TimeoutError:
+        text = f"{config['port']} (UDP) does not answer in {_PATIENCE_S:.0f} s"
+    except OSError as error:
+        text = f"{config['port']} (UDP): {_reason(error)}"
+    except SSL.Error as error:
+        if channel.untrusted:
+            text, mend = _untrusted(channel.untrusted, config)
+        else:
+            text, mend = f"the handshake fails: {error}", ""
+    else:
+        if coap.named(shown, config["host"]):
+            return _trusted("DTLS 1.2", shown, config)
+        text, mend = _untrusted(coap.Untrusted(_NAME, shown), config)
+    raise _EndError("DTLS", text, mend)
+
+
+def _trusted(name: str, shown: x509.Certificate, config: Mapping[str, Any]) -> Row:
+    until = f"{shown.not_valid_after_utc:%Y-%m-%d}"
+    return Row(name, OK, f"{config['ca']} trusts the server's certificate, valid until {until}")
 
 
 def _secured(
@@ -174,7 +200,10 @@ def _secured(
     try:
         secure = context.wrap_socket(stream, server_hostname=config["host"])
     except ssl.SSLCertVerificationError as error:
-        text, mend = _untrusted(error, _shown(address, config["host"]), config)
+        found = _shown(address, config["host"])
+        text, mend = f"the certificate is not taken: {error.verify_message}", ""
+        if found is not None:
+            text, mend = _untrusted(coap.Untrusted(error.verify_code, found), config)
     except ssl.SSLError as error:
         text, mend = _failed(error.reason or str(error), config)
     except TimeoutError:
@@ -183,9 +212,7 @@ def _secured(
         text, mend = _failed(_reason(error), config)
     else:
         shown = x509.load_der_x509_certificate(secure.getpeercert(binary_form=True) or b"")
-        until = f"{shown.not_valid_after_utc:%Y-%m-%d}"
-        text = f"{config['ca']} trusts the server's certificate, valid until {until}"
-        return secure, Row("TLS 1.2", OK, text)
+        return secure, _trusted("TLS 1.2", shown, config)
     raise _EndError("TLS", text, mend)
 
 
@@ -221,12 +248,8 @@ def _shown(address: tuple[Any, ...], host: str) -> x509.Certificate | None:
         return None
 
 
-def _untrusted(
-    error: ssl.SSLCertVerificationError, shown: x509.Certificate | None, config: Mapping[str, Any]
-) -> tuple[str, str]:
-    code, ca = error.verify_code, config["ca"]
-    if shown is None:
-        return f"the certificate is not taken: {error.verify_message}", ""
+def _untrusted(why: coap.Untrusted, config: Mapping[str, Any]) -> tuple[str, str]:
+    code, shown, ca = why.code, why.shown, config["ca"]
     if code == _EXPIRED:
         text = "the server's certificate, or a CA above it, is expired: it ends on"
         text += f" {shown.not_valid_after_utc:%Y-%m-%d}"
@@ -244,7 +267,7 @@ def _untrusted(
     if code in _UNKNOWN:
         text = f"{ca} does not trust it: it was signed by {shown.issuer.rfc4514_string()}"
         return text, f"put the certificate of the CA above that into {ca}; see `signet pki ca-of`"
-    return f"the certificate is not taken: {error.verify_message}", ""
+    return f"the certificate is not taken, OpenSSL's error {code}", ""
 
 
 def _failed(reason: str, config: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,13 +1,15 @@
 """What does `signet doctor` do?  Looks at this computer, a board and the way to its cloud."""
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.status import Status
 
 from tools.board.check import check_wifi
 from tools.board.deploy import named_files
@@ -23,9 +25,9 @@ from tools.ui import UserError, console, errors, signet
 
 _CONFIG, _WIFI = "/device.json", "/wifi.json"
 _RESTART_S = 20.0
+_BOOT_S = 3.0  # of a virtual board that had no power: its boot.py
 
 Files = dict[str, bytes]
-Tell = Callable[[str], None]
 
 
 def doctor(
@@ -60,26 +62,30 @@ def doctor(
     """
     virtual = folder or DEFAULT_FOLDER
     asked = _asked(device, virtual, folder is not None)
-    with ExitStack() as stack:
-        tell = stack.enter_context(_under_way())
-        wrong = show("This computer", laptop.rows(device))
-        files: Files = {}
+    is_off = device is None and not VirtualBoard(virtual).in_use()
+    progress, files = _Progress(), Files()
+    with told(lambda: progress.text), ExitStack() as stack:
+        wrong = show("This computer", laptop.rows(device), progress.waiting)
         if asked:
             try:
-                tell("reaching the board: its program is stopped, and restarted afterwards")
-                line = stack.enter_context(serial_line(device, virtual))
-                reach(line, tell)
+                progress.tell("stopping the board's program; the board restarts afterwards")
+                with progress.waiting():
+                    line = stack.enter_context(serial_line(device, virtual))
+                    if is_off:
+                        time.sleep(_BOOT_S)
+                    reach(line, progress.tell)
                 stack.callback(_restart, line)
+                progress.tell("asking the board")
+                rows = _on_board(line, files)
             except UserError as error:
-                wrong += show("Board", [Row("serial line", WRONG, str(error))])
-            else:
-                tell("asking the board")
-                wrong += show(f"Board ({asked})", _on_board(line, files))
+                rows = iter([Row("serial line", WRONG, str(error))])
         else:
             text = "none is named: --device asks one at a serial line, --folder a virtual one"
-            wrong += show("Board", [Row("board", NOTE, text)])
-        tell("trying the way to the cloud")
-        wrong += show("Cloud, from this computer", _to_cloud(config, files, login))
+            rows = iter([Row("board", NOTE, text)])
+        wrong += show(f"Board ({asked})" if asked else "Board", rows, progress.waiting)
+        progress.tell("trying the way to the cloud")
+        rows = _to_cloud(config, files, login)
+        wrong += show("Cloud, from this computer", rows, progress.waiting)
     console.print("Nothing is wrong." if not wrong else f"Wrong: {wrong}.")
     if wrong:
         raise typer.Exit(1)
@@ -97,18 +103,26 @@ def _asked(device: str | None, folder: Path, is_named: bool) -> str:
     return f"virtual{', the firmware image' * virtual.is_image}"
 
 
-@contextmanager
-def _under_way() -> Iterator[Tell]:
-    """What is done now: beside the rows on a terminal, else every few seconds."""
-    now = "looking at this computer"
-    with errors.status(now) as status, told(lambda: now):
+class _Progress:
+    """What is done now; on a terminal shown while nothing is printed."""
 
-        def tell(text: str) -> None:
-            nonlocal now
-            now = text
-            status.update(text)
+    text = "looking at this computer"
 
-        yield tell
+    def __init__(self) -> None:
+        self._status: Status | None = None
+
+    def tell(self, text: str) -> None:
+        """Something else is done now."""
+        self.text = text
+        if self._status:
+            self._status.update(text)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Shows it; rich would take what is printed to stdout meanwhile to stderr."""
+        with errors.status(self.text) as self._status:
+            yield
+        self._status = None
 
 
 def _restart(line: str) -> None:

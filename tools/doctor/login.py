@@ -122,11 +122,11 @@ _KEYS = {
 
 def not_tried(config: Config) -> str:
     """Why no login can be tried without changing anything; "" where it can."""
-    if config["way"] == "coap":
-        return "by CoAP none is tried from here; the board's log says how it goes"
     if config["way"] == "http" and config["cloud"] != "alibaba":
         return "by HTTPS it goes with each report, and none is sent from here"
-    if config["cloud"] not in _LOGINS:
+    if config["cloud"] not in _LOGINS or (
+        config["way"] == "coap" and config["cloud"] != "alibaba"
+    ):
         return f"how to log in at {config['cloud']} is not known here"
     return ""
 
