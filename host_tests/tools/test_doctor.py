@@ -253,6 +253,25 @@ def test_what_is_wrong_on_a_board_is_said(tmp_path):
         assert f" wrong {wrong}" in said or wrong in said
 
 
+_FULL = b"""
+kept = []
+try:
+    while True:
+        kept.append(bytes(200))
+except MemoryError:
+    print("full")
+"""
+
+
+def test_a_board_whose_heap_is_full_answers_all_the_same(tmp_path):
+    folder = tmp_path / "flash"
+    VirtualBoard(folder).create(64).fill({"/main.py": _FULL})
+    with VirtualBoard(folder) as board:
+        board.wait_for("full", 90)
+        said = _asked("--folder", folder)
+    assert "wrong heap " in said and "ok clock " in said
+
+
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory):
     """What a virtual board says of itself."""

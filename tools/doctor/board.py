@@ -3,6 +3,7 @@
 Asked by a small program that changes nothing, needs nothing of signet and little heap.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -22,6 +23,11 @@ _LONG_OUTBOX = 256 << 10  # bytes; half a minute on a serial line
 _MOST_BYTES, _MOST_S = 1 << 14, 60.0
 _UNREADABLE = "what the board says of itself cannot be read: press its reset and try again"
 
+_HEAP = """
+import gc
+gc.collect()
+print('["heap",[%d,%d]]\\n[]' % (gc.mem_free(), gc.mem_alloc()))
+"""
 # Each line is JSON: [name, values] or [name, null, error]; an empty list ends them.
 _PROGRAM = """
 import gc, json, os, sys, time, machine
@@ -61,7 +67,6 @@ def outbox():
 def frozen():
     return size("/lib/signet") is None and bool(__import__("signet"))
 gc.collect()
-say("heap", lambda: [gc.mem_free(), gc.mem_alloc()])
 say("micropython", lambda: [list(sys.implementation[1])[:3], sys.platform,
     sys.implementation._machine])
 say("reset", lambda: named(machine, machine.reset_cause(), "", "_RESET"))
@@ -79,11 +84,15 @@ _FILES = (MANAGED, "/device.json", "/main.py", "/wifi.json")
 
 def facts(line: str) -> dict[str, Any]:
     """What a board that was reached says of itself, by name. raises: UserError."""
+    heap = None
+    with contextlib.suppress(UserError):  # as it was stopped; there may be no room for more
+        heap = _found(ask(line, _HEAP, _MOST_BYTES, _MOST_S, again=True))["heap"]
     program = f"FILES = {_FILES!r}\n{_PROGRAM}"
-    try:  # as it was stopped
-        return _found(ask(line, program, _MOST_BYTES, _MOST_S, again=True))
-    except UserError:  # its heap was too full for that, or the program had just ended
-        return _found(ask(line, program, _MOST_BYTES, _MOST_S)) | {"fresh": True}
+    try:
+        found = _found(ask(line, program, _MOST_BYTES, _MOST_S, again=True))
+    except UserError:  # after a fresh start
+        found = _found(ask(line, program, _MOST_BYTES, _MOST_S))
+    return found | {"heap": heap}
 
 
 def _found(printed: str) -> dict[str, Any]:
@@ -149,14 +158,13 @@ def _reset(found: Mapping[str, Any], _: datetime) -> Iterator[Row]:
 
 
 def _heap(found: Mapping[str, Any], _: datetime) -> Iterator[Row]:
-    free, used = found["heap"]
-    text = f"{_kib(free)} free beside the program, {_kib(used)} used"
-    if found.get("fresh"):
-        text = f"{_kib(free)} free after a fresh start"
-    if free < _LEAST_HEAP:
-        yield Row("heap", WRONG, text, "too little for a report: import less, or freeze signet")
+    mend = "too little for a report: import less, or freeze signet into the firmware"
+    if found["heap"] is None:
+        yield Row("heap", WRONG, "too full to answer", mend)
     else:
-        yield Row("heap", OK, text)
+        free, used = found["heap"]
+        text = f"{_kib(free)} free beside the program, {_kib(used)} used"
+        yield Row("heap", *((WRONG, text, mend) if free < _LEAST_HEAP else (OK, text)))
     if areas := found.get("idf"):
         free, largest = sum(area[1] for area in areas), max(area[2] for area in areas)
         text = f"{_kib(free)} free in {len(areas)} areas, largest block {_kib(largest)}"
