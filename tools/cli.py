@@ -29,6 +29,11 @@ _ENTRIES = {
     "broker": _Entry("tools.broker", "broker", "A plain mosquitto for a board: see what arrives."),
     "twin": _Entry("tools.twin.command", "app", "The four clouds on loopback."),
     "board": _Entry("tools.board.command", "app", "Create, deploy, boot and watch a board."),
+    "doctor": _Entry(
+        "tools.doctor.command",
+        "doctor",
+        "What is wrong here, on a board, on the way to its cloud.",
+    ),
     "modem": _Entry("tools.modem.command", "modem", "An NB-IoT modem on a serial line."),
     "pki": _Entry("tools.pki.command", "app", "Make, register and explain certificates."),
     "sign": _Entry("tools.sign", "app", "Show content, algorithm and signature of given values."),

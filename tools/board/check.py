@@ -39,9 +39,18 @@ def check(files: Mapping[str, bytes]) -> list[str]:
     not said.
     raises: UserError, in the board's words.
     """
+    return worked_out(files)[0]
+
+
+def worked_out(files: Mapping[str, bytes]) -> tuple[list[str], dict[str, Any] | None]:
+    """As `check`; returns the warnings, and what the board makes of device.json, with defaults.
+
+    The latter is None where the CA is missing that it names, or nobody can tell.
+    """
     sizes = toolchain.word_sizes()
     if not sizes:
-        return ["warning: device.json was not checked: this machine has no MicroPython to do it"]
+        text = "warning: device.json was not checked: this machine has no MicroPython to do it"
+        return [text], None
     config: dict[str, Any] = json.loads(files[_CONFIG])
     if config.get("expiry_warning_days") == 0:  # who is not to be warned is told here all the same
         files = {**files, _CONFIG: json.dumps(config | {"expiry_warning_days": 1}).encode()}
@@ -53,7 +62,8 @@ def check(files: Mapping[str, bytes]) -> list[str]:
             raise UserError(text)
     if ca is not None:
         _check_ca(ca)
-    return [line for line in said if line.startswith("warning:")]
+    made = (json.loads(line[7:]) for line in said if line.startswith("config "))
+    return [line for line in said if line.startswith("warning:")], next(made, None)
 
 
 def proved(files: Mapping[str, bytes]) -> bytes:

@@ -92,7 +92,7 @@ def project_files(
                 )
     if not frozen:
         files |= library(config, [*files.values(), *filter(_is_python, others)], plain=plain)
-    named = _named_files(config, beside)
+    named = named_files(config, beside)
     if ca is not None:
         named[f"/{config.get('ca') or _CA}"] = content(ca)
     files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
@@ -129,7 +129,7 @@ def _is_python(source: bytes) -> bool:
     return True
 
 
-def _named_files(config: dict[str, object], beside: Path | None) -> dict[str, bytes]:
+def named_files(config: dict[str, object], beside: Path | None) -> dict[str, bytes]:
     """The certificates and the key that device.json names, by path on the board.
 
     A CA may come from elsewhere; a client certificate lies beside device.json, or it is a slip.

@@ -22,7 +22,9 @@ app = typer.Typer(
     invoke_without_command=True, help="What waits on a board for the cloud, and was set aside."
 )
 
-_FOLDER = "/outbox"
+FOLDER = "/outbox"
+"""Of a board, where reports wait."""
+
 _WRITE_S = 20.0
 _MOST_BYTES, _MOST_S = 32 << 20, 3600.0  # the largest outbox, in Base64, at 115 200 bits/s
 _SHOWN = 200  # characters of a report
@@ -32,14 +34,14 @@ _AGAIN = ["exec", "--no-follow", RESTART]
 _SHOW = f"""
 import os, binascii
 try:
-    entries = os.ilistdir({_FOLDER!r})
+    entries = os.ilistdir({FOLDER!r})
 except OSError:
     entries = ()
 for entry in entries:
     if entry[1] & 0x4000:
         continue
     print("file", entry[0])
-    with open({_FOLDER!r} + "/" + entry[0], "rb") as f:
+    with open({FOLDER!r} + "/" + entry[0], "rb") as f:
         while True:
             b = f.read(384)
             if not b:
@@ -136,11 +138,16 @@ def retry(
                 f"no report {key} was set aside; there are {', '.join(map(str, there))}"
             )
         chosen = "".join(f"{key}\n" for key in keys or ())
-        return f"f = open({_FOLDER + '/retry'!r}, 'w'); f.write({chosen!r}); f.close()"
+        return f"f = open({FOLDER + '/retry'!r}, 'w'); f.write({chosen!r}); f.close()"
 
     content = _board(context, device, folder).look(program)
     count = len(set(keys)) if keys else len(content.set_aside)
     console.print(f"{count} put back when the board starts; it restarts.")
+
+
+def contents(line: str) -> Content:
+    """What waits on a board that was reached and has answered. raises: UserError."""
+    return _content(ask(line, _SHOW, _MOST_BYTES, _MOST_S, again=True))
 
 
 def _content(printed: str) -> Content:
@@ -194,7 +201,7 @@ def _summary(content: Content) -> Table:
     if content.damaged_bytes:
         shown.add_row("unreadable", f"{content.damaged_bytes} bytes; what stands behind is read")
     if content.is_kept:
-        shown.add_row("damage", f"kept for you: mpremote fs cp :{_FOLDER}/damaged .")
+        shown.add_row("damage", f"kept for you: mpremote fs cp :{FOLDER}/damaged .")
     if content.is_retried:
         shown.add_row("retry", "what was set aside is put back when the board starts")
     return shown
