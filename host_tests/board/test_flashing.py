@@ -101,7 +101,7 @@ _LOST = "Serial data stream stopped"
 
 
 def _flash(image: Path, line: str, *words: str, status: int = 0) -> str:
-    for _ in range(3):
+    for _ in range(10):
         try:
             said = signet_board("flash", image, "--device", line, *words, status=status)
         except AssertionError as error:

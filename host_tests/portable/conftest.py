@@ -23,7 +23,7 @@ from host_tests.portable.host.ways import is_readable_only, linked_for
 from tools.ui import UserError
 
 _DECLARED = ("HEAP", "INTERPRETERS", "LINKED", "PROOF", "SERVERS", "TIMEOUT_S")
-_TIMEOUT_S = 120  # for each test: it hangs, and is not only slow on a busy machine
+_TIMEOUT_S = 300  # for each test: it hangs, and is not only slow on a busy machine
 _LINKED_HEAP = "220k"  # a test has copies of what comes and goes on a linked tree
 _STEP = STEPS["test"]
 _PROOF_TIMEOUT_S = 600  # there it digs five times as deep

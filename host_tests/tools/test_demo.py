@@ -77,7 +77,7 @@ def test_each_way_in_shows_what_it_promises(tmp_path, image):
     environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "80"}
     command = [SIGNET, "demo", *(["--image"] if image else [])]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, env=environment, capture_output=True, text=True, timeout=390, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     titles = re.findall(r"^(.+?) \(\d+ files? deployed\)", done.stdout, re.MULTILINE)

@@ -59,7 +59,7 @@ def start():
 
         def make(family, **switches):
             names = {"server.example": "127.0.0.1"}
-            switches = {"register_s": 0} | switches
+            switches = {"register_s": 0, "release_s": 600} | switches
             found = stack.enter_context(Emulator(family, names, **switches))
             return found, stack.enter_context(contextlib.closing(Terminal(found.path)))
 

@@ -81,7 +81,7 @@ def _shows(printed: Callable[[], str], since: int, topic: str) -> bool:
 def _done(command: list[str], folder: Path) -> str:
     """What a command prints that ends by itself."""
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
