@@ -1,7 +1,8 @@
-"""Does every promise of the README name the tests that prove it, and is its JSON right?
+"""Is the README short, is the JSON of pages right, and does each promise name what proves it?
 
-The last column, "shown by", names files of host_tests/, or `file::test`. A row in which nothing
-works yet names none. Of the pages in docs/clouds/ JSON and commands are looked at.
+In docs/maintainers.md the last column, "shown by", names files of host_tests/, or `file::test`. A
+row in which nothing works yet names none. Of the pages in docs/clouds/ JSON and commands are
+looked at.
 """
 
 import ast
@@ -38,17 +39,34 @@ def _blocks(page: Path) -> list[dict[str, Any]]:
 
 
 def _examples() -> list[dict[str, Any]]:
-    """Each device.json of the README, and one for each modem that it shows."""
-    text = (ROOT / "README.md").read_text()
-    found = _blocks(ROOT / "README.md")
+    """Each device.json of the README and the subjects' pages, and one for each modem."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = [block for page in pages for block in _blocks(page) if "cloud" in block]
     (by_modem,) = (config for config in found if "modem" in config)
-    modems = re.findall(r'`(\{"family".+?\})`', text)
+    modems = re.findall(r'`(\{"family".+?\})`', (ROOT / "docs" / "nb-iot.md").read_text())
     return [*found, *(by_modem | {"modem": json.loads(modem)} for modem in modems)]
 
 
 @pytest.mark.parametrize("config", _examples(), ids=str)
 def test_a_device_json_is_one_that_a_board_takes(config):
-    check({"/device.json": json.dumps(config).encode()})
+    check({"/device.json": json.dumps(config).encode(), "/device.pem": _IN_ONE})
+
+
+def test_the_readme_has_1200_words_at_most():
+    assert len((ROOT / "README.md").read_text().split()) <= 1200
+
+
+def test_each_promise_has_a_row_for_maintainers():
+    promises = re.findall(r"^- \*\*(.+?)\*\*", _promise_page(), re.MULTILINE)
+    (header, *rows), *_ = _features()
+    assert header[0] == "promise" and [row[0] for row in rows] == [
+        promise.removesuffix(".") for promise in promises
+    ]
+
+
+def _promise_page() -> str:
+    """With one line a promise."""
+    return (ROOT / "docs" / "promise.md").read_text().replace("\n  ", " ")
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.stem)
@@ -103,10 +121,10 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def _features() -> list[list[list[str]]]:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "maintainers.md").read_text()
     return [
         table
-        for section in ("What you can rely on", "What works")
+        for section in ("Promises", "What works")
         for table in tables(text.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0])
     ]
 
