@@ -97,7 +97,7 @@ def test_the_sampler_reads_its_sensor_beside_the_link_and_obeys(example, twin):
     [("README.md", "plain"), ("docs/deep-sleep.md", "sleeper"), ("docs/gateways.md", "gateway")],
 )
 def test_the_program_of_a_page_is_an_example(page, name):
-    assert _program(page) == (_EXAMPLES / f"{name}.py").read_text().partition("\n\n")[2]
+    assert _program(page) == (_EXAMPLES / f"{name}.py").read_text().partition('"""\n\n')[2]
 
 
 @pytest.mark.parametrize(
