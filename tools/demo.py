@@ -1,7 +1,7 @@
 """What does a person see first?  A board that reports to a broker, to four clouds, and obeys.
 
-Nothing here is faked beyond what the README names: a real MicroPython with a board's heap, files
-copied by the real mpremote, real TLS, a real broker behind each cloud's own rules.
+Nothing here is faked beyond what docs/walks.md names: a real MicroPython with a board's heap,
+files copied by the real mpremote, real TLS, a real broker behind each cloud's own rules.
 """
 
 import json
@@ -20,6 +20,7 @@ from tools.board.deploy import deploy, project_files
 from tools.board.knock import knock
 from tools.board.virtual import VirtualBoard
 from tools.demo_certificates import equip
+from tools.demo_picture import draw
 from tools.scratch import scratch
 from tools.twin.process import TwinProcess
 from tools.ui import UserError, console, errors, visible
@@ -54,6 +55,7 @@ _WAYS = (
 )
 _WITH_CERTIFICATE = (_OWN_ENOS, _OWN_WATSON)
 _BY_MODEM = (_NB_IOT, _DTLS_NB_IOT)
+_PICTURED = "Azure IoT Hub, MQTT over TLS"  # in the picture, after the broker
 _TELLING = ("authenticated", "connected", "report")  # of what the board prints
 _SLEEPING = ("coap", "coaps")  # nothing comes down on these
 
@@ -65,19 +67,28 @@ def demo(
             "--image", help="The board is the firmware image of `make firmware`, in QEMU."
         ),
     ] = False,
+    svg: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Write a picture of it here: the README's, for example."
+        ),
+    ] = None,
 ) -> None:
     """Deploy a board to a plain broker, then to four clouds: reports stored, commands obeyed."""
     if image:
         toolchain.image()
     try:
-        _run(image)
+        picture = _run(image)
     except TimeoutError as error:
         raise UserError(str(error)) from None
     except KeyboardInterrupt:
         raise UserError("the demo was interrupted") from None
+    if svg:
+        draw(picture, svg)
 
 
-def _run(image: bool) -> None:
+def _run(image: bool) -> list[Table]:
+    """Show everything; returns the tables that a picture has."""
     started = time.monotonic()
     ways = [way for *way, boards in _WAYS if image in boards]
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
@@ -89,7 +100,8 @@ def _run(image: bool) -> None:
         board = VirtualBoard(Path(folder, "board"))
         with board.create(modem=_MODEM, image=image):
             progress.update(task, advance=1, description=f"waiting for reports: {broker.TITLE}")
-            console.print(broker.show(board, Path(folder, "broker"), _table))
+            pictured = [broker.show(board, Path(folder, "broker"), _table)]
+            console.print(pictured[0])
             progress.update(task, advance=1, description="starting four clouds")
             with TwinProcess(Path(folder)) as twin:
                 progress.update(task, advance=1)
@@ -103,6 +115,8 @@ def _run(image: bool) -> None:
                     table = _table(title, files)
                     show(table, board, twin, cloud, before)
                     console.print(table)
+                    if title == _PICTURED:
+                        pictured.append(table)
                     progress.update(task, advance=1)
     console.print(
         f"Done in {time.monotonic() - started:.0f} s. "
@@ -110,6 +124,7 @@ def _run(image: bool) -> None:
         "board --help` deploys to a board of yours; README.md goes on from here.",
         soft_wrap=True,
     )
+    return pictured
 
 
 def _deploy(

@@ -39,7 +39,7 @@ ROWS = (
         "micropython-hmac",
         (file("lib/signet/sign/hmac_compat.py"), "there"),
         (file("ARCHITECTURE.md", "micropython-hmac"), "there"),
-        (file("README.md", "micropython-hmac"), "there"),
+        (file("docs/board.md", "micropython-hmac"), "there"),
     ),
     row(
         "top-level",

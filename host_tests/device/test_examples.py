@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,12 @@ def example(device: Any, config: Callable[..., dict[str, Any]]) -> Callable[...,
         return device
 
     return run
+
+
+def _program(page: str) -> str:
+    """The only one of a page."""
+    (program,) = re.findall(r"```python\n(.+?)```", (ROOT / page).read_text(), re.DOTALL)
+    return str(program)
 
 
 def _by_http(twin: Twin, what: str, values: dict[str, Any]) -> None:
@@ -85,9 +92,24 @@ def test_the_sampler_reads_its_sensor_beside_the_link_and_obeys(example, twin):
     sampler.wait_for("^command set: {'led': 1}")
 
 
-def test_the_plain_program_is_the_readmes_and_reports_and_obeys(example, twin):
-    program = (_EXAMPLES / "plain.py").read_text().partition("\n\n")[2]
-    assert f"```python\n{program}```\n" in (ROOT / "README.md").read_text()
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [("README.md", "plain"), ("docs/deep-sleep.md", "sleeper"), ("docs/gateways.md", "gateway")],
+)
+def test_the_program_of_a_page_is_an_example(page, name):
+    assert _program(page) == (_EXAMPLES / f"{name}.py").read_text().partition('"""\n\n')[2]
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [("docs/asyncio.md", "^report 2 stored"), ("docs/promise.md", r"^True 0 \{.*'dropped': 0")],
+)
+def test_the_program_of_a_page_does_what_it_says(device, config, page, said):
+    device.run(config("enos"), _program(page))
+    device.wait_for(said)
+
+
+def test_the_plain_program_reports_and_obeys(example, twin):
     plain = example("plain", "enos")
     plain.wait_for("^report 2 stored")
     assert twin.command("enos", "set", {"led": 1})["reply"]["data"] == {"led": 1}

@@ -1,6 +1,7 @@
 """Does a board change its certificate without losing a report, and say in time that it must?
 
-CERTIFICATES.md, "On the board". The new certificate comes by a command, as a cloud would send it.
+docs/certificates.md, "On the board". The new certificate comes by a command, as a cloud would send
+it.
 """
 
 import datetime

@@ -1,5 +1,6 @@
 """Does `signet demo` show what it promises, and leave nothing behind?"""
 
+import html
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tools import toolchain
+from tools.paths import ROOT
 from tools.ui import UserError
 
 SIGNET = Path(sys.executable).with_name("signet")
@@ -63,11 +65,22 @@ WAYS = {
 """What each shows, and whether on the image."""
 
 
+def _likened(text):
+    """Without what differs each time (numbers), or by the width of a table."""
+    return re.sub(r"\d+", "0", re.sub(r"[\s\u2500-\u257f]+", "", text))
+
+
+def _pictured(svg):
+    """The lines of each table of a picture, its title first; and its frame's title."""
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", svg)
+    return re.split(r"\n(?=.+files\sdeployed)", html.unescape("\n".join(texts)))
+
+
 @pytest.mark.parametrize(
     "image",
     [pytest.param(False, id="virtual"), pytest.param(True, id="image", marks=pytest.mark.proof)],
 )
-def test_each_way_in_shows_what_it_promises(tmp_path, image):
+def test_each_way_in_shows_what_it_promises(tmp_path, tmp_path_factory, image):
     if image:
         try:
             toolchain.image()
@@ -75,7 +88,8 @@ def test_each_way_in_shows_what_it_promises(tmp_path, image):
             pytest.skip(str(error))
     ways = {title: show for title, (show, boards) in WAYS.items() if image in boards}
     environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "80"}
-    command = [SIGNET, "demo", *(["--image"] if image else [])]
+    picture = tmp_path_factory.mktemp("picture") / "demo.svg"
+    command = [SIGNET, "demo", "--svg", picture, *(["--image"] if image else [])]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=390, check=False
     )
@@ -93,6 +107,14 @@ def test_each_way_in_shows_what_it_promises(tmp_path, image):
     assert done.stdout.count("reply as stored") == replies, "of others `set` is not answered"
     assert "\x1b" not in done.stdout + done.stderr, "colour belongs on a terminal only"
     assert list(tmp_path.iterdir()) == []
+    shown = _likened(done.stdout)
+    assert all(_likened(table) in shown for table in _pictured(picture.read_text())[1:])
+    if not image:
+        kept = (ROOT / "docs" / "demo.svg").read_text()
+        assert len(kept) < 60_000
+        title, *tables = _pictured(kept)
+        assert title == "make\xa0demo" and len(tables) == 2
+        assert all(_likened(table) in shown for table in tables)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,7 +1,7 @@
-"""Does every promise of the README name the tests that prove it, and is its JSON right?
+"""Is the README short, is each modem's setting right, and does each promise name what proves it?
 
-The last column, "shown by", names files of host_tests/, or `file::test`. A row in which nothing
-works yet names none.
+In docs/maintainers.md the last column, "shown by", names files of host_tests/, or `file::test`. A
+row in which nothing works yet names none.
 """
 
 import ast
@@ -22,27 +22,39 @@ _NOTHING = ("", "-", "not yet", "not tried")
 _NAME = re.compile(r"`([^`]+)`")
 
 
-def _blocks(page: Path) -> list[dict[str, Any]]:
-    blocks = re.findall(r"```json\n(.+?)```", page.read_text(), re.DOTALL)
-    return [json.loads(block) for block in blocks]
-
-
 def _examples() -> list[dict[str, Any]]:
-    """Each device.json of the README, and one for each modem that it shows."""
-    text = (ROOT / "README.md").read_text()
-    found = _blocks(ROOT / "README.md")
-    (by_modem,) = (config for config in found if "modem" in config)
+    """A device.json for each modem that the page about them shows."""
+    text = (ROOT / "docs" / "nb-iot.md").read_text()
+    (shown,) = re.findall(r"```json\n(.+?)```", text, re.DOTALL)
     modems = re.findall(r'`(\{"family".+?\})`', text)
-    return [*found, *(by_modem | {"modem": json.loads(modem)} for modem in modems)]
+    config = json.loads(shown)
+    return [config, *(config | {"modem": json.loads(modem)} for modem in modems)]
 
 
-@pytest.mark.parametrize("config", _examples(), ids=str)
-def test_a_device_json_is_one_that_a_board_takes(config):
+@pytest.mark.parametrize("config", _examples(), ids=lambda config: config["modem"]["family"])
+def test_a_modem_is_one_that_a_board_takes(config):
     check({"/device.json": json.dumps(config).encode()})
 
 
+def test_the_readme_has_1200_words_at_most():
+    assert len((ROOT / "README.md").read_text().split()) <= 1200
+
+
+def test_each_promise_has_a_row_for_maintainers():
+    promises = re.findall(r"^- \*\*(.+?)\*\*", _promise_page(), re.MULTILINE)
+    (header, *rows), *_ = _features()
+    assert header[0] == "promise" and [row[0] for row in rows] == [
+        promise.removesuffix(".") for promise in promises
+    ]
+
+
+def _promise_page() -> str:
+    """With one line a promise."""
+    return (ROOT / "docs" / "promise.md").read_text().replace("\n  ", " ")
+
+
 def test_there_is_an_example_for_each_modem():
-    shown = [config["modem"]["family"] for config in _examples() if "modem" in config]
+    shown = [config["modem"]["family"] for config in _examples()]
     assert {*shown} == {*FAMILIES} and len(shown) == 1 + len(FAMILIES)
 
 
@@ -71,10 +83,10 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def _features() -> list[list[list[str]]]:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "maintainers.md").read_text()
     return [
         table
-        for section in ("What you can rely on", "What works")
+        for section in ("Promises", "What works")
         for table in tables(text.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0])
     ]
 

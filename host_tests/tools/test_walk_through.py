@@ -1,8 +1,8 @@
-"""Do the commands of README.md and CERTIFICATES.md run, from nothing to a board that reports?
+"""Do the commands of README.md, docs/walks.md and docs/certificates.md run, from nothing on?
 
 They run as written, in an empty folder; appended is only what keeps them apart from other runs:
-free ports, a folder for the twin's state, one for the board. The first part as programs; what
-follows of `signet pki` within this process, which is quicker; `make broker` is in test_make.py.
+free ports, a folder for the twin's state, one for the board. Those of docs/pki.md within this
+process, which is quicker; `make broker` is in test_make.py.
 """
 
 import contextlib
@@ -29,17 +29,28 @@ from tools.paths import ROOT
 from tools.pki import command as pki
 from tools.twin.doors import DOORS
 
-_HEADING = "## From nothing to a board with its own certificate\n"
-_PROGRAMS = "## What the demo prints\n"
+_WALKS = (ROOT / "docs" / "walks.md").read_text()
+_LINE = re.compile(r"^    (\.venv/|sed |Ctrl-C)(.+?)(?: {2,}# (.+))?$", re.MULTILINE)
 _SIGNET = Path(sys.executable).with_name("signet")
 _AS_WRITTEN = ".venv/bin/signet"
+_FREE_PORTS = [word for door in DOORS for word in ("--port", f"{door.key}=0")]
+_LONG_S = 240
+_APART = """#!/bin/sh
+case "$1 $2" in
+"broker "*) [ -e broker/device.json ] || set -- "$@" --port 0 ;;
+"board "*) set -- "$@" --folder flash ;;
+"twin " | "twin --"*) set -- "$@" --state twin {ports} ;;
+"twin "* | "new "*) set -- "$@" --state twin ;;
+esac
+exec {signet} "$@"
+"""
 
 
 def _commands() -> tuple[list[list[str]], list[list[str]]]:
-    """The indented command lines of the page's first part, and those of the others."""
-    page = (ROOT / "CERTIFICATES.md").read_text().replace("\\\n", "")
-    first, _, others = page.partition(_HEADING)[2].partition("\n## ")
-    return _command_lines(first), _command_lines(others)
+    """The five command lines of docs/certificates.md, and those of docs/pki.md."""
+    pages = [(ROOT / "docs" / f"{name}.md").read_text() for name in ("certificates", "pki")]
+    first, others = (_command_lines(page.replace("\\\n", "")) for page in pages)
+    return first, others
 
 
 def _command_lines(page: str) -> list[list[str]]:
@@ -64,14 +75,32 @@ def _running(command: list[str], folder: Path, name: str) -> Iterator[Callable[[
             yield log.read_text
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            process.wait(60)
 
 
-def _wait_until(seen: Callable[[], object], printed: Callable[[], str]) -> None:
-    deadline = time.monotonic() + 20
+def _wait_until(
+    seen: Callable[[], object],
+    printed: Callable[[], str],
+    again: Callable[[], object] = lambda: None,
+) -> None:
+    """again: called every 20 s, for what may be lost where a connection is made anew."""
+    deadline = time.monotonic() + _LONG_S
+    next_call = time.monotonic() + 20
     while not seen():
         assert time.monotonic() < deadline, printed()
+        if time.monotonic() > next_call:
+            again()
+            next_call += 20
         time.sleep(0.02)
+
+
+def _stored(printed: Callable[[], str]) -> bool:
+    """Of any number: a board that is slow to lose its power after a deployment has sent one."""
+    return bool(re.search(r"^report \d+ stored", printed(), re.MULTILINE))
+
+
+def _says(printed: Callable[[], str], text: str) -> bool:
+    return text in printed()
 
 
 def _shows(printed: Callable[[], str], since: int, topic: str) -> bool:
@@ -81,7 +110,7 @@ def _shows(printed: Callable[[], str], since: int, topic: str) -> bool:
 def _done(command: list[str], folder: Path) -> str:
     """What a command prints that ends by itself."""
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, capture_output=True, text=True, timeout=_LONG_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -90,9 +119,10 @@ def _done(command: list[str], folder: Path) -> str:
 def test_the_commands_of_the_readme_lead_from_nothing_to_a_report_at_a_plain_broker(
     tmp_path: Path,
 ) -> None:
-    page = (ROOT / "README.md").read_text().partition(_PROGRAMS)[0]
-    make, deploy, boot, publish, *_ = _command_lines(page)
-    assert [make, deploy[:3], boot] == [
+    page = (ROOT / "README.md").read_text()
+    demo, make, deploy, boot, publish, *_ = _command_lines(page)
+    assert [demo, make, deploy[:3], boot] == [
+        ["make", "demo"],
         ["make", "broker"],
         [_AS_WRITTEN, "board", "deploy"],
         [_AS_WRITTEN, "board", "boot"],
@@ -116,12 +146,47 @@ def test_the_commands_of_the_readme_lead_from_nothing_to_a_report_at_a_plain_bro
             _done([*deploy, *more], tmp_path)
             before = len(broker())
             with _running(boot, tmp_path, "board.log") as board:
-                _wait_until(lambda: "report 1 stored" in board(), board)
+                _wait_until(functools.partial(_stored, board), board)
                 _done(publish, tmp_path)
-                _wait_until(lambda: "command set: {'led': 1}" in board(), board)
+                publish_again = functools.partial(_done, publish, tmp_path)
+                _wait_until(
+                    functools.partial(_says, board, "command set: {'led': 1}"),
+                    board,
+                    publish_again,
+                )
                 assert "Error" not in board()
             for topic in ("report", "answer/set"):
                 _wait_until(functools.partial(_shows, broker, before, topic), broker)
+
+
+@pytest.mark.parametrize("walk", _WALKS.split("\n## ")[1:4], ids=lambda walk: walk.split("\n")[0])
+def test_a_walk_goes_as_its_page_says(tmp_path: Path, walk: str) -> None:
+    program = tmp_path / _AS_WRITTEN
+    program.parent.mkdir(parents=True)
+    program.write_text(_APART.format(signet=_SIGNET, ports=" ".join(_FREE_PORTS)))
+    program.chmod(0o755)
+    VirtualBoard(tmp_path / "flash").create()
+    with contextlib.ExitStack() as stack:
+        opened: list[contextlib.ExitStack] = []
+        printed: Callable[[], str] = str
+        board = printed
+        lines = _LINE.findall(walk)
+        assert len(lines) >= 6
+        for first, rest, comment in lines:
+            command = f"{first}{rest}"
+            if first == "Ctrl-C":
+                opened[0].close()
+            elif comment.startswith("stays open"):
+                opened.append(stack.enter_context(contextlib.ExitStack()))
+                words = ["sh", "-c", f"exec {command}"]
+                log = _running(words, tmp_path, f"{len(opened)}.log")
+                printed = opened[-1].enter_context(log)
+                board = printed if "board boot" in command else board
+            else:
+                printed = functools.partial(str, _done(["sh", "-c", command], tmp_path))
+            said = board if comment.startswith("the board") else printed
+            for text in re.findall('"(.+?)"', comment):
+                _wait_until(functools.partial(_says, said, text), said)
 
 
 def test_the_commands_lead_from_nothing_to_a_report_with_a_certificate_and_all_others_run(
@@ -148,8 +213,7 @@ def test_the_commands_lead_from_nothing_to_a_report_with_a_certificate_and_all_o
     VirtualBoard(aside / "board").create()  # `deploy` makes the usual one by itself
     ready_file = aside / "ready.json"
     state, flash = ["--state", str(aside / "twin")], ["--folder", str(aside / "board")]
-    ports = [word for door in DOORS for word in ("--port", f"{door.key}=0")]
-    also = [[*state, "--ready-file", str(ready_file), *ports], state, state, flash, flash]
+    also = [[*state, "--ready-file", str(ready_file), *_FREE_PORTS], state, state, flash, flash]
     lines = zip(written, also, strict=True)
     start, ca, device, deploy, boot = ([str(_SIGNET), *line[1:], *more] for line, more in lines)
 
@@ -158,8 +222,8 @@ def test_the_commands_lead_from_nothing_to_a_report_with_a_certificate_and_all_o
         for command in (ca, device, deploy):
             _done(command, empty)
         with _running(boot, empty, "board.log") as board:
-            _wait_until(lambda: "report 1 stored" in board(), board)
-        assert re.search(r"^connected\r?\nreport 1 stored", board(), re.MULTILINE), board()
+            _wait_until(functools.partial(_stored, board), board)
+        assert re.search(r"^connected\r?\nreport \d+ stored", board(), re.MULTILINE), board()
         _wait_until(lambda: "signet/esp32/board-1 report: " in twin(), twin)
         _without_a_certificate(json.loads(ready_file.read_text()))
         _wait_until(

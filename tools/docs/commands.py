@@ -27,7 +27,7 @@ from tools.twin.process import TwinProcess
 _SIGNET = Path(sys.executable).with_name("signet")
 _TIMEOUT_S = 300
 
-TYPED = {"CERTIFICATES.md": "tools/test_walk_through.py"}
+TYPED = {"docs/walks.md": "tools/test_walk_through.py"}
 """Pages whose commands a test types as a whole: page -> test."""
 
 ELSEWHERE = (
