@@ -1,6 +1,6 @@
 """Do a Link and a session over HTTP lose no report together, through deep sleep too?
 
-The lines of the log are those that README shows.
+The lines of the log are those that docs/outbox.md shows.
 """
 
 import check
