@@ -1,7 +1,4 @@
-"""Do a Link and a session over HTTP lose no report together, through deep sleep too?
-
-The lines of the log are those that docs/outbox.md shows.
-"""
+"""Do a Link and a session over HTTP lose no report together, through deep sleep too?"""
 
 import check
 from check_alibaba_http import AUTH, DONE, FRESH, TOPIC, fresh, restarted, says
