@@ -65,9 +65,9 @@ def again(
                 since = 0
             else:
                 place.twin.fault(**between)
-                since = place.board.printed
+                since = len(place.board.output())
             place.board.wait_for(until, _WAIT_S)
-            return f"{place.board.output(since).count('authenticated')} authenticated"
+            return f"{place.board.output()[since:].count('authenticated')} authenticated"
         finally:
             place.board.stop()
             place.kept.clear()

@@ -150,14 +150,14 @@ def server(laptop: _Laptop) -> Iterator[str]:
 def _reports(project: _Project, twin: Twin, laptop: _Laptop) -> None:
     """Edit main.py as the page says; its own values are stored, and its files are as they were."""
     Path("main.py").write_text(_MAIN[0])
-    after, since = twin.last_id(), len(project.board.output())
+    after, since = twin.last_id(), project.board.printed
     project.mpremote("cp", "main.py", ":", "+", "reset")
     project.board.wait_for("^report 3 stored", 60, since)
     topic = f"/sys/{_PRODUCT}/{laptop.name}/thing/event/property/post"
     stored = twin.wait_for_messages("alibaba", 3, after, direction="up", topic=topic)
     values = [json.loads(each["payload"])["params"]["temperature"]["value"] for each in stored]
     assert [*dict.fromkeys(values)][:3] == [21.5, 21.75, 22.0]
-    assert "Traceback" not in project.board.output()[since:]
+    assert "Traceback" not in project.board.output(since)
 
     project.board.stop()
     now = flash(project.board.folder)
