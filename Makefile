@@ -65,12 +65,14 @@ mutants: setup ## Break lib/signet in many ways, one by one: a test must notice 
 audit: setup ## Hold the clouds and a board against their documents, sentence by sentence
 	@$(BIN)/python -m host_tests.audit
 
+SAYING = $(BIN)/python -m tools.toolchain.progress
+
 lint: .venv/.installed-dev ## Check format, lint and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
-	@$(BIN)/mypy
-	@$(BIN)/mypy --config-file stubs/mypy.ini
-	@$(BIN)/basedpyright
+	@$(SAYING) "types of tools" $(BIN)/mypy
+	@$(SAYING) "types of stubs" $(BIN)/mypy --config-file stubs/mypy.ini
+	@$(SAYING) "types of what runs on a board" $(BIN)/basedpyright
 
 format: .venv/.installed-dev ## Format and mend what can be mended by machine
 	@$(BIN)/ruff format

@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +46,21 @@ def visible(text: str, lines: bool = False) -> str:
     """
     plain = "\n\t" if lines else ""
     return "".join(c if c.isprintable() or c in plain else repr(c)[1:-1] for c in text)
+
+
+def prose(text: str, indent: str = "") -> str:
+    """Sentences for the screen, broken between words where its line ends; no word is broken.
+
+    text: without line ends. indent: before each line.
+    """
+    return textwrap.fill(
+        text,
+        console.width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class UserError(Exception):

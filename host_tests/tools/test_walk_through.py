@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from host_tests import screens
 from host_tests.twin.certified import Sealed, connect_as
 from tools import toolchain
 from tools.board.virtual import VirtualBoard
@@ -122,6 +123,8 @@ def test_the_commands_of_the_readme_lead_from_nothing_to_a_report_at_a_plain_bro
                 assert "Error" not in board()
             for topic in ("report", "answer/set"):
                 _wait_until(functools.partial(_shows, broker, before, topic), broker)
+        made = json.loads((tmp_path / "broker" / "device.json").read_text())
+        screens.look("broker", broker(), [made["password"]])
 
 
 def test_the_commands_lead_from_nothing_to_a_report_with_a_certificate_and_all_others_run(

@@ -111,7 +111,7 @@ def _download(
             report("fetching", float(text.split(":")[2]) / 100)
 
     try:
-        report("reading Debian's package lists", None)
+        report("reading Debian's lists", None)
         run([*apt, "update"])
         report("fetching", 0.0)
         run([*apt, "-o", "APT::Status-Fd=1", *command, *packages], folder=target, line=line)
