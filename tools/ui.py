@@ -84,6 +84,14 @@ def one_of(word: str, names: Iterable[str]) -> str:
     return f"use one of: {', '.join(known)}" + (f". Did you mean {close[0]}?" if close else "")
 
 
+def check_ways(given: Iterable[str], known: Iterable[str], also: Iterable[str] = ()) -> None:
+    """Is each a way in that a bench knows? also: what may be given, too. raises: UserError."""
+    known = list(known)
+    for each in given:
+        if each not in [*known, *also]:
+            raise UserError(f"no way {each}; {one_of(each, known)}")
+
+
 def complete(names: Iterable[str]) -> Callable[[], list[str]]:
     """The `autocompletion` of an argument or option that takes one of some names."""
     known = list(names)

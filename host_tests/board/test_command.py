@@ -109,7 +109,8 @@ def test_deploy_says_what_to_mend(folder: Path, config: Path, tmp_path: Path) ->
     (tmp_path / "list.json").write_text("[]")
     assert "must hold one JSON object" in said("--config", tmp_path / "list.json")
     (tmp_path / "deep.json").write_text("[" * 50_000)
-    assert "deep.json is nested too deep" in said("--config", tmp_path / "deep.json")
+    deep = said("--config", tmp_path / "deep.json")
+    assert re.search(r"deep\.json is (nested too deep|not JSON)", deep)  # the latter: Python 3.14
     assert "/dev/zero is longer than" in said("--config", "/dev/zero")
     assert "/dev/zero is longer than" in said("--config", config, "--ca", "/dev/zero")
     assert "run `signet board create`" in said("--folder", tmp_path / "no", "--config", config)
