@@ -79,7 +79,6 @@ sign enos --product-key pk --device-key dk --timestamp 1524448722000
 sign alibaba --product-key pk --device-name dn
 sign alibaba --product-key pk --device-name dn --http
 sign azure --hub h.azure-devices.net --device-id d
-size
 size --device desk/device.json
 """
 
