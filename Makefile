@@ -7,6 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST ?= $(BIN)/pytest
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 5 )))
+SAYING := $(BIN)/python -m tools.toolchain.progress
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
 .PHONY: help setup demo broker firmware test test-quick proof coverage mutants audit lint format lock clean package
@@ -64,8 +65,6 @@ mutants: setup ## Break lib/signet in many ways, one by one: a test must notice 
 
 audit: setup ## Hold the clouds and a board against their documents, sentence by sentence
 	@$(BIN)/python -m host_tests.audit
-
-SAYING = $(BIN)/python -m tools.toolchain.progress
 
 lint: .venv/.installed-dev ## Check format, lint and types
 	@$(BIN)/ruff format --check
