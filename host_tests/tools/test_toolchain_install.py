@@ -437,10 +437,10 @@ def test_what_comes_from_where_follows_from_the_system(tmp_path, monkeypatch, sy
 @pytest.mark.parametrize(
     ("system", "asked", "mirror"),
     [
-        ("debian", ["security.debian.org/debian-security", "deb.debian.org/debian"], 1),
+        ("debian", ["one.example/debian-security", "one.example/debian"], 1),
         ("debian", ["mirror.example/here"], 0),
-        ("debian", ["deb.debian.org/debian", "archive.raspberrypi.com/debian"], 0),
-        ("ubuntu", ["archive.ubuntu.com/ubuntu", "security.ubuntu.com/ubuntu"], None),
+        ("debian", ["one.example/debian", "pi.example/debian"], 0),
+        ("ubuntu", ["one.example/ubuntu", "two.example/ubuntu"], None),
     ],
     ids=["Debian", "Debian, a mirror of its own", "Raspberry Pi", "Ubuntu"],
 )
