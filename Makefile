@@ -7,6 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST ?= $(BIN)/pytest
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 5 )))
+SAYING := $(BIN)/python -m tools.toolchain.progress
 unexport PYTHONDONTWRITEBYTECODE  # compiling the tools anew takes a third of a command's time
 
 .PHONY: help setup demo broker firmware test test-quick proof coverage mutants audit docs lint format lock clean package
@@ -71,9 +72,9 @@ docs: setup ## A site of all pages and the API in build/docs, and do their comma
 lint: .venv/.installed-dev ## Check format, lint and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
-	@$(BIN)/mypy
-	@$(BIN)/mypy --config-file stubs/mypy.ini
-	@$(BIN)/basedpyright
+	@$(SAYING) "types of tools" $(BIN)/mypy
+	@$(SAYING) "types of stubs" $(BIN)/mypy --config-file stubs/mypy.ini
+	@$(SAYING) "types of what runs on a board" $(BIN)/basedpyright
 
 format: .venv/.installed-dev ## Format and mend what can be mended by machine
 	@$(BIN)/ruff format

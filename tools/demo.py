@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -91,7 +91,7 @@ def _run(image: bool) -> list[Table]:
     """Show everything; returns the tables that a picture has."""
     started = time.monotonic()
     ways = [way for *way, boards in _WAYS if image in boards]
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with (
         scratch() as folder,
         Progress(*columns, console=errors, transient=True) as progress,
@@ -106,11 +106,11 @@ def _run(image: bool) -> list[Table]:
             with TwinProcess(Path(folder)) as twin:
                 progress.update(task, advance=1)
                 for cloud, way, title in ways:
-                    progress.update(task, description=f"deploying to the board: {title}")
+                    progress.update(task, description=f"deploying: {title}")
                     knock(board.device, _TIMEOUT_S, lambda: None)  # ends the program of before
                     before = board.printed, twin.last_id()
                     files = _deploy(board, twin, Path(folder), (cloud, way, title))
-                    progress.update(task, description=f"waiting for reports: {title}")
+                    progress.update(task, description=f"reporting: {title}")
                     show = _SHOWS.get((cloud, way), _show_command)
                     table = _table(title, files)
                     show(table, board, twin, cloud, before)
@@ -122,7 +122,6 @@ def _run(image: bool) -> list[Table]:
         f"Done in {time.monotonic() - started:.0f} s. "
         "Next: `signet broker` and `signet twin` keep a broker and the clouds running, `signet "
         "board --help` deploys to a board of yours; README.md goes on from here.",
-        soft_wrap=True,
     )
     return pictured
 

@@ -24,7 +24,7 @@ from tools.paths import ROOT
 from tools.pki import board_folder, roots
 from tools.pki.authority import certificate_pem
 from tools.pki.board_folder import CA, CERTIFICATE, CONFIG, KEY
-from tools.pki.console import on_terminal, say
+from tools.pki.console import on_terminal, say, tell
 from tools.pki.keys import read_file, write_file
 from tools.sign import VARIABLE, SecretFile
 from tools.signing import azure_device_key
@@ -170,7 +170,8 @@ def new(
     board_folder.make(folder)
     for name, content in files.items():
         write_file(folder / name, content, 0o644 if name in (CA, *programs) else 0o600)
-    say(f"Written to {folder}, secrets included: {', '.join(files)}", *said)
+    say(f"Written to {folder}, secrets included: {', '.join(files)}")
+    tell(*said)
     _say_what_next(folder, kind, b"wifi.json" in files["board.py"])
     if kind not in ("virtual", "qemu"):
         _say_by_mip(packages_for(values), own)

@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -56,6 +57,21 @@ def visible(text: str, lines: bool = False) -> str:
     return "".join(c if c.isprintable() or c in plain else repr(c)[1:-1] for c in text)
 
 
+def prose(text: str, indent: str = "") -> str:
+    """Sentences for the screen, broken between words where its line ends; no word is broken.
+
+    text: without line ends. indent: before each line.
+    """
+    return textwrap.fill(
+        text,
+        console.width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 class UserError(Exception):
     """An error whose text is for the user: what was wrong, where, and what to do."""
 
@@ -75,6 +91,14 @@ def one_of(word: str, names: Iterable[str]) -> str:
     known = list(names)
     close = difflib.get_close_matches(word, known, 1)
     return f"use one of: {', '.join(known)}" + (f". Did you mean {close[0]}?" if close else "")
+
+
+def check_ways(given: Iterable[str], known: Iterable[str], also: Iterable[str] = ()) -> None:
+    """Is each a way in that a bench knows? also: what may be given, too. raises: UserError."""
+    known = list(known)
+    for each in given:
+        if each not in [*known, *also]:
+            raise UserError(f"no way {each}; {one_of(each, known)}")
 
 
 def complete(names: Iterable[str]) -> Callable[[], list[str]]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from host_tests import screens
 from tools.board import modem, modem_facts
 from tools.board.virtual import VirtualBoard
 from tools.cli import app
@@ -42,7 +43,7 @@ def ask(tmp_path: Path) -> Ask:
             if emulator:
                 emulator.close()
         assert done.exit_code == status, done.output
-        assert all(len(row.rstrip()) <= 80 for row in done.output.splitlines() if "  " in row)
+        screens.look("board modem", done.output)
         return done.output + str(done.exception or "")
 
     return run

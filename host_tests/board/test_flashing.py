@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from host_tests import screens
 from host_tests.board.conftest import signet_board
 from tools import toolchain
 from tools.board import esp_image, flash
@@ -109,6 +110,7 @@ def _flash(image: Path, line: str, *words: str, status: int = 0) -> str:
             if _LOST not in said:
                 raise
         if _LOST not in said:
+            screens.look("board flash", said)
             return said
     raise AssertionError(said)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from host_tests import screens
 from host_tests.board.conftest import flash, signet_board
 from tools import toolchain
 from tools.board import selftest
@@ -75,7 +76,7 @@ def test_a_board_is_measured_and_keeps_all_that_it_had(board: Path, server: str)
         files["/board.py"] = (ROOT / "firmware/boards/qemu/board.py").read_bytes()
     VirtualBoard(board).fill(files)
     shown = signet_board("selftest", "--folder", board, "--handshake", server, "--deep-sleep")
-    assert all(len(row.rstrip()) <= 80 for row in shown.splitlines())
+    screens.look("board selftest", shown)
     for expected in (
         r"MicroPython +1\.2\d\.\d+ on (linux|mps2)",
         r"heap +\d+\.\d KiB free",

@@ -5,6 +5,7 @@ import socket
 import pytest
 from typer.testing import CliRunner
 
+from host_tests import screens
 from tools.bench import coap, coap_wire, command, programs
 from tools.bench.relay import HEADERS_BYTES, Relay, Traffic
 
@@ -125,5 +126,6 @@ def test_the_command_prints_figures_units_and_goals(monkeypatch):
     few = ["coap", "--rounds", "2"]
     done = CliRunner().invoke(command.app, few, env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
+    screens.look("bench coap", done.stdout)
     for text in ("µs", "heap, B", "encode", "cold", "warm", "2, 250", "stand-in", "≤ 0.5 x"):
         assert text in done.stdout

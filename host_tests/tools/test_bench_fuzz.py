@@ -6,6 +6,7 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
+from host_tests import screens
 from host_tests.depth import scaled
 from tools.bench import command, fuzz, programs
 from tools.paths import LIB
@@ -286,8 +287,9 @@ def test_a_hang_is_found(planted, monkeypatch):
 @pytest.mark.proof
 def test_the_command_prints_counts_and_fails_for_what_it_finds(monkeypatch):
     few = ["fuzz", "--cpython", "300", "--micropython", "300"]
-    done = CliRunner().invoke(command.app, few, env={"COLUMNS": "100"})
+    done = CliRunner().invoke(command.app, few, env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
+    screens.look("bench fuzz", done.stdout)
     for text in ("CPython", "accepted", "other", "growth", "waiting for an ACK", "kept alive"):
         assert text in done.stdout
     assert "nothing is said about growth" in done.stdout

@@ -3,6 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
+from host_tests import screens
 from tools.bench import command, heap
 from tools.toolchain import word_sizes
 from tools.ui import UserError
@@ -90,6 +91,7 @@ def test_each_way_is_held_to_its_goal_and_a_missed_one_says_what_failed(
     words = ["heap", "--way", way, *option.split()]
     done = CliRunner().invoke(command.app, words, env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
+    screens.look("bench heap", done.stdout)
     assert shown in " ".join(done.stdout.split())
     assert (f"With {kib - 1} KiB: MemoryError" in done.stdout) == ("missed" in shown)
 

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
+from host_tests import screens
 from tools.bench import coap, command, heap_tables, hmac, http, http_wire, mqtt_tables, programs
 from tools.bench.boards_twin import twin_of_boards
 from tools.bench.http_server import Count
@@ -253,6 +254,7 @@ def test_the_command_prints_figures_units_and_who_verifies(monkeypatch, rows, re
     monkeypatch.setattr(http_wire, "measure", lambda cases, step: reports)
     done = CliRunner().invoke(command.app, ["http"], env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
+    screens.look("bench http", done.stdout)
     for text in ("per s", "heap, B", "requests", "does NOT verify", "cold", "woken"):
         assert text in done.stdout
 

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from host_tests import screens
 from tools.bench import command, lateness, waits
 from tools.bench.waits_peers import PEERS
 from tools.bench.waits_stages import Unanswered
@@ -27,7 +28,7 @@ def test_the_command_meets_a_device_with_two_peers_and_says_what_no_way_meets():
     )
     assert len(answering) == 1 + 2
     assert alerts[2] == "-", "plain TCP has no alerts"
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    screens.look("bench waits", done.stdout)
 
 
 def test_reports_arrive_from_a_device_that_is_answered_and_none_through_silence():
@@ -93,6 +94,7 @@ def test_lateness_is_shown_by_percentile_and_idle_cost_is_judged():
     console = Console(width=80)
     with console.capture() as capture:
         console.print(lateness.table(rows))
+    screens.look("bench lateness", capture.get() + lateness.explanation(15))
     assert capture.get().splitlines()[-3].split()[-6:] == [
         "TLS",
         "50.0",

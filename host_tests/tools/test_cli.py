@@ -103,6 +103,8 @@ def test_the_help_of_every_command_is_whole_in_80_columns(name):
         (["sign", "content", "a=1", "--algorithm", "sha265"], "Did you mean sha256?"),
         (["bench", "fuzz", "--only", "htpp"], "Did you mean http?"),
         (["bench", "heap", "--way", "caop"], "Did you mean coap?"),
+        (["bench", "waits", "--way", "alibaba-mqttss"], "Did you mean alibaba-mqtts?"),
+        (["bench", "faults", "--way", "watson-htps"], "Did you mean watson-https?"),
     ],
 )
 def test_a_slip_is_answered_with_what_was_meant(arguments, hint):
@@ -122,6 +124,9 @@ def test_a_slip_is_answered_with_what_was_meant(arguments, hint):
         ("signet modem bg", "bg95"),
         ("signet sign enos --method hmacsha1", "hmacsha1"),
         ("signet pki ca-of lets", "letsencrypt"),
+        ("signet bench heap --way coap-", "coap-modem"),
+        ("signet bench faults --way watson-w", "watson-ws watson-wss"),
+        ("signet bench soak --way enos", "enos-mqtt"),
         ("signet board deploy --board esp32_n", "esp32_nbiot"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests import screens
 from tools import toolchain
 from tools.paths import ROOT
 from tools.ui import UserError
@@ -105,7 +106,8 @@ def test_each_way_in_shows_what_it_promises(tmp_path, tmp_path_factory, image):
         for name, way in ways.items()
     )
     assert done.stdout.count("reply as stored") == replies, "of others `set` is not answered"
-    assert "\x1b" not in done.stdout + done.stderr, "colour belongs on a terminal only"
+    screens.look("demo", done.stdout)
+    assert "\x1b" not in done.stderr, "colour belongs on a terminal only"
     assert list(tmp_path.iterdir()) == []
     shown = _likened(done.stdout)
     assert all(_likened(table) in shown for table in _pictured(picture.read_text())[1:])

@@ -152,6 +152,16 @@ def test_a_goal_installs_what_it_lacks_and_no_more(place, steps):
             (place / step).touch()
 
 
+def test_without_a_python_that_is_new_enough_a_line_says_what_to_install(place):
+    for name in ("python3", "python3.14", "python3.13", "python3.12", "python3.11"):
+        (place / "path" / name).write_text("#!/bin/sh\nexit 1\n")
+        (place / "path" / name).chmod(0o755)
+    process = make(place, "setup")
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2 and not notes(place) and not (place / ".venv").exists()
+    assert said.startswith("signet: no Python 3.11 or newer on PATH; install one")
+
+
 def test_two_at_once_install_once(place):
     (place / ".cache").mkdir()
     with (place / ".cache/.lock").open("w") as lock:

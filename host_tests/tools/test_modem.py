@@ -18,6 +18,7 @@ import time
 
 import pytest
 
+from host_tests import screens
 from tools.modem import sara_r4
 from tools.modem.emulator import FAMILIES, Emulator
 from tools.paths import ROOT
@@ -434,3 +435,4 @@ def test_the_command_shows_its_line_and_what_is_said_on_it():
         process.send_signal(signal.SIGINT)
         rest = process.communicate()[0]
     assert "commands" in rest and process.returncode == 0
+    screens.look("modem", rest)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -363,6 +364,96 @@ echo 'configure arguments: --with-compat {modules}' >&2"""
 _CURL = "echo 'curl {version} (linux)'; echo 'Protocols: {protocols}'"
 _OPENSSL = "echo 'OpenSSL {version} 1 Jul 2025'"
 _MODULES = "--with-http_ssl_module --with-http_dav_module"
+
+
+class System(NamedTuple):
+    """What a machine says of itself, which programs it has, and what follows.
+
+    dpkg: Debian's name of its architecture; "" without apt. narrow: of that for 32 bits.
+    refused: a part of the line that says why nothing is installed.
+    """
+
+    machine: str
+    bits: int
+    built_for: str
+    dpkg: str = ""
+    narrow: str = ""
+    has: tuple[str, ...] = ()
+    refused: str = ""
+
+
+_BREW = "brew install micropython mosquitto"
+_PI = "install the 64-bit Raspberry Pi OS"
+_SYSTEMS = {
+    "Debian 12 and 13, Ubuntu 24.04, WSL": System("x86_64", 64, "linux-gnu", "amd64", "i386"),
+    "Raspberry Pi OS, 64 bits": System("aarch64", 64, "linux-gnu", "arm64", "armhf"),
+    "macOS": System("arm64", 64, "apple-darwin24", has=("micropython", "mosquitto")),
+    "macOS, bare": System("arm64", 64, "apple-darwin24", refused=_BREW),
+    "Fedora, Arch": System("x86_64", 64, "linux-gnu", refused=_BREW),
+    "Raspberry Pi OS, 32 bits": System("armv7l", 32, "linux-gnueabihf", "armhf", refused=_PI),
+    "the same, 64-bit kernel": System("aarch64", 32, "linux-gnueabihf", "armhf", refused=_PI),
+    "Alpine": System("x86_64", 64, "linux-musl", refused="a container or machine with glibc"),
+}
+
+
+@pytest.mark.parametrize("system", _SYSTEMS.values(), ids=_SYSTEMS)
+def test_what_comes_from_where_follows_from_the_system(tmp_path, monkeypatch, system):
+    from tools.toolchain import install, programs, venv
+    from tools.ui import UserError
+
+    says = {name: f"echo {name} version 2.0.22" for name in programs.MOSQUITTO_TOOLS}
+    for name, body in (says | {"micropython": "echo runs 1 26 64"}).items():
+        if name.partition("_")[0] in system.has:
+            script(tmp_path / "path", name, body)
+    monkeypatch.setattr(programs, "_path", lambda own: [tmp_path / "path"])
+    monkeypatch.setattr(install.debian, "available", lambda: bool(system.dpkg))
+    monkeypatch.setattr(install.debian, "run", lambda command: [system.dpkg])
+    said = venv.refusal(system.machine, system.bits, system.built_for)
+    if said is None:
+        try:
+            plan = install._plan(everything=True)
+        except UserError as error:
+            said = str(error)
+    if system.refused:
+        assert said and system.refused in said and "\n" not in said
+        return
+    assert said is None
+    fetched = {
+        (pack, root.architecture) for root in plan.wanted.values() for pack in root.packages
+    }
+    if system.dpkg:
+        packages = ["micropython", "mosquitto", "mosquitto-clients"]
+        packages += [peer.package for peer in programs.PEERS]
+        assert fetched == {(each, system.dpkg) for each in packages} | {
+            ("micropython", system.narrow)
+        }
+        assert not plan.missing
+    else:
+        assert not fetched
+        assert plan.found.keys() == {"micropython-64", *programs.MOSQUITTO_TOOLS}
+        assert "64-bit one is there" in plan.missing["micropython"]
+
+
+@pytest.mark.parametrize(
+    ("system", "asked", "mirror"),
+    [
+        ("debian", ["one.example/debian-security", "one.example/debian"], 1),
+        ("debian", ["mirror.example/here"], 0),
+        ("debian", ["one.example/debian", "pi.example/debian"], 0),
+        ("ubuntu", ["one.example/ubuntu", "two.example/ubuntu"], None),
+    ],
+    ids=["Debian", "Debian, a mirror of its own", "Raspberry Pi", "Ubuntu"],
+)
+def test_a_debian_mirror_is_the_one_that_the_system_has(
+    tmp_path, monkeypatch, system, asked, mirror
+):
+    from tools.toolchain import debian
+
+    (tmp_path / "os-release").write_text(f"NAME=x\nID={system}\n")
+    monkeypatch.setattr(debian, "_SYSTEM", tmp_path / "os-release")
+    uris = [f"'http://{site}/dists/suite/InRelease' suite_InRelease 0" for site in asked]
+    monkeypatch.setattr(debian, "run", lambda command: uris)
+    assert debian._own_mirror() == (None if mirror is None else f"http://{asked[mirror]}")
 
 
 def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):

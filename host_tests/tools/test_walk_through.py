@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from host_tests import screens
 from host_tests.twin.certified import Sealed, connect_as
 from tools import toolchain
 from tools.board.virtual import VirtualBoard
@@ -157,6 +158,8 @@ def test_the_commands_of_the_readme_lead_from_nothing_to_a_report_at_a_plain_bro
                 assert "Error" not in board()
             for topic in ("report", "answer/set"):
                 _wait_until(functools.partial(_shows, broker, before, topic), broker)
+        made = json.loads((tmp_path / "broker" / "device.json").read_text())
+        screens.look("broker", broker(), [made["password"]])
 
 
 @pytest.mark.parametrize("walk", _WALKS.split("\n## ")[1:4], ids=lambda walk: walk.split("\n")[0])

@@ -1,10 +1,11 @@
 """What can `signet bench` measure?"""
 
 import contextlib
+import importlib
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -12,10 +13,27 @@ from rich.table import Table
 
 from tools.bench import programs
 from tools.toolchain.progress import told
-from tools.ui import UserError, console, errors, one_of
+from tools.ui import UserError, check_ways, console, errors, one_of
 
 if TYPE_CHECKING:
     from tools.bench import goals
+
+
+def _named(bench: str, table: str) -> Callable[[], list[str]]:
+    """The `autocompletion` from a bench's table of ways or the like, which is read then."""
+
+    def names() -> list[str]:
+        entries = getattr(importlib.import_module(f"tools.bench.{bench}"), table)
+        return [_called(each) for each in entries]
+
+    return names
+
+
+def _called(entry: Any) -> str:
+    if isinstance(entry, str):
+        return entry
+    return str(entry.key) if hasattr(entry, "key") else f"{entry.cloud}-{entry.way}"
+
 
 _Peer = Annotated[
     Path | None,
@@ -96,7 +114,8 @@ def fuzz(
         str | None,
         typer.Option(
             help="coap, http, websocket, a session, as alibaba-mqtt, or a reader, as x509;"
-            " all when left out."
+            " all when left out.",
+            autocompletion=_named("fuzz", "TARGETS"),
         ),
     ] = None,
 ) -> None:
@@ -163,7 +182,9 @@ def heap(
     way: Annotated[
         list[str] | None,
         typer.Option(
-            help="mqtts, enos, coap, coaps, coap-modem, https, wss, azure, broker; all by default."
+            help="mqtts, enos, coap, coaps, coap-modem, https, wss, azure, broker;"
+            " all by default.",
+            autocompletion=_named("heap", "WAYS"),
         ),
     ] = None,
     in_place: Annotated[
@@ -180,9 +201,7 @@ def heap(
     from tools.bench import heap as bench
     from tools.bench import heap_tables
 
-    for each in way or []:
-        if each not in bench.WAYS:
-            raise UserError(f"no way {each}; {one_of(each, bench.WAYS)}")
+    check_ways(way or [], bench.WAYS)
     ways = [bench.WAYS[each] for each in way or bench.WAYS]
     with _steps("Starting a twin", bench.steps(ways)) as step:
         place: bench.Place = "image" if image else "ROMFS" if in_place else "flash"
@@ -196,9 +215,16 @@ def heap(
 @app.command()
 def modem(
     family: Annotated[
-        list[str] | None, typer.Option(help="For example bg95, bc66; all by default.")
+        list[str] | None,
+        typer.Option(
+            help="For example bg95, bc66; all by default.",
+            autocompletion=_named("modem", "FAMILIES"),
+        ),
     ] = None,
-    way: Annotated[list[str] | None, typer.Option(help="coap, coaps; both by default.")] = None,
+    way: Annotated[
+        list[str] | None,
+        typer.Option(help="coap, coaps; both by default.", autocompletion=_named("modem", "WAYS")),
+    ] = None,
     release_s: Annotated[
         float, typer.Option(min=0.1, help="Until the network releases a radio by itself.")
     ] = 10.0,
@@ -235,7 +261,11 @@ def waits(
         float, typer.Option(min=0.2, help="How long a device meets each peer.")
     ] = 3.0,
     way: Annotated[
-        list[str] | None, typer.Option(help="For example mqtts, alibaba-https; all by default.")
+        list[str] | None,
+        typer.Option(
+            help="For example mqtts, alibaba-https; all by default.",
+            autocompletion=_named("waits", "WAYS"),
+        ),
     ] = None,
     peer: Annotated[
         list[str] | None, typer.Option(help="A part of a peer's name; all by default.")
@@ -261,7 +291,11 @@ def faults(
         list[str] | None, typer.Option(help="A part of a fault's name; all by default.")
     ] = None,
     way: Annotated[
-        list[str] | None, typer.Option(help="For example alibaba-mqtts; all by default.")
+        list[str] | None,
+        typer.Option(
+            help="For example alibaba-mqtts; all by default.",
+            autocompletion=_named("faults_board", "WAYS"),
+        ),
     ] = None,
 ) -> None:
     """What becomes of reports when power, flash, memory, network, cloud or broker fail."""
@@ -309,7 +343,11 @@ def soak(
         int, typer.Option(min=1, help="By MQTT; by each other way in a tenth of it.")
     ] = 1_000_000,
     way: Annotated[
-        list[str] | None, typer.Option(help="For example mqtt, coap; all by default.")
+        list[str] | None,
+        typer.Option(
+            help="For example mqtt, coap; all by default.",
+            autocompletion=_named("soak", "WAYS"),
+        ),
     ] = None,
     outage: Annotated[float, typer.Option(min=1, help="Seconds that the longest takes.")] = 60.0,
     picture: Annotated[Path, typer.Option(help="PNG to be written.")] = Path("soak.png"),

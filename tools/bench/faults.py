@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tools.bench import faults_board, faults_store
 from tools.bench.faults_audit import Row
-from tools.ui import UserError
+from tools.ui import UserError, check_ways
 
 AT_ONCE = 3
 """Boards, each with a twin: they wait most of the time."""
@@ -24,10 +24,12 @@ class Plan:
 
     faults: parts of their names; all when empty. ways: for example "alibaba-mqtts"; all when
     empty, and only with all do flash and heap fail by themselves.
-    raises: UserError when nothing is left.
+    raises: UserError for another way, and when nothing is left.
     """
 
     def __init__(self, faults: Sequence[str] = (), ways: Sequence[str] = ()) -> None:
+        known = [f"{way.cloud}-{way.way}" for fault in faults_board.FAULTS for way in fault.ways]
+        check_ways(ways, dict.fromkeys(known))
         self._boards = faults_board.pairs(faults, ways)
         self._stores = [
             each

@@ -22,7 +22,7 @@ from tools.bench import programs
 from tools.bench.picture import BLUE, ORANGE, RED, Picture, Plot
 from tools.bench.soak_cloud import WAYS, Cloud, Way
 from tools.scratch import scratch
-from tools.ui import UserError, one_of
+from tools.ui import UserError, check_ways
 
 LIMITS_BYTES = {"free": 1024, "largest": 2048}
 """By so much each may shrink from the first third of a run to the last. What leaks is missing in
@@ -127,9 +127,7 @@ def chosen(keys: Sequence[str]) -> list[Way]:
     raises: UserError for a key that there is not.
     """
     known = {way.key: way for way in WAYS}
-    for key in keys:
-        if key not in known:
-            raise UserError(f"no way {key}; {one_of(key, known)}")
+    check_ways(keys, known)
     return [known[key] for key in keys] if keys else list(WAYS)
 
 

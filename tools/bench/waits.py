@@ -22,7 +22,7 @@ from tools.bench.waits_stages import Server, Stage
 from tools.pki.authority import Authority
 from tools.scratch import scratch
 from tools.twin.process import TwinProcess
-from tools.ui import UserError
+from tools.ui import UserError, check_ways
 
 LIMIT_MS = 50
 KILLED_MS = 5000
@@ -74,8 +74,10 @@ def pairs(ways: Sequence[str] = (), peers: Sequence[str] = ()) -> list[tuple[Way
 
     ways: for example "mqtts" or "alibaba-https"; all when empty. peers: parts of what a table
     calls them; all when empty.
-    raises: UserError when none is left.
+    raises: UserError for another way, and when none is left.
     """
+    known = [f"{way.cloud}-{way.way}" for way in WAYS]
+    check_ways(ways, known, [way.way for way in WAYS])
     met = [
         (way, peer)
         for peer in PEERS
@@ -85,8 +87,8 @@ def pairs(ways: Sequence[str] = (), peers: Sequence[str] = ()) -> list[tuple[Way
         and (not peers or any(name in _called(peer) for name in peers))
     ]
     if not met:
-        known = ", ".join(f"{way.cloud}-{way.way}" for way in WAYS)
-        raise UserError(f"no such way and peer; the ways are {known}")
+        peers = ", ".join(_called(peer) for peer in PEERS)
+        raise UserError(f"no such peer on such a way; the peers are {peers}")
     return met
 
 

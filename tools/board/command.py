@@ -48,6 +48,8 @@ _Width = Annotated[
     _Bits | None, typer.Option(help="Word width; default: 32 as on an ESP32, where there is one.")
 ]
 
+_Times = Annotated[bool, typer.Option("--times", help="Show the time of day before each line.")]
+
 
 @app.command()
 def create(
@@ -76,19 +78,24 @@ def create(
 
 
 @app.command()
-def boot(folder: BoardFolder = DEFAULT_FOLDER, heap: _Heap = "110k", bits: _Width = None) -> None:
+def boot(
+    folder: BoardFolder = DEFAULT_FOLDER,
+    heap: _Heap = "110k",
+    bits: _Width = None,
+    times: _Times = False,
+) -> None:
     """Give the virtual board power and show what it prints, until Ctrl-C."""
     with (
         contextlib.suppress(KeyboardInterrupt),
         VirtualBoard(folder, heap, int(bits) if bits else None) as board,
     ):
         errors.print(f"serial line {board.device}; Ctrl-C takes the power", markup=False)
-        tracebacks = Tracebacks()
+        tracebacks, timed = Tracebacks(), Times().feed if times else bytes
         try:
             for text in board.follow():
-                _show(tracebacks.feed(text.encode()))
+                _show(timed(tracebacks.feed(text.encode())))
         finally:
-            _show(tracebacks.flush())
+            _show(timed(tracebacks.flush()))
 
 
 def _show(shown: bytes) -> None:
@@ -102,9 +109,7 @@ def _console(
     folder: BoardFolder = DEFAULT_FOLDER,
     heap: _Heap = "110k",
     bits: _Width = None,
-    times: Annotated[
-        bool, typer.Option("--times", help="Show the time of day before each line.")
-    ] = False,
+    times: _Times = False,
 ) -> None:
     """Attach this terminal to a board; Ctrl-C stops its program, Ctrl-] leaves."""
     if not sys.stdin.isatty():

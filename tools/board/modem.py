@@ -82,7 +82,7 @@ def modem(
     console.print(_table(facts))
     for fact in facts:
         if fact.wrong:
-            console.print(f"{fact.name}: {fact.wrong}", markup=False, soft_wrap=True)
+            console.print(f"{fact.name}: {fact.wrong}", markup=False)
     if transcript:
         console.print(f"All that was said: {transcript}", markup=False, soft_wrap=True)
     if untold := [f.name for f in facts if f.name in _NEEDED and f.value == NOT_TOLD]:

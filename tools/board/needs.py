@@ -37,7 +37,7 @@ class Needs(NamedTuple):
             return flash
         return (
             f"{flash}\nHeap: {_kib(self.heap)} once a link is open, {how};"
-            f" with {_MORE_KIB} more it connects, and outlasts an outage."
+            f"\nwith {_MORE_KIB} more it connects, and outlasts an outage."
         )
 
 

@@ -105,7 +105,7 @@ def selftest(
         console.print(_table(rows))
         for row in rows:
             if row.wrong:
-                console.print(f"{row.name}: {row.wrong}", markup=False, soft_wrap=True)
+                console.print(f"{row.name}: {row.wrong}", markup=False)
         console.print("The current in deep sleep is yours to measure.")
     if any(row.wrong for row in rows):
         raise typer.Exit(1)

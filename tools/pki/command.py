@@ -19,7 +19,7 @@ from tools.pki.console import DEFAULT_FOLDER, ORG, CaFolder, Days, Rsa, authorit
 from tools.pki.explain import explain
 from tools.twin.console import DEFAULT_STATE, State, check_org, store_of
 from tools.twin.store import Device
-from tools.ui import UserError, console, signet, visible
+from tools.ui import UserError, console, prose, signet, visible
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -175,10 +175,9 @@ def check(
         console.print(Text(visible(part.title), "bold"), soft_wrap=True)
         for statement in part.statements:
             problems += statement.problem
-            line = Text("  ")
-            if statement.problem:
-                line.append("problem: ", "red")
-            line.append(visible(statement.text))
+            before = "problem: " if statement.problem else ""
+            line = Text(prose(visible(before + statement.text), "  "))
+            line.stylize("red", 2, 2 + len(before))
             console.print(line, soft_wrap=True)
     if problems:
         say(f"{problems} problem{'s' if problems > 1 else ''}")

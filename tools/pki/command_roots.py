@@ -7,7 +7,7 @@ import typer
 
 from tools.pki import board_folder
 from tools.pki.authority import certificate_pem
-from tools.pki.console import say
+from tools.pki.console import say, tell
 from tools.pki.keys import write_file
 from tools.pki.roots import CLOUDS, find
 from tools.twin.console import new_table, print_table
@@ -48,4 +48,4 @@ def ca_of(
     write_file(to, b"".join(certificate_pem(one.certificate) for one in found), 0o644)
     print_table(table)
     say(f"Written to {to}; the SHA-256 of each is the one expected.")
-    say(CLOUDS[cloud].said)
+    tell(CLOUDS[cloud].said)

@@ -200,7 +200,7 @@ def list_servers(
     state: State = DEFAULT_STATE,
 ) -> None:
     """List the server certificates and requests; where none is active the default is shown."""
-    table = new_table("id", "org", "active", "valid until", fold=("names", "description"))
+    table = new_table("id", "org", "active", "valid until", fold=("names (description)",))
     with certificates_of(state) as certificates:
         servers = certificates.servers(org)
     for server in servers:
@@ -211,7 +211,8 @@ def list_servers(
         elif server.csr_pem is not None:
             hosts = _names(x509.load_pem_x509_csr(server.csr_pem))
         active = "yes" if server.active else "no"
-        words = (str(server.id), server.org, active, until, hosts, server.description)
+        said = "" if server.description == hosts else f" ({server.description})"
+        words = (str(server.id), server.org, active, until, hosts + said)
         table.add_row(*map(visible, words))
     print_table(table)
 

@@ -17,7 +17,7 @@ from tools.pki.explain_certificate import key_words
 from tools.pki.names import alternatives
 from tools.twin.certificates import Certificates
 from tools.twin.console import DEFAULT_STATE, check_org, new_table, print_table, store_of
-from tools.ui import UserError, console, signet, visible
+from tools.ui import UserError, console, prose, signet, visible
 
 DEFAULT_FOLDER = Path("pki")
 ORG = "signet"
@@ -41,6 +41,12 @@ def say(*lines: str) -> None:
         console.print(visible(line), markup=False, soft_wrap=True)
 
 
+def tell(*sentences: str) -> None:
+    """As `say`, of what need not be copied: broken between words where a line ends."""
+    for each in sentences:
+        console.print(prose(visible(each)), markup=False, soft_wrap=True)
+
+
 def say_names(certificate: x509.Certificate) -> None:
     """Print what a signed request calls itself: all of it was taken over."""
     also = [str(getattr(name, "value", name)) for name in alternatives(certificate)]
@@ -52,7 +58,7 @@ def say_missing(certificates: Certificates, org: str) -> None:
     for ca in certificates.cas(org):
         found = x509.load_pem_x509_certificate(ca.pem)
         if ca.active and certificates.lacks_a_ca(org, found):
-            say(
+            tell(
                 f"CA {ca.id} lets nobody in before its root, and what is between, is registered"
                 f" too: the server certificate of org {org} is self-signed."
             )

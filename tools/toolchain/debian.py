@@ -4,9 +4,9 @@ A private apt root with an empty dpkg status: apt resolves the whole closure dow
 fetches it and verifies it against Debian's archive keyring; `dpkg-deb -x` unpacks it. Each program
 is then started through the root's own dynamic loader (`programs.wrap_loader`).
 
-Tried on Debian 12 for amd64 and i386. Not tried: Ubuntu and other systems with apt (they take the
-keyring and the address of a Debian mirror from their own, signed archive, or the mirror from
-SIGNET_DEBIAN_MIRROR), arm64 with armhf.
+Ubuntu and other systems with apt take the keyring and the address of a Debian mirror from their
+own, signed archive, or the mirror from SIGNET_DEBIAN_MIRROR. docs/where-it-runs.md has what was
+tried.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tools.ui import UserError
 SUITE = "trixie"
 MIRROR_VARIABLE = "SIGNET_DEBIAN_MIRROR"
 
+_SYSTEM = Path("/etc/os-release")
 _KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 _MIRRORS = "usr/share/python-apt/templates/Debian.info"
 # dpkg's name of a machine -> what its processor can run, 64 and 32 bits wide
@@ -111,7 +112,7 @@ def _download(
             report("fetching", float(text.split(":")[2]) / 100)
 
     try:
-        report("reading Debian's package lists", None)
+        report("reading Debian's lists", None)
         run([*apt, "update"])
         report("fetching", 0.0)
         run([*apt, "-o", "APT::Status-Fd=1", *command, *packages], folder=target, line=line)
@@ -175,7 +176,7 @@ def _own_mirror() -> str | None:
     """The mirror of a Debian machine, None on any other system."""
     try:
         asked = "\n".join(run(["apt-get", "--print-uris", "update"]))
-        system = Path("/etc/os-release").read_text()
+        system = _SYSTEM.read_text()
     except (RunError, OSError):
         return None
     addresses = r"^'(\S+)/dists/[\w-]+/(?:In)?Release'"

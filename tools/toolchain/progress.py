@@ -5,6 +5,7 @@ Standard library only: `.venv` is not there yet when it begins.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -37,3 +38,15 @@ def told(what: Callable[[], str]) -> Iterator[None]:
     finally:
         done.set()
         teller.join()
+
+
+def main(what: str, command: list[str]) -> int:
+    """Run a program that is silent until its end, and say that it runs; returns its status."""
+    if sys.stderr.isatty():
+        print(what, file=sys.stderr)
+    with told(lambda: what):
+        return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

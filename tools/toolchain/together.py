@@ -17,6 +17,8 @@ from tools.toolchain.progress import told
 from tools.toolchain.run import Report, RunError, stop_all
 from tools.ui import UserError, errors
 
+_ENDS = _READY, _FAILED = "ready", "failed"
+
 
 class Part(NamedTuple):
     """What has a bar of its own."""
@@ -89,13 +91,13 @@ def side_by_side(parts: Sequence[Part]) -> None:
             try:
                 part.install(report)
             except UserError as error:
-                report("failed", 0.0)
+                report(_FAILED, 0.0)
                 troubles.append(str(error))
             except RunError as error:
-                report("failed", 0.0)
+                report(_FAILED, 0.0)
                 troubles.append(f"{part.title}: {error}")
             else:
-                report("ready", 1.0)
+                report(_READY, 1.0)
                 progress.stop_task(task)
 
         try:
@@ -117,12 +119,13 @@ def side_by_side(parts: Sequence[Part]) -> None:
 
 
 def _how_far(progress: Progress) -> str:
-    """The bars that move, in one line."""
-    moving = [task for task in progress.tasks if not task.finished]
+    """The first of the bars that move, and how many do, in a line of 80 columns."""
+    moving = [task for task in progress.tasks if task.fields["text"] not in _ENDS]
     ready = f"{len(progress.tasks) - len(moving)} of {len(progress.tasks)} ready"
     texts = [
         f"{task.description} {task.fields['text']}"
         + (f" {task.percentage:.0f} %" if task.total else "")
         for task in moving
     ]
-    return f"{ready}; {', '.join(texts)}" if texts else ready
+    others = f", {len(texts) - 1} more" if len(texts) > 1 else ""
+    return f"{ready}; {texts[0]}{others}" if texts else ready

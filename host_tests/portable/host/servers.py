@@ -183,6 +183,8 @@ class Servers:
 
     def _tls(self, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # As boards have it; 1.3 with OpenSSL 3.5 sends more than a peer that drips has time for.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # shows what no client should take, too
         context.load_cert_chain(self._house.certificates.chain(certificate))
         context.sni_callback = lambda connection, sni, _: setattr(connection, "sni", sni)
