@@ -23,7 +23,7 @@ from tools.demo_certificates import equip
 from tools.demo_picture import draw
 from tools.scratch import scratch
 from tools.twin.process import TwinProcess
-from tools.ui import UserError, console, errors, visible
+from tools.ui import UserError, console, errors, signet, visible
 
 _REPORTS = 3
 _TIMEOUT_S = 30.0
@@ -120,8 +120,8 @@ def _run(image: bool) -> list[Table]:
                     progress.update(task, advance=1)
     console.print(
         f"Done in {time.monotonic() - started:.0f} s. "
-        "Next: `signet broker` and `signet twin` keep a broker and the clouds running, `signet "
-        "board --help` deploys to a board of yours; README.md goes on from here.",
+        f"Next: `{signet('broker')}` and `{signet('twin')}` keep a broker and the clouds running; "
+        "docs/walks.md goes on from here, docs/board.md to a board of yours.",
     )
     return pictured
 

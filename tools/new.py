@@ -31,7 +31,7 @@ from tools.signing import azure_device_key
 from tools.twin.clouds import CLOUDS as OF_THE_TWIN
 from tools.twin.console import DEFAULT_STATE, call, check_cloud, running, store_of
 from tools.twin.ready import chosen_config
-from tools.ui import UserError, console, errors, signet, visible
+from tools.ui import UserError, console, errors, one_of, signet, visible
 
 _WIFI = '{"ssid": "...", "password": "..."}'
 _KEYS = (
@@ -135,7 +135,7 @@ def new(
     programs = {"main.py": ROOT / "main.py", "board.py": BOARDS / kind / "board.py"}
     if not programs["board.py"].exists():
         known = sorted(path.parent.name for path in BOARDS.glob("*/board.py"))
-        raise UserError(f"no board {kind!r}; there are: {', '.join(known)}")
+        raise UserError(f"no board {kind!r}; {one_of(kind, known)}")
     _check_free(folder, [CONFIG, *programs], replace)
 
     chosen: str = cloud or choose("cloud", get_args(CloudName))
@@ -150,7 +150,7 @@ def new(
         ways = CLOUDS[chosen].ways
         by = way or choose("way", ways, ways[0])
         if by not in ways:
-            raise UserError(f"--way {by} is none to {chosen}; there are: {', '.join(ways)}")
+            raise UserError(f"{chosen} has no way {by}; {one_of(by, ways)}")
         values = {"cloud": chosen, **WAYS[by]}
         if chosen == "broker":
             values["preset"] = preset or choose("preset", get_args(Preset), "json")

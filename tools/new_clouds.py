@@ -167,7 +167,7 @@ CLOUDS: Mapping[str, Cloud] = {
             Asked("password", "that user's, of the broker", _has_user, secret=True),
             Asked(
                 "ca",
-                _CA + ", or letsencrypt: of your mosquitto what its `cafile` names",
+                _CA + ", or letsencrypt: the CA that signed your mosquitto's `certfile`",
                 lambda values: _by_tls(values) and not _preset("aws")(values),
                 optional=True,
             ),

@@ -285,6 +285,9 @@ def test_a_command_is_obeyed_once_and_answered_before_any_report():
     _poll(link)
     check.equal((asked, session.answers), (["set"], [("set", {"led": 1})]))
     check.equal(session.sent, [(-1, b"answer")])
+    session.events = [("acked", -1, None)]
+    _poll(link)
+    assert "answer stored" in link.lines
     assert "command set: {'led': 1}" in link.lines
     assert "command set came twice; it was executed before" in link.lines
     link.close()

@@ -185,14 +185,14 @@ def test_device_takes_no_half_of_a_ca_and_overwrites_none(pki, left):
     assert [(path.name, path.read_text()) for path in Path("pki").iterdir()] == [(left, "mine")]
 
 
-def test_device_in_the_folder_of_an_enos_device_has_nothing_of_it(pki, running):
+def test_device_in_the_folder_of_another_cloud_has_nothing_of_it(pki, running):
     Path("board").mkdir()
-    enos = {"cloud": "enos", "product_key": "pk", "device_key": "dk", "key": "device.key"}
-    Path("board/device.json").write_text(json.dumps(enos | {"app": 1}))
+    azure = {"cloud": "azure", "hub": "h", "device_id": "d", "device_key": "dk", "key": "k.key"}
+    Path("board/device.json").write_text(json.dumps(azure | {"app": 1}))
     pki("ca")
     pki("device", "esp32", "b7", "--to", "board")
     found = config("board")
-    assert not {"product_key", "device_key", "key"} & found.keys()
+    assert not {"hub", "device_key", "key"} & found.keys()
     assert (found["cloud"], found["cert"], found["app"]) == ("watson", "device.pem", 1)
 
 

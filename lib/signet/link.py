@@ -49,6 +49,7 @@ class Link:
         wake: function without arguments that `report` calls; None.
         report_interval_ms, deep_sleep: what device.json says, for the device program.
         outbox: see above.
+        last_error: str, why the connection was lost last; None.
     """
 
     _threshold = None  # gc's, while there is another because one of them has no connection

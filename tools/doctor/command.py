@@ -37,7 +37,7 @@ def doctor(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Folder of a virtual board. Default: the one that has power."),
+        typer.Option(help="Folder of a virtual board. Default: the one that runs."),
     ] = None,
     config: Annotated[
         Path | None,

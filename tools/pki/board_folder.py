@@ -28,6 +28,17 @@ CONFIG, CERTIFICATE, KEY, REQUEST, CA = (
 _SECRETS = ("token", "device_secret")
 _IDENTITY = ("cloud", "org_id", "type_id", "device_id", "product_key", "device_key")
 _FILES = ("cert", "key")
+_EVERY_CLOUD = (
+    "app",
+    "deep_sleep",
+    "drop",
+    "expiry_warning_days",
+    "flash_after_s",
+    "health_s",
+    "outbox_bytes",
+    "report_interval_s",
+    "retry_s",
+)
 _CONNECTION = ("host", "address", "port", "tls", "insecure", "websocket", "role")
 
 
@@ -83,7 +94,9 @@ def write(folder: Path, config: Mapping[str, Any], ready: Mapping[str, Any] | No
     kept = {
         key: value
         for key, value in before.items()
-        if key not in (*_CONNECTION, *_IDENTITY, *_FILES) and (same or key not in _SECRETS)
+        if key not in (*_CONNECTION, *_IDENTITY, *_FILES)
+        and (same or key not in _SECRETS)
+        and (before.get("cloud") == config["cloud"] or key in _EVERY_CLOUD)
     }
     write_file(folder / CONFIG, (json.dumps({**kept, **config}, indent=2) + "\n").encode(), 0o600)
     if ready is None:

@@ -174,7 +174,8 @@ class Handover:
             self.tries.pop(each, None)
             self.outbox.counts[1] += is_report
             self.stored += is_report
-            self.log("report %d stored as %s" % (each, id) if id else "report %d stored" % each)
+            what = ("report %d" % each if is_report else "answer") + " stored"
+            self.log(what + " as " + id if id else what)
 
     def _went(self, key):
         """Forgets an answer, or a file; is it a file?"""
