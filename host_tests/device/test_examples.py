@@ -48,7 +48,7 @@ def _by_http(twin: Twin, what: str, values: dict[str, Any]) -> None:
             "Host": way["host"],
         },
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         assert reply.status == 200
 
 
