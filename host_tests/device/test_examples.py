@@ -109,12 +109,6 @@ def test_the_program_of_a_page_does_what_it_says(device, config, page, said):
     device.wait_for(said)
 
 
-def test_the_plain_program_reports_and_obeys(example, twin):
-    plain = example("plain", "enos")
-    plain.wait_for("^report 2 stored")
-    assert twin.command("enos", "set", {"led": 1})["reply"]["data"] == {"led": 1}
-
-
 def test_the_sleeper_wakes_reports_in_one_datagram_and_sleeps(example, twin):
     after = twin.last_id()
     sleeper = example("sleeper", "alibaba", "coap", deep_sleep=True)
