@@ -77,6 +77,8 @@ def demo(
     """Deploy a board to a plain broker, then to four clouds: reports stored, commands obeyed."""
     if image:
         toolchain.image()
+    if svg and not svg.absolute().parent.is_dir():
+        raise UserError(f"--svg {svg}: there is no such folder")
     try:
         picture = _run(image)
     except TimeoutError as error:

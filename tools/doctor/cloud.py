@@ -122,7 +122,7 @@ def _looked_up(where: str, port: int, udp: bool) -> tuple[Any, ...]:
         raise _EndError("name", text, mend) from None
     except UnicodeError:
         raise _EndError("name", f"{where} is no name", "check `host` in device.json") from None
-    return found[0][4]
+    return min(found, key=lambda each: each[0] != socket.AF_INET)[4]  # as most boards do
 
 
 def _connected(address: tuple[Any, ...]) -> socket.socket:
