@@ -70,7 +70,7 @@ class Twin(TwinProcess):
         return way
 
     def wait_for_messages(
-        self, cloud: str, count: int, after: int = 0, timeout_s: float = 20.0, **values: Any
+        self, cloud: str, count: int, after: int = 0, timeout_s: float = 60.0, **values: Any
     ) -> list[dict[str, Any]]:
         """Wait until `count` messages have these values (`direction="up"`, ...); return them."""
         deadline = time.monotonic() + timeout_s
@@ -104,7 +104,7 @@ class Twin(TwinProcess):
         """Break something: tools/twin/control.py lists the faults and their values."""
         self.ask({"do": "fault", "fault": name, **values})
 
-    def wait_for_output(self, text: str, timeout_s: float = 20.0, since: int = 0) -> None:
+    def wait_for_output(self, text: str, timeout_s: float = 60.0, since: int = 0) -> None:
         """Wait until it has printed `text`. since: after so many characters of `output()`."""
         deadline = time.monotonic() + timeout_s
         while text not in self.output()[since:]:

@@ -23,7 +23,7 @@ from tools.demo_certificates import equip
 from tools.demo_picture import draw
 from tools.scratch import scratch
 from tools.twin.process import TwinProcess
-from tools.ui import UserError, console, errors, signet, visible
+from tools.ui import UserError, above_bar, console, errors, signet, visible
 
 _REPORTS = 3
 _TIMEOUT_S = 30.0
@@ -77,6 +77,8 @@ def demo(
     """Deploy a board to a plain broker, then to four clouds: reports stored, commands obeyed."""
     if image:
         toolchain.image()
+    if svg and not svg.absolute().parent.is_dir():
+        raise UserError(f"--svg {svg}: there is no such folder")
     try:
         picture = _run(image)
     except TimeoutError as error:
@@ -101,7 +103,7 @@ def _run(image: bool) -> list[Table]:
         with board.create(modem=_MODEM, image=image):
             progress.update(task, advance=1, description=f"waiting for reports: {broker.TITLE}")
             pictured = [broker.show(board, Path(folder, "broker"), _table)]
-            console.print(pictured[0])
+            above_bar().print(pictured[0])
             progress.update(task, advance=1, description="starting four clouds")
             with TwinProcess(Path(folder)) as twin:
                 progress.update(task, advance=1)
@@ -114,7 +116,7 @@ def _run(image: bool) -> list[Table]:
                     show = _SHOWS.get((cloud, way), _show_command)
                     table = _table(title, files)
                     show(table, board, twin, cloud, before)
-                    console.print(table)
+                    above_bar().print(table)
                     if title == _PICTURED:
                         pictured.append(table)
                     progress.update(task, advance=1)

@@ -22,6 +22,15 @@ console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 """Troubles and progress."""
 
+
+def above_bar() -> Console:
+    """Where to print while `errors` shows a bar or a spinner, whose line a terminal would cut.
+
+    A file or a pipe gets all the same what is for it.
+    """
+    return errors if console.is_terminal and errors.is_terminal else console
+
+
 BoardFolder = Annotated[
     Path,
     typer.Option(

@@ -50,7 +50,7 @@ def console(folder: Path, *options: str) -> Iterator[Callable[[bytes, bytes], by
     def says(typed: bytes, until: bytes) -> bytes:
         nonlocal seen
         os.write(terminal, typed)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while until not in seen:
             assert select.select([terminal], [], [], deadline - time.monotonic())[0], seen
             seen += os.read(terminal, 4096)

@@ -267,7 +267,7 @@ def test_a_ca_that_is_not_beside_device_json_may_be_on_the_board(tmp_path: Path)
 def test_the_project_runs_on_the_board(board: VirtualBoard) -> None:
     # A configuration that names an unknown cloud: the program starts, and says so.
     deploy(board.device, project_files({"cloud": "cumulus", "device_secret": _SECRET}))
-    board.wait_for("device.json: cloud", timeout_s=20)
+    board.wait_for("device.json: cloud", timeout_s=60)
     assert _SECRET not in board.output()
 
 

@@ -78,7 +78,7 @@ class _Chip:
             stdout=subprocess.DEVNULL,
             preexec_fn=die_with_parent(),  # noqa: PLW1509
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (file.exists() and file.read_text()):
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -182,14 +182,14 @@ class Device:
         """Ends the program, so that the next test meets a silent board; `output` stays."""
         self._printed = self.output()
         # again and again: one Ctrl-C is lost on a board in deep sleep
-        assert knock(self._board.device, 10, lambda: None)
+        assert knock(self._board.device, 60, lambda: None)
         _calm(self._board, more)
 
     def end(self) -> None:
         """Ends the program for good."""
         self.stop(_FORGET)
 
-    def wait_for(self, pattern: str, timeout_s: float = 20) -> str:
+    def wait_for(self, pattern: str, timeout_s: float = 60) -> str:
         """Waits for a line of output since `run`; returns what matched."""
         return self._board.wait_for(pattern, timeout_s, self._since)[0]
 

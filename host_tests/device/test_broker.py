@@ -95,7 +95,7 @@ class Mosquitto:
         done = subprocess.run(self._client("sub", *words), capture_output=True, check=True)
         return {*done.stdout.decode().split()}
 
-    def heard(self, topic: str, pattern: str = ".*", timeout_s: float = 15) -> re.Match[str]:
+    def heard(self, topic: str, pattern: str = ".*", timeout_s: float = 60) -> re.Match[str]:
         """Waits for a message (retained, QoS, topic, payload); returns what matched."""
         wanted = re.compile(rf"^(\d) (\d) {re.escape(topic)} ({pattern})$", re.MULTILINE)
         deadline = time.monotonic() + timeout_s

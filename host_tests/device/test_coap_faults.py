@@ -96,7 +96,7 @@ class _Lives:
         """A life until so many reports are stored, and a little longer."""
         since = self.board.printed
         self.board.start()
-        self.board.wait_for(f"report {report} stored", 20, since)
+        self.board.wait_for(f"report {report} stored", 60, since)
         self.board.wait_for_cut(then_s)
         self.board.power_cut()
 
@@ -109,7 +109,7 @@ def test_a_board_that_loses_power_at_any_moment_never_repeats_a_number(tmp_path,
     moments = random.Random(7252)
     with VirtualBoard(tmp_path).create() as running:
         deploy(running.device, files | {"/main.py": (SEEN + QUICK).encode()})
-        running.wait_for("report 2 stored", 20)
+        running.wait_for("report 2 stored", 60)
         running.power_cut()
         lives = _Lives(running)
         for write in range(1, 11, STEP):

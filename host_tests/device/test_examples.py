@@ -48,7 +48,7 @@ def _by_http(twin: Twin, what: str, values: dict[str, Any]) -> None:
             "Host": way["host"],
         },
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         assert reply.status == 200
 
 
@@ -107,12 +107,6 @@ def test_the_program_of_a_page_is_an_example(page, name):
 def test_the_program_of_a_page_does_what_it_says(device, config, page, said):
     device.run(config("enos"), _program(page))
     device.wait_for(said)
-
-
-def test_the_plain_program_reports_and_obeys(example, twin):
-    plain = example("plain", "enos")
-    plain.wait_for("^report 2 stored")
-    assert twin.command("enos", "set", {"led": 1})["reply"]["data"] == {"led": 1}
 
 
 def test_the_sleeper_wakes_reports_in_one_datagram_and_sleeps(example, twin):

@@ -91,7 +91,7 @@ def test_what_is_not_acknowledged_goes_again_with_dup(device, twin, config):
     after = twin.last_id()
     twin.fault("swallow_pubacks", n=1)
     device.run(config("watson", ack_timeout_s=2), COUNTER)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not any(m["dup"] for m in twin.messages("watson", after)):
         assert time.monotonic() < deadline
         time.sleep(0.05)

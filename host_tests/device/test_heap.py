@@ -117,7 +117,7 @@ def test_it_reports_by_coap_and_sleeps_between(board_with, twin, config, way, he
     with board_with(heap, values) as board:
         end = 0
         for _ in range(3):
-            end = board.wait_for("^report 1 stored", 20, end).end()
+            end = board.wait_for("^report 1 stored", 60, end).end()
         assert "memory" not in board.output()
         assert board.output().count("authenticated") == 1
 
@@ -131,7 +131,7 @@ def test_it_reports_through_a_modem_and_sleeps_between(board_with, config):
         with board_with("67k", values, modem=modem.path) as board:
             end = 0
             for _ in range(3):
-                end = board.wait_for("^report 1 stored", 20, end).end()
+                end = board.wait_for("^report 1 stored", 60, end).end()
             assert "memory" not in board.output()
 
 
@@ -150,10 +150,10 @@ def test_through_a_modem_it_comes_back_from_an_outage(board_with, config):
 def test_a_token_that_lapses_is_renewed(board_with, twin, config):
     """The code that signs is loaded once more, while the connection is open."""
     with board_with("66k", config("alibaba", "https")) as board:
-        end = board.wait_for("^report 1 stored", 20).end()
+        end = board.wait_for("^report 1 stored", 60).end()
         twin.fault("expire_tokens")
-        end = board.wait_for("^authenticated", 20, end).end()
-        board.wait_for(r"^report \d+ stored", 20, end)
+        end = board.wait_for("^authenticated", 60, end).end()
+        board.wait_for(r"^report \d+ stored", 60, end)
         assert "memory" not in board.output()
 
 
@@ -163,7 +163,7 @@ def test_it_reports_by_https_and_sleeps_between(board_with, twin, config):
     with board_with("64k", values) as board:
         end = 0
         for _ in range(3):
-            end = board.wait_for("^report 1 stored", 20, end).end()
+            end = board.wait_for("^report 1 stored", 60, end).end()
         assert "memory" not in board.output()
         assert board.output().count("authenticated") == 1
 
@@ -179,8 +179,8 @@ def test_it_renews_its_certificate_while_it_is_connected(board_with, twin, membe
     files["/new.pem"] = one.org.certificate(one.name, kind=kind).read_bytes()
     # The outbox shares the heap, and a busy machine fills it while the new one is tried.
     with board_with(heap, one.config("certificate", outbox_limit=4), files) as board:
-        end = board.wait_for("^report 2 stored", 20).end()
+        end = board.wait_for("^report 2 stored", 60).end()
         twin.command("watson", "certificate", {}, device=one.device_id)
-        end = board.wait_for("^certificate renewed", 20, end).end()
-        board.wait_for(r"^report \d+ stored", 20, end)
+        end = board.wait_for("^certificate renewed", 60, end).end()
+        board.wait_for(r"^report \d+ stored", 60, end)
         assert "memory" not in board.output()

@@ -116,7 +116,7 @@ def test_a_board_that_loses_power_at_any_moment_loses_no_report_and_keeps_a_whol
         for more in (1, 2, 3):
             since = board.printed
             board.start()
-            board.wait_for(f"report {more} stored", 20, since)
+            board.wait_for(f"report {more} stored", 60, since)
             board.power_cut()
         board.start()
         numbers = seen.more(3)

@@ -19,7 +19,7 @@ _THEIRS = {"cloud": "broker", "tls": False, "user": "u", "password": "p"}
 def _publish(config, *login):
     command = [toolchain.mosquitto("mosquitto_pub"), "-p", str(config["port"]), *login]
     done = subprocess.run(
-        [*command, "-t", "a", "-n"], capture_output=True, text=True, timeout=10, check=False
+        [*command, "-t", "a", "-n"], capture_output=True, text=True, timeout=60, check=False
     )
     return done.stderr.strip()
 

@@ -1,13 +1,12 @@
 """Does the `signet` command list what it can, import only what is called, and fail in a line?"""
 
-import importlib
+import os
 import platform
 import re
 import subprocess
 import sys
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from tools import cli
@@ -49,16 +48,6 @@ print("LOADED", *sorted(name for name in sys.modules if name.startswith("tools")
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "LOADED tools tools.cli tools.lifeline tools.ui"
-
-
-@pytest.mark.parametrize("name", cli._ENTRIES)
-def test_every_subcommand_exists_and_explains_itself(name):
-    entry = cli._ENTRIES[name]
-    target = getattr(importlib.import_module(entry.module), entry.attribute)
-    assert isinstance(target, typer.Typer) or callable(target)
-    done = signet(name, "--help")
-    assert done.returncode == 0, done.stderr
-    assert f"signet {name}" in done.stdout
 
 
 def test_version_says_which_signet_which_python_and_which_platform():
@@ -149,3 +138,31 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(tmp_path):
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"signet: cannot read {tmp_path}/absent.json: ")
+
+
+@pytest.mark.parametrize("to_file", [True, False], ids=["a file", "the terminal"])
+def test_what_is_printed_while_a_bar_is_shown_is_whole_where_it_goes(tmp_path, to_file):
+    program = """
+from rich.progress import Progress
+from tools.ui import above_bar, errors
+with Progress(console=errors) as bar:
+    bar.add_task("busy")
+    bar.refresh()
+    above_bar().print("a row")
+"""
+    file, (end, line) = tmp_path / "file", os.openpty()
+    with file.open("w") as output:
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            stdout=output if to_file else line,
+            stderr=line,
+            env={"TERM": "xterm"},
+            check=True,
+        )
+    os.close(line)
+    shown = os.read(end, 4096).decode()
+    os.close(end)
+    assert "busy" in shown
+    assert file.read_text() == ("a row\n" if to_file else "")
+    assert bool(re.search(r"\r\x1b\[2Ka row\r\n", shown)) != to_file

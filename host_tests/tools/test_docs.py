@@ -104,10 +104,6 @@ def test_who_runs_a_command_that_does_not_run_here_is_there():
     assert not [test for test in tests if mistakes(Row("", ["works"], f"`{test}`"))]
 
 
-def test_each_cloud_has_a_page():
-    assert {page.stem for page in (_DOCS / "clouds").glob("*.md")} >= _CLOUDS
-
-
 def test_the_index_lists_each_page():
     pages = {page.relative_to(_DOCS).as_posix() for page in _DOCS.rglob("*.md")} - {"index.md"}
     assert pages <= {*markdown.links((_DOCS / "index.md").read_text())}

@@ -172,30 +172,27 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "proofs", ["`device/test_x.py`", "alone `device/test_x.py::test_it`, and more"]
-)
-def test_a_row_that_works_and_names_its_test_is_right(folder, proofs):
-    assert not mistakes(Row("MQTT", ["works", "-"], proofs), folder)
-    assert not mistakes(Row("half", ["not yet; by day, yes"], proofs), folder)
-
-
-@pytest.mark.parametrize(
-    ("proofs", "mistake"),
+    ("cells", "proofs", "found"),
     [
-        ("", "no test shows it"),
-        ("device/test_x.py", "no test shows it"),
-        ("`device/test_y.py`", "device/test_y.py is not there"),
-        ("`device/test_x.py::test_that`", "device/test_x.py has no test_that"),
-        ("`device/test_x.py`, `device/test_y.py`", "device/test_y.py is not there"),
-        ("`device/test_empty.py`", "device/test_empty.py has no test"),
-        ("`device/conftest.py`", "device/conftest.py is no file of tests"),
-        ("`../device/test_x.py`", "../device/test_x.py is no file of tests"),
+        (["works", "-"], "`device/test_x.py`", []),
+        (["not yet; by day, yes"], "alone `device/test_x.py::test_it`, and more", []),
+        (["not yet", "-"], "", []),
+        (
+            ["not yet"],
+            "`device/test_x.py`",
+            ["nothing works there, and yet device/test_x.py shows it"],
+        ),
+        (["works"], "", ["no test shows it"]),
+        (["works"], "device/test_x.py", ["no test shows it"]),
+        (["works"], "`device/test_y.py`", ["device/test_y.py is not there"]),
+        (["works"], "`device/test_x.py::test_that`", ["device/test_x.py has no test_that"]),
+        (["works"], "`device/test_x.py`, `device/test_y.py`", ["device/test_y.py is not there"]),
+        (["works"], "`device/test_empty.py`", ["device/test_empty.py has no test"]),
+        (["works"], "`device/conftest.py`", ["device/conftest.py is no file of tests"]),
+        (["works"], "`../device/test_x.py`", ["../device/test_x.py is no file of tests"]),
     ],
 )
-def test_a_row_without_a_test_that_is_there_is_a_mistake(folder, proofs, mistake):
-    assert mistakes(Row("MQTT", ["works"], proofs), folder) == [mistake]
-
-
-def test_a_row_in_which_nothing_works_names_no_test(folder):
-    assert not mistakes(Row("NB-IoT", ["not yet", "-"], ""), folder)
-    assert mistakes(Row("NB-IoT", ["not yet", "-"], "`device/test_x.py`"), folder)
+def test_a_row_is_right_when_its_tests_are_there_and_only_where_something_works(
+    folder, cells, proofs, found
+):
+    assert mistakes(Row("MQTT", cells, proofs), folder) == found

@@ -332,7 +332,7 @@ def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, ca
     said = []
 
     def fetch(report):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         for fraction, line in zip((0.4, 0.8), expected, strict=True):
             report("fetching", fraction)
             while line not in said and time.monotonic() < deadline:

@@ -50,7 +50,7 @@ def test_mosquitto_and_its_tools_start(tool, tmp_path):
 
 def wait_for_coap(port):
     """Returns once a CoAP server answers a ping (RFC 7252 section 4.3) on 127.0.0.1."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.connect(("127.0.0.1", port))
         asker.settimeout(0.5)

@@ -51,10 +51,9 @@ class Scene(NamedTuple):
     def cut(self, at_write: int = 0) -> None:
         """Take the board's power, and give it again; at_write: until that write to flash."""
         self.board.power_cut()
-        text = self.board.output()
-        said = re.findall(r"^accepted \d+ (\d+)$", text, re.MULTILINE)
+        said = re.findall(r"^accepted \d+ (\d+)$", self.board.output(), re.MULTILINE)
         self.cuts.append(int(said[-1]) if said else 0)  # it was not before that
-        self.starts.append(len(text))
+        self.starts.append(self.board.printed)
         self.board.start(at_write)
 
     def direct(self) -> None:
@@ -231,7 +230,7 @@ def _patiently(act: Callable[[], object]) -> None:
 
 def _said(scene: Scene, fault: Fault, after: int) -> dict[str, Any]:
     text = scene.board.output()
-    found = re.findall(_DRAINED, text[scene.starts[-1] :], re.MULTILINE)
+    found = re.findall(_DRAINED, scene.board.output(scene.starts[-1]), re.MULTILINE)
     counters = json.loads(found[-1]) if found else {"dropped": 0}
     taken = [int(n) for n in re.findall(r"^taken (\d+)$", text, re.MULTILINE)]
     for life in range(len(scene.cuts)):  # the last words of each may be lost

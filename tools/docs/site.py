@@ -7,6 +7,7 @@ a page that shows it. ProperDocs builds them, from an environment of its own.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import sys
@@ -158,7 +159,8 @@ def build() -> int:
     settings = _SOURCE.with_suffix(".yml")
     hooks = Path(__file__).with_name("hooks.py")
     menu = "\n".join(navigation([*pages]))
-    settings.write_text(_SETTINGS.format(source=_SOURCE, site=SITE, hooks=hooks, nav=menu))
+    source, target, hook = (json.dumps(f"{path}") for path in (_SOURCE, SITE, hooks))  # YAML, too
+    settings.write_text(_SETTINGS.format(source=source, site=target, hooks=hook, nav=menu))
     command = [str(python), "-m", "properdocs", "build", "--strict"]
     try:
         run([*command, "-f", str(settings)], folder=ROOT, environment={"PYTHONPATH": str(ROOT)})

@@ -86,7 +86,7 @@ def facts(line: str) -> dict[str, Any]:
     """What a board that was reached says of itself, by name. raises: UserError."""
     heap = None
     with contextlib.suppress(UserError):  # as it was stopped; there may be no room for more
-        heap = _found(ask(line, _HEAP, _MOST_BYTES, _MOST_S, again=True))["heap"]
+        heap = _found(ask(line, _HEAP, _MOST_BYTES, _MOST_S, again=True)).get("heap")
     program = f"FILES = {_FILES!r}\n{_PROGRAM}"
     try:
         found = _found(ask(line, program, _MOST_BYTES, _MOST_S, again=True))

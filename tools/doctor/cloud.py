@@ -36,9 +36,11 @@ def rows(files: Mapping[str, bytes], why_no_login: str) -> Iterator[Row]:
     """
     try:
         values = json.loads(files[_CONFIG])
+        if not isinstance(values, dict):
+            raise ValueError
         warnings, config = worked_out(files)
-    except ValueError:  # a place, never the content
-        yield Row("device.json", WRONG, "it is not JSON", "deploy it again")
+    except (ValueError, RecursionError):
+        yield Row("device.json", WRONG, "it is no JSON object", "deploy it again")
         return
     except UserError as error:
         yield Row("device.json", WRONG, str(error))
@@ -89,7 +91,11 @@ def _way(config: dict[str, Any], files: Mapping[str, bytes], why_no_login: str) 
     address = _looked_up(where, config["port"], udp)
     yield Row("name", OK, f"{where} is {address[0]}" if where != address[0] else where)
     if udp:
-        yield from _by_datagrams(address, config, files, why_no_login)
+        try:
+            yield from _by_datagrams(address, config, files, why_no_login)
+        except OSError as error:
+            text = f"{address[1]} (UDP) cannot be reached: {_reason(error)}"
+            raise _EndError("port", text, "is the network up?") from None
         return
     with contextlib.closing(_connected(address)) as plain:
         yield Row("port", OK, f"{address[1]} answers")
@@ -116,7 +122,7 @@ def _looked_up(where: str, port: int, udp: bool) -> tuple[Any, ...]:
         raise _EndError("name", text, mend) from None
     except UnicodeError:
         raise _EndError("name", f"{where} is no name", "check `host` in device.json") from None
-    return found[0][4]
+    return min(found, key=lambda each: each[0] != socket.AF_INET)[4]  # as most boards do
 
 
 def _connected(address: tuple[Any, ...]) -> socket.socket:
@@ -153,7 +159,7 @@ def _by_datagrams(
             return
         try:
             yield coap.login(config, channel)
-        except OSError as error:
+        except (OSError, SSL.Error) as error:
             mend = "check `host` and `port`; does the server run?"
             yield Row("login", WRONG, f"/auth is not answered: {_reason(error)}", mend)
 
@@ -296,5 +302,8 @@ def _logged_in(config: Mapping[str, Any], stream: socket.socket) -> Row:
         return Row("login", WRONG, str(error))
 
 
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else str(error)
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's
+        return (error.reason or str(error)).lower().replace("_", " ")
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error)

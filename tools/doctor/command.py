@@ -3,13 +3,12 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.status import Status
 
 from tools.board.check import check_wifi
 from tools.board.deploy import named_files
@@ -63,29 +62,34 @@ def doctor(
     virtual = folder or DEFAULT_FOLDER
     asked = _asked(device, virtual, folder is not None)
     is_off = device is None and not VirtualBoard(virtual).in_use()
-    progress, files = _Progress(), Files()
-    with told(lambda: progress.text), ExitStack() as stack:
-        wrong = show("This computer", laptop.rows(device), progress.waiting)
+    now, files = "looking at this computer", Files()
+
+    def tell(text: str) -> None:
+        nonlocal now
+        now = text
+        status.update(text)
+
+    with errors.status(now) as status, told(lambda: now), ExitStack() as stack:
+        wrong = show("This computer", laptop.rows(device))
         if asked:
             try:
-                progress.tell("stopping the board's program; the board restarts afterwards")
-                with progress.waiting():
-                    line = stack.enter_context(serial_line(device, virtual))
-                    if is_off:
-                        time.sleep(_BOOT_S)
-                    reach(line, progress.tell)
+                tell("stopping the board's program; the board restarts afterwards")
+                line = stack.enter_context(serial_line(device, virtual))
+                if is_off:
+                    time.sleep(_BOOT_S)
+                reach(line, tell)
                 stack.callback(_restart, line)
-                progress.tell("asking the board")
+                tell("asking the board")
                 rows = _on_board(line, files)
             except UserError as error:
                 rows = iter([Row("serial line", WRONG, str(error))])
         else:
             text = "none is named: --device asks one at a serial line, --folder a virtual one"
             rows = iter([Row("board", NOTE, text)])
-        wrong += show(f"Board ({asked})" if asked else "Board", rows, progress.waiting)
-        progress.tell("trying the way to the cloud")
+        wrong += show(f"Board ({asked})" if asked else "Board", rows)
+        tell("trying the way to the cloud")
         rows = _to_cloud(config, files, login)
-        wrong += show("Cloud, from this computer", rows, progress.waiting)
+        wrong += show("Cloud, from this computer", rows)
     console.print("Nothing is wrong." if not wrong else f"Wrong: {wrong}.")
     if wrong:
         raise typer.Exit(1)
@@ -103,31 +107,11 @@ def _asked(device: str | None, folder: Path, is_named: bool) -> str:
     return f"virtual{', the firmware image' * virtual.is_image}"
 
 
-class _Progress:
-    """What is done now; on a terminal shown while nothing is printed."""
-
-    text = "looking at this computer"
-
-    def __init__(self) -> None:
-        self._status: Status | None = None
-
-    def tell(self, text: str) -> None:
-        """Something else is done now."""
-        self.text = text
-        if self._status:
-            self._status.update(text)
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Shows it; rich would take what is printed to stdout meanwhile to stderr."""
-        with errors.status(self.text) as self._status:
-            yield
-        self._status = None
-
-
 def _restart(line: str) -> None:
-    with suppress(UserError):
+    try:
         run(line, ["resume"], [["exec", "--no-follow", RESTART]], _RESTART_S)
+    except UserError:
+        errors.print("The board may still be stopped: press its reset.")
 
 
 def _on_board(line: str, files: Files) -> Iterator[Row]:

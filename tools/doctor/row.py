@@ -1,13 +1,12 @@
 """How is one thing that was looked at shown: right or not, and how to mend it?"""
 
 import textwrap
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from rich.text import Text
 
-from tools.ui import console, visible
+from tools.ui import above_bar, visible
 
 OK, WRONG, NOTE = "ok", "wrong", "-"
 _STYLES = {OK: "green", WRONG: "bold red", NOTE: ""}
@@ -24,24 +23,16 @@ class Row(NamedTuple):
     mend: str = ""
 
 
-def show(
-    title: str, rows: Iterable[Row], waiting: Callable[[], AbstractContextManager[object]]
-) -> int:
-    """Print each row as soon as it is known; returns how many are wrong.
-
-    waiting: what is shown while one is waited for; not while one is printed.
-    """
-    console.print(Text(title, "bold"))
-    width = max(console.width - _STATE - _NAME, _LEAST)
-    wrong, left = 0, iter(rows)
-    while True:
-        with waiting():
-            row = next(left, None)
-        if row is None:
-            return wrong
+def show(title: str, rows: Iterable[Row]) -> int:
+    """Print each row as soon as it is known; returns how many are wrong."""
+    out, wrong = above_bar(), 0
+    out.print(Text(title, "bold"))
+    width = max(out.width - _STATE - _NAME, _LEAST)
+    for row in rows:
         wrong += row.state == WRONG
         lines = textwrap.wrap(visible(row.text), width, break_on_hyphens=False)
         lines += textwrap.wrap(visible(row.mend), width, break_on_hyphens=False)
         said = f"\n{' ' * (_STATE + _NAME)}".join(lines)
         state = (f"{row.state:<{_STATE}}", _STYLES[row.state])
-        console.print(Text.assemble(state, f"{row.name:<{_NAME}}{said}"), soft_wrap=True)
+        out.print(Text.assemble(state, f"{row.name:<{_NAME}}{said}"), soft_wrap=True)
+    return wrong
