@@ -55,6 +55,7 @@ def _answer(asked: Asked) -> str | None:
             continue
         if answer or asked.optional:
             return answer or None
+        errors.print(f"{asked.key} is needed; Ctrl-C ends this", markup=False)
 
 
 def option(key: str) -> str:
