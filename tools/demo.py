@@ -189,7 +189,7 @@ def _show_sleep(
         _show_reports(table, reports[number - 1 : number], number)
         lines = [line for line in match[0].splitlines() if line.startswith(_TELLING)]
         table.add_row("board" if number == 1 else "board, awake again", _said("\n".join(lines)))
-    table.add_row("since it woke", Text(f"{sent['up']} datagrams out, {sent['down']} in"))
+    table.add_row("since it woke", Text(f"datagrams: {sent['up']} out, {sent['down']} in"))
 
 
 def _show_token(

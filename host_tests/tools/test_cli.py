@@ -68,8 +68,12 @@ def _commands(path, command):
 def test_the_help_of_every_command_is_whole_in_80_columns(name):
     runner = CliRunner()
     for path, command in _commands([name], cli._load(name)) if name else [([], None)]:
-        for option in getattr(command, "params", ()):  # its length differs from desk to desk
+        for option in getattr(command, "params", ()):
+            # the length of a path differs from desk to desk
             assert not option.show_default or str(ROOT) not in str(option.default), option.name
+            assert not getattr(option, "secondary_opts", ()), (
+                f"{option.name}: nobody asked for --no"
+            )
         done = runner.invoke(cli.app, [*path, "--help"], env={"COLUMNS": "80", "NO_COLOR": "1"})
         assert done.exit_code == 0, path
         assert max(map(len, done.stdout.splitlines())) <= 80, path

@@ -77,7 +77,9 @@ def deploy(
     folder: BoardFolder = DEFAULT_FOLDER,
     plain: Annotated[
         bool,
-        typer.Option(help="Send signet readable, a file a module: more flash, heap and time."),
+        typer.Option(
+            "--plain", help="Send signet readable, a file a module: more flash, heap and time."
+        ),
     ] = False,
     frozen: Annotated[
         bool,
@@ -86,9 +88,11 @@ def deploy(
             help="Signet is in the board's firmware, as in an image board's: send the rest.",
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option(help="Show what would change; change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change; change nothing.")
+    ] = False,
     yes: Annotated[
-        bool, typer.Option(help="Replace without asking what signet did not put there.")
+        bool, typer.Option("--yes", help="Replace without asking what signet did not put there.")
     ] = False,
 ) -> None:
     """Copy signet, boot.py, main.py and the configuration to a board and restart it.
