@@ -214,13 +214,13 @@ def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine():
 _MAY_NAME_A_CLOUD = {
     "lib/signet/device/config.py": "an example",
     "lib/signet/device/missing.py": "an example",
-    "tools/twin/command_topic.py": "a command about Alibaba's topic categories",
-    "tools/twin/command_policy.py": "a command about the policies of Watson's orgs",
-    "tools/twin/http_doors.py": "makes the HTTP services of those that have one",
-    "tools/twin/http_faults.py": "which paths those have",
-    "tools/twin/coap_doors.py": "Alibaba's alone",
-    "tools/twin/coap.py": "Alibaba's alone",
-    "tools/twin/polls.py": "commands by HTTP: Watson's alone",
+    "tools/twin/command/topic.py": "a command about Alibaba's topic categories",
+    "tools/twin/command/policy.py": "a command about the policies of Watson's orgs",
+    "tools/twin/web/doors.py": "makes the HTTP services of those that have one",
+    "tools/twin/web/faults.py": "which paths those have",
+    "tools/twin/coap/doors.py": "Alibaba's alone",
+    "tools/twin/coap/server.py": "Alibaba's alone",
+    "tools/twin/hub/polls.py": "commands by HTTP: Watson's alone",
 }
 
 

@@ -8,14 +8,14 @@ import contextlib
 import errno
 import socket
 
-from tools.twin import tls_reasons
-from tools.twin.clouds.base import Way
-from tools.twin.door import Door
-from tools.twin.gate import Connection
-from tools.twin.handshake import Context
-from tools.twin.http import Service
-from tools.twin.hub import Hub
-from tools.twin.tls import Contexts
+from tools.twin.clouds.cloud import Way
+from tools.twin.clouds.door import Door
+from tools.twin.hub.hub import Hub
+from tools.twin.mqtt.gate import Connection
+from tools.twin.tls import reasons
+from tools.twin.tls.contexts import Contexts
+from tools.twin.tls.handshake import Context
+from tools.twin.web.service import Service
 from tools.ui import UserError
 
 _HANDSHAKE_TIMEOUT_S = 15.0
@@ -103,7 +103,7 @@ async def _secure(
         way.cas = frozenset(ca.id for ca in context.cas)
         way.above = context.above() if context.takes_any else ()
     except OSError as error:
-        text = tls_reasons.reason(door.cloud, error, context)
+        text = reasons.reason(door.cloud, error, context)
         hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")
         return False
     except ValueError as error:

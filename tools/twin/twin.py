@@ -15,17 +15,18 @@ from typing import Any
 from tools.pki.authority import Authority
 from tools.pki.keys import write_file
 from tools.scratch import scratch
-from tools.twin import control, doors, listeners
-from tools.twin.broker import Broker
-from tools.twin.certificates import Certificates
-from tools.twin.clouds import CLOUDS
-from tools.twin.handshake import keep_names_quiet
-from tools.twin.http_doors import beside_mqtt
-from tools.twin.hub import Hub, Report
+from tools.twin import listeners
+from tools.twin.broker.broker import Broker
+from tools.twin.clouds import CLOUDS, doors
+from tools.twin.hub import control
+from tools.twin.hub.hub import Hub, Report
 from tools.twin.options import Options
 from tools.twin.ready import RUNNING
-from tools.twin.store import Device, Store, open_store
-from tools.twin.tls import Contexts
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import Device, Store, open_store
+from tools.twin.tls.contexts import Contexts
+from tools.twin.tls.handshake import keep_names_quiet
+from tools.twin.web.doors import beside_mqtt
 from tools.ui import UserError
 
 _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108

@@ -1,0 +1,336 @@
+"""What does the gate ask a cloud, and in which words does the cloud answer?
+
+The gate speaks MQTT and knows no cloud; a cloud knows names, signatures and topics and opens no
+socket. Everything a cloud decides about one connection is one call below.
+"""
+
+import functools
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cryptography import x509
+
+from tools.twin.clouds.door import Door
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import Device, Store
+from tools.twin.wire import topics
+from tools.twin.wire.packets import Connect, Publish
+
+if TYPE_CHECKING:
+    from tools.twin.hub.control import Fault
+    from tools.twin.hub.hub import Hub
+
+Rules = Mapping[str, tuple[str, ...]]
+
+
+class RefusedError(Exception):
+    """The cloud does not let this client in.
+
+    code: the CONNACK code, or None to close without one. The text says what a firmware engineer
+    should mend; it never holds a secret. mistake: a key of the cloud's `connack`.
+    client: who it said it was, where the cloud tells applications of that.
+    """
+
+    def __init__(self, code: int | None, mistake: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.mistake = mistake
+        self.client: Client | None = None
+
+
+class BadCommandError(Exception):
+    """The command cannot be built; the text says why."""
+
+
+@dataclass(slots=True)
+class Way:
+    """How the client came in: over TLS or not, under which server name (SNI), on which port.
+
+    certificate: the one that it showed, and that a CA of its cloud or org has signed; where the
+    cloud takes any, above: those that it showed with it.
+    cas: the ids of that org's CAs when it did.
+    websocket: whether it speaks MQTT in WebSocket's messages.
+    """
+
+    tls: bool
+    port: int
+    server_name: str | None = None
+    peer: str = ""
+    websocket: bool = False
+    certificate: x509.Certificate | None = None
+    cas: frozenset[int] = frozenset()
+    above: tuple[x509.Certificate, ...] = ()
+
+
+@dataclass(slots=True)
+class Client:
+    """A client that the cloud has let in.
+
+    session: the broker's client id and the key of eviction: one live connection each.
+    kind: which row of the cloud's rule tables holds for it. names: what fills `{name}` in rules.
+    pushed: filters that the cloud subscribes for the device by itself.
+    closes: whether a wrong topic closes the connection. clean: its session ends with it, whatever
+    it asked for. good_for_s: after which the gate closes it, as that of a token that ends; None:
+    never.
+    """
+
+    device: Device
+    session: str
+    kind: str = "device"
+    names: Mapping[str, str] = field(default_factory=dict)
+    pushed: tuple[str, ...] = ()
+    closes: bool = False
+    client_id: str = ""
+    keepalive_s: int = 0
+    clean: bool = False
+    good_for_s: float | None = None
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the cloud makes of a report: how it is filed, and what it answers, if anything.
+
+    parts: the reports in it, where it holds several: each is filed as if it had come alone.
+    """
+
+    status: str = "stored"
+    reason: str = ""
+    reply: Publish | None = None
+    parts: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class Order:
+    """A command on its way: the topic as the device sees it, and where its reply will come.
+
+    qos: 0 for one that no durable session queues. kept: the cloud keeps what it says for a device
+    that asks later.
+    """
+
+    topic: str
+    payload: bytes
+    reply_topic: str | None = None
+    message_id: str | None = None
+    qos: int = 1
+    kept: bool = False
+
+
+class Cloud:
+    """One cloud's rules. The class attributes are its limits; see each cloud for their source."""
+
+    # Who it is: in commands and device.json, and for a person.
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    # Where it listens, and what else its certificate may be called, beside the doors' hosts.
+    doors: ClassVar[tuple[Door, ...]]
+    server_names: ClassVar[tuple[str, ...]] = ()
+
+    # TLS. lists_suites: it takes TLS 1.2 and the suites of tools.twin.tls.contexts alone.
+    # certificates: which it asks devices for: "" none, "required" those that its own CA has
+    # issued, "any" that a client has the key of, which `login` judges, and "by org" those that
+    # the CAs of the org have issued that the server name is of. ca: what the CA is called that
+    # issues them, which lies in the twin's folder under the cloud's name. not_signed: what is
+    # said of another.
+    lists_suites: ClassVar[bool] = True
+    client_certificates: ClassVar[str] = ""
+    ca: ClassVar[str] = ""
+    not_signed: ClassVar[str] = "is not signed by a CA that is known here"
+
+    # The path that WebSocket has here; None where any will do.
+    websocket_path: ClassVar[str | None] = None
+
+    # Which CONNACK code (MQTT 3.1.1, section 3.2.2.3) each mistake gets: 1 protocol level, 2
+    # client id, 3 server unavailable, 4 user name or password, 5 not authorized; None closes the
+    # connection without a word. The gate itself asks for "will" and "offline".
+    connack: ClassVar[Mapping[str, int | None]]
+
+    # Which key of `identity` nobody is shown: the secret.
+    hidden: ClassVar[str] = "device_secret"
+
+    # What the registry takes, by kind: the form of a product. name_rule: what the parts of
+    # products and names match, and that in words.
+    product_forms: ClassVar[Mapping[str, str]] = {"device": "PRODUCT_KEY"}
+    name_rule: ClassVar[tuple[re.Pattern[str], str]] = (
+        re.compile(r"[A-Za-z0-9._@:-]{1,64}"),
+        "64 letters, digits, or any of - _ . @ :",
+    )
+
+    # What a person is told: what a command is to this cloud, and words after `signet twin`.
+    command_help: ClassVar[str]
+    examples: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    max_payload: ClassVar[int]
+    max_qos: ClassVar[int] = 1
+    takes_wills: ClassVar[bool] = True
+    # What a person should know whose command found the device not connected.
+    offline_hint: ClassVar[str] = ""
+    # Rule tables by kind of client, in the notation of tools.twin.wire.topics.
+    publish_rules: ClassVar[Rules]
+    subscribe_rules: ClassVar[Rules]
+    # What is registered from the start: kind, product, name of a Device.
+    ready: ClassVar[tuple[tuple[str, str, str], ...]]
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @functools.cached_property
+    def certificates(self) -> Certificates:
+        """The policies, and what was uploaded and issued."""
+        return Certificates(self.store)
+
+    @staticmethod
+    def identity(device: Device) -> dict[str, str]:
+        """What the device's owner configures, in the cloud's own words, secret included."""
+        raise NotImplementedError
+
+    @staticmethod
+    def new_secret() -> str:
+        """One for a device that is added."""
+        return secrets.token_hex(16)
+
+    @staticmethod
+    def org_of(server_name: str | None) -> str | None:
+        """The org that a TLS server name (SNI) is of, where certificates are "by org"."""
+        return None
+
+    @staticmethod
+    def new_name(product: str) -> str:
+        """The name of an application that is added: an API key."""
+        raise NotImplementedError
+
+    @staticmethod
+    def lines(entry: Mapping[str, Any]) -> list[str]:
+        """What a person is told of it when it is ready. entry: its own of the ready file."""
+        return []
+
+    def facts(self, product: str) -> dict[str, Any]:
+        """What the ready file has of it, beside ways in and devices. product: of the device."""
+        return {}
+
+    def faults(self, hub: "Hub") -> Mapping[str, "Fault"]:
+        """What control requests may break, of this cloud alone."""
+        return {}
+
+    @classmethod
+    def refused(cls, mistake: str, reason: str) -> RefusedError:
+        """A refusal. mistake: a key of `connack`. reason: see RefusedError."""
+        return RefusedError(cls.connack[mistake], mistake, reason)
+
+    def close_code(self, mistake: str) -> int:
+        """What `presence` gets as the code of a login that is refused."""
+        return 0
+
+    def trust(self, device: Device, certificate: x509.Certificate) -> None:
+        """Let a device log in with its certificate alone, or with one that this CA has signed.
+
+        Only where `client_certificates` is "any".
+        """
+        raise NotImplementedError
+
+    def login(self, connect: Connect, way: Way) -> Client:
+        """Check a CONNECT by the cloud's own rules. raises: RefusedError."""
+        raise NotImplementedError
+
+    def session_of(self, device: Device) -> str:
+        """The session key of a registered device."""
+        return f"{self.name}:{device.product}:{device.name}"
+
+    def up(self, client: Client, topic: str) -> str | None:
+        """The broker's topic for one that the client publishes; None if it must not."""
+        if not topics.allowed(topic, self.publish_rules[client.kind], client.names):
+            return None
+        return self.broker_up(client, topic)
+
+    def down(self, client: Client, topic_filter: str) -> str | None:
+        """The broker's filter for one that the client subscribes; None if it must not."""
+        if not topics.allowed(topic_filter, self.subscribe_rules[client.kind], client.names):
+            return None
+        return self.broker_down(client, topic_filter)
+
+    # Up and down are apart: what a device publishes reaches the platform, never a device.
+    def broker_up(self, client: Client, topic: str) -> str:
+        """Where in the broker the client's `topic` lies when it publishes."""
+        return f"{self.name}/up/{topic}"
+
+    def broker_down(self, client: Client, topic: str) -> str:
+        """Where in the broker the client's `topic` lies when it listens."""
+        return f"{self.name}/down/{topic}"
+
+    def broker_order(self, device: Device, topic: str) -> str:
+        """Where in the broker a command for `device` goes."""
+        return f"{self.name}/down/{topic}"
+
+    def local(self, client: Client, broker_topic: str) -> str:
+        """The topic as the client knows it."""
+        return broker_topic.removeprefix(f"{self.name}/down/")
+
+    def judge(self, client: Client, publish: Publish) -> Verdict:
+        """What the platform makes of a message on a permitted topic."""
+        return Verdict()
+
+    def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
+        """The command `name` with `data` for a device. raises: BadCommandError."""
+        raise NotImplementedError
+
+    def reply(self, publish: Publish) -> tuple[tuple[str, str], Any] | None:
+        """Is that a device's reply? Then (reply topic, message id) of its order, and its body."""
+        try:
+            body = json.loads(publish.payload)
+            return (publish.topic, str(body["id"])), body
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def presence(
+        self, client: Client, way: Way, action: str, code: int, reason: str
+    ) -> Publish | None:
+        """What the cloud tells applications when a client comes or goes; topic is the broker's."""
+        return None
+
+    def foreign(self, client: Client, topic: str) -> int:
+        """Why the client may not act for the device that its permitted topic names; 0: it may."""
+        return 0
+
+    def hears(self, client: Client, topic: str) -> bool:
+        """Whether the client receives a message on a topic that it subscribed to."""
+        return True
+
+    def notice(self, client: Client, request: str, topic: str, code: int) -> Publish | None:
+        """What the cloud tells a client whose wrong topic does not close the connection.
+
+        request: "Publish" or "Subscribe". code: Watson's close code of what was wrong.
+        """
+        return None
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """JSON as the platforms send it: no spaces, UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode(payload: bytes) -> Any:
+    """The JSON value of a payload. raises: ValueError."""
+    try:
+        return json.loads(payload.decode())
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def parameters(client_id: str) -> tuple[str, dict[str, str]]:
+    """Split `id|name=value,...|` or `id||` (EnOS, Alibaba). raises: ValueError; it says why."""
+    name, bar, rest = client_id.partition("|")
+    if not bar or not rest.endswith("|"):
+        raise ValueError("client id is not of the form `id|name=value,...|`")
+    if not 1 <= len(name) <= 64:
+        raise ValueError("client id has not 1 to 64 characters before the first `|`")
+    options: dict[str, str] = {}
+    for item in rest[:-1].split(",") if rest != "|" else ():
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise ValueError(f"client id holds {item!r} where `name=value` belongs")
+        options[key] = value
+    return name, options

@@ -1,0 +1,341 @@
+"""What happens to one device's connection, from its first byte to its last?
+
+The gate checks its CONNECT by the cloud's rules, opens its counterpart in the broker and carries
+packets both ways until one side ends; what becomes of each packet is in tools.twin.mqtt.traffic.
+A connection that begins as HTTP does is handed over where its port speaks that, too; what leaves
+HTTP for WebSocket comes back.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+
+from tools.twin.clouds.cloud import Client, Cloud, RefusedError, Way
+from tools.twin.hub.hub import Hub, Session
+from tools.twin.mqtt.counterpart import Counterpart
+from tools.twin.mqtt.traffic import ClosedError, Traffic
+from tools.twin.web.service import Service
+from tools.twin.wire import packets
+from tools.twin.wire.packets import (
+    Decoder,
+    MalformedError,
+    Packet,
+    TooLargeError,
+    UnsupportedLevelError,
+)
+
+_CONNECT_TIMEOUT_S = 20.0
+_CONNECT_LIMIT = 5 * 65537 + 10  # section 3.1: five fields of at most 65535 bytes
+_HEADROOM = 65540  # topic, its length and the packet id, beside the payload
+_ALL = 1 << 24  # more than a reader holds: what is handed over leaves nothing behind
+
+
+class Connection:
+    """One device's connection and its counterpart to the broker.
+
+    mqtt: whether its port speaks MQTT. http: what serves HTTP there, None where nothing does.
+    client: who has logged in by MQTT, or None.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        cloud: Cloud,
+        way: Way,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        mqtt: bool = True,
+        http: Service | None = None,
+    ) -> None:
+        self._hub = hub
+        self._cloud = cloud
+        self._way = way
+        self._reader = reader
+        self._writer = writer
+        self._mqtt = mqtt
+        self._http = http
+        self._label = way.peer
+        self.cloud_name = cloud.name
+        self.is_http = False
+        self.client: Client | None = None
+        self._broker = Counterpart(hub.broker)
+        self._announced = False
+        self._decoder = Decoder(_CONNECT_LIMIT)
+        self._keepalive_s: float | None = None
+        self._queue: list[Packet] = []
+        self._will: packets.Will | None = None
+        self._traffic: Traffic | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing: ClosedError | None = None
+        self._gone = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve the connection until it ends, for whatever reason."""
+        self._task = asyncio.current_task()
+        self._hub.connections.add(self)
+        try:
+            await self._serve()
+        except RefusedError as refused:
+            self._refuse(refused)
+        except ClosedError as closed:
+            self._report("closed", str(closed))
+        except MalformedError as error:
+            self._report("closed", f"malformed packet: {error}")
+        except UnsupportedLevelError as error:
+            self._writer.write(packets.connack(1))
+            self._report("refused", f"CONNACK 1: {error}")
+        except TooLargeError as error:
+            self._report("closed", f"{error}, more than this cloud takes")
+        except OSError as error:
+            self._report("closed", f"connection lost ({error})")
+        except asyncio.CancelledError:
+            if self._closing is None:
+                raise
+            self._report("closed", str(self._closing))
+        finally:
+            self._writer.close()
+            self._hub.connections.discard(self)
+            self._gone.set()
+
+    async def end(self, reason: str, code: int) -> None:
+        """Close the connection from outside and wait until it is gone."""
+        if self._closing is None:
+            self._closing = ClosedError(reason, code)
+            self._writer.transport.abort()
+            if self._task is not None:
+                self._task.cancel()
+        await self._gone.wait()
+
+    def _report(self, kind: str, text: str) -> None:
+        self._hub.report(self._cloud.name, self._label, kind, text)
+
+    def _refuse(self, refused: RefusedError) -> None:
+        if (client := refused.client) is not None:
+            self._label = client.device.label
+            code = self._cloud.close_code(refused.mistake)
+            self._tell(client, "FailedConnect", code, str(refused))
+        if refused.code is None:
+            self._report("refused", f"closed without CONNACK: {refused}")
+            return
+        self._writer.write(packets.connack(refused.code))
+        self._report("refused", f"CONNACK {refused.code}: {refused}")
+
+    async def _serve(self) -> None:
+        first = await self._first_bytes()
+        if self._http is not None and (not self._mqtt or _begins_http(first[0])):
+            self.is_http = True
+            speak = self._over_websocket if self._mqtt else None
+            await self._http.serve(self._way, self._reader, self._writer, first, speak)
+            return
+        _check_first_byte(first[0])
+        connect = await self._read_connect(first)
+        client = self._cloud.login(connect, self._way)
+        connect.clean_session |= client.clean
+        client.client_id = client.client_id or connect.client_id
+        self._label = client.device.label
+        self.client = client
+        will = self._checked_will(client, connect.will)
+        session = await self._hub.admit(self, client, connect.clean_session)
+        code, reason = 92, "the connection failed"
+        clean = False
+        try:
+            await self._open_broker(client, session, connect, will)
+            keepalive_s = client.keepalive_s or connect.keepalive_s
+            # Section 3.1.2.10: one and a half times the keep alive.
+            self._keepalive_s = keepalive_s * 1.5 or None
+            self._will = connect.will if will else None
+            self._announced = True
+            clean_text = "clean session" if connect.clean_session else "durable session"
+            self._report(
+                "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
+            )
+            self._announce("Connect", 0, "")
+            code, reason = await self._pump(client.good_for_s)
+            clean = True
+        except ClosedError as closed:
+            code, reason = closed.code, str(closed)
+            raise
+        except MalformedError:
+            code, reason = 91, "the client broke the protocol"
+            raise
+        except TooLargeError:
+            code, reason = 287, "the message is too large"
+            raise
+        except asyncio.CancelledError:
+            if self._closing is not None:
+                code, reason = self._closing.code, str(self._closing)
+            raise
+        finally:
+            try:
+                await self._broker.leave()
+            finally:  # also when told to end while waiting
+                if self._announced:
+                    self._finish(clean, code, reason)
+                self._hub.leave(client, session)
+
+    async def _over_websocket(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Serve what came in as HTTP and left that for WebSocket: a connection of its own."""
+        way = dataclasses.replace(self._way, websocket=True)
+        await Connection(self._hub, self._cloud, way, reader, writer).run()
+
+    def _finish(self, clean: bool, code: int, reason: str) -> None:
+        """File the will that the broker now publishes; tell applications who left."""
+        if self._will is not None and not clean:
+            will = self._will
+            self._hub.store.record(
+                self._cloud.name,
+                self._label,
+                "up",
+                will.topic,
+                will.payload,
+                qos=will.qos,
+                status="stored",
+                reason="will",
+            )
+        self._announce("Disconnect", code, reason)
+
+    def _announce(self, action: str, code: int, reason: str) -> None:
+        assert self.client is not None
+        self._tell(self.client, action, code, reason)
+
+    def _tell(self, client: Client, action: str, code: int, reason: str) -> None:
+        message = self._cloud.presence(client, self._way, action, code, reason)
+        if message is not None:
+            self._hub.platform.publish(message)
+
+    async def _first_bytes(self) -> bytes:
+        wanted = "CONNECT" if self._mqtt else "request"
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                data = await self._reader.read(_ALL)
+        except TimeoutError:
+            raise ClosedError(f"no {wanted} within {_CONNECT_TIMEOUT_S:g} s") from None
+        if not data:
+            raise ClosedError(f"left without a {wanted}")
+        return data
+
+    async def _read_connect(self, data: bytes) -> packets.Connect:
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                while not (found := self._decoder.feed(data)):
+                    data = await self._reader.read(65536)
+                    if not data:
+                        raise ClosedError("left without a CONNECT")
+        except TimeoutError:
+            raise ClosedError(f"no CONNECT within {_CONNECT_TIMEOUT_S:g} s") from None
+        first, *self._queue = found
+        packets.check_from_client(first)
+        connect = packets.Connect.parse(first.body)
+        self._decoder.limit = self._cloud.max_payload + _HEADROOM
+        return connect
+
+    def _checked_will(self, client: Client, will: packets.Will | None) -> packets.Will | None:
+        """The will as the broker gets it; None without one, or where the cloud has none."""
+        if will is None or not self._cloud.takes_wills:
+            return None
+        topic = self._cloud.up(client, will.topic)
+        foreign = self._cloud.foreign(client, will.topic)
+        if topic is None or foreign or will.qos > self._cloud.max_qos:
+            reason = f"the will may not be published to {will.topic!r}"
+            raise self._cloud.refused("will", reason)
+        return packets.Will(topic, will.payload, will.qos, False)
+
+    async def _open_broker(
+        self,
+        client: Client,
+        session: Session,
+        connect: packets.Connect,
+        will: packets.Will | None,
+    ) -> None:
+        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK."""
+        pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
+        inner = packets.Connect(4, client.session, connect.clean_session, 0, will, None, None)
+        try:
+            early, present = await self._broker.open(inner, pushed)
+        except (OSError, TimeoutError):
+            self._writer.write(packets.connack(self._cloud.connack["offline"] or 3))
+            raise ClosedError("CONNACK 3: the broker is down") from None
+        session.filters.update(pushed)
+        self._writer.write(packets.connack(0, present and connect.level == 4))
+        self._traffic = Traffic(
+            self._hub,
+            self._cloud,
+            client,
+            session,
+            to_device=self._writer.write,
+            to_broker=self._broker.write,
+            report=self._report,
+        )
+        for packet in early:
+            self._traffic.from_broker(packet)
+
+    async def _pump(self, good_for_s: float | None) -> tuple[int, str]:
+        """Carry packets both ways until the device says DISCONNECT; its code and reason.
+
+        good_for_s: see Client. raises: ClosedError.
+        """
+        downward = asyncio.create_task(self._pump_down())
+        upward = asyncio.create_task(self._pump_up())
+        try:
+            both = (downward, upward)
+            done, _ = await asyncio.wait(
+                both, timeout=good_for_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                raise ClosedError("what it logged in with has ended")
+            first = upward if upward.done() else downward
+            first.result()
+        finally:
+            for task in (downward, upward):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+        self._report("left", "said goodbye")
+        return 0, "the client said goodbye"
+
+    async def _pump_up(self) -> None:
+        assert self._traffic is not None
+        while True:
+            for packet in self._queue:
+                packets.check_from_client(packet)
+                if packet.kind == packets.DISCONNECT:
+                    self._broker.write(packet.encode())
+                    return
+                self._traffic.from_device(packet)
+            await self._broker.drain()
+            await self._writer.drain()
+            try:
+                async with asyncio.timeout(self._keepalive_s):
+                    data = await self._reader.read(65536)
+            except TimeoutError:
+                raise ClosedError("nothing heard for 1.5 times its keepalive", 160) from None
+            if not data:
+                raise ClosedError("closed its side without DISCONNECT", 91)
+            self._queue = self._decoder.feed(data)
+
+    async def _pump_down(self) -> None:
+        assert self._traffic is not None
+        while True:
+            for packet in await self._broker.read():
+                self._traffic.from_broker(packet)
+            await self._writer.drain()
+
+
+def _how(way: Way) -> str:
+    return ("WebSocket over " if way.websocket else "") + ("TLS" if way.tls else "TCP")
+
+
+def _begins_http(first: int) -> bool:
+    """A request begins with the letters of its method (RFC 9112, section 3)."""
+    return chr(first).isalpha() and first < 128
+
+
+def _check_first_byte(first: int) -> None:
+    """A connection begins with a CONNECT (section 3.1); at once, as its length may never come."""
+    if first == 0x16:
+        raise MalformedError("TLS on the plain port; connect without TLS, or to the TLS port")
+    if first >> 4 != packets.CONNECT:
+        raise MalformedError("the first packet is not a CONNECT")
