@@ -216,11 +216,6 @@ _MAY_NAME_A_CLOUD = {
     "lib/signet/device/missing.py": "an example",
     "tools/twin/command/topic.py": "a command about Alibaba's topic categories",
     "tools/twin/command/policy.py": "a command about the policies of Watson's orgs",
-    "tools/twin/web/doors.py": "makes the HTTP services of those that have one",
-    "tools/twin/web/faults.py": "which paths those have",
-    "tools/twin/coap/doors.py": "Alibaba's alone",
-    "tools/twin/coap/server.py": "Alibaba's alone",
-    "tools/twin/hub/polls.py": "commands by HTTP: Watson's alone",
 }
 
 

@@ -1,9 +1,21 @@
-"""Does a control request that orders a fault hold what that fault takes?"""
+"""How does a control request order that something breaks?"""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, get_args, get_type_hints
 
 from tools.ui import UserError
+
+Fault = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""Breaks something on demand; takes the request."""
+
+
+def quickly(act: Callable[[Mapping[str, Any]], None]) -> Fault:
+    """The fault that is done at once."""
+
+    async def fault(request: Mapping[str, Any]) -> None:
+        act(request)
+
+    return fault
 
 
 def given(request: Mapping[str, Any], order: type[Any]) -> dict[str, Any]:

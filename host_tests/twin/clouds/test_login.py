@@ -15,7 +15,7 @@ import pytest
 from host_tests.tools.pki_files import Issued
 from tools import signing
 from tools.twin.clouds import CLOUDS
-from tools.twin.clouds.cloud import Client, RefusedError, Way
+from tools.twin.clouds.values import Client, RefusedError, Way
 from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Connect

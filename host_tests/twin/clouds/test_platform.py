@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools.twin.clouds import CLOUDS
-from tools.twin.clouds.cloud import BadCommandError, Client, Verdict
+from tools.twin.clouds.values import BadCommandError, Client, Verdict
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Publish
 

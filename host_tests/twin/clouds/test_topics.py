@@ -15,7 +15,7 @@ from host_tests.twin.http_device import AlibabaDevice
 from host_tests.twin.mqtt_device import paho
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.alibaba.topics import Categories
-from tools.twin.clouds.cloud import Client
+from tools.twin.clouds.values import Client
 from tools.twin.clouds.watson.mqtt import Watson
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics

@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from tools.twin.clouds.cloud import Way
-from tools.twin.clouds.request import Reply, Request
+from tools.twin.clouds.http_request import Reply, Request
+from tools.twin.clouds.values import Way
 from tools.twin.web.service import Service
 
 _TIMEOUT_S = 20.0

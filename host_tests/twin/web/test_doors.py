@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from host_tests.support import Twin
-from tools.twin import listeners
+from tools.twin import listen
 from tools.twin.clouds.doors import DOORS
 from tools.ui import UserError
 
@@ -42,14 +42,14 @@ def test_watson_speaks_http_where_it_speaks_mqtt_and_on_443() -> None:
 
 
 def _forbid(monkeypatch: pytest.MonkeyPatch) -> None:
-    bind = listeners.bind
+    bind = listen.bind
 
     def forbidden(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
         if port == 443:
             raise OSError(errno.EACCES, "Permission denied")
         return bind(kind, address, port)
 
-    monkeypatch.setattr(listeners, "bind", forbidden)
+    monkeypatch.setattr(listen, "bind", forbidden)
 
 
 _DOOR = next(door for door in DOORS if door.key == "alibaba-https")
@@ -57,7 +57,7 @@ _DOOR = next(door for door in DOORS if door.key == "alibaba-https")
 
 def test_without_the_right_to_443_a_free_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     _forbid(monkeypatch)
-    listener, why = listeners.listen(_DOOR, None)
+    listener, why = listen.listen(_DOOR, None)
     with listener:
         assert listener.getsockname()[1] not in (0, 443)
     assert why == "not permitted"
@@ -68,7 +68,7 @@ def test_443_that_was_asked_for_without_the_right_to_it_is_an_error_that_says_so
 ) -> None:
     _forbid(monkeypatch)
     with pytest.raises(UserError, match=r"127.0.0.2:443 for alibaba-https: Permission denied, as"):
-        listeners.listen(_DOOR, 443)
+        listen.listen(_DOOR, 443)
 
 
 def test_config_with_tls_for_http_names_the_way_with_tls(twin: Twin) -> None:

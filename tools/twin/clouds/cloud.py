@@ -9,114 +9,26 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from cryptography import x509
 
 from tools.twin.clouds.door import Door
+from tools.twin.clouds.shared import Shared
+from tools.twin.clouds.values import (
+    Client,
+    Ending,
+    Order,
+    RefusedError,
+    Rules,
+    Verdict,
+    Way,
+)
+from tools.twin.faults import Fault
 from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Connect, Publish
-
-if TYPE_CHECKING:
-    from tools.twin.hub.control import Fault
-    from tools.twin.hub.hub import Hub
-
-Rules = Mapping[str, tuple[str, ...]]
-
-
-class RefusedError(Exception):
-    """The cloud does not let this client in.
-
-    code: the CONNACK code, or None to close without one. The text says what a firmware engineer
-    should mend; it never holds a secret. mistake: a key of the cloud's `connack`.
-    client: who it said it was, where the cloud tells applications of that.
-    """
-
-    def __init__(self, code: int | None, mistake: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.mistake = mistake
-        self.client: Client | None = None
-
-
-class BadCommandError(Exception):
-    """The command cannot be built; the text says why."""
-
-
-@dataclass(slots=True)
-class Way:
-    """How the client came in: over TLS or not, under which server name (SNI), on which port.
-
-    certificate: the one that it showed, and that a CA of its cloud or org has signed; where the
-    cloud takes any, above: those that it showed with it.
-    cas: the ids of that org's CAs when it did.
-    websocket: whether it speaks MQTT in WebSocket's messages.
-    """
-
-    tls: bool
-    port: int
-    server_name: str | None = None
-    peer: str = ""
-    websocket: bool = False
-    certificate: x509.Certificate | None = None
-    cas: frozenset[int] = frozenset()
-    above: tuple[x509.Certificate, ...] = ()
-
-
-@dataclass(slots=True)
-class Client:
-    """A client that the cloud has let in.
-
-    session: the broker's client id and the key of eviction: one live connection each.
-    kind: which row of the cloud's rule tables holds for it. names: what fills `{name}` in rules.
-    pushed: filters that the cloud subscribes for the device by itself.
-    closes: whether a wrong topic closes the connection. clean: its session ends with it, whatever
-    it asked for. good_for_s: after which the gate closes it, as that of a token that ends; None:
-    never.
-    """
-
-    device: Device
-    session: str
-    kind: str = "device"
-    names: Mapping[str, str] = field(default_factory=dict)
-    pushed: tuple[str, ...] = ()
-    closes: bool = False
-    client_id: str = ""
-    keepalive_s: int = 0
-    clean: bool = False
-    good_for_s: float | None = None
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What the cloud makes of a report: how it is filed, and what it answers, if anything.
-
-    parts: the reports in it, where it holds several: each is filed as if it had come alone.
-    """
-
-    status: str = "stored"
-    reason: str = ""
-    reply: Publish | None = None
-    parts: tuple[bytes, ...] = ()
-
-
-@dataclass(slots=True)
-class Order:
-    """A command on its way: the topic as the device sees it, and where its reply will come.
-
-    qos: 0 for one that no durable session queues. kept: the cloud keeps what it says for a device
-    that asks later.
-    """
-
-    topic: str
-    payload: bytes
-    reply_topic: str | None = None
-    message_id: str | None = None
-    qos: int = 1
-    kept: bool = False
 
 
 class Cloud:
@@ -175,6 +87,9 @@ class Cloud:
     # What is registered from the start: kind, product, name of a Device.
     ready: ClassVar[tuple[tuple[str, str, str], ...]]
 
+    # Seconds for which a token is good that it gives out by CoAP or HTTP.
+    token_life_s: float = 0.0
+
     def __init__(self, store: Store) -> None:
         self.store = store
 
@@ -212,7 +127,7 @@ class Cloud:
         """What the ready file has of it, beside ways in and devices. product: of the device."""
         return {}
 
-    def faults(self, hub: "Hub") -> Mapping[str, "Fault"]:
+    def faults(self, shared: Shared) -> Mapping[str, Fault]:
         """What control requests may break, of this cloud alone."""
         return {}
 
@@ -220,10 +135,6 @@ class Cloud:
     def refused(cls, mistake: str, reason: str) -> RefusedError:
         """A refusal. mistake: a key of `connack`. reason: see RefusedError."""
         return RefusedError(cls.connack[mistake], mistake, reason)
-
-    def close_code(self, mistake: str) -> int:
-        """What `presence` gets as the code of a login that is refused."""
-        return 0
 
     def trust(self, device: Device, certificate: x509.Certificate) -> None:
         """Let a device log in with its certificate alone, or with one that this CA has signed.
@@ -285,52 +196,34 @@ class Cloud:
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
-    def presence(
-        self, client: Client, way: Way, action: str, code: int, reason: str
-    ) -> Publish | None:
-        """What the cloud tells applications when a client comes or goes; topic is the broker's."""
+    def fetcher(self, broker_topic: str) -> str | None:
+        """The session that fetches by HTTP what is published there, if any does."""
         return None
 
-    def foreign(self, client: Client, topic: str) -> int:
-        """Why the client may not act for the device that its permitted topic names; 0: it may."""
-        return 0
+    def keep(self, session: str, broker_topic: str, payload: bytes) -> bool:
+        """Keep a command until that session fetches it; whether a request waits for it."""
+        raise NotImplementedError
+
+    def presence(
+        self, client: Client, way: Way, action: str, why: Ending | str, reason: str
+    ) -> Publish | None:
+        """What the cloud tells applications when a client comes or goes; topic is the broker's.
+
+        action: "Connect", "Disconnect" or "FailedConnect". why: of the latter a key of `connack`.
+        """
+        return None
+
+    def foreign(self, client: Client, topic: str) -> bool:
+        """Whether the client may not act for the device that its permitted topic names."""
+        return False
 
     def hears(self, client: Client, topic: str) -> bool:
         """Whether the client receives a message on a topic that it subscribed to."""
         return True
 
-    def notice(self, client: Client, request: str, topic: str, code: int) -> Publish | None:
+    def notice(self, client: Client, request: str, topic: str, why: Ending) -> Publish | None:
         """What the cloud tells a client whose wrong topic does not close the connection.
 
-        request: "Publish" or "Subscribe". code: Watson's close code of what was wrong.
+        request: "Publish" or "Subscribe".
         """
         return None
-
-
-def encode(value: Mapping[str, Any]) -> bytes:
-    """JSON as the platforms send it: no spaces, UTF-8."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def decode(payload: bytes) -> Any:
-    """The JSON value of a payload. raises: ValueError."""
-    try:
-        return json.loads(payload.decode())
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-
-
-def parameters(client_id: str) -> tuple[str, dict[str, str]]:
-    """Split `id|name=value,...|` or `id||` (EnOS, Alibaba). raises: ValueError; it says why."""
-    name, bar, rest = client_id.partition("|")
-    if not bar or not rest.endswith("|"):
-        raise ValueError("client id is not of the form `id|name=value,...|`")
-    if not 1 <= len(name) <= 64:
-        raise ValueError("client id has not 1 to 64 characters before the first `|`")
-    options: dict[str, str] = {}
-    for item in rest[:-1].split(",") if rest != "|" else ():
-        key, equals, value = item.partition("=")
-        if not equals or not key:
-            raise ValueError(f"client id holds {item!r} where `name=value` belongs")
-        options[key] = value
-    return name, options

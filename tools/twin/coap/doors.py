@@ -1,76 +1,76 @@
-"""How does a datagram of a device reach Alibaba's CoAP rules: over which network, by DTLS or not?
+"""How does a datagram of a device reach a cloud's CoAP rules: over which network, by DTLS or not?
 
 Door, lossy network, DTLS terminator on 5684, CoAP server: each a UDP socket on loopback. The
 network is always there, so that a running twin's can be made worse.
 """
 
+import functools
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.twin import listeners
-from tools.twin.clouds.alibaba.coap import AlibabaCoap
-from tools.twin.clouds.alibaba.coap_options import Endpoint
-from tools.twin.clouds.alibaba.token import Tokens
-from tools.twin.clouds.alibaba.uplink import Uplink
+from tools.twin import listen
+from tools.twin.clouds.coap_request import Endpoint
 from tools.twin.clouds.door import Door
+from tools.twin.clouds.ways import COAP
 from tools.twin.coap import dtls, lossy
 from tools.twin.coap.lossy import Losses
 from tools.twin.coap.server import Server
-from tools.twin.hub.control import Fault, quickly
+from tools.twin.faults import Fault, quickly
 from tools.twin.hub.hub import Hub
 from tools.twin.tls import reasons
 from tools.ui import UserError
 
 
 class CoapDoors:
-    """Alibaba's CoAP ports of one twin.
+    """The CoAP ports of one twin. certificate: PEM file with key and certificate."""
 
-    certificate: PEM file with key and certificate. tokens: of every way in.
-    """
-
-    def __init__(
-        self, hub: Hub, certificate: Path, losses: Losses, tokens: Tokens, uplink: Uplink
-    ) -> None:
+    def __init__(self, hub: Hub, certificate: Path, losses: Losses) -> None:
         self._hub = hub
         self._certificate = certificate
         self._losses = losses
-        self._rules = AlibabaCoap(
-            uplink, tokens, self._report, hub.swallowed, lambda: hub.platform.up
-        )
+        self._rules = {cloud: make(hub.clouds[cloud], hub) for cloud, make in COAP.items()}
         self._servers: list[Server] = []
         self._terminators: list[dtls.Terminator] = []
         self._networks: dict[str, lossy.Proxy] = {}
 
-    def _report(self, device: str, kind: str, text: str) -> None:
-        self._hub.report("alibaba", device, kind, text)
-
-    def _lost(self) -> bool:
+    def _lost(self, cloud: str) -> bool:
         if not self._hub.swallowed("coap_replies"):
             return False
-        self._hub.report("alibaba", "CoAP", "fault", "a reply was swallowed")
+        self._hub.report(cloud, "CoAP", "fault", "a reply was swallowed")
         return True
 
     async def open(self, door: Door, listener: socket.socket) -> None:
         """Serve on a bound socket."""
         behind = _free()
         endpoint = Endpoint(door.tls, *listener.getsockname())
-        server = Server(behind, lambda request: self._rules.answer(request, endpoint), self._lost)
+        cloud = door.cloud
+        rules = self._rules[cloud]
+        server = Server(
+            behind,
+            lambda request: rules.answer(request, endpoint),
+            functools.partial(self._lost, cloud),
+        )
         self._servers.append(server)
         backend = server.address
         if door.tls:
             behind = _free()
             backend = behind.getsockname()
             self._terminators.append(
-                await dtls.serve(behind, self._certificate, server.address, self._refused)
+                await dtls.serve(
+                    behind,
+                    self._certificate,
+                    server.address,
+                    functools.partial(self._refused, cloud),
+                )
             )
         self._networks[door.key] = await lossy.serve(listener, backend, self._losses)
         if self._losses != Losses():
             self._say_losses(door.key, self._losses)
 
-    def _refused(self, peer: str, reason: str) -> None:
-        self._report(peer, "refused", f"DTLS: {reasons.explain(reason)}")
+    def _refused(self, cloud: str, peer: str, reason: str) -> None:
+        self._hub.report(cloud, peer, "refused", f"DTLS: {reasons.explain(reason)}")
 
     async def close(self) -> None:
         """End all of it."""
@@ -111,4 +111,4 @@ class CoapDoors:
 
 
 def _free() -> socket.socket:
-    return listeners.bind(socket.SOCK_DGRAM, "127.0.0.1", 0)
+    return listen.bind(socket.SOCK_DGRAM, "127.0.0.1", 0)

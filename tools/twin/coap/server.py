@@ -23,8 +23,7 @@ from aiocoap import (  # type: ignore[import-untyped]
     tokenmanager,
 )
 
-from tools.twin.clouds.alibaba.coap import Reply
-from tools.twin.clouds.alibaba.coap_options import Request
+from tools.twin.clouds.coap_request import Reply, Request
 from tools.twin.coap import udp
 from tools.twin.coap.udp import Address
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tools.twin.clouds.alibaba.mqtt import LONGEST_TOPIC
-from tools.twin.clouds.alibaba.topics import ALWAYS, Categories
+from tools.twin.clouds.alibaba.topics import ALWAYS, LONGEST_TOPIC, Categories
 from tools.twin.command.console import DEFAULT_STATE, State, call, new_table, print_table, store_of
 from tools.twin.registry.store import Store
 from tools.ui import UserError, complete, one_of

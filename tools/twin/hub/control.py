@@ -32,15 +32,13 @@ Errors come back as {"error": text}.
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tools.twin.faults import Fault
 from tools.twin.hub.hub import Hub, NotDeliveredError
 from tools.ui import UserError
-
-Fault = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""Breaks something on demand; takes the request."""
 
 _LINE_LIMIT = 1 << 20
 _REPLY_TIMEOUT_S = 10.0
@@ -48,15 +46,6 @@ _REPLY_TIMEOUT_S = 10.0
 
 Counts = Mapping[str, Callable[[], Mapping[str, Any]]]
 """Gives what passed the doors, by what a request asks to "do"."""
-
-
-def quickly(act: Callable[[Mapping[str, Any]], None]) -> Fault:
-    """The fault that is done at once."""
-
-    async def fault(request: Mapping[str, Any]) -> None:
-        act(request)
-
-    return fault
 
 
 async def serve(

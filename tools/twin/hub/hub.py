@@ -4,24 +4,18 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.twin.broker.broker import Broker
 from tools.twin.broker.platform import Platform
 from tools.twin.clouds import CLOUDS
-from tools.twin.clouds.cloud import BadCommandError, Client, Cloud
-from tools.twin.hub.polls import Polls
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.shared import Connection, Report
+from tools.twin.clouds.values import BadCommandError, Client, Ending
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Publish
-
-if TYPE_CHECKING:
-    from tools.twin.mqtt.gate import Connection
-
-Report = Callable[[str, str, str, str], None]
-"""Takes (cloud, device, kind, text) of one event, for a person to read."""
 
 
 class NotDeliveredError(Exception):
@@ -35,7 +29,7 @@ class Session:
     durable: it outlives its connection. filters: the broker's filters it is subscribed to.
     """
 
-    connection: "Connection | None" = None
+    connection: Connection | None = None
     durable: bool = False
     filters: set[str] = field(default_factory=set)
 
@@ -50,7 +44,6 @@ class Hub:
         self.report = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
-        self.polls = Polls()
         self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0, "topics": 0}
         self.connections: set[Connection] = set()
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
@@ -65,11 +58,11 @@ class Hub:
         with contextlib.suppress(OSError):  # the broker is down: whoever starts it connects anew
             await self.platform.start()
 
-    async def admit(self, connection: "Connection", client: Client, clean: bool) -> Session:
+    async def admit(self, connection: Connection, client: Client, clean: bool) -> Session:
         """Make `connection` the live one of its session; an older one is closed first."""
         session = self.sessions.setdefault(client.session, Session())
         while session.connection is not None:
-            await session.connection.end("another connection took its place", 288)
+            await session.connection.end("another connection took its place", Ending.REPLACED)
             session = self.sessions.setdefault(client.session, Session())
         session.connection = connection
         session.durable = not clean
@@ -106,15 +99,13 @@ class Hub:
         if future is not None and not future.done():
             future.set_result(body)
 
-    def offer(self, broker_topic: str, payload: bytes) -> bool | None:
-        """Keep a command for a device that fetches it by HTTP and has no session by MQTT.
-
-        returns: whether a request of the device waited for it; None when there is no such device.
-        """
-        reader = self.polls.reader(broker_topic)
+    def offer(self, cloud: str, broker_topic: str, payload: bytes) -> bool | None:
+        """See Shared."""
+        rules = self.clouds[cloud]
+        reader = rules.fetcher(broker_topic)
         if reader is None or reader in self.sessions:
             return None
-        return self.polls.offer(reader, broker_topic, payload)
+        return rules.keep(reader, broker_topic, payload)
 
     def find(self, cloud: str, name: str | None) -> Device:
         """A registered device or gateway by name, label, or a label's end (Watson's "type/id").
@@ -169,7 +160,7 @@ class Hub:
         topic = rules.broker_order(target, order.topic)
         session = self.sessions.get(rules.session_of(target))
         answer: dict[str, Any] = {"sent": True, "topic": order.topic, "device": target.label}
-        if (fetched := self.offer(topic, order.payload)) is not None:
+        if (fetched := self.offer(cloud, topic, order.payload)) is not None:
             self.platform.publish(Publish(topic, order.payload, qos=1))  # applications listen, too
             return answer if fetched else answer | {"queued": True}
         online = session is not None and session.connection is not None

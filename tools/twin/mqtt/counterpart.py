@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 from tools.twin.broker.broker import Broker
+from tools.twin.clouds.values import Ending
 from tools.twin.mqtt.traffic import ClosedError
 from tools.twin.wire import packets
 from tools.twin.wire.packets import Decoder, Packet
@@ -64,7 +65,7 @@ class Counterpart:
     async def read(self) -> list[Packet]:
         """The next packets, perhaps none yet. raises: ClosedError."""
         if not (data := await self._read()):
-            raise ClosedError("the broker is gone", 92)
+            raise ClosedError("the broker is gone", Ending.SERVER)
         return self._decoder.feed(data)
 
     async def _read(self) -> bytes:

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import dataclasses
 
-from tools.twin.clouds.cloud import Client, Cloud, RefusedError, Way
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.values import Client, Ending, RefusedError, Way
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.mqtt.counterpart import Counterpart
 from tools.twin.mqtt.traffic import ClosedError, Traffic
@@ -98,10 +99,10 @@ class Connection:
             self._hub.connections.discard(self)
             self._gone.set()
 
-    async def end(self, reason: str, code: int) -> None:
+    async def end(self, reason: str, why: Ending) -> None:
         """Close the connection from outside and wait until it is gone."""
         if self._closing is None:
-            self._closing = ClosedError(reason, code)
+            self._closing = ClosedError(reason, why)
             self._writer.transport.abort()
             if self._task is not None:
                 self._task.cancel()
@@ -113,8 +114,7 @@ class Connection:
     def _refuse(self, refused: RefusedError) -> None:
         if (client := refused.client) is not None:
             self._label = client.device.label
-            code = self._cloud.close_code(refused.mistake)
-            self._tell(client, "FailedConnect", code, str(refused))
+            self._tell(client, "FailedConnect", refused.mistake, str(refused))
         if refused.code is None:
             self._report("refused", f"closed without CONNACK: {refused}")
             return
@@ -136,8 +136,14 @@ class Connection:
         self._label = client.device.label
         self.client = client
         will = self._checked_will(client, connect.will)
+        await self._carry(connect, client, will)
+
+    async def _carry(
+        self, connect: packets.Connect, client: Client, will: packets.Will | None
+    ) -> None:
+        """From CONNACK to the end, whichever it is. will: as the broker gets it."""
         session = await self._hub.admit(self, client, connect.clean_session)
-        code, reason = 92, "the connection failed"
+        why, reason = Ending.SERVER, "the connection failed"
         clean = False
         try:
             await self._open_broker(client, session, connect, will)
@@ -150,28 +156,29 @@ class Connection:
             self._report(
                 "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
             )
-            self._announce("Connect", 0, "")
-            code, reason = await self._pump(client.good_for_s)
+            self._announce("Connect", Ending.GOODBYE, "")
+            await self._pump(client.good_for_s)
+            why, reason = Ending.GOODBYE, "the client said goodbye"
             clean = True
         except ClosedError as closed:
-            code, reason = closed.code, str(closed)
+            why, reason = closed.why, str(closed)
             raise
         except MalformedError:
-            code, reason = 91, "the client broke the protocol"
+            why, reason = Ending.CLIENT, "the client broke the protocol"
             raise
         except TooLargeError:
-            code, reason = 287, "the message is too large"
+            why, reason = Ending.SIZE, "the message is too large"
             raise
         except asyncio.CancelledError:
             if self._closing is not None:
-                code, reason = self._closing.code, str(self._closing)
+                why, reason = self._closing.why, str(self._closing)
             raise
         finally:
             try:
                 await self._broker.leave()
             finally:  # also when told to end while waiting
                 if self._announced:
-                    self._finish(clean, code, reason)
+                    self._finish(clean, why, reason)
                 self._hub.leave(client, session)
 
     async def _over_websocket(
@@ -181,7 +188,7 @@ class Connection:
         way = dataclasses.replace(self._way, websocket=True)
         await Connection(self._hub, self._cloud, way, reader, writer).run()
 
-    def _finish(self, clean: bool, code: int, reason: str) -> None:
+    def _finish(self, clean: bool, why: Ending, reason: str) -> None:
         """File the will that the broker now publishes; tell applications who left."""
         if self._will is not None and not clean:
             will = self._will
@@ -195,14 +202,14 @@ class Connection:
                 status="stored",
                 reason="will",
             )
-        self._announce("Disconnect", code, reason)
+        self._announce("Disconnect", why, reason)
 
-    def _announce(self, action: str, code: int, reason: str) -> None:
+    def _announce(self, action: str, why: Ending, reason: str) -> None:
         assert self.client is not None
-        self._tell(self.client, action, code, reason)
+        self._tell(self.client, action, why, reason)
 
-    def _tell(self, client: Client, action: str, code: int, reason: str) -> None:
-        message = self._cloud.presence(client, self._way, action, code, reason)
+    def _tell(self, client: Client, action: str, why: Ending | str, reason: str) -> None:
+        message = self._cloud.presence(client, self._way, action, why, reason)
         if message is not None:
             self._hub.platform.publish(message)
 
@@ -272,8 +279,8 @@ class Connection:
         for packet in early:
             self._traffic.from_broker(packet)
 
-    async def _pump(self, good_for_s: float | None) -> tuple[int, str]:
-        """Carry packets both ways until the device says DISCONNECT; its code and reason.
+    async def _pump(self, good_for_s: float | None) -> None:
+        """Carry packets both ways until the device says DISCONNECT.
 
         good_for_s: see Client. raises: ClosedError.
         """
@@ -294,7 +301,6 @@ class Connection:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
         self._report("left", "said goodbye")
-        return 0, "the client said goodbye"
 
     async def _pump_up(self) -> None:
         assert self._traffic is not None
@@ -311,9 +317,10 @@ class Connection:
                 async with asyncio.timeout(self._keepalive_s):
                     data = await self._reader.read(65536)
             except TimeoutError:
-                raise ClosedError("nothing heard for 1.5 times its keepalive", 160) from None
+                reason = "nothing heard for 1.5 times its keepalive"
+                raise ClosedError(reason, Ending.SILENCE) from None
             if not data:
-                raise ClosedError("closed its side without DISCONNECT", 91)
+                raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
 
     async def _pump_down(self) -> None:

@@ -7,23 +7,24 @@ it goes on to the broker, so before any PUBACK.
 import dataclasses
 from collections.abc import Callable
 
-from tools.twin.clouds.cloud import Client, Cloud
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.values import Client, Ending
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.wire import packets
 from tools.twin.wire.packets import MalformedError, Packet, Publish
 
 Send = Callable[[bytes], None]
 
-# Refusals by topic, which some clients are told of and stay connected: Watson's close codes.
-_TOLD = (180, 276)
+# Refusals by topic, which some clients are told of and stay connected.
+_TOLD = (Ending.TOPIC, Ending.FOREIGN)
 
 
 class ClosedError(Exception):
-    """The gate ends the connection; the text says why, `code` is Watson's close code."""
+    """The gate ends the connection; the text says why."""
 
-    def __init__(self, reason: str, code: int = 91) -> None:
+    def __init__(self, reason: str, why: Ending = Ending.CLIENT) -> None:
         super().__init__(reason)
-        self.code = code
+        self.why = why
 
 
 class Traffic:
@@ -52,7 +53,7 @@ class Traffic:
         self._report = report
         # SUBSCRIBEs under way: the return codes, None where the broker's are awaited; and what to
         # notify of once the broker's are there, one of which may be of the topic for that.
-        self._subscribing: dict[int, tuple[list[int | None], list[tuple[str, int]]]] = {}
+        self._subscribing: dict[int, tuple[list[int | None], list[tuple[str, Ending]]]] = {}
         self._sent: dict[int, int] = {}  # packet id to message id of what the device has to ack
         self._dropped: set[int] = set()  # packet ids with QoS 2 that the device does not get
         self._handlers: dict[int, Callable[[Packet], None]] = {
@@ -95,14 +96,14 @@ class Traffic:
         refusal = self._refusal(publish, broker_topic)
         if refusal is not None:
             self._file(publish, "refused", str(refusal))
-            if self._client.closes or refusal.code not in _TOLD:
+            if self._client.closes or refusal.why not in _TOLD:
                 raise refusal
             self._report("refused", str(refusal))
             if publish.qos == 1:
                 self._to_device(_ack(packets.PUBACK, publish.packet_id))
             elif publish.qos == 2:
                 self._to_device(_ack(packets.PUBREC, publish.packet_id))
-            self._notify_all("Publish", [(publish.topic, refusal.code)])
+            self._notify_all("Publish", [(publish.topic, refusal.why)])
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
@@ -119,28 +120,30 @@ class Traffic:
         )
         self._to_broker(onward.encode())
         if self._client.device.kind == "application":
-            self._hub.offer(broker_topic, publish.payload)
+            self._hub.offer(self._cloud.name, broker_topic, publish.payload)
         self._hub.answered(self._cloud, publish)
         if verdict.reply is not None and not self._hub.swallowed("replies"):
             topic = self._cloud.broker_down(self._client, verdict.reply.topic)
             self._hub.platform.publish(Publish(topic, verdict.reply.payload))
 
     def _refusal(self, publish: Publish, broker_topic: str | None) -> ClosedError | None:
-        """Why this message is not taken; Watson's close codes."""
+        """Why this message is not taken."""
         if len(publish.payload) > self._cloud.max_payload:
             limit = self._cloud.max_payload
-            return ClosedError(f"payload of {len(publish.payload)} bytes; at most {limit}", 287)
+            reason = f"payload of {len(publish.payload)} bytes; at most {limit}"
+            return ClosedError(reason, Ending.SIZE)
         if publish.qos > self._cloud.max_qos:
             return ClosedError(f"QoS {publish.qos}; at most {self._cloud.max_qos}")
         if broker_topic is None:
-            return ClosedError(f"may not publish to {publish.topic!r}", 276)
-        if code := self._cloud.foreign(self._client, publish.topic):
-            return ClosedError(f"{publish.topic!r} is of a device that is not behind it", code)
+            return ClosedError(f"may not publish to {publish.topic!r}", Ending.TOPIC)
+        if self._cloud.foreign(self._client, publish.topic):
+            reason = f"{publish.topic!r} is of a device that is not behind it"
+            return ClosedError(reason, Ending.FOREIGN)
         return None
 
-    def _notify_all(self, request: str, refused: list[tuple[str, int]]) -> None:
-        for topic, code in refused:
-            if note := self._cloud.notice(self._client, request, topic, code):
+    def _notify_all(self, request: str, refused: list[tuple[str, Ending]]) -> None:
+        for topic, why in refused:
+            if note := self._cloud.notice(self._client, request, topic, why):
                 self._hub.platform.publish(note)
 
     def _file(self, publish: Publish, status: str, reason: str) -> None:
@@ -161,17 +164,17 @@ class Traffic:
         packet_id, filters = packets.parse_subscribe(packet.body)
         codes: list[int | None] = []
         onward: list[tuple[str, int]] = []
-        refused: list[tuple[str, int]] = []
+        refused: list[tuple[str, Ending]] = []
         for name, wanted in filters:
             qos = min(wanted, self._cloud.max_qos)
             broker_filter = self._cloud.down(self._client, name)
-            code = 276 if broker_filter is None else self._cloud.foreign(self._client, name)
-            if broker_filter is None or code:
+            if broker_filter is None or self._cloud.foreign(self._client, name):
+                why = Ending.TOPIC if broker_filter is None else Ending.FOREIGN
                 if self._client.closes:
-                    raise ClosedError(f"may not subscribe to {name!r}", code)
+                    raise ClosedError(f"may not subscribe to {name!r}", why)
                 self._report("refused", f"SUBACK 0x80: may not subscribe to {name!r}")
                 codes.append(packets.REFUSED_FILTER)
-                refused.append((name, code))
+                refused.append((name, why))
             elif any(name.startswith(pushed[:-1]) for pushed in self._client.pushed):
                 codes.append(qos)  # already subscribed, for the device, by the gate
             else:

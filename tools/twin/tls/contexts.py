@@ -17,7 +17,7 @@ from tools.pki.authority import Authority
 from tools.secret_files import secret_files
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.cloud import Cloud
-from tools.twin.hub.control import Fault, quickly
+from tools.twin.faults import Fault, quickly
 from tools.twin.registry.certificates import Certificates, ServerCertificate
 from tools.twin.tls.handshake import Context
 from tools.ui import UserError

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from tools.twin.registry.certificates import Ca
 
@@ -124,20 +123,6 @@ def certificate_of(der: bytes) -> x509.Certificate:
     ) as error:
         raise ValueError(str(error)) from None
     return certificate
-
-
-def names(certificate: x509.Certificate) -> list[str]:
-    """What a readable certificate calls its owner: its common name, then its rfc822Names.
-
-    Forms like `d:type:id` at Watson, or anything else.
-    """
-    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    texts = [str(attribute.value) for attribute in found]
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return texts
-    return texts + extension.value.get_values_for_type(x509.RFC822Name)
 
 
 def keep_names_quiet() -> None:

@@ -8,8 +8,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tools.pki.checks import has_purpose
+from tools.pki.names import owners
 from tools.twin.clouds import CLOUDS
-from tools.twin.tls.handshake import Context, certificate_of, names
+from tools.twin.tls.handshake import Context, certificate_of
 
 _REFUSED = "the device refuses the certificate: does its server name fit, is its clock set?"
 
@@ -76,7 +77,7 @@ def _untrusted(cloud: str, error: ssl.SSLCertVerificationError, context: Context
         above += [x509.load_pem_x509_certificate(ca.pem) for ca in context.cas]
     except ValueError:
         return f"the device's certificate or its chain cannot be read ({error.verify_message})"
-    name = next(iter(names(own)), "without a name")
+    name = next(iter(owners(own)), "without a name")
     org = CLOUDS[cloud].org_of(context.server_name)
     code = error.verify_code
     at_fault = _at_fault(code, own, above)

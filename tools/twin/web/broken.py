@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tools.twin.clouds.request import Reply
+from tools.twin.clouds.http_request import Reply
 
 _DRIBBLE_S = 0.05
 _FILLER = b"X-Filler: " + b"z" * 1000 + b"\r\n"

@@ -1,33 +1,15 @@
 """Which HTTP request gets a wrong answer on demand, and whose reply goes out broken?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.twin.faults import check, given
-from tools.twin.hub.control import Fault, quickly
+from tools.twin.clouds.http_request import Answer
+from tools.twin.faults import Fault, check, given, quickly
 from tools.twin.web import broken
 from tools.ui import UserError
 
-PATHS = {"alibaba": ("auth", "topic"), "watson": ("events", "commands")}
 HOWS = (*broken.HOWS, "close")
-
-
-@dataclass(slots=True)
-class Answer:
-    """The answer that requests to a path get instead of being looked at.
-
-    code: Alibaba's, or Watson's HTTP status. message: its text. status: HTTP status, where the
-    code is Alibaba's. retry_after_s: of a Retry-After header. n: how many requests get it.
-    """
-
-    cloud: str
-    path: str
-    code: int | None = None
-    message: str | None = None
-    status: int | None = None
-    retry_after_s: int | None = None
-    n: int = 1
 
 
 @dataclass(slots=True)
@@ -44,15 +26,12 @@ class Misbehaviour:
 
 
 class HttpFaults:
-    """What control requests have ordered, by the cloud that it is for.
+    """What control requests have ordered, by the cloud that it is for. paths: by cloud."""
 
-    spell_info: takes the word that Alibaba's "info" shall have.
-    """
-
-    def __init__(self, spell_info: Callable[[str], None]) -> None:
+    def __init__(self, paths: Mapping[str, tuple[str, ...]]) -> None:
+        self._paths = paths
         self._answers: list[Answer] = []
         self._misbehaviours: list[Misbehaviour] = []
-        self._spell_info = spell_info
 
     def answer(self, cloud: str, path: str) -> Answer | None:
         """What a request to this path is answered, if not by the rules; counts down."""
@@ -80,13 +59,12 @@ class HttpFaults:
             "lose_http_replies": quickly(
                 lambda request: self._order_misbehaviour({"how": "silent", **request})
             ),
-            "spell_info": quickly(lambda request: self._spell_info(str(request["word"]))),
         }
 
     def _order_answer(self, request: Mapping[str, Any]) -> None:
         order = Answer(**given(request, Answer))
-        check(order.cloud, PATHS, "cloud")
-        check(order.path, PATHS[order.cloud], "path")
+        check(order.cloud, self._paths, "cloud")
+        check(order.path, self._paths[order.cloud], "path")
         if order.code is None and order.status is None:
             raise UserError("answer_http needs a code (Alibaba: or a status)")
         if order.n > 0:
@@ -96,8 +74,8 @@ class HttpFaults:
         order = Misbehaviour(**given(request, Misbehaviour))
         check(order.how, HOWS, "how")
         if order.cloud is not None:
-            check(order.cloud, PATHS, "cloud")
+            check(order.cloud, self._paths, "cloud")
         if order.path is not None:
-            check(order.path, [path for paths in PATHS.values() for path in paths], "path")
+            check(order.path, [path for paths in self._paths.values() for path in paths], "path")
         if order.n > 0:
             self._misbehaviours.append(order)

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from tools.twin.clouds.cloud import Way
-from tools.twin.clouds.request import BODY_LIMIT, Reply, Request, Visit
+from tools.twin.clouds.http_request import BODY_LIMIT, Reply, Request, Visit
+from tools.twin.clouds.values import Way
 from tools.twin.web import broken, websocket
 from tools.twin.web.websocket_faults import WebSocketFaults
 

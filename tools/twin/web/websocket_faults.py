@@ -12,8 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tools.twin.faults import check, given
-from tools.twin.hub.control import Fault, quickly
+from tools.twin.faults import Fault, check, given, quickly
 
 _FINAL, _MASKED = 0x80, 0x80
 _CONTINUATION, _BINARY, _PING = 0, 2, 9

@@ -6,6 +6,7 @@ communication over the CoAP protocol". What neither has, the vendor's C SDK 3 is
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiocoap
@@ -14,10 +15,9 @@ import pytest
 from host_tests.support import Twin
 from host_tests.twin.coap_device import JSON, CoapDevice, Udp, alink, auth, code, message
 from tools.twin.clouds.alibaba.coap import AlibabaCoap
-from tools.twin.clouds.alibaba.coap_options import Endpoint, Request
 from tools.twin.clouds.alibaba.mqtt import Alibaba
-from tools.twin.clouds.alibaba.token import Tokens
-from tools.twin.clouds.alibaba.uplink import Uplink
+from tools.twin.clouds.coap_request import Endpoint, Request
+from tools.twin.clouds.shared import Shared
 from tools.twin.registry.store import Store
 
 
@@ -61,9 +61,8 @@ def _rules(door: dict[str, Any]) -> Callable[..., str]:
     """The code that a request to no path with these options gets, without a server."""
     endpoint = Endpoint(door["tls"], door["address"], door["port"])
     store = cast("Store", None)
-    rules = AlibabaCoap(
-        Uplink(Alibaba(store)), Tokens(1.0), lambda *_: None, lambda _: False, lambda: True
-    )
+    shared = SimpleNamespace(report=lambda *_: None)
+    rules = AlibabaCoap(Alibaba(store), cast("Shared", shared))
     return lambda *options: rules.answer(Request(2, list(options), b"", "peer"), endpoint).code
 
 

@@ -23,7 +23,7 @@ from tools.twin.clouds.azure import token as azure_token
 from tools.twin.clouds.azure import topics
 from tools.twin.clouds.azure.mqtt import Azure
 from tools.twin.clouds.azure.registry import CA_SIGNED, TwinError
-from tools.twin.clouds.cloud import Client, RefusedError, Way
+from tools.twin.clouds.values import Client, RefusedError, Way
 from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Connect, Will

@@ -8,8 +8,8 @@ import pytest
 from cryptography import x509
 
 from tools.pki.authority import Authority
+from tools.pki.names import owners
 from tools.twin.clouds.watson import policy
-from tools.twin.tls.handshake import names
 
 _VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "vectors" / "watson-certificates.json").read_text()
@@ -70,4 +70,4 @@ def test_the_org_comes_out_of_the_server_name(server_name: str | None, org: str 
 def test_names_are_the_common_name_and_the_mail_addresses(tmp_path: Path) -> None:
     file = Authority(tmp_path).client("board", email="d:esp32:board-1", target=tmp_path / "c.pem")
     certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    assert names(certificate) == ["board", "d:esp32:board-1"]
+    assert owners(certificate) == ["board", "d:esp32:board-1"]

@@ -20,7 +20,7 @@ from host_tests.twin.http_device import (
     path_of,
 )
 from host_tests.twin.mqtt_device import application_connect, connect_of, paho
-from tools.twin.hub.polls import Polls
+from tools.twin.clouds.watson.polls import Polls
 from tools.ui import UserError
 
 

@@ -6,14 +6,15 @@ what the vendor's C SDK 3 does beyond it (token in option 61, Accept 42) is refu
 No socket and no aiocoap: a request in, a reply out.
 """
 
+import functools
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import cbor2
 
+from tools.twin.clouds.alibaba import alink
 from tools.twin.clouds.alibaba.coap_options import (
     ACCEPT,
     CBOR,
@@ -22,30 +23,22 @@ from tools.twin.clouds.alibaba.coap_options import (
     MESSAGE_ID,
     SEQ,
     TOKEN,
-    Endpoint,
     RefusedError,
-    Request,
     check_formats,
     check_product,
     understood,
 )
-from tools.twin.clouds.alibaba.token import Token, TokenError, Tokens
-from tools.twin.clouds.alibaba.uplink import MistakeError, Uplink, json_value, login_fields, method
-from tools.twin.clouds.cloud import Verdict, encode
+from tools.twin.clouds.alibaba.mqtt import Alibaba
+from tools.twin.clouds.alibaba.token import Token, TokenError
+from tools.twin.clouds.alibaba.uplink import MistakeError, json_value, login_fields, method
+from tools.twin.clouds.coap_request import Endpoint, Reply, Request
+from tools.twin.clouds.shared import Shared
+from tools.twin.clouds.text import encode
+from tools.twin.clouds.values import Verdict
 from tools.twin.registry.store import Device
 
 # What a login or a report that is refused is answered.
 _CODES = {"form": "4.00", "login": "4.01", "topic": "4.03"}
-
-
-@dataclass(slots=True)
-class Reply:
-    """What the server answers. code: as the document writes it. separate: after an empty ACK."""
-
-    code: str
-    payload: bytes = b""
-    options: list[tuple[int, bytes]] = field(default_factory=list)
-    separate: bool = False
 
 
 class _Login(NamedTuple):
@@ -54,26 +47,13 @@ class _Login(NamedTuple):
 
 
 class AlibabaCoap:
-    """The rules of both ports.
+    """The rules of both ports."""
 
-    uplink: judges logins and files reports.
-    report: takes device, kind and text of an event. failing: whether this one of "auths" shall
-    fail (5.00), or of "topics" (4.02). platform_up: whether the platform behind the server runs.
-    """
-
-    def __init__(
-        self,
-        uplink: Uplink,
-        tokens: Tokens,
-        report: Callable[[str, str, str], None],
-        failing: Callable[[str], bool],
-        platform_up: Callable[[], bool],
-    ) -> None:
-        self._uplink = uplink
-        self._tokens = tokens
-        self._report = report
-        self._failing = failing
-        self._platform_up = platform_up
+    def __init__(self, cloud: Alibaba, shared: Shared) -> None:
+        self._uplink = cloud.uplink
+        self._tokens = cloud.tokens
+        self._report = functools.partial(shared.report, cloud.name)
+        self._shared = shared
 
     def answer(self, request: Request, endpoint: Endpoint) -> Reply:
         """What the server answers; a report is on file when this returns."""
@@ -85,7 +65,7 @@ class AlibabaCoap:
                 return self._auth(request, endpoint.tls)
             if len(path) > 1 and path[0] == "topic":
                 check_formats(request)
-                if self._failing("topics"):
+                if self._shared.swallowed("topics"):
                     return self._bad_option(request)
                 return self._topic(request, path, endpoint.tls)
             raise RefusedError("4.04", f"no such path: {'/' + '/'.join(path)!r}")
@@ -125,7 +105,7 @@ class AlibabaCoap:
         return Reply("2.05", payload, options, login.separate)
 
     def _admitted(self, request: Request, fields: dict[str, str]) -> Device:
-        if self._failing("auths"):
+        if self._shared.swallowed("auths"):
             raise RefusedError("5.00", "/auth fails on demand")
         device = self._uplink.check_login(fields)
         check_product(request, device.product)
@@ -133,7 +113,7 @@ class AlibabaCoap:
         return device
 
     def _check_platform(self) -> None:
-        if not self._platform_up():
+        if not self._shared.platform.up:
             raise RefusedError("5.00", "the platform is down (fault kill_broker?)")
 
     def _topic(self, request: Request, path: list[str], tls: bool) -> Reply:
@@ -153,7 +133,7 @@ class AlibabaCoap:
             self._uplink.check_topic(topic, names)
             self._check_platform()
             # What comes to other topics is the owner's own affair, also in its format.
-            if self._uplink.is_request(topic, names):
+            if alink.is_request(topic, names):
                 form = request.uint(CONTENT_FORMAT)
                 verdict, dup = self._uplink.judge(label, topic, _decoded(plain, form))
                 if form == CBOR:  # as each would have come alone

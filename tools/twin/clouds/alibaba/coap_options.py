@@ -6,13 +6,14 @@ Source: Alibaba Cloud, "Establish communication over the CoAP protocol", for whi
 """
 
 import re
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
+
+from tools.twin.clouds.coap_request import URI_PATH, Endpoint, Request
 
 JSON, CBOR = 50, 60
 
 # Option numbers: RFC 7252, section 5.10, and the document's own.
-URI_HOST, URI_PORT, URI_PATH, CONTENT_FORMAT, ACCEPT = 3, 7, 11, 12, 17
+URI_HOST, URI_PORT, CONTENT_FORMAT, ACCEPT = 3, 7, 12, 17
 PROXY_URI, PROXY_SCHEME = 35, 39
 TOKEN, SEQ, MESSAGE_ID = 2088, 2089, 2090
 
@@ -43,37 +44,6 @@ class RefusedError(Exception):
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-
-
-class Endpoint(NamedTuple):
-    """Where a request came in. tls: over DTLS. address, port: of the door in this run."""
-
-    tls: bool
-    address: str
-    port: int
-
-
-@dataclass(slots=True)
-class Request:
-    """One CoAP request. code: its detail, 2 for POST. options: raw, in the order of the wire."""
-
-    code: int
-    options: list[tuple[int, bytes]]
-    payload: bytes
-    peer: str
-
-    def first(self, number: int) -> bytes | None:
-        """The value of the first option with this number."""
-        return next((value for found, value in self.options if found == number), None)
-
-    def uint(self, number: int) -> int | None:
-        """The same as an unsigned integer."""
-        value = self.first(number)
-        return None if value is None else int.from_bytes(value, "big")
-
-    def path(self) -> list[str]:
-        """Its Uri-Path, by segments."""
-        return [v.decode("utf-8", "replace") for number, v in self.options if number == URI_PATH]
 
 
 def understood(request: Request, endpoint: Endpoint) -> Request:

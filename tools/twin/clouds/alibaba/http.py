@@ -4,16 +4,20 @@ Source: Alibaba Cloud, "Establish connections over HTTP" (both tables of codes).
 open is decided here as each comment says. No socket and no aiohttp: a request in, a reply out.
 """
 
+import functools
 import re
 import time
-from collections.abc import Callable
+from typing import ClassVar
 
-from tools.twin.clouds.alibaba.token import TokenError, Tokens
-from tools.twin.clouds.alibaba.uplink import MistakeError, Uplink, json_value, login_fields, method
-from tools.twin.clouds.cloud import Verdict, encode
-from tools.twin.clouds.request import BODY_LIMIT, Reply, Request, decoded, host_name
+from tools.twin.clouds.alibaba import alink
+from tools.twin.clouds.alibaba.mqtt import Alibaba
+from tools.twin.clouds.alibaba.token import TokenError
+from tools.twin.clouds.alibaba.uplink import MistakeError, json_value, login_fields, method
+from tools.twin.clouds.http_request import BODY_LIMIT, Ordered, Reply, Request, decoded, host_name
+from tools.twin.clouds.shared import Shared
+from tools.twin.clouds.text import encode
 from tools.twin.clouds.throttle import Throttle
-from tools.twin.web.faults import Answer
+from tools.twin.clouds.values import Verdict
 
 # Both tables of the document.
 MESSAGES = {
@@ -52,32 +56,21 @@ class _RefusedError(Exception):
 class AlibabaHttp:
     """The rules of /auth and /topic.
 
-    uplink: judges logins and files reports. platform_up: whether the platform behind the server
-    runs. report: takes device, kind and text of an event. ordered: the answer that a control
-    request ordered for a path, "auth" or "topic".
+    ordered: see `http_request.Ordered`.
     """
 
-    def __init__(
-        self,
-        uplink: Uplink,
-        tokens: Tokens,
-        throttle: Throttle,
-        *,
-        platform_up: Callable[[], bool],
-        report: Callable[[str, str, str], None],
-        ordered: Callable[[str], Answer | None],
-    ) -> None:
-        self._uplink = uplink
-        self._tokens = tokens
-        self._throttle = throttle
-        self._platform_up = platform_up
-        self._report = report
-        self._ordered = ordered
-        self._info = "info"
+    paths: ClassVar[tuple[str, ...]] = ("auth", "topic")
 
-    def spell_info(self, word: str) -> None:
-        """The document's samples have "Info", everybody else's "info"."""
-        self._info = word
+    def __init__(
+        self, cloud: Alibaba, shared: Shared, throttle: Throttle, ordered: Ordered
+    ) -> None:
+        self._cloud = cloud
+        self._uplink = cloud.uplink
+        self._tokens = cloud.tokens
+        self._shared = shared
+        self._throttle = throttle
+        self._report = functools.partial(shared.report, cloud.name)
+        self._ordered = ordered
 
     async def answer(self, request: Request) -> Reply:
         """What the server answers; a report is on file when this returns."""
@@ -121,12 +114,12 @@ class AlibabaHttp:
         label = f"{fields['productKey']}/{fields['deviceName']}"
         device = self._uplink.check_login(fields)
         self._check_rate(label)
-        if not self._platform_up():
+        if not self._shared.platform.up:
             raise _RefusedError(20004, "the platform is down (fault kill_broker?)")
         token = self._tokens.give(device.product, device.name, device.secret, way="https")
         life = f"token for {self._tokens.life_s:g} s"
         self._report(device.label, "connected", f"HTTPS, {method(fields)}, {life}")
-        return _reply(0, info={self._info: {"token": token.text}})
+        return _reply(0, info={self._cloud.info: {"token": token.text}})
 
     def _check_rate(self, label: str) -> None:
         if wait_s := self._throttle.wait_s(label):
@@ -156,13 +149,13 @@ class AlibabaHttp:
             if "+" in topic or "#" in topic:  # as by MQTT (3.1.1, section 3.3.2.1)
                 raise MistakeError("topic", f"{topic!r} holds a wildcard")
             self._uplink.check_topic(topic, names)
-            if not self._platform_up():
+            if not self._shared.platform.up:
                 raise MistakeError("topic", "the platform is down (fault kill_broker?)")
         except MistakeError as mistake:
             self._uplink.file(label, topic, request.body, Verdict("refused", str(mistake)))
             return self._refuse(label, _RefusedError(30001, str(mistake)))
         # The server takes any bytes; that they are no Alink is found out behind it, as by MQTT.
-        if self._uplink.is_request(topic, names):
+        if alink.is_request(topic, names):
             try:
                 verdict, dup = self._uplink.judge(label, topic, json_value(request.body))
             except MistakeError as mistake:
@@ -172,7 +165,7 @@ class AlibabaHttp:
             self._report(label, "rejected", f"{topic}: {verdict.reason}")
         else:
             self._report(label, "report", f"{topic} ({len(request.body)} bytes)")
-        return _reply(0, info={self._info: {"messageId": message_id}})
+        return _reply(0, info={self._cloud.info: {"messageId": message_id}})
 
 
 _TEXT = {"Content-Type": "text/plain"}

@@ -4,61 +4,26 @@ Sources: help.aliyun.com documents 73742 (login), 89301 (Alink); alibabacloud.co
 (what of MQTT it has); the C SDK's headers (keepalive, packet size).
 """
 
-import time
+import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tools import signing
-from tools.twin.clouds.alibaba.topics import Categories
-from tools.twin.clouds.cloud import (
-    BadCommandError,
-    Client,
-    Cloud,
-    Order,
-    Rules,
-    Verdict,
-    Way,
-    decode,
-    encode,
-    parameters,
-)
+from tools.twin.clouds.alibaba import alink
+from tools.twin.clouds.alibaba.token import Tokens
+from tools.twin.clouds.alibaba.topics import OWN
+from tools.twin.clouds.alibaba.uplink import Uplink
+from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
+from tools.twin.clouds.shared import Shared
+from tools.twin.clouds.text import decode, encode, parameters
+from tools.twin.clouds.values import BadCommandError, Client, Order, Rules, Verdict, Way
+from tools.twin.faults import Fault, quickly
 from tools.twin.registry.store import Device, Store
-from tools.twin.wire import topics
 from tools.twin.wire.packets import Connect, Publish
 
 _REGION = "cn-shanghai.aliyuncs.com"
 _LINK = "cn-shanghai.link.aliyuncs.com"
-
-LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQTT
-
-_SYS = "/sys/{product_key}/{device_name}/"
-_BATCH = "thing.event.property.batch.post"
-_DAY_MS = 24 * 60 * 60 * 1000
-
-# doc-detail 30540: a device may publish and subscribe everything below its own
-# `/sys/../thing/`, `/sys/../rrpc/`, and its product's; custom topics as their category says.
-_OWN = (
-    _SYS + "thing/*",
-    _SYS + "rrpc/*",
-    "/broadcast/{product_key}/*",
-    "/ext/ntp/{product_key}/{device_name}/~",
-    "/ext/rrpc/*",
-    "/ota/device/~/{product_key}/{device_name}",
-    "/shadow/~/{product_key}/{device_name}",
-)
-
-# Alink requests of a device; the reply goes to the same topic + `_reply`.
-_REQUESTS = (
-    _SYS + "thing/event/property/post",
-    _SYS + "thing/event/property/batch/post",
-    _SYS + "thing/event/~/post",
-    _SYS + "thing/deviceinfo/update",
-    _SYS + "thing/deviceinfo/delete",
-    _SYS + "thing/property/desired/get",
-    _SYS + "thing/property/desired/delete",
-    _SYS + "thing/config/get",
-)
 
 
 class Alibaba(Cloud):
@@ -100,13 +65,31 @@ class Alibaba(Cloud):
     max_qos = 1  # doc-detail 30540: no QoS 2, no will, no retained messages
     takes_wills = False
     offline_hint = " by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down"
-    publish_rules: ClassVar[Rules] = {"device": _OWN}
-    subscribe_rules: ClassVar[Rules] = {"device": (*_OWN, "/{product_key}/{device_name}/*")}
+    publish_rules: ClassVar[Rules] = {"device": OWN}
+    subscribe_rules: ClassVar[Rules] = {"device": (*OWN, "/{product_key}/{device_name}/*")}
     ready = (("device", "a1SignetPk", "board-1"),)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._categories = Categories(store)
+        self.uplink = Uplink(store)
+        self.info = "info"
+
+    @functools.cached_property
+    def tokens(self) -> Tokens:
+        """Those that CoAP and HTTPS give out."""
+        return Tokens(self.token_life_s)
+
+    def faults(self, shared: Shared) -> Mapping[str, Fault]:
+        """Of tokens, and how "info" is spelt: the document's samples have "Info"."""
+
+        def spell(request: Mapping[str, Any]) -> None:
+            self.info = str(request["word"])
+
+        return {
+            "expire_tokens": quickly(lambda _: self.tokens.expire()),
+            "forget_tokens": quickly(lambda _: self.tokens.forget()),
+            "spell_info": quickly(spell),
+        }
 
     @staticmethod
     def identity(device: Device) -> dict[str, str]:
@@ -189,18 +172,12 @@ class Alibaba(Cloud):
 
     def up(self, client: Client, topic: str) -> str | None:
         """As every cloud, and custom topics of a category; none that is too long."""
-        return self.broker_up(client, topic) if self.may_publish(topic, client.names) else None
-
-    def may_publish(self, topic: str, names: Mapping[str, str]) -> bool:
-        """Whether the device of these names may publish to `topic`, whatever the way in."""
-        if len(topic) > LONGEST_TOPIC:
-            return False
-        own = topics.allowed(topic, self.publish_rules["device"], names)
-        return own or self._categories.allow(topic, names)
+        may = self.uplink.categories.may_publish(topic, client.names)
+        return self.broker_up(client, topic) if may else None
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer an Alink request on its `_reply` topic."""
-        if not self.is_request(publish.topic, client.names):
+        if not alink.is_request(publish.topic, client.names):
             return Verdict()
         try:
             request = decode(publish.payload)
@@ -208,37 +185,19 @@ class Alibaba(Cloud):
             code, message = 460, "request parameter error: payload is not JSON"
             message_id, wanted = "", True
         else:
-            code, message, message_id, wanted = self.check(publish.topic, request)
+            code, message, message_id, wanted = alink.check(publish.topic, request)
         body = {
             "code": code,
             "data": {},
             "id": message_id,
             "message": message,
-            "method": _method(publish.topic),
+            "method": alink.method(publish.topic),
             "version": "1.0",
         }
         reply = Publish(publish.topic + "_reply", encode(body)) if wanted else None
         if code != 200:
             return Verdict("rejected", f"code {code}: {message}", reply)
-        return Verdict(reply=reply, parts=self.parts(publish.topic, request))
-
-    @staticmethod
-    def is_request(topic: str, names: Mapping[str, str]) -> bool:
-        """Whether what the device of these names publishes to `topic` is an Alink request."""
-        return topics.allowed(topic, _REQUESTS, names)
-
-    @staticmethod
-    def check(topic: str, request: Any) -> tuple[int, str, str, bool]:
-        """Code, message and id of an Alink reply, and whether one is wanted (document 89301).
-
-        request: the decoded payload.
-        """
-        return _check(request, _method(topic))
-
-    @staticmethod
-    def parts(topic: str, request: dict[str, Any]) -> tuple[bytes, ...]:
-        """The reports in a request that is good, where it holds several."""
-        return _parts(request, _method(topic))
+        return Verdict(reply=reply, parts=alink.parts(publish.topic, request))
 
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """`set` and `get` act on properties, any other name calls that service."""
@@ -253,78 +212,3 @@ class Alibaba(Cloud):
             "version": "1.0.0",
         }
         return Order(topic, encode(body), topic + "_reply", message_id)
-
-
-def _method(topic: str) -> str:
-    """The Alink method of a topic: what follows product key and device name."""
-    return ".".join(topic.split("/")[4:])
-
-
-def _check(request: Any, method: str) -> tuple[int, str, str, bool]:
-    if not isinstance(request, dict):
-        return 460, "request parameter error: payload is not an object", "", True
-    system = request.get("sys")
-    wanted = not isinstance(system, dict) or system.get("ack") != 0
-    message_id = request.get("id")
-    if not isinstance(message_id, str) or not message_id:
-        return 460, "request parameter error: id is not a text", "", wanted
-    if request.get("method", method) != method:
-        return 460, f"request parameter error: method is not {method}", message_id, wanted
-    problem = (_batch if method == _BATCH else _params)(request.get("params"))
-    if problem:
-        return 460, f"request parameter error: {problem}", message_id, wanted
-    return 200, "success", message_id, wanted
-
-
-def _batch(params: Any) -> str | None:
-    """What is wrong with several reports in one, if anything: lists of values with their times."""
-    if not isinstance(params, dict) or not params or params.keys() - {"properties", "events"}:
-        return "params is not an object of properties and events"
-    for kind, members in params.items():
-        if not isinstance(members, dict) or not members:
-            return f"{kind} is not an object with at least one member"
-        for name, entries in members.items():
-            if not isinstance(entries, list) or not entries:
-                return f"{name} is not a list with at least one value"
-            for entry in entries:
-                if not isinstance(entry, dict) or entry.keys() != {"value", "time"}:
-                    return f"{name} has a value that is not one with its time"
-                if problem := _params({name: entry}):
-                    return problem
-    return None
-
-
-def _parts(request: dict[str, Any], method: str) -> tuple[bytes, ...]:
-    """The reports of a batch: values of one time are of one, each name once; then the events."""
-    if method != _BATCH:
-        return ()
-    reports: list[dict[str, Any]] = []
-    for name, entries in request["params"].get("properties", {}).items():
-        for entry in entries:
-            for report in reports:
-                if name not in report and next(iter(report.values()))["time"] == entry["time"]:
-                    report[name] = entry
-                    break
-            else:
-                reports.append({name: entry})
-    reports.sort(key=lambda report: next(iter(report.values()))["time"])
-    for entries in request["params"].get("events", {}).values():
-        reports += entries
-    return tuple(encode(request | {"params": report}) for report in reports)
-
-
-def _params(params: Any) -> str | None:
-    """What is wrong with Alink params, if anything: an object; times at most a day ahead."""
-    if isinstance(params, list):
-        return None  # tags: thing.deviceinfo.update
-    if not isinstance(params, dict):
-        return "params is not an object"
-    latest_ms = time.time_ns() // 1_000_000 + _DAY_MS
-    for name, value in params.items():
-        if isinstance(value, dict) and "value" in value and "time" in value:
-            time_ms = value["time"]
-            if not isinstance(time_ms, int) or isinstance(time_ms, bool):
-                return f"time of {name} is not an integer of milliseconds"
-            if time_ms > latest_ms:
-                return f"time of {name} is more than 24 hours ahead"
-    return None

@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tools import signing
-from tools.twin.clouds.alibaba.mqtt import LONGEST_TOPIC, Alibaba
-from tools.twin.clouds.cloud import Verdict, decode
-from tools.twin.registry.store import Device
+from tools.twin.clouds.alibaba import alink
+from tools.twin.clouds.alibaba.topics import LONGEST_TOPIC, Categories
+from tools.twin.clouds.text import decode
+from tools.twin.clouds.values import Verdict
+from tools.twin.registry.store import Device, Store
 
 FIRST_MESSAGE_ID = 1 << 60  # the documents' samples have 18 and 19 digits
 _REMEMBERED_IDS = 10_000
@@ -29,11 +31,11 @@ class MistakeError(Exception):
 
 
 class Uplink:
-    """Logins are judged and reports are filed here. cloud: its rules of topics and of Alink."""
+    """Logins are judged and reports are filed here."""
 
-    def __init__(self, cloud: Alibaba) -> None:
-        self._cloud = cloud
-        self._store = cloud.store
+    def __init__(self, store: Store) -> None:
+        self.categories = Categories(store)
+        self._store = store
         self._ids: dict[str, dict[str, None]] = {}  # Alink ids by device, oldest first
 
     def device(self, product: str, name: str) -> Device:
@@ -63,19 +65,15 @@ class Uplink:
             raise MistakeError(
                 "topic", f"topic of {len(topic)} characters; at most {LONGEST_TOPIC}"
             )
-        if not self._cloud.may_publish(topic, names):
+        if not self.categories.may_publish(topic, names):
             raise MistakeError("topic", f"may not publish to {topic!r}")
-
-    def is_request(self, topic: str, names: Mapping[str, str]) -> bool:
-        """Whether a report there is an Alink request; any other is its owner's own affair."""
-        return self._cloud.is_request(topic, names)
 
     def judge(self, label: str, topic: str, value: Any) -> tuple[Verdict, bool]:
         """What an Alink request is worth, and whether its id came before.
 
         Its Alink reply would go to a topic that this device cannot subscribe to: there is none.
         """
-        code, message, message_id, _wanted = self._cloud.check(topic, value)
+        code, message, message_id, _wanted = alink.check(topic, value)
         ids = self._ids.setdefault(label, {})
         dup = message_id in ids
         if message_id:
@@ -83,7 +81,7 @@ class Uplink:
         if len(ids) > _REMEMBERED_IDS:
             del ids[next(iter(ids))]
         if code == 200:
-            return Verdict(parts=self._cloud.parts(topic, value)), dup
+            return Verdict(parts=alink.parts(topic, value)), dup
         return Verdict("rejected", f"code {code}: {message}"), dup
 
     def file(

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from tools.pki.checks import is_ca, signed_by
 from tools.twin.clouds.azure.registry import CA_SIGNED, Registry
-from tools.twin.clouds.cloud import Way
+from tools.twin.clouds.values import Way
 from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Device
 

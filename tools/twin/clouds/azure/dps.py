@@ -14,7 +14,9 @@ from typing import Any
 from tools.twin.clouds.azure import token, topics
 from tools.twin.clouds.azure.certificate import mismatch
 from tools.twin.clouds.azure.registry import Enrollment, Registry
-from tools.twin.clouds.cloud import Client, Cloud, RefusedError, Verdict, Way, decode, encode
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.text import decode, encode
+from tools.twin.clouds.values import Client, RefusedError, Verdict, Way
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
 

@@ -10,7 +10,7 @@ import functools
 import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from cryptography import x509
 
@@ -18,23 +18,14 @@ from tools.twin.clouds.azure import token, topics
 from tools.twin.clouds.azure.certificate import mismatch, trust
 from tools.twin.clouds.azure.dps import HOST, Provisioning, is_registration
 from tools.twin.clouds.azure.registry import Registry, TwinError, new_key
-from tools.twin.clouds.cloud import (
-    BadCommandError,
-    Client,
-    Cloud,
-    Order,
-    Verdict,
-    Way,
-    decode,
-    encode,
-)
+from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
+from tools.twin.clouds.shared import Shared
+from tools.twin.clouds.text import decode, encode
+from tools.twin.clouds.values import BadCommandError, Client, Ending, Order, Verdict, Way
+from tools.twin.faults import Fault
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
-
-if TYPE_CHECKING:
-    from tools.twin.hub.control import Fault
-    from tools.twin.hub.hub import Hub
 
 DOMAIN = "azure-devices.net"
 
@@ -112,13 +103,13 @@ class Azure(Cloud):
         """Two enrollments of DPS: of one device, and of a group."""
         return self._provisioning.facts(product)
 
-    def faults(self, hub: "Hub") -> Mapping[str, "Fault"]:
+    def faults(self, shared: Shared) -> Mapping[str, Fault]:
         """`expire_logins`: the tokens of all who are connected end now."""
 
         async def expire(_request: Mapping[str, Any]) -> None:
-            for each in list(hub.connections):
+            for each in list(shared.connections):
                 if each.client and each.cloud_name == self.name and each.client.good_for_s:
-                    await each.end("its token has ended", 91)
+                    await each.end("its token has ended", Ending.CLIENT)
 
         return {"expire_logins": expire}
 

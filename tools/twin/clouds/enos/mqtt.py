@@ -10,19 +10,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from tools import signing
-from tools.twin.clouds.cloud import (
-    BadCommandError,
-    Client,
-    Cloud,
-    Order,
-    Rules,
-    Verdict,
-    Way,
-    decode,
-    encode,
-    parameters,
-)
+from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
+from tools.twin.clouds.text import decode, encode, parameters
+from tools.twin.clouds.values import BadCommandError, Client, Order, Rules, Verdict, Way
 from tools.twin.registry.store import Device
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Connect, Publish

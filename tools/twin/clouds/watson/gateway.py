@@ -9,15 +9,15 @@ under way is never met: the twin's are done at once.
 import datetime
 import re
 
-from tools.twin.clouds.cloud import Client, encode
+from tools.twin.clouds.text import encode
+from tools.twin.clouds.values import Client, Ending
+from tools.twin.clouds.watson.close_codes import close_code
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Publish
 
-WRONG_TOPIC = 276
-NOT_AUTHORIZED = 180
 _MESSAGES = {
-    WRONG_TOPIC: "The topic is not valid",
-    NOT_AUTHORIZED: "The operation is not authorized",
+    Ending.TOPIC: "The topic is not valid",
+    Ending.FOREIGN: "The operation is not authorized",
 }
 
 PART = re.compile(r"[A-Za-z0-9._-]{1,36}")
@@ -26,26 +26,25 @@ PART = re.compile(r"[A-Za-z0-9._-]{1,36}")
 _DEVICE = re.compile(r"(?:iot-2|iotdevice-1|iotdm-1)/type/([^/]+)/id/([^/]+)/")
 
 
-def refusal(store: Store, client: Client, topic: str) -> int:
-    """Why a gateway may not act for the device of a topic or filter: its close code; 0: it may.
+def is_foreign(store: Store, client: Client, topic: str) -> bool:
+    """Whether a gateway may not act for the device of a topic or filter.
 
     A device that nobody has registered is, as behind this gateway. With a wildcard for type or id
     the gateway hears whom it may.
     """
     named = _DEVICE.match(topic)
     if named is None or "+" in named.groups() or _is(client, named):
-        return 0
+        return False
     product, name = f"{client.names['org']}/{named[1]}", named[2]
     device = store.device("watson", "device", product, name)
     if device is not None:
-        mine = device.enabled and device.gateway == client.device.label
-        return 0 if mine else NOT_AUTHORIZED
+        return not (device.enabled and device.gateway == client.device.label)
     if store.device("watson", "gateway", product, name):
-        return NOT_AUTHORIZED
+        return True
     if not (PART.fullmatch(named[1]) and PART.fullmatch(name)):
-        return NOT_AUTHORIZED  # its registration fails
+        return True  # its registration fails
     store.add("watson", "device", product, name, gateway=client.device.label)
-    return 0
+    return False
 
 
 def hears(store: Store, client: Client, topic: str) -> bool:
@@ -57,13 +56,13 @@ def hears(store: Store, client: Client, topic: str) -> bool:
     return device is not None and device.gateway == client.device.label
 
 
-def notice(client: Client, request: str, topic: str, code: int) -> Publish:
-    """What it is told on its notify topic. request: "Publish" or "Subscribe". code: the reason."""
+def notice(client: Client, request: str, topic: str, why: Ending) -> Publish:
+    """What it is told on its notify topic. request: "Publish" or "Subscribe"."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     body = {"Request": request, "Time": now.replace("+00:00", "Z"), "Topic": topic}
     if named := _DEVICE.match(topic):
         body |= {"Type": named[1], "Id": named[2]}
-    rest = {"Client": client.client_id, "RC": code, "Message": _MESSAGES[code]}
+    rest = {"Client": client.client_id, "RC": close_code(why), "Message": _MESSAGES[why]}
     names = client.names
     where = f"watson/{names['org']}/iot-2/type/{names['type']}/id/{names['id']}/notify"
     return Publish(where, encode({**body, **rest}))

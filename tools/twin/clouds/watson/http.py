@@ -7,13 +7,13 @@ eclipse/amlen `iotrest.c`: facts only, no code. No socket, no aiohttp: a request
 import asyncio
 import hmac
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
-from tools.twin.clouds import cloud as base
-from tools.twin.clouds.cloud import Client, Way
-from tools.twin.clouds.request import Reply, Request
+from tools.twin.clouds import values
+from tools.twin.clouds.http_request import Ordered, Reply, Request
+from tools.twin.clouds.shared import Shared
 from tools.twin.clouds.throttle import Throttle
+from tools.twin.clouds.values import Client, Way
 from tools.twin.clouds.watson.mqtt import KINDS, QUICKSTART, Watson
 from tools.twin.clouds.watson.request import (
     CHALLENGE,
@@ -28,27 +28,18 @@ from tools.twin.clouds.watson.request import (
     wait_s_of,
 )
 from tools.twin.registry.store import Device
-from tools.twin.web.faults import Answer
 from tools.twin.wire.packets import Publish
-
-if TYPE_CHECKING:
-    from tools.twin.hub.hub import Hub
 
 
 class WatsonHttp:
-    """The rules of the HTTP messaging API.
+    """The rules of the HTTP messaging API. ordered: see `http_request.Ordered`."""
 
-    ordered: the answer that a control request ordered for a path, "events" or "commands".
-    """
+    paths: ClassVar[tuple[str, ...]] = ("events", "commands")
 
     def __init__(
-        self,
-        hub: "Hub",
-        cloud: Watson,
-        throttle: Throttle,
-        ordered: Callable[[str], Answer | None],
+        self, cloud: Watson, shared: Shared, throttle: Throttle, ordered: Ordered
     ) -> None:
-        self._hub = hub
+        self._shared = shared
         self._cloud = cloud
         self._throttle = throttle
         self._ordered = ordered
@@ -80,7 +71,7 @@ class WatsonHttp:
         return next((org for org in known if org.lower() == name), name)
 
     def _report(self, device: str, kind: str, text: str) -> None:
-        self._hub.report("watson", device, kind, text)
+        self._shared.report("watson", device, kind, text)
 
     def _ordered_reply(self, request: Request, target: Target) -> Reply | None:
         path = "events" if target.kind == "events" else "commands"
@@ -113,14 +104,14 @@ class WatsonHttp:
             if client.kind in ("qd", "qa"):
                 raise RefusedError(415, "quickstart takes application/json only")
             raise RefusedError(404, f"may not publish to {topic!r}")
-        if not self._hub.platform.up:
+        if not self._shared.platform.up:
             raise RefusedError(503, "the broker is down (fault kill_broker?)", Retry_After="5")
         payload = request.body
-        self._hub.store.record(
+        self._cloud.store.record(
             "watson", client.device.label, "up", topic, payload, status="stored"
         )
-        self._hub.platform.publish(Publish(broker_topic, payload))
-        self._hub.offer(broker_topic, payload)
+        self._shared.platform.publish(Publish(broker_topic, payload))
+        self._shared.offer("watson", broker_topic, payload)
         self._report(client.device.label, "report", f"{topic} ({len(payload)} bytes)")
         return Reply(200)
 
@@ -133,7 +124,7 @@ class WatsonHttp:
         if wait_s:
             self._report(client.device.label, "waits", f"for a command, {wait_s} s at most")
         try:
-            command = await self._hub.polls.fetch(client.session, pattern, wait_s)
+            command = await self._cloud.polls.fetch(client.session, pattern, wait_s)
         except asyncio.CancelledError:
             self._report(client.device.label, "left", "while it waited for a command")
             raise
@@ -142,7 +133,7 @@ class WatsonHttp:
         topic = f"cmd/{command.name}/fmt/{command.form}"
         if client.kind == "g":
             topic = f"type/{command.type_id}/id/{command.device_id}/{topic}"
-        self._hub.store.record(
+        self._cloud.store.record(
             "watson",
             client.device.label,
             "down",
@@ -176,7 +167,7 @@ class WatsonHttp:
             who = f"{target.type_id}/{target.device_id}"
             raise RefusedError(403, f"{who} is not a device of {client.device.label}")
         for own in self._fetched_by(client):
-            self._hub.polls.visited(client.session, org, *own)
+            self._cloud.polls.visited(client.session, org, *own)
         if wait_s := self._throttle.wait_s(client.device.label):
             reason = f"too many requests; the next in {wait_s:.1f} s"
             raise RefusedError(503, reason, Retry_After=str(math.ceil(wait_s)))
@@ -194,7 +185,7 @@ class WatsonHttp:
         try:
             self._cloud.check_server_name(request.visit.way, org)
             self._cloud.check_cas(request.visit.way, org)
-        except base.RefusedError as error:
+        except values.RefusedError as error:
             raise RefusedError(403, str(error)) from None
         if org == QUICKSTART:
             return self._quickstart(request, target)
@@ -220,7 +211,7 @@ class WatsonHttp:
             else:
                 type_id = product.partition("/")[2]
                 self._cloud.check_certificate(way, kind, org, type_id, name)
-        except base.RefusedError as error:
+        except values.RefusedError as error:
             raise RefusedError(403, str(error)) from None
 
     def _quickstart(self, request: Request, target: Target) -> Client:

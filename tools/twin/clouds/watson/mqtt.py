@@ -14,24 +14,26 @@ import string
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tools.twin.clouds.cloud import (
+from tools.pki.names import owners
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.door import Door
+from tools.twin.clouds.text import encode
+from tools.twin.clouds.values import (
     BadCommandError,
     Client,
-    Cloud,
+    Ending,
     Order,
     RefusedError,
     Rules,
     Way,
-    encode,
 )
-from tools.twin.clouds.door import Door
 from tools.twin.clouds.watson import gateway
 from tools.twin.clouds.watson import policy as watson_policy
 from tools.twin.clouds.watson import presence as watson_presence
-from tools.twin.clouds.watson.gateway import NOT_AUTHORIZED, PART
+from tools.twin.clouds.watson.gateway import PART
+from tools.twin.clouds.watson.polls import Polls
 from tools.twin.clouds.watson.topics import PUBLISH, SUBSCRIBE
 from tools.twin.registry.store import Device
-from tools.twin.tls.handshake import names
 from tools.twin.wire.packets import Connect, Publish
 
 QUICKSTART = "quickstart"
@@ -127,13 +129,10 @@ class Watson(Cloud):
         """The default policy of the ready org."""
         return {"policy": self.certificates.policy(product.partition("/")[0])}
 
-    def close_code(self, mistake: str) -> int:
-        """As the `/mon` messages of a failed login have them (applications/mqtt.md)."""
-        return {"no certificate": 169, "other certificate": 170}.get(mistake, NOT_AUTHORIZED)
-
     def __init__(self, store: Any) -> None:
         super().__init__(store)
         self._instances = itertools.count(1)
+        self.polls = Polls()
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
@@ -166,7 +165,7 @@ class Watson(Cloud):
             return connect  # no certificate names a scalable application
         known = (d.product.partition("/")[0] for d in self.store.devices(self.name))
         org = next((name for name in known if name.lower() == org.lower()), org)
-        derived = watson_policy.client_id(names(way.certificate), org)
+        derived = watson_policy.client_id(owners(way.certificate), org)
         return dataclasses.replace(connect, client_id=derived or connect.client_id)
 
     def check_server_name(self, way: Way, org: str) -> None:
@@ -220,7 +219,7 @@ class Watson(Cloud):
     ) -> bool:
         """Whether the policy of a type of device wants the token, too. raises: RefusedError."""
         policy = self.certificates.policy(org, type_id)
-        shown = names(way.certificate) if way.certificate else []
+        shown = owners(way.certificate) if way.certificate else []
         fits = watson_policy.score(shown, kind, type_id, device_id) > 0
         mistake = watson_policy.mistake(policy, way.tls, way.certificate is not None, fits)
         if mistake is not None:
@@ -345,24 +344,32 @@ class Watson(Cloud):
         return Order(f"iot-2/{who}cmd/{name}/fmt/json", encode(data))
 
     def presence(
-        self, client: Client, way: Way, action: str, code: int, reason: str
+        self, client: Client, way: Way, action: str, why: Ending | str, reason: str
     ) -> Publish | None:
         """The retained `/mon` message."""
-        return watson_presence.message(client, way, action, code, reason)
+        return watson_presence.message(client, way, action, why, reason)
 
-    def foreign(self, client: Client, topic: str) -> int:
+    def foreign(self, client: Client, topic: str) -> bool:
         """A gateway acts for devices behind it."""
-        return gateway.refusal(self.store, client, topic) if client.kind == "g" else 0
+        return client.kind == "g" and gateway.is_foreign(self.store, client, topic)
+
+    def fetcher(self, broker_topic: str) -> str | None:
+        """Who has used HTTP for the device of a command."""
+        return self.polls.reader(broker_topic)
+
+    def keep(self, session: str, broker_topic: str, payload: bytes) -> bool:
+        """For its next request."""
+        return self.polls.offer(session, broker_topic, payload)
 
     def hears(self, client: Client, topic: str) -> bool:
         """A gateway hears of devices behind it."""
         return client.kind != "g" or gateway.hears(self.store, client, topic)
 
-    def notice(self, client: Client, request: str, topic: str, code: int) -> Publish | None:
+    def notice(self, client: Client, request: str, topic: str, why: Ending) -> Publish | None:
         """A gateway is told on its notify topic and stays connected."""
         if client.kind != "g":
             return None
-        return gateway.notice(client, request, topic, code)
+        return gateway.notice(client, request, topic, why)
 
 
 def _split(client_id: str) -> tuple[str, str, list[str]]:

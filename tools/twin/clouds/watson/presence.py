@@ -6,14 +6,16 @@ Source: the platform's docs (`applications/mqtt.md`, "Monitoring").
 import datetime
 from typing import Any
 
-from tools.twin.clouds.cloud import Client, Way, encode
+from tools.twin.clouds.text import encode
+from tools.twin.clouds.values import Client, Ending, Way
+from tools.twin.clouds.watson.close_codes import close_code
 from tools.twin.wire.packets import Publish
 
 
-def message(client: Client, way: Way, action: str, code: int, reason: str) -> Publish:
+def message(client: Client, way: Way, action: str, why: Ending | str, reason: str) -> Publish:
     """The retained `/mon` message; its topic is the broker's.
 
-    action: "Connect", "Disconnect" or "FailedConnect". code: Watson's close code.
+    action: "Connect", "Disconnect" or "FailedConnect". why: see `Cloud.presence`.
     """
     names = client.names
     topic = f"watson/{names['org']}/iot-2/"
@@ -32,5 +34,5 @@ def message(client: Client, way: Way, action: str, code: int, reason: str) -> Pu
         "Protocol": "mqtt4-ws" if way.websocket else "mqtt4",
     }
     if action != "Connect":
-        body |= {"CloseCode": code, "Reason": reason}
+        body |= {"CloseCode": close_code(why), "Reason": reason}
     return Publish(topic, encode(body), qos=1, retain=True)

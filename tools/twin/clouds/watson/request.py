@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from tools.twin.clouds.request import Request, decoded, host_name, media_type
+from tools.twin.clouds.http_request import Request, decoded, host_name, media_type
 from tools.twin.clouds.watson.gateway import PART
 from tools.twin.clouds.watson.policy import org_of
 

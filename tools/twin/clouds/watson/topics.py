@@ -5,7 +5,7 @@ code. The notation is that of tools.twin.wire.topics. Classes are those of clien
 "qa" are a device and an application of quickstart.
 """
 
-from tools.twin.clouds.cloud import Rules
+from tools.twin.clouds.values import Rules
 
 PUBLISH: Rules = {
     "d": (
