@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from host_tests.depth import scaled
 from tools.twin.wire import packets
+from tools.twin.wire.fields import MalformedError, text
 from tools.twin.wire.packets import (
     Connect,
     Decoder,
-    MalformedError,
     Packet,
     Publish,
     TooLargeError,
@@ -122,7 +122,7 @@ def test_malformed_publish(packet: Packet) -> None:
 
 @pytest.mark.parametrize("name", ["", "a#", "a/#/b", "a+", "+a/b", "#a"])
 def test_malformed_filters_of_section_4_7(name: str) -> None:
-    body = b"\x00\x01" + packets.text(name) + b"\x00"
+    body = b"\x00\x01" + text(name) + b"\x00"
     with pytest.raises(MalformedError):
         packets.parse_subscribe(body)
 

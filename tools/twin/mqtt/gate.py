@@ -13,22 +13,20 @@ import dataclasses
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
 from tools.twin.hub.hub import Hub, Session
+from tools.twin.mqtt import opening
 from tools.twin.mqtt.counterpart import Counterpart
 from tools.twin.mqtt.traffic import ClosedError, Traffic
 from tools.twin.web.service import Service
 from tools.twin.wire import packets
+from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import (
     Decoder,
-    MalformedError,
     Packet,
     TooLargeError,
     UnsupportedLevelError,
 )
 
-_CONNECT_TIMEOUT_S = 20.0
-_CONNECT_LIMIT = 5 * 65537 + 10  # section 3.1: five fields of at most 65535 bytes
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
-_ALL = 1 << 24  # more than a reader holds: what is handed over leaves nothing behind
 
 
 class Connection:
@@ -62,7 +60,7 @@ class Connection:
         self.client: Client | None = None
         self._broker = Counterpart(hub.broker)
         self._announced = False
-        self._decoder = Decoder(_CONNECT_LIMIT)
+        self._decoder = Decoder(opening.CONNECT_LIMIT)
         self._keepalive_s: float | None = None
         self._queue: list[Packet] = []
         self._will: packets.Will | None = None
@@ -122,14 +120,14 @@ class Connection:
         self._report("refused", f"CONNACK {refused.code}: {refused}")
 
     async def _serve(self) -> None:
-        first = await self._first_bytes()
-        if self._http is not None and (not self._mqtt or _begins_http(first[0])):
+        first = await opening.first_bytes(self._reader, "CONNECT" if self._mqtt else "request")
+        if self._http is not None and (not self._mqtt or opening.is_http(first[0])):
             self.is_http = True
             speak = self._over_websocket if self._mqtt else None
             await self._http.serve(self._way, self._reader, self._writer, first, speak)
             return
-        _check_first_byte(first[0])
-        connect = await self._read_connect(first)
+        connect, self._queue = await opening.read_connect(self._reader, self._decoder, first)
+        self._decoder.limit = self._cloud.max_payload + _HEADROOM
         client = self._cloud.login(connect, self._way)
         connect.clean_session |= client.clean
         client.client_id = client.client_id or connect.client_id
@@ -212,32 +210,6 @@ class Connection:
         message = self._cloud.presence(client, self._way, action, why, reason)
         if message is not None:
             self._hub.platform.publish(message)
-
-    async def _first_bytes(self) -> bytes:
-        wanted = "CONNECT" if self._mqtt else "request"
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                data = await self._reader.read(_ALL)
-        except TimeoutError:
-            raise ClosedError(f"no {wanted} within {_CONNECT_TIMEOUT_S:g} s") from None
-        if not data:
-            raise ClosedError(f"left without a {wanted}")
-        return data
-
-    async def _read_connect(self, data: bytes) -> packets.Connect:
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                while not (found := self._decoder.feed(data)):
-                    data = await self._reader.read(65536)
-                    if not data:
-                        raise ClosedError("left without a CONNECT")
-        except TimeoutError:
-            raise ClosedError(f"no CONNECT within {_CONNECT_TIMEOUT_S:g} s") from None
-        first, *self._queue = found
-        packets.check_from_client(first)
-        connect = packets.Connect.parse(first.body)
-        self._decoder.limit = self._cloud.max_payload + _HEADROOM
-        return connect
 
     def _checked_will(self, client: Client, will: packets.Will | None) -> packets.Will | None:
         """The will as the broker gets it; None without one, or where the cloud has none."""
@@ -333,16 +305,3 @@ class Connection:
 
 def _how(way: Way) -> str:
     return ("WebSocket over " if way.websocket else "") + ("TLS" if way.tls else "TCP")
-
-
-def _begins_http(first: int) -> bool:
-    """A request begins with the letters of its method (RFC 9112, section 3)."""
-    return chr(first).isalpha() and first < 128
-
-
-def _check_first_byte(first: int) -> None:
-    """A connection begins with a CONNECT (section 3.1); at once, as its length may never come."""
-    if first == 0x16:
-        raise MalformedError("TLS on the plain port; connect without TLS, or to the TLS port")
-    if first >> 4 != packets.CONNECT:
-        raise MalformedError("the first packet is not a CONNECT")

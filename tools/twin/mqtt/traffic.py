@@ -11,7 +11,8 @@ from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.wire import packets
-from tools.twin.wire.packets import MalformedError, Packet, Publish
+from tools.twin.wire.fields import MalformedError
+from tools.twin.wire.packets import Packet, Publish
 
 Send = Callable[[bytes], None]
 

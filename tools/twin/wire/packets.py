@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tools.twin.wire.fields import Body, MalformedError, data, text
+
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 10, 11, 12, 13, 14
 
@@ -30,10 +32,6 @@ FROM_CLIENT: dict[int, tuple[int | None, int | None]] = {
 }
 
 REFUSED_FILTER = 0x80  # Section 3.9.3: the return code "Failure" of a SUBACK
-
-
-class MalformedError(Exception):
-    """The peer broke the format; the text says where."""
 
 
 class UnsupportedLevelError(Exception):
@@ -111,47 +109,6 @@ def _header(buffer: bytearray, start: int) -> tuple[int, int] | None:
     raise MalformedError("remaining length is longer than four bytes")
 
 
-class _Body:
-    """Reads fields off the front of a packet's body."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-        self.at = 0
-
-    def take(self, count: int, what: str) -> bytes:
-        end = self.at + count
-        if end > len(self.body):
-            raise MalformedError(f"packet ends inside {what}")
-        piece = self.body[self.at : end]
-        self.at = end
-        return piece
-
-    def number(self, count: int, what: str) -> int:
-        return int.from_bytes(self.take(count, what), "big")
-
-    def data(self, what: str) -> bytes:
-        return self.take(self.number(2, what), what)
-
-    def text(self, what: str) -> str:
-        try:
-            text = self.data(what).decode()
-        except UnicodeDecodeError:
-            raise MalformedError(f"{what} is not UTF-8") from None
-        if "\0" in text:
-            raise MalformedError(f"{what} contains U+0000")  # section 1.5.3
-        return text
-
-    def packet_id(self) -> int:
-        value = self.number(2, "the packet id")
-        if value == 0:
-            raise MalformedError("packet id 0")  # section 2.3.1
-        return value
-
-    @property
-    def finished(self) -> bool:
-        return self.at == len(self.body)
-
-
 @dataclass(slots=True)
 class Will:
     """The message to publish when the client is lost (section 3.1.2.5)."""
@@ -177,7 +134,7 @@ class Connect:
     @classmethod
     def parse(cls, body: bytes) -> Connect:
         """Reads the body of a CONNECT. Raises MalformedError or UnsupportedLevelError."""
-        fields = _Body(body)
+        fields = Body(body)
         name = fields.text("the protocol name")
         level = fields.number(1, "the protocol level")
         if name not in LEVELS.values():
@@ -241,7 +198,7 @@ class Publish:
             raise MalformedError("QoS 3")
         if dup and not qos:
             raise MalformedError("DUP with QoS 0")
-        fields = _Body(packet.body)
+        fields = Body(packet.body)
         topic = fields.text("the topic")
         if not topic or "+" in topic or "#" in topic:
             raise MalformedError("topic that is empty or holds a wildcard")  # section 3.3.2.1
@@ -259,7 +216,7 @@ class Publish:
 
 def parse_subscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
     """Packet id and (filter, QoS) pairs of a SUBSCRIBE (section 3.8). Raises MalformedError."""
-    fields = _Body(body)
+    fields = Body(body)
     packet_id = fields.packet_id()
     filters: list[tuple[str, int]] = []
     while not fields.finished:
@@ -275,7 +232,7 @@ def parse_subscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
 
 def parse_unsubscribe(body: bytes) -> tuple[int, list[str]]:
     """Packet id and the filters of an UNSUBSCRIBE (section 3.10). Raises MalformedError."""
-    fields = _Body(body)
+    fields = Body(body)
     packet_id = fields.packet_id()
     filters = []
     while not fields.finished:
@@ -319,16 +276,6 @@ def encode(kind: int, flags: int, body: bytes) -> bytes:
         head.append(digit | 0x80 if remaining else digit)
         if not remaining:
             return bytes(head) + body
-
-
-def data(value: bytes) -> bytes:
-    """Binary data behind its two length bytes."""
-    return len(value).to_bytes(2, "big") + value
-
-
-def text(value: str) -> bytes:
-    """A UTF-8 string behind its two length bytes (section 1.5.3)."""
-    return data(value.encode())
 
 
 def connack(code: int, session_present: bool = False) -> bytes:

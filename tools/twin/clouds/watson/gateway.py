@@ -11,6 +11,7 @@ import re
 
 from tools.twin.clouds.text import encode
 from tools.twin.clouds.values import Client, Ending
+from tools.twin.clouds.watson.client_id import PART
 from tools.twin.clouds.watson.close_codes import close_code
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Publish
@@ -19,9 +20,6 @@ _MESSAGES = {
     Ending.TOPIC: "The topic is not valid",
     Ending.FOREIGN: "The operation is not authorized",
 }
-
-PART = re.compile(r"[A-Za-z0-9._-]{1,36}")
-"""A type, a device id or an application id."""
 
 _DEVICE = re.compile(r"(?:iot-2|iotdevice-1|iotdm-1)/type/([^/]+)/id/([^/]+)/")
 

@@ -183,8 +183,8 @@ class WatsonHttp:
 
     def _login(self, request: Request, org: str, target: Target) -> Client:
         try:
-            self._cloud.check_server_name(request.visit.way, org)
-            self._cloud.check_cas(request.visit.way, org)
+            self._cloud.security.check_server_name(request.visit.way, org)
+            self._cloud.security.check_cas(request.visit.way, org)
         except values.RefusedError as error:
             raise RefusedError(403, str(error)) from None
         if org == QUICKSTART:
@@ -207,10 +207,10 @@ class WatsonHttp:
         """The certificate and TLS that a policy demands; the token is needed under every one."""
         try:
             if kind == "a":
-                self._cloud.check_plain(way, org)
+                self._cloud.security.check_plain(way, org)
             else:
                 type_id = product.partition("/")[2]
-                self._cloud.check_certificate(way, kind, org, type_id, name)
+                self._cloud.security.check_certificate(way, kind, org, type_id, name)
         except values.RefusedError as error:
             raise RefusedError(403, str(error)) from None
 

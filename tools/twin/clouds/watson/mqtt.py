@@ -5,16 +5,13 @@ Sources: "Connecting applications, devices, and gateways using the API"; the pla
 opened proxy, eclipse/amlen `server_proxy` (`pxmqtt.c`). Facts only, no code.
 """
 
-import dataclasses
 import hmac
 import itertools
-import re
 import secrets
 import string
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tools.pki.names import owners
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.text import encode
@@ -27,11 +24,10 @@ from tools.twin.clouds.values import (
     Rules,
     Way,
 )
-from tools.twin.clouds.watson import gateway
-from tools.twin.clouds.watson import policy as watson_policy
-from tools.twin.clouds.watson import presence as watson_presence
-from tools.twin.clouds.watson.gateway import PART
+from tools.twin.clouds.watson import gateway, policy, presence
+from tools.twin.clouds.watson.client_id import PART, ClientIdError, split
 from tools.twin.clouds.watson.polls import Polls
+from tools.twin.clouds.watson.security import Security
 from tools.twin.clouds.watson.topics import PUBLISH, SUBSCRIBE
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
@@ -44,10 +40,6 @@ _SPEAKS = ("mqtt", "http", "websocket")
 
 KINDS = {"d": "device", "g": "gateway", "a": "application", "A": "application"}
 """What the registry calls each class of client id."""
-
-# How many parts each class of client id has, the class letter included.
-_PARTS = {"d": (4,), "g": (4,), "a": (3,), "A": (3, 4)}
-_CHARACTERS = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 class Watson(Cloud):
@@ -112,7 +104,7 @@ class Watson(Cloud):
     @staticmethod
     def org_of(server_name: str | None) -> str | None:
         """See tools.twin.clouds.watson.policy."""
-        return watson_policy.org_of(server_name)
+        return policy.org_of(server_name)
 
     @staticmethod
     def new_name(product: str) -> str:
@@ -133,13 +125,17 @@ class Watson(Cloud):
         super().__init__(store)
         self._instances = itertools.count(1)
         self.polls = Polls()
+        self.security = Security(self)
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
-        connect = self._named(connect, way)
-        kind, org, parts = _split(connect.client_id)
-        self.check_server_name(way, org)
-        self.check_cas(way, org)
+        connect = self.security.named(connect, way)
+        try:
+            kind, org, parts = split(connect.client_id)
+        except ClientIdError as error:
+            raise self.refused(error.mistake, str(error)) from None
+        self.security.check_server_name(way, org)
+        self.security.check_cas(way, org)
         if org == QUICKSTART:
             return self._quickstart(connect, kind, parts, way)
         if all(
@@ -158,85 +154,6 @@ class Watson(Cloud):
         client.client_id = connect.client_id
         return client
 
-    def _named(self, connect: Connect, way: Way) -> Connect:
-        """With the client id that certificate and server name make, whatever the client sent."""
-        org = watson_policy.org_of(way.server_name)
-        if org is None or way.certificate is None or connect.client_id.startswith("A:"):
-            return connect  # no certificate names a scalable application
-        known = (d.product.partition("/")[0] for d in self.store.devices(self.name))
-        org = next((name for name in known if name.lower() == org.lower()), org)
-        derived = watson_policy.client_id(owners(way.certificate), org)
-        return dataclasses.replace(connect, client_id=derived or connect.client_id)
-
-    def check_server_name(self, way: Way, org: str) -> None:
-        """Whether the TLS client named this org's host, where it must. raises: RefusedError.
-
-        "Configuring certificates": it must once a CA is added or the server certificate replaced.
-        """
-        named = watson_policy.org_of(way.server_name)
-        if named is not None and named.lower() != org.lower():
-            reason = f"server name (SNI) is of org {named!r}, client id of org {org!r}"
-            raise self.refused("server name", reason)
-        uploaded = self.certificates
-        if (
-            way.tls
-            and named is None
-            and (uploaded.cas(org) or any(own.active for own in uploaded.servers(org)))
-        ):
-            given = f"{way.server_name!r} is" if way.server_name else "there is"
-            reason = (
-                f"{given} no server name (SNI) {org}.messaging.DOMAIN, which it has to be since"
-                f" org {org} has a CA or a server certificate of its own"
-            )
-            raise self.refused("no server name", reason)
-
-    def check_cas(self, way: Way, org: str) -> None:
-        """Whether the CAs above a client's certificate still count, and are all there.
-
-        raises: RefusedError.
-        """
-        if way.certificate is None:
-            return
-        if not way.cas <= {ca.id for ca in self.certificates.cas(org) if ca.active}:
-            reason = f"org {org} has withdrawn a CA since the handshake; the next one will tell"
-            raise self.refused("CA withdrawn", reason)
-        if self.certificates.lacks_a_ca(org, way.certificate):
-            reason = (
-                f"org {org} has a self-signed server certificate, which asks for root and"
-                f" intermediates of the device's: signet pki register --org {org}, each"
-            )
-            raise self.refused("CA missing", reason)
-
-    def check_plain(self, way: Way, org: str) -> None:
-        """Whether an org's default policy lets a client in on this way. raises: RefusedError."""
-        policy = self.certificates.policy(org)
-        if not (way.tls or watson_policy.POLICIES[policy].plain):
-            reason = f"a connection without TLS; the default policy is {policy}"
-            raise self.refused("plain", reason)
-
-    def check_certificate(
-        self, way: Way, kind: str, org: str, type_id: str, device_id: str
-    ) -> bool:
-        """Whether the policy of a type of device wants the token, too. raises: RefusedError."""
-        policy = self.certificates.policy(org, type_id)
-        shown = owners(way.certificate) if way.certificate else []
-        fits = watson_policy.score(shown, kind, type_id, device_id) > 0
-        mistake = watson_policy.mistake(policy, way.tls, way.certificate is not None, fits)
-        if mistake is not None:
-            hint = watson_policy.HINTS[mistake].format(
-                policy=f"the policy of type {type_id} is {policy}",
-                shown=" and ".join(shown) or "without a name",
-                wanted=f"{kind}:{type_id}:{device_id}",
-            )
-            if mistake == "no certificate" and not any(
-                ca.active for ca in self.certificates.cas(org)
-            ):
-                hint += (
-                    f"; none is asked for without an active CA: signet pki register --org {org}"
-                )
-            raise self.refused(mistake, hint)
-        return watson_policy.wants_token(policy, fits)
-
     def _quickstart(self, connect: Connect, kind: str, parts: list[str], way: Way) -> Client:
         if kind not in "da" or way.tls:
             reason = "quickstart takes `d:` and `a:` client ids, on the plain port only"
@@ -250,7 +167,7 @@ class Watson(Cloud):
 
     def _device(self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]) -> Client:
         what = KINDS[kind]
-        token = self.check_certificate(way, kind, org, *parts)
+        token = self.security.check_certificate(way, kind, org, *parts)
         device = self.store.device(self.name, what, f"{org}/{parts[0]}", parts[1])
         if device is None:
             reason = f"org {org!r} has no {what} {parts[1]!r} of type {parts[0]!r}"
@@ -268,7 +185,7 @@ class Watson(Cloud):
         self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]
     ) -> Client:
         """API key and token always: policies are of types of devices."""
-        self.check_plain(way, org)
+        self.security.check_plain(way, org)
         device = self.store.device(self.name, "application", org, connect.user or "")
         if device is None:
             reason = f"user name is no API key of org {org!r} (API keys look like a-{org}-...)"
@@ -347,7 +264,7 @@ class Watson(Cloud):
         self, client: Client, way: Way, action: str, why: Ending | str, reason: str
     ) -> Publish | None:
         """The retained `/mon` message."""
-        return watson_presence.message(client, way, action, why, reason)
+        return presence.message(client, way, action, why, reason)
 
     def foreign(self, client: Client, topic: str) -> bool:
         """A gateway acts for devices behind it."""
@@ -370,17 +287,3 @@ class Watson(Cloud):
         if client.kind != "g":
             return None
         return gateway.notice(client, request, topic, why)
-
-
-def _split(client_id: str) -> tuple[str, str, list[str]]:
-    """Class letter, org and the remaining parts of a client id. raises: RefusedError."""
-    if not _CHARACTERS.fullmatch(client_id):
-        reason = "client id holds characters other than `A-Z a-z 0-9 - _ . :`, or is empty"
-        raise Watson.refused("characters", reason)
-    kind, *parts = client_id.split(":")
-    shape = "client id is none of d:org:type:id, g:org:type:id, a:org:app, A:org:app[:instance]"
-    if kind not in _PARTS or len(parts) + 1 not in _PARTS[kind] or "" in parts:
-        raise Watson.refused("form", shape)
-    if not all(map(PART.fullmatch, parts[1:])):
-        raise Watson.refused("characters", "a part of the client id is longer than 36")
-    return kind, parts[0], parts[1:]

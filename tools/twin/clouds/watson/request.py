@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from tools.twin.clouds.http_request import Request, decoded, host_name, media_type
-from tools.twin.clouds.watson.gateway import PART
+from tools.twin.clouds.watson.client_id import PART
 from tools.twin.clouds.watson.policy import org_of
 
 _PATH = re.compile(
