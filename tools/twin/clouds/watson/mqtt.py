@@ -66,8 +66,8 @@ class Watson(Cloud):
         "server name": 5,  # SNI names another org
         "no server name": None,  # where the org has a CA or a server certificate of its own
         "will": 5,
-        "no certificate": None,  # the policy asks for one; close code 169
-        "other certificate": None,  # it does not name the client; close code 170
+        "no certificate": None,  # the policy asks for one
+        "other certificate": None,  # it does not name the client
         "CA withdrawn": None,  # since the handshake
         "CA missing": None,  # above the one that signed, where the server's is self-signed
         "plain": 5,  # the policy asks for TLS
@@ -80,7 +80,7 @@ class Watson(Cloud):
     }
     name_rule = (PART, "36 letters, digits, or any of - _ .")
     command_help = "the name is a command id"
-    max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed (287)
+    max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed
     max_qos = 2
     offline_hint = " by MQTT, and has not used HTTP yet"
     publish_rules: ClassVar[Rules] = {**PUBLISH, "A": PUBLISH["a"]}

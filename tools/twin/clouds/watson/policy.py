@@ -7,6 +7,8 @@ for the server's own conduct its opened proxy, eclipse/amlen `auth.c`: facts onl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tools.twin.clouds.watson.close_codes import CloseCode
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -36,9 +38,9 @@ POLICIES = {
 # By what the cloud's `connack` calls it; the last two with the platform's close codes.
 HINTS = {
     "plain": "a connection without TLS; {policy}",
-    "no certificate": "no certificate; {policy} (169)",
+    "no certificate": f"no certificate; {{policy}} ({CloseCode.NO_CERTIFICATE:d})",
     "other certificate": "the certificate is {shown}, not {wanted} (no org belongs in it);"
-    " {policy} (170)",
+    f" {{policy}} ({CloseCode.OTHER_CERTIFICATE:d})",
 }
 
 
