@@ -12,70 +12,12 @@ from typing import Any, ClassVar
 from tools import signing
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
+from tools.twin.clouds.enos.topics import METHOD_HELD, PUBLISH, REQUESTS, SUBSCRIBE, batch
 from tools.twin.clouds.text import decode, encode, parameters
 from tools.twin.clouds.values import BadCommandError, Client, Order, Rules, Verdict, Way
 from tools.twin.registry.store import Device
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Connect, Publish
-
-_SYS = "/sys/{product_key}/{device_key}/"
-_EXT = "/ext/session/{product_key}/{device_key}/"
-
-
-def _measurepoints(params: Any) -> str | None:
-    """What is wrong with the params of one measurepoint post, if anything."""
-    if not isinstance(params, dict):
-        return "params is not an object"
-    points = params.get("measurepoints")
-    if not isinstance(points, dict) or not points:
-        return "params.measurepoints is not an object with at least one point"
-    time_ms = params.get("time")
-    if time_ms is not None and (not isinstance(time_ms, int) or isinstance(time_ms, bool)):
-        return "params.time is not an integer of milliseconds"
-    return None
-
-
-def _batch(params: Any) -> str | None:
-    if not isinstance(params, list) or not params:
-        return "params is not a list with at least one post"
-    return next((problem for entry in params if (problem := _measurepoints(entry))), None)
-
-
-def _anything(params: Any) -> str | None:
-    return None if isinstance(params, dict | list) else "params is not an object"
-
-
-# Requests of a device: topic after the prefix, and the check of their params. The reply goes to
-# the same topic + `_reply`.
-_REQUESTS: dict[str, Callable[[Any], str | None]] = {
-    _SYS + "thing/measurepoint/post": _measurepoints,
-    _SYS + "thing/measurepoint/resume": _measurepoints,
-    _SYS + "thing/measurepoint/post/batch": _batch,
-    _SYS + "thing/measurepoint/resume/batch": _batch,
-    _SYS + "thing/event/~/post": _anything,
-    _SYS + "thing/attribute/~": _anything,
-    _SYS + "thing/tag/~": _anything,
-    _SYS + "thing/tsltemplate/get": _anything,
-    _SYS + "ota/device/inform": _anything,
-    _SYS + "ota/device/progress": _anything,
-    _SYS + "ota/device/request": _anything,
-    _SYS + "ota/device/getversion": _anything,
-}
-
-# Only these are held to `method` = topic with dots: SDKs disagree with the documents on others.
-_METHOD_HELD = _SYS + "thing/measurepoint/*"
-
-_ANSWERS = (
-    _SYS + "thing/service/measurepoint/~_reply",
-    _SYS + "thing/service/~_reply",
-    _SYS + "thing/model/down_raw_reply",
-    _SYS + "thing/enable_reply",
-    _SYS + "thing/disable_reply",
-    _SYS + "thing/delete_reply",
-    _SYS + "ota/device/upgrade_reply",
-    _SYS + "rrpc/response/~",
-    _EXT + "thing/activate/info_reply",
-)
 
 
 class EnOS(Cloud):
@@ -106,26 +48,8 @@ class EnOS(Cloud):
     examples = (("config", "enos"), ("command", "enos", "set", '{"led": 1}'))
     max_payload = 512 * 1024  # docs, limitations: publish <= 512 KB
     max_qos = 1  # docs: QoS 0 and 1
-    publish_rules: ClassVar[Rules] = {
-        "device": (*_REQUESTS, *_ANSWERS, _SYS + "thing/model/up_raw")
-    }
-    subscribe_rules: ClassVar[Rules] = {
-        "device": (
-            *(rule + "_reply" for rule in _REQUESTS if not rule.endswith("~")),
-            _SYS + "thing/attribute/~_reply",
-            _SYS + "thing/tag/~_reply",
-            _SYS + "thing/event/+/post_reply",
-            _SYS + "thing/model/up_raw_reply",
-            _SYS + "thing/model/down_raw",
-            _SYS + "thing/service/*",
-            _SYS + "thing/enable",
-            _SYS + "thing/disable",
-            _SYS + "thing/delete",
-            _SYS + "ota/device/upgrade",
-            _SYS + "rrpc/request/+",
-            _EXT + "thing/activate/info",
-        )
-    }
+    publish_rules: ClassVar[Rules] = {"device": PUBLISH}
+    subscribe_rules: ClassVar[Rules] = {"device": SUBSCRIBE}
     ready = (("device", "signetEnOS", "board-1"),)
 
     @staticmethod
@@ -200,18 +124,16 @@ class EnOS(Cloud):
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer a request on its `_reply` topic with the documented code."""
-        rule = next(
-            (r for r in _REQUESTS if topics.allowed(publish.topic, (r,), client.names)), ""
-        )
+        rule = next((r for r in REQUESTS if topics.allowed(publish.topic, (r,), client.names)), "")
         if not rule:
             return Verdict()  # an answer to a command, or raw bytes
-        code, message, message_id = self._check(client, publish, _REQUESTS[rule])
+        code, message, message_id = self._check(client, publish, REQUESTS[rule])
         body = {"id": message_id, "code": code, "data": {}, "message": message}
         reply = Publish(publish.topic + "_reply", encode(body))
         if code != 200:
             return Verdict("rejected", f"code {code}: {message}", reply)
         parts: tuple[bytes, ...] = ()
-        if _REQUESTS[rule] is _batch:
+        if REQUESTS[rule] is batch:
             request = decode(publish.payload)
             parts = tuple(encode(request | {"params": entry}) for entry in request["params"])
         return Verdict(reply=reply, parts=parts)
@@ -233,7 +155,7 @@ class EnOS(Cloud):
             return 460, "id is not a text", ""
         if not isinstance(request.get("version"), str):
             return 460, "version is missing", message_id
-        if topics.allowed(publish.topic, (_METHOD_HELD,), client.names):
+        if topics.allowed(publish.topic, (METHOD_HELD,), client.names):
             method = ".".join(publish.topic.split("/")[4:])
             if request.get("method") != method:
                 return 1260, f"method is not {method}", message_id
