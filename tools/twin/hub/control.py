@@ -7,7 +7,7 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   most 1000; ask again with the last id for more.
 - {"do": "last_id"}: {"last_id": n}, the newest message's, 0 without any.
 - {"do": "datagrams"}: {"datagrams": {DOOR: {"up": counts, "down": counts}}} of the CoAP doors; see
-  `lossy.Proxy`.
+  `coap.lossy.Proxy`.
 - {"do": "http"}: {"http": {CLOUD: {"connections": n, "requests": n, "answered": n}}} of the
   HTTPS services.
 - {"do": "online"}: {"online": {CLOUD: [LABEL]}} of who is connected by MQTT.
@@ -16,13 +16,13 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   swallow_coap_replies, fail_auth or answer_4_02 ("n": how many, default 1; the latter answers
   CoAP reports 4.02 as libcoap does, unstored); expire_tokens, forget_tokens, restart_dtls;
   expire_logins: the tokens end that those who are connected to Azure logged in with;
-  set_losses (the fields of `lossy.Losses`; those left out are 0);
-  answer_http (the fields of `web.faults.Answer`): requests get this answer, nothing is stored;
+  set_losses (the fields of `coap.lossy.Losses`; those left out are 0);
+  answer_http (the fields of `http_request.Answer`): requests get this answer, nothing is stored;
   misbehave_http (the fields of `web.faults.Misbehaviour`; `web.broken` has what each does):
   requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?, "path"?) is
-  misbehave_http "silent"; tls ("cloud", and the fields of `tls.Offer`; those left out are as
-  usual): what handshakes at that cloud's doors over TCP are offered; spell_info ("word"): how
-  Alibaba's "info" is spelt from now on;
+  misbehave_http "silent"; tls ("cloud", and the fields of `tls.contexts.Offer`; those left out
+  are as usual): what handshakes at that cloud's doors over TCP are offered; spell_info ("word"):
+  how Alibaba's "info" is spelt from now on;
   misbehave_websocket (the fields of `web.websocket_faults.Misbehaviour`): the next messages by
   WebSocket go out so, or "refuse": the next handshakes are answered with a status.
 
