@@ -22,7 +22,7 @@ _SHARED_OUT = (
     "board/test_deploy.py",
     "board/test_deploy_beside.py",
     "tools/test_demo.py",
-    "twin/test_command.py",
+    "twin/command/test_command.py",
 )
 _SLOWEST = 10
 

@@ -14,9 +14,9 @@ from unittest import mock
 
 from tools import cli, toolchain
 from tools.firmware import build, compiler
-from tools.twin.doors import DOORS
-from tools.twin.openssl import environment
+from tools.twin.clouds.doors import DOORS
 from tools.twin.process import TwinProcess
+from tools.twin.tls.openssl import environment
 from tools.ui import UserError
 
 
@@ -101,7 +101,7 @@ class Twin(TwinProcess):
         )
 
     def fault(self, name: str, **values: Any) -> None:
-        """Break something: tools/twin/control.py lists the faults and their values."""
+        """Break something: tools/twin/hub/control.py lists the faults and their values."""
         self.ask({"do": "fault", "fault": name, **values})
 
     def wait_for_output(self, text: str, timeout_s: float = 60.0, since: int = 0) -> None:

@@ -27,7 +27,7 @@ _ENTRIES = {
     ),
     "new": _Entry("tools.new", "new", "A board's folder, from what a cloud's console shows."),
     "broker": _Entry("tools.broker", "broker", "A plain mosquitto for a board: see what arrives."),
-    "twin": _Entry("tools.twin.command", "app", "The four clouds on loopback."),
+    "twin": _Entry("tools.twin.command.app", "app", "The four clouds on loopback."),
     "board": _Entry("tools.board.command", "app", "Create, deploy, boot and watch a board."),
     "doctor": _Entry(
         "tools.doctor.command",

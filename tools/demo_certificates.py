@@ -7,9 +7,9 @@ from cryptography import x509
 
 from tools.pki.authority import Authority
 from tools.pki.command_enos import CA_FOLDER, CA_NAME
-from tools.twin.certificates import Certificates
 from tools.twin.process import TwinProcess
-from tools.twin.store import open_store
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import open_store
 
 _FILE = "device.pem"
 

@@ -12,7 +12,7 @@ from host_tests.device.conftest import Device as Board
 from host_tests.support import Twin
 from tools.board.virtual import VirtualBoard
 from tools.toolchain import micropython, word_sizes
-from tools.twin.store import open_store
+from tools.twin.registry.store import open_store
 
 # The documents' own samples; secrets are ours where a document prints none.
 DEVICES = (

@@ -9,8 +9,8 @@ from host_tests.audit.place import Place
 from host_tests.audit.row import Probe, Trial, beyond, row
 from host_tests.audit.tls import handshake, openssl, shown
 from host_tests.audit.web import curl
-from tools.twin.certificates import Certificates
-from tools.twin.store import open_store
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import open_store
 
 DOCUMENT = "Watson certificates"
 

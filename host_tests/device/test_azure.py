@@ -10,9 +10,9 @@ from host_tests.device.conftest import COUNTER
 from host_tests.device.http_programs import NIGHTS
 from tools import signing
 from tools.pki.authority import Authority
-from tools.twin.certificates import Certificates
-from tools.twin.clouds.azure_registry import CA_SIGNED, Registry
-from tools.twin.store import Device, open_store
+from tools.twin.clouds.azure.registry import CA_SIGNED, Registry
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import Device, open_store
 
 _DPS = "global.azure-devices-provisioning.net"
 _HUB = "signet-hub.azure-devices.net"

@@ -14,10 +14,10 @@ import pytest
 
 from host_tests.device.aws import APPLICATION, THING, Aws
 from host_tests.portable.host.broker import PASSWORD, USER, Amqtt
+from host_tests.twin.mqtt_device import Paho
 from host_tests.twin.sdk import Sdk
-from host_tests.twin.wire import Paho
 from tools.pki.authority import Authority
-from tools.twin.packets import Connect
+from tools.twin.wire.packets import Connect
 
 _ID = "meter-7"
 _REPORTS, _ANSWERS = f"signet/{_ID}/report", f"signet/{_ID}/answer/set"

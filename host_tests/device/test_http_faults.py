@@ -10,7 +10,7 @@ from host_tests.device.http_programs import HASTY, NIGHTS, POWER, Seen, counts, 
 from host_tests.support import Twin
 from tools.board.deploy import deploy, project_files
 from tools.board.virtual import VirtualBoard
-from tools.twin.doors import DOORS
+from tools.twin.clouds.doors import DOORS
 
 BOTH = ["alibaba", "watson"]
 

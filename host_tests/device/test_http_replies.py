@@ -1,7 +1,7 @@
 """Does every report arrive when the reply to one of them is late, broken or lost?
 
 A board reports without a pause; replies of the twin go out broken, one after another (RFC 9112;
-tools/twin/http_broken.py says how).
+tools/twin/web/broken.py says how).
 """
 
 import json

@@ -9,8 +9,8 @@ from host_tests.device.http_programs import Seen, seconds
 from host_tests.portable.host.certificates import NAME
 from host_tests.portable.host.servers import House, Servers
 from tools.pki.authority import Authority
-from tools.twin.certificates import Certificates
-from tools.twin.store import open_store
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import open_store
 
 PROMPT = r"^>>> \Z"
 NOT_HAMMERED_S = 16  # sixteen times retry_s

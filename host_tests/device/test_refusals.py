@@ -2,7 +2,7 @@
 
 The board says in one line what to check, the twin's log names the cause, nothing is stored. A
 missing server name (SNI) cannot be had with signet, which always sends it: that cell, and other
-clients', are in host_tests/twin/test_certificates_refused.py.
+clients', are in host_tests/twin/tls/test_refused.py.
 """
 
 import datetime

@@ -14,7 +14,7 @@ from host_tests.support import Twin
 def test_where_rsa_pss_is_preferred_the_six_without_an_ephemeral_key_are_left(
     device, tmp_path, monkeypatch
 ):
-    # The reason for the order in tools/twin/openssl.cnf; when this fails, Mbed TLS is mended.
+    # The reason for the order in tools/twin/tls/openssl.cnf; when this fails, Mbed TLS is mended.
     monkeypatch.setenv("OPENSSL_CONF", os.devnull)  # OpenSSL's own order
     with Twin(tmp_path) as twin:
         config, ca = twin.device_config("watson", "mqtts"), Path(twin.ready["ca_file"])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from host_tests.device.conftest import COUNTER
-from host_tests.twin.wire import paho
+from host_tests.twin.mqtt_device import paho
 
 GATEWAY = """
 import board, signet

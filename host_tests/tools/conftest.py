@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from host_tests.tools.pki_files import DOMAIN, PASSPHRASE, secrets
 from tools.pki import board_folder, command
 from tools.pki.authority import Authority
-from tools.twin.certificates import Certificates
-from tools.twin.store import open_store
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import open_store
 from tools.ui import UserError
 
 DOORS = {

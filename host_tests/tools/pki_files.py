@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tools.twin.certificates import Certificates
-from tools.twin.store import open_store
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import open_store
 
 DOMAIN = "internetofthings.ibmcloud.com"
 PASSPHRASE = "open sesame 4711"

@@ -86,12 +86,12 @@ def relative(file):
     return file.relative_to(ROOT).as_posix()
 
 
-def lib_circle():
-    """Modules of lib/signet that load each other, one after the other.
+def circle(files, top):
+    """Modules that load each other, one after the other. top: the folder that Python looks in.
 
     Packages do not count: `from signet import clock` runs none of their code but the errors.
     """
-    names = {module_of(file): imports(file) for file in lib_files() if file.stem != "__init__"}
+    names = {module_of(file, top): imports(file) for file in files if file.stem != "__init__"}
     loads = {
         module: {
             name
@@ -108,8 +108,8 @@ def lib_circle():
     return []
 
 
-def module_of(file):
-    parts = file.relative_to(LIB).with_suffix("").parts
+def module_of(file, top=LIB):
+    parts = file.relative_to(top).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -154,7 +154,8 @@ def test_imports_go_down_only(file):
 
 
 def test_no_module_loads_one_that_loads_it():
-    assert lib_circle() == []
+    assert circle(lib_files(), LIB) == []
+    assert circle(python_files("tools/twin"), ROOT) == []
 
 
 def test_no_file_uses_private_names_of_another():
@@ -214,13 +215,8 @@ def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine():
 _MAY_NAME_A_CLOUD = {
     "lib/signet/device/config.py": "an example",
     "lib/signet/device/missing.py": "an example",
-    "tools/twin/command_topic.py": "a command about Alibaba's topic categories",
-    "tools/twin/command_policy.py": "a command about the policies of Watson's orgs",
-    "tools/twin/http_doors.py": "makes the HTTP services of those that have one",
-    "tools/twin/http_faults.py": "which paths those have",
-    "tools/twin/coap_doors.py": "Alibaba's alone",
-    "tools/twin/coap.py": "Alibaba's alone",
-    "tools/twin/polls.py": "commands by HTTP: Watson's alone",
+    "tools/twin/command/topic.py": "a command about Alibaba's topic categories",
+    "tools/twin/command/policy.py": "a command about the policies of Watson's orgs",
 }
 
 

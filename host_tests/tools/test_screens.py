@@ -25,7 +25,7 @@ from host_tests.support import Twin, signet
 from host_tests.tools.pki_files import secrets
 from tools import cli
 from tools.paths import ROOT
-from tools.twin.store import open_store
+from tools.twin.registry.store import open_store
 
 _SECRET = "bmV2ZXItdG8tYmUtc2hvd24="
 _SUBJECT = "--country SG --province Singapore --locality Singapore --organization x --unit y"

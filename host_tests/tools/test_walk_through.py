@@ -28,7 +28,7 @@ from tools.board.virtual import VirtualBoard
 from tools.lifeline import die_with_parent
 from tools.paths import ROOT
 from tools.pki import command as pki
-from tools.twin.doors import DOORS
+from tools.twin.clouds.doors import DOORS
 
 _WALKS = (ROOT / "docs" / "walks.md").read_text()
 _LINE = re.compile(r"^    (\.venv/|sed |Ctrl-C)(.+?)(?: {2,}# (.+))?$", re.MULTILINE)

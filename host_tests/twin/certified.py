@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from host_tests.support import Twin
-from host_tests.twin.wire import Raw
+from host_tests.twin.mqtt_device import Raw
 from tools import toolchain
 from tools.pki.authority import Authority
-from tools.twin.certificates import Certificates
-from tools.twin.packets import Connect
-from tools.twin.store import Device, open_store
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import Device, open_store
+from tools.twin.wire.packets import Connect
 
 ORG = "signet"
 DOMAIN = "messaging.internetofthings.ibmcloud.com"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from host_tests.support import Twin
-from tools.twin.store import Device, open_store
+from tools.twin.registry.store import Device, open_store
 
 TIMEOUT_S = 20.0
 JSON = {"Content-Type": "application/json"}

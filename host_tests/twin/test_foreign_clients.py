@@ -12,8 +12,8 @@ import pytest
 
 from host_tests.support import Twin
 from host_tests.twin.http_device import WatsonDevice
+from host_tests.twin.mqtt_device import application_connect, paho
 from host_tests.twin.sdk import Sdk
-from host_tests.twin.wire import application_connect, paho
 
 
 def _given(twin: Twin, cloud: str, way: str, kind: str = "device") -> dict[str, Any]:

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.twin.doors import DOORS
-from tools.twin.openssl import CONFIGURATION
+from tools.twin.clouds.doors import DOORS
 from tools.twin.process import TwinProcess
+from tools.twin.tls.openssl import CONFIGURATION
 
 _OPENSSL_CONF = f"""
 .include = {CONFIGURATION}

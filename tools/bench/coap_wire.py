@@ -15,7 +15,7 @@ from rich.table import Table
 from tools.bench.relay import Relay, Traffic
 from tools.bench.reporting import traffic_table, wake
 from tools.scratch import scratch
-from tools.twin.doors import DOORS
+from tools.twin.clouds.doors import DOORS
 from tools.twin.process import TwinProcess
 
 RAW_BYTES = 31

@@ -22,7 +22,7 @@ from tools.modem.emulator import FAMILIES, Emulator
 from tools.paths import ROOT
 from tools.scratch import scratch
 from tools.size import measured
-from tools.twin.doors import DOORS
+from tools.twin.clouds.doors import DOORS
 from tools.twin.process import TwinProcess
 from tools.ui import UserError, one_of
 

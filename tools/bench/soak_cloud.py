@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tools.bench.boards_twin import start
-from tools.twin.doors import DOORS
+from tools.twin.clouds.doors import DOORS
 from tools.twin.process import TwinProcess
 
 _NUMBER = re.compile(rb'"n": ?(?:\{"value": ?)?(\d+)')

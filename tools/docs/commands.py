@@ -21,7 +21,7 @@ import typer
 from tools import cli
 from tools.docs.markdown import Command, commands, pages
 from tools.paths import ROOT
-from tools.twin.doors import DOORS
+from tools.twin.clouds.doors import DOORS
 from tools.twin.process import TwinProcess
 
 _SIGNET = Path(sys.executable).with_name("signet")
@@ -38,7 +38,7 @@ ELSEWHERE = (
     (r".* --image\b", "the firmware image", "firmware/test_board.py"),
     (r"signet bench\b", "measurements, of minutes", "tools/test_bench.py"),
     (r"signet board (deploy|boot|create)\b", "walks", "tools/test_walk_through.py"),
-    (r"signet (broker|demo|modem|twin$|twin -)", "until Ctrl-C", "twin/test_command.py"),
+    (r"signet (broker|demo|modem|twin$|twin -)", "until Ctrl-C", "twin/command/test_command.py"),
     (r"signet board (console|selftest|modem|outbox)\b", "a board in use", "board/test_outbox.py"),
     (r"signet twin command\b", "a board in use", "device/test_end_to_end.py"),
     (r".* --(secret|passphrase)-file\b", "a secret of the reader's", "tools/test_sign.py"),

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from tools import signing
 from tools.doctor.row import OK, WRONG, Row
-from tools.twin.packets import Connect
+from tools.twin.wire.packets import Connect
 from tools.ui import UserError
 
 _KEEPALIVE_S = 60

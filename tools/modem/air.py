@@ -7,8 +7,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from tools.modem.switches import Switches
-from tools.twin import udp
-from tools.twin.udp import Address
+from tools.twin.coap import udp
+from tools.twin.coap.udp import Address
 
 _MOST_WAITING = 8
 

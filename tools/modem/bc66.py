@@ -9,7 +9,7 @@ from tools.modem.air import Socket
 from tools.modem.dialogue import Refused, Settings, at
 from tools.modem.grammar import anything, fields, hexa, maybe, num, text
 from tools.modem.quectel import REPLIES, Quectel
-from tools.twin.udp import Address
+from tools.twin.coap.udp import Address
 
 _MOST_HEX, _MOST_READ = 512, 1024
 _CLOSE_S = 0.05

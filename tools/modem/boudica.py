@@ -11,7 +11,7 @@ from tools.modem.common import Common
 from tools.modem.dialogue import Refused, Settings, at
 from tools.modem.grammar import LOCAL_PORT, PORT, address, anything, flag, hexa, maybe, num, text
 from tools.modem.radio import HOME
-from tools.twin.udp import Address
+from tools.twin.coap.udp import Address
 
 _LARGEST = 512
 _SOCKETS = 7

@@ -8,7 +8,7 @@ from tools.modem.air import Air, Socket
 from tools.modem.dialogue import Dialogue, Refused
 from tools.modem.radio import ROAMING, Radio
 from tools.modem.switches import Switches
-from tools.twin.udp import Address
+from tools.twin.coap.udp import Address
 
 _QUEUED_S = 0.005  # what was sent is queued first
 

@@ -9,7 +9,7 @@ from tools.modem.air import Socket
 from tools.modem.common import Common
 from tools.modem.dialogue import Refused, Settings, at
 from tools.modem.grammar import anything, maybe, num, text
-from tools.twin.udp import Address
+from tools.twin.coap.udp import Address
 
 PARSE_FAILED, NO_CONTEXT, IN_USE, PORT_BUSY = 565, 561, 563, 574
 """<err> of +QIOPEN, table of the application notes."""

@@ -11,7 +11,7 @@ from tools.modem.common import Common
 from tools.modem.dialogue import Refused, Settings, at
 from tools.modem.grammar import PORT, address, anything, hexa, maybe, num, text
 from tools.modem.radio import HOME
-from tools.twin.udp import Address
+from tools.twin.coap.udp import Address
 
 _BINARY, _HEX = 1024, 512
 _PROMPT_S = 0.05

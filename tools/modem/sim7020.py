@@ -10,7 +10,7 @@ from tools.modem.common import Common
 from tools.modem.dialogue import Refused, Settings, at
 from tools.modem.grammar import PORT, address, anything, hexa, maybe, num, text
 from tools.modem.radio import HOME
-from tools.twin.udp import Address
+from tools.twin.coap.udp import Address
 
 _MOST_HEX, _MOST_BINARY = 512, 1024
 _NOT_ALLOWED = 3

@@ -10,7 +10,7 @@ from tools.modem.common import Common
 from tools.modem.dialogue import Refused, Settings, at
 from tools.modem.grammar import PORT, anything, maybe, num, text
 from tools.modem.radio import HOME
-from tools.twin.udp import Address
+from tools.twin.coap.udp import Address
 
 _LARGEST = 1459
 _OPEN_FAILED, _BAD_NAME = 1, 2

@@ -13,7 +13,7 @@ from tools.json_file import read_object
 from tools.pki import names
 from tools.pki.keys import write_file
 from tools.pki.names import ClientName
-from tools.twin.console import running
+from tools.twin.command.console import running
 from tools.twin.ready import device_config
 from tools.ui import UserError
 

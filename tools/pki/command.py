@@ -17,8 +17,8 @@ from tools.pki import (
 from tools.pki.authority import CLIENT_DAYS, Authority
 from tools.pki.console import DEFAULT_FOLDER, ORG, CaFolder, Days, Rsa, authority, call, kind, say
 from tools.pki.explain import explain
-from tools.twin.console import DEFAULT_STATE, State, check_org, store_of
-from tools.twin.store import Device
+from tools.twin.command.console import DEFAULT_STATE, State, check_org, store_of
+from tools.twin.registry.store import Device
 from tools.ui import UserError, console, prose, signet, visible
 
 app = typer.Typer(

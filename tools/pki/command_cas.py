@@ -15,7 +15,7 @@ from tools.pki.checks import read_ca
 from tools.pki.console import ORG, Org, certificates_of, confirm, preview, say, say_missing
 from tools.pki.keys import read_file
 from tools.pki.names import check_org, common_names
-from tools.twin.console import DEFAULT_STATE, State, new_table, print_table
+from tools.twin.command.console import DEFAULT_STATE, State, new_table, print_table
 from tools.ui import UserError, visible
 
 _Id = Annotated[int, typer.Argument(metavar="ID", help="As `signet pki list` shows it.")]

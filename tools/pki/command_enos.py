@@ -35,10 +35,10 @@ from tools.pki.console import (
 from tools.pki.contents import read
 from tools.pki.keys import key_pem, new_key, read_file, read_key, write_file
 from tools.pki.requests import read_request, request, request_pem
-from tools.twin.certificates import Certificates
-from tools.twin.clouds.enos import EnOS
-from tools.twin.console import DEFAULT_STATE, State, store_of
-from tools.twin.console import call as twin_call
+from tools.twin.clouds.enos.mqtt import EnOS
+from tools.twin.command.console import DEFAULT_STATE, State, store_of
+from tools.twin.command.console import call as twin_call
+from tools.twin.registry.certificates import Certificates
 from tools.ui import UserError, signet
 
 app = typer.Typer(no_args_is_help=True, help="Certificates of EnOS devices, by the twin's CA.")

@@ -10,7 +10,7 @@ from tools.pki.authority import certificate_pem
 from tools.pki.console import say, tell
 from tools.pki.keys import write_file
 from tools.pki.roots import CLOUDS, find
-from tools.twin.console import new_table, print_table
+from tools.twin.command.console import new_table, print_table
 from tools.ui import UserError, complete, one_of
 
 

@@ -42,8 +42,8 @@ from tools.pki.console import (
 from tools.pki.contents import public_key, read
 from tools.pki.keys import key_pem, new_key, read_file, read_key, write_file
 from tools.pki.requests import read_request, request, request_pem
-from tools.twin.certificates import ServerCertificate
-from tools.twin.console import DEFAULT_STATE, State, new_table, print_table
+from tools.twin.command.console import DEFAULT_STATE, State, new_table, print_table
+from tools.twin.registry.certificates import ServerCertificate
 from tools.ui import UserError, signet, visible
 
 app = typer.Typer(

@@ -15,8 +15,8 @@ from tools.pki.checks import check_ca
 from tools.pki.contents import public_key
 from tools.pki.explain_certificate import key_words
 from tools.pki.names import alternatives
-from tools.twin.certificates import Certificates
-from tools.twin.console import DEFAULT_STATE, check_org, new_table, print_table, store_of
+from tools.twin.command.console import DEFAULT_STATE, check_org, new_table, print_table, store_of
+from tools.twin.registry.certificates import Certificates
 from tools.ui import UserError, console, prose, signet, visible
 
 DEFAULT_FOLDER = Path("pki")

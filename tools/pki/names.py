@@ -165,6 +165,11 @@ def emails(certificate: x509.Certificate | x509.CertificateSigningRequest) -> li
     return [name.value for name in alternatives(certificate) if isinstance(name, x509.RFC822Name)]
 
 
+def owners(certificate: x509.Certificate) -> list[str]:
+    """What a certificate calls its owner: `d:type:id` at Watson, or anything else."""
+    return common_names(certificate) + emails(certificate)
+
+
 def hosts(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
     """The DNS names, where clients look for a server's host; the common name where none is."""
     found = [name.value for name in alternatives(certificate) if isinstance(name, x509.DNSName)]

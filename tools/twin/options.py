@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.twin.lossy import Losses
+from tools.twin.coap.lossy import Losses
 
 TOKEN_LIFE_S = 7 * 24 * 3600.0
 """How long Alibaba Cloud says that a token of CoAP or HTTPS is good."""

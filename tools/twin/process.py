@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from tools.lifeline import die_with_parent
-from tools.twin import control
-from tools.twin.openssl import environment
+from tools.twin.hub import control
 from tools.twin.ready import device_config
+from tools.twin.tls.openssl import environment
 from tools.ui import UserError
 
 _START_TIMEOUT_S = 30.0

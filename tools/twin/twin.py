@@ -15,17 +15,22 @@ from typing import Any
 from tools.pki.authority import Authority
 from tools.pki.keys import write_file
 from tools.scratch import scratch
-from tools.twin import control, doors, listeners
-from tools.twin.broker import Broker
-from tools.twin.certificates import Certificates
-from tools.twin.clouds import CLOUDS
-from tools.twin.handshake import keep_names_quiet
-from tools.twin.http_doors import beside_mqtt
-from tools.twin.hub import Hub, Report
+from tools.twin import accept, listen
+from tools.twin.broker.broker import Broker
+from tools.twin.clouds import CLOUDS, doors
+from tools.twin.clouds.shared import Report
+from tools.twin.clouds.values import Ending
+from tools.twin.coap.doors import CoapDoors
+from tools.twin.faults import Fault
+from tools.twin.hub import control
+from tools.twin.hub.hub import Hub
 from tools.twin.options import Options
 from tools.twin.ready import RUNNING
-from tools.twin.store import Device, Store, open_store
-from tools.twin.tls import Contexts
+from tools.twin.registry.certificates import Certificates
+from tools.twin.registry.store import Device, Store, open_store
+from tools.twin.tls.contexts import Contexts
+from tools.twin.tls.handshake import keep_names_quiet
+from tools.twin.web.doors import HttpDoors
 from tools.ui import UserError
 
 _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
@@ -79,6 +84,8 @@ class Twin:
 
         broker = Broker(folder, state / "mosquitto.log", self._broker_died)
         self._hub = hub = Hub(store, broker, self._report)
+        for rules in hub.clouds.values():
+            rules.token_life_s = self._options.token_life_s
         stack.push_async_callback(broker.stop)
         stack.push_async_callback(hub.platform.stop)
         await broker.start()
@@ -92,18 +99,19 @@ class Twin:
         }
         names = doors.server_names(hosts)
         contexts = Contexts(certificates, authority, names, folder, issuers)
-        coap, http, token_faults = beside_mqtt(hub, contexts.usual, self._options)
+        coap = CoapDoors(hub, contexts.usual, self._options.losses)
+        http = HttpDoors(hub, self._options.http_per_s)
         stack.push_async_callback(coap.close)
         clouds: dict[str, Any] = {}
         for door, host in zip(doors.DOORS, hosts, strict=True):
             wanted = self._options.ports.get(door.key)
-            listener, why = listeners.listen(door, wanted)
+            listener, why = listen.listen(door, wanted)
             address, port = listener.getsockname()
             if door.kind == socket.SOCK_DGRAM:
                 await coap.open(door, listener)
             else:
                 service = http.services[door.cloud] if "http" in door.speaks else None
-                server = await listeners.serve(hub, door, listener, contexts, service)
+                server = await accept.serve(hub, door, listener, contexts, service)
                 stack.callback(server.close)
             if why:
                 text = f"port {door.port} of {address} is {why}; it is at port {port} this time"
@@ -116,7 +124,7 @@ class Twin:
         for name, rules in hub.clouds.items():
             clouds[name].update(rules.facts(products[name]))
         path = folder / "control.sock"
-        faults = {**self._faults(), **token_faults, **coap.faults(), **http.faults()}
+        faults = {**self._faults(), **coap.faults(), **http.faults()}
         faults |= contexts.faults()
         for rules in hub.clouds.values():
             faults |= rules.faults(hub)
@@ -145,7 +153,7 @@ class Twin:
         """End all of a cloud's, or each cloud's. http: also those that speak HTTP."""
         every = [c for c in self._hub.connections if cloud in (None, c.cloud_name)]
         ending = [connection for connection in every if http or not connection.is_http]
-        await asyncio.gather(*(connection.end(reason, 92) for connection in ending))
+        await asyncio.gather(*(connection.end(reason, Ending.SERVER) for connection in ending))
 
     def _broker_died(self) -> None:
         self._report("twin", "mosquitto", "fault", "ended by itself; starting it again")
@@ -153,7 +161,7 @@ class Twin:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _faults(self) -> Mapping[str, control.Fault]:
+    def _faults(self) -> Mapping[str, Fault]:
         return {
             "kill_broker": self._kill_broker,
             "start_broker": self._start_broker,
@@ -178,7 +186,7 @@ class Twin:
     async def _drop_connections(self, request: Mapping[str, Any]) -> None:
         await self._end_connections("dropped on demand", request.get("cloud"))
 
-    def _swallow(self, what: str) -> control.Fault:
+    def _swallow(self, what: str) -> Fault:
         async def set_count(request: Mapping[str, Any]) -> None:
             self._hub.swallow[what] = int(request.get("n", 1))
 

@@ -205,7 +205,7 @@ class Servers:
     async def _dtls(self, name, kind, rest):
         """A server that ends sessions aloud, or the twin's DTLS before a UDP server."""
         from host_tests.portable.host import dtls_ends  # pyOpenSSL takes a while to import
-        from tools.twin import dtls
+        from tools.twin.coap import dtls
 
         certificate = self._house.certificates.chain(kind)
         if rest[0] in dtls_ends.ENDINGS:

@@ -1,13 +1,16 @@
 """What do the rules of an HTTPS service get to see of a request, and what do they give back?
 
-RFC 9110's words. No socket: tools.twin.http takes the bytes apart and puts them together.
+RFC 9110's words. No socket: tools.twin.web.service takes the bytes apart and puts them together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 from urllib.parse import unquote
 
-from tools.twin.clouds.base import Client, Way
+from tools.twin.clouds.shared import Shared
+from tools.twin.clouds.throttle import Throttle
+from tools.twin.clouds.values import Client, Way
 
 BODY_LIMIT = 128 * 1024
 """Both clouds take so many bytes; of a longer body the rules see one byte more than this."""
@@ -44,6 +47,39 @@ class Reply:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     close: bool = False
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answer that requests to a path get instead of being looked at.
+
+    code: Alibaba's, or Watson's HTTP status. message: its text. status: HTTP status, where the
+    code is Alibaba's. retry_after_s: of a Retry-After header. n: how many requests get it.
+    """
+
+    cloud: str
+    path: str
+    code: int | None = None
+    message: str | None = None
+    status: int | None = None
+    retry_after_s: int | None = None
+    n: int = 1
+
+
+Ordered = Callable[[str], Answer | None]
+"""Gives the answer that a control request ordered for a path, if one did."""
+
+
+class Rules(Protocol):
+    """What a cloud decides about HTTP. paths: what its requests are about, as orders name it."""
+
+    paths: ClassVar[tuple[str, ...]]
+
+    def __init__(self, cloud: Any, shared: Shared, throttle: Throttle, ordered: Ordered) -> None:
+        """Of one twin's cloud, which is that `Cloud`."""
+
+    async def answer(self, request: Request) -> Reply:
+        """What the server answers; a report is on file when this returns."""
 
 
 def media_type(request: Request) -> str:

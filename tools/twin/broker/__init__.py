@@ -1,0 +1,1 @@
+"""mosquitto behind the gate, and the platform's own connection to it."""

@@ -1,0 +1,80 @@
+"""To which topics may a device of Alibaba publish: its own, and which categories of custom ones?
+
+A category is here what follows `/productKey/deviceName/`, with the permission to publish. It is a
+table in the registry's SQLite file; a running twin sees a change at the next message.
+Sources: Alibaba Cloud, "Establish connections over HTTP", "Establish communication over the CoAP
+protocol": both of their examples are every product's, as are the console's own.
+"""
+
+import functools
+import sqlite3
+from collections.abc import Mapping
+
+from tools.twin.registry.store import Store
+from tools.twin.wire import topics
+
+LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQTT
+
+SYSTEM = "/sys/{product_key}/{device_name}/"
+# doc-detail 30540: a device may publish and subscribe everything below its own
+# `/sys/../thing/`, `/sys/../rrpc/`, and its product's; custom topics as their category says.
+OWN = (
+    SYSTEM + "thing/*",
+    SYSTEM + "rrpc/*",
+    "/broadcast/{product_key}/*",
+    "/ext/ntp/{product_key}/{device_name}/~",
+    "/ext/rrpc/*",
+    "/ota/device/~/{product_key}/{device_name}",
+    "/shadow/~/{product_key}/{device_name}",
+)
+
+_CUSTOM = "/{product_key}/{device_name}/"
+_SUBSCRIBE_ONLY = (_CUSTOM + "get", _CUSTOM + "user/get")
+
+ALWAYS = ("user/*", "update", "update/error", "pub")
+"""Of every product; but for user/get, which is only for subscribing."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS topics(
+  product TEXT NOT NULL, topic TEXT NOT NULL, PRIMARY KEY(product, topic));
+"""
+
+
+class Categories:
+    """The topic categories of every product."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @functools.cached_property
+    def _database(self) -> sqlite3.Connection:
+        self._store.database.executescript(_SCHEMA)
+        return self._store.database
+
+    def may_publish(self, topic: str, names: Mapping[str, str]) -> bool:
+        """Whether the device of these names may publish to `topic`, whatever the way in."""
+        if len(topic) > LONGEST_TOPIC:
+            return False
+        return topics.allowed(topic, OWN, names) or self.allow(topic, names)
+
+    def allow(self, topic: str, names: Mapping[str, str]) -> bool:
+        """Whether the device of these names may publish to a custom topic."""
+        own = topics.allowed(topic, (_CUSTOM + "*",), names)
+        if not own or topics.allowed(topic, _SUBSCRIBE_ONLY, names):
+            return False
+        categories = (*ALWAYS, *self.of(names["product_key"]))
+        return topics.allowed(topic, [_CUSTOM + each for each in categories], names)
+
+    def of(self, product: str) -> list[str]:
+        """What was made for a product."""
+        query = "SELECT topic FROM topics WHERE product=? ORDER BY topic"
+        return [row["topic"] for row in self._database.execute(query, (product,))]
+
+    def add(self, product: str, topic: str) -> None:
+        """Make a category."""
+        self._database.execute("INSERT OR IGNORE INTO topics VALUES(?,?)", (product, topic))
+
+    def remove(self, product: str, topic: str) -> bool:
+        """Take one away; returns whether it was there."""
+        query = "DELETE FROM topics WHERE product=? AND topic=?"
+        return self._database.execute(query, (product, topic)).rowcount > 0

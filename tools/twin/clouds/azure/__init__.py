@@ -1,0 +1,1 @@
+"""Azure IoT Hub and its Device Provisioning Service."""

@@ -1,0 +1,34 @@
+"""How do the platforms write JSON and client ids?"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """JSON as the platforms send it: no spaces, UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode(payload: bytes) -> Any:
+    """The JSON value of a payload. raises: ValueError."""
+    try:
+        return json.loads(payload.decode())
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def parameters(client_id: str) -> tuple[str, dict[str, str]]:
+    """Split `id|name=value,...|` or `id||` (EnOS, Alibaba). raises: ValueError; it says why."""
+    name, bar, rest = client_id.partition("|")
+    if not bar or not rest.endswith("|"):
+        raise ValueError("client id is not of the form `id|name=value,...|`")
+    if not 1 <= len(name) <= 64:
+        raise ValueError("client id has not 1 to 64 characters before the first `|`")
+    options: dict[str, str] = {}
+    for item in rest[:-1].split(",") if rest != "|" else ():
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise ValueError(f"client id holds {item!r} where `name=value` belongs")
+        options[key] = value
+    return name, options

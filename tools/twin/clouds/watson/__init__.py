@@ -1,0 +1,1 @@
+"""IBM Watson IoT Platform."""

@@ -1,0 +1,289 @@
+"""How does IBM Watson IoT Platform treat an MQTT client: its login, and where its topics lie?
+
+Sources: "Connecting applications, devices, and gateways using the API"; the platform's docs
+(`devices/mqtt.md`, `applications/mqtt.md`, `gateways/mqtt.md`); for the server's own conduct its
+opened proxy, eclipse/amlen `server_proxy` (`pxmqtt.c`). Facts only, no code.
+"""
+
+import hmac
+import itertools
+import secrets
+import string
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.door import Door
+from tools.twin.clouds.text import encode
+from tools.twin.clouds.values import (
+    BadCommandError,
+    Client,
+    Ending,
+    Order,
+    RefusedError,
+    Rules,
+    Way,
+)
+from tools.twin.clouds.watson import gateway, policy, presence
+from tools.twin.clouds.watson.client_id import PART, ClientIdError, split
+from tools.twin.clouds.watson.polls import Polls
+from tools.twin.clouds.watson.security import Security
+from tools.twin.clouds.watson.topics import PUBLISH, SUBSCRIBE
+from tools.twin.registry.store import Device
+from tools.twin.wire.packets import Connect, Publish
+
+QUICKSTART = "quickstart"
+
+_DOMAIN = "internetofthings.ibmcloud.com"
+_HOST = f"{{product}}.messaging.{_DOMAIN}"
+_SPEAKS = ("mqtt", "http", "websocket")
+
+KINDS = {"d": "device", "g": "gateway", "a": "application", "A": "application"}
+"""What the registry calls each class of client id."""
+
+
+class Watson(Cloud):
+    """The rules of Watson IoT."""
+
+    name = "watson"
+    title = "Watson IoT"
+    hidden = "token"
+    doors = (
+        Door("watson", "mqtt", "127.0.0.3", 1883, False, _HOST, _SPEAKS),
+        Door("watson", "mqtts", "127.0.0.3", 8883, True, _HOST, _SPEAKS),
+        Door("watson", "https", "127.0.0.3", 443, True, _HOST, _SPEAKS),
+    )
+    server_names = (f"*.messaging.{_DOMAIN}", f"*.{_DOMAIN}")
+    client_certificates = "by org"
+    not_signed = "is not signed by an active CA of org {org}: signet pki register --org {org}"
+    # eclipse/amlen `pxmqtt.c`: "wrong token: 5, never 4". That of "plain" is nowhere documented.
+    connack: ClassVar[dict[str, int | None]] = {
+        "characters": 2,  # a character or a length that no client id may have
+        "form": 5,  # shape of the client id, unknown org, durable where not allowed
+        "login": 5,
+        "unknown": 5,
+        "disabled": 5,
+        "server name": 5,  # SNI names another org
+        "no server name": None,  # where the org has a CA or a server certificate of its own
+        "will": 5,
+        "no certificate": None,  # the policy asks for one
+        "other certificate": None,  # it does not name the client
+        "CA withdrawn": None,  # since the handshake
+        "CA missing": None,  # above the one that signed, where the server's is self-signed
+        "plain": 5,  # the policy asks for TLS
+        "offline": 3,
+    }
+    product_forms: ClassVar[dict[str, str]] = {
+        "device": "ORG/TYPE",
+        "gateway": "ORG/TYPE",
+        "application": "ORG",
+    }
+    name_rule = (PART, "36 letters, digits, or any of - _ .")
+    command_help = "the name is a command id"
+    max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed
+    max_qos = 2
+    offline_hint = " by MQTT, and has not used HTTP yet"
+    publish_rules: ClassVar[Rules] = {**PUBLISH, "A": PUBLISH["a"]}
+    subscribe_rules: ClassVar[Rules] = {**SUBSCRIBE, "A": SUBSCRIBE["a"]}
+    ready = (
+        ("device", "signet/esp32", "board-1"),
+        ("gateway", "signet/router", "gateway-1"),
+        ("application", "signet", "a-signet-dashboard1"),
+    )
+
+    @staticmethod
+    def identity(device: Device) -> dict[str, str]:
+        """Org, type, id and token; of an application its org, its own id, API key and token."""
+        org, _, type_id = device.product.partition("/")
+        if device.kind == "application":
+            names = {"org_id": org, "app_id": "dashboard", "api_key": device.name}
+        else:
+            names = {"org_id": org, "type_id": type_id, "device_id": device.name}
+        return names | {"token": device.secret}
+
+    @staticmethod
+    def org_of(server_name: str | None) -> str | None:
+        """See tools.twin.clouds.watson.policy."""
+        return policy.org_of(server_name)
+
+    @staticmethod
+    def new_name(product: str) -> str:
+        """As the document's example, a-orgId-a84ps90Ajs."""
+        letters = string.ascii_letters + string.digits
+        return f"a-{product}-" + "".join(secrets.choice(letters) for _ in range(10))
+
+    @staticmethod
+    def lines(entry: Mapping[str, Any]) -> list[str]:
+        """The default policy of the ready org."""
+        return [f"Watson's security policy: {entry['policy']}"]
+
+    def facts(self, product: str) -> dict[str, Any]:
+        """The default policy of the ready org."""
+        return {"policy": self.certificates.policy(product.partition("/")[0])}
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self._instances = itertools.count(1)
+        self.polls = Polls()
+        self.security = Security(self)
+
+    def login(self, connect: Connect, way: Way) -> Client:
+        """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
+        connect = self.security.named(connect, way)
+        try:
+            kind, org, parts = split(connect.client_id)
+        except ClientIdError as error:
+            raise self.refused(error.mistake, str(error)) from None
+        self.security.check_server_name(way, org)
+        self.security.check_cas(way, org)
+        if org == QUICKSTART:
+            return self._quickstart(connect, kind, parts, way)
+        if all(
+            org not in (d.product, d.product.split("/")[0]) for d in self.store.devices("watson")
+        ):
+            raise self.refused("form", f"org {org!r} is unknown")
+        enter = self._device if kind in "dg" else self._application
+        try:
+            client = enter(connect, way, kind, org, parts)
+        except RefusedError as refused:
+            if kind in "dg":
+                who = Device(self.name, KINDS[kind], f"{org}/{parts[0]}", parts[1], "")
+                refused.client = self.client(who, kind, "")
+                refused.client.client_id = connect.client_id
+            raise
+        client.client_id = connect.client_id
+        return client
+
+    def _quickstart(self, connect: Connect, kind: str, parts: list[str], way: Way) -> Client:
+        if kind not in "da" or way.tls:
+            reason = "quickstart takes `d:` and `a:` client ids, on the plain port only"
+            raise self.refused("form", reason)
+        if not connect.clean_session:
+            raise self.refused("form", "quickstart has no durable sessions")
+        product = f"{QUICKSTART}/{parts[0]}" if kind == "d" else QUICKSTART
+        kinds = {"d": "device", "a": "application"}
+        device = Device(self.name, kinds[kind], product, parts[-1], "")
+        return self.client(device, "q" + kind, f"{self.name}:{connect.client_id}")
+
+    def _device(self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]) -> Client:
+        what = KINDS[kind]
+        token = self.security.check_certificate(way, kind, org, *parts)
+        device = self.store.device(self.name, what, f"{org}/{parts[0]}", parts[1])
+        if device is None:
+            reason = f"org {org!r} has no {what} {parts[1]!r} of type {parts[0]!r}"
+            raise self.refused("unknown", reason)
+        if not device.enabled:
+            raise self.refused("disabled", f"{what} {parts[1]!r} is disabled")
+        if token:
+            # connect_devices_apps_gw.md: the one user name of a device or gateway with a token.
+            if connect.user != "use-token-auth":
+                raise self.refused("login", "user name is not `use-token-auth`")
+            self._check_token(connect, device)
+        return self.client(device, kind, f"{self.name}:{connect.client_id}")
+
+    def _application(
+        self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]
+    ) -> Client:
+        """API key and token always: policies are of types of devices."""
+        self.security.check_plain(way, org)
+        device = self.store.device(self.name, "application", org, connect.user or "")
+        if device is None:
+            reason = f"user name is no API key of org {org!r} (API keys look like a-{org}-...)"
+            raise self.refused("login", reason)
+        if not device.enabled:
+            raise self.refused("disabled", f"API key {device.name!r} is disabled")
+        self._check_token(connect, device)
+        session = f"{self.name}:{connect.client_id}"
+        if kind == "A" and len(parts) == 1:
+            if not connect.clean_session:
+                reason = "client id `A:org:app` without an instance needs clean session = 1"
+                raise self.refused("form", reason)
+            session += f":{next(self._instances)}"  # all instances share one id
+        client = self.client(device, kind, session)
+        client.names = {**client.names, "app": parts[0]}
+        return client
+
+    def _check_token(self, connect: Connect, device: Device) -> None:
+        if not hmac.compare_digest(connect.password or b"", device.secret.encode()):
+            raise self.refused("login", "token (the password) is wrong or missing")
+
+    def client(self, device: Device, kind: str, session: str) -> Client:
+        """A client that has proved who it is; kind: a row of the rules."""
+        org, _, type_id = device.product.partition("/")
+        names = {"org": org, "type": type_id, "id": device.name, "app": device.name}
+        return Client(device, session, kind, names, closes=kind != "g")
+
+    def session_of(self, device: Device) -> str:
+        """That of the device or gateway itself, or of the gateway that the device is behind."""
+        kind = "g" if device.gateway or device.kind == "gateway" else "d"
+        return ":".join((self.name, kind, *(device.gateway or device.label).split("/")))
+
+    def broker_up(self, client: Client, topic: str) -> str:
+        """A device's short topic grows its type and id, as applications see it."""
+        head, _, rest = topic.partition("/")
+        names = client.names
+        if client.kind in ("d", "qd") or (client.kind == "g" and not rest.startswith("type/")):
+            return (
+                f"{self.name}/{names['org']}/{head}/type/{names['type']}/id/{names['id']}/{rest}"
+            )
+        return f"{self.name}/{names['org']}/{topic}"
+
+    def broker_down(self, client: Client, topic: str) -> str:
+        """As up; instances of a scalable application share one subscription."""
+        mapped = self.broker_up(client, topic)
+        if client.kind == "A":
+            return f"$share/{client.names['org']}-{client.names['app']}/{mapped}"
+        return mapped
+
+    def broker_order(self, device: Device, topic: str) -> str:
+        """Where a command lies for applications that listen for commands."""
+        org, _, type_id = device.product.partition("/")
+        head, _, rest = topic.partition("/")
+        who = "" if rest.startswith("type/") else f"type/{type_id}/id/{device.name}/"
+        return f"{self.name}/{org}/{head}/{who}{rest}"
+
+    def local(self, client: Client, broker_topic: str) -> str:
+        """A device's own topics lose its type and id again."""
+        topic = broker_topic.split("/", 2)[2]
+        if client.kind not in ("d", "qd"):
+            return topic
+        head, _, rest = topic.partition("/")
+        return f"{head}/{rest.split('/', 4)[4]}"
+
+    def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
+        """A command in JSON; Watson has no reply to one. A gateway hears the long topic."""
+        if not name or any(character in name for character in "/+#"):
+            raise BadCommandError(f"{name!r} is no command id")
+        who = ""
+        if device.gateway or device.kind == "gateway":
+            _, _, type_id = device.product.partition("/")
+            who = f"type/{type_id}/id/{device.name}/"
+        return Order(f"iot-2/{who}cmd/{name}/fmt/json", encode(data))
+
+    def presence(
+        self, client: Client, way: Way, action: str, why: Ending | str, reason: str
+    ) -> Publish | None:
+        """The retained `/mon` message."""
+        return presence.message(client, way, action, why, reason)
+
+    def foreign(self, client: Client, topic: str) -> bool:
+        """A gateway acts for devices behind it."""
+        return client.kind == "g" and gateway.is_foreign(self.store, client, topic)
+
+    def fetcher(self, broker_topic: str) -> str | None:
+        """Who has used HTTP for the device of a command."""
+        return self.polls.reader(broker_topic)
+
+    def keep(self, session: str, broker_topic: str, payload: bytes) -> bool:
+        """For its next request."""
+        return self.polls.offer(session, broker_topic, payload)
+
+    def hears(self, client: Client, topic: str) -> bool:
+        """A gateway hears of devices behind it."""
+        return client.kind != "g" or gateway.hears(self.store, client, topic)
+
+    def notice(self, client: Client, request: str, topic: str, why: Ending) -> Publish | None:
+        """A gateway is told on its notify topic and stays connected."""
+        if client.kind != "g":
+            return None
+        return gateway.notice(client, request, topic, why)

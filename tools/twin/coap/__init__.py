@@ -1,0 +1,1 @@
+"""CoAP: its server, DTLS before it, a bad network before both."""

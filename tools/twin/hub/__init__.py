@@ -1,0 +1,1 @@
+"""What all connections share, and who may ask a running twin."""

@@ -1,0 +1,202 @@
+"""What do all connections of a twin share: sessions, commands that wait, faults?"""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.twin.broker.broker import Broker
+from tools.twin.broker.platform import Platform
+from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.shared import Connection, Report
+from tools.twin.clouds.values import BadCommandError, Client, Ending
+from tools.twin.registry.store import Device, Store
+from tools.twin.wire import topics
+from tools.twin.wire.packets import Publish
+
+
+class NotDeliveredError(Exception):
+    """A command did not reach its device; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What the gate knows of one broker session.
+
+    durable: it outlives its connection. filters: the broker's filters it is subscribed to.
+    """
+
+    connection: Connection | None = None
+    durable: bool = False
+    filters: set[str] = field(default_factory=set)
+
+
+class Hub:
+    """Sessions, waiting commands, faults; one for all clouds of a twin."""
+
+    def __init__(self, store: Store, broker: Broker, report: Report) -> None:
+        self.store = store
+        self.broker = broker
+        self.platform = Platform(broker, self._platform_lost)
+        self.report = report
+        self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
+        self.sessions: dict[str, Session] = {}
+        self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0, "topics": 0}
+        self.connections: set[Connection] = set()
+        self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
+        # Rises over restarts: a device may remember the ids it has served.
+        self._message_ids = itertools.count(int(time.time()))
+
+    def _platform_lost(self) -> None:
+        self.report("twin", "mosquitto", "fault", "the platform side lost its connection")
+        self._reconnecting = asyncio.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        with contextlib.suppress(OSError):  # the broker is down: whoever starts it connects anew
+            await self.platform.start()
+
+    async def admit(self, connection: Connection, client: Client, clean: bool) -> Session:
+        """Make `connection` the live one of its session; an older one is closed first."""
+        session = self.sessions.setdefault(client.session, Session())
+        while session.connection is not None:
+            await session.connection.end("another connection took its place", Ending.REPLACED)
+            session = self.sessions.setdefault(client.session, Session())
+        session.connection = connection
+        session.durable = not clean
+        if clean:
+            session.filters.clear()
+        return session
+
+    def leave(self, client: Client, session: Session) -> None:
+        """The connection of a session is gone."""
+        session.connection = None
+        if not session.durable:
+            self.sessions.pop(client.session, None)
+
+    def forget_offline(self) -> None:
+        """The broker lost every session."""
+        for key, session in list(self.sessions.items()):
+            session.filters.clear()
+            if session.connection is None:
+                del self.sessions[key]
+
+    def swallowed(self, what: str) -> bool:
+        """Whether a fault eats this reply, PUBACK or login; counts down."""
+        if self.swallow[what] == 0:
+            return False
+        self.swallow[what] -= 1
+        return True
+
+    def answered(self, cloud: Cloud, publish: Publish) -> None:
+        """Hand a device's answer to the command that waits for it."""
+        if not self._waiting or (found := cloud.reply(publish)) is None:
+            return
+        key, body = found
+        future = self._waiting.get(key)
+        if future is not None and not future.done():
+            future.set_result(body)
+
+    def offer(self, cloud: str, broker_topic: str, payload: bytes) -> bool | None:
+        """See Shared."""
+        rules = self.clouds[cloud]
+        reader = rules.fetcher(broker_topic)
+        if reader is None or reader in self.sessions:
+            return None
+        return rules.keep(reader, broker_topic, payload)
+
+    def find(self, cloud: str, name: str | None) -> Device:
+        """A registered device or gateway by name, label, or a label's end (Watson's "type/id").
+
+        Without a name it is the one on line, or the first.
+
+        raises: NotDeliveredError.
+        """
+        if cloud not in self.clouds:
+            known = ", ".join(self.clouds)
+            raise NotDeliveredError(f"there is no cloud {cloud!r}; use one of: {known}")
+        devices = [d for d in self.store.devices(cloud) if d.kind != "application"]
+        if name:
+            found = [d for d in devices if f"/{d.label}".endswith(f"/{name}")]
+        else:
+            session_of = self.clouds[cloud].session_of
+            online = [d for d in devices if self._online(session_of(d))]
+            found = online[:1] or devices[:1]
+        if len(found) != 1:
+            count = "several devices" if found else "no device"
+            known = ", ".join(device.label for device in devices)
+            raise NotDeliveredError(f"{cloud} has {count} named {name!r}; it has: {known}")
+        return found[0]
+
+    def online(self) -> dict[str, list[str]]:
+        """The labels of who is connected by MQTT, by cloud; not who is behind a gateway."""
+        labels: dict[str, list[str]] = {cloud: [] for cloud in self.clouds}
+        for connection in self.connections:
+            if connection.client is not None:
+                labels[connection.cloud_name].append(connection.client.device.label)
+        return labels
+
+    def _online(self, key: str) -> bool:
+        session = self.sessions.get(key)
+        return session is not None and session.connection is not None
+
+    async def command(
+        self, cloud: str, name: str, data: dict[str, Any], device: str | None, timeout_s: float
+    ) -> dict[str, Any]:
+        """Send a command and wait for the device's reply where the cloud has one.
+
+        returns: {"sent": True, "topic", "device"} and "reply" (the reply's JSON) where there is
+        one, or "queued": True when a durable session, or a device by HTTP, gets it later.
+        raises: NotDeliveredError.
+        """
+        target = self.find(cloud, device)
+        rules = self.clouds[cloud]
+        try:
+            order = rules.order(target, name, data, str(next(self._message_ids)))
+        except BadCommandError as error:
+            raise NotDeliveredError(str(error)) from None
+        topic = rules.broker_order(target, order.topic)
+        session = self.sessions.get(rules.session_of(target))
+        answer: dict[str, Any] = {"sent": True, "topic": order.topic, "device": target.label}
+        if (fetched := self.offer(cloud, topic, order.payload)) is not None:
+            self.platform.publish(Publish(topic, order.payload, qos=1))  # applications listen, too
+            return answer if fetched else answer | {"queued": True}
+        online = session is not None and session.connection is not None
+        if order.kept and not (session and online and _hears(session, topic)):
+            return answer | {"queued": True}
+        listening = session if online or order.qos else None  # QoS 0 does not wait
+        self._check_listening(target, listening, topic, order.topic)
+        waiting = (order.reply_topic or "", order.message_id or "")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[waiting] = future
+        try:
+            if not self.platform.publish(Publish(topic, order.payload, qos=order.qos)):
+                raise NotDeliveredError("the broker is down (fault kill_broker?)")
+            if not online:
+                return answer | {"queued": True}
+            if order.reply_topic is None:
+                return answer
+            async with asyncio.timeout(timeout_s):
+                return answer | {"reply": await future}
+        except TimeoutError:
+            raise NotDeliveredError(
+                f"{target.label} did not reply within {timeout_s:g} s on {order.reply_topic}"
+            ) from None
+        finally:
+            del self._waiting[waiting]
+
+    def _check_listening(
+        self, target: Device, session: Session | None, broker_topic: str, topic: str
+    ) -> None:
+        listener = target.gateway or target.label
+        if session is None:
+            hint = self.clouds[target.cloud].offline_hint
+            raise NotDeliveredError(f"{listener} is not connected{hint}")
+        if not _hears(session, broker_topic):
+            raise NotDeliveredError(f"{listener} has not subscribed to {topic}")
+
+
+def _hears(session: Session, broker_topic: str) -> bool:
+    return any(topics.matches(each, broker_topic) for each in session.filters)

@@ -1,0 +1,1 @@
+"""A device's connection by MQTT."""

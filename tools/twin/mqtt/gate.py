@@ -1,0 +1,307 @@
+"""What happens to one device's connection, from its first byte to its last?
+
+The gate checks its CONNECT by the cloud's rules, opens its counterpart in the broker and carries
+packets both ways until one side ends; what becomes of each packet is in tools.twin.mqtt.traffic.
+A connection that begins as HTTP does is handed over where its port speaks that, too; what leaves
+HTTP for WebSocket comes back.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.values import Client, Ending, RefusedError, Way
+from tools.twin.hub.hub import Hub, Session
+from tools.twin.mqtt import opening
+from tools.twin.mqtt.counterpart import Counterpart
+from tools.twin.mqtt.traffic import ClosedError, Traffic
+from tools.twin.web.service import Service
+from tools.twin.wire import packets
+from tools.twin.wire.fields import MalformedError
+from tools.twin.wire.packets import (
+    Decoder,
+    Packet,
+    TooLargeError,
+    UnsupportedLevelError,
+)
+
+_HEADROOM = 65540  # topic, its length and the packet id, beside the payload
+
+
+class Connection:
+    """One device's connection and its counterpart to the broker.
+
+    mqtt: whether its port speaks MQTT. http: what serves HTTP there, None where nothing does.
+    client: who has logged in by MQTT, or None.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        cloud: Cloud,
+        way: Way,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        mqtt: bool = True,
+        http: Service | None = None,
+    ) -> None:
+        self._hub = hub
+        self._cloud = cloud
+        self._way = way
+        self._reader = reader
+        self._writer = writer
+        self._mqtt = mqtt
+        self._http = http
+        self._label = way.peer
+        self.cloud_name = cloud.name
+        self.is_http = False
+        self.client: Client | None = None
+        self._broker = Counterpart(hub.broker)
+        self._announced = False
+        self._decoder = Decoder(opening.CONNECT_LIMIT)
+        self._keepalive_s: float | None = None
+        self._queue: list[Packet] = []
+        self._will: packets.Will | None = None
+        self._traffic: Traffic | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing: ClosedError | None = None
+        self._gone = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve the connection until it ends, for whatever reason."""
+        self._task = asyncio.current_task()
+        self._hub.connections.add(self)
+        try:
+            await self._serve()
+        except RefusedError as refused:
+            self._refuse(refused)
+        except ClosedError as closed:
+            self._report("closed", str(closed))
+        except MalformedError as error:
+            self._report("closed", f"malformed packet: {error}")
+        except UnsupportedLevelError as error:
+            self._writer.write(packets.connack(1))
+            self._report("refused", f"CONNACK 1: {error}")
+        except TooLargeError as error:
+            self._report("closed", f"{error}, more than this cloud takes")
+        except OSError as error:
+            self._report("closed", f"connection lost ({error})")
+        except asyncio.CancelledError:
+            if self._closing is None:
+                raise
+            self._report("closed", str(self._closing))
+        finally:
+            self._writer.close()
+            self._hub.connections.discard(self)
+            self._gone.set()
+
+    async def end(self, reason: str, why: Ending) -> None:
+        """Close the connection from outside and wait until it is gone."""
+        if self._closing is None:
+            self._closing = ClosedError(reason, why)
+            self._writer.transport.abort()
+            if self._task is not None:
+                self._task.cancel()
+        await self._gone.wait()
+
+    def _report(self, kind: str, text: str) -> None:
+        self._hub.report(self._cloud.name, self._label, kind, text)
+
+    def _refuse(self, refused: RefusedError) -> None:
+        if (client := refused.client) is not None:
+            self._label = client.device.label
+            self._tell(client, "FailedConnect", refused.mistake, str(refused))
+        if refused.code is None:
+            self._report("refused", f"closed without CONNACK: {refused}")
+            return
+        self._writer.write(packets.connack(refused.code))
+        self._report("refused", f"CONNACK {refused.code}: {refused}")
+
+    async def _serve(self) -> None:
+        first = await opening.first_bytes(self._reader, "CONNECT" if self._mqtt else "request")
+        if self._http is not None and (not self._mqtt or opening.is_http(first[0])):
+            self.is_http = True
+            speak = self._over_websocket if self._mqtt else None
+            await self._http.serve(self._way, self._reader, self._writer, first, speak)
+            return
+        connect, self._queue = await opening.read_connect(self._reader, self._decoder, first)
+        self._decoder.limit = self._cloud.max_payload + _HEADROOM
+        client = self._cloud.login(connect, self._way)
+        connect.clean_session |= client.clean
+        client.client_id = client.client_id or connect.client_id
+        self._label = client.device.label
+        self.client = client
+        will = self._checked_will(client, connect.will)
+        await self._carry(connect, client, will)
+
+    async def _carry(
+        self, connect: packets.Connect, client: Client, will: packets.Will | None
+    ) -> None:
+        """From CONNACK to the end, whichever it is. will: as the broker gets it."""
+        session = await self._hub.admit(self, client, connect.clean_session)
+        why, reason = Ending.SERVER, "the connection failed"
+        clean = False
+        try:
+            await self._open_broker(client, session, connect, will)
+            keepalive_s = client.keepalive_s or connect.keepalive_s
+            # Section 3.1.2.10: one and a half times the keep alive.
+            self._keepalive_s = keepalive_s * 1.5 or None
+            self._will = connect.will if will else None
+            self._announced = True
+            clean_text = "clean session" if connect.clean_session else "durable session"
+            self._report(
+                "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
+            )
+            self._announce("Connect", Ending.GOODBYE, "")
+            await self._pump(client.good_for_s)
+            why, reason = Ending.GOODBYE, "the client said goodbye"
+            clean = True
+        except ClosedError as closed:
+            why, reason = closed.why, str(closed)
+            raise
+        except MalformedError:
+            why, reason = Ending.CLIENT, "the client broke the protocol"
+            raise
+        except TooLargeError:
+            why, reason = Ending.SIZE, "the message is too large"
+            raise
+        except asyncio.CancelledError:
+            if self._closing is not None:
+                why, reason = self._closing.why, str(self._closing)
+            raise
+        finally:
+            try:
+                await self._broker.leave()
+            finally:  # also when told to end while waiting
+                if self._announced:
+                    self._finish(clean, why, reason)
+                self._hub.leave(client, session)
+
+    async def _over_websocket(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Serve what came in as HTTP and left that for WebSocket: a connection of its own."""
+        way = dataclasses.replace(self._way, websocket=True)
+        await Connection(self._hub, self._cloud, way, reader, writer).run()
+
+    def _finish(self, clean: bool, why: Ending, reason: str) -> None:
+        """File the will that the broker now publishes; tell applications who left."""
+        if self._will is not None and not clean:
+            will = self._will
+            self._hub.store.record(
+                self._cloud.name,
+                self._label,
+                "up",
+                will.topic,
+                will.payload,
+                qos=will.qos,
+                status="stored",
+                reason="will",
+            )
+        self._announce("Disconnect", why, reason)
+
+    def _announce(self, action: str, why: Ending, reason: str) -> None:
+        assert self.client is not None
+        self._tell(self.client, action, why, reason)
+
+    def _tell(self, client: Client, action: str, why: Ending | str, reason: str) -> None:
+        message = self._cloud.presence(client, self._way, action, why, reason)
+        if message is not None:
+            self._hub.platform.publish(message)
+
+    def _checked_will(self, client: Client, will: packets.Will | None) -> packets.Will | None:
+        """The will as the broker gets it; None without one, or where the cloud has none."""
+        if will is None or not self._cloud.takes_wills:
+            return None
+        topic = self._cloud.up(client, will.topic)
+        foreign = self._cloud.foreign(client, will.topic)
+        if topic is None or foreign or will.qos > self._cloud.max_qos:
+            reason = f"the will may not be published to {will.topic!r}"
+            raise self._cloud.refused("will", reason)
+        return packets.Will(topic, will.payload, will.qos, False)
+
+    async def _open_broker(
+        self,
+        client: Client,
+        session: Session,
+        connect: packets.Connect,
+        will: packets.Will | None,
+    ) -> None:
+        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK."""
+        pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
+        inner = packets.Connect(4, client.session, connect.clean_session, 0, will, None, None)
+        try:
+            early, present = await self._broker.open(inner, pushed)
+        except (OSError, TimeoutError):
+            self._writer.write(packets.connack(self._cloud.connack["offline"] or 3))
+            raise ClosedError("CONNACK 3: the broker is down") from None
+        session.filters.update(pushed)
+        self._writer.write(packets.connack(0, present and connect.level == 4))
+        self._traffic = Traffic(
+            self._hub,
+            self._cloud,
+            client,
+            session,
+            to_device=self._writer.write,
+            to_broker=self._broker.write,
+            report=self._report,
+        )
+        for packet in early:
+            self._traffic.from_broker(packet)
+
+    async def _pump(self, good_for_s: float | None) -> None:
+        """Carry packets both ways until the device says DISCONNECT.
+
+        good_for_s: see Client. raises: ClosedError.
+        """
+        downward = asyncio.create_task(self._pump_down())
+        upward = asyncio.create_task(self._pump_up())
+        try:
+            both = (downward, upward)
+            done, _ = await asyncio.wait(
+                both, timeout=good_for_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                raise ClosedError("what it logged in with has ended")
+            first = upward if upward.done() else downward
+            first.result()
+        finally:
+            for task in (downward, upward):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+        self._report("left", "said goodbye")
+
+    async def _pump_up(self) -> None:
+        assert self._traffic is not None
+        while True:
+            for packet in self._queue:
+                packets.check_from_client(packet)
+                if packet.kind == packets.DISCONNECT:
+                    self._broker.write(packet.encode())
+                    return
+                self._traffic.from_device(packet)
+            await self._broker.drain()
+            await self._writer.drain()
+            try:
+                async with asyncio.timeout(self._keepalive_s):
+                    data = await self._reader.read(65536)
+            except TimeoutError:
+                reason = "nothing heard for 1.5 times its keepalive"
+                raise ClosedError(reason, Ending.SILENCE) from None
+            if not data:
+                raise ClosedError("closed its side without DISCONNECT")
+            self._queue = self._decoder.feed(data)
+
+    async def _pump_down(self) -> None:
+        assert self._traffic is not None
+        while True:
+            for packet in await self._broker.read():
+                self._traffic.from_broker(packet)
+            await self._writer.drain()
+
+
+def _how(way: Way) -> str:
+    return ("WebSocket over " if way.websocket else "") + ("TLS" if way.tls else "TCP")

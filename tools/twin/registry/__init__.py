@@ -1,0 +1,1 @@
+"""What the clouds know, on disk."""

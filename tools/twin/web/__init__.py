@@ -1,0 +1,1 @@
+"""HTTPS, and WebSocket, which begins so."""

@@ -1,0 +1,1 @@
+"""MQTT's bytes and topics: no socket, no clock."""
