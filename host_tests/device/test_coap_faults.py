@@ -21,7 +21,7 @@ def through(device, twin, config):
 
     def run(way, losses, count, **changes):
         after = twin.last_id()
-        device.run(config("alibaba", way, **FASTEST, **changes), COUNT)
+        device.run(config("alibaba", way, **{**FASTEST, **changes}), COUNT)
         reports(twin, 1, after)
         before = passed(twin, way)
         twin.fault("set_losses", **losses)
@@ -74,8 +74,8 @@ def test_a_report_sent_again_from_another_port_is_a_seq_used_before_and_goes_ane
 
 
 def test_when_nat_gives_another_port_dtls_shakes_hands_anew(device, through):
-    losses = {"rebind_every": 10}  # more than what is not answered and a handshake take
-    stored, counts = through("coaps", losses, 14, max_retransmit=1)
+    losses = {"rebind_every": 12}  # more than what is not answered and a handshake take
+    stored, counts = through("coaps", losses, 18, max_retransmit=1, ack_timeout_ms=800)
     assert numbers_of(stored) == list(range(len(stored)))
     assert counts["up", "rebound"] >= 2
     assert "lost" not in device.output() and device.output().count("authenticated") == 1
