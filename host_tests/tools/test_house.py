@@ -87,11 +87,8 @@ def relative(file):
 
 
 def circle(files, top):
-    """Modules that load each other, one after the other. top: the folder that Python looks in.
-
-    Packages do not count: `from signet import clock` runs none of their code but the errors.
-    """
-    names = {module_of(file, top): imports(file) for file in files if file.stem != "__init__"}
+    """Modules that load each other, one after the other. top: the folder that Python looks in."""
+    names = {module_of(file, top): imports(file) for file in files}
     loads = {
         module: {
             name
@@ -154,7 +151,8 @@ def test_imports_go_down_only(file):
 
 
 def test_no_module_loads_one_that_loads_it():
-    assert circle(lib_files(), LIB) == []
+    # `from signet import clock` runs none of the package's code but the errors.
+    assert circle([file for file in lib_files() if file.stem != "__init__"], LIB) == []
     assert circle(python_files("tools/twin"), ROOT) == []
 
 

@@ -20,7 +20,7 @@ from tools.twin.clouds.values import (
     Ending,
     Order,
     RefusedError,
-    Rules,
+    TopicRules,
     Verdict,
     Way,
 )
@@ -82,8 +82,8 @@ class Cloud:
     # What a person should know whose command found the device not connected.
     offline_hint: ClassVar[str] = ""
     # Rule tables by kind of client, in the notation of tools.twin.wire.topics.
-    publish_rules: ClassVar[Rules]
-    subscribe_rules: ClassVar[Rules]
+    publish_rules: ClassVar[TopicRules]
+    subscribe_rules: ClassVar[TopicRules]
     # What is registered from the start: kind, product, name of a Device.
     ready: ClassVar[tuple[tuple[str, str, str], ...]]
 
@@ -205,11 +205,12 @@ class Cloud:
         raise NotImplementedError
 
     def presence(
-        self, client: Client, way: Way, action: str, why: Ending | str, reason: str
+        self, client: Client, way: Way, action: str, why: Ending | str | None, reason: str
     ) -> Publish | None:
         """What the cloud tells applications when a client comes or goes; topic is the broker's.
 
-        action: "Connect", "Disconnect" or "FailedConnect". why: of the latter a key of `connack`.
+        action: "Connect", "Disconnect" or "FailedConnect". why: None of the first; a key of
+        `connack` of the last.
         """
         return None
 

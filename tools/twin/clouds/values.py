@@ -9,7 +9,8 @@ from cryptography import x509
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Publish
 
-Rules = Mapping[str, tuple[str, ...]]
+TopicRules = Mapping[str, tuple[str, ...]]
+"""By kind of client: topics, in the notation of tools.twin.wire.topics."""
 
 
 class RefusedError(Exception):

@@ -17,7 +17,8 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   CoAP reports 4.02 as libcoap does, unstored); expire_tokens, forget_tokens, restart_dtls;
   expire_logins: the tokens end that those who are connected to Azure logged in with;
   set_losses (the fields of `coap.lossy.Losses`; those left out are 0);
-  answer_http (the fields of `http_request.Answer`): requests get this answer, nothing is stored;
+  answer_http (the fields of `clouds.http_request.Answer`): requests get this answer, nothing is
+  stored;
   misbehave_http (the fields of `web.faults.Misbehaviour`; `web.broken` has what each does):
   requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?, "path"?) is
   misbehave_http "silent"; tls ("cloud", and the fields of `tls.contexts.Offer`; those left out

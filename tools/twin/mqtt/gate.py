@@ -154,7 +154,7 @@ class Connection:
             self._report(
                 "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
             )
-            self._announce("Connect", Ending.GOODBYE, "")
+            self._announce("Connect", None, "")
             await self._pump(client.good_for_s)
             why, reason = Ending.GOODBYE, "the client said goodbye"
             clean = True
@@ -202,11 +202,11 @@ class Connection:
             )
         self._announce("Disconnect", why, reason)
 
-    def _announce(self, action: str, why: Ending, reason: str) -> None:
+    def _announce(self, action: str, why: Ending | None, reason: str) -> None:
         assert self.client is not None
         self._tell(self.client, action, why, reason)
 
-    def _tell(self, client: Client, action: str, why: Ending | str, reason: str) -> None:
+    def _tell(self, client: Client, action: str, why: Ending | str | None, reason: str) -> None:
         message = self._cloud.presence(client, self._way, action, why, reason)
         if message is not None:
             self._hub.platform.publish(message)
@@ -264,7 +264,7 @@ class Connection:
                 both, timeout=good_for_s, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
-                raise ClosedError("what it logged in with has ended")
+                raise ClosedError("what it logged in with has ended", Ending.SERVER)
             first = upward if upward.done() else downward
             first.result()
         finally:

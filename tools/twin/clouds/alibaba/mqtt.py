@@ -17,7 +17,7 @@ from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.shared import Shared
 from tools.twin.clouds.text import decode, encode, parameters
-from tools.twin.clouds.values import BadCommandError, Client, Order, Rules, Verdict, Way
+from tools.twin.clouds.values import BadCommandError, Client, Order, TopicRules, Verdict, Way
 from tools.twin.faults import Fault, quickly
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire.packets import Connect, Publish
@@ -27,7 +27,10 @@ _LINK = "cn-shanghai.link.aliyuncs.com"
 
 
 class Alibaba(Cloud):
-    """The rules of Alibaba Cloud."""
+    """The rules of Alibaba Cloud.
+
+    uplink: what CoAP and HTTPS share. info: how HTTPS spells that key of its answers.
+    """
 
     name = "alibaba"
     title = "Alibaba Cloud IoT"
@@ -65,8 +68,8 @@ class Alibaba(Cloud):
     max_qos = 1  # doc-detail 30540: no QoS 2, no will, no retained messages
     takes_wills = False
     offline_hint = " by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down"
-    publish_rules: ClassVar[Rules] = {"device": OWN}
-    subscribe_rules: ClassVar[Rules] = {"device": (*OWN, "/{product_key}/{device_name}/*")}
+    publish_rules: ClassVar[TopicRules] = {"device": OWN}
+    subscribe_rules: ClassVar[TopicRules] = {"device": (*OWN, "/{product_key}/{device_name}/*")}
     ready = (("device", "a1SignetPk", "board-1"),)
 
     def __init__(self, store: Store) -> None:

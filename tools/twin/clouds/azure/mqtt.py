@@ -109,7 +109,7 @@ class Azure(Cloud):
         async def expire(_request: Mapping[str, Any]) -> None:
             for each in list(shared.connections):
                 if each.client and each.cloud_name == self.name and each.client.good_for_s:
-                    await each.end("its token has ended", Ending.CLIENT)
+                    await each.end("its token has ended", Ending.SERVER)
 
         return {"expire_logins": expire}
 

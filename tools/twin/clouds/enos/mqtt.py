@@ -14,7 +14,7 @@ from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.enos.topics import METHOD_HELD, PUBLISH, REQUESTS, SUBSCRIBE, batch
 from tools.twin.clouds.text import decode, encode, parameters
-from tools.twin.clouds.values import BadCommandError, Client, Order, Rules, Verdict, Way
+from tools.twin.clouds.values import BadCommandError, Client, Order, TopicRules, Verdict, Way
 from tools.twin.registry.store import Device
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Connect, Publish
@@ -48,8 +48,8 @@ class EnOS(Cloud):
     examples = (("config", "enos"), ("command", "enos", "set", '{"led": 1}'))
     max_payload = 512 * 1024  # docs, limitations: publish <= 512 KB
     max_qos = 1  # docs: QoS 0 and 1
-    publish_rules: ClassVar[Rules] = {"device": PUBLISH}
-    subscribe_rules: ClassVar[Rules] = {"device": SUBSCRIBE}
+    publish_rules: ClassVar[TopicRules] = {"device": PUBLISH}
+    subscribe_rules: ClassVar[TopicRules] = {"device": SUBSCRIBE}
     ready = (("device", "signetEnOS", "board-1"),)
 
     @staticmethod

@@ -21,7 +21,7 @@ from tools.twin.clouds.values import (
     Ending,
     Order,
     RefusedError,
-    Rules,
+    TopicRules,
     Way,
 )
 from tools.twin.clouds.watson import gateway, policy, presence
@@ -83,8 +83,8 @@ class Watson(Cloud):
     max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed
     max_qos = 2
     offline_hint = " by MQTT, and has not used HTTP yet"
-    publish_rules: ClassVar[Rules] = {**PUBLISH, "A": PUBLISH["a"]}
-    subscribe_rules: ClassVar[Rules] = {**SUBSCRIBE, "A": SUBSCRIBE["a"]}
+    publish_rules: ClassVar[TopicRules] = {**PUBLISH, "A": PUBLISH["a"]}
+    subscribe_rules: ClassVar[TopicRules] = {**SUBSCRIBE, "A": SUBSCRIBE["a"]}
     ready = (
         ("device", "signet/esp32", "board-1"),
         ("gateway", "signet/router", "gateway-1"),
@@ -261,7 +261,7 @@ class Watson(Cloud):
         return Order(f"iot-2/{who}cmd/{name}/fmt/json", encode(data))
 
     def presence(
-        self, client: Client, way: Way, action: str, why: Ending | str, reason: str
+        self, client: Client, way: Way, action: str, why: Ending | str | None, reason: str
     ) -> Publish | None:
         """The retained `/mon` message."""
         return presence.message(client, way, action, why, reason)

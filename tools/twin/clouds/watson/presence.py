@@ -12,7 +12,9 @@ from tools.twin.clouds.watson.close_codes import close_code
 from tools.twin.wire.packets import Publish
 
 
-def message(client: Client, way: Way, action: str, why: Ending | str, reason: str) -> Publish:
+def message(
+    client: Client, way: Way, action: str, why: Ending | str | None, reason: str
+) -> Publish:
     """The retained `/mon` message; its topic is the broker's.
 
     action: "Connect", "Disconnect" or "FailedConnect". why: see `Cloud.presence`.
@@ -33,6 +35,6 @@ def message(client: Client, way: Way, action: str, why: Ending | str, reason: st
         "Secure": way.tls,
         "Protocol": "mqtt4-ws" if way.websocket else "mqtt4",
     }
-    if action != "Connect":
+    if why is not None:
         body |= {"CloseCode": close_code(why), "Reason": reason}
     return Publish(topic, encode(body), qos=1, retain=True)

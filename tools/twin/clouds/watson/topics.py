@@ -5,9 +5,9 @@ code. The notation is that of tools.twin.wire.topics. Classes are those of clien
 "qa" are a device and an application of quickstart.
 """
 
-from tools.twin.clouds.values import Rules
+from tools.twin.clouds.values import TopicRules
 
-PUBLISH: Rules = {
+PUBLISH: TopicRules = {
     "d": (
         "iot-2/evt/~/fmt/~",
         "iotdevice-1/response",
@@ -30,7 +30,7 @@ PUBLISH: Rules = {
     "qd": ("iot-2/evt/~/fmt/json",),
     "qa": ("iot-2/type/~/id/~/evt/~/fmt/~",),
 }
-SUBSCRIBE: Rules = {
+SUBSCRIBE: TopicRules = {
     "d": ("iot-2/cmd/+/fmt/+", "iotdm-1/*", "iot-2/mon", "iot-2/notify"),
     "g": (
         "iot-2/type/+/id/+/cmd/+/fmt/+",
