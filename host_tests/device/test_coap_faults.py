@@ -76,7 +76,8 @@ def test_a_report_sent_again_from_another_port_is_a_seq_used_before_and_goes_ane
 def test_when_nat_gives_another_port_dtls_shakes_hands_anew(device, through):
     losses = {"rebind_every": 12}  # more than what is not answered and a handshake take
     stored, counts = through("coaps", losses, 18, max_retransmit=1, ack_timeout_ms=800)
-    assert numbers_of(stored) == list(range(len(stored)))
+    numbers = numbers_of(stored)  # one whose reply was too late may have come twice
+    assert numbers == list(range(len(numbers)))
     assert counts["up", "rebound"] >= 2
     assert "lost" not in device.output() and device.output().count("authenticated") == 1
 
