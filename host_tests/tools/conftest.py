@@ -1,11 +1,13 @@
-"""What do tests of `signet pki` share: a twin's state folder, and a guard of secrets?"""
+"""What do tests of the command share: a twin, its state folder, a guard of secrets?"""
 
 import contextlib
 
 import pytest
 from typer.testing import CliRunner
 
+from host_tests.support import Twin
 from host_tests.tools.pki_files import DOMAIN, PASSPHRASE, secrets
+from host_tests.twin.certified import Org
 from tools.pki import board_folder, command
 from tools.pki.authority import Authority
 from tools.twin.registry.certificates import Certificates
@@ -20,6 +22,17 @@ DEVICES = {
     "watson": {"org_id": "signet", "type_id": "esp32", "device_id": "board-1", "token": "tok-0"},
     "enos": {"product_key": "pk", "device_key": "dk", "device_secret": "ds-0"},
 }
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory):
+    with Twin(tmp_path_factory.mktemp("twin")) as twin:
+        yield twin
+
+
+@pytest.fixture(scope="module")
+def org(twin, tmp_path_factory):
+    return Org(twin, tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ import pytest
 
 from host_tests import screens
 from host_tests.board.test_outbox import VALUES
-from host_tests.support import Twin, no_image, signet
-from host_tests.twin.certified import Org
+from host_tests.support import no_image, signet
 from tools.board.deploy import project_files
 from tools.board.mpremote import reach
 from tools.board.virtual import VirtualBoard
@@ -43,17 +42,6 @@ _WAYS = [
 def _no_other_board(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "DEFAULT_FOLDER", tmp_path / "none")
     monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory):
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
-@pytest.fixture(scope="module")
-def org(twin, tmp_path_factory):
-    return Org(twin, tmp_path_factory.mktemp("certificates"))
 
 
 def _printed(*words, hidden=()):

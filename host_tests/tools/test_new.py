@@ -19,7 +19,7 @@ from typing import get_args
 
 import pytest
 
-from host_tests.support import Twin, signet
+from host_tests.support import signet
 from host_tests.tools.pki_files import Issued, device, mode
 from tools import new, new_ask, new_clouds, sign
 from tools.board.virtual import VirtualBoard
@@ -277,12 +277,6 @@ def test_a_secret_that_is_typed_is_not_shown():
     assert os.waitpid(terminal, 0)[1] == 0, shown
     assert b"device secret" in shown and _SECRET.encode() not in shown
     assert json.loads(Path("board/device.json").read_text())["device_secret"] == _SECRET
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory):
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
 
 
 def _stored(shown):

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from host_tests import screens
-from host_tests.support import Twin, signet
+from host_tests.support import signet
 from host_tests.tools.pki_files import secrets
 from tools import cli
 from tools.paths import ROOT
@@ -101,12 +101,6 @@ size --device none.json
 
 _PASSED_ON = {"board console", "board explain"}  # what a board says, as it is
 _START_S = 120  # of a board on a busy machine
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory):
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
 
 
 @pytest.fixture

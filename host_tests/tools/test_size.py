@@ -9,8 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from host_tests import screens
-from host_tests.support import Twin
-from host_tests.twin.certified import Org, serial_of
+from host_tests.twin.certified import serial_of
 from tools import size, toolchain
 from tools.board.deploy import project_files
 from tools.cli import app
@@ -137,17 +136,6 @@ assert values["tls"] != link.flush(2000)
 link.report({"n": float("nan")})
 link._handle(("lost", OSError(5), [1]))
 """
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory):
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
-@pytest.fixture(scope="module")
-def org(twin, tmp_path_factory):
-    return Org(twin, tmp_path_factory.mktemp("certificates"))
 
 
 def _add_certificates(org, cloud, folder):

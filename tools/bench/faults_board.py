@@ -258,15 +258,13 @@ def _pairs(word: str, text: str) -> list[tuple[int, int]]:
 def _stored(twin: TwinProcess, way: Way, after: int) -> Iterator[tuple[int, str, int]]:
     # By CoAP and HTTPS the cloud first says that it has the values, then looks at them.
     ends = ("stored", "rejected") if way.protocol in ("coap", "http") else ("stored",)
-    while page := twin.messages(way.cloud, after):
-        after = page[-1]["id"]
-        for message in page:
-            if message["direction"] == "up" and message["status"] in ends:
-                payload = message["payload"]
-                body = json.loads(payload)
-                id_ = "" if "/batch" in message["topic"] else str(body.get("id", payload))
-                for n, check in _values(body):
-                    yield n, id_, check
+    for message in twin.messages(way.cloud, after):
+        if message["direction"] == "up" and message["status"] in ends:
+            payload = message["payload"]
+            body = json.loads(payload)
+            id_ = "" if "/batch" in message["topic"] else str(body.get("id", payload))
+            for n, check in _values(body):
+                yield n, id_, check
 
 
 def _values(body: Any) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from tools.lifeline import die_with_parent
 from tools.twin.hub import control
 from tools.twin.ready import device_config
+from tools.twin.registry.store import PAGE
 from tools.twin.tls.openssl import environment
 from tools.ui import UserError
 
@@ -115,10 +116,15 @@ class TwinProcess:
         return device_config(self.ready, cloud, way, role)
 
     def messages(self, cloud: str | None = None, after: int = 0) -> list[dict[str, Any]]:
-        """Returns the messages as stored, with an id above `after`."""
-        request = {"do": "messages", "cloud": cloud, "after": after}
-        messages: list[dict[str, Any]] = self.ask(request)["messages"]
-        return messages
+        """Returns all messages as stored, with an id above `after`, oldest first."""
+        messages: list[dict[str, Any]] = []
+        while True:
+            request = {"do": "messages", "cloud": cloud, "after": after}
+            page: list[dict[str, Any]] = self.ask(request)["messages"]
+            messages += page
+            if len(page) < PAGE:
+                return messages
+            after = page[-1]["id"]
 
     def last_id(self) -> int:
         """Returns the id of the newest message, to pass as `after` later; 0 without any."""

@@ -147,6 +147,26 @@ class Cloud:
         """Check a CONNECT by the cloud's own rules. raises: RefusedError."""
         raise NotImplementedError
 
+    def device_of_user(self, connect: Connect, key: str) -> Device:
+        """The device that the user name `NAME&product` says. key: what the cloud calls a name.
+
+        raises: RefusedError.
+        """
+        name, ampersand, product = (connect.user or "").partition("&")
+        if not ampersand or connect.password is None:
+            reason = f"user name is not `{key}&productKey`, or there is no password"
+            raise self.refused("login", reason)
+        device = self.store.device(self.name, "device", product, name)
+        if device is None:
+            hint = ""
+            if self.store.device(self.name, "device", name, product):
+                hint = f"; the order is `{key}&productKey`"
+            reason = f"no device {name!r} in product {product!r}{hint}"
+            raise self.refused("unknown", reason)
+        if not device.enabled:
+            raise self.refused("disabled", f"device {name!r} is disabled")
+        return device
+
     def session_of(self, device: Device) -> str:
         """The session key of a registered device."""
         return f"{self.name}:{device.product}:{device.name}"

@@ -33,6 +33,10 @@ KINDS = ("device", "gateway", "application")
 """Of the registry's entries; all but "device" are Watson's."""
 
 
+PAGE = 1000
+"""How many messages are told at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """One entry of the registry.
@@ -165,7 +169,7 @@ class Store:
         self,
         cloud: str | None = None,
         after: int = 0,
-        limit: int = 1000,
+        limit: int = PAGE,
         device: str | None = None,
     ) -> list[dict[str, Any]]:
         """Messages with an id above `after`, oldest first, at most `limit`.

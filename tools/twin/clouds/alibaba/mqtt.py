@@ -120,7 +120,7 @@ class Alibaba(Cloud):
         if connect.keepalive_s < 30:
             reason = f"keepalive of {connect.keepalive_s} s is below 30 s"
             raise self.refused("keepalive", reason)
-        device = self._device(connect)
+        device = self.device_of_user(connect, "deviceName")
         fields = {
             "clientId": client_id,
             "deviceName": device.name,
@@ -139,22 +139,6 @@ class Alibaba(Cloud):
             pushed=pushed if options.get("_ss") == "1" else (),
             keepalive_s=min(connect.keepalive_s, 1200),
         )
-
-    def _device(self, connect: Connect) -> Device:
-        name, ampersand, product = (connect.user or "").partition("&")
-        if not ampersand or connect.password is None:
-            reason = "user name is not `deviceName&productKey`, or there is no password"
-            raise self.refused("login", reason)
-        device = self.store.device(self.name, "device", product, name)
-        if device is None:
-            hint = ""
-            if self.store.device(self.name, "device", name, product):
-                hint = "; the order is `deviceName&productKey`"
-            reason = f"no device {name!r} in product {product!r}{hint}"
-            raise self.refused("unknown", reason)
-        if not device.enabled:
-            raise self.refused("disabled", f"device {name!r} is disabled")
-        return device
 
     def _check_signature(
         self, connect: Connect, device: Device, fields: dict[str, str], method: str

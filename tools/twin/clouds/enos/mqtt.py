@@ -73,7 +73,7 @@ class EnOS(Cloud):
         if mode != "2":
             reason = f"securemode {mode!r} is not in this twin; use securemode=2 (device secret)"
             raise self.refused("mode", reason)
-        device = self._device(connect)
+        device = self.device_of_user(connect, "deviceKey")
         self._check_certificate(way, device)
         fields = {
             "clientId": client_id,
@@ -94,22 +94,6 @@ class EnOS(Cloud):
         # The SDKs never subscribe to commands: the platform pushes them to a device unasked.
         pushed = (f"/sys/{device.product}/{device.name}/thing/service/#",)
         return Client(device, self.session_of(device), names=names, pushed=pushed)
-
-    def _device(self, connect: Connect) -> Device:
-        key, ampersand, product = (connect.user or "").partition("&")
-        if not ampersand or connect.password is None:
-            reason = "user name is not `deviceKey&productKey`, or there is no password"
-            raise self.refused("login", reason)
-        device = self.store.device(self.name, "device", product, key)
-        if device is None:
-            hint = ""
-            if self.store.device(self.name, "device", key, product):
-                hint = "; the order is `deviceKey&productKey`"
-            reason = f"no device {key!r} in product {product!r}{hint}"
-            raise self.refused("unknown", reason)
-        if not device.enabled:
-            raise self.refused("disabled", f"device {key!r} is disabled")
-        return device
 
     def _check_certificate(self, way: Way, device: Device) -> None:
         """Two-way TLS: the platform issued the certificate for this device (serial number)."""
