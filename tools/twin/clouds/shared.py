@@ -25,7 +25,10 @@ class Shared(Protocol):
     """The hub, as a cloud sees it."""
 
     platform: Platform
-    report: Report
+
+    @property
+    def report(self) -> Report:
+        """Takes one event."""
 
     @property
     def connections(self) -> Collection[Connection]:

@@ -41,7 +41,8 @@ class Hub:
         self.store = store
         self.broker = broker
         self.platform = Platform(broker, self._platform_lost)
-        self.report = report
+        self.journal = store.journal
+        self._print = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
         self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0, "topics": 0}
@@ -49,6 +50,11 @@ class Hub:
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
         # Rises over restarts: a device may remember the ids it has served.
         self._message_ids = itertools.count(int(time.time()))
+
+    def report(self, cloud: str, device: str, kind: str, text: str) -> None:
+        """One event, for a person to read: printed, and in the journal."""
+        self._print(cloud, device, kind, text)
+        self.journal.add("event", cloud=cloud, device=device, kind=kind, text=text)
 
     def _platform_lost(self) -> None:
         self.report("twin", "mosquitto", "fault", "the platform side lost its connection")

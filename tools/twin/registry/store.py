@@ -7,9 +7,12 @@ import os
 import secrets
 import sqlite3
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tools.twin.registry.journal import Journal
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS devices(
@@ -67,6 +70,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self.path = path
+        self.journal = Journal()
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA journal_mode=WAL")
@@ -159,11 +163,20 @@ class Store:
             " retain, dup, status, reason) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             (now_ms, cloud, device, direction, topic, payload, qos, retain, dup, status, reason),
         )
-        return cursor.lastrowid or 0
+        message_id = cursor.lastrowid or 0
+        if self.journal.heard:
+            names = (
+                "id received_ms cloud device direction topic payload qos retain dup status reason"
+            )
+            row = (message_id, now_ms, cloud, device, direction, topic, payload, qos, retain, dup)
+            values = zip(names.split(), (*row, status, reason), strict=True)
+            self.journal.add("message", **_message(dict(values)))
+        return message_id
 
     def mark(self, message_id: int, status: str) -> None:
         """Change the status of a message."""
         self._database.execute("UPDATE messages SET status=? WHERE id=?", (status, message_id))
+        self.journal.add("marked", id=message_id, status=status)
 
     def messages(
         self,
@@ -202,7 +215,7 @@ def _device(row: sqlite3.Row) -> Device:
     return Device(**{**values, "enabled": bool(values["enabled"])})
 
 
-def _message(row: sqlite3.Row) -> dict[str, Any]:
+def _message(row: Mapping[str, Any] | sqlite3.Row) -> dict[str, Any]:
     message = dict(row)
     for flag in ("retain", "dup"):
         message[flag] = bool(message[flag])
