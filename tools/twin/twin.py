@@ -166,11 +166,8 @@ class Twin:
             "kill_broker": self._kill_broker,
             "start_broker": self._start_broker,
             "drop_connections": self._drop_connections,
-            "swallow_replies": self._swallow("replies"),
-            "swallow_pubacks": self._swallow("pubacks"),
-            "swallow_coap_replies": self._swallow("coap_replies"),
-            "fail_auth": self._swallow("auths"),
-            "answer_4_02": self._swallow("topics"),
+            "swallow_replies": self._hub.swallowing("replies"),
+            "swallow_pubacks": self._hub.swallowing("pubacks"),
         }
 
     async def _kill_broker(self, _request: Mapping[str, Any]) -> None:
@@ -185,12 +182,6 @@ class Twin:
 
     async def _drop_connections(self, request: Mapping[str, Any]) -> None:
         await self._end_connections("dropped on demand", request.get("cloud"))
-
-    def _swallow(self, what: str) -> Fault:
-        async def set_count(request: Mapping[str, Any]) -> None:
-            self._hub.swallow[what] = int(request.get("n", 1))
-
-        return set_count
 
 
 def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -> Device:

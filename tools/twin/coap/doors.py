@@ -90,6 +90,9 @@ class CoapDoors:
         return {
             "restart_dtls": quickly(lambda _: self._restart_dtls()),
             "set_losses": quickly(self._set_losses),
+            "swallow_coap_replies": self._hub.swallowing("coap_replies"),
+            "fail_auth": self._hub.swallowing("auths"),
+            "answer_4_02": self._hub.swallowing("topics"),
         }
 
     def _restart_dtls(self) -> None:

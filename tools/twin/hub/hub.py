@@ -1,9 +1,11 @@
 """What do all connections of a twin share: sessions, commands that wait, faults?"""
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,7 @@ from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.shared import Connection, Report
 from tools.twin.clouds.values import BadCommandError, Client, Ending
+from tools.twin.faults import Fault, quickly
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Publish
@@ -45,7 +48,7 @@ class Hub:
         self._print = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
-        self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0, "topics": 0}
+        self._swallow: collections.Counter[str] = collections.Counter()
         self.connections: set[Connection] = set()
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
         # Rises over restarts: a device may remember the ids it has served.
@@ -91,10 +94,18 @@ class Hub:
 
     def swallowed(self, what: str) -> bool:
         """Whether a fault eats this reply, PUBACK or login; counts down."""
-        if self.swallow[what] == 0:
+        if self._swallow[what] == 0:
             return False
-        self.swallow[what] -= 1
+        self._swallow[what] -= 1
         return True
+
+    def swallowing(self, what: str) -> Fault:
+        """The fault that has the next "n" of them swallowed, one where it does not say."""
+
+        def set_count(request: Mapping[str, Any]) -> None:
+            self._swallow[what] = int(request.get("n", 1))
+
+        return quickly(set_count)
 
     def answered(self, cloud: Cloud, publish: Publish) -> None:
         """Hand a device's answer to the command that waits for it."""
