@@ -105,7 +105,7 @@ class CoapTap:
 
     def _shown(self, number: int, value: bytes) -> str | dict[str, str]:
         if number in self._hidden:
-            return "*" * len(value)
+            return mask.cover(value).decode()
         try:
             text = value.decode()
             if text.isprintable():

@@ -3,7 +3,7 @@
 import itertools
 
 from tools.twin.clouds.cloud import Cloud
-from tools.twin.clouds.values import Client, Way
+from tools.twin.clouds.values import Client, RefusedError, Way
 from tools.twin.registry.journal import Journal
 
 _numbers = itertools.count(1)
@@ -50,8 +50,18 @@ class Tap:
             certificate=shown,
         )
 
-    def login(self, client: Client, keepalive_s: int, clean: bool) -> None:
-        """Who has logged in by MQTT."""
+    def refused(self, refused: RefusedError) -> None:
+        """The cloud does not let it in."""
+        self.add(
+            "refused",
+            device=self.device,
+            code=refused.code,
+            mistake=refused.mistake,
+            reason=str(refused),
+        )
+
+    def login(self, client: Client, keepalive_s: int, clean: bool) -> str:
+        """Who has logged in by MQTT; returns how, for a person."""
         device = client.device
         self.device = device.label
         policy = None
@@ -67,6 +77,8 @@ class Tap:
             clean=clean,
             policy=policy,
         )
+        session = "clean session" if clean else "durable session"
+        return f"{self._way.how}, keepalive {keepalive_s} s, {session}"
 
     def closed(self) -> None:
         """It is over: what was said last says why."""

@@ -114,6 +114,7 @@ class Connection:
         self._hub.report(self._cloud.name, self._label, kind, text)
 
     def _refuse(self, refused: RefusedError) -> None:
+        self._tap.refused(refused)
         if (client := refused.client) is not None:
             self._label = client.device.label
             self._tell(client, "FailedConnect", refused.mistake, str(refused))
@@ -154,10 +155,8 @@ class Connection:
             self._keepalive_s = keepalive_s * 1.5 or None
             self._will = connect.will if will else None
             self._announced = True
-            clean_text = "clean session" if connect.clean_session else "durable session"
-            how = f"{self._way.how}, keepalive {keepalive_s} s, {clean_text}"
+            how = self._tap.login(client, keepalive_s, connect.clean_session)
             self._report("connected", how)
-            self._tap.login(client, keepalive_s, connect.clean_session)
             self._announce("Connect", None, "")
             await self._pump(client.good_for_s)
             why, reason = Ending.GOODBYE, "the client said goodbye"

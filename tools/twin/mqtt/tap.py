@@ -93,8 +93,8 @@ def _shown(packet: Packet) -> bytes:
         password = Connect.parse(packet.body).password or b""
     except (MalformedError, UnsupportedLevelError):  # where it stands is not known
         return _beginning(whole)
-    return whole[: len(whole) - len(password)] + mask.stars(password)
+    return whole[: len(whole) - len(password)] + mask.password(password)
 
 
 def _beginning(connect: bytes) -> bytes:
-    return connect[:_BEFORE_SECRETS] + mask.stars(connect[_BEFORE_SECRETS:])
+    return connect[:_BEFORE_SECRETS] + mask.cover(connect[_BEFORE_SECRETS:])

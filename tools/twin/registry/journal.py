@@ -22,6 +22,8 @@ class Journal:
       certificate: {subject, serial, not_after_ms} or None. connection: a number, or of CoAP
       "host:port", as in those below. It is told once it is known what the connection speaks.
     - login: connection, cloud, device, kind, client_id, keepalive_s, clean, policy: by MQTT.
+    - refused: connection, cloud, device or None, code of CONNACK or None, mistake as a key of the
+      cloud's `connack`, reason: by MQTT.
     - closed: connection, cloud, device or None, reason.
     - packet: connection, cloud, device or None, direction "up" or "down", name as "PUBLISH", bytes
       as hex: one of MQTT. name "": what is no whole packet, when it is over.
@@ -33,6 +35,7 @@ class Journal:
       or None. A request comes right after the message records that it led to.
     - command: cloud, device, name, data: an operator sends one.
     - fault: request, as `tools.twin.hub.control` has them.
+    - changed: something in the registry, by this process.
 
     What proves who somebody is stands in none of them: see `tools.twin.registry.mask`.
     """
