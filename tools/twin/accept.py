@@ -52,6 +52,8 @@ async def _secure(
     try:
         await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
         way.server_name = context.server_name
+        suite, version, _ = writer.get_extra_info("cipher")
+        way.suite = version, suite
         way.certificate = context.certificate(writer.get_extra_info("ssl_object"))
         way.cas = frozenset(ca.id for ca in context.cas)
         way.above = context.above() if context.takes_any else ()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Device, Store, open_store
 from tools.twin.tls.contexts import Contexts
 from tools.twin.tls.handshake import keep_names_quiet
+from tools.twin.trace.recorder import Recorder
 from tools.twin.web.doors import HttpDoors
 from tools.ui import UserError
 
@@ -86,6 +88,7 @@ class Twin:
         self._hub = hub = Hub(store, broker, self._report)
         for rules in hub.clouds.values():
             rules.token_life_s = self._options.token_life_s
+        self._record(stack, hub)
         stack.push_async_callback(broker.stop)
         stack.push_async_callback(hub.platform.stop)
         await broker.start()
@@ -138,6 +141,13 @@ class Twin:
             "database": str(store.path.resolve()),
             "clouds": clouds,
         }
+
+    def _record(self, stack: contextlib.AsyncExitStack, hub: Hub) -> None:
+        """Write a trace, where one is wanted."""
+        if (file := self._options.record) is not None:
+            full = functools.partial(hub.report, "twin", "trace", "fault")
+            recorder = Recorder(file, hub.store, self._options, list(hub.clouds), full)
+            stack.callback(recorder.close)
 
     def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:
         """What orgs have uploaded, with the ready ones' default policy as the options have it."""

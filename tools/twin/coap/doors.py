@@ -17,6 +17,7 @@ from tools.twin.clouds.ways import COAP
 from tools.twin.coap import dtls, lossy
 from tools.twin.coap.lossy import Losses
 from tools.twin.coap.server import Server
+from tools.twin.coap.tap import CoapTap
 from tools.twin.faults import Fault, quickly
 from tools.twin.hub.hub import Hub
 from tools.twin.tls import reasons
@@ -51,6 +52,7 @@ class CoapDoors:
             behind,
             lambda request: rules.answer(request, endpoint),
             functools.partial(self._lost, cloud),
+            tap := CoapTap(self._hub.journal, cloud, door.way, rules.secret_options),
         )
         self._servers.append(server)
         backend = server.address
@@ -63,6 +65,7 @@ class CoapDoors:
                     self._certificate,
                     server.address,
                     functools.partial(self._refused, cloud),
+                    tap,
                 )
             )
         self._networks[door.key] = await lossy.serve(listener, backend, self._losses)

@@ -103,6 +103,14 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             autocompletion=complete(POLICIES),
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Write a trace of all that happens here, without secrets: `signet twin trace`"
+            " looks through it, `signet twin replay` plays it again.",
+        ),
+    ] = None,
 ) -> None:
     """Run the clouds on loopback until Ctrl-C."""
     if (word := context.invoked_subcommand) is not None:
@@ -122,7 +130,10 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
-    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
+    ports = _ports(port or [])
+    options = Options(
+        state, ready_file, ports, losses, token_life, http_rate, policy, record=record
+    )
     begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
 

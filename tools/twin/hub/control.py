@@ -91,6 +91,7 @@ async def _answer(
             return {what: counts[what]()}
         if what == "fault":
             await faults[request["fault"]](request)
+            hub.journal.add("fault", request=request)
             return {"done": True}
     except (NotDeliveredError, UserError) as error:
         return {"error": str(error)}

@@ -169,6 +169,7 @@ class Hub:
         raises: NotDeliveredError.
         """
         target = self.find(cloud, device)
+        self.journal.add("command", cloud=cloud, device=target.label, name=name, data=data)
         rules = self.clouds[cloud]
         try:
             order = rules.order(target, name, data, str(next(self._message_ids)))

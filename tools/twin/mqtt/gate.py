@@ -15,12 +15,12 @@ from tools.twin.clouds.values import Client, Ending, RefusedError, Way
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.mqtt import opening
 from tools.twin.mqtt.counterpart import Counterpart
+from tools.twin.mqtt.tap import PacketTap
 from tools.twin.mqtt.traffic import ClosedError, Traffic
 from tools.twin.web.service import Service
 from tools.twin.wire import packets
 from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import (
-    Decoder,
     Packet,
     TooLargeError,
     UnsupportedLevelError,
@@ -60,7 +60,9 @@ class Connection:
         self.client: Client | None = None
         self._broker = Counterpart(hub.broker)
         self._announced = False
-        self._decoder = Decoder(opening.CONNECT_LIMIT)
+        self._tap = PacketTap(hub.journal, cloud, way)
+        self._decoder = self._tap.decoder(opening.CONNECT_LIMIT)
+        self._send = self._tap.sending(writer.write)
         self._keepalive_s: float | None = None
         self._queue: list[Packet] = []
         self._will: packets.Will | None = None
@@ -82,7 +84,7 @@ class Connection:
         except MalformedError as error:
             self._report("closed", f"malformed packet: {error}")
         except UnsupportedLevelError as error:
-            self._writer.write(packets.connack(1))
+            self._send(packets.connack(1))
             self._report("refused", f"CONNACK 1: {error}")
         except TooLargeError as error:
             self._report("closed", f"{error}, more than this cloud takes")
@@ -95,6 +97,7 @@ class Connection:
         finally:
             self._writer.close()
             self._hub.connections.discard(self)
+            self._tap.closed()
             self._gone.set()
 
     async def end(self, reason: str, why: Ending) -> None:
@@ -107,24 +110,26 @@ class Connection:
         await self._gone.wait()
 
     def _report(self, kind: str, text: str) -> None:
+        self._tap.said = text
         self._hub.report(self._cloud.name, self._label, kind, text)
 
     def _refuse(self, refused: RefusedError) -> None:
+        self._tap.refused(refused)
         if (client := refused.client) is not None:
             self._label = client.device.label
             self._tell(client, "FailedConnect", refused.mistake, str(refused))
         if refused.code is None:
             self._report("refused", f"closed without CONNACK: {refused}")
             return
-        self._writer.write(packets.connack(refused.code))
+        self._send(packets.connack(refused.code))
         self._report("refused", f"CONNACK {refused.code}: {refused}")
 
     async def _serve(self) -> None:
         first = await opening.first_bytes(self._reader, "CONNECT" if self._mqtt else "request")
         if self._http is not None and (not self._mqtt or opening.is_http(first[0])):
-            self.is_http = True
+            self.is_http, tap = True, self._tap
             speak = self._over_websocket if self._mqtt else None
-            await self._http.serve(self._way, self._reader, self._writer, first, speak)
+            await self._http.serve(self._way, self._reader, self._writer, first, speak, tap=tap)
             return
         connect, self._queue = await opening.read_connect(self._reader, self._decoder, first)
         self._decoder.limit = self._cloud.max_payload + _HEADROOM
@@ -150,10 +155,8 @@ class Connection:
             self._keepalive_s = keepalive_s * 1.5 or None
             self._will = connect.will if will else None
             self._announced = True
-            clean_text = "clean session" if connect.clean_session else "durable session"
-            self._report(
-                "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
-            )
+            how = self._tap.login(client, keepalive_s, connect.clean_session)
+            self._report("connected", how)
             self._announce("Connect", None, "")
             await self._pump(client.good_for_s)
             why, reason = Ending.GOODBYE, "the client said goodbye"
@@ -235,16 +238,16 @@ class Connection:
         try:
             early, present = await self._broker.open(inner, pushed)
         except (OSError, TimeoutError):
-            self._writer.write(packets.connack(self._cloud.connack["offline"] or 3))
+            self._send(packets.connack(self._cloud.connack["offline"] or 3))
             raise ClosedError("CONNACK 3: the broker is down") from None
         session.filters.update(pushed)
-        self._writer.write(packets.connack(0, present and connect.level == 4))
+        self._send(packets.connack(0, present and connect.level == 4))
         self._traffic = Traffic(
             self._hub,
             self._cloud,
             client,
             session,
-            to_device=self._writer.write,
+            to_device=self._send,
             to_broker=self._broker.write,
             report=self._report,
         )
@@ -301,7 +304,3 @@ class Connection:
             for packet in await self._broker.read():
                 self._traffic.from_broker(packet)
             await self._writer.drain()
-
-
-def _how(way: Way) -> str:
-    return ("WebSocket over " if way.websocket else "") + ("TLS" if way.tls else "TCP")

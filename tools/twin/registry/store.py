@@ -115,6 +115,7 @@ class Store:
             "INSERT OR REPLACE INTO devices VALUES(?,?,?,?,?,1,?)",
             (cloud, kind, product, name, secret, gateway),
         )
+        self.journal.add("changed")
         return device
 
     def enable(self, device: Device, enabled: bool) -> None:
@@ -123,6 +124,7 @@ class Store:
             "UPDATE devices SET enabled=? WHERE cloud=? AND kind=? AND product=? AND name=?",
             (enabled, device.cloud, device.kind, device.product, device.name),
         )
+        self.journal.add("changed")
 
     def device(self, cloud: str, kind: str, product: str, name: str) -> Device | None:
         """The registry's entry, or None."""

@@ -10,7 +10,7 @@ import functools
 import io
 import json
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import cbor2
 
@@ -48,6 +48,8 @@ class _Login(NamedTuple):
 
 class AlibabaCoap:
     """The rules of both ports."""
+
+    secret_options: ClassVar[tuple[int, ...]] = (TOKEN,)
 
     def __init__(self, cloud: Alibaba, shared: Shared) -> None:
         self._uplink = cloud.uplink
@@ -94,6 +96,7 @@ class AlibabaCoap:
             device.product, device.name, device.secret, way=_way(tls), separate=login.separate
         )
         how = "CoAP over DTLS" if tls else "CoAP with AES"
+        request.found.device = device.label
         text = f"{how}, {method(login.fields)}, ackMode {int(login.separate)}"
         self._report(device.label, "connected", f"{text}, token for {self._tokens.life_s:g} s")
         body: dict[str, Any] = {"token": token.text}
@@ -123,6 +126,7 @@ class AlibabaCoap:
             raise RefusedError("4.01", str(error)) from None
         topic = "/" + "/".join(path[1:])
         label, plain = f"{token.product}/{token.name}", request.payload
+        request.found.device = label
         names = {"product_key": token.product, "device_name": token.name}
         verdict, dup = Verdict(), False
         try:
@@ -177,11 +181,13 @@ def _decrypted(request: Request, token: Token) -> bytes:
     The document has no code for a bad seq: 4.01 makes a client log in again, which mends it.
     """
     try:
-        token.use_seq(request.first(SEQ))
+        request.found.seq = token.seq(request.first(SEQ))
+        token.use_seq(request.found.seq)
     except TokenError as error:
         raise RefusedError("4.01", str(error)) from None
     try:
-        return token.decrypt(request.payload)
+        request.found.plain = token.decrypt(request.payload)
+        return request.found.plain
     except TokenError as error:
         raise RefusedError("4.00", f"the payload {error}") from None
 

@@ -117,6 +117,7 @@ class AlibabaHttp:
         if not self._shared.platform.up:
             raise _RefusedError(20004, "the platform is down (fault kill_broker?)")
         token = self._tokens.give(device.product, device.name, device.secret, way="https")
+        request.visit.label = device.label
         life = f"token for {self._tokens.life_s:g} s"
         self._report(device.label, "connected", f"HTTPS, {method(fields)}, {life}")
         return _reply(0, info={self._cloud.info: {"token": token.text}})
@@ -137,7 +138,7 @@ class AlibabaHttp:
             token = self._tokens.find(request.headers.get("password"), "https")
         except TokenError as error:
             raise _RefusedError(_TOKENS[error.kind], str(error)) from None
-        label = f"{token.product}/{token.name}"
+        label = request.visit.label = f"{token.product}/{token.name}"
         names = {"product_key": token.product, "device_name": token.name}
         self._check_rate(label)
         try:

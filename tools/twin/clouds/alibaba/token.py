@@ -64,23 +64,25 @@ class Token:
         except ValueError:
             raise TokenError("does not decrypt under this login's key") from None
 
-    def use_seq(self, option: bytes | None) -> int:
-        """Check option 2089, the encrypted decimal text of seq, and use seq up.
+    def seq(self, option: bytes | None) -> int:
+        """What option 2089 says, the encrypted decimal text of seq.
 
-        raises: TokenError when it is missing, no number, not above seqOffset, or was used.
+        raises: TokenError when it is missing or no number.
         """
         if option is None:
             raise TokenError("option 2089 (seq) is missing")
         text = self.decrypt(option)
         if not (text.isdigit() and len(text) <= 19):
             raise TokenError(f"option 2089 holds {text!r}, no decimal number")
-        seq = int(text)
+        return int(text)
+
+    def use_seq(self, seq: int) -> None:
+        """Use it up. raises: TokenError when it is not above seqOffset, or was used."""
         if seq <= self.seq_offset:
             raise TokenError(f"seq {seq} is not above seqOffset {self.seq_offset}")
         if seq in self.used:
             raise TokenError(f"seq {seq} was used before")
         self.used.add(seq)
-        return seq
 
 
 class Tokens:
