@@ -20,6 +20,7 @@ class Options:
     http_per_s: how many HTTP requests of a device are taken per second; 0 is any number.
     policy: the default security policy of Watson's ready org from now on; None leaves it.
     record: a file that gets a trace of the run.
+    page: whether a browser may look on.
     """
 
     state: Path
@@ -29,4 +30,5 @@ class Options:
     token_life_s: float = TOKEN_LIFE_S
     http_per_s: float = 0.0
     policy: str | None = None
+    page: bool = False
     record: Path | None = None

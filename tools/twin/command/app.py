@@ -16,15 +16,16 @@ from rich.text import Text
 
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.doors import DOORS
+from tools.twin.clouds.registration import check_cloud
 from tools.twin.coap.lossy import Losses
 from tools.twin.command import device as command_device
+from tools.twin.command import page as command_page
 from tools.twin.command import policy as command_policy
 from tools.twin.command import topic
 from tools.twin.command.console import (
     DEFAULT_STATE,
     CloudName,
     State,
-    check_cloud,
     print_event,
     print_ready,
     running,
@@ -41,6 +42,7 @@ app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
 app.add_typer(topic.app, name="topic")
 app.command("policy")(command_policy.policy)
+app.command("page")(command_page.page)
 
 _FOLLOW_S = 0.3
 _NARROW = 68  # a body that fits into 80 columns, behind the blanks before it
@@ -111,6 +113,14 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             " looks through it, `signet twin replay` plays it again.",
         ),
     ] = None,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--page",
+            help="Show what happens as a page for a browser on this machine; its address is"
+            " printed, and `signet twin page` opens it.",
+        ),
+    ] = False,
 ) -> None:
     """Run the clouds on loopback until Ctrl-C."""
     if (word := context.invoked_subcommand) is not None:
@@ -132,7 +142,7 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     )
     ports = _ports(port or [])
     options = Options(
-        state, ready_file, ports, losses, token_life, http_rate, policy, record=record
+        state, ready_file, ports, losses, token_life, http_rate, policy, page, record
     )
     begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them

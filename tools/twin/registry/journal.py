@@ -36,6 +36,7 @@ class Journal:
     - command: cloud, device, name, data: an operator sends one.
     - fault: request, as `tools.twin.hub.control` has them.
     - changed: something in the registry, by this process.
+    - line: cloud, device, text: a line that the board has printed; "ms" is when it came.
 
     What proves who somebody is stands in none of them: see `tools.twin.registry.mask`.
     """
