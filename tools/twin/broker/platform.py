@@ -61,6 +61,12 @@ class Platform:
         self._writer.write(message.encode())
         return True
 
+    async def drain(self) -> None:
+        """Wait until the broker has taken enough."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError):  # lost: `_read` tells
+                await self._writer.drain()
+
     async def stop(self) -> None:
         """Close the connection."""
         writer, self._writer = self._writer, None

@@ -59,6 +59,7 @@ class Connection:
         self.is_http = False
         self.client: Client | None = None
         self._broker = Counterpart(hub.broker)
+        self._inner: packets.Connect | None = None
         self._announced = False
         self._decoder = Decoder(opening.CONNECT_LIMIT)
         self._keepalive_s: float | None = None
@@ -173,6 +174,7 @@ class Connection:
             raise
         finally:
             try:
+                self._hub.store.commit()  # what waits for that is sent while there is who gets it
                 await self._broker.leave()
             finally:  # also when told to end while waiting
                 if self._announced:
@@ -229,11 +231,21 @@ class Connection:
         connect: packets.Connect,
         will: packets.Will | None,
     ) -> None:
-        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK."""
+        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK.
+
+        A client that the broker need not remember, and that listens to nothing yet, is there only
+        once it does.
+        """
         pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
         inner = packets.Connect(4, client.session, connect.clean_session, 0, will, None, None)
+        self._inner = inner
+        early: list[Packet] = []
+        present = False
         try:
-            early, present = await self._broker.open(inner, pushed)
+            if not connect.clean_session or session.kept or will or pushed:
+                early, present = await self._broker.open(inner, pushed)
+            elif not self._hub.platform.up:
+                raise OSError
         except (OSError, TimeoutError):
             self._writer.write(packets.connack(self._cloud.connack["offline"] or 3))
             raise ClosedError("CONNACK 3: the broker is down") from None
@@ -245,7 +257,7 @@ class Connection:
             client,
             session,
             to_device=self._writer.write,
-            to_broker=self._broker.write,
+            broker=self._broker,
             report=self._report,
         )
         for packet in early:
@@ -280,10 +292,14 @@ class Connection:
             for packet in self._queue:
                 packets.check_from_client(packet)
                 if packet.kind == packets.DISCONNECT:
-                    self._broker.write(packet.encode())
+                    self._hub.store.commit()  # its reports go before it
+                    if self._broker.is_open:
+                        self._broker.write(packet.encode())
                     return
+                if not self._broker.is_open and self._traffic.needs_session(packet):
+                    await self._attach()
                 self._traffic.from_device(packet)
-            await self._broker.drain()
+            await (self._broker if self._broker.is_open else self._hub.platform).drain()
             await self._writer.drain()
             try:
                 async with asyncio.timeout(self._keepalive_s):
@@ -295,8 +311,18 @@ class Connection:
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
 
+    async def _attach(self) -> None:
+        """Log in at the broker, of which there was no need so far. raises: ClosedError."""
+        assert self._inner is not None
+        self._hub.store.commit()  # its reports so far go before
+        try:
+            await self._broker.open(self._inner, [])
+        except (OSError, TimeoutError):
+            raise ClosedError("the broker is gone", Ending.SERVER) from None
+
     async def _pump_down(self) -> None:
         assert self._traffic is not None
+        await self._broker.opened.wait()
         while True:
             for packet in await self._broker.read():
                 self._traffic.from_broker(packet)
