@@ -7,19 +7,22 @@ Control characters obey no rule.
 The notation is that of eclipse/amlen's `topicrule.c`, the opened Watson messaging proxy.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+
+_MARKS = ("+", "~", "{")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def allowed(topic: str, rules: Iterable[str], names: Mapping[str, str]) -> bool:
     """Whether any of `rules` lets `topic` (or a filter) pass; `names` fills their `{name}`s."""
-    return any(_obeys(topic, rule, names) for rule in rules)
-
-
-def _obeys(topic: str, rule: str, names: Mapping[str, str]) -> bool:
-    if any(ord(character) < 32 or ord(character) == 127 for character in topic):
+    if _CONTROL.search(topic):
         return False
     given = topic.split("/")
-    wanted = rule.split("/")
+    return any(_obeys(given, rule.split("/"), names) for rule in rules)
+
+
+def _obeys(given: list[str], wanted: list[str], names: Mapping[str, str]) -> bool:
     if wanted[-1] == "*":
         wanted.pop()
         if len(given) <= len(wanted) or "" in given[len(wanted) :]:
@@ -31,14 +34,14 @@ def _obeys(topic: str, rule: str, names: Mapping[str, str]) -> bool:
 
 
 def _level_obeys(level: str, wanted: str, names: Mapping[str, str]) -> bool:
+    if wanted[:1] not in _MARKS:
+        return level == wanted
     if wanted == "+":
         return level == "+" or (level != "" and not _wild(level))
     if wanted.startswith("~"):
         ending = wanted[1:]
         return len(level) > len(ending) and level.endswith(ending) and not _wild(level)
-    if wanted.startswith("{"):
-        return level == names.get(wanted[1:-1])
-    return level == wanted
+    return level == names.get(wanted[1:-1])
 
 
 def _wild(level: str) -> bool:
