@@ -63,6 +63,8 @@ class Connection:
         self._announced = False
         self._decoder = Decoder(opening.CONNECT_LIMIT)
         self._keepalive_s: float | None = None
+        self._waits_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._queue: list[Packet] = []
         self._will: packets.Will | None = None
         self._traffic: Traffic | None = None
@@ -268,6 +270,7 @@ class Connection:
 
         good_for_s: see Client. raises: ClosedError.
         """
+        self._watch_silence()
         downward = asyncio.create_task(self._pump_down())
         upward = asyncio.create_task(self._pump_up())
         try:
@@ -280,14 +283,32 @@ class Connection:
             first = upward if upward.done() else downward
             first.result()
         finally:
+            if self._watch is not None:
+                self._watch.cancel()
             for task in (downward, upward):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
         self._report("left", "said goodbye")
 
+    def _watch_silence(self) -> None:
+        """End the connection once nothing is heard for too long.
+
+        One timer, which is set anew when it is due: one for each read takes longer than the read.
+        """
+        if self._keepalive_s is None:
+            return
+        loop = asyncio.get_running_loop()
+        waited_s = 0.0 if self._waits_since is None else loop.time() - self._waits_since
+        if waited_s < self._keepalive_s:
+            self._watch = loop.call_later(self._keepalive_s - waited_s, self._watch_silence)
+        else:
+            reason = "nothing heard for 1.5 times its keepalive"
+            self._reader.set_exception(ClosedError(reason, Ending.SILENCE))
+
     async def _pump_up(self) -> None:
         assert self._traffic is not None
+        loop = asyncio.get_running_loop()
         while True:
             for packet in self._queue:
                 packets.check_from_client(packet)
@@ -301,12 +322,9 @@ class Connection:
                 self._traffic.from_device(packet)
             await (self._broker if self._broker.is_open else self._hub.platform).drain()
             await self._writer.drain()
-            try:
-                async with asyncio.timeout(self._keepalive_s):
-                    data = await self._reader.read(65536)
-            except TimeoutError:
-                reason = "nothing heard for 1.5 times its keepalive"
-                raise ClosedError(reason, Ending.SILENCE) from None
+            self._waits_since = loop.time()
+            data = await self._reader.read(65536)
+            self._waits_since = None
             if not data:
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)

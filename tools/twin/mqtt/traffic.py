@@ -128,7 +128,9 @@ class Traffic:
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
-        for payload in verdict.parts or (publish.payload,):
+        if not verdict.parts:
+            self._file(publish, verdict.status, verdict.reason)
+        for payload in verdict.parts:
             part = dataclasses.replace(publish, payload=payload)
             self._file(part, verdict.status, verdict.reason)
         if verdict.status == "rejected":
