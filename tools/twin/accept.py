@@ -7,6 +7,7 @@ import socket
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.values import Way
 from tools.twin.hub.hub import Hub
+from tools.twin.listen import BACKLOG
 from tools.twin.mqtt.gate import Connection
 from tools.twin.tls import reasons
 from tools.twin.tls.contexts import Contexts
@@ -37,7 +38,7 @@ async def serve(
             cloud, mqtt = hub.clouds[door.cloud], "mqtt" in door.speaks
             await Connection(hub, cloud, way, reader, writer, mqtt=mqtt, http=http).run()
 
-    return await asyncio.start_server(accept, sock=listener, limit=1 << 20)
+    return await asyncio.start_server(accept, sock=listener, limit=1 << 20, backlog=BACKLOG)
 
 
 async def _secure(

@@ -16,7 +16,7 @@ from typing import Any
 from tools.pki.authority import Authority
 from tools.pki.keys import write_file
 from tools.scratch import scratch
-from tools.twin import accept, listen
+from tools.twin import accept, descriptors, listen
 from tools.twin.broker.broker import Broker
 from tools.twin.clouds import CLOUDS, doors
 from tools.twin.clouds.shared import Report
@@ -74,8 +74,7 @@ class Twin:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_only_one(state))
         folder = _run_folder(stack, state)
-        store = open_store(state)
-        stack.callback(store.close)
+        store = self._registry(stack)
         devices = [
             ready_device(store, cloud.name, *entry)
             for cloud in CLOUDS.values()
@@ -161,6 +160,20 @@ class Twin:
             recorder = Recorder(file, hub.store, self._options, list(hub.clouds), full)
             stack.callback(recorder.close)
 
+    def _registry(self, stack: contextlib.AsyncExitStack) -> Store:
+        """The registry; and room for as many connections as it has devices, if there is."""
+        store = open_store(self._options.state)
+        stack.callback(store.close)
+        store.batch(asyncio.get_running_loop().call_soon)
+
+        def report(text: str) -> None:
+            self._report("twin", "open files", "short", text)
+
+        if text := descriptors.shortage(descriptors.raise_limit(), store.count()):
+            report(text)
+        descriptors.watch(report)
+        return store
+
     def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:
         """What orgs have uploaded, with the ready ones' default policy as the options have it."""
         certificates = Certificates(store)
@@ -179,9 +192,13 @@ class Twin:
 
     def _broker_died(self) -> None:
         self._report("twin", "mosquitto", "fault", "ended by itself; starting it again")
-        task = asyncio.create_task(self._start_broker({}))
+        task = asyncio.create_task(self._restart_broker())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _restart_broker(self) -> None:
+        await self._end_connections("the broker is gone", http=False)
+        await self._start_broker({})
 
     def _faults(self) -> Mapping[str, Fault]:
         return {

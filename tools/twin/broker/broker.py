@@ -16,6 +16,7 @@ from tools.lifeline import die_with_parent
 from tools.ui import UserError
 
 _START_TIMEOUT_S = 10.0
+_TURNS = 32
 
 # No bound on the queue: mosquitto would drop PUBACKs, too, once a client has as many packets
 # waiting. A device that sends fast and reads late must still get every one.
@@ -39,6 +40,8 @@ class Broker:
     folder: an existing folder of mode 0700 for its socket and configuration.
     log: the file that receives what it says.
     on_exit: called when it ends without having been told to.
+    turns: to be held while a connection opens. mosquitto lets 100 wait, and a Unix socket refuses
+    more at once, so that a burst of logins would find it "down".
     """
 
     def __init__(self, folder: Path, log: Path, on_exit: Callable[[], None]) -> None:
@@ -46,6 +49,7 @@ class Broker:
         self._log = log
         self._socket = folder / "mosquitto.sock"
         self._on_exit = on_exit
+        self.turns = asyncio.Semaphore(_TURNS)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
 

@@ -27,6 +27,7 @@ class Platform:
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._waiting: list[bytes] = []
         self._packet_ids = itertools.cycle(range(1, 65536))
 
     async def start(self) -> None:
@@ -58,11 +59,25 @@ class Platform:
         if self._writer is None:
             return False
         message.packet_id = next(self._packet_ids) if message.qos else 0
-        self._writer.write(message.encode())
+        if not self._waiting:  # those of one round of the loop go together
+            asyncio.get_running_loop().call_soon(self._send)
+        self._waiting.append(message.encode())
         return True
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._writer is not None:
+            self._writer.write(b"".join(waiting))
+
+    async def drain(self) -> None:
+        """Wait until the broker has taken enough."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError):  # lost: `_read` tells
+                await self._writer.drain()
 
     async def stop(self) -> None:
         """Close the connection."""
+        self._send()
         writer, self._writer = self._writer, None
         drain, self._drain = self._drain, None
         if writer is not None:

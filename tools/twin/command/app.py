@@ -25,8 +25,8 @@ from tools.twin.command import topic
 from tools.twin.command.console import (
     DEFAULT_STATE,
     CloudName,
+    Events,
     State,
-    print_event,
     print_ready,
     running,
     store_of,
@@ -147,7 +147,16 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
     begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
 
-    asyncio.run(Twin(options, print_event).run(lambda ready: print_ready(ready, state)))
+    events = Events()
+
+    def on_ready(ready: dict[str, Any]) -> None:
+        events.flush()
+        print_ready(ready, state)
+
+    try:
+        asyncio.run(Twin(options, events.add).run(on_ready))
+    finally:
+        events.flush()
 
 
 def _ports(words: list[str]) -> dict[str, int]:

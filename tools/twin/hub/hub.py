@@ -20,6 +20,8 @@ from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Publish
 
+_NAMED = 10  # devices that an error lists
+
 
 class NotDeliveredError(Exception):
     """A command did not reach its device; the text says why and what to do."""
@@ -29,11 +31,13 @@ class NotDeliveredError(Exception):
 class Session:
     """What the gate knows of one broker session.
 
-    durable: it outlives its connection. filters: the broker's filters it is subscribed to.
+    durable: it outlives its connection. kept: the broker has it of a connection before.
+    filters: the broker's filters it is subscribed to.
     """
 
     connection: Connection | None = None
     durable: bool = False
+    kept: bool = False
     filters: set[str] = field(default_factory=set)
 
 
@@ -74,6 +78,7 @@ class Hub:
             await session.connection.end("another connection took its place", Ending.REPLACED)
             session = self.sessions.setdefault(client.session, Session())
         session.connection = connection
+        session.kept = session.durable
         session.durable = not clean
         if clean:
             session.filters.clear()
@@ -134,18 +139,37 @@ class Hub:
         if cloud not in self.clouds:
             known = ", ".join(self.clouds)
             raise NotDeliveredError(f"there is no cloud {cloud!r}; use one of: {known}")
-        devices = [d for d in self.store.devices(cloud) if d.kind != "application"]
         if name:
+            named = self.store.named(cloud, name.rpartition("/")[2])
+            devices = [d for d in named if d.kind != "application"]
             found = [d for d in devices if f"/{d.label}".endswith(f"/{name}")]
         else:
-            session_of = self.clouds[cloud].session_of
-            online = [d for d in devices if self._online(session_of(d))]
-            found = online[:1] or devices[:1]
+            found = self._usual(cloud)
         if len(found) != 1:
             count = "several devices" if found else "no device"
-            known = ", ".join(device.label for device in devices)
+            every = (d.label for d in self.store.each(cloud) if d.kind != "application")
+            some = list(itertools.islice(every, _NAMED + 1))
+            known = ", ".join(some[:_NAMED]) + (", ..." if len(some) > _NAMED else "")
             raise NotDeliveredError(f"{cloud} has {count} named {name!r}; it has: {known}")
         return found[0]
+
+    def _usual(self, cloud: str) -> list[Device]:
+        """The device that is meant where none is named, if there is any: on line, or the first."""
+        session_of = self.clouds[cloud].session_of
+        somebody = any(
+            c.cloud_name == cloud and c.client and c.client.device.kind != "application"
+            for c in self.connections
+        )
+        first: list[Device] = []
+        for device in self.store.each(cloud):
+            if device.kind == "application":
+                continue
+            if self._online(session_of(device)):
+                return [device]
+            first = first or [device]
+            if not somebody:
+                break
+        return first
 
     def online(self) -> dict[str, list[str]]:
         """The labels of who is connected by MQTT, by cloud; not who is behind a gateway."""

@@ -59,11 +59,14 @@ class Connection:
         self.is_http = False
         self.client: Client | None = None
         self._broker = Counterpart(hub.broker)
+        self._inner: packets.Connect | None = None
         self._announced = False
         self._tap = PacketTap(hub.journal, cloud, way)
         self._decoder = self._tap.decoder(opening.CONNECT_LIMIT)
         self._send = self._tap.sending(writer.write)
         self._keepalive_s: float | None = None
+        self._waits_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._queue: list[Packet] = []
         self._will: packets.Will | None = None
         self._traffic: Traffic | None = None
@@ -176,6 +179,7 @@ class Connection:
             raise
         finally:
             try:
+                self._hub.store.commit()  # what waits for that is sent while there is who gets it
                 await self._broker.leave()
             finally:  # also when told to end while waiting
                 if self._announced:
@@ -232,11 +236,21 @@ class Connection:
         connect: packets.Connect,
         will: packets.Will | None,
     ) -> None:
-        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK."""
+        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK.
+
+        A client that the broker need not remember, and that listens to nothing yet, is there only
+        once it does.
+        """
         pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
         inner = packets.Connect(4, client.session, connect.clean_session, 0, will, None, None)
+        self._inner = inner
+        early: list[Packet] = []
+        present = False
         try:
-            early, present = await self._broker.open(inner, pushed)
+            if not connect.clean_session or session.kept or will or pushed:
+                early, present = await self._broker.open(inner, pushed)
+            elif not self._hub.platform.up:
+                raise OSError
         except (OSError, TimeoutError):
             self._send(packets.connack(self._cloud.connack["offline"] or 3))
             raise ClosedError("CONNACK 3: the broker is down") from None
@@ -248,7 +262,7 @@ class Connection:
             client,
             session,
             to_device=self._send,
-            to_broker=self._broker.write,
+            broker=self._broker,
             report=self._report,
         )
         for packet in early:
@@ -259,6 +273,7 @@ class Connection:
 
         good_for_s: see Client. raises: ClosedError.
         """
+        self._watch_silence()
         downward = asyncio.create_task(self._pump_down())
         upward = asyncio.create_task(self._pump_up())
         try:
@@ -271,35 +286,64 @@ class Connection:
             first = upward if upward.done() else downward
             first.result()
         finally:
+            if self._watch is not None:
+                self._watch.cancel()
             for task in (downward, upward):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
         self._report("left", "said goodbye")
 
+    def _watch_silence(self) -> None:
+        """End the connection once nothing is heard for too long.
+
+        One timer, which is set anew when it is due: one for each read takes longer than the read.
+        """
+        if self._keepalive_s is None:
+            return
+        loop = asyncio.get_running_loop()
+        waited_s = 0.0 if self._waits_since is None else loop.time() - self._waits_since
+        if waited_s < self._keepalive_s:
+            self._watch = loop.call_later(self._keepalive_s - waited_s, self._watch_silence)
+        else:
+            reason = "nothing heard for 1.5 times its keepalive"
+            self._reader.set_exception(ClosedError(reason, Ending.SILENCE))
+
     async def _pump_up(self) -> None:
         assert self._traffic is not None
+        loop = asyncio.get_running_loop()
         while True:
             for packet in self._queue:
                 packets.check_from_client(packet)
                 if packet.kind == packets.DISCONNECT:
-                    self._broker.write(packet.encode())
+                    self._hub.store.commit()  # its reports go before it
+                    if self._broker.is_open:
+                        self._broker.write(packet.encode())
                     return
+                if not self._broker.is_open and self._traffic.needs_session(packet):
+                    await self._attach()
                 self._traffic.from_device(packet)
-            await self._broker.drain()
+            await (self._broker if self._broker.is_open else self._hub.platform).drain()
             await self._writer.drain()
-            try:
-                async with asyncio.timeout(self._keepalive_s):
-                    data = await self._reader.read(65536)
-            except TimeoutError:
-                reason = "nothing heard for 1.5 times its keepalive"
-                raise ClosedError(reason, Ending.SILENCE) from None
+            self._waits_since = loop.time()
+            data = await self._reader.read(65536)
+            self._waits_since = None
             if not data:
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
 
+    async def _attach(self) -> None:
+        """Log in at the broker, of which there was no need so far. raises: ClosedError."""
+        assert self._inner is not None
+        self._hub.store.commit()  # its reports so far go before
+        try:
+            await self._broker.open(self._inner, [])
+        except (OSError, TimeoutError):
+            raise ClosedError("the broker is gone", Ending.SERVER) from None
+
     async def _pump_down(self) -> None:
         assert self._traffic is not None
+        await self._broker.opened.wait()
         while True:
             for packet in await self._broker.read():
                 self._traffic.from_broker(packet)

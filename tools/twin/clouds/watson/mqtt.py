@@ -138,9 +138,7 @@ class Watson(Cloud):
         self.security.check_cas(way, org)
         if org == QUICKSTART:
             return self._quickstart(connect, kind, parts, way)
-        if all(
-            org not in (d.product, d.product.split("/")[0]) for d in self.store.devices("watson")
-        ):
+        if self.store.org(self.name, org) != org:
             raise self.refused("form", f"org {org!r} is unknown")
         enter = self._device if kind in "dg" else self._application
         try:
