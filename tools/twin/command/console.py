@@ -73,9 +73,10 @@ def while_read() -> Iterator[None]:
 
 
 class Events:
-    """Prints what happens, some lines together: each costs as much as a report does, else.
+    """Prints what happens; of reports some lines together: each costs as much as a report, else.
 
-    A line comes 50 ms after its event at the latest, and before whatever `flush` is called for.
+    A report's line comes after 50 ms at the latest, and before any other line; that of anything
+    else is out before what it tells of goes on.
     """
 
     def __init__(self) -> None:
@@ -88,7 +89,7 @@ class Events:
         device, text = device[: _LONGEST_TEXT + 1], text[: _LONGEST_TEXT + 1]
         self._waiting.append((time.time(), cloud, device, kind, text))
         self._size += len(device) + len(text)
-        if self._size > _TOGETHER:
+        if kind != "report" or self._size > _TOGETHER:
             self.flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LATEST_S, self.flush)
