@@ -20,6 +20,7 @@ from tools.twin.coap.lossy import Losses
 from tools.twin.command import device as command_device
 from tools.twin.command import policy as command_policy
 from tools.twin.command import topic
+from tools.twin.command import trace as command_trace
 from tools.twin.command.console import (
     DEFAULT_STATE,
     CloudName,
@@ -41,6 +42,8 @@ app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
 app.add_typer(topic.app, name="topic")
 app.command("policy")(command_policy.policy)
+app.command("trace")(command_trace.trace)
+app.command("replay")(command_trace.replay)
 
 _FOLLOW_S = 0.3
 _NARROW = 68  # a body that fits into 80 columns, behind the blanks before it
