@@ -22,6 +22,7 @@ from tools.twin.command import device as command_device
 from tools.twin.command import page as command_page
 from tools.twin.command import policy as command_policy
 from tools.twin.command import topic
+from tools.twin.command import trace as command_trace
 from tools.twin.command.console import (
     DEFAULT_STATE,
     CloudName,
@@ -43,6 +44,8 @@ app.add_typer(command_device.app, name="device")
 app.add_typer(topic.app, name="topic")
 app.command("policy")(command_policy.policy)
 app.command("page")(command_page.page)
+app.command("trace")(command_trace.trace)
+app.command("replay")(command_trace.replay)
 
 _FOLLOW_S = 0.3
 _NARROW = 68  # a body that fits into 80 columns, behind the blanks before it

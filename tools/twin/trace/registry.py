@@ -7,7 +7,7 @@ all, the next what has changed. A secret is "*" where there is one, else "".
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tools.twin.registry import mask
@@ -17,6 +17,7 @@ Tables = dict[str, list[Row]]
 
 _SECRET = re.compile(r".*secret|key|.*_key_pem|key_pem|.*password|.*token")
 _NOT_HERE = ("messages", "servers")  # the latter are keys with their certificates
+_WHOSE = ("cloud", "kind", "product", "scope", "name")
 HIDDEN = "*"
 
 
@@ -44,6 +45,22 @@ def _shown(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return mask.body(value.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
     return value
+
+
+def secrets(database: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
+    """Each secret of a registry, and whose it is."""
+    names = database.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+    for (name,) in names:
+        if name == "messages":
+            continue
+        cursor = database.execute(f"SELECT * FROM {name}")  # noqa: S608
+        columns = [each[0] for each in cursor.description]
+        for values in cursor:
+            row = dict(zip(columns, values, strict=True))
+            whose = " ".join(str(row[each]) for each in _WHOSE if each in row) or name
+            for column, value in row.items():
+                if value and _SECRET.fullmatch(column):
+                    yield whose, value if isinstance(value, bytes) else str(value).encode()
 
 
 def difference(old: Tables, new: Tables) -> dict[str, Tables]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-_IV = b"543yhjy97ae7fyfg"
+IV = b"543yhjy97ae7fyfg"
+"""The constant initialisation vector of AES."""
+
 _PER_DEVICE = 16  # more valid tokens than this no device needs; the oldest goes
 
 
@@ -56,7 +58,7 @@ class Token:
 
     def decrypt(self, data: bytes) -> bytes:
         """AES-128-CBC with the constant IV and PKCS#7. raises: TokenError."""
-        decryptor = Cipher(algorithms.AES128(self.key), modes.CBC(_IV)).decryptor()
+        decryptor = Cipher(algorithms.AES128(self.key), modes.CBC(IV)).decryptor()
         unpadder = padding.PKCS7(128).unpadder()
         try:
             padded = decryptor.update(data) + decryptor.finalize()
