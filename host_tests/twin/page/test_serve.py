@@ -146,6 +146,8 @@ def _post(t, number="1"):
         ("GET", "nothing.js", {}, 404),
         ("GET", "..%2Fserver.py", {}, 404),
         ("GET", "api/messages?limit=x", {}, 400),
+        ("GET", "api/messages/99999999", {}, 404),
+        ("GET", "api/axis?board=x", {}, 404),
         ("POST", "api/do", {"Content-Type": "application/json"}, 403),
         ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "text/plain"}, 415),
         ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "application/json"}, 400),
@@ -185,7 +187,7 @@ def test_a_report_is_told_with_its_reply_and_its_board(twin, browser, events):
         events.until(lambda name, data: name == "board" and data["id"] == ENOS and data["online"])
         board.subscribe(POINTS + "_reply")
         board.publish(POINTS, _post(21.5))
-        told = events.until(lambda name, data: name == "marked")
+        told = events.until(lambda name, data: name == "marked" and data["reply"])
         asked = browser.get(f"messages/{told['id']}")
         assert asked["values"] == {"t": 21.5} and asked["format"] == "measurepoints"
         assert asked["took_ms"] == told["took_ms"] >= 0
