@@ -41,6 +41,7 @@ class BoardLog:
     ) -> None:
         """Send what is waiting, for a moment."""
         self.feed("\n")
+        self._whose = None
         with contextlib.suppress(queue.Full):
             self._queue.put_nowait(None)
         self._thread.join(_END_S)
