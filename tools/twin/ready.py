@@ -5,7 +5,8 @@
 identity, "policy"?: Watson's default, "enrollment"?, "group"?: of Azure's DPS}}}; "mqtts" is the
 way with TLS. "coap" (symmetric encryption) and "coaps" (DTLS) are Alibaba's over UDP. "https" is
 Alibaba's and Watson's; "http" is Watson's on its port for MQTT without TLS. "ws" and "wss" are
-MQTT over WebSocket, on Watson's ports for MQTT, and on Azure's 443.
+MQTT over WebSocket, on Watson's ports for MQTT, and on Azure's 443. "page": the address of the
+page, with its token, where the twin has one.
 """
 
 from collections.abc import Mapping

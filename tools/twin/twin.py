@@ -25,6 +25,7 @@ from tools.twin.faults import Fault
 from tools.twin.hub import control
 from tools.twin.hub.hub import Hub
 from tools.twin.options import Options
+from tools.twin.page.live import Page
 from tools.twin.ready import RUNNING
 from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Device, Store, open_store
@@ -124,20 +125,30 @@ class Twin:
         for name, rules in hub.clouds.items():
             clouds[name].update(rules.facts(products[name]))
         path = folder / "control.sock"
-        faults = {**self._faults(), **coap.faults(), **http.faults()}
-        faults |= contexts.faults()
+        faults = {**self._faults(), **coap.faults(), **http.faults(), **contexts.faults()}
         for rules in hub.clouds.values():
             faults |= rules.faults(hub)
         counts = {"datagrams": coap.datagrams, "http": http.counts, "online": hub.online}
         server = await control.serve(hub, path, faults, counts)
         stack.callback(server.close)
-        return {
+        ready = {
             "pid": os.getpid(),
             "ca_file": str(authority.certificate_file.resolve()),
             "control": str(path.resolve()),
             "database": str(store.path.resolve()),
             "clouds": clouds,
         }
+        return ready | await self._page(stack, faults, clouds)
+
+    async def _page(
+        self, stack: contextlib.AsyncExitStack, faults: Mapping[str, Fault], clouds: dict[str, Any]
+    ) -> dict[str, str]:
+        """Open the page, where there shall be one; what the ready file has of it."""
+        if not self._options.page:
+            return {}
+        page = await Page(self._hub, faults, clouds).start()
+        stack.push_async_callback(page.stop)
+        return {"page": page.address}
 
     def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:
         """What orgs have uploaded, with the ready ones' default policy as the options have it."""

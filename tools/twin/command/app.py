@@ -103,6 +103,14 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             autocompletion=complete(POLICIES),
         ),
     ] = None,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--page",
+            help="Show what happens as a page for a browser on this machine; its address is"
+            " printed, and `signet twin page` opens it.",
+        ),
+    ] = False,
 ) -> None:
     """Run the clouds on loopback until Ctrl-C."""
     if (word := context.invoked_subcommand) is not None:
@@ -122,7 +130,8 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
-    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
+    ports = _ports(port or [])
+    options = Options(state, ready_file, ports, losses, token_life, http_rate, policy, page)
     begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
 

@@ -102,6 +102,7 @@ def print_ready(ready: dict[str, Any], state: Path) -> None:
         *(line for cloud, entry in ready["clouds"].items() for line in CLOUDS[cloud].lines(entry)),
         "In another terminal:",
         *(f"  {call(state, *words)}{_NOTES.get(words[0], '')}" for words in _examples()),
+        *([f"The page: {ready['page']}"] if "page" in ready else []),
         "Ctrl-C ends it.",
         sep="\n",
         markup=False,

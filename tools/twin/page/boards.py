@@ -1,0 +1,205 @@
+"""What is known of one board: who it is, how it came in, what it was last refused for?"""
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+LINES = 200
+"""How many lines of each side are kept of a board."""
+
+_DAY_MS = 86_400_000
+_HEARD_MS = 600_000
+
+# What the event "connected" begins with, and the way in that it was.
+_WAYS = {
+    "WebSocket over TLS": "wss",
+    "WebSocket over TCP": "ws",
+    "TLS": "mqtts",
+    "TCP": "mqtt",
+    "CoAP over DTLS": "coaps",
+    "CoAP with AES": "coap",
+    "HTTPS": "https",
+    "HTTP": "http",
+}
+_CONNECTED = ("mqtt", "mqtts", "ws", "wss")
+"""On the other ways each report comes by itself."""
+
+# What a refusal says, and what may be done about it beside what it says itself.
+_MEND = (
+    ("is disabled", "Allow it on this page, or with `signet twin device enable`."),
+    (
+        "no device ",
+        "Add it on this page, or with `signet twin device add`; or mend the names in device.json.",
+    ),
+    (
+        "signature differs",
+        "The secret in device.json is another one, or the fields are: `signet sign` shows both.",
+    ),
+    ("policy", "Change the policy on this page, or with `signet twin policy`."),
+    ("signet pki register", "Register the CA on this page, or with that command."),
+    ("may not publish", "The board's topic is none of its own: compare names in device.json."),
+)
+
+
+class Line(NamedTuple):
+    """What one side did. side: "board" or "cloud"."""
+
+    ms: int
+    side: str
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Board:
+    """One board, gateway or application; or, of kind "unknown", whoever comes from an address.
+
+    connection: the number of its connection, of which the journal tells. ids: of its messages
+    that are kept, oldest first.
+    """
+
+    cloud: str
+    label: str
+    kind: str = "device"
+    online: bool = False
+    enabled: bool = True
+    way: str | None = None
+    peer: str = ""
+    client_id: str = ""
+    tls: dict[str, str] | None = None
+    server_name: str | None = None
+    certificate: dict[str, Any] | None = None
+    policy: str | None = None
+    keepalive_s: int | None = None
+    clean: bool | None = None
+    since_ms: int | None = None
+    last_seen_ms: int | None = None
+    logins: int = 0
+    reports: int = 0
+    commands: int = 0
+    outbox: int | None = None
+    refusal: dict[str, Any] | None = None
+    behind: str = ""
+    connection: Any = None
+    ids: deque[int] = field(default_factory=deque)
+    events: deque[Line] = field(default_factory=lambda: deque(maxlen=LINES))
+    log: deque[Line] = field(default_factory=lambda: deque(maxlen=LINES))
+
+    @property
+    def id(self) -> str:
+        """What the page calls it."""
+        return identity(self.cloud, self.label)
+
+    def is_online(self, now_ms: int) -> bool:
+        """Whether it is connected; where reports come one by one, whether one came lately."""
+        if self.way in _CONNECTED or self.way is None:
+            return self.online
+        return now_ms - (self.last_seen_ms or 0) < _HEARD_MS
+
+    def seen(self, ms: int) -> None:
+        """It did something."""
+        self.last_seen_ms = max(ms, self.last_seen_ms or 0)
+
+    def came(self, ms: int) -> None:
+        """It has logged in."""
+        self.online, self.since_ms = True, ms
+        self.logins += 1
+        self.seen(ms)
+
+    def left(self, ms: int) -> None:
+        """Its connection is gone."""
+        if self.online:
+            self.online, self.since_ms = False, ms
+        self.connection = None
+
+    def refused(self, ms: int, text: str) -> None:
+        """Something of it was not taken; the text says what, and what to mend."""
+        mend = next((hint for word, hint in _MEND if word in text), "")
+        self.refusal = {"ms": ms, "text": text, "mend": mend}
+
+    def told(self, now_ms: int) -> dict[str, Any]:
+        """What the page is told of it."""
+        certificate = self.certificate
+        if certificate is not None and certificate.get("not_after_ms") is not None:
+            left = (certificate["not_after_ms"] - now_ms) // _DAY_MS
+            certificate = {**certificate, "days_left": left}
+        return {
+            "id": self.id,
+            "cloud": self.cloud,
+            "label": self.label,
+            "kind": self.kind,
+            "online": self.is_online(now_ms),
+            "enabled": self.enabled,
+            "way": self.way,
+            "peer": self.peer,
+            "client_id": self.client_id,
+            "tls": self.tls,
+            "server_name": self.server_name,
+            "certificate": certificate,
+            "policy": self.policy,
+            "keepalive_s": self.keepalive_s,
+            "clean": self.clean,
+            "since_ms": self.since_ms,
+            "last_seen_ms": self.last_seen_ms,
+            "reconnects": max(0, self.logins - 1),
+            "reports": self.reports,
+            "commands": self.commands,
+            "outbox": self.outbox,
+            "refusal": self.refusal,
+            "behind": self.behind,
+        }
+
+
+def way_of(connected: str) -> str | None:
+    """The way in, as the event of that says it."""
+    return next((way for text, way in _WAYS.items() if connected.startswith(text)), None)
+
+
+def identity(cloud: str, label: str) -> str:
+    """What the page calls a board."""
+    return f"{cloud} {label}"
+
+
+class Boards:
+    """All boards that are known, and those that are not, by where they come from."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Board] = {}
+        self._by_name: dict[tuple[str, str], list[Board]] = {}
+
+    def find(self, cloud: str, label: str) -> Board | None:
+        """The board of that label, if it is known."""
+        return self.by_id.get(identity(cloud, label))
+
+    def get(self, cloud: str, label: str, kind: str = "device") -> Board:
+        """The board of that label, known from now on."""
+        board = self.find(cloud, label)
+        if board is None:
+            board = self.by_id[identity(cloud, label)] = Board(cloud, label, kind)
+            name = label.rpartition("/")[2]
+            self._by_name.setdefault((cloud, name), []).append(board)
+        return board
+
+    def stranger(self, cloud: str, peer: str) -> Board:
+        """Whoever comes from an address: each of its connections has another port."""
+        return self.get(cloud, peer.rpartition(":")[0] or peer, "unknown")
+
+    def meant(self, cloud: str, texts: Iterable[str]) -> Board | None:
+        """The board whose name and product all stand in what somebody has said of itself.
+
+        texts: client id, user name, names in a certificate, whatever there is.
+        """
+        words: set[str] = set()
+        for text in texts:
+            words.update(re.split(r"[&|=,:/?\s]+", text))
+            words.update(re.split(r"[&|=,:/?.\s]+", text))  # the beginning of a host name
+        for word in words:
+            for board in self._by_name.get((cloud, word), ()):
+                if board.kind == "unknown":
+                    continue
+                product = board.label.rpartition("/")[0]
+                if all(part in words for part in product.split("/") if part):
+                    return board
+        return None

@@ -1,0 +1,43 @@
+"""How does a running twin get its page?"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from tools.twin.faults import Fault
+from tools.twin.hub.hub import Hub
+from tools.twin.page.actions import Actions
+from tools.twin.page.model import MESSAGES, Model
+from tools.twin.page.server import Server
+from tools.twin.registry.store import PAGE
+
+
+class Page:
+    """The page of one twin. faults: what control requests may break. clouds: of the ready file."""
+
+    def __init__(self, hub: Hub, faults: Mapping[str, Fault], clouds: Mapping[str, Any]) -> None:
+        self._hub = hub
+        self._model = Model()
+        self._server = Server(self._model, Actions(self._model, hub, faults, clouds))
+        self._unlisten: Callable[[], None] = lambda: None
+        self.address = ""
+
+    async def start(self) -> Self:
+        """Serve it, with what is on file already."""
+        store = self._hub.store
+        after = store.before_last(MESSAGES)
+        while page := store.messages(after=after):
+            for message in page:
+                after = message["id"]
+                record = {"what": "message", "ms": message["received_ms"], **message}
+                self._model.feed(record)
+            if len(page) < PAGE:
+                break
+        self._unlisten = self._hub.journal.listen(self._server.hear)
+        await self._server.start()
+        self.address = self._server.address
+        return self
+
+    async def stop(self) -> None:
+        """End it."""
+        self._unlisten()
+        await self._server.stop()
