@@ -1,7 +1,7 @@
 // What did the board print, and what did the cloud see, on one axis of time?
 
 import { clock, count, el, span, visible } from "./dom.js";
-import { get, on } from "./twin.js";
+import { get, nameOf, on } from "./twin.js";
 import { boardChoice } from "./values.js";
 
 const SHOWN = 400; // newest lines
@@ -9,9 +9,18 @@ const GAP_MS = 1000;
 
 const open = new Set();
 on("line", (line) => open.forEach((each) => each.add(line)));
+on("messages", (fresh) => {
+  for (const message of fresh) open.forEach((each) => each.add(lineOf(message)));
+});
 on("loaded", () => open.forEach((each) => each.again()));
 on("boards", () => choices?.());
 let choices = null;
+
+function lineOf(message) {
+  const kind = message.answers ? "answer" : message.direction === "up" ? "report" : "command";
+  const text = [message.topic, message.summary, message.reason].filter(Boolean).join(" ");
+  return { board: nameOf(message), ms: message.ms, side: "cloud", kind, text, message: message.id };
+}
 
 function entry(line, before) {
   const gap = before && line.ms - before.ms >= GAP_MS
@@ -34,7 +43,12 @@ export function timeline(main, board) {
   let total = 0;
   let fresh = true;
 
+  const seen = new Set(); // of messages: what came while the lines were asked for is among them
   function put(line) {
+    if (line.message) {
+      if (seen.has(line.message)) return;
+      seen.add(line.message);
+    }
     list.append(...entry(line, last).filter(Boolean));
     last = line;
     total += 1;
@@ -46,6 +60,7 @@ export function timeline(main, board) {
     const found = await get("axis", { board }).catch(() => ({ lines: [] }));
     if (!open.has(self)) return;
     list.replaceChildren();
+    seen.clear();
     last = null;
     total = Math.max(0, found.lines.length - SHOWN);
     found.lines.slice(-SHOWN).forEach(put);

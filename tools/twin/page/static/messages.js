@@ -21,20 +21,21 @@ function kindOf(message) {
 
 function row() {
   const part = (name) => el("span", { class: name });
-  const parts = ["time", "way", "board", "topic", "status", "took", "summary"].map(part);
+  const parts = ["time", "way", "cloud", "board", "topic", "status", "took", "summary"].map(part);
   const element = el("div", { class: "message", role: "option" }, parts);
   return { element, parts, message: null };
 }
 
 function fill(row, message, selected) {
-  const [time, way, board, topic, status, took, summary] = row.parts;
+  const [time, way, cloud, board, topic, status, took, summary] = row.parts;
   row.message = message;
   row.element.id = `m${message.id}`;
   row.element.setAttribute("aria-selected", String(message.id === selected));
   time.textContent = clock(message.ms);
   way.textContent = message.direction === "up" ? "\u2191 up" : "\u2193 down";
-  board.textContent = visible(nameOf(message));
-  topic.textContent = visible(message.topic);
+  cloud.textContent = message.cloud;
+  board.textContent = visible(message.device);
+  topic.textContent = visible(message.topic.replace(message.device, "\u2026"));
   status.textContent = message.status;
   status.className = `status-word ${kindOf(message)}`;
   took.textContent = message.took_ms === null || message.took_ms === undefined ? "" : span(message.took_ms);
@@ -86,6 +87,9 @@ function facts(message, open) {
     fact("Sequence", coap.seq === undefined || coap.seq === null ? "" : String(coap.seq)),
     fact("Transmissions", coap.sent ? `${coap.sent}${coap.sent > 1 ? ", sent again" : ""}` : ""));
 }
+
+const isBelow = (topic, above) =>
+  topic.startsWith(above) && (above.endsWith("/") || ["", "/", "?"].includes(topic.charAt(above.length)));
 
 function tree(topics) {
   const root = { count: 0, below: new Map(), path: "" };
@@ -177,11 +181,10 @@ export function messages(main, first) {
     const of = query.get("board");
     const ofCloud = query.get("cloud");
     const topic = query.get("topic");
-    const below = topic && `${topic}/`;
     return (message) =>
       (!ofCloud || message.cloud === ofCloud) &&
       (!of || nameOf(message) === of) &&
-      (!topic || message.topic === topic || message.topic.startsWith(below)) &&
+      (!topic || isBelow(message.topic, topic)) &&
       (!inside || hits.has(message.id) ||
         `${message.topic} ${message.device} ${message.status} ${message.reason} ${message.summary}`
           .toLowerCase().includes(inside));

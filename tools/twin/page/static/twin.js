@@ -52,6 +52,10 @@ function takeBoards(boards) {
 
 function takeMessages(messages) {
   const fresh = messages.filter((message) => !twin.byId.has(message.id));
+  for (const message of messages) { // one may come again, as when it was sent again
+    const known = twin.byId.get(message.id);
+    if (known) Object.assign(known, message);
+  }
   for (const message of fresh) {
     twin.byId.set(message.id, message);
     if (message.direction === "up" && message.status === "stored") twin.arrivals.push(message.ms);
@@ -69,7 +73,7 @@ function takeMessages(messages) {
       twin.byId.delete(old.id);
     }
   }
-  if (fresh.length) tell("messages", later);
+  if (messages.length) tell("messages", later);
 }
 
 function takeMark(mark) {

@@ -50,6 +50,7 @@ export function values(main, query) {
       await new Promise((done, failed) => {
         document.head.append(el("script", { src: "uPlot.iife.min.js", onload: done, onerror: failed }));
       });
+      document.head.prepend(el("link", { rel: "stylesheet", href: "uPlot.min.css" }));
       return window.uPlot;
     } catch {
       const why = await fetch("uPlot.iife.min.js").then((answer) => answer.text()).catch(() => "");
