@@ -23,6 +23,7 @@ _WAYS = {
     "HTTPS": "https",
     "HTTP": "http",
 }
+_CERTIFICATE = re.compile(r"TLS: certificate (\S+)")
 _CONNECTED = ("mqtt", "mqtts", "ws", "wss")
 """On the other ways each report comes by itself."""
 
@@ -202,4 +203,14 @@ class Boards:
                 product = board.label.rpartition("/")[0]
                 if all(part in words for part in product.split("/") if part):
                     return board
+        return None
+
+    def named(self, cloud: str, text: str) -> Board | None:
+        """The board whose certificate a refused handshake tells of; None where several may be."""
+        if (found := _CERTIFICATE.match(text)) is None:
+            return None
+        for word in re.split(r"[:/,=\s]+", found[1])[::-1]:
+            known = [b for b in self._by_name.get((cloud, word), ()) if b.kind != "unknown"]
+            if len(known) == 1:
+                return known[0]
         return None

@@ -6,7 +6,8 @@ from typing import Any, Self
 from tools.twin.faults import Fault
 from tools.twin.hub.hub import Hub
 from tools.twin.page.actions import Actions
-from tools.twin.page.model import MESSAGES, Model
+from tools.twin.page.messages import MESSAGES
+from tools.twin.page.model import Model
 from tools.twin.page.server import Server
 from tools.twin.registry.store import PAGE
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 from aiohttp import web
 
 from tools import toolchain
+from tools.twin.page.boards import Board
 from tools.twin.page.model import Model
 from tools.twin.page.stream import Stream
 from tools.ui import UserError
@@ -133,12 +134,13 @@ class Server:
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["file"] or "index.html"
+        file = self._files.get(name)
         if name in _PLOTS:
             try:
-                file: Path | None = toolchain.uplot() / name
+                file = toolchain.uplot() / name
             except UserError as error:
                 raise web.HTTPNotFound(text=f"{error}\n") from None
-        elif (file := self._files.get(name)) is None:
+        if file is None:
             raise web.HTTPNotFound(text=f"no {name} here\n")
         return web.Response(
             body=file.read_bytes(), content_type=_TYPES[file.suffix], charset="utf-8"
@@ -158,38 +160,47 @@ class Server:
                 "title": model.title,
                 **facts,
                 "boards": boards,
-                "last_id": model.last_id,
+                "last_id": model.messages.last_id,
             }
         )
 
     async def _messages(self, request: web.Request) -> web.Response:
         query = request.query
         before = query.get("before")
-        found, more = self._model.messages(
+        if (board := self._board(request)) is None and query.get("board"):
+            return web.json_response({"messages": [], "more": False})
+        found, more = self._model.messages.select(
+            board,
             after=_number(query.get("after", "0")),
             before=_number(before) if before else None,
             limit=min(_MOST, _number(query.get("limit", str(_MOST)))),
-            **{name: query.get(name, "") for name in ("cloud", "board", "topic", "text")},
+            **{name: query.get(name, "") for name in ("cloud", "topic", "text")},
         )
         return web.json_response({"messages": found, "more": more})
 
     async def _one(self, request: web.Request) -> web.Response:
-        found = self._model.message(int(request.match_info["number"]))
+        found = self._model.messages.whole(int(request.match_info["number"]))
         if found is None:
             raise web.HTTPNotFound(text="this message is no longer kept\n")
         return web.json_response(found)
 
     async def _topics(self, request: web.Request) -> web.Response:
-        query = request.query
+        cloud, board = request.query.get("cloud", ""), self._board(request)
+        known = board is not None or not request.query.get("board")
         return web.json_response(
-            {"topics": self._model.topics(query.get("cloud", ""), query.get("board", ""))}
+            {"topics": self._model.messages.topics(board, cloud) if known else []}
         )
 
     async def _values(self, request: web.Request) -> web.Response:
-        return web.json_response({"series": self._model.values(request.query.get("board", ""))})
+        board = self._board(request)
+        return web.json_response({"series": self._model.messages.values(board) if board else []})
 
     async def _axis(self, request: web.Request) -> web.Response:
-        return web.json_response({"lines": self._model.axis(request.query.get("board", ""))})
+        board = self._board(request)
+        return web.json_response({"lines": self._model.axis(board) if board else []})
+
+    def _board(self, request: web.Request) -> Board | None:
+        return self._model.boards.by_id.get(request.query.get("board", ""))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

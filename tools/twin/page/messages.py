@@ -1,0 +1,163 @@
+"""Which messages are kept, and what does a page ask of them?"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tools.twin.page.boards import Board
+from tools.twin.page.decoding import content, decode
+
+MESSAGES = 20_000
+"""How many of the newest are kept; fewer where their payloads are large."""
+
+POINTS = 5_000
+"""How many points of a series are told."""
+
+_PAYLOAD_BYTES = 64 << 20  # of all messages that are kept
+
+
+@dataclass(slots=True)
+class Message:
+    """told: what the page is told of it. payload: as the journal has it. cipher: as hex, what
+    went over the wire, where that was encrypted.
+    """
+
+    told: dict[str, Any]
+    payload: str | dict[str, str]
+    times: dict[str, int]
+    board: Board
+    cipher: str | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether it comes from the board."""
+        return bool(self.told["direction"] == "up")
+
+    def answered(self, ms: int, reply: int | None = None) -> None:
+        """It was acknowledged, or answered by a message with the id `reply`."""
+        self.told["took_ms"] = max(0, ms - self.told["ms"])
+        if reply is not None:
+            self.told["reply"] = reply
+
+    def marks(self) -> dict[str, Any]:
+        """What of it changes after it was told."""
+        return {name: self.told[name] for name in ("id", "status", "took_ms", "reply")}
+
+
+class Messages:
+    """The newest messages of all boards."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Message] = {}
+        self._bytes = 0
+
+    @property
+    def last_id(self) -> int:
+        """The newest one's, 0 without any."""
+        return next(reversed(self._kept), 0)
+
+    def get(self, number: int) -> Message | None:
+        """The message of that id, if it is kept."""
+        return self._kept.get(number)
+
+    def those(self, numbers: Iterable[int]) -> Iterator[Message]:
+        """Those of these ids that are kept."""
+        return (message for number in numbers if (message := self._kept.get(number)))
+
+    def add(self, message: Message) -> None:
+        """Keep one; the oldest go."""
+        self._kept[message.told["id"]] = message
+        message.board.ids.append(message.told["id"])
+        self._bytes += message.told["size"]
+        while len(self._kept) > MESSAGES or (self._bytes > _PAYLOAD_BYTES and len(self._kept) > 1):
+            old = self._kept.pop(next(iter(self._kept)))
+            old.board.ids.popleft()
+            self._bytes -= old.told["size"]
+
+    def select(
+        self,
+        board: Board | None,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 500,
+        cloud: str = "",
+        topic: str = "",
+        text: str = "",
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """The newest that fit, oldest first, and whether more would; `after` alone: the oldest.
+
+        board: None for all. topic: its beginning. text: anywhere in who, where and what.
+        """
+        wanted = text.casefold()
+        onward = before is None and after > 0
+        ids = self._ids(board)
+        fitting = (
+            message
+            for message in self.those(ids if onward else reversed(ids))
+            if message.told["id"] > after
+            and (before is None or message.told["id"] < before)
+            and (not cloud or message.told["cloud"] == cloud)
+            and message.told["topic"].startswith(topic)
+            and (not wanted or _holds(message, wanted))
+        )
+        found = [message.told for message in itertools.islice(fitting, limit + 1)]
+        more = len(found) > limit
+        found = found[:limit]
+        return (found if onward else found[::-1]), more
+
+    def whole(self, number: int) -> dict[str, Any] | None:
+        """All of one message, or None."""
+        message = self._kept.get(number)
+        if message is None:
+            return None
+        payload = message.payload
+        decoded = decode(message.told["topic"], content(payload))
+        return {
+            **message.told,
+            "payload": {"text": payload} if isinstance(payload, str) else payload,
+            "decoded": decoded.value,
+            "format": decoded.format,
+            "aes": None if message.cipher is None else {"cipher_hex": message.cipher},
+        }
+
+    def topics(self, board: Board | None, cloud: str = "") -> list[dict[str, Any]]:
+        """The topics of those that are kept, without what follows a "?"."""
+        counts: Counter[tuple[str, str]] = Counter()
+        last: dict[tuple[str, str], int] = {}
+        for message in self.those(self._ids(board)):
+            told = message.told
+            if not cloud or told["cloud"] == cloud:
+                where = told["cloud"], told["topic"].partition("?")[0]
+                counts[where] += 1
+                last[where] = told["id"]
+        return [
+            {"topic": where[1], "cloud": where[0], "count": count, "last_id": last[where]}
+            for where, count in sorted(counts.items())
+        ]
+
+    def values(self, board: Board) -> list[dict[str, Any]]:
+        """The numbers that a board has reported, by name, at the times that it says."""
+        series: dict[str, list[tuple[int, float]]] = {}
+        for message in self.those(board.ids):
+            told = message.told
+            if message.up and told["status"] == "stored":
+                for name, value in told["values"].items():
+                    when = message.times.get(name, told["ms"])
+                    series.setdefault(name, []).append((when, value))
+        return [
+            {"name": name, "points": sorted(points)[-POINTS:]}
+            for name, points in sorted(series.items())
+        ]
+
+    def _ids(self, board: Board | None) -> Any:
+        return self._kept.keys() if board is None else board.ids
+
+
+def _holds(message: Message, wanted: str) -> bool:
+    told, payload = message.told, message.payload
+    texts = [told[name] for name in ("device", "topic", "status", "reason", "summary")]
+    texts.append(payload if isinstance(payload, str) else payload["hex"])
+    return any(wanted in text.casefold() for text in texts)
