@@ -22,16 +22,15 @@ function lineOf(message) {
   return { board: nameOf(message), ms: message.ms, side: "cloud", kind, text, message: message.id };
 }
 
-function entry(line, before) {
+function entry(line, before, label) {
   const gap = before && line.ms - before.ms >= GAP_MS
     ? el("li", { class: "gap" }, span(line.ms - before.ms)) : null;
-  const what = line.message
-    ? el("a", { href: `#messages?id=${line.message}` }, visible(line.text))
-    : visible(line.text);
+  const kind = line.message ? el("a", { href: `#messages?id=${line.message}` }, line.kind) : line.kind;
   const refused = /refus|reject/.test(line.kind) ? " bad" : "";
   return [gap, el("li", { class: `${line.side === "board" ? "of-board" : "of-cloud"}${refused}` },
     el("time", {}, clock(line.ms)),
-    el("div", {}, el("b", {}, line.side === "board" ? "board" : `cloud, ${line.kind}`), " ", el("bdi", {}, what)))];
+    el("div", {}, el("b", {}, `${line.side} `), line.side === "board" ? "" : el("span", { class: "muted" }, kind, " "),
+      el("bdi", {}, visible(line.text.replace(label, "\u2026")))))];
 }
 
 export function timeline(main, board) {
@@ -39,6 +38,7 @@ export function timeline(main, board) {
   const list = el("ol", { class: "axis", "aria-label": "The board's log and the cloud's, oldest first" });
   main.append(said, el("div", { class: "axis-heads", "aria-hidden": "true" },
     el("span", {}, "the board prints"), el("span", {}, "time"), el("span", {}, "the cloud sees")), list);
+  const label = board.slice(board.indexOf(" ") + 1); // known here: not in each line again
   let last = null;
   let total = 0;
   let fresh = true;
@@ -49,7 +49,7 @@ export function timeline(main, board) {
       if (seen.has(line.message)) return;
       seen.add(line.message);
     }
-    list.append(...entry(line, last).filter(Boolean));
+    list.append(...entry(line, last, label).filter(Boolean));
     last = line;
     total += 1;
     while (list.children.length > SHOWN) list.firstChild.remove();

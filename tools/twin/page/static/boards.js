@@ -2,7 +2,7 @@
 
 import { boardActions } from "./do.js";
 import { timeline } from "./axis.js";
-import { calmly, clock, count, date, el, span, visible } from "./dom.js";
+import { ago, calmly, clock, count, date, el, visible } from "./dom.js";
 import { now, on, twin } from "./twin.js";
 
 const SHOWN = 200; // rows at once; a filter finds the others
@@ -33,7 +33,7 @@ function certificate(board) {
 
 const seen = (board) => {
   if (!board.last_seen_ms) return "never";
-  return twin.state.live ? `${span(Math.max(0, now() - board.last_seen_ms))} ago` : clock(board.last_seen_ms);
+  return twin.state.live ? ago(now() - board.last_seen_ms) : clock(board.last_seen_ms);
 };
 
 function refusal(board) {
@@ -142,17 +142,19 @@ export function boards(main, query) {
 let current = null;
 on("boards", () => current?.());
 
+const code = (text) => (text ? el("code", {}, visible(text)) : "");
+
 const FACTS = [
   ["Status", (b) => status(b)],
   ["Cloud", (b) => title(b.cloud)],
   ["Kind", (b) => b.kind + (b.behind ? ` behind ${visible(b.behind)}` : "")],
   ["Way", (b) => b.way ?? "none yet"],
-  ["Client id", (b) => el("code", {}, visible(b.client_id ?? ""))],
-  ["From", (b) => el("code", {}, visible(b.peer ?? ""))],
-  ["TLS", (b) => (b.tls ? tls(b) : "none")],
-  ["Asked for", (b) => el("code", {}, visible(b.server_name ?? ""))],
+  ["Client id", (b) => code(b.client_id)],
+  ["From", (b) => code(b.peer)],
+  ["TLS", (b) => (b.tls ? tls(b) : ["mqtt", "ws", "http", "coap"].includes(b.way) ? "none" : "")],
+  ["Asked for", (b) => code(b.server_name)],
   ["Certificate", certificate],
-  ["Serial", (b) => (b.certificate ? el("code", {}, visible(b.certificate.serial)) : "")],
+  ["Serial", (b) => code(b.certificate?.serial)],
   ["Policy", (b) => b.policy ?? ""],
   ["Keep-alive", (b) => (b.keepalive_s ? `${b.keepalive_s} s` : "")],
   ["Session", (b) => (b.clean === null || b.clean === undefined ? "" : b.clean ? "clean" : "kept")],

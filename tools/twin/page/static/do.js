@@ -14,27 +14,31 @@ function field(name, input, hint) {
 const text = (name, properties = {}) => el("input", { type: "text", name, autocomplete: "off", spellcheck: "false", ...properties });
 const button = (label, properties = {}) => el("button", { type: "button", ...properties }, label);
 
-// A form: its fields, a button, and a line that says what came of it.
+// A form: its fields, a button or several ({label: ask}), and a line that says what came of it.
 function form(title, hint, fields, label, ask, told) {
   const said = el("output", { role: "status" });
-  const send = el("button", { type: "submit" }, label);
-  const element = el("form", { class: "action", "aria-label": title, onsubmit: async (event) => {
+  const asks = typeof label === "string" ? { [label]: ask } : label;
+  const buttons = Object.keys(asks).map((each) => el("button", { type: "submit", value: each }, each));
+  let busy = false; // a button that is disabled would lose the focus
+  return el("form", { class: "action", "aria-label": title, onsubmit: async (event) => {
     event.preventDefault();
-    send.disabled = true;
+    if (busy) return;
+    busy = true;
     said.className = "";
     said.textContent = "";
+    const chosen = event.submitter?.value ?? buttons[0].value;
     try {
-      const answer = await ask();
-      said.textContent = told?.(answer) ?? "done";
+      const answer = await asks[chosen]();
+      said.textContent = told?.(answer, chosen) ?? "done";
       said.className = "ok";
     } catch (error) {
       said.textContent = visible(error.message);
       said.className = "bad";
     }
-    send.disabled = false;
+    busy = false;
   } },
-  el("h4", {}, title), hint ? el("p", { class: "muted" }, hint) : null, fields, el("p", {}, send, " ", said));
-  return element;
+  el("h4", {}, title), hint ? el("p", { class: "muted" }, hint) : null, fields,
+  el("p", {}, buttons.flatMap((each) => [each, " "]), said));
 }
 
 function boardsSelect(kinds) {
@@ -75,10 +79,10 @@ function command(board) {
 function connection(board) {
   return [
     form("Drop", "Ends its connection, as a network does.", [], "Drop",
-      () => act({ do: "drop", board: board() }), (answer) => answer.dropped === 0 ? "it was not connected" : "dropped"),
-    form("Deny or allow", "A denied board is refused when it logs in.", [], "Deny",
-      () => act({ do: "deny", board: board() }), () => "denied"),
-    form("Allow", null, [], "Allow", () => act({ do: "allow", board: board() }), () => "allowed"),
+      () => act({ do: "drop", board: board() }), () => "dropped"),
+    form("Deny or allow", "A denied board is refused when it logs in.", [],
+      { Deny: () => act({ do: "deny", board: board() }), Allow: () => act({ do: "allow", board: board() }) },
+      null, (answer, label) => (label === "Deny" ? "denied" : "allowed")),
   ];
 }
 

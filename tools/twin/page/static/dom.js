@@ -42,6 +42,8 @@ export function span(ms) {
   return `${Math.round(ms / 86_400_000)} days`;
 }
 
+export const ago = (ms) => (ms < 1000 ? "just now" : `${span(ms)} ago`);
+
 export const count = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
 
 export function options(select, pairs, chosen) {

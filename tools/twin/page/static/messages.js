@@ -60,7 +60,7 @@ function body(title, text) {
   return [
     el("h4", {}, title),
     el("pre", { tabindex: "0", "aria-label": title }, visibleLines(cut ? text.slice(0, LONGEST) : text)),
-    cut ? el("p", { class: "muted" }, `${count(text.length - LONGEST, "more character")} not shown`) : null,
+    cut ? el("p", { class: "muted" }, `${count(text.length - LONGEST, "more character")} not shown`) : "",
   ];
 }
 

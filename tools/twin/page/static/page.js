@@ -1,6 +1,6 @@
 // Which view is shown? The fragment says it, so that a reload keeps it.
 
-import { clock, count, el, span, visible } from "./dom.js";
+import { ago, clock, count, el, visible } from "./dom.js";
 import { now, on, start, twin } from "./twin.js";
 import { axis } from "./axis.js";
 import { board, boards } from "./boards.js";
@@ -44,7 +44,7 @@ function summary() {
   const more = online.length > 4 ? `, ${online.length - 4} more` : "";
   const live = twin.state?.live !== false;
   const reports = live
-    ? `${recent} in the last 10 s${newest ? `, the last ${span(Math.max(0, now() - newest))} ago` : ""}`
+    ? `${recent} in the last 10 s${newest ? `, the newest ${ago(now() - newest)}` : ""}`
     : `${twin.arrivals.length} in this trace`;
   const parts = [
     ["Online", `${online.length} of ${count(all.length, "board")}${names ? `: ${names}${more}` : ""}`,

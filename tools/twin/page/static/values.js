@@ -81,7 +81,7 @@ export function values(main, query) {
       scales: { x: { time: true } },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 8)), space: 70 },
-        { ...axis, size: 56 },
+        { ...axis, size: 56, space: 24 },
       ],
       series: [{}, { stroke: ink.line, width: 1.5, points: { show: each.points.length < 100, size: 4 } }],
       hooks: { setCursor: [(plot) => {
