@@ -29,7 +29,8 @@ from tools.pki.keys import read_file, write_file
 from tools.sign import VARIABLE, SecretFile
 from tools.signing import azure_device_key
 from tools.twin.clouds import CLOUDS as OF_THE_TWIN
-from tools.twin.command.console import DEFAULT_STATE, call, check_cloud, running, store_of
+from tools.twin.clouds.registration import check_cloud
+from tools.twin.command.console import DEFAULT_STATE, call, running, store_of
 from tools.twin.ready import chosen_config
 from tools.ui import UserError, console, errors, one_of, signet, visible
 

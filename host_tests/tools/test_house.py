@@ -214,7 +214,6 @@ _MAY_NAME_A_CLOUD = {
     "lib/signet/device/config.py": "an example",
     "lib/signet/device/missing.py": "an example",
     "tools/twin/command/topic.py": "a command about Alibaba's topic categories",
-    "tools/twin/command/policy.py": "a command about the policies of Watson's orgs",
 }
 
 

@@ -36,9 +36,7 @@ def register(
         raise UserError(f"{file}: {error}") from None
     description = description or " ".join(common_names(certificate)) or file.name
     with certificates_of(state, org) as certificates:
-        for ca in certificates.cas(org):
-            if x509.load_pem_x509_certificate(ca.pem) == certificate:
-                raise UserError(f"org {org} has this CA already, as number {ca.id}")
+        certificates.check_new_ca(org, certificate)
         preview(certificate, {"for org": org, "description": description})
         confirm("Register this CA?", yes)
         number = certificates.add_ca(org, certificate_pem(certificate), description)

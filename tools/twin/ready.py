@@ -39,7 +39,13 @@ def device_config(
     where the cloud has it.
     """
     entry = ready["clouds"][cloud]
-    door = entry["ways"][way]
+    return config_of(cloud, way, entry["ways"][way], entry[ROLES[role]], role)
+
+
+def config_of(
+    cloud: str, way: str, door: Mapping[str, Any], identity: Mapping[str, str], role: str
+) -> dict[str, Any]:
+    """What a device.json needs for a device. door: its way in. identity: in the cloud's words."""
     config = {
         "cloud": cloud,
         "way": "mqtt" if "websocket" in door else way.removesuffix("s"),
@@ -54,7 +60,7 @@ def device_config(
         config["websocket"] = True
     if role not in _UNSAID:
         config["role"] = role
-    return {**config, **entry[ROLES[role]]}
+    return {**config, **identity}
 
 
 def chosen_config(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -138,15 +139,16 @@ class Twin:
             "database": str(store.path.resolve()),
             "clouds": clouds,
         }
-        return ready | await self._page(stack, faults, clouds)
+        make = functools.partial(Page, hub, faults, clouds, lambda: coap.losses)
+        return ready | await self._page(stack, make)
 
     async def _page(
-        self, stack: contextlib.AsyncExitStack, faults: Mapping[str, Fault], clouds: dict[str, Any]
+        self, stack: contextlib.AsyncExitStack, make: Callable[[], Page]
     ) -> dict[str, str]:
         """Open the page, where there shall be one; what the ready file has of it."""
         if not self._options.page:
             return {}
-        page = await Page(self._hub, faults, clouds).start()
+        page = await make().start()
         stack.push_async_callback(page.stop)
         return {"page": page.address}
 

@@ -24,12 +24,15 @@ from tools.ui import UserError
 
 
 class CoapDoors:
-    """The CoAP ports of one twin. certificate: PEM file with key and certificate."""
+    """The CoAP ports of one twin.
+
+    certificate: PEM file with key and certificate. losses: of the network in front of them.
+    """
 
     def __init__(self, hub: Hub, certificate: Path, losses: Losses) -> None:
         self._hub = hub
         self._certificate = certificate
-        self._losses = losses
+        self.losses = losses
         self._rules = {cloud: make(hub.clouds[cloud], hub) for cloud, make in COAP.items()}
         self._servers: list[Server] = []
         self._terminators: list[dtls.Terminator] = []
@@ -65,9 +68,9 @@ class CoapDoors:
                     functools.partial(self._refused, cloud),
                 )
             )
-        self._networks[door.key] = await lossy.serve(listener, backend, self._losses)
-        if self._losses != Losses():
-            self._say_losses(door.key, self._losses)
+        self._networks[door.key] = await lossy.serve(listener, backend, self.losses)
+        if self.losses != Losses():
+            self._say_losses(door.key, self.losses)
 
     def _refused(self, cloud: str, peer: str, reason: str) -> None:
         self._hub.report(cloud, peer, "refused", f"DTLS: {reasons.explain(reason)}")
@@ -101,7 +104,7 @@ class CoapDoors:
         known = Losses.__dataclass_fields__
         if wrong := [name for name in given if name not in known]:
             raise UserError(f"set_losses has no {wrong[0]!r}; it takes {', '.join(known)}")
-        losses = Losses(**given)
+        self.losses = losses = Losses(**given)
         for key, network in self._networks.items():
             network.change(losses)
             self._say_losses(key, losses)

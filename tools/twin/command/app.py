@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.doors import DOORS
+from tools.twin.clouds.registration import check_cloud
 from tools.twin.coap.lossy import Losses
 from tools.twin.command import device as command_device
 from tools.twin.command import policy as command_policy
@@ -24,7 +25,6 @@ from tools.twin.command.console import (
     DEFAULT_STATE,
     CloudName,
     State,
-    check_cloud,
     print_event,
     print_ready,
     running,

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.paths import CACHE
-from tools.twin.clouds import CLOUDS
+from tools.twin.clouds import CLOUDS, registration
 from tools.twin.hub import control
 from tools.twin.ready import RUNNING
 from tools.twin.registry.store import Store, open_store
-from tools.ui import UserError, complete, console, one_of, signet, visible
+from tools.ui import UserError, complete, console, signet, visible
 
 DEFAULT_STATE = CACHE / "twin"
 
@@ -160,20 +160,13 @@ CLOUD_HELP = f"One of: {', '.join(CLOUDS)}."
 CloudName = Annotated[str, typer.Argument(help=CLOUD_HELP, autocompletion=complete(CLOUDS))]
 
 
-def check_cloud(cloud: str) -> None:
-    """raises: UserError for a cloud that there is not."""
-    if cloud not in CLOUDS:
-        raise UserError(f"there is no cloud {cloud!r}; {one_of(cloud, CLOUDS)}")
-
-
 def check_org(store: Store, org: str) -> None:
     """raises: UserError for an org that nobody is registered in."""
-    clouds = [each.name for each in CLOUDS.values() if each.client_certificates == "by org"]
-    every = [device for cloud in clouds for device in store.devices(cloud)]
-    orgs = dict.fromkeys(device.product.partition("/")[0] for device in every)
+    orgs = registration.orgs(store)
     if org not in orgs:
         known = ", ".join(orgs) or "none"
-        command = call(store.path.parent, "device", "add", clouds[0], f"{org}/TYPE", "ID")
+        cloud = next(c.name for c in CLOUDS.values() if c.client_certificates == "by org")
+        command = call(store.path.parent, "device", "add", cloud, f"{org}/TYPE", "ID")
         raise UserError(f"there is no org {org!r}; there is: {known}. `{command}` makes it")
 
 

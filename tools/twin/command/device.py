@@ -8,14 +8,13 @@ from cryptography import x509
 
 from tools.pki.contents import read
 from tools.pki.keys import read_file
-from tools.twin.clouds import CLOUDS
+from tools.twin.clouds import CLOUDS, registration
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.command.console import (
     DEFAULT_STATE,
     CloudName,
     State,
     call,
-    check_cloud,
     new_table,
     online,
     print_table,
@@ -28,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="The registry: list, add, disable, 
 
 
 def _find(state: Path, store: Store, cloud: str, product: str, name: str) -> Device:
-    check_cloud(cloud)
+    registration.check_cloud(cloud)
     for kind in KINDS:
         if found := store.device(cloud, kind, product, name):
             return found
@@ -58,10 +57,6 @@ _Product = Annotated[str, typer.Argument(help=f"Its product; {_FORMS}.")]
 _Name = Annotated[str, typer.Argument(help="Device key, device name or device id.")]
 
 
-def _which(kind: str) -> str:
-    return ", ".join(each.name for each in CLOUDS.values() if kind in each.product_forms)
-
-
 _ANY = ", ".join(each.name for each in CLOUDS.values() if each.client_certificates == "any")
 
 
@@ -71,13 +66,13 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
     product: _Product,
     name: _Name = "",
     gateway: Annotated[
-        bool, typer.Option("--gateway", help=f"A gateway; of {_which('gateway')}.")
+        bool, typer.Option("--gateway", help=f"A gateway; of {registration.which('gateway')}.")
     ] = False,
     application: Annotated[
         bool,
         typer.Option(
             "--application",
-            help=f"An API key, which is made; of {_which('application')}.",
+            help=f"An API key, which is made; of {registration.which('application')}.",
         ),
     ] = False,
     behind: Annotated[
@@ -93,43 +88,18 @@ def add_device(  # noqa: PLR0917 - typer takes options as arguments
     state: State = DEFAULT_STATE,
 ) -> None:
     """Add a device, a gateway or an application and show its secret, this once."""
-    check_cloud(cloud)
-    kind = "application" if application else "gateway" if gateway else "device"
+    registration.check_cloud(cloud)
     rules = CLOUDS[cloud]
-    if needed := {kind, "gateway" if behind else kind} - rules.product_forms.keys():
-        what = needed.pop()
-        raise UserError(f"the twin's {cloud} has no {what}s; they are of: {_which(what)}")
-    if kind != "device" and (behind or (gateway and application)):
+    if gateway and application:
         raise UserError("it is one: a gateway, an application, or a device behind a gateway")
-    if application and name:
-        raise UserError(f"the API key is made, for all of the org; leave out {name!r}")
-    if not (application or name):
-        raise UserError("there is no NAME: the device key, device name or device id comes last")
-    form = rules.product_forms[kind]
-    parts = product.split("/")
-    if len(parts) != 1 + form.count("/"):
-        raise UserError(f"{product!r} is not of the form {form}")
-    rule, words = rules.name_rule
-    for part in parts if application else [*parts, name]:
-        if not rule.fullmatch(part):
-            raise UserError(f"{part!r} is not 1 to {words}")
+    kind = "application" if application else "gateway" if gateway else "device"
     shown = None if certificate is None else _certificate(rules, certificate)
     with store_of(state) as store:
-        _check_org(store, cloud, product)
-        if application:
-            name = rules.new_name(product)
-        for other in ("device", "gateway"):
-            if store.device(cloud, other, product, name):
-                raise UserError(f"{cloud} has a {other} {name!r} in {product!r} already")
-        router, _, router_id = behind.rpartition("/")
-        found = store.device(cloud, "gateway", router, router_id)
-        if behind and (found is None or router.split("/")[0] != product.split("/")[0]):
-            raise UserError(f"{cloud} has no gateway {behind!r} in the org of {product!r}")
-        secret = rules.new_secret()
-        added = store.add(cloud, kind, product, name, secret=secret, gateway=behind)
+        added = registration.add(
+            store, cloud, kind, product, name, behind=behind, certificate=shown
+        )
         identity = rules.identity(added)
         if shown is not None:
-            rules(store).trust(added, shown)
             del identity[rules.hidden]
         console.print_json(data=identity)
 
@@ -141,16 +111,6 @@ def _certificate(rules: type[Cloud], file: Path) -> x509.Certificate:
     if not (found := read(read_file(file)).certificates):
         raise UserError(f"{file} holds no certificate")
     return found[0]
-
-
-def _check_org(store: Store, cloud: str, product: str) -> None:
-    """Orgs are in host names, which know no case. raises: UserError."""
-    org = product.partition("/")[0]
-    if CLOUDS[cloud].client_certificates != "by org":
-        return
-    for known in {device.product.partition("/")[0] for device in store.devices(cloud)}:
-        if known != org and known.lower() == org.lower():
-            raise UserError(f"org {org!r} differs from {known!r} in upper and lower case only")
 
 
 @app.command("disable")

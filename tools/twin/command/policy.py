@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from tools.twin.clouds.registration import check_type
 from tools.twin.command.console import (
     DEFAULT_STATE,
     State,
@@ -13,7 +14,6 @@ from tools.twin.command.console import (
     store_of,
 )
 from tools.twin.registry.certificates import POLICIES, Certificates, check_policy
-from tools.twin.registry.store import Store
 from tools.ui import UserError, complete
 
 
@@ -41,7 +41,7 @@ def policy(
         check_policy(policy)
     with store_of(state) as store:
         check_org(store, org)
-        _check_type(store, org, type_id)
+        check_type(store, org, type_id)
         certificates = Certificates(store)
         if policy is not None:
             certificates.set_policy(org, policy, type_id)
@@ -51,12 +51,3 @@ def policy(
         for name, value in certificates.policies(org).items():
             table.add_row(name or "(default)", value)
     print_table(table)
-
-
-def _check_type(store: Store, org: str, type_id: str) -> None:
-    """raises: UserError for a type that no device of the org is registered in."""
-    products = [device.product.partition("/") for device in store.devices("watson")]
-    types = {""} | {kind for name, _, kind in products if name == org}
-    if type_id not in types:
-        known = ", ".join(sorted(types - {""}))
-        raise UserError(f"org {org} has no device of type {type_id!r}; it has: {known}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from tools.twin.coap.lossy import Losses
 from tools.twin.faults import Fault
 from tools.twin.hub.hub import Hub
 from tools.twin.page.actions import Actions
@@ -13,12 +14,20 @@ from tools.twin.registry.store import PAGE
 
 
 class Page:
-    """The page of one twin. faults: what control requests may break. clouds: of the ready file."""
+    """The page of one twin; for what it is given see `actions.Actions`."""
 
-    def __init__(self, hub: Hub, faults: Mapping[str, Fault], clouds: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        faults: Mapping[str, Fault],
+        clouds: Mapping[str, Any],
+        losses: Callable[[], Losses],
+    ) -> None:
         self._hub = hub
         self._model = Model()
-        self._server = Server(self._model, Actions(self._model, hub, faults, clouds))
+        actions = Actions(self._model, hub, faults, clouds, losses)
+        self._server = Server(self._model, actions)
+        actions.changed = self._server.changed
         self._unlisten: Callable[[], None] = lambda: None
         self.address = ""
 

@@ -110,6 +110,11 @@ class Server:
         for stream in self._streams:
             stream.put(changes)
 
+    def changed(self, board: Board) -> None:
+        """Tell the pages of a board of which something is otherwise now."""
+        for stream in self._streams:
+            stream.put([("board", {"id": board.id})])
+
     @web.middleware
     async def _guard(
         self,

@@ -91,6 +91,12 @@ class Certificates:
             (org, certificate_pem, description, _now_ms()),
         )
 
+    def check_new_ca(self, org: str, certificate: x509.Certificate) -> None:
+        """raises: UserError for a CA that the org has registered already."""
+        for ca in self.cas(org):
+            if x509.load_pem_x509_certificate(ca.pem) == certificate:
+                raise UserError(f"org {org} has this CA already, as number {ca.id}")
+
     def cas(self, org: str | None = None) -> list[Ca]:
         """The CAs of an org, or of all, oldest first."""
         rows = self._rows("SELECT * FROM cas WHERE ? IS NULL OR org=? ORDER BY id", (org, org))
