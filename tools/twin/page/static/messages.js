@@ -23,12 +23,11 @@ function row() {
   const part = (name) => el("span", { class: name });
   const parts = ["time", "way", "cloud", "board", "topic", "status", "took", "summary"].map(part);
   const element = el("div", { class: "message", role: "option" }, parts);
-  return { element, parts, message: null };
+  return { element, parts };
 }
 
 function fill(row, message, selected) {
   const [time, way, cloud, board, topic, status, took, summary] = row.parts;
-  row.message = message;
   row.element.id = `m${message.id}`;
   row.element.setAttribute("aria-selected", String(message.id === selected));
   time.textContent = clock(message.ms);
@@ -152,14 +151,20 @@ export function messages(main, first) {
     el("div", { class: "messages" },
       el("details", { class: "topics", open: !narrow.matches }, el("summary", {}, "Topics"), topics),
       list, detail));
+  let pressed = null; // rows move as messages come: what was pressed counts
+  list.addEventListener("pointerdown", (event) => {
+    pressed = event.target.closest(".message")?.id;
+  });
   list.addEventListener("click", (event) => {
-    const element = event.target.closest(".message");
-    if (element) open(Number(element.id.slice(1)));
+    const id = pressed ?? event.target.closest(".message")?.id;
+    pressed = null;
+    if (id) open(Number(id.slice(1)));
   });
   detail.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();
   });
-  const pool = [];
+  const rows = new Map(); // message id -> its row
+  const pool = []; // rows without a message
 
   function set(changes, typing = false) {
     for (const [name, value] of Object.entries(changes)) {
@@ -200,19 +205,25 @@ export function messages(main, first) {
     space.style.height = `${chosen.length * height}px`;
     const begin = Math.max(0, Math.floor(list.scrollTop / height) - SPARE);
     const end = Math.min(chosen.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + SPARE);
-    while (pool.length < end - begin) {
-      pool.push(row());
-      space.append(pool.at(-1).element);
-    }
     const selected = Number(query.get("id"));
-    pool.forEach((each, at) => {
-      const message = begin + at < end ? chosen[chosen.length - 1 - begin - at] : null;
-      each.element.hidden = !message;
-      if (!message) {
-        each.element.removeAttribute("id");
-        return;
+    const wanted = chosen.slice(chosen.length - end, chosen.length - begin).reverse();
+    const ids = new Set(wanted.map((message) => message.id));
+    for (const [id, each] of rows) {
+      if (ids.has(id)) continue;
+      rows.delete(id);
+      each.element.hidden = true;
+      each.element.removeAttribute("id");
+      pool.push(each);
+    }
+    wanted.forEach((message, at) => {
+      let each = rows.get(message.id) ?? pool.pop();
+      if (!each) {
+        each = row();
+        space.append(each.element);
       }
+      rows.set(message.id, each);
       fill(each, message, selected);
+      each.element.hidden = false;
       each.element.style.transform = `translateY(${(begin + at) * height}px)`;
       each.element.setAttribute("aria-setsize", String(chosen.length));
       each.element.setAttribute("aria-posinset", String(begin + at + 1));
