@@ -4,8 +4,11 @@ Nothing here is faked beyond what docs/walks.md names: a real MicroPython with a
 files copied by the real mpremote, real TLS, a real broker behind each cloud's own rules.
 """
 
+import contextlib
 import json
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +25,7 @@ from tools.board.virtual import VirtualBoard
 from tools.demo_certificates import equip
 from tools.demo_picture import draw
 from tools.scratch import scratch
+from tools.twin.board_log import BoardLog
 from tools.twin.process import TwinProcess
 from tools.ui import UserError, above_bar, console, errors, signet, visible
 
@@ -105,12 +109,13 @@ def _run(image: bool) -> list[Table]:
             pictured = [broker.show(board, Path(folder, "broker"), _table)]
             above_bar().print(pictured[0])
             progress.update(task, advance=1, description="starting four clouds")
-            with TwinProcess(Path(folder)) as twin:
+            with TwinProcess(Path(folder)) as twin, _board_log(board, twin) as log:
                 progress.update(task, advance=1)
                 for cloud, way, title in ways:
                     progress.update(task, description=f"deploying: {title}")
                     knock(board.device, _TIMEOUT_S, lambda: None)  # ends the program of before
                     before = board.printed, twin.last_id()
+                    log.of(cloud)
                     files = _deploy(board, twin, Path(folder), (cloud, way, title))
                     progress.update(task, description=f"reporting: {title}")
                     show = _SHOWS.get((cloud, way), _show_command)
@@ -126,6 +131,19 @@ def _run(image: bool) -> list[Table]:
         "docs/walks.md goes on from here, docs/board.md to a board of yours.",
     )
     return pictured
+
+
+@contextlib.contextmanager
+def _board_log(board: VirtualBoard, twin: TwinProcess) -> Iterator[BoardLog]:
+    """Has the twin told what the board prints, once it is known for which cloud."""
+    with BoardLog(Path(twin.ready["control"])) as log:
+
+        def follow() -> None:
+            for text in board.follow():
+                log.feed(text)
+
+        threading.Thread(target=follow, name="board's lines", daemon=True).start()
+        yield log
 
 
 def _deploy(

@@ -96,6 +96,7 @@ twin messages S
 
 _IN_VAIN = """
 board outbox retry --folder board
+twin page S
 size --device none.json
 """
 

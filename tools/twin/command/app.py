@@ -19,6 +19,7 @@ from tools.twin.clouds.doors import DOORS
 from tools.twin.clouds.registration import check_cloud
 from tools.twin.coap.lossy import Losses
 from tools.twin.command import device as command_device
+from tools.twin.command import page as command_page
 from tools.twin.command import policy as command_policy
 from tools.twin.command import topic
 from tools.twin.command.console import (
@@ -41,6 +42,7 @@ app = typer.Typer(no_args_is_help=False, add_completion=False)
 app.add_typer(command_device.app, name="device")
 app.add_typer(topic.app, name="topic")
 app.command("policy")(command_policy.policy)
+app.command("page")(command_page.page)
 
 _FOLLOW_S = 0.3
 _NARROW = 68  # a body that fits into 80 columns, behind the blanks before it

@@ -3,6 +3,8 @@
 Over a Unix socket that only its owner can reach: one JSON object a line in, one out.
 
 - {"do": "command", "cloud", "name", "data", "device"?, "timeout_s"?}: see `Hub.command`.
+- {"do": "line", "cloud", "device"?, "text"}: {"done": true}; a line that the board has printed,
+  for the page and for a trace.
 - {"do": "messages", "cloud"?, "after"?}: {"messages": [...]} with ids above, oldest first, at
   most 1000; ask again with the last id for more.
 - {"do": "last_id"}: {"last_id": n}, the newest message's, 0 without any.
@@ -82,6 +84,11 @@ async def _answer(
                 request.get("device"),
                 float(request.get("timeout_s", _REPLY_TIMEOUT_S)),
             )
+        if what == "line":
+            device = hub.find(request["cloud"], request.get("device"))
+            text = str(request["text"])
+            hub.journal.add("line", cloud=device.cloud, device=device.label, text=text)
+            return {"done": True}
         if what == "messages":
             after = int(request.get("after", 0))
             return {"messages": hub.store.messages(request.get("cloud"), after)}

@@ -18,6 +18,7 @@ class Journal:
     - event: cloud, device, kind, text: a line for a person to read.
     - message: one that was filed, as `Store.messages` has it.
     - marked: id, status: that message has another status now.
+    - line: cloud, device, text: a line that the board has printed; "ms" is when it came.
     """
 
     def __init__(self) -> None:

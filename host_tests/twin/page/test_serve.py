@@ -1,0 +1,381 @@
+"""Does a twin serve its page to a browser on this machine alone, and do what is asked there?
+
+With requests as the browser; boards are paho's, and a virtual one.
+"""
+
+import contextlib
+import http.client
+import json
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from host_tests import screens
+from host_tests.support import Twin, signet
+from host_tests.twin.mqtt_device import TIMEOUT_S, Raw, connect_of, paho
+from tools.board.virtual import VirtualBoard
+from tools.pki.authority import Authority
+from tools.twin.registry.store import open_store
+
+ENOS = "enos signetEnOS/board-1"
+POINTS = "/sys/signetEnOS/board-1/thing/measurepoint/post"
+
+
+class Browser:
+    """A page that is open."""
+
+    def __init__(self, address):
+        self.address = address
+        self.host = urlsplit(address).netloc
+        self.origin = f"http://{self.host}"
+
+    def get(self, path, **query):
+        """JSON of a GET."""
+        answer = requests.get(self.address + "api/" + path, params=query, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, **order):
+        """Status and JSON of something to do."""
+        answer = requests.post(
+            self.address + "api/do",
+            json=order,
+            headers={"Origin": self.origin},
+            timeout=TIMEOUT_S,
+        )
+        return answer.status_code, answer.json()
+
+    def do(self, **order):
+        """The same, which must work."""
+        status, answer = self.post(**order)
+        assert status == 200, answer
+        return answer
+
+    def board(self, wanted=ENOS):
+        """A board of the state."""
+        return next(board for board in self.get("state")["boards"] if board["id"] == wanted)
+
+
+class Events:
+    """Server-sent events, as they come."""
+
+    def __init__(self, browser):
+        self.queue = queue.Queue()
+        self._connection = http.client.HTTPConnection(browser.host, timeout=120)
+        self._connection.request("GET", urlsplit(browser.address).path + "api/events")
+        self._answer = self._connection.getresponse()
+        assert self._answer.readline().startswith(b"retry: ")  # it is listening
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        name = ""
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            while line := self._answer.readline():
+                word, _, text = line.decode().rstrip().partition(": ")
+                if word == "event":
+                    name = text
+                elif word == "data":
+                    data = json.loads(text)
+                    for kind in ("message", "board") if name == "many" else ():
+                        for each in data[kind + "s"]:
+                            self.queue.put((kind, each))
+                    self.queue.put((name, data))
+
+    def until(self, fits):
+        """The data of the first event that fits."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            name, data = self.queue.get(timeout=max(0.01, deadline - time.monotonic()))
+            if fits(name, data):
+                return data
+
+    def close(self):
+        """The page is closed."""
+        self._connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory):
+    """A twin with its page, shared."""
+    with Twin(tmp_path_factory.mktemp("page"), "--page") as running:
+        yield running
+        assert "Traceback" not in running.output()
+
+
+@pytest.fixture
+def browser(twin):
+    """Its page, open."""
+    return Browser(twin.ready["page"])
+
+
+@pytest.fixture
+def events(browser):
+    """What the page is told."""
+    listening = Events(browser)
+    yield listening
+    listening.close()
+
+
+def _post(t, number="1"):
+    points = {"measurepoints": {"t": t}, "time": 1700000000000}
+    method = "thing.measurepoint.post"
+    return json.dumps({"id": number, "version": "1.0", "method": method, "params": points})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "", {}, 200),
+        ("GET", "", {"Origin": "{origin}"}, 200),
+        ("GET", "", {"Origin": "https://evil.example"}, 403),
+        ("GET", "", {"Origin": "null"}, 403),
+        ("GET", "", {"Host": "evil.example:{port}"}, 403),
+        ("GET", "", {"Host": "127.0.0.1"}, 403),
+        ("GET", "", {"Host": "localhost:{port}"}, 200),
+        ("GET", "/api/state", {}, 404),
+        ("GET", "/wrong/api/state", {}, 404),
+        ("GET", "nothing.js", {}, 404),
+        ("GET", "..%2Fserver.py", {}, 404),
+        ("GET", "api/messages?limit=x", {}, 400),
+        ("POST", "api/do", {"Content-Type": "application/json"}, 403),
+        ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "text/plain"}, 415),
+        ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "application/json"}, 400),
+        ("OPTIONS", "api/do", {"Origin": "https://evil.example"}, 403),
+    ],
+)
+def test_the_page_is_for_who_has_its_address_on_this_machine(
+    browser, method, path, headers, status
+):
+    if path == "":
+        path = "api/state"  # what a page may read
+    port = browser.host.rpartition(":")[2]
+    given = {name: text.format(origin=browser.origin, port=port) for name, text in headers.items()}
+    url = browser.origin + path if path.startswith("/") else browser.address + path
+    answer = requests.request(method, url, headers=given, data=b"[]", timeout=TIMEOUT_S)
+    assert answer.status_code == status
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';")
+    for name, value in (
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cache-Control", "no-store"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+    ):
+        assert answer.headers[name] == value
+    assert not [name for name in answer.headers if name.startswith("Access-Control")]
+
+
+def test_it_listens_on_loopback_alone(browser):
+    port = int(browser.host.rpartition(":")[2])
+    with socket.socket() as other, pytest.raises(OSError, match="refused"):
+        other.connect(("127.0.0.5", port))
+
+
+def test_a_report_is_told_with_its_reply_and_its_board(twin, browser, events):
+    with paho(twin, "enos") as board:
+        events.until(lambda name, data: name == "board" and data["id"] == ENOS and data["online"])
+        board.subscribe(POINTS + "_reply")
+        board.publish(POINTS, _post(21.5))
+        told = events.until(lambda name, data: name == "marked")
+        asked = browser.get(f"messages/{told['id']}")
+        assert asked["values"] == {"t": 21.5} and asked["format"] == "measurepoints"
+        assert asked["took_ms"] == told["took_ms"] >= 0
+        reply = browser.get(f"messages/{told['reply']}")
+        assert reply["answers"] == told["id"] and reply["decoded"]["code"] == 200
+        assert browser.get("values", board=ENOS)["series"][0]["name"] == "t"
+        assert POINTS in [each["topic"] for each in browser.get("topics", board=ENOS)["topics"]]
+        kinds = [line["kind"] for line in browser.get("axis", board=ENOS)["lines"]]
+        assert {"connected", "report", "answer"} <= set(kinds)
+
+
+def test_no_secret_is_in_what_is_read(twin, browser, events):
+    with paho(twin, "enos") as board:
+        board.publish(POINTS, _post(1))
+        with Raw(twin.way("alibaba")) as raw:
+            assert raw.login(connect_of(twin, "alibaba", password=b"wrong")) == 4
+        data = events.until(lambda name, data: name == "board" and data["refusal"])
+    seen = [json.dumps(data)]
+    seen += [json.dumps(browser.get(path)) for path in ("state", "messages", "topics")]
+    for board in browser.get("state")["boards"]:
+        seen += [json.dumps(browser.get(path, board=board["id"])) for path in ("axis", "values")]
+    seen += [json.dumps(browser.get(f"messages/{m['id']}")) for m in twin.messages()]
+    with contextlib.closing(open_store(twin.state)) as store:
+        secrets = [device.secret for device in store.devices() if device.secret]
+    assert len(secrets) >= 5
+    assert not [secret for secret in secrets if secret in "".join(seen)]
+
+
+def test_what_is_done_on_the_page_is_done_to_the_board(twin, browser):
+    with paho(twin, "enos") as board:
+        got = queue.Queue()
+
+        def command():
+            got.put(browser.post(do="command", board=ENOS, name="set", data={"led": 1}))
+
+        threading.Thread(target=command, daemon=True).start()
+        order = board.next()
+        body = json.loads(order.payload)
+        assert body["params"] == {"led": 1}
+        board.publish(order.topic + "_reply", json.dumps({"id": body["id"], "code": 200}))
+        status, answer = got.get(timeout=TIMEOUT_S)
+        assert status == 200 and answer["reply"]["code"] == 200
+        browser.do(do="drop", board=ENOS)
+        board.disconnects.get(timeout=TIMEOUT_S)
+    with paho(twin, "enos") as board:
+        browser.do(do="deny", board=ENOS)
+        board.disconnects.get(timeout=TIMEOUT_S)
+        with Raw(twin.way("enos")) as raw:
+            assert raw.login(connect_of(twin, "enos")) != 0
+        assert browser.board()["enabled"] is False
+        assert "is disabled" in json.dumps(browser.get("state")["boards"])
+    browser.do(do="allow", board=ENOS)
+    with paho(twin, "enos") as board:
+        browser.do(do="drop_all", cloud="enos")
+        board.disconnects.get(timeout=TIMEOUT_S)
+    with paho(twin, "enos") as board:
+        browser.do(do="swallow", what="replies", n=1)
+        board.subscribe(POINTS + "_reply")
+        board.publish(POINTS, _post(1, "lost"))
+        board.publish(POINTS, _post(1, "answered"))
+        assert json.loads(board.next().payload)["id"] == "answered"
+
+
+def test_what_an_operator_sets_there_holds(twin, browser, tmp_path):
+    added = browser.do(do="add", cloud="enos", product="signetEnOS", name="board-7")["board"]
+    assert added["id"] == "enos signetEnOS/board-7" and not added["online"]
+    shown = browser.do(do="device_json", board=added["id"], way="mqtts")
+    config = shown["device_json"]
+    assert shown["ca"] and config["port"] == twin.way("enos", "mqtts")["port"]
+    names = {key: config[key] for key in ("product_key", "device_key", "device_secret")}
+    assert browser.do(do="secret", board=added["id"])["secret"] == names["device_secret"]
+    usual = dict(twin.ready["clouds"]["enos"]["device"])
+    twin.ready["clouds"]["enos"]["device"] = names
+    try:
+        with Raw(twin.way("enos")) as raw:
+            assert raw.login(connect_of(twin, "enos")) == 0
+    finally:
+        twin.ready["clouds"]["enos"]["device"] = usual
+
+    browser.do(do="policy", product="signet", policy="certificate")
+    with Raw(twin.way("watson")) as raw:
+        assert raw.login(connect_of(twin, "watson")) != 0
+    assert browser.board("watson signet/esp32/board-1")["policy"] == "certificate"
+    browser.do(do="policy", product="signet", policy="tls-optional")
+
+    ca = Authority(tmp_path / "ca", "a CA").certificate_file.read_text()
+    assert browser.do(do="ca", org="signet", pem=ca)["name"] == "a CA"
+    assert "a CA" in signet("pki", "list", "--state", twin.state).stdout
+
+    browser.do(do="loss", share=0.3)
+    assert browser.get("state")["faults"]["loss"] == 0.3
+    browser.do(do="loss", share=0)
+    browser.do(do="expire_tokens")
+
+
+@pytest.mark.parametrize(
+    ("order", "error"),
+    [
+        ({"do": "fly"}, "nothing is called 'fly'"),
+        ({"do": "drop", "board": "enos x/y"}, "the registry has no 'enos x/y'"),
+        ({"do": "drop"}, "there is no 'board'"),
+        ({"do": "loss", "share": 3}, "a share, 0 to 1"),
+        ({"do": "swallow", "what": "x"}, "cannot be swallowed"),
+        ({"do": "policy", "product": "signet", "policy": "x"}, "there is no policy 'x'"),
+        ({"do": "policy", "product": "o", "policy": "token"}, "there is no org 'o'"),
+        ({"do": "ca", "org": "signet", "pem": "x"}, "neither PEM nor DER"),
+        ({"do": "add", "cloud": "enos", "product": "a/b", "name": "n"}, "not of the form"),
+        ({"do": "device_json", "board": ENOS, "way": "coap"}, "enos has no way 'coap'"),
+        ({"do": "command", "board": ENOS, "name": "set", "data": [1]}, "are a JSON object"),
+        ({"do": "command", "board": ENOS, "name": "set"}, "is not connected"),
+    ],
+)
+def test_what_cannot_be_done_is_said(browser, order, error):
+    status, answer = browser.post(**order)
+    assert status == 400 and error in answer["error"]
+
+
+def test_a_page_that_does_not_read_holds_nobody_up(twin, browser):
+    host, _, port = browser.host.partition(":")
+    path = urlsplit(browser.address).path
+    with socket.create_connection((host, int(port)), TIMEOUT_S) as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request = f"GET {path}api/events HTTP/1.1\r\nHost: {browser.host}\r\n\r\n"
+        silent.sendall(request.encode())
+        with paho(twin, "enos") as board:
+            for _ in range(1000):
+                board.client.publish(POINTS, _post("x" * 2000), 0)
+            board.publish(POINTS, _post(1, "last"))
+            assert browser.board()["reports"] >= 1001
+
+
+def test_a_boards_own_lines_stand_beside_what_its_cloud_has(twin, browser, tmp_path):
+    board = VirtualBoard(tmp_path / "board").create()
+    board.fill({"/main.py": b"print('report 7 stored')\nimport time\ntime.sleep(600)\n"})
+    program = Path(sys.executable).with_name("signet")
+    command = [program, "board", "boot", "--folder", board.folder, "--twin", "enos/board-1"]
+    with subprocess.Popen(
+        [*command, "--state", twin.state],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as boot:
+        try:
+            deadline = time.monotonic() + 120
+            while True:
+                lines = browser.get("axis", board=ENOS)["lines"]
+                if any(line["text"] == "report 7 stored" for line in lines):
+                    break
+                assert boot.poll() is None and time.monotonic() < deadline, lines
+                time.sleep(0.1)
+        finally:
+            boot.send_signal(signal.SIGINT)
+            boot.wait(60)
+    assert {line["side"] for line in lines if line["text"] == "report 7 stored"} == {"board"}
+
+
+def test_a_command_opens_the_page_or_says_how_to_have_one(twin, tmp_path):
+    done = signet("twin", "page", "--no-open", "--state", twin.state)
+    assert done.stdout.strip() == twin.ready["page"]
+    screens.look("twin page --no-open", done.stdout + done.stderr)
+    assert (twin.ready_file.stat().st_mode & 0o777) == 0o600
+    trace = tmp_path / "x.jsonl"
+    for text, error in (
+        ("", "is empty"),
+        ('{"what":"event","ms":1}\n', "is no trace"),
+        ('{"what":"trace","ms":1,"version":2}\n', "version 2"),
+        ('{"what":"trace","ms":1,"version":1}\n[]\n', "line 2 is no record"),
+    ):
+        trace.write_text(text)
+        done = signet("twin", "page", "--trace", trace)
+        assert done.returncode == 2 and error in done.stderr
+
+
+def test_a_trace_is_shown_and_nothing_can_be_done_to_it(tmp_path):
+    trace = tmp_path / "monday.jsonl"
+    filed = {
+        "what": "message", "ms": 5, "id": 1, "received_ms": 5, "cloud": "enos",
+        "device": "pk/dk", "direction": "up", "topic": "t", "payload": '{"t":1}', "qos": 0,
+        "retain": False, "dup": False, "status": "stored", "reason": "",
+    }  # fmt: skip
+    lines = [{"what": "trace", "ms": 1, "version": 1}, filed]
+    trace.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"what":"ev')
+    program = Path(sys.executable).with_name("signet")
+    command = [program, "twin", "page", "--no-open", "--trace", trace]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as showing:
+        try:
+            browser = Browser(showing.stdout.readline().strip())
+            state = browser.get("state")
+            assert (state["live"], state["title"], state["now_ms"]) == (False, trace.name, 5)
+            assert [board["id"] for board in state["boards"]] == ["enos pk/dk"]
+            assert browser.post(do="drop_all")[0] == 400
+        finally:
+            showing.send_signal(signal.SIGINT)
+            assert showing.wait(60) == 0
