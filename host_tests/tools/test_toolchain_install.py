@@ -18,6 +18,7 @@ import pytest
 from tools.paths import ROOT
 
 _QUIET_PIP = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+_QUIET_NPM = {"npm_config_offline": "true"}
 
 
 def script(folder, name, body):
@@ -45,6 +46,7 @@ def start(tmp_path):
             "SIGNET_CACHE": str(tmp_path / "cache"),
             "HOME": str(tmp_path),
             **_QUIET_PIP,
+            **_QUIET_NPM,
         }
         process = subprocess.Popen(
             [sys.executable, "-m", module, *words],
@@ -108,6 +110,7 @@ _FOR_TESTS = [
     "apt cannot fetch libcoap3-bin from",
     "apt cannot fetch curl from",
     "apt cannot fetch openssl from",
+    "apt cannot fetch chromium-headless-shell, fonts-dejavu-core from",
     "pip cannot install the clouds' SDKs",
 ]
 if not shutil.which("nginx", path="/usr/local/sbin:/usr/sbin"):  # looked for there too
@@ -269,15 +272,22 @@ def fetched(tmp_path, monkeypatch):
         done.append("umqtt")
         return b"class MQTTClient: pass"
 
+    def uplot(pin, scratch, pip, report):
+        done.append("uplot")
+        return b"uPlot = {}"
+
     monkeypatch.setattr(install.debian, "fetch", root)
     monkeypatch.setattr(programs, "wrap_loader", wrap_loader)
+    monkeypatch.setattr(programs, "wrap_chromium", wrap_loader)
+    monkeypatch.setattr(install.npm, "fetch", uplot)
     monkeypatch.setattr(install.sdks, "install", sdks)
     monkeypatch.setattr(install.archive, "fetch", umqtt)
     return done
 
 
-_TOOLS = ["micropython a32", "micropython+mosquitto+mosquitto-clients a64", "umqtt"]
-_PEERS = ["curl a64", "libcoap3-bin a64", "nginx a64", "openssl a64"]
+_TOOLS = ["micropython a32", "micropython+mosquitto+mosquitto-clients a64", "umqtt", "uplot"]
+_CHROMIUM = "chromium-headless-shell+fonts-dejavu-core a64"
+_PEERS = [_CHROMIUM, "curl a64", "libcoap3-bin a64", "nginx a64", "openssl a64"]
 _TESTS = [*_PEERS, "sdks"]
 
 
@@ -301,6 +311,38 @@ def test_each_part_is_fetched_once_in_any_order_and_only_when_it_is_needed(fetch
         assert stamp.is_current(everything)
 
 
+def test_without_uplot_all_else_is_installed_and_what_plots_need_is_said(
+    fetched, tmp_path, monkeypatch, capfd
+):
+    from tools import toolchain
+    from tools.toolchain import install, stamp
+    from tools.toolchain.run import RunError
+    from tools.ui import UserError
+
+    def fail(pin, scratch, pip, report):
+        raise RunError(["ENOTFOUND"])
+
+    monkeypatch.setattr(install.npm, "fetch", fail)
+    monkeypatch.setattr(toolchain, "CACHE", tmp_path / "cache")
+    install._install(everything=False)
+    assert stamp.is_current(everything=False)
+    with pytest.raises(UserError, match=r"ENOTFOUND.*python -m tools\.toolchain\.npm"):
+        toolchain.uplot()
+    assert len(complaints(capfd.readouterr().err)) == 1
+
+
+def test_an_archive_of_the_npm_registry_that_is_not_the_pinned_one_is_refused(
+    tmp_path, monkeypatch
+):
+    from tools.toolchain import npm
+    from tools.ui import UserError
+
+    script(tmp_path / "path", "npm", "echo other > uplot-1.6.32.tgz")
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    with pytest.raises(UserError, match="SHA-256"):
+        npm.fetch(npm.UPLOT, tmp_path, [], lambda text, fraction: None)
+
+
 def test_a_new_toolchain_leaves_what_tests_need_until_all_is_asked_for(
     fetched, tmp_path, monkeypatch
 ):
@@ -316,12 +358,12 @@ def test_a_new_toolchain_leaves_what_tests_need_until_all_is_asked_for(
     assert note.exists()
     assert sorted(fetched) == ["micropython a32", "micropython+mosquitto+mosquitto-clients a64"]
     assert not stamp.is_current(everything=True)
-    for name in ("coap-client", "nginx", "curl", "openssl"):
+    for name in ("coap-client", "nginx", "curl", "openssl", "chromium"):
         assert Path((tmp_path / "cache/bin" / name).read_text()).is_dir()
     fetched.clear()
     install._install(everything=True)
     assert sorted(fetched) == _PEERS
-    assert len(list((tmp_path / "cache/opt").glob("debian-*"))) == 6, "the old ones are gone"
+    assert len(list((tmp_path / "cache/opt").glob("debian-*"))) == 7, "the old ones are gone"
 
 
 def test_how_far_each_part_is_is_said_where_there_is_no_terminal(monkeypatch, capfd):
@@ -423,7 +465,7 @@ def test_what_comes_from_where_follows_from_the_system(tmp_path, monkeypatch, sy
     }
     if system.dpkg:
         packages = ["micropython", "mosquitto", "mosquitto-clients"]
-        packages += [peer.package for peer in programs.PEERS]
+        packages += [each for peer in programs.PEERS for each in peer.packages]
         assert fetched == {(each, system.dpkg) for each in packages} | {
             ("micropython", system.narrow)
         }
@@ -469,6 +511,7 @@ def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
     script(path, "nginx", _NGINX.format(version="1.27.0", modules=_MODULES))
     script(path, "curl", _CURL.format(version="8.14.1", protocols="http https"))
     script(path, "openssl", _OPENSSL.format(version="3.5.1"))
+    script(path, "chromium", "echo Chromium 150.0.1 built on Debian")
     monkeypatch.setenv("PATH", str(path))
     monkeypatch.setattr(install.debian, "available", lambda: False)
     monkeypatch.setattr(install, "BIN", tmp_path / "cache" / "bin")
@@ -476,7 +519,7 @@ def test_programs_on_path_are_taken_when_they_pass(tmp_path, monkeypatch):
     assert plan.found["micropython-64"] == path / "micropython"
     assert plan.found["mosquitto"] == path / "mosquitto"
     assert plan.found["coap-client"] == path / "coap-client"
-    for name in ("nginx", "curl", "openssl"):
+    for name in ("nginx", "curl", "openssl", "chromium"):
         assert plan.found[name] == path / name
     assert plan.wanted == {}
     assert plan.missing.keys() <= {"micropython"}
@@ -563,6 +606,8 @@ def test_what_is_not_installed_is_answered_with_make_setup(tmp_path, monkeypatch
         toolchain.mosquitto,
         toolchain.libcoap,
         toolchain.nginx,
+        toolchain.chromium,
+        toolchain.uplot,
         toolchain.umqtt,
         toolchain.vendor_sdks,
     ):

@@ -105,6 +105,22 @@ def umqtt() -> Path:
     return _installed(CACHE / "umqtt" / "umqtt" / "simple.py").parent.parent
 
 
+def chromium() -> Path:
+    """The browser Chromium, 120 or newer, without a screen.
+
+    raises: UserError when it is not installed, or when this machine cannot have it.
+    """
+    return _optional(BIN / "chromium")
+
+
+def uplot() -> Path:
+    """Folder that holds uPlot (1.6.32 as published): `uPlot.iife.min.js`, `uPlot.min.css`.
+
+    raises: UserError when it is not installed, or could not be fetched.
+    """
+    return _optional(CACHE / "uplot" / "uPlot.iife.min.js").parent
+
+
 def vendor_sdks() -> Path:
     """The Python whose environment holds the clouds' own device SDKs.
 

@@ -1,14 +1,15 @@
 """How does everything that a package installer cannot bring come into `.cache`?
 
-The tools need three parts: Debian roots for 64 and 32 bits (MicroPython, mosquitto) and
-umqtt.simple; tests also the roots of libcoap and nginx, and the clouds' SDKs. They run side by
-side. Each is built in a scratch folder and moved into place by one rename, so an interrupted run
-leaves nothing half done; the next goes on with what is missing. The 32-bit MicroPython (the 64-bit
-one does its work then), libcoap and nginx are optional.
+The tools need four parts: Debian roots for 64 and 32 bits (MicroPython, mosquitto), umqtt.simple
+and uPlot; tests also a root each of libcoap, nginx, curl, openssl and chromium, and the clouds'
+SDKs. They run side by side. Each is built in a scratch folder and moved into place by one rename,
+so an interrupted run leaves nothing half done; the next goes on with what is missing. The 32-bit
+MicroPython (the 64-bit one does its work then), uPlot and what tests talk to are optional.
 
     .cache/bin/       micropython (32 bits), micropython-64, mosquitto and its tools, coap-server,
-                      coap-client, nginx; or micropython.missing, ... with the reason
+                      coap-client, nginx, chromium; or micropython.missing, ... with the reason
     .cache/umqtt/     umqtt/simple.py
+    .cache/uplot/     uPlot.iife.min.js and what belongs to it; or a note why not
     .cache/sdks       -> an environment with the clouds' SDKs
     .cache/opt/       what those stand on, one folder per pinned content
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.paths import CACHE
-from tools.toolchain import BIN, archive, debian, programs, sdks, stamp, together
+from tools.toolchain import BIN, archive, debian, npm, programs, sdks, stamp, together
 from tools.toolchain.run import Report
 from tools.ui import UserError, errors
 
@@ -31,6 +32,7 @@ _OPT = CACHE / "opt"
 _MICROPYTHON = {32: "micropython", 64: "micropython-64"}
 _DEBIAN_NAMES = {
     _MICROPYTHON[64]: "micropython",
+    programs.CHROMIUM: "chromium-headless-shell",
     **{tool: f"{tool}-openssl" for tool in programs.LIBCOAP_TOOLS},
 }
 _PEER_OF = {tool: peer for peer in programs.PEERS for tool in peer.tools}
@@ -84,12 +86,16 @@ def _install(everything: bool) -> None:
         name: together.pinned(_OPT, f"debian-{name}", debian.SUITE, *root.packages)
         for name, root in plan.wanted.items()
     }
+    uplot: list[Path] = []
     parts = [
         *(
             together.Part(_title(root), _fetch(root, roots[name]))
             for name, root in plan.wanted.items()
         ),
         together.Part("umqtt.simple", lambda report: _umqtt(pip, report)),
+        together.Part(
+            "uPlot", lambda report: uplot.extend(npm.install(CACHE / "uplot", pip, report))
+        ),
     ]
     if everything:
         parts.append(
@@ -101,7 +107,9 @@ def _install(everything: bool) -> None:
             )
         )
     together.side_by_side(parts)
-    files = [*_publish(plan, roots), CACHE / "umqtt" / archive.UMQTT_MEMBER]
+    files = [*_publish(plan, roots), CACHE / "umqtt" / archive.UMQTT_MEMBER, *uplot]
+    if uplot[0].suffix == ".missing":
+        errors.print(f"signet: {uplot[0].read_text().strip()}", markup=False, soft_wrap=True)
     if everything:
         _link(CACHE / "sdks", environment)
         files.append(environment / "bin" / "python")
@@ -154,7 +162,7 @@ def _plan_peer(plan: _Plan, own: str, peer: programs.Peer) -> None:
         plan.found.update(tools)
     elif own:
         name = f"{peer.name}-{own}"
-        plan.wanted[name] = _Root(own, [peer.package])
+        plan.wanted[name] = _Root(own, [*peer.packages])
         plan.source.update(dict.fromkeys(peer.tools, name))
     else:
         reason = _no_peer(peer, "; ".join([f"no {peer.needed} is on PATH", *reasons]))
@@ -209,7 +217,8 @@ def _publish(plan: _Plan, roots: dict[str, Path]) -> list[Path]:
         files += [BIN / name, program]
     for name, root in plan.source.items():
         staged = BIN / f".{name}.staged"
-        programs.wrap_loader(staged, roots[root], _DEBIAN_NAMES.get(name, name))
+        wrap = programs.wrap_chromium if name == programs.CHROMIUM else programs.wrap_loader
+        wrap(staged, roots[root], _DEBIAN_NAMES.get(name, name))
         reason = _refusal(staged, name)
         if reason and name in _OPTIONAL:
             because = f"Debian's for {plan.wanted[root].architecture} {reason}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,6 +21,9 @@ LIBCOAP_TOOLS = ("coap-server", "coap-client")
 NGINX_AT_LEAST = (1, 22)
 CURL_AT_LEAST = (7, 68)
 OPENSSL_AT_LEAST = (3, 0)
+CHROMIUM = "chromium"
+CHROMIUM_AT_LEAST = (120, 0)
+_CHROMIUM_NAMES = ("chromium", "chromium-headless-shell", "google-chrome")
 _NGINX_MODULES = ("http_ssl_module", "http_dav_module")
 MOSQUITTO_TOOLS = ("mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub")
 
@@ -89,6 +93,12 @@ def refuse_curl(program: Path) -> str | None:
 def refuse_openssl(program: Path) -> str | None:
     """Say why a program is not OpenSSL's, new enough; None when it is."""
     return _refuse_version(_help_of(program, "version"), "OpenSSL ", "OpenSSL", OPENSSL_AT_LEAST)
+
+
+def refuse_chromium(program: Path) -> str | None:
+    """Say why a program is not a Chromium new enough; None when it is."""
+    said = _help_of(program, "--version")
+    return _refuse_version(said, r"(?:Chromium|Google Chrome) ", "Chromium", CHROMIUM_AT_LEAST)
 
 
 def _help_of(program: Path, option: str = "-h") -> str:
@@ -197,6 +207,17 @@ def on_path(
     return {}, refused
 
 
+def chromium_on_path(own: Path) -> tuple[dict[str, Path], list[str]]:
+    """Find a Chromium or Google Chrome that passes; argument and result as of `on_path`."""
+    refused: list[str] = []
+    for name in _CHROMIUM_NAMES:
+        found, reasons = on_path(name, refuse_chromium, own)
+        if found:
+            return {CHROMIUM: found[name]}, refused
+        refused += reasons
+    return {}, refused
+
+
 def _path(own: Path) -> Iterator[Path]:
     for name in dict.fromkeys(
         [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/sbin", "/usr/sbin"]
@@ -223,6 +244,54 @@ def wrap_loader(wrapper: Path, root: Path, name: str, *arguments: str | Path) ->
     libraries = _one(root, "usr/lib/*/libc.so.6", "lib/*/libc.so.6").parent
     loader = _one(libraries, "ld-linux*.so.*", "ld64.so.*")
     _write(wrapper, loader, "--library-path", libraries, program, *arguments)
+
+
+def wrap_chromium(wrapper: Path, root: Path, name: str) -> None:
+    """Write, in one step, a script that starts the Chromium of a Debian root, with its fonts.
+
+    It starts itself again for each of its processes, so it cannot be an argument of the loader:
+    the loader's path is written into it.
+    wrapper, root, name, raises: as for `wrap_loader`.
+    """
+    program = _one(root, f"usr/lib/chromium/{name}")
+    libraries = _one(root, "usr/lib/*/libc.so.6").parent
+    _set_loader(program, _one(libraries, "ld-linux*.so.*", "ld64.so.*"))
+    fonts = root / "fonts.conf"
+    fonts.write_text(
+        f"<fontconfig><dir>{root}/usr/share/fonts</dir>"
+        f"<cachedir>{root}/var/cache/fontconfig</cachedir></fontconfig>"
+    )
+    folders = [libraries, *(path.parent for path in libraries.glob("pulseaudio/libpulsecommon*"))]
+    paths = os.pathsep.join(map(str, folders))
+    _write(wrapper, "env", f"LD_LIBRARY_PATH={paths}", f"FONTCONFIG_FILE={fonts}", program)
+
+
+_PT_INTERP = 3
+
+
+def _set_loader(program: Path, loader: Path) -> None:
+    """Name the loader of an ELF program anew, behind its end: there its segment PT_INTERP points.
+
+    raises: FileNotFoundError when it names none.
+    """
+    with program.open("r+b") as file:
+        begin = file.read(64)
+        wide, order = begin[4] == 2, "<" if begin[5] == 1 else ">"
+        word, at, counts = ("Q", 32, 54) if wide else ("I", 28, 42)
+        table = struct.unpack_from(order + word, begin, at)[0]
+        size, count = struct.unpack_from(order + "HH", begin, counts)
+        for header in range(table, table + size * count, size):
+            file.seek(header)
+            if struct.unpack(order + "I", file.read(4))[0] == _PT_INTERP:
+                break
+        else:
+            raise FileNotFoundError(f"{program} names no loader")
+        end = file.seek(0, os.SEEK_END)
+        path = os.fsencode(loader) + b"\0"
+        file.write(path)
+        for offset, value in zip((8, 32) if wide else (4, 16), (end, len(path)), strict=True):
+            file.seek(header + offset)
+            file.write(struct.pack(order + word, value))
 
 
 def wrap_gcc(folder: Path, root: Path, prefix: str, *arguments: str | Path) -> Path:
@@ -265,7 +334,7 @@ class Peer(NamedTuple):
 
     name: str
     needed: str  # the least that will do
-    package: str  # Debian's
+    packages: tuple[str, ...]  # Debian's
     tools: tuple[str, ...]  # names in .cache/bin
     on_path: Callable[[Path], tuple[dict[str, Path], list[str]]]
     refuse: Callable[[Path], str | None]
@@ -275,7 +344,7 @@ PEERS = (
     Peer(
         "libcoap",
         f"libcoap {_dotted(LIBCOAP_AT_LEAST)} or newer with DTLS",
-        "libcoap3-bin",
+        ("libcoap3-bin",),
         LIBCOAP_TOOLS,
         libcoap_on_path,
         refuse_libcoap,
@@ -283,7 +352,7 @@ PEERS = (
     Peer(
         "nginx",
         f"nginx {_dotted(NGINX_AT_LEAST)} or newer with TLS and WebDAV",
-        "nginx",
+        ("nginx",),
         ("nginx",),
         partial(on_path, "nginx", refuse_nginx),
         refuse_nginx,
@@ -291,7 +360,7 @@ PEERS = (
     Peer(
         "curl",
         f"curl {_dotted(CURL_AT_LEAST)} or newer with TLS",
-        "curl",
+        ("curl",),
         ("curl",),
         partial(on_path, "curl", refuse_curl),
         refuse_curl,
@@ -299,9 +368,17 @@ PEERS = (
     Peer(
         "openssl",
         f"OpenSSL {_dotted(OPENSSL_AT_LEAST)} or newer",
-        "openssl",
+        ("openssl",),
         ("openssl",),
         partial(on_path, "openssl", refuse_openssl),
         refuse_openssl,
+    ),
+    Peer(
+        CHROMIUM,
+        f"Chromium {_dotted(CHROMIUM_AT_LEAST)} or newer",
+        ("chromium-headless-shell", "fonts-dejavu-core"),
+        (CHROMIUM,),
+        chromium_on_path,
+        refuse_chromium,
     ),
 )

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 
 from aiohttp import web
 
+from tools import toolchain
 from tools.twin.page.boards import Board
 from tools.twin.page.model import Model
 from tools.twin.page.stream import Stream
@@ -23,7 +24,13 @@ from tools.ui import UserError
 
 STATIC = Path(__file__).with_name("static")
 
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+_PLOTS = ("uPlot.iife.min.js", "uPlot.min.css")
 _BODY = 1 << 20
 _MOST = 500
 _HEADERS = {
@@ -133,7 +140,13 @@ class Server:
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["file"] or "index.html"
-        if (file := self._files.get(name)) is None:
+        file = self._files.get(name)
+        if name in _PLOTS:
+            try:
+                file = toolchain.uplot() / name
+            except UserError as error:
+                raise web.HTTPNotFound(text=f"{error}\n") from None
+        if file is None:
             raise web.HTTPNotFound(text=f"no {name} here\n")
         return web.Response(
             body=file.read_bytes(), content_type=_TYPES[file.suffix], charset="utf-8"
