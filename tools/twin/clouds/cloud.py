@@ -136,6 +136,17 @@ class Cloud:
         """A refusal. mistake: a key of `connack`. reason: see RefusedError."""
         return RefusedError(cls.connack[mistake], mistake, reason)
 
+    def product_secret(self, product: str) -> dict[str, str] | None:
+        """The product's secret, made at first need, in the cloud's own words; None: it has none.
+
+        Devices that hold it may register, from when it was asked for.
+        """
+        return None
+
+    def reset(self, device: Device) -> None:
+        """Let a device register again; only where products have secrets."""
+        raise NotImplementedError
+
     def trust(self, device: Device, certificate: x509.Certificate) -> None:
         """Let a device log in with its certificate alone, or with one that this CA has signed.
 
