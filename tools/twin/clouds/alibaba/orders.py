@@ -17,8 +17,8 @@ from tools.twin.wire.packets import Publish
 
 HELP = (
     "`set` sets properties, `desired` also keeps them for later, `shadow` those of the shadow,"
-    " `config` and `ota` tell of a file, `rrpc` or `rrpc:/TOPIC` asks, `raw` sends"
-    """ {"hex": "01"}, any other name is a service"""
+    " `config` and `ota` tell of a file, `topo` of devices behind it, `rrpc` or `rrpc:/TOPIC`"
+    ' asks, `raw` sends {"hex": "01"}, any other name is a service'
 )
 _CUSTOM_RRPC = "rrpc:"
 # What the documents have of a file, beside where it is.
