@@ -66,6 +66,13 @@ class Token:
         except ValueError:
             raise TokenError("does not decrypt under this login's key") from None
 
+    def encrypt(self, data: bytes) -> bytes:
+        """The same the other way."""
+        encryptor = Cipher(algorithms.AES128(self.key), modes.CBC(IV)).encryptor()
+        padder = padding.PKCS7(128).padder()
+        padded = padder.update(data) + padder.finalize()
+        return encryptor.update(padded) + encryptor.finalize()
+
     def seq(self, option: bytes | None) -> int:
         """What option 2089 says, the encrypted decimal text of seq.
 

@@ -50,11 +50,12 @@ class AzureAgain(Again):
 
     def _key(self, user: str) -> str:
         if (named := _SCOPE.match(user)) is not None:
-            for each in self._registry.enrollments(named[1]):
-                if each.grouped and each.key:
-                    return signing.azure_device_key(each.key, named[2])
-                if each.name == named[2]:
-                    return each.key
+            own = self._registry.enrollment(named[1], named[2])
+            if own is not None:
+                return own.key
+            for group in self._registry.groups(named[1]):
+                if group.key:
+                    return signing.azure_device_key(group.key, named[2])
         elif (named := _HUB.match(user)) is not None:
             device = self.store.device("azure", "device", named[1], named[2])
             return device.secret if device else ""
