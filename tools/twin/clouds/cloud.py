@@ -204,6 +204,13 @@ class Cloud:
         """What the platform makes of a message on a permitted topic."""
         return Verdict()
 
+    def hides(self, topic: str) -> bool:
+        """Whether a message of that topic, as the client knows it, holds a secret.
+
+        It is filed and told with `tools.twin.clouds.text.masked`.
+        """
+        return False
+
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """The command `name` with `data` for a device. raises: BadCommandError."""
         raise NotImplementedError

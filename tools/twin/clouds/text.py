@@ -1,6 +1,7 @@
 """How do the platforms write JSON and client ids?"""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,23 @@ def decode(payload: bytes) -> Any:
         return json.loads(payload.decode())
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+_SECRET = re.compile("secret|token|password", re.IGNORECASE)
+
+
+def masked(payload: bytes) -> bytes:
+    """JSON without the values whose names say that they are secrets; anything else as "***"."""
+    try:
+        return encode(_masked(decode(payload)))
+    except (ValueError, RecursionError):
+        return b"***"
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: "***" if _SECRET.search(k) else _masked(v) for k, v in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list) else value
 
 
 def parameters(client_id: str) -> tuple[str, dict[str, str]]:

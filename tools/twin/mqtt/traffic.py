@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 
 from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.text import masked
 from tools.twin.clouds.values import Client, Ending
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.wire import packets
@@ -153,13 +154,18 @@ class Traffic:
             self._client.device.label,
             "up",
             publish.topic,
-            publish.payload,
+            self._shown(publish),
             qos=publish.qos,
             retain=publish.retain,
             dup=publish.dup,
             status=status,
             reason=reason,
         )
+
+    def _shown(self, publish: Publish) -> bytes:
+        """Its payload as it is filed."""
+        hidden = self._cloud.hides(publish.topic)
+        return masked(publish.payload) if hidden else publish.payload
 
     def _on_subscribe(self, packet: Packet) -> None:
         packet_id, filters = packets.parse_subscribe(packet.body)
@@ -223,7 +229,7 @@ class Traffic:
                 self._client.device.label,
                 "down",
                 publish.topic,
-                publish.payload,
+                self._shown(publish),
                 qos=publish.qos,
                 retain=publish.retain,
                 dup=publish.dup,
