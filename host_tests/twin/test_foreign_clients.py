@@ -47,6 +47,21 @@ def test_enos_sdk_logs_in_posts_and_obeys(twin: Twin, start: Any) -> None:
     assert answer["reply"]["data"] == {"result": 42}
 
 
+def test_enos_sdk_is_activated_with_a_product_secret(twin: Twin, start: Any) -> None:
+    product = twin.device("enos")["product_key"]
+    added = json.loads(twin.cli("device", "add", "enos", product, "fresh"))
+    given = _given(twin, "enos", "mqtt")
+    names = {"product_secret": twin.ready["clouds"]["enos"]["product_secret"]}
+    after = twin.last_id()
+    sdk = start("enos_activation.py", {**given, **names, "device_key": "fresh"})
+    assert sdk.hear("activated")["secret"] == added["device_secret"]
+    reply = twin.wait_for_messages("enos", 1, after, direction="up")[0]
+    assert reply["topic"].endswith("/thing/activate/info_reply")
+    (info,) = twin.wait_for_messages("enos", 1, after, direction="down")
+    assert json.loads(info["payload"])["params"]["deviceSecret"] == "***"
+    assert added["device_secret"] not in twin.output()
+
+
 _MODEL = {
     "events": [{"identifier": "post", "outputData": [{"identifier": "temperature"}]}],
     "services": [

@@ -187,7 +187,7 @@ class Answers:
         entries = request["params"] if what.endswith("/batch") else [{}]
         offline_too = request.get("allowOfflineSubDevice") is True
         for entry in entries:
-            named = _label_of(entry) if "deviceKey" in entry else label
+            named = _label_of(entry) if entry.get("deviceKey") else label
             behind = named == label or self.registry.gateway(named) == client.device.label
             if not behind or not (self._speaks(client, named) or offline_too):
                 return 1212, f"{named} is not on line behind this gateway", {}

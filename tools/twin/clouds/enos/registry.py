@@ -1,34 +1,24 @@
 """What does EnOS keep of products and devices: secrets, topology, attributes, tags, firmware?
 
-Tables in the registry's SQLite file. Sources: the vendor's documents `reference/mqtt`
-(topology_management, upstream/device_else, upstream/device_tags), `howto/ota`.
+Sources: the vendor's documents `reference/mqtt` (topology_management, upstream/device_else,
+upstream/device_tags), `howto/ota`.
 """
 
 import hashlib
-import json
 import secrets
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS enos_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS enos_activated(device TEXT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS enos_topology(device TEXT PRIMARY KEY, gateway TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS enos_values(
-  device TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
-  PRIMARY KEY(device, kind, name));
-"""
 
 
 class Registry:
-    """The tables of one store. A device is its label, product/name."""
+    """What is kept in one store. A label is a device's: product/name."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._database = store.database
-        self._database.executescript(_SCHEMA)
+        self._kept = Kept(store, "enos")
 
     def device(self, product: str, name: str) -> Device | None:
         """A registered device."""
@@ -42,75 +32,59 @@ class Registry:
 
     def product_secret(self, product: str) -> str:
         """That of a product, made when it is first asked for."""
-        self._database.execute(
-            "INSERT OR IGNORE INTO enos_products VALUES(?,?)", (product, secrets.token_hex(16))
-        )
-        row = self._database.execute(
-            "SELECT secret FROM enos_products WHERE product=?", (product,)
-        ).fetchone()
-        secret: str = row["secret"]
+        secret: str = self._kept.get(product, "", "secret") or secrets.token_hex(16)
+        self._kept.put(product, "", "secret", secret)
         return secret
 
     def activate(self, device: Device) -> None:
         """It has its device secret now."""
-        self._database.execute("INSERT OR IGNORE INTO enos_activated VALUES(?)", (device.label,))
+        self._kept.put(device.product, device.name, "activated", True)
 
     def is_activated(self, device: Device) -> bool:
         """Whether it was activated, and so never is again."""
-        return bool(
-            self._database.execute(
-                "SELECT 1 FROM enos_activated WHERE device=?", (device.label,)
-            ).fetchone()
-        )
+        return bool(self._kept.get(device.product, device.name, "activated"))
 
     # Topology
 
     def gateway(self, label: str) -> str:
         """The label of the gateway that a device is behind, or ""."""
-        row = self._database.execute(
-            "SELECT gateway FROM enos_topology WHERE device=?", (label,)
-        ).fetchone()
-        return row["gateway"] if row else ""
+        gateway: str = self._kept.get(*_split(label), "gateway", "")
+        return gateway
 
     def behind(self, gateway: str) -> list[str]:
         """The labels of the devices behind a gateway, in the order they were added."""
-        rows = self._database.execute(
-            "SELECT device FROM enos_topology WHERE gateway=? ORDER BY rowid", (gateway,)
-        )
-        return [row["device"] for row in rows]
+        labels: list[str] = self._kept.get(*_split(gateway), "behind", [])
+        return labels
 
     def attach(self, label: str, gateway: str) -> None:
         """Put a device behind a gateway; behind "" it is behind none."""
-        if gateway:
-            self._database.execute(
-                "INSERT OR REPLACE INTO enos_topology VALUES(?,?)", (label, gateway)
-            )
-        else:
-            self._database.execute("DELETE FROM enos_topology WHERE device=?", (label,))
+        for changed in {self.gateway(label), gateway} - {""}:
+            labels = [each for each in self.behind(changed) if each != label]
+            if changed == gateway:
+                labels.append(label)
+            self._kept.put(*_split(changed), "behind", labels)
+        self._kept.put(*_split(label), "gateway", gateway or None)
 
-    # Attributes, tags, the version that was reported ("version"), upgrades that wait ("upgrade")
+    # Of a device by kind: attributes, tags, the version it reported, upgrades that wait for it
 
     def values(self, label: str, kind: str) -> dict[str, Any]:
         """All of a kind: "attribute", "tag", "version" or "upgrade"."""
-        rows = self._database.execute(
-            "SELECT name, value FROM enos_values WHERE device=? AND kind=? ORDER BY rowid",
-            (label, kind),
-        )
-        return {row["name"]: json.loads(row["value"]) for row in rows}
+        values: dict[str, Any] = self._kept.get(*_split(label), kind, {})
+        return values
 
     def set_values(self, label: str, kind: str, values: Mapping[str, Any]) -> None:
         """Set some of a kind."""
-        self._database.executemany(
-            "INSERT OR REPLACE INTO enos_values VALUES(?,?,?,?)",
-            [(label, kind, name, json.dumps(value)) for name, value in values.items()],
-        )
+        self._kept.put(*_split(label), kind, {**self.values(label, kind), **values})
 
     def remove_values(self, label: str, kind: str, names: Collection[str]) -> None:
         """Remove some of a kind."""
-        self._database.executemany(
-            "DELETE FROM enos_values WHERE device=? AND kind=? AND name=?",
-            [(label, kind, name) for name in names],
-        )
+        values = self.values(label, kind)
+        self._kept.put(*_split(label), kind, {k: values[k] for k in values if k not in names})
+
+
+def _split(label: str) -> tuple[str, str]:
+    product, _, name = label.rpartition("/")
+    return product, name
 
 
 def asset_id(label: str) -> str:
