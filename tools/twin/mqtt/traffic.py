@@ -168,7 +168,7 @@ class Traffic:
         self._hub.answered(self._cloud, publish)
         if verdict.reply is not None and not self._hub.swallowed("replies"):
             topic = self._cloud.broker_down(self._client, verdict.reply.topic)
-            self._hub.platform.publish(Publish(topic, verdict.reply.payload))
+            self._hub.platform.publish(Publish(topic, verdict.reply.payload, verdict.reply.qos))
 
     def _acknowledge(self, packet_id: int) -> None:
         if self._hub.swallowed("pubacks"):
