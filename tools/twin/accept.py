@@ -38,7 +38,9 @@ async def serve(
             cloud, mqtt = hub.clouds[door.cloud], "mqtt" in door.speaks
             await Connection(hub, cloud, way, reader, writer, mqtt=mqtt, http=http).run()
 
-    return await asyncio.start_server(accept, sock=listener, limit=1 << 20, backlog=BACKLOG)
+    server = await asyncio.start_server(accept, sock=listener, limit=1 << 20)
+    listener.listen(BACKLOG)  # asyncio's own is 100, which is also how many it accepts at once
+    return server
 
 
 async def _secure(

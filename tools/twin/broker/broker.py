@@ -16,7 +16,7 @@ from tools.lifeline import die_with_parent
 from tools.ui import UserError
 
 _START_TIMEOUT_S = 10.0
-_TURNS = 32
+_TURNS = 8
 
 # No bound on the queue: mosquitto would drop PUBACKs, too, once a client has as many packets
 # waiting. A device that sends fast and reads late must still get every one.
@@ -40,7 +40,7 @@ class Broker:
     folder: an existing folder of mode 0700 for its socket and configuration.
     log: the file that receives what it says.
     on_exit: called when it ends without having been told to.
-    turns: to be held while a connection opens. mosquitto lets 100 wait, and a Unix socket refuses
+    turns: to be held while a connection opens. mosquitto lets 10 wait, and a Unix socket refuses
     more at once, so that a burst of logins would find it "down".
     """
 
