@@ -143,6 +143,7 @@ def _board_log(whose: str | None, state: Path) -> Iterator[Callable[[bytes], Non
     check_cloud(cloud)
     with BoardLog(Path(running(state)["control"])) as log:
         log.of(cloud, name)
+        log.check()
         yield lambda shown: log.feed(shown.decode(errors="replace"))
 
 

@@ -26,7 +26,7 @@ class BoardLog:
         self._socket = socket
         self._rest = ""
         self._whose: tuple[str, str | None] | None = None
-        self._queue: queue.Queue[tuple[str, str | None, str] | None] = queue.Queue(_WAITING)
+        self._queue: queue.Queue[dict[str, str | None] | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._send, name="board log", daemon=True)
 
     def __enter__(self) -> Self:
@@ -50,6 +50,14 @@ class BoardLog:
         """Whose lines come from now on. device: as commands take it; None: the one on line."""
         self._whose = cloud, device
 
+    def check(self) -> None:
+        """raises: UserError when the twin knows no such device, or does not answer."""
+        control.ask(self._socket, self._request(""))
+
+    def _request(self, text: str) -> dict[str, str | None]:
+        cloud, device = self._whose or ("", None)
+        return {"do": "line", "cloud": cloud, "device": device, "text": text}
+
     def feed(self, piece: str) -> None:
         """Take what the board has printed; each line goes when it is whole."""
         *lines, self._rest = (self._rest + piece).split("\n")
@@ -59,11 +67,9 @@ class BoardLog:
         for line in lines:
             if text := line.rstrip("\r")[:_LONGEST]:
                 with contextlib.suppress(queue.Full):
-                    self._queue.put_nowait((*self._whose, text))
+                    self._queue.put_nowait(self._request(text))
 
     def _send(self) -> None:
-        while (item := self._queue.get()) is not None:
-            cloud, device, text = item
-            request = {"do": "line", "cloud": cloud, "device": device, "text": text}
+        while (request := self._queue.get()) is not None:
             with contextlib.suppress(UserError):
                 control.ask(self._socket, request)

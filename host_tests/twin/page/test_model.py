@@ -9,10 +9,13 @@ import json
 
 import cbor2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from host_tests.depth import scaled
 from tools.twin.page import messages as kept
 from tools.twin.page import stream as streams
-from tools.twin.page.decoding import decode
+from tools.twin.page.decoding import decode, plain
 from tools.twin.page.model import Model
 from tools.twin.page.stream import Stream
 from tools.twin.wire.packets import Connect, Publish, encode
@@ -28,6 +31,7 @@ def _alink(**params):
 
 
 _AT = 1524448722000
+_NAMES = st.sampled_from(["params", "method", "id", "code", "value", "time", "d", "ts", "events"])
 _SPARSE = (
     b'{"id":"1","version":"1.0","params":{"measurepoints":{"t":{"value":2,"quality":9},'
     b'"gps":{"lat":1.25,"name":"x"}},"time":123456}}'
@@ -65,7 +69,7 @@ _SPARSE = (
         (ALINK + "_reply", b'{"id":"1","code":460,"message":"no"}', ("JSON", {}, {}, "460 no")),
         ("t", cbor2.dumps({"t": 1, 2: b"\xff"}), ("CBOR", {"t": 1}, {}, "t=1")),
         ("t", b"[1,2]", ("JSON", {}, {}, "[1,2]")),
-        ("t", b'{"a":NaN,"b":1e999}', ("JSON", {}, {}, '{"a":"nan","b":"inf"}')),
+        ("t", b'{"a":NaN,"b":1e999}', ("JSON", {}, {}, '{"a":NaN,"b":Infinity}')),
         ("t", b"[" * 5000 + b"]" * 5000, ("text", {}, {}, "[" * 119 + "…")),
         ("t", b"on\x1b[2J\n", ("text", {}, {}, r"on\x1b[2J\n")),
         ("t", b"\xff\x00", ("bytes", {}, {}, "ff00")),
@@ -74,7 +78,25 @@ _SPARSE = (
 def test_a_payload_is_taken_apart(topic, payload, found):
     decoded = decode(topic, payload)
     assert (decoded.format, decoded.values, decoded.times, decoded.summary) == found
-    json.dumps(decoded.value, allow_nan=False)
+    json.dumps(plain(decoded.value), allow_nan=False)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400),
+    lambda inner: st.lists(inner) | st.dictionaries(_NAMES | st.text(), inner),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=scaled(500), deadline=None)
+@given(
+    st.sampled_from([ALINK, POINTS, SET + "_reply", "iot-2/evt/a/fmt/json", "t"]),
+    st.binary() | _JSON.map(lambda value: json.dumps(value).encode()) | _JSON.map(cbor2.dumps),
+)
+def test_anything_can_be_decoded_and_told_as_json(topic, payload):
+    decoded = decode(topic, payload)
+    json.dumps([plain(decoded.value), decoded.values, decoded.times], allow_nan=False)
+    assert len(decoded.summary) <= 120
 
 
 class Fed:

@@ -146,6 +146,8 @@ def _post(t, number="1"):
         ("GET", "nothing.js", {}, 404),
         ("GET", "..%2Fserver.py", {}, 404),
         ("GET", "api/messages?limit=x", {}, 400),
+        ("GET", "api/messages/99999999", {}, 404),
+        ("GET", "api/axis?board=x", {}, 404),
         ("POST", "api/do", {"Content-Type": "application/json"}, 403),
         ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "text/plain"}, 415),
         ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "application/json"}, 400),
@@ -185,7 +187,7 @@ def test_a_report_is_told_with_its_reply_and_its_board(twin, browser, events):
         events.until(lambda name, data: name == "board" and data["id"] == ENOS and data["online"])
         board.subscribe(POINTS + "_reply")
         board.publish(POINTS, _post(21.5))
-        told = events.until(lambda name, data: name == "marked")
+        told = events.until(lambda name, data: name == "marked" and data["reply"])
         asked = browser.get(f"messages/{told['id']}")
         assert asked["values"] == {"t": 21.5} and asked["format"] == "measurepoints"
         assert asked["took_ms"] == told["took_ms"] >= 0
@@ -287,6 +289,7 @@ def test_what_an_operator_sets_there_holds(twin, browser, tmp_path):
         ({"do": "fly"}, "nothing is called 'fly'"),
         ({"do": "drop", "board": "enos x/y"}, "the registry has no 'enos x/y'"),
         ({"do": "drop"}, "there is no 'board'"),
+        ({"do": "drop", "board": ENOS}, "board-1 has no connection"),
         ({"do": "loss", "share": 3}, "a share, 0 to 1"),
         ({"do": "swallow", "what": "x"}, "cannot be swallowed"),
         ({"do": "policy", "product": "signet", "policy": "x"}, "there is no policy 'x'"),
@@ -339,6 +342,12 @@ def test_a_boards_own_lines_stand_beside_what_its_cloud_has(twin, browser, tmp_p
             boot.send_signal(signal.SIGINT)
             boot.wait(60)
     assert {line["side"] for line in lines if line["text"] == "report 7 stored"} == {"board"}
+
+
+def test_lines_of_a_board_that_the_twin_does_not_know_are_refused_at_once(twin, tmp_path):
+    state = ("--state", twin.state)
+    done = signet("board", "boot", "--folder", tmp_path, "--twin", "enos/nobody", *state)
+    assert done.returncode == 2 and "no device named 'nobody'" in done.stderr
 
 
 def test_a_command_opens_the_page_or_says_how_to_have_one(twin, tmp_path):

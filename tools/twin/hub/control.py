@@ -4,7 +4,7 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
 
 - {"do": "command", "cloud", "name", "data", "device"?, "timeout_s"?}: see `Hub.command`.
 - {"do": "line", "cloud", "device"?, "text"}: {"done": true}; a line that the board has printed,
-  for the page and for a trace.
+  for the page and for a trace; an empty one only asks whether there is such a device.
 - {"do": "messages", "cloud"?, "after"?}: {"messages": [...]} with ids above, oldest first, at
   most 1000; ask again with the last id for more.
 - {"do": "last_id"}: {"last_id": n}, the newest message's, 0 without any.
@@ -86,8 +86,8 @@ async def _answer(
             )
         if what == "line":
             device = hub.find(request["cloud"], request.get("device"))
-            text = str(request["text"])
-            hub.journal.add("line", cloud=device.cloud, device=device.label, text=text)
+            if text := str(request["text"]):
+                hub.journal.add("line", cloud=device.cloud, device=device.label, text=text)
             return {"done": True}
         if what == "messages":
             after = int(request.get("after", 0))

@@ -131,15 +131,20 @@ class Actions:
     # What breaks.
 
     async def _drop(self, order: Order) -> Answer:
-        await self._end(self._device(order), "dropped on demand")
+        device = self._device(order)
+        if not await self._end(device, "dropped on demand"):
+            raise UserError(f"{device.label} has no connection that could be dropped")
         return {"done": True}
 
-    async def _end(self, device: Device, reason: str) -> None:
-        who = device.cloud, device.label
+    async def _end(self, device: Device, reason: str) -> bool:
+        """End its connections; whether there was one."""
+        who, some = (device.cloud, device.label), False
         for connection in tuple(self._hub.connections):
             client = connection.client
             if client and (client.device.cloud, client.device.label) == who:
+                some = True
                 await connection.end(reason, Ending.SERVER)
+        return some
 
     async def _drop_all(self, order: Order) -> Answer:
         return await self._break("drop_connections", cloud=order.get("cloud"))

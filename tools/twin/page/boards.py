@@ -38,6 +38,10 @@ _MEND = (
         "signature differs",
         "The secret in device.json is another one, or the fields are: `signet sign` shows both.",
     ),
+    (
+        "token (the password)",
+        "The token in device.json is another one: this page and `signet twin config` show it.",
+    ),
     ("policy", "Change the policy on this page, or with `signet twin policy`."),
     ("signet pki register", "Register the CA on this page, or with that command."),
     ("may not publish", "The board's topic is none of its own: compare names in device.json."),

@@ -20,7 +20,10 @@ SUMMARY = 120
 """Characters that a summary has at most."""
 
 _MOST_VALUES = 64
-_DEEPEST = 8
+_DEEPEST = 8  # level at which numbers are found
+_NESTED = 100
+_NAME = 100  # characters
+_LARGEST = 10**18
 _LATEST_MS = 1 << 53  # more is no time, and JavaScript would not know it
 
 _EVENT = re.compile(r"/(?:thing/event|evt)/([^/]+)/")
@@ -31,8 +34,8 @@ _REPORTS = ("property", "status", "report")  # events that are a board's usual r
 class Decoded:
     """A payload, taken apart.
 
-    format: "measurepoints", "Alink JSON", "CBOR", "JSON", "text" or "bytes". value: what can be
-    written as JSON; None of text and bytes. values: numbers by name, nested ones with dots.
+    format: "measurepoints", "Alink JSON", "CBOR", "JSON", "text" or "bytes". value: see `plain`;
+    None of text and bytes. values: numbers by name, nested ones with dots.
     times: milliseconds since 1970 of those that say when they were taken.
     """
 
@@ -55,15 +58,14 @@ def decode(topic: str, payload: bytes) -> Decoded:
     except UnicodeDecodeError:
         return _binary(topic, payload)
     try:
-        value = _plain(json.loads(text))
+        return _structured(topic, "JSON", json.loads(text))
     except (ValueError, RecursionError):
         return Decoded("text", summary=_cut(text))
-    return _structured(topic, "JSON", value)
 
 
 def _binary(topic: str, payload: bytes) -> Decoded:
     with contextlib.suppress(Exception):  # what it raises for bytes that are no CBOR is its own
-        value = _plain(cbor2.loads(payload))
+        value = plain(cbor2.loads(payload))
         if isinstance(value, dict | list):  # a single byte is nearly always some value of CBOR
             return _structured(topic, "CBOR", value)
     return Decoded("bytes", summary=_cut(payload[:SUMMARY].hex()))
@@ -105,9 +107,11 @@ def _structured(topic: str, form: str, value: Any) -> Decoded:
 
 def _collect(decoded: Decoded, name: str, value: Any, time_ms: int | None, depth: int) -> None:
     """Note the numbers in a value, by name."""
-    if len(decoded.values) >= _MOST_VALUES or depth > _DEEPEST:
+    if len(decoded.values) >= _MOST_VALUES or depth > _DEEPEST or len(name) > _NAME:
         return
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not -_LARGEST < value < _LARGEST:  # a float may be no number, too
+            return
         decoded.values[name or "value"] = value
         if time_ms is not None:
             decoded.times[name or "value"] = time_ms
@@ -131,15 +135,15 @@ def _milliseconds(value: Any) -> int | None:
     return None
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """A value as JSON has it. raises: RecursionError where it is nested too deep for that."""
-    if depth > 100:
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value as JSON has it, for any reader of JSON. raises: RecursionError: nested too deep."""
+    if depth > _NESTED:
         raise RecursionError
     match value:
         case dict():
-            return {_key(name): _plain(item, depth + 1) for name, item in value.items()}
+            return {_key(name): plain(item, depth + 1) for name, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_plain(item, depth + 1) for item in value]
+            return [plain(item, depth + 1) for item in value]
         case bool() | None | str():
             return value
         case int():
@@ -166,5 +170,6 @@ def _text(value: Any) -> str:
 
 def _cut(text: str) -> str:
     """The beginning of a text, without what would command a terminal."""
-    shown = visible(text[: SUMMARY + 1])
+    shown = text[: SUMMARY + 1]
+    shown = shown if shown.isprintable() else visible(shown)
     return shown if len(shown) <= SUMMARY else shown[: SUMMARY - 1] + "…"

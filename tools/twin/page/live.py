@@ -42,10 +42,17 @@ class Page:
                 self._model.feed(record)
             if len(page) < PAGE:
                 break
-        self._unlisten = self._hub.journal.listen(self._server.hear)
+        self._unlisten = self._hub.journal.listen(self._hear)
         await self._server.start()
         self.address = self._server.address
         return self
+
+    def _hear(self, record: dict[str, Any]) -> None:
+        """Whatever a client has sent: that the page cannot show it is no affair of its board."""
+        try:
+            self._server.hear(record)
+        except Exception as error:  # what it could be is not known
+            self._hub.report("twin", "page", "fault", f"cannot show a record: {error!r}")
 
     async def stop(self) -> None:
         """End it."""

@@ -1,13 +1,14 @@
 """Which messages are kept, and what does a page ask of them?"""
 
+import contextlib
 import itertools
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tools.twin.page.boards import Board
-from tools.twin.page.decoding import content, decode
+from tools.twin.page.decoding import content, decode, plain
 
 MESSAGES = 20_000
 """How many of the newest are kept; fewer where their payloads are large."""
@@ -15,7 +16,7 @@ MESSAGES = 20_000
 POINTS = 5_000
 """How many points of a series are told."""
 
-_PAYLOAD_BYTES = 64 << 20  # of all messages that are kept
+_BYTES = 64 << 20  # of all messages that are kept
 
 
 @dataclass(slots=True)
@@ -29,6 +30,11 @@ class Message:
     times: dict[str, int]
     board: Board
     cipher: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """Bytes that are kept, about: a client chooses how many there are."""
+        return int(self.told["size"]) + len(self.told["topic"])
 
     @property
     def up(self) -> bool:
@@ -50,7 +56,7 @@ class Messages:
     """The newest messages of all boards."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, Message] = {}
+        self._kept: OrderedDict[int, Message] = OrderedDict()
         self._bytes = 0
 
     @property
@@ -70,11 +76,11 @@ class Messages:
         """Keep one; the oldest go."""
         self._kept[message.told["id"]] = message
         message.board.ids.append(message.told["id"])
-        self._bytes += message.told["size"]
-        while len(self._kept) > MESSAGES or (self._bytes > _PAYLOAD_BYTES and len(self._kept) > 1):
-            old = self._kept.pop(next(iter(self._kept)))
+        self._bytes += message.weight
+        while len(self._kept) > MESSAGES or (self._bytes > _BYTES and len(self._kept) > 1):
+            _, old = self._kept.popitem(last=False)
             old.board.ids.popleft()
-            self._bytes -= old.told["size"]
+            self._bytes -= old.weight
 
     def select(
         self,
@@ -115,10 +121,13 @@ class Messages:
             return None
         payload = message.payload
         decoded = decode(message.told["topic"], content(payload))
+        value = None
+        with contextlib.suppress(RecursionError):
+            value = plain(decoded.value)
         return {
             **message.told,
             "payload": {"text": payload} if isinstance(payload, str) else payload,
-            "decoded": decoded.value,
+            "decoded": value,
             "format": decoded.format,
             "aes": None if message.cipher is None else {"cipher_hex": message.cipher},
         }

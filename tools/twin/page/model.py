@@ -39,6 +39,7 @@ class Model:
             "message": self._message,
             "marked": self._marked,
             "line": self._line,
+            "registry": self._registry,
             "opened": self._opened,
             "login": self._login,
             "closed": self._closed,
@@ -170,6 +171,13 @@ class Model:
         line = Line(record["ms"], "board", "log", record["text"][:_LINE])
         board.log.append(line)
         yield "line", {"board": board.id, **_told_line(line)}
+
+    def _registry(self, record: dict[str, Any]) -> Iterator[Change]:
+        """What a trace has of the registry."""
+        for row in record["put"].get("devices", ()):
+            label = f"{row['product']}/{row['name']}"
+            enabled, behind = bool(row["enabled"]), row["gateway"]
+            yield "board", {"id": self.know(row["cloud"], label, row["kind"], enabled, behind).id}
 
     # Of the wire.
 

@@ -12,6 +12,8 @@ _REPLY = "_reply"
 _RID = re.compile(r"^(\$[^/]+/[^/]+)/([^/]+)/.*\?(?:.*&)?\$rid=([^&]+)")
 _RRPC = re.compile(r"^(.*/rrpc/)(request|response)/([^/]+)")
 
+_LONGEST = 1024  # characters of a topic or an id
+
 Key = tuple[str, str]
 
 
@@ -20,11 +22,13 @@ def key(topic: str, value: Any) -> tuple[Key, bool] | None:
 
     value: its payload, decoded.
     """
+    if len(topic) > _LONGEST:
+        return None
     if found := _RID.match(topic):
         return (found[1], found[3]), found[2] == "res"
     if found := _RRPC.match(topic):
         return (found[1], found[3]), found[2] == "response"
     if isinstance(value, dict) and isinstance(value.get("id"), str | int):
         base = topic.removesuffix(_REPLY)
-        return (base, str(value["id"])), base != topic
+        return (base, str(value["id"])[:_LONGEST]), base != topic
     return None

@@ -7,6 +7,7 @@ sections 3.2 and 3.7; Content Security Policy level 3.
 
 import asyncio
 import hmac
+import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -172,10 +173,8 @@ class Server:
     async def _messages(self, request: web.Request) -> web.Response:
         query = request.query
         before = query.get("before")
-        if (board := self._board(request)) is None and query.get("board"):
-            return web.json_response({"messages": [], "more": False})
         found, more = self._model.messages.select(
-            board,
+            self._board(request),
             after=_number(query.get("after", "0")),
             before=_number(before) if before else None,
             limit=min(_MOST, _number(query.get("limit", str(_MOST)))),
@@ -186,15 +185,13 @@ class Server:
     async def _one(self, request: web.Request) -> web.Response:
         found = self._model.messages.whole(int(request.match_info["number"]))
         if found is None:
-            raise web.HTTPNotFound(text="this message is no longer kept\n")
+            raise _gone("this message is no longer kept")
         return web.json_response(found)
 
     async def _topics(self, request: web.Request) -> web.Response:
-        cloud, board = request.query.get("cloud", ""), self._board(request)
-        known = board is not None or not request.query.get("board")
-        return web.json_response(
-            {"topics": self._model.messages.topics(board, cloud) if known else []}
-        )
+        cloud = request.query.get("cloud", "")
+        topics = self._model.messages.topics(self._board(request), cloud)
+        return web.json_response({"topics": topics})
 
     async def _values(self, request: web.Request) -> web.Response:
         board = self._board(request)
@@ -205,7 +202,12 @@ class Server:
         return web.json_response({"lines": self._model.axis(board) if board else []})
 
     def _board(self, request: web.Request) -> Board | None:
-        return self._model.boards.by_id.get(request.query.get("board", ""))
+        """The board that is asked for; None for all."""
+        wanted = request.query.get("board", "")
+        board = self._model.boards.by_id.get(wanted)
+        if wanted and board is None:
+            raise _gone(f"no board {wanted!r} is known")
+        return board
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -243,6 +245,10 @@ class Server:
 
 async def _prepare(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
+
+
+def _gone(text: str) -> web.HTTPNotFound:
+    return web.HTTPNotFound(text=json.dumps({"error": text}), content_type="application/json")
 
 
 def _number(text: str) -> int:

@@ -6,7 +6,7 @@ client says of itself counts until it is known who it is: only so a refusal find
 
 import contextlib
 import re
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -27,7 +27,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-class Few(Generic[_K, _V], dict[_K, _V]):
+class Few(OrderedDict[_K, _V], Generic[_K, _V]):
     """A dict that forgets the oldest."""
 
     def note(self, key: _K, value: _V) -> _V:
@@ -35,7 +35,7 @@ class Few(Generic[_K, _V], dict[_K, _V]):
         self.pop(key, None)
         self[key] = value
         if len(self) > _PENDING:
-            del self[next(iter(self))]
+            self.popitem(last=False)
         return value
 
 
@@ -229,7 +229,7 @@ class Wire:
             return
         if message.board.way in ("coap", "coaps", None):
             where = message.board.id, told["topic"]
-            self._filed.note(where, [*self._filed.get(where, [])[-1000:], message])
+            self._filed.note(where, [*self._filed.get(where, [])[-100:], message])
 
 
 def _describe(board: Board, facts: dict[str, Any]) -> None:
