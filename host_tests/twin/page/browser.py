@@ -10,7 +10,6 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -90,10 +89,6 @@ class Watched:
             self.page.goto(self.address + fragment)
         expect(self.page.locator("#connection")).to_have_text("live")
         return self.page
-
-    def picture(self, file: Path) -> None:
-        """Write what is seen to a file, PNG."""
-        file.write_bytes(with_palette(self.page.screenshot()))
 
     def end(self) -> None:
         """Close it. raises: AssertionError when there was trouble."""
