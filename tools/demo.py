@@ -6,6 +6,8 @@ files copied by the real mpremote, real TLS, a real broker behind each cloud's o
 
 import contextlib
 import json
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -78,13 +80,16 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Deploy a board to a plain broker, then to four clouds: reports stored, commands obeyed."""
+    """Deploy a board to a plain broker, then to four clouds: reports stored, commands obeyed.
+
+    On a terminal the last board goes on and the clouds' page is there to look at, until Ctrl-C.
+    """
     if image:
         toolchain.image()
     if svg and not svg.absolute().parent.is_dir():
         raise UserError(f"--svg {svg}: there is no such folder")
     try:
-        picture = _run(image)
+        picture = _run(image, stays=not svg and sys.stdin.isatty() and sys.stdout.isatty())
     except TimeoutError as error:
         raise UserError(str(error)) from None
     except KeyboardInterrupt:
@@ -93,8 +98,11 @@ def demo(
         draw(picture, svg)
 
 
-def _run(image: bool) -> list[Table]:
-    """Show everything; returns the tables that a picture has."""
+def _run(image: bool, stays: bool) -> list[Table]:
+    """Show everything; returns the tables that a picture has.
+
+    stays: the clouds and the board, with the address of the page, until Ctrl-C.
+    """
     started = time.monotonic()
     ways = [way for *way, boards in _WAYS if image in boards]
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
@@ -109,7 +117,8 @@ def _run(image: bool) -> list[Table]:
             pictured = [broker.show(board, Path(folder, "broker"), _table)]
             above_bar().print(pictured[0])
             progress.update(task, advance=1, description="starting four clouds")
-            with TwinProcess(Path(folder)) as twin, _board_log(board, twin) as log:
+            clouds = TwinProcess(Path(folder), options=["--page"])
+            with clouds as twin, _board_log(board, twin) as log:
                 progress.update(task, advance=1)
                 for cloud, way, title in ways:
                     progress.update(task, description=f"deploying: {title}")
@@ -125,12 +134,26 @@ def _run(image: bool) -> list[Table]:
                     if title == _PICTURED:
                         pictured.append(table)
                     progress.update(task, advance=1)
-    console.print(
-        f"Done in {time.monotonic() - started:.0f} s. "
-        f"Next: `{signet('broker')}` and `{signet('twin')}` keep a broker and the clouds running; "
-        "docs/walks.md goes on from here, docs/board.md to a board of yours.",
-    )
+                progress.stop()
+                console.print(
+                    f"Done in {time.monotonic() - started:.0f} s. Next: `{signet('broker')}` and "
+                    f"`{signet('twin')} --page` keep a broker and the clouds running; "
+                    "docs/walks.md goes on from here, docs/board.md to a board of yours.",
+                )
+                if stays:
+                    _look(twin.ready["page"])
     return pictured
+
+
+def _look(address: str) -> None:
+    """Let a person look at the page until Ctrl-C."""
+    console.print(
+        f"Look at it: {address}\nThe board goes on reporting. Ctrl-C ends it.",
+        markup=False,
+        soft_wrap=True,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 @contextlib.contextmanager

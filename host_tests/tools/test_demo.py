@@ -1,7 +1,9 @@
 """Does `signet demo` show what it promises, and leave nothing behind?"""
 
+import contextlib
 import html
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -10,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from host_tests import screens
 from tools import toolchain
@@ -117,6 +120,30 @@ def test_each_way_in_shows_what_it_promises(tmp_path, tmp_path_factory, image):
         title, *tables = _pictured(kept)
         assert title == "make\xa0demo" and len(tables) == 2
         assert all(_likened(table) in shown for table in tables)
+
+
+@pytest.mark.proof
+def test_on_a_terminal_the_demo_ends_with_the_page_s_address_which_opens_until_ctrl_c(tmp_path):
+    ours, theirs = pty.openpty()
+    demo = subprocess.Popen(
+        [SIGNET, "demo"],
+        env=os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "80", "TERM": "dumb"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    printed = ""
+    with contextlib.suppress(OSError), os.fdopen(ours, "r", errors="replace") as terminal:
+        for line in terminal:
+            printed += line
+            if found := re.search(r"^Look at it: (http://127\.0\.0\.1:\S+)", line):
+                assert requests.get(found[1] + "api/state", timeout=60).json()["live"]
+                demo.send_signal(signal.SIGINT)
+    assert demo.wait(60) == 0, printed
+    assert "Look at it: " in printed
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

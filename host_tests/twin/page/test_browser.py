@@ -2,7 +2,11 @@
 
 import http.server
 import json
+import math
+import os
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +17,21 @@ from playwright.sync_api import Browser, Page, expect
 from host_tests.support import Twin
 from host_tests.twin.http_device import AlibabaDevice, code_of
 from host_tests.twin.mqtt_device import Paho, Raw, connect_of, paho
-from host_tests.twin.page.browser import STRANGER, TOO_PALE, TRY, Watched, chromium, origin
+from host_tests.twin.page.browser import (
+    STRANGER,
+    TOO_PALE,
+    TRY,
+    Watched,
+    chromium,
+    origin,
+    with_palette,
+)
 from tools import toolchain
+from tools.board.deploy import project_files
+from tools.board.virtual import VirtualBoard
+from tools.paths import ROOT
 from tools.pki.authority import Authority
+from tools.twin.board_log import BoardLog
 from tools.twin.registry.store import open_store
 from tools.ui import UserError
 
@@ -65,6 +81,23 @@ def board(twin: Twin) -> Iterator[Paho]:
         for topic in ("service/property/set", "event/property/post_reply"):
             client.subscribe(f"/sys/a1SignetPk/board-1/thing/{topic}")
         yield client
+
+
+@pytest.fixture
+def virtual(twin: Twin, tmp_path: Path) -> Iterator[VirtualBoard]:
+    """A virtual board that reports to EnOS each second and has the twin told what it prints."""
+    config = twin.device_config("enos") | {"report_interval_s": 1, "health_s": 10}
+    board = VirtualBoard(tmp_path / "board", bits=min(toolchain.word_sizes())).create()
+    board.fill(project_files(config, Path(twin.ready["ca_file"]), board.kind))
+    with BoardLog(Path(twin.ready["control"])) as log, board:
+        log.of("enos", "signetEnOS/board-1")
+
+        def follow() -> None:
+            for text in board.follow():
+                log.feed(text)
+
+        threading.Thread(target=follow, daemon=True).start()
+        yield board
 
 
 def report(board: Paho, number: int, **values: Any) -> None:
@@ -197,6 +230,17 @@ def test_numbers_of_reports_become_plots_that_go_on(window: Watched, board: Paho
     line = page.get_by_role("row").filter(has_text="level")
     expect(line).to_contain_text("7")
     expect(page.get_by_role("figure", name="level over time")).to_contain_text("7")
+
+
+def test_what_a_board_prints_stands_beside_what_its_cloud_sees(
+    window: Watched, virtual: VirtualBoard
+) -> None:
+    page = window.show("axis", board=ENOS)
+    printed = page.locator(".axis .of-board").filter(has_text=re.compile(r"report \d+ stored"))
+    expect(printed.nth(1)).to_be_visible()
+    expect(page.locator(".axis .of-cloud").filter(has_text="report").nth(1)).to_be_visible()
+    times = page.locator(".axis time").all_inner_texts()
+    assert times == sorted(times)
 
 
 def test_without_uplot_numbers_are_in_a_table_and_the_page_says_what_plots_need(
@@ -455,7 +499,9 @@ def test_what_a_hostile_board_sends_stays_text(twin: Twin, window: Watched) -> N
         for number, payload in enumerate(HOSTILE.values()):
             form = "json" if payload.startswith(b"{") else "txt"
             client.publish(f"iot-2/evt/hostile{number}/fmt/{form}", payload)
-    for number in range(first, twin.last_id() + 1):
+    sent = twin.messages("watson", first - 1)
+    assert len(sent) == len(HOSTILE)
+    for number in (message["id"] for message in sent):
         page = window.show("messages", id=str(number))
         detail = page.get_by_role("region", name="Message", exact=True)
         expect(detail.get_by_role("heading", name=f"Message {number}")).to_be_visible()
@@ -468,7 +514,6 @@ def test_what_a_hostile_board_sends_stays_text(twin: Twin, window: Watched) -> N
     for tag in ("img", "iframe", "main script", "svg", "main b[onload]"):
         assert page.locator(tag).count() == 0
     assert page.evaluate("window.pwned") is None
-    assert twin.last_id() + 1 - first == len(HOSTILE)
 
 
 @pytest.fixture
@@ -519,3 +564,61 @@ def test_a_name_that_was_led_to_this_machine_opens_nothing(twin: Twin, browser: 
         assert answer is not None and answer.status == 403
         assert "signetEnOS" not in page.content()
     context.close()
+
+
+# What docs/twin-page.md shows.
+
+
+@pytest.mark.skipif("SIGNET_PICTURES" not in os.environ, reason="SIGNET_PICTURES=1 draws anew")
+def test_pictures_of_each_view(
+    twin: Twin, open_page: Callable[..., Watched], board: Paho, virtual: VirtualBoard
+) -> None:
+    """Of a room's sensor at Alibaba, a virtual board at EnOS, and a board that is refused."""
+    done = threading.Event()
+
+    def measure(meter: Paho) -> None:
+        number = 0
+        while not done.wait(0.3):
+            number += 1
+            warmth = round(21 + 2 * math.sin(number / 9) + (number * 7 % 5) / 10, 1)
+            damp = round(44 + 5 * math.cos(number / 13) + (number * 3 % 4) / 5, 1)
+            report(board, 100 + number, temperature=warmth, humidity=damp)
+            if number % 6 == 0:
+                power = 120 + number * 11 % 17
+                meter.publish("iot-2/evt/status/fmt/json", json.dumps({"d": {"power_w": power}}))
+
+    shots: dict[str, bytes] = {}
+    with paho(twin, "watson") as meter:
+        measuring = threading.Thread(target=measure, args=[meter])
+        measuring.start()
+        time.sleep(20)
+        code(twin, "alibaba", client_id="c1|securemode=3,signmethod=hmacsha256|")
+        code(twin, "enos", password=b"0" * 64)
+        for name, view, query, more in PICTURES:
+            window = open_page(**({"width": 1200, "height": 640} | more))
+            page = window.show(view, **query)
+            if name in ("messages", "dark"):
+                rows(page).filter(has_text="temperature=").first.click()
+                expect(page.get_by_role("region", name="Message", exact=True)).to_contain_text(
+                    "Raw"
+                )
+                page.mouse.move(0, 0)
+            page.wait_for_timeout(1500)
+            shots[name] = page.screenshot()
+        done.set()
+        measuring.join()
+    for name, shot in shots.items():
+        file = ROOT / "docs" / "pictures" / f"{name}.png"
+        file.write_bytes(with_palette(shot))
+        assert file.stat().st_size < 100_000
+
+
+_PHONE = {"width": 360, "height": 640, "color_scheme": "dark"}
+PICTURES: list[tuple[str, str, dict[str, str], dict[str, Any]]] = [
+    ("boards", "boards", {}, {}),
+    ("messages", "messages", {}, {"height": 720}),
+    ("values", "values", {"board": ALIBABA}, {}),
+    ("axis", "axis", {"board": ENOS}, {}),
+    ("phone", "boards", {}, _PHONE),
+    ("dark", "messages", {}, {"height": 720, "color_scheme": "dark"}),
+]

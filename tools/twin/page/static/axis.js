@@ -13,7 +13,7 @@ on("messages", (fresh) => {
   for (const message of fresh) open.forEach((each) => each.add(lineOf(message)));
 });
 on("loaded", () => open.forEach((each) => each.again()));
-on("boards", () => choices?.());
+on("registry", () => choices?.());
 let choices = null;
 
 function lineOf(message) {

@@ -54,7 +54,7 @@ function boardsSelect(kinds) {
 }
 
 const refills = new Set();
-on("boards", () => refills.forEach((fill) => fill()));
+on("registry", () => refills.forEach((fill) => fill()));
 
 function json(source) {
   try {

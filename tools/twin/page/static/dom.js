@@ -56,15 +56,17 @@ export function options(select, pairs, chosen) {
   if (select.selectedIndex < 0 && pairs.length) select.selectedIndex = 0;
 }
 
-// At most one call for each frame; the last arguments count.
+// At most ten calls a second, each before a frame.
 export function calmly(work) {
   let waiting = false;
+  let last = -100;
   return () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => requestAnimationFrame(() => {
       waiting = false;
+      last = performance.now();
       work();
-    });
+    }), Math.max(0, last + 100 - performance.now()));
   };
 }

@@ -13,7 +13,7 @@ const KINDS = { refused: "bad", rejected: "bad", stored: "ok", acked: "ok", answ
 let current = null;
 on("messages", (fresh) => current?.arrived(fresh));
 on("loaded", () => current?.again());
-on("boards", () => current?.choices());
+on("registry", () => current?.choices());
 
 function kindOf(message) {
   return KINDS[message.status] ?? "";

@@ -1,6 +1,6 @@
 // Which view is shown? The fragment says it, so that a reload keeps it.
 
-import { ago, clock, count, el, visible } from "./dom.js";
+import { ago, clock, count, visible } from "./dom.js";
 import { now, on, start, twin } from "./twin.js";
 import { axis } from "./axis.js";
 import { board, boards } from "./boards.js";
@@ -46,23 +46,17 @@ function summary() {
   const reports = live
     ? `${recent} in the last 10 s${newest ? `, the newest ${ago(now() - newest)}` : ""}`
     : `${twin.arrivals.length} in this trace`;
-  const parts = [
-    ["Online", `${online.length} of ${count(all.length, "board")}${names ? `: ${names}${more}` : ""}`,
-      online.length ? "ok" : ""],
-    ["Reports", reports, recent ? "ok" : ""],
-    ["Last refusal", last
-      ? `${visible(last.label)}, ${clock(last.refusal.ms)}: ${visible(last.refusal.text)}`
-      : "none", last ? "bad" : ""],
-  ];
-  const made = JSON.stringify(parts);
-  const section = document.getElementById("summary");
-  if (section.dataset.made === made) return;
-  section.dataset.made = made;
-  section.replaceChildren(
-    ...parts.map(([name, text, kind]) =>
-      el("p", { class: kind }, el("b", {}, name), " ", el("bdi", {}, text)),
-    ),
-  );
+  const say = (id, text, kind) => {
+    const place = document.getElementById(id);
+    if (place.textContent !== text) place.textContent = text;
+    place.className = kind;
+  };
+  const who = `${online.length} of ${count(all.length, "board")}`;
+  say("who", names ? `${who}: ${names}${more}` : who, online.length ? "ok" : "");
+  say("reports", reports, recent ? "ok" : "");
+  say("refusal", last
+    ? `${visible(last.label)}, ${clock(last.refusal.ms)}: ${visible(last.refusal.text)}`
+    : "none", last ? "bad" : "");
 }
 
 function theme() {

@@ -46,8 +46,10 @@ export const now = () => Date.now() + (twin.skew ?? 0);
 export const nameOf = (message) => `${message.cloud} ${message.device}`;
 
 function takeBoards(boards) {
+  const before = twin.boards.size;
   for (const board of boards) twin.boards.set(board.id, board);
   if (boards.length) tell("boards", boards);
+  if (twin.boards.size !== before) tell("registry");
 }
 
 function takeMessages(messages) {
@@ -101,6 +103,7 @@ async function load() {
   twin.boards = new Map(state.boards.map((board) => [board.id, board]));
   tell("state", state);
   tell("boards", state.boards);
+  tell("registry");
   let page = await get("messages", { limit: PAGE });
   if (mine !== generation) return;
   twin.messages = [];

@@ -9,7 +9,7 @@ const EVERY_MS = 500;
 let current = null;
 on("messages", (fresh) => current?.arrived(fresh));
 on("loaded", () => current?.again());
-on("boards", () => current?.choices());
+on("registry", () => current?.choices());
 window.addEventListener("theme", () => current?.colour());
 
 export function boardChoice(query, view, change) {
