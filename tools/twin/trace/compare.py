@@ -11,7 +11,7 @@ from tools.twin.trace.stable import stable, text_of
 from tools.twin.wire import packets
 from tools.twin.wire.packets import Packet, Publish
 
-_LONGEST = 160
+_LONGEST, _BEFORE = 160, 40
 _CBOR_FORMAT = 60
 _TOLD_EVENTS = ("refused", "rejected")
 _NOT_PLAYED = ("TLS: ", "DTLS: ", "HTTP 400: ", "HTTP 408: ", "HTTP 404: no subprotocol")
@@ -122,8 +122,20 @@ def coap_value(options: list[list[Any]], payload: bytes) -> Any:
 
 def told(record: Record) -> str:
     """A decision in a few words."""
-    text = _TOLD[record["what"]](record)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    return _TOLD[record["what"]](record)
+
+
+def shortened(then: str, now: str) -> tuple[str, str]:
+    """Two texts for a person: where they are long, from shortly before they differ."""
+    pairs = enumerate(zip(stable(then), stable(now), strict=False))
+    differs = next((at for at, (a, b) in pairs if a != b), 0)
+    start = max(0, differs - _BEFORE) if max(len(then), len(now)) > _LONGEST else 0
+    return _cut(stable(then) if start else then, start), _cut(stable(now) if start else now, start)
+
+
+def _cut(text: str, start: int) -> str:
+    end = start + _LONGEST
+    return ("..." if start else "") + text[start:end] + ("..." if len(text) > end else "")
 
 
 def _told_packet(record: Record) -> str:

@@ -27,7 +27,7 @@ from tools.twin.trace.line import Line, Tokens
 from tools.twin.trace.survey import survey
 from tools.ui import UserError
 
-_PATIENCE_S = 30.0  # for a decision of which nothing is to be seen
+_PATIENCE_S = 20.0  # for a decision of which nothing is to be seen
 _SETTLE_S = 5.0  # for one in whose place another has come
 _HASTY_AFTER = 10  # differences; from then on both are a fifth
 _STEP_S = 0.003
@@ -308,17 +308,17 @@ class _Player:
                     self._out.decisions += 1
                     return each
             rivals = [each for each in found if compare.kind(each) == kind]
+            over = any(each["what"] == "closed" for each in found)
             now_s = time.monotonic()
-            if rivals and settled_s is None:
+            if (rivals or over) and settled_s is None:
                 settled_s = now_s + _SETTLE_S / hasty
             if (settled_s is not None and now_s > settled_s) or now_s > ends_s or self._over():
                 break
             await asyncio.sleep(_STEP_S)
         for each in rivals[:1]:
             found.remove(each)
-        self._differ(
-            number, record, compare.told(record), compare.told(rivals[0]) if rivals else ""
-        )
+        now = compare.told(rivals[0]) if rivals else ""
+        self._differ(number, record, compare.told(record), now)
         return None
 
     def _over(self) -> bool:
@@ -348,6 +348,7 @@ class _Player:
                 self._differ(last, each, "", compare.told(each))
 
     def _differ(self, number: int, record: Record, then: str, now: str) -> None:
+        then, now = compare.shortened(then, now)
         self._out.differences.append(Difference(number + 1, record, then, now))
 
 

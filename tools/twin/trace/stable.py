@@ -10,6 +10,7 @@ _VOLATILE = re.compile(
     r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
     r"|(?<![0-9A-Za-z])(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{12,}(?![0-9A-Za-z])"
     r"|(?<=seqOffset[\": ])[\": ]*\d+|(?<=\bseq )\d+"  # Alibaba's are drawn by lot
+    r"|(?<=\"Port\":)\d+"
     r"|(?<=127\.0\.0\.\d:)\d+"
     r"|\b\d+(?= s in the past)|(?<=the next in )[\d.]+"
     r"|\d{9,}"  # times and ids
