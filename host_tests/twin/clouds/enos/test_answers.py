@@ -174,6 +174,16 @@ def test_firmware_waits_until_its_version_is_reported(gateway: Gateway) -> None:
     assert gateway.ask(listing, {})["data"] == []
 
 
+@pytest.mark.parametrize("name", ["enable", "disable", "delete"])
+def test_a_gateway_is_told_what_becomes_of_a_device(gateway: Gateway, name: str) -> None:
+    gateway.ask("/ext/session/pk/gw/combine/login", gateway.signed("sub"))
+    order = gateway.rules.order(gateway.devices["sub"], name, {}, "9")
+    assert order.topic == f"/ext/session/pk/gw/combine/{name}"
+    body = json.loads(order.payload)
+    assert body["params"] == [{"productKey": "pk", "deviceKey": "sub"}]
+    assert gateway.rules.answers.is_online(gateway.devices["sub"]) == (name == "enable")
+
+
 def test_a_command_reaches_a_device_through_its_gateway(twin: Twin) -> None:
     product = twin.device("enos")["product_key"]
     sub = json.loads(twin.cli("device", "add", "enos", product, "sub-1"))
