@@ -18,7 +18,6 @@ from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.enos.registry import Registry
 from tools.twin.clouds.values import Client, RefusedError, Way
 from tools.twin.registry.certificates import Certificates
-from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Connect
 
@@ -141,7 +140,8 @@ def test_enos_refuses(store: Store, code: int, changes: dict[str, Any]) -> None:
 def test_enos_lets_in_with_the_product_secret(
     store: Store, kind: str, changes: dict[str, Any]
 ) -> None:
-    Kept(store, "enos").put("123", "", "secret", _SECRET)
+    assert Registry(store).product_secret("123")
+    store.database.execute("UPDATE enos_products SET secret=?", (_SECRET,))
     assert _login(store, "enos", _PLAIN, **(_ENOS | changes)).kind == kind
 
 

@@ -68,6 +68,7 @@ def _json(value: Any) -> bytes:
         (1220, b"[" * 100_000),
         (1220, b"\xff\xfe"),
         (1220, b"[1]"),
+        (1220, b'{"id": "\\ud800", "version": "1.0"}'),
         (460, _json(_POST | {"id": 1})),
         (460, _json({k: v for k, v in _POST.items() if k != "version"})),
         (1260, _json(_POST | {"method": "thing.event.property.post"})),

@@ -14,9 +14,12 @@ def encode(value: Mapping[str, Any]) -> bytes:
 def decode(payload: bytes) -> Any:
     """The JSON value of a payload. raises: ValueError."""
     try:
-        return json.loads(payload.decode())
+        value = json.loads(payload.decode())
     except RecursionError:
         raise ValueError("nested too deep") from None
+    if b"\\u" in payload:
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    return value
 
 
 _SECRET = re.compile("secret|token|password", re.IGNORECASE)

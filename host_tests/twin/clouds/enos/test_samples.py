@@ -93,7 +93,7 @@ _SAMPLES: dict[str, tuple[tuple[str, ...], tuple[tuple[str, str, Any, Any], ...]
             "sub_device_logout_response:  200",
             "login_batch_sub_device_response: 200",
         ),
-        (),
+        (("disable", "sub2", {}, {"code": "1101"}),),  # its SDK has no handler for it
     ),
     "TagSample": (
         (*(f"tag_{each}_response: 200" for each in ("query", "delete", "update")),),
@@ -131,7 +131,8 @@ def test_a_sample_of_the_sdk_runs(org: Org, start: Start, name: str) -> None:
     for text in said:
         sample.wait_for_text(text)
     for command, device, data, reply in commands:
-        twin.wait_for_output(f"/{device} connected", since=since)
+        if not said:
+            twin.wait_for_output(f"/{device} connected", since=since)
         answer = twin.command("enos", command, data, device)
         assert (answer.get("reply") or {}).items() >= (reply or {}).items()
     if name == "OtaSample":

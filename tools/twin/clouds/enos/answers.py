@@ -52,7 +52,7 @@ class Answers:
         label: of the device that the topic names. what: the topic after its names, as a rule.
         """
         if what.startswith("integration/"):
-            return self._integrated(client, request["params"])
+            return self._integrated(client, what, request["params"])
         if what.startswith(("thing/measurepoint/", "thing/event/")):
             return self._reported(client, label, what, request)
         answer = self._answers.get(what)
@@ -193,13 +193,13 @@ class Answers:
                 return 1212, f"{named} is not on line behind this gateway", {}
         return _OK
 
-    def _integrated(self, client: Client, params: Any) -> Answer:
+    def _integrated(self, client: Client, what: str, params: Any) -> Answer:
         for entry in params:
             if self.registry.device(client.device.product, entry["deviceKey"]) is None:
                 return 402, f"there is no device {entry['deviceKey']!r}", {}
-        for entry in params:
+        for entry in params if "attribute" in what else ():
             label = f"{client.device.product}/{entry['deviceKey']}"
-            self.registry.set_values(label, "attribute", entry.get("attributes") or {})
+            self.registry.set_values(label, "attribute", entry["attributes"])
         return _OK
 
     # What the platform keeps of a device

@@ -98,7 +98,9 @@ def tags(params: Any) -> str | None:
     if not isinstance(params, list) or not 1 <= len(params) <= _MOST_VALUES:
         return f"params is not a list of 1 to {_MOST_VALUES} tags"
     for tag in params:
-        if not isinstance(tag, dict) or not _TAG.fullmatch(str(tag.get("tagKey"))):
+        if not isinstance(tag, dict) or not _named(tag, "tagKey"):
+            return "a tagKey is missing"
+        if not _TAG.fullmatch(tag["tagKey"]):
             return "a tagKey is not letters, digits and _, 100 at most, no digit first"
         if not isinstance(tag.get("tagValue"), str | int | float):
             return "a tagValue is not a text"
@@ -165,4 +167,6 @@ def registrations(params: Any) -> str | None:
         rule, words = Cloud.name_rule
         if "deviceKey" in entry and not rule.fullmatch(str(entry["deviceKey"])):
             return f"deviceKey is not 1 to {words}"
+        if not isinstance(entry.get("deviceAttributes") or {}, dict):
+            return "deviceAttributes is not an object"
     return None

@@ -12,6 +12,11 @@ from typing import Any
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
 
+# Apart from what is kept: a trace covers what stands in a column of that name.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS enos_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL)
+"""
+
 
 class Registry:
     """What is kept in one store. A label is a device's: product/name."""
@@ -32,8 +37,15 @@ class Registry:
 
     def product_secret(self, product: str) -> str:
         """That of a product, made when it is first asked for."""
-        secret: str = self._kept.get(product, "", "secret") or secrets.token_hex(16)
-        self._kept.put(product, "", "secret", secret)
+        database = self.store.database
+        database.execute(_SCHEMA)
+        query = "SELECT secret FROM enos_products WHERE product=?"
+        row = database.execute(query, (product,)).fetchone()
+        secret: str = row["secret"] if row else ""
+        if not secret:
+            secret = secrets.token_hex(16)
+            insert = "INSERT OR REPLACE INTO enos_products VALUES(?,?)"
+            database.execute(insert, (product, secret))
         return secret
 
     def activate(self, device: Device) -> None:

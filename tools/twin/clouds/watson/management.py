@@ -78,6 +78,8 @@ class Management:
             code, message = 400, f"there is no request {what!r}"
         elif what != "mgmt/manage" and self.managed(device) is None:
             code, message = 404, "the device is not managed: mgmt/manage comes first"
+        elif not isinstance(body.get("d") or {}, dict):
+            code, message = 400, "d is not an object"
         else:
             code, message = request(device, body.get("d") or {})
         answer = {"rc": code, "reqId": body.get("reqId")} | (
@@ -148,7 +150,7 @@ class Management:
         ):
             return 400, "d.fields is not a list of {field, value}"
         for each in fields:
-            self._put(device, each["field"], each.get("value"))
+            self._put(device, f"field {each['field']}", each.get("value"))
         return 200, ""
 
     def _put(self, device: Device, part: str, value: Any) -> None:
