@@ -103,6 +103,21 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             autocompletion=complete(POLICIES),
         ),
     ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SIGNET_TWIN_BROKER",
+            show_envvar=False,
+            help="Stand in front of this MQTT broker, not of a mosquitto of the twin's own:"
+            " mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://. SIGNET_TWIN_BROKER keeps a password"
+            " from who lists processes.",
+        ),
+    ] = None,
+    broker_ca: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, exists=True, help="mqtts://: the CA, if none of the system."),
+    ] = None,
 ) -> None:
     """Run the clouds on loopback until Ctrl-C."""
     if (word := context.invoked_subcommand) is not None:
@@ -122,7 +137,17 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
-    options = Options(state, ready_file, _ports(port or []), losses, token_life, http_rate, policy)
+    options = Options(
+        state,
+        ready_file,
+        _ports(port or []),
+        losses,
+        token_life,
+        http_rate,
+        policy,
+        broker,
+        broker_ca,
+    )
     begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
 
