@@ -160,7 +160,7 @@ class Twin:
         if options.broker is None:
             return Mosquitto(folder, options.state / "mosquitto.log", self._broker_died)
         existing = ExistingBroker.of(options.broker, options.broker_ca)
-        self._report("twin", "broker", "used", existing.name)
+        self._report("twin", "MQTT broker", "used", existing.name)
         return existing
 
     def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:

@@ -62,7 +62,7 @@ class Hub:
         self.journal.add("event", cloud=cloud, device=device, kind=kind, text=text)
 
     def _platform_lost(self) -> None:
-        self.report("twin", "broker", "fault", "the platform side lost its connection")
+        self.report("twin", "MQTT broker", "fault", "the platform side lost its connection")
         self._reconnecting = asyncio.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
