@@ -18,6 +18,8 @@ from tools.pki.keys import write_file
 from tools.scratch import scratch
 from tools.twin import accept, descriptors, listen
 from tools.twin.broker.broker import Broker
+from tools.twin.broker.existing import ExistingBroker
+from tools.twin.broker.mosquitto import Mosquitto
 from tools.twin.clouds import CLOUDS, doors
 from tools.twin.clouds.shared import Report
 from tools.twin.clouds.values import Ending
@@ -84,7 +86,7 @@ class Twin:
         certificates = self._certificates(store, products)
         authority = Authority(state)
 
-        broker = Broker(folder, state / "mosquitto.log", self._broker_died)
+        broker = self._broker(folder)
         self._hub = hub = Hub(store, broker, self._report)
         for rules in hub.clouds.values():
             rules.token_life_s = self._options.token_life_s
@@ -174,6 +176,15 @@ class Twin:
         descriptors.watch(report)
         return store
 
+    def _broker(self, folder: Path) -> Broker:
+        """The one that exists, or one of the twin's own. folder: of this run."""
+        options = self._options
+        if options.broker is None:
+            return Mosquitto(folder, options.state / "mosquitto.log", self._broker_died)
+        existing = ExistingBroker.of(options.broker, options.broker_ca)
+        self._report("twin", "MQTT broker", "used", existing.name)
+        return existing
+
     def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:
         """What orgs have uploaded, with the ready ones' default policy as the options have it."""
         certificates = Certificates(store)
@@ -215,6 +226,8 @@ class Twin:
         self._hub.forget_offline()
 
     async def _start_broker(self, _request: Mapping[str, Any]) -> None:
+        if not self._hub.broker.ours:
+            raise UserError("the broker is not the twin's own; start it where it runs")
         self._hub.forget_offline()
         await self._hub.broker.start()
         await self._hub.platform.start()

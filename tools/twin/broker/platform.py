@@ -7,6 +7,7 @@ is seen by the gate.
 import asyncio
 import contextlib
 import itertools
+import secrets
 from collections.abc import Callable
 
 from tools.twin.broker.broker import Broker
@@ -24,6 +25,8 @@ class Platform:
     def __init__(self, broker: Broker, on_lost: Callable[[], None]) -> None:
         self._broker = broker
         self._on_lost = on_lost
+        # Of a broker with several twins in front, each has a platform side.
+        self._client_id = CLIENT_ID if broker.ours else f"{CLIENT_ID}-{secrets.token_hex(4)}"
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -35,7 +38,7 @@ class Platform:
         async with self._starting:
             await self.stop()
             reader, self._writer = await self._broker.connect()
-            hello = packets.Connect(4, CLIENT_ID, True, 0, None, None, None)
+            hello = packets.Connect(4, self._client_id, True, 0, None, *self._broker.login)
             self._writer.write(hello.encode())
             self._drain = asyncio.create_task(self._read(reader, self._writer))
 

@@ -124,6 +124,21 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             " printed, and `signet twin page` opens it.",
         ),
     ] = False,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SIGNET_TWIN_BROKER",
+            show_envvar=False,
+            help="Stand in front of this MQTT broker, not of a mosquitto of the twin's own:"
+            " mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://. SIGNET_TWIN_BROKER keeps a password"
+            " from who lists processes.",
+        ),
+    ] = None,
+    broker_ca: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, exists=True, help="mqtts://: the CA, if none of the system."),
+    ] = None,
 ) -> None:
     """Run the clouds on loopback until Ctrl-C."""
     if (word := context.invoked_subcommand) is not None:
@@ -143,9 +158,18 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
-    ports = _ports(port or [])
     options = Options(
-        state, ready_file, ports, losses, token_life, http_rate, policy, page, record
+        state,
+        ready_file,
+        _ports(port or []),
+        losses,
+        token_life,
+        http_rate,
+        policy,
+        broker,
+        broker_ca,
+        page,
+        record,
     )
     begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them

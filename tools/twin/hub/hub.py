@@ -20,6 +20,7 @@ from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Publish
 
+_AGAIN_S = 1.0
 _NAMED = 10  # devices that an error lists
 
 
@@ -64,12 +65,17 @@ class Hub:
         self.journal.add("event", cloud=cloud, device=device, kind=kind, text=text)
 
     def _platform_lost(self) -> None:
-        self.report("twin", "mosquitto", "fault", "the platform side lost its connection")
+        self.report("twin", "MQTT broker", "fault", "the platform side lost its connection")
         self._reconnecting = asyncio.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
-        with contextlib.suppress(OSError):  # the broker is down: whoever starts it connects anew
-            await self.platform.start()
+        while not self.platform.up:
+            if not self.broker.ours:
+                await asyncio.sleep(_AGAIN_S)
+            with contextlib.suppress(OSError):
+                await self.platform.start()
+            if self.broker.ours:  # where it is down, whoever starts it connects anew
+                return
 
     async def admit(self, connection: Connection, client: Client, clean: bool) -> Session:
         """Make `connection` the live one of its session; an older one is closed first."""

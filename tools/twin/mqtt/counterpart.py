@@ -13,6 +13,10 @@ _TIMEOUT_S = 5.0
 _PUSH_ID = 65535  # packet id of our own SUBSCRIBE, done before the device may use it
 
 
+class BrokerRefusesError(OSError):
+    """The broker is there and does not let the gate in; the text says how."""
+
+
 class Counterpart:
     """One connection to the broker, which speaks for one device.
 
@@ -52,6 +56,8 @@ class Counterpart:
             for packet in self._decoder.feed(data):
                 if packet.kind == packets.CONNACK:
                     present = bool(packet.body[0] & 1)
+                    if packet.body[1]:
+                        raise BrokerRefusesError(f"the broker answers CONNACK {packet.body[1]}")
                 if packet.kind in wanted:
                     wanted.discard(packet.kind)
                 else:
@@ -92,7 +98,10 @@ class Counterpart:
             return
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(_TIMEOUT_S):
-                self._writer.write_eof()
+                if self._writer.can_write_eof():
+                    self._writer.write_eof()
+                else:  # TLS
+                    self._writer.close()
                 while await self._reader.read(65536):
                     pass
         self._writer.close()

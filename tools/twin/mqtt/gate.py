@@ -12,9 +12,10 @@ import dataclasses
 
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
+from tools.twin.descriptors import EXHAUSTED
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.mqtt import opening
-from tools.twin.mqtt.counterpart import Counterpart
+from tools.twin.mqtt.counterpart import BrokerRefusesError, Counterpart
 from tools.twin.mqtt.tap import PacketTap
 from tools.twin.mqtt.traffic import ClosedError, Traffic
 from tools.twin.web.service import Service
@@ -242,18 +243,20 @@ class Connection:
         once it does.
         """
         pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
-        inner = packets.Connect(4, client.session, connect.clean_session, 0, will, None, None)
+        broker = self._hub.broker
+        clean = connect.clean_session
+        inner = packets.Connect(4, client.session, clean, 0, will, *broker.login)
         self._inner = inner
         early: list[Packet] = []
         present = False
         try:
-            if not connect.clean_session or session.kept or will or pushed:
+            if not clean or session.kept or will or pushed or not broker.ours:
                 early, present = await self._broker.open(inner, pushed)
             elif not self._hub.platform.up:
                 raise OSError
-        except (OSError, TimeoutError):
+        except OSError as error:
             self._send(packets.connack(self._cloud.connack["offline"] or 3))
-            raise ClosedError("CONNACK 3: the broker is down") from None
+            raise ClosedError(f"CONNACK 3: {_why(error)}") from None
         session.filters.update(pushed)
         self._send(packets.connack(0, present and connect.level == 4))
         self._traffic = Traffic(
@@ -338,8 +341,8 @@ class Connection:
         self._hub.store.commit()  # its reports so far go before
         try:
             await self._broker.open(self._inner, [])
-        except (OSError, TimeoutError):
-            raise ClosedError("the broker is gone", Ending.SERVER) from None
+        except OSError as error:
+            raise ClosedError(_why(error), Ending.SERVER) from None
 
     async def _pump_down(self) -> None:
         assert self._traffic is not None
@@ -348,3 +351,10 @@ class Connection:
             for packet in await self._broker.read():
                 self._traffic.from_broker(packet)
             await self._writer.drain()
+
+
+def _why(error: OSError) -> str:
+    """Why there is no session at the broker."""
+    if isinstance(error, BrokerRefusesError):
+        return str(error)
+    return "no file is left" if error.errno in EXHAUSTED else "the broker is down"

@@ -16,7 +16,7 @@ class Journal:
     Records, by "what", beside "ms":
 
     - event: cloud, device, kind, text: a line for a person to read.
-    - message: one that was filed, as `Store.messages` has it.
+    - message: one that was filed, as `Store.messages` has it; told when it is on file.
     - marked: id, status: that message has another status now.
     - opened: connection, cloud, way, peer, tls: {version, suite} or None, server_name,
       certificate: {subject, serial, not_after_ms} or None. connection: a number, or of CoAP
