@@ -25,7 +25,8 @@ class Tokens:
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self.keys: dict[str, tuple[Any, int]] = {}
+        # of CoAP: what was agreed on, and what the numbers of requests began with, then and now
+        self.keys: dict[str, tuple[Any, int, int]] = {}
 
     def put(self, text: str) -> str:
         """A text with what is covered in it, as far as it is known."""
@@ -134,15 +135,16 @@ class Line:
         options = [(number, _raw(value)) for number, value in record["options"]]
         payload = bytes.fromhex(record["payload_hex"])
         path = "/".join(text_of(value) for number, value in options if number == 11)
-        keys, offset, covered = None, 0, ""
+        keys, before, after, covered = None, 0, 0, ""
         for _, value in options:
             if (found := mask.COVERED.fullmatch(value.decode("latin-1"))) is not None:
                 covered = found[1]
         if covered in self._tokens.keys:
-            keys, offset = self._tokens.keys[covered]
+            keys, before, after = self._tokens.keys[covered]
         if keys is not None and record["seq"] is not None:
-            seq = str(record["seq"] + offset).encode()
-            cipher = self._again.encrypted(keys, seq)
+            seq = record["seq"]
+            seq = seq - before + after if seq > before else min(seq, after)
+            cipher = self._again.encrypted(keys, str(seq).encode())
             options = [(n, cipher if n == self._again.seq_option else v) for n, v in options]
         if keys is not None and record["plain_hex"] is not None:
             payload = self._again.encrypted(keys, bytes.fromhex(record["plain_hex"]))
@@ -173,8 +175,8 @@ class Line:
         self._tokens.texts[covered[1]] = str(new["token"])
         keys = self._again.keys(new, then["device"] or "")
         if keys is not None:
-            offset = int(new.get("seqOffset", 0)) - int(old.get("seqOffset", 0))
-            self._tokens.keys[covered[1]] = keys, offset
+            before, after = (int(each.get("seqOffset", 0)) for each in (old, new))
+            self._tokens.keys[covered[1]] = keys, before, after
         return True
 
 

@@ -14,11 +14,12 @@ _MISTAKES = ("signature", "login")  # of `connack`
 class Survey:
     """A trace read once.
 
-    count: of its records. wrong: by number, the logins whose password, token or signature was.
+    wrong: by number, the logins whose password, token or signature was.
+    order: of the records' numbers: a request by CoAP before what it led to.
     ended: whether the twin ended by itself. closed: the connections that did.
     """
 
-    count: int = 0
+    order: list[int] = field(default_factory=list)
     wrong: set[int] = field(default_factory=set)
     ended: bool = False
     closed: set[Key] = field(default_factory=set)
@@ -26,11 +27,12 @@ class Survey:
 
 def survey(records: list[Record]) -> Survey:
     """Read it."""
-    found = Survey(len(records))
+    found = Survey()
     asked: dict[Key, int] = {}  # by connection, the last login
     latest: dict[str, int] = {}  # by cloud, the last request by HTTP
     signed_wrong = ""  # the cloud that said so last
     for number, record in enumerate(records):
+        found.order.insert(_place(records, record, found.order), number)
         what, key = record["what"], record.get("connection", "")
         if what == "packet" and record["name"] == "CONNECT":
             asked[key] = number
@@ -49,3 +51,16 @@ def survey(records: list[Record]) -> Survey:
             found.closed.add(key)
         found.ended = what == "end"
     return found
+
+
+def _place(records: list[Record], record: Record, order: list[int]) -> int:
+    """Where a record goes: the twin notes a request by CoAP when it has decided about it."""
+    place = len(order)
+    if record["what"] == "coap" and record["direction"] == "up" and not record["again"]:
+        while place and _led_to(records[order[place - 1]], record["cloud"]):
+            place -= 1
+    return place
+
+
+def _led_to(record: Record, cloud: str) -> bool:
+    return record["what"] in ("message", "event") and record["cloud"] == cloud
