@@ -295,6 +295,7 @@ class Connection:
                 reason = "nothing heard for 1.5 times its keepalive"
                 raise ClosedError(reason, Ending.SILENCE) from None
             if not data:
+                self._tap.ended()
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
 

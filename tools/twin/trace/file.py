@@ -25,11 +25,13 @@ _NEEDED = {
     "opened": "connection cloud way peer tls server_name certificate",
     "login": "connection cloud device kind client_id keepalive_s clean policy",
     "refused": "connection cloud device code mistake reason",
+    "ended": "connection cloud device",
     "closed": "connection cloud device reason",
     "packet": "connection cloud device direction name bytes",
     "http": "connection cloud device direction headers body_hex",
     "coap": "connection cloud way device direction type code mid token options payload_hex again"
     " seq plain_hex",
+    "ready": "clouds",
     "command": "cloud device name data",
     "fault": "request",
 }

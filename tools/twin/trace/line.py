@@ -17,14 +17,19 @@ from tools.twin.wire.packets import Connect, Packet, UnsupportedLevelError
 
 _TOKENS = re.compile(rb'"[\w-]*token"\s*:\s*"([^"]+)"', re.IGNORECASE)
 _MOST_NAMES = 500
+_URI_PATH, _URI_PORT = 11, 7
 _HOP = ("content-length", "transfer-encoding", "expect")
 
 
 class Tokens:
-    """What was given out in the trace, by its number there, and what is in its place now."""
+    """What was given out in the trace, by its number there, and what is in its place now.
+
+    ports: of doors, likewise.
+    """
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
+        self.ports: dict[int, int] = {}
         # of CoAP: what was agreed on, and what the numbers of requests began with, then and now
         self.keys: dict[str, tuple[Any, int, int]] = {}
 
@@ -132,9 +137,9 @@ class Line:
         """A message as bytes; one that came again as it went before."""
         if record["again"] and record["mid"] in self._sent:
             return self._sent[record["mid"]]
-        options = [(number, _raw(value)) for number, value in record["options"]]
+        options = [(number, self._option(number, value)) for number, value in record["options"]]
         payload = bytes.fromhex(record["payload_hex"])
-        path = "/".join(text_of(value) for number, value in options if number == 11)
+        path = "/".join(text_of(value) for number, value in options if number == _URI_PATH)
         keys, before, after, covered = None, 0, 0, ""
         for _, value in options:
             if (found := mask.COVERED.fullmatch(value.decode("latin-1"))) is not None:
@@ -159,6 +164,14 @@ class Line:
         self._sent[record["mid"]] = sent
         return sent
 
+    def _option(self, number: int, value: str | Mapping[str, str]) -> bytes:
+        """Uri-Port names this twin's port where it named that of the other one."""
+        raw = value.encode() if isinstance(value, str) else bytes.fromhex(value["hex"])
+        port = int.from_bytes(raw, "big")
+        if number == _URI_PORT and port in self._tokens.ports:
+            return self._tokens.ports[port].to_bytes(2, "big")
+        return raw
+
     def answered(self, then: Record, now: Record) -> bool:
         """Take what a reply brings; False while it has not come in."""
         self._ids[then["mid"].to_bytes(2, "big")] = now["mid"].to_bytes(2, "big")
@@ -182,10 +195,6 @@ class Line:
 
 def _texts(old: bytes, new: bytes) -> tuple[str, str]:
     return text_of(old), text_of(new)
-
-
-def _raw(value: str | Mapping[str, str]) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes.fromhex(value["hex"])
 
 
 _TYPES = {"CON": 0, "NON": 1, "ACK": 2, "RST": 3}

@@ -109,9 +109,11 @@ class _Player:
             "coap": self._coap,
             "login": self._decided,
             "refused": self._decided,
+            "ended": self._left,
             "closed": self._closed,
             "command": self._command,
             "fault": self._fault,
+            "ready": self._ready,
             "end": self._ended,
         }
 
@@ -143,6 +145,12 @@ class _Player:
 
         for name in registry.apply(self._store.database, record, anew):
             self._out.left_out[f"the registry's table {name}, which this signet has not"] += 1
+
+    async def _ready(self, _number: int, record: Record) -> None:
+        for cloud, ways in record["clouds"].items():
+            for way, port in ways.items():
+                if way in self._ways(cloud):
+                    self._tokens.ports[port] = self._ways(cloud)[way]["port"]
 
     async def _opened(self, number: int, record: Record) -> None:
         cloud, way = record["cloud"], record["way"]
@@ -226,6 +234,12 @@ class _Player:
 
     async def _decided(self, number: int, record: Record) -> None:
         await self._expect(number, record, self._line(record))
+
+    async def _left(self, _number: int, record: Record) -> None:
+        self._cause_ms = record["ms"]
+        line = self._line(record)
+        if line.end is not None:
+            await line.end.close()
 
     async def _closed(self, number: int, record: Record) -> None:
         line = self._line(record)

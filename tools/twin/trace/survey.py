@@ -16,21 +16,21 @@ class Survey:
 
     wrong: by number, the logins whose password, token or signature was.
     order: of the records' numbers: a request by CoAP before what it led to.
-    ended: whether the twin ended by itself. closed: the connections that did.
+    ended: whether the twin ended by itself.
     """
 
     order: list[int] = field(default_factory=list)
     wrong: set[int] = field(default_factory=set)
     ended: bool = False
-    closed: set[Key] = field(default_factory=set)
 
 
 def survey(records: list[Record]) -> Survey:
     """Read it."""
     found = Survey()
     asked: dict[Key, int] = {}  # by connection, the last login
-    latest: dict[str, int] = {}  # by cloud, the last request by HTTP
-    signed_wrong = ""  # the cloud that said so last
+    latest: dict[str, int] = {}  # by cloud and by peer, the last request by HTTP
+    peers: dict[Key, str] = {}
+    wrong_peer = ""  # of whom that was said last
     for number, record in enumerate(records):
         found.order.insert(_place(records, record, found.order), number)
         what, key = record["what"], record.get("connection", "")
@@ -39,16 +39,16 @@ def survey(records: list[Record]) -> Survey:
         elif what == "refused" and record["mistake"] in _MISTAKES:
             found.wrong.add(asked.get(key, -1))
         elif what == "http" and record["direction"] == "up":
-            latest[record["cloud"]] = number
+            latest[record["cloud"]] = latest[peers.get(key, "")] = number
         elif what == "event" and record["kind"] == "refused" and _WRONG.search(record["text"]):
-            found.wrong.add(latest.get(record["cloud"], -1))
-            signed_wrong = record["cloud"]
+            wrong_peer = record["device"]
+            found.wrong.add(latest.get(wrong_peer, latest.get(record["cloud"], -1)))
         elif what == "coap" and record["direction"] == "up":
-            if signed_wrong == record["cloud"]:
+            if wrong_peer == key:
                 found.wrong.add(number)
-            signed_wrong = ""
-        elif what == "closed":
-            found.closed.add(key)
+            wrong_peer = ""
+        elif what == "opened":
+            peers[key] = record["peer"]
         found.ended = what == "end"
     return found
 
