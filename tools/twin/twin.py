@@ -69,6 +69,7 @@ class Twin:
                     write_file(file, text.encode(), 0o600)
                     stack.callback(file.unlink, missing_ok=True)
             on_ready(ready)
+            self._hub.journal.add("ready", clouds=_ports(ready["clouds"]))
             await stop.wait()
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> dict[str, Any]:
@@ -234,6 +235,13 @@ class Twin:
 
     async def _drop_connections(self, request: Mapping[str, Any]) -> None:
         await self._end_connections("dropped on demand", request.get("cloud"))
+
+
+def _ports(clouds: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    return {
+        name: {way: door["port"] for way, door in entry["ways"].items()}
+        for name, entry in clouds.items()
+    }
 
 
 def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -> Device:

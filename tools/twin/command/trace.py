@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from tools.scratch import scratch
-from tools.twin.command.console import DEFAULT_STATE, State, new_table, print_table, store_of
+from tools.twin.command.console import DEFAULT_STATE, State, store_of
 from tools.twin.tls.openssl import begin_again
 from tools.twin.trace.file import read
-from tools.twin.trace.summary import Board, Summary, leaks, summary
-from tools.ui import UserError, console, errors, visible
+from tools.twin.trace.summary import Summary, leaks, summary
+from tools.ui import UserError, console, errors, prose, visible
 
 _File = Annotated[Path, typer.Argument(help="What `signet twin --record` wrote.")]
 _MOST_DIFFERENCES = 50
@@ -27,7 +27,7 @@ def trace(file: _File, state: State = DEFAULT_STATE) -> None:
         _say("It breaks off: the twin was killed, or it still runs.")
     _print_boards(found)
     for text, count in found.refusals.most_common(10):
-        _say(f"refused, {count} times: {text}")
+        _say_prose(f"refused, {count} times: {text}")
     if not (state / "twin.db").exists():
         _say(f"Not looked for secrets: there is no registry in {state}.")
         return
@@ -41,18 +41,13 @@ def trace(file: _File, state: State = DEFAULT_STATE) -> None:
 
 
 def _print_boards(found: Summary) -> None:
-    table = new_table("cloud", "board", "ways", "logins", "messages", fold=("last refusal",))
     for (cloud, label), board in sorted(found.boards.items()):
         ways = ", ".join(sorted(board.ways - {""}))
-        table.add_row(
-            cloud, visible(label), ways, str(board.logins), _counts(board), visible(board.refusal)
-        )
-    if found.boards:
-        print_table(table)
-
-
-def _counts(board: Board) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(board.messages.items()))
+        _say(f"{cloud} {label}: {ways}; logged in {board.logins} times")
+        for name, count in sorted(board.messages.items()):
+            _say(f"  {count} messages {name}")
+        if board.refusal:
+            _say_prose(f"last refusal: {board.refusal}", "  ")
 
 
 def replay(
@@ -72,8 +67,8 @@ def replay(
         who = each.record.get("device") or each.record.get("cloud", "")
         where = f"line {each.number}" if each.number <= len(records) else "at the end"
         _say(f"{where}, {_moment(each.record['ms'])} {who}:")
-        _say(f"  then: {each.then or 'nothing'}")
-        _say(f"  now:  {each.now or 'nothing'}")
+        _say_prose(f"then: {each.then or 'nothing'}", "  ")
+        _say_prose(f"now:  {each.now or 'nothing'}", "  ")
     for reason, count in outcome.left_out.items():
         errors.print(f"not played, {count} times: {reason}", markup=False, soft_wrap=True)
     count = len(outcome.differences)
@@ -83,7 +78,11 @@ def replay(
 
 
 def _say(text: str) -> None:
-    console.print(visible(text), markup=False, soft_wrap=True)
+    console.print(visible(text, lines=True), markup=False, soft_wrap=True)
+
+
+def _say_prose(text: str, indent: str = "") -> None:
+    _say(prose(visible(text), indent))
 
 
 def _moment(ms: int) -> str:

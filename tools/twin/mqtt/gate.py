@@ -332,6 +332,7 @@ class Connection:
             data = await self._reader.read(65536)
             self._waits_since = None
             if not data:
+                self._tap.ended()
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
 

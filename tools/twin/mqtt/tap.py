@@ -40,6 +40,10 @@ class PacketTap(Tap):
 
         return noted
 
+    def ended(self) -> None:
+        """The device has closed its side."""
+        self.add("ended", device=self.device)
+
     def closed(self) -> None:
         """What came last may be no packet, or only its beginning."""
         for direction, rest in self._rests.items():

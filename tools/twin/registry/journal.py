@@ -24,6 +24,7 @@ class Journal:
     - login: connection, cloud, device, kind, client_id, keepalive_s, clean, policy: by MQTT.
     - refused: connection, cloud, device or None, code of CONNACK or None, mistake as a key of the
       cloud's `connack`, reason: by MQTT.
+    - ended: connection, cloud, device or None: a device has closed its side; by MQTT.
     - closed: connection, cloud, device or None, reason.
     - packet: connection, cloud, device or None, direction "up" or "down", name as "PUBLISH", bytes
       as hex: one of MQTT. name "": what is no whole packet, when it is over.
@@ -33,6 +34,7 @@ class Journal:
       code as "0.02", mid, token as hex, options: [[number, text or {"hex"}], ...], payload_hex,
       again: whether that message came or went before, seq, plain_hex: what was encrypted in it,
       or None. A request comes right after the message records that it led to.
+    - ready: clouds: {NAME: {WAY: port}}: every door is open.
     - command: cloud, device, name, data: an operator sends one.
     - fault: request, as `tools.twin.hub.control` has them.
     - changed: something in the registry, by this process.

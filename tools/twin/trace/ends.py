@@ -124,8 +124,9 @@ class Udp:
 
     async def close(self, reset: bool = False) -> None:
         """See End."""
-        asyncio.get_running_loop().remove_reader(self._socket)
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
 
 
 class Dtls(Udp):
@@ -172,9 +173,9 @@ class Dtls(Udp):
 
     async def close(self, reset: bool = False) -> None:
         """See End."""
-        with contextlib.suppress(SSL.Error):
+        with contextlib.suppress(SSL.Error, OSError):
             self._session.shutdown()
-        self._advance()
+            self._advance()
         await super().close()
 
 

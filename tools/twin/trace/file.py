@@ -15,6 +15,27 @@ VERSION = 1
 
 Record = dict[str, Any]
 
+# What a reader asks of a record, beside "what" and "ms"; kinds that are not here are passed over.
+_NEEDED = {
+    "trace": "version signet python mosquitto options clouds",
+    "registry": "put gone",
+    "event": "cloud device kind text",
+    "message": "id cloud device direction topic payload qos retain dup status reason",
+    "marked": "id status",
+    "opened": "connection cloud way peer tls server_name certificate",
+    "login": "connection cloud device kind client_id keepalive_s clean policy",
+    "refused": "connection cloud device code mistake reason",
+    "ended": "connection cloud device",
+    "closed": "connection cloud device reason",
+    "packet": "connection cloud device direction name bytes",
+    "http": "connection cloud device direction headers body_hex",
+    "coap": "connection cloud way device direction type code mid token options payload_hex again"
+    " seq plain_hex",
+    "ready": "clouds",
+    "command": "cloud device name data",
+    "fault": "request",
+}
+
 
 def line(record: Record) -> bytes:
     """One record as it is written."""
@@ -27,6 +48,7 @@ def read(path: Path) -> Iterator[Record]:
     A last line without its end is left out: the twin was killed while it wrote.
     raises: UserError for what is no trace, with the number of the line.
     """
+    number = 0
     try:
         with path.open("rb") as lines:
             for number, each in enumerate(lines, 1):
@@ -35,6 +57,8 @@ def read(path: Path) -> Iterator[Record]:
                 yield _record(path, number, each)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
+    if not number:
+        raise UserError(f"{path} is empty")
 
 
 def _record(path: Path, number: int, text: bytes) -> Record:
@@ -52,4 +76,8 @@ def _record(path: Path, number: int, text: bytes) -> Record:
                 f"line 1 of {path} is of version {record.get('version')!r} of traces; this signet"
                 f" reads version {VERSION}"
             )
+    missing = set(_NEEDED.get(record["what"], "").split()) - record.keys()
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise UserError(f"line {number} of {path}: a {record['what']!r} without {names}")
     return record

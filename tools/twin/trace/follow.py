@@ -14,7 +14,7 @@ class Follower:
     """Reads a trace while it is written.
 
     lines: decisions by connection. others: those without one. peers: the newest connection of
-    each. requests: by CoAP, the newest last. taken: how many records.
+    each. gone: those that are over. requests: by CoAP, the newest last. taken: how many records.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,6 +24,7 @@ class Follower:
         self.others: list[Record] = []
         self.peers: dict[str, Key] = {}
         self.requests: list[Record] = []
+        self.gone: set[Key] = set()
         self.taken = 0
 
     def close(self) -> None:
@@ -41,6 +42,8 @@ class Follower:
         what = record["what"]
         if what == "opened":
             self.peers[record["peer"]] = record["connection"]
+        if what == "closed":
+            self.gone.add(record["connection"])
         if what == "coap" and record["direction"] == "up":
             self.requests.append(record)
         if not is_decision(record):

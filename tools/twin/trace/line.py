@@ -17,15 +17,21 @@ from tools.twin.wire.packets import Connect, Packet, UnsupportedLevelError
 
 _TOKENS = re.compile(rb'"[\w-]*token"\s*:\s*"([^"]+)"', re.IGNORECASE)
 _MOST_NAMES = 500
+_URI_PATH, _URI_PORT = 11, 7
 _HOP = ("content-length", "transfer-encoding", "expect")
 
 
 class Tokens:
-    """What was given out in the trace, by its number there, and what is in its place now."""
+    """What was given out in the trace, by its number there, and what is in its place now.
+
+    ports: of doors, likewise.
+    """
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self.keys: dict[str, tuple[Any, int]] = {}
+        self.ports: dict[int, int] = {}
+        # of CoAP: what was agreed on, and what the numbers of requests began with, then and now
+        self.keys: dict[str, tuple[Any, int, int]] = {}
 
     def put(self, text: str) -> str:
         """A text with what is covered in it, as far as it is known."""
@@ -131,18 +137,19 @@ class Line:
         """A message as bytes; one that came again as it went before."""
         if record["again"] and record["mid"] in self._sent:
             return self._sent[record["mid"]]
-        options = [(number, _raw(value)) for number, value in record["options"]]
+        options = [(number, self._option(number, value)) for number, value in record["options"]]
         payload = bytes.fromhex(record["payload_hex"])
-        path = "/".join(text_of(value) for number, value in options if number == 11)
-        keys, offset, covered = None, 0, ""
+        path = "/".join(text_of(value) for number, value in options if number == _URI_PATH)
+        keys, before, after, covered = None, 0, 0, ""
         for _, value in options:
             if (found := mask.COVERED.fullmatch(value.decode("latin-1"))) is not None:
                 covered = found[1]
         if covered in self._tokens.keys:
-            keys, offset = self._tokens.keys[covered]
+            keys, before, after = self._tokens.keys[covered]
         if keys is not None and record["seq"] is not None:
-            seq = str(record["seq"] + offset).encode()
-            cipher = self._again.encrypted(keys, seq)
+            seq = record["seq"]
+            seq = seq - before + after if seq > before else min(seq, after)
+            cipher = self._again.encrypted(keys, str(seq).encode())
             options = [(n, cipher if n == self._again.seq_option else v) for n, v in options]
         if keys is not None and record["plain_hex"] is not None:
             payload = self._again.encrypted(keys, bytes.fromhex(record["plain_hex"]))
@@ -156,6 +163,14 @@ class Line:
         sent = _encoded(record, mid, options, asked.body)
         self._sent[record["mid"]] = sent
         return sent
+
+    def _option(self, number: int, value: str | Mapping[str, str]) -> bytes:
+        """Uri-Port names this twin's port where it named that of the other one."""
+        raw = value.encode() if isinstance(value, str) else bytes.fromhex(value["hex"])
+        port = int.from_bytes(raw, "big")
+        if number == _URI_PORT and port in self._tokens.ports:
+            return self._tokens.ports[port].to_bytes(2, "big")
+        return raw
 
     def answered(self, then: Record, now: Record) -> bool:
         """Take what a reply brings; False while it has not come in."""
@@ -173,17 +188,13 @@ class Line:
         self._tokens.texts[covered[1]] = str(new["token"])
         keys = self._again.keys(new, then["device"] or "")
         if keys is not None:
-            offset = int(new.get("seqOffset", 0)) - int(old.get("seqOffset", 0))
-            self._tokens.keys[covered[1]] = keys, offset
+            before, after = (int(each.get("seqOffset", 0)) for each in (old, new))
+            self._tokens.keys[covered[1]] = keys, before, after
         return True
 
 
 def _texts(old: bytes, new: bytes) -> tuple[str, str]:
     return text_of(old), text_of(new)
-
-
-def _raw(value: str | Mapping[str, str]) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes.fromhex(value["hex"])
 
 
 _TYPES = {"CON": 0, "NON": 1, "ACK": 2, "RST": 3}

@@ -109,16 +109,19 @@ class _Player:
             "coap": self._coap,
             "login": self._decided,
             "refused": self._decided,
+            "ended": self._left,
             "closed": self._closed,
             "command": self._command,
             "fault": self._fault,
+            "ready": self._ready,
             "end": self._ended,
         }
 
     async def play(self) -> Outcome:
         """All of it."""
         started_ms = _now_ms()
-        for number, record in enumerate(self._records):
+        for number in self._survey.order:
+            record = self._records[number]
             if not self._fast:
                 ahead_ms = record["ms"] - self._records[0]["ms"] - (_now_ms() - started_ms)
                 await asyncio.sleep(max(0, ahead_ms) / 1000)
@@ -142,6 +145,12 @@ class _Player:
 
         for name in registry.apply(self._store.database, record, anew):
             self._out.left_out[f"the registry's table {name}, which this signet has not"] += 1
+
+    async def _ready(self, _number: int, record: Record) -> None:
+        for cloud, ways in record["clouds"].items():
+            for way, port in ways.items():
+                if way in self._ways(cloud):
+                    self._tokens.ports[port] = self._ways(cloud)[way]["port"]
 
     async def _opened(self, number: int, record: Record) -> None:
         cloud, way = record["cloud"], record["way"]
@@ -226,6 +235,12 @@ class _Player:
     async def _decided(self, number: int, record: Record) -> None:
         await self._expect(number, record, self._line(record))
 
+    async def _left(self, _number: int, record: Record) -> None:
+        self._cause_ms = record["ms"]
+        line = self._line(record)
+        if line.end is not None:
+            await line.end.close()
+
     async def _closed(self, number: int, record: Record) -> None:
         line = self._line(record)
         if record["reason"] == _STOPPED:
@@ -280,7 +295,9 @@ class _Player:
             self._differ(number, record, compare.told(record), "")
             return None
         key = line.key
-        return await self._wait(number, record, lambda: self._seen.lines[key])
+        return await self._wait(
+            number, record, lambda: self._seen.lines[key], lambda: key in self._seen.gone
+        )
 
     async def _expect_other(self, number: int, record: Record) -> None:
         if record.get("device") in self._left_devices:
@@ -293,13 +310,21 @@ class _Player:
             self._ids[record["id"]] = now["id"]
 
     async def _wait(
-        self, number: int, record: Record, there: Callable[[], list[Record]]
+        self,
+        number: int,
+        record: Record,
+        there: Callable[[], list[Record]],
+        gone: Callable[[], bool] = lambda: False,
     ) -> Record | None:
+        """The same decision, once it is `there`; None when it is another.
+
+        gone: whether nothing more can come there.
+        """
         wanted, kind = compare.normal(record), compare.kind(record)
         hasty = 5 if len(self._out.differences) > _HASTY_AFTER else 1
         longer_s = max(0, record["ms"] - self._cause_ms) * 1.5 / 1000
         ends_s = time.monotonic() + _PATIENCE_S / hasty + longer_s
-        settled_s = None
+        settled_s, over = None, False
         while True:
             found = there()
             for each in found:
@@ -308,12 +333,13 @@ class _Player:
                     self._out.decisions += 1
                     return each
             rivals = [each for each in found if compare.kind(each) == kind]
-            over = any(each["what"] == "closed" for each in found)
             now_s = time.monotonic()
-            if (rivals or over) and settled_s is None:
+            if rivals and settled_s is None:
                 settled_s = now_s + _SETTLE_S / hasty
-            if (settled_s is not None and now_s > settled_s) or now_s > ends_s or self._over():
+            if over or (settled_s is not None and now_s > settled_s) or now_s > ends_s:
                 break
+            over = gone()  # before what is new: it is the last
+            over = self._over() or over
             await asyncio.sleep(_STEP_S)
         for each in rivals[:1]:
             found.remove(each)

@@ -13,6 +13,8 @@ _VOLATILE = re.compile(
     r"|(?<=\"Port\":)\d+"
     r"|(?<=127\.0\.0\.\d:)\d+"
     r"|\b\d+(?= s in the past)|(?<=the next in )[\d.]+"
+    r"|(?<=, not )\d+(?=; this is no proxy for other ports)"
+    r"|(?<=\$rid=)[0-9a-f]{6,}"  # of Azure's direct methods
     r"|\d{9,}"  # times and ids
 )
 

@@ -14,38 +14,53 @@ _MISTAKES = ("signature", "login")  # of `connack`
 class Survey:
     """A trace read once.
 
-    count: of its records. wrong: by number, the logins whose password, token or signature was.
-    ended: whether the twin ended by itself. closed: the connections that did.
+    wrong: by number, the logins whose password, token or signature was.
+    order: of the records' numbers: a request by CoAP before what it led to.
+    ended: whether the twin ended by itself.
     """
 
-    count: int = 0
+    order: list[int] = field(default_factory=list)
     wrong: set[int] = field(default_factory=set)
     ended: bool = False
-    closed: set[Key] = field(default_factory=set)
 
 
 def survey(records: list[Record]) -> Survey:
     """Read it."""
-    found = Survey(len(records))
+    found = Survey()
     asked: dict[Key, int] = {}  # by connection, the last login
-    latest: dict[str, int] = {}  # by cloud, the last request by HTTP
-    signed_wrong = ""  # the cloud that said so last
+    latest: dict[str, int] = {}  # by cloud and by peer, the last request by HTTP
+    peers: dict[Key, str] = {}
+    wrong_peer = ""  # of whom that was said last
     for number, record in enumerate(records):
+        found.order.insert(_place(records, record, found.order), number)
         what, key = record["what"], record.get("connection", "")
         if what == "packet" and record["name"] == "CONNECT":
             asked[key] = number
         elif what == "refused" and record["mistake"] in _MISTAKES:
             found.wrong.add(asked.get(key, -1))
         elif what == "http" and record["direction"] == "up":
-            latest[record["cloud"]] = number
+            latest[record["cloud"]] = latest[peers.get(key, "")] = number
         elif what == "event" and record["kind"] == "refused" and _WRONG.search(record["text"]):
-            found.wrong.add(latest.get(record["cloud"], -1))
-            signed_wrong = record["cloud"]
+            wrong_peer = record["device"]
+            found.wrong.add(latest.get(wrong_peer, latest.get(record["cloud"], -1)))
         elif what == "coap" and record["direction"] == "up":
-            if signed_wrong == record["cloud"]:
+            if wrong_peer == key:
                 found.wrong.add(number)
-            signed_wrong = ""
-        elif what == "closed":
-            found.closed.add(key)
+            wrong_peer = ""
+        elif what == "opened":
+            peers[key] = record["peer"]
         found.ended = what == "end"
     return found
+
+
+def _place(records: list[Record], record: Record, order: list[int]) -> int:
+    """Where a record goes: the twin notes a request by CoAP when it has decided about it."""
+    place = len(order)
+    if record["what"] == "coap" and record["direction"] == "up" and not record["again"]:
+        while place and _led_to(records[order[place - 1]], record["cloud"]):
+            place -= 1
+    return place
+
+
+def _led_to(record: Record, cloud: str) -> bool:
+    return record["what"] in ("message", "event") and record["cloud"] == cloud

@@ -1,0 +1,233 @@
+"""Does a trace hold what happened and no secret, and does a replay find what is decided anew?
+
+sample.jsonl is a trace that version 1 wrote, kept as it was: later versions have to read it.
+"""
+
+import base64
+import json
+import shutil
+import signal
+import stat
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_tests import screens
+from host_tests.support import Twin, signet
+from host_tests.twin.certified import Sealed
+from host_tests.twin.coap_device import CBOR, CoapDevice, alink, message
+from host_tests.twin.http_device import AlibabaDevice, WatsonDevice
+from host_tests.twin.mqtt_device import Raw, connect_of, paho
+from tools import signing
+from tools.twin.registry.store import open_store
+from tools.twin.trace.file import read
+from tools.twin.trace.replay import Outcome, replay
+from tools.twin.wire import packets
+
+_SAMPLE = Path(__file__).with_name("sample.jsonl")
+_OWN = "/sys/a1SignetPk/board-1/thing"
+_WRONG = b"a wrong password, of some length"
+
+
+def _by_mqtt(twin: Twin) -> None:
+    """Reports by TLS and WebSocket, a command and its answer; what is wrong, too."""
+    for cloud in ("enos", "alibaba", "watson"):
+        with Raw(twin.way(cloud)) as raw:
+            assert raw.login(connect_of(twin, cloud, password=_WRONG)) != 0
+    with Raw(twin.way("watson")) as raw:
+        raw.login(connect_of(twin, "watson"))
+        raw.publish("iot-2/evt/status", b"{}")  # no such topic
+        assert raw.closed()
+    with Raw(twin.way("enos")) as raw:
+        raw.login(connect_of(twin, "enos"))
+        raw.send(b"\x00\x00")  # no packet
+        assert raw.closed()
+    with paho(twin, "watson", way="ws") as device:
+        device.publish("iot-2/evt/status/fmt/json", '{"d": {"t": 1}}')
+    with paho(twin, "alibaba", way="mqtts") as device:
+
+        def obey(client: Any, _data: Any, order: Any) -> None:
+            answer = {"id": json.loads(order.payload)["id"], "code": 200, "data": {}}
+            client.publish(order.topic + "_reply", json.dumps(answer), 1)
+
+        device.subscribe(f"{_OWN}/#")
+        device.client.on_message = obey
+        twin.command("alibaba", "reboot", {"delay": 3})
+        device.client.on_message = None
+        device.publish(f"{_OWN}/event/property/post", json.dumps(alink("1")))
+        device.publish(f"{_OWN}/event/property/post", b"\xff no JSON")
+
+
+def _by_azure(twin: Twin) -> None:
+    """A registration with DPS, and a report."""
+    ready = twin.ready["clouds"]["azure"]
+    own, group = ready["device"], ready["group"]
+    key = signing.azure_device_key(group["group_key"], "b-7")
+    resource = f"{group['id_scope']}/registrations/b-7"
+    _login(twin, group["host"], "b-7", f"{resource}/", (resource, key))
+    user = f"{own['hub']}/board-1/?"
+    resource = f"{own['hub']}/devices/board-1"
+    _login(twin, own["hub"], "board-1", user, (resource, own["device_key"]))
+
+
+def _login(twin: Twin, host: str, client_id: str, user: str, signed: tuple[str, str]) -> None:
+    ends_s = int(time.time()) + 3600
+    signature = signing.azure(*signed, ends_s).signature
+    sr, sig = (urllib.parse.quote(each, safe="") for each in (signed[0], signature))
+    password = f"SharedAccessSignature sr={sr}&sig={sig}&se={ends_s}".encode()
+    user += "api-version=2021-04-12"
+    with Sealed(twin.way("azure", "mqtts"), twin.ready["ca_file"], server_name=host) as raw:
+        assert raw.login(packets.Connect(4, client_id, True, 60, None, user, password)) == 0
+        if client_id == "board-1":
+            raw.publish("devices/board-1/messages/events/", b'{"t": 1}', qos=1, packet_id=3)
+            assert raw.receive() is not None
+
+
+def _by_http(twin: Twin) -> None:
+    with AlibabaDevice(twin) as device:
+        device.auth(device.body(sign="0" * 32))
+        device.login(timestamp=str(time.time_ns() // 1_000_000))
+        device.report()
+        device.report(path="/topic/another/board/user/update")
+        twin.fault("expire_tokens")
+        device.report()
+    device = WatsonDevice(twin, "by-http")
+    with device.http(way="https") as http:
+        device.event(http)
+        twin.command("watson", "set", {"led": 1}, "esp32/by-http")
+        device.poll(http)
+    device.authorized = {
+        "Authorization": "Basic " + base64.b64encode(b"use-token-auth:no").decode()
+    }
+    with device.http() as http:
+        device.event(http)
+
+
+def _by_coap(twin: Twin) -> None:
+    device = CoapDevice(twin)
+    device.ask(message("auth", json.dumps(device.body(sign="0" * 32)).encode()))
+    device.login()
+    reports = [device.report(alink("7")), device.report(b"\xa0", form=CBOR), device.report(seq=1)]
+    device.ask_all(reports)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a twin that has ended: its registry, and trace.jsonl."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with Twin(folder, "--record", str(folder / "trace.jsonl")) as twin:
+        _by_mqtt(twin)
+        _by_azure(twin)
+        _by_http(twin)
+        _by_coap(twin)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _replayed(records: list[dict[str, Any]], folder: Path) -> Outcome:
+    return replay(records, folder, fast=True)
+
+
+def test_a_replay_of_a_run_decides_all_as_it_was(run: Path, tmp_path: Path) -> None:
+    records = list(read(run / "trace.jsonl"))
+    outcome = _replayed(records, tmp_path)
+    assert not outcome.differences
+    assert not outcome.left_out
+    assert outcome.decisions > 60
+
+
+def test_a_device_that_is_denied_now_differs(run: Path, tmp_path: Path) -> None:
+    records = list(read(run / "trace.jsonl"))
+    (enos,) = (row for row in records[1]["put"]["devices"] if row["cloud"] == "enos")
+    enos["enabled"] = 0
+    outcome = _replayed(records, tmp_path)
+    told = {(each.then, each.now) for each in outcome.differences}
+    assert ("CONNACK 0", "CONNACK 5") in told
+    assert {each.record["cloud"] for each in outcome.differences} == {"enos"}
+
+
+def test_no_secret_is_in_a_trace(run: Path) -> None:
+    text = (run / "trace.jsonl").read_bytes()
+    assert stat.S_IMODE((run / "trace.jsonl").stat().st_mode) == 0o600
+    store = open_store(run / "twin")
+    found = [device.secret.encode() for device in store.devices()]
+    found += [
+        row[0].encode() for row in store.database.execute("SELECT key FROM azure_enrollments")
+    ]
+    store.close()
+    assert len(found) > 8
+    for secret in [*found, _WRONG]:
+        coded = base64.b64encode(b"use-token-auth:" + secret)
+        for form in (secret, secret.hex().encode(), base64.b64encode(secret)[:-4], coded[20:-4]):
+            assert form not in text
+    for name in (b'"token":"', b"&sig=", b'"sign":"', b'"sign": "'):  # of JSON as it went
+        assert all(each.startswith(b"2a") for each in text.split(name.hex().encode())[1:])
+    assert all(each.startswith(b"*") for each in text.split(b'"password":"')[1:])
+
+
+def test_a_trace_is_looked_through_for_what_and_for_secrets(run: Path) -> None:
+    trace = run / "trace.jsonl"
+    shown = signet("twin", "trace", trace, "--state", run / "twin")
+    screens.look("twin trace", shown.stdout)
+    assert "It holds no secret of this twin's registry." in shown.stdout
+    store = open_store(run / "twin")
+    secret = store.devices("azure")[0].secret
+    store.close()
+    leaky = run / "leaky.jsonl"
+    event = {"what": "event", "ms": 1, "cloud": "azure", "device": "x", "kind": "k"}
+    coded = base64.b64encode(b"x" + secret.encode()).decode()
+    leaky.write_text(trace.read_text() + json.dumps({**event, "text": coded}) + "\n")
+    shown = signet("twin", "trace", leaky, "--state", run / "twin")
+    lines = len(leaky.read_text().splitlines())
+    assert f"line {lines}: A SECRET of azure device signet-hub board-1" in shown.stdout
+    assert (shown.returncode, secret in shown.stdout + shown.stderr) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "is empty"),
+        (b"PNG\n", "line 1 of FILE is not JSON"),
+        (b'{"what": "event", "ms": 1}\n', "line 1 of FILE is not the head of a trace"),
+        (b'{"what": "trace", "ms": 1, "version": 9}\n', "version 9"),
+        (b"HEAD[]\n", "line 2 of FILE is no record"),
+        (b'HEAD{"what": "packet", "ms": 1}\n', "line 2 of FILE"),
+    ],
+)
+def test_what_is_no_trace_is_one_error_with_its_line(
+    tmp_path: Path, text: bytes, said: str
+) -> None:
+    head = _SAMPLE.read_bytes().splitlines(keepends=True)[0]
+    file = tmp_path / "FILE"
+    file.write_bytes(text.replace(b"HEAD", head))
+    for command in ("trace", "replay"):
+        shown = signet("twin", command, file)
+        assert shown.returncode == 2
+        assert said in shown.stderr.replace(str(file), "FILE")
+
+
+def test_a_killed_twin_leaves_a_trace_that_can_be_read(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    twin = Twin(tmp_path, "--record", str(trace)).start()
+    with Raw(twin.way("watson")) as raw:
+        raw.login(connect_of(twin, "watson"))
+        assert twin.process is not None
+        twin.process.send_signal(signal.SIGKILL)
+        twin.process.wait(20)
+    with trace.open("ab") as file:
+        file.write(b'{"what":"pack')
+    names = [record["what"] for record in read(trace)]
+    assert names[0] == "trace"
+    assert "login" in names
+    assert "breaks off" in signet("twin", "trace", trace, "--state", twin.state).stdout
+
+
+def test_a_trace_of_an_earlier_version_is_played() -> None:
+    shown = signet("twin", "replay", "--fast", _SAMPLE)
+    screens.look("twin replay sample.jsonl", shown.stdout + shown.stderr)
+    assert shown.stdout.endswith("decisions the same, 0 differ\n")
+    assert shown.returncode == 0
