@@ -206,7 +206,7 @@ class Alibaba(Cloud):
         client = Client(device, f"{self.name}:{kind}:{device.label}", "registration", clean=True)
         client.pushed = (topic,)
         told_at = self.broker_down(client, topic)
-        self._registered[client.session] = Publish(told_at, encode(told), 1)
+        self._registered[client.session] = Publish(told_at, encode(told))
         return client
 
     def presence(
