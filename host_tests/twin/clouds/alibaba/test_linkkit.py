@@ -112,7 +112,8 @@ def test_linkkit_is_answered_whatever_it_asks(twin: Twin, linkkit: Any, tmp_path
     assert fetched == "SUCCESS"
     client.call("ota_report_version", "", "2")  # done
 
-    own_topic = "/a1SignetPk/board-1/user/update"
+    twin.cli("topic", "add", "alibaba", "a1SignetPk", "user/echo")  # as simple_demo says
+    own_topic = "/a1SignetPk/board-1/user/echo"
     topic = "/a1SignetPk/board-1/user/get"
     assert client.call("subscribe_rrpc_topic", topic)[0] == 0
     assert client.call("subscribe_topic", own_topic)[0] == 0
@@ -139,7 +140,9 @@ def test_linkkit_is_answered_whatever_it_asks(twin: Twin, linkkit: Any, tmp_path
     assert twin.command("alibaba", "desired", {"setpoint": 20})["reply"]["code"] == 200
     assert client.hear("on_thing_prop_changed")[0] == {"setpoint": 20}
     assert client.call("publish_topic", own_topic, "x")[0] == 0
-    client.hear("on_publish_topic")
+    while client.hear("on_topic_message")[:2] != [own_topic, "x"]:
+        pass  # RRPCs are told as messages, too
+    twin.cli("topic", "remove", "alibaba", "a1SignetPk", "user/echo")
     assert client.call("unsubscribe_topic", own_topic)[0] == 0
     client.hear("on_unsubscribe_topic")
     client.call("disconnect")
