@@ -114,7 +114,9 @@ ROWS = (
         25,
         "securemode: optional, only 2",
         (_login(f"|signmethod=hmacsha1,timestamp={_TIME}|"), "CONNACK 0"),
-        (_login(f"|securemode=3,signmethod=hmacsha1,timestamp={_TIME}|"), "CONNACK 2"),
+        # 3 is for the product's secret, of which this document does not speak.
+        (_login(f"|securemode=3,signmethod=hmacsha1,timestamp={_TIME}|"), "CONNACK 4"),
+        (_login(f"|securemode=1,signmethod=hmacsha1,timestamp={_TIME}|"), "CONNACK 2"),
     ),
     row(
         26,
