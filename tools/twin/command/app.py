@@ -130,9 +130,9 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             metavar="URL",
             envvar="SIGNET_TWIN_BROKER",
             show_envvar=False,
-            help="Stand in front of this MQTT broker, not of a mosquitto of the twin's own:"
-            " mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://. SIGNET_TWIN_BROKER keeps a password"
-            " from who lists processes.",
+            help="Stand in front of an MQTT broker that is there, not of a mosquitto of the twin's"
+            " own: mqtt://HOST[:PORT], or mqtts://, with USER:PASSWORD@ before HOST. In the"
+            " variable SIGNET_TWIN_BROKER nobody sees it who lists processes.",
         ),
     ] = None,
     broker_ca: Annotated[

@@ -117,12 +117,14 @@ class Contexts:
         """What the next handshake at a door of this cloud begins with."""
         offer = self._offers.get(cloud, Offer())
         context = Context.new()
+        rules = CLOUDS[cloud]
+        if rules.client_certificates == "by org":  # the certificate comes with the org
+            self._equip(context, cloud, offer)
+            self._by_org(context, rules, offer)
+            return context
         self._equip(context, cloud, offer, *self._shown(offer))
         context.sni_callback = _remember
-        rules = CLOUDS[cloud]
         match rules.client_certificates:
-            case "by org":
-                self._by_org(context, rules, offer)
             case "required":
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(self._issuers[cloud].certificate_file)
@@ -183,9 +185,8 @@ class Contexts:
             secured: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext
         ) -> int | None:
             context.server_name = server_name
-            if (org := rules.org_of(server_name)) is None:
-                return None
-            server = self._server(org) if offer.certificate is None else None
+            org = rules.org_of(server_name)
+            server = self._server(org) if org and offer.certificate is None else None
             other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             try:
                 if server is None:
@@ -197,7 +198,8 @@ class Contexts:
                 context.problem = f"OpenSSL does not take {whose} ({error.reason})"
                 return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
             context.watch(other)
-            context.cas = [ca for ca in self._certificates.cas(org) if ca.active]
+            cas = [] if org is None else self._certificates.cas(org)
+            context.cas = [ca for ca in cas if ca.active]
             context.believing = None if context.cas else other
             for ca in context.cas:
                 other.load_verify_locations(cadata=ca.pem.decode())
