@@ -100,14 +100,10 @@ app = typer.Typer(
 def _say_version(wanted: bool) -> None:
     if wanted:
         import platform
-        import re
 
-        from tools.paths import ROOT
+        from tools.version import version
 
-        text = (ROOT / "lib/signet/__init__.py").read_text()
-        found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
-        version = found[1] if found else "of unknown version"
-        print(f"signet {version}, Python {platform.python_version()}, {platform.platform()}")
+        print(f"signet {version()}, Python {platform.python_version()}, {platform.platform()}")
         raise typer.Exit
 
 

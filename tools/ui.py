@@ -62,6 +62,8 @@ def visible(text: str, lines: bool = False) -> str:
 
     lines: it may have several.
     """
+    if text.isprintable():
+        return text
     plain = "\n\t" if lines else ""
     return "".join(c if c.isprintable() or c in plain else repr(c)[1:-1] for c in text)
 

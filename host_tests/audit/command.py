@@ -71,6 +71,7 @@ def port(cloud: str, *ways: str) -> Probe:
     """On which port a cloud listens, by way in, where this machine lets it have its own."""
 
     def ask(place: Place) -> str:
+        place.twin.wait_for_output("Ctrl-C ends it.")
         for way in ways:
             moved = re.search(rf"{cloud}-{way} moved: (.*); it is at", place.twin.output())
             if moved:

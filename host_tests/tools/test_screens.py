@@ -40,6 +40,7 @@ twin policy certificate-or-token --type esp32 S
 twin device list S
 twin device disable alibaba a1SignetPk board-1 S
 twin device enable alibaba a1SignetPk board-1 S
+twin device reset alibaba a1SignetPk board-1 S
 twin topic add alibaba a1SignetPk sensor/log S
 twin topic list alibaba a1SignetPk S
 twin topic remove alibaba a1SignetPk sensor/log S
@@ -82,10 +83,11 @@ sign azure --hub h.azure-devices.net --device-id d
 size --device desk/device.json
 """
 
-# Shown by design: a device.json, and a new device's secret, once.
+# Shown by design: a device.json, a product's secret, and a new device's, once.
 _SHOWING = """
 twin config alibaba --way coap S
 twin device add enos signetEnOS board-9 S
+twin device secret alibaba a1SignetPk S
 """
 
 # Typed while the board is on.

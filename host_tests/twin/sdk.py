@@ -32,8 +32,8 @@ class Sdk:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line.startswith("{"):
-                self._lines.put(json.loads(line))
+            said = json.loads(line) if line.startswith("{") else {"event": "said", "text": line}
+            self._lines.put(said)
 
     def hear(self, event: str) -> dict[str, Any]:
         """The next line that tells of `event`; others before it are passed over."""
@@ -46,6 +46,11 @@ class Sdk:
             return self._lines.get(timeout=_TIMEOUT_S)
         except queue.Empty:
             raise AssertionError(f"no {event!r}:\n{self._log.read_text()}") from None
+
+    def wait_for_text(self, text: str) -> None:
+        """Until it has printed a line with `text`, which need not be JSON."""
+        while text not in self.hear("said")["text"]:
+            pass
 
     def until(self, event: str) -> list[dict[str, Any]]:
         """Every line up to the next that tells of `event`, that one excluded."""

@@ -14,6 +14,7 @@ from host_tests.support import Twin
 from host_tests.twin.http_device import WatsonDevice
 from host_tests.twin.mqtt_device import application_connect, paho
 from host_tests.twin.sdk import Sdk
+from tools.ui import UserError
 
 
 def _given(twin: Twin, cloud: str, way: str, kind: str = "device") -> dict[str, Any]:
@@ -45,6 +46,21 @@ def test_enos_sdk_logs_in_posts_and_obeys(twin: Twin, start: Any) -> None:
     assert sdk.hear("command")["params"] == {"left": 6, "right": 7}
     assert answer["reply"]["code"] == 200
     assert answer["reply"]["data"] == {"result": 42}
+
+
+def test_enos_sdk_is_activated_with_a_product_secret(twin: Twin, start: Any) -> None:
+    product = twin.device("enos")["product_key"]
+    added = json.loads(twin.cli("device", "add", "enos", product, "fresh"))
+    given = _given(twin, "enos", "mqtt")
+    names = {"product_secret": twin.ready["clouds"]["enos"]["product_secret"]}
+    after = twin.last_id()
+    sdk = start("enos_activation.py", {**given, **names, "device_key": "fresh"})
+    assert sdk.hear("activated")["secret"] == added["device_secret"]
+    reply = twin.wait_for_messages("enos", 1, after, direction="up")[0]
+    assert reply["topic"].endswith("/thing/activate/info_reply")
+    (info,) = twin.wait_for_messages("enos", 1, after, direction="down")
+    assert json.loads(info["payload"])["params"]["deviceSecret"] == "***"
+    assert added["device_secret"] not in twin.output()
 
 
 _MODEL = {
@@ -95,6 +111,43 @@ def test_watson_sdk_logs_in_publishes_and_obeys(twin: Twin, start: Any, way: str
     assert json.loads(event["payload"]) == {"temperature": 21.5}
     assert twin.command("watson", "reboot", {"in": 5})["sent"]
     assert sdk.hear("command") == {"event": "command", "name": "reboot", "data": {"in": 5}}
+
+
+_FIRMWARE = {"uri": "https://files.example/1.1", "version": "1.1"}
+
+
+def test_watson_sdk_is_a_managed_device_and_obeys(twin: Twin, start: Any) -> None:
+    sdk = start("watson_managed.py", {**_given(twin, "watson", "mqtt"), "kind": "device"})
+    done = [sdk.hear("done") for _ in range(6)]
+    assert [each["ok"] for each in done] == [True] * 6
+    for name, action in (("device/reboot", "reboot"), ("device/factoryReset", "reset")):
+        assert twin.command("watson", name)["reply"]["rc"] == 202
+        assert sdk.hear("action")["action"] == action
+    after = twin.last_id()
+    for action in ("download", "update"):
+        data = _FIRMWARE if action == "download" else {}
+        assert twin.command("watson", f"firmware/{action}", data)["reply"]["rc"] == 202
+        assert sdk.hear("firmware") == {"event": "firmware", "action": action, **_FIRMWARE}
+        twin.wait_for_messages("watson", 1, after, topic="iotdm-1/cancel")
+        after = twin.last_id()
+    custom = "example-dme-actions-v1/updatePublishInterval"
+    answer = twin.command("watson", custom, {"publishInterval": 5})
+    assert answer["reply"]["rc"] == 200
+    heard = sdk.hear("custom")
+    assert heard["topic"] == f"iotdm-1/mgmt/custom/{custom}"
+    assert heard["data"]["fields"] == [{"field": "publishInterval", "value": 5}]
+    sdk.tell("unmanage")
+    assert sdk.hear("done") == {"event": "done", "what": "unmanage", "ok": True}
+    with pytest.raises(UserError, match="not managed"):
+        twin.command("watson", "device/reboot")
+
+
+def test_watson_sdk_is_a_managed_gateway(twin: Twin, start: Any) -> None:
+    given = {**_given(twin, "watson", "mqtt", "gateway"), "kind": "gateway"}
+    sdk = start("watson_managed.py", given)
+    sdk.tell("unmanage")
+    done = [sdk.hear("done") for _ in range(4)]
+    assert [each["what"] for each in done if each["ok"]] == ["manage", "code", "codes", "unmanage"]
 
 
 @pytest.mark.parametrize("way", ["mqtt", "mqtts", "wss"])

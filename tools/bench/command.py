@@ -367,6 +367,30 @@ def soak(
         raise typer.Exit(1)
 
 
+@app.command()
+def twin(
+    boards: Annotated[
+        str, typer.Option(help="How many boards are connected at once, one run after the other.")
+    ] = "100,1000,5000",
+    reports: Annotated[
+        int, typer.Option(min=1, help="How many they send as fast as they can, in each run.")
+    ] = 20_000,
+) -> None:
+    """How many boards a twin holds; logins, reports, delays, CPU and memory; beside mosquitto."""
+    from tools.bench import twin as bench
+
+    words = boards.split(",")
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise UserError(f"--boards is {boards!r}; it is numbers with commas, such as 100,1000")
+    sizes = [int(word) for word in words]
+    with _steps("Starting mosquitto", bench.steps(sizes)) as step:
+        rows = bench.measure(sizes, reports, step)
+    for table in bench.tables(rows):
+        console.print(table)
+    _goals(bench.goals(rows))
+    console.print(bench.explanation(reports), markup=False)
+
+
 @contextlib.contextmanager
 def _bar(text: str, total: int) -> Iterator[Callable[..., None]]:
     """Shows how far it is: a bar, or a line now and then where there is no terminal.

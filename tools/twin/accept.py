@@ -7,6 +7,7 @@ import socket
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.values import Way
 from tools.twin.hub.hub import Hub
+from tools.twin.listen import BACKLOG
 from tools.twin.mqtt.gate import Connection
 from tools.twin.tls import reasons
 from tools.twin.tls.contexts import Contexts
@@ -37,7 +38,9 @@ async def serve(
             cloud, mqtt = hub.clouds[door.cloud], "mqtt" in door.speaks
             await Connection(hub, cloud, way, reader, writer, mqtt=mqtt, http=http).run()
 
-    return await asyncio.start_server(accept, sock=listener, limit=1 << 20)
+    server = await asyncio.start_server(accept, sock=listener, limit=1 << 20)
+    listener.listen(BACKLOG)  # asyncio's own is 100, which is also how many it accepts at once
+    return server
 
 
 async def _secure(
@@ -52,6 +55,8 @@ async def _secure(
     try:
         await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
         way.server_name = context.server_name
+        suite, version, _ = writer.get_extra_info("cipher")
+        way.suite = version, suite
         way.certificate = context.certificate(writer.get_extra_info("ssl_object"))
         way.cas = frozenset(ca.id for ca in context.cas)
         way.above = context.above() if context.takes_any else ()

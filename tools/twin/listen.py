@@ -9,7 +9,8 @@ import socket
 from tools.twin.clouds.door import Door
 from tools.ui import UserError
 
-_BACKLOG = 100
+BACKLOG = 4096
+"""How many may wait to be accepted; Linux keeps that below net.core.somaxconn."""
 
 
 def listen(door: Door, wanted: int | None) -> tuple[socket.socket, str]:
@@ -46,7 +47,7 @@ def bind(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((address, port))
         if kind == socket.SOCK_STREAM:
-            bound.listen(_BACKLOG)
+            bound.listen(BACKLOG)
     except OSError:
         bound.close()
         raise

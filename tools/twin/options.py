@@ -19,7 +19,8 @@ class Options:
     losses: of the network in front of the CoAP doors. token_life_s: of Alibaba's tokens.
     http_per_s: how many HTTP requests of a device are taken per second; 0 is any number.
     policy: the default security policy of Watson's ready org from now on; None leaves it.
-    page: whether a browser may look on.
+    broker: the URL of one to use, None for a mosquitto of the twin's own. broker_ca: its CA.
+    page: whether a browser may look on. record: a file that gets a trace of the run.
     """
 
     state: Path
@@ -29,4 +30,7 @@ class Options:
     token_life_s: float = TOKEN_LIFE_S
     http_per_s: float = 0.0
     policy: str | None = None
+    broker: str | None = field(default=None, repr=False)
+    broker_ca: Path | None = None
     page: bool = False
+    record: Path | None = None

@@ -16,8 +16,10 @@ from typing import Any
 from tools.pki.authority import Authority
 from tools.pki.keys import write_file
 from tools.scratch import scratch
-from tools.twin import accept, listen
+from tools.twin import accept, descriptors, listen
 from tools.twin.broker.broker import Broker
+from tools.twin.broker.existing import ExistingBroker
+from tools.twin.broker.mosquitto import Mosquitto
 from tools.twin.clouds import CLOUDS, doors
 from tools.twin.clouds.shared import Report
 from tools.twin.clouds.values import Ending
@@ -32,6 +34,7 @@ from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Device, Store, open_store
 from tools.twin.tls.contexts import Contexts
 from tools.twin.tls.handshake import keep_names_quiet
+from tools.twin.trace.recorder import Recorder
 from tools.twin.web.doors import HttpDoors
 from tools.ui import UserError
 
@@ -73,8 +76,7 @@ class Twin:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_only_one(state))
         folder = _run_folder(stack, state)
-        store = open_store(state)
-        stack.callback(store.close)
+        store = self._registry(stack)
         devices = [
             ready_device(store, cloud.name, *entry)
             for cloud in CLOUDS.values()
@@ -84,10 +86,11 @@ class Twin:
         certificates = self._certificates(store, products)
         authority = Authority(state)
 
-        broker = Broker(folder, state / "mosquitto.log", self._broker_died)
+        broker = self._broker(folder)
         self._hub = hub = Hub(store, broker, self._report)
         for rules in hub.clouds.values():
             rules.token_life_s = self._options.token_life_s
+        self._record(stack, hub)
         stack.push_async_callback(broker.stop)
         stack.push_async_callback(hub.platform.stop)
         await broker.start()
@@ -152,6 +155,36 @@ class Twin:
         stack.push_async_callback(page.stop)
         return {"page": page.address}
 
+    def _record(self, stack: contextlib.AsyncExitStack, hub: Hub) -> None:
+        """Write a trace, where one is wanted."""
+        if (file := self._options.record) is not None:
+            full = functools.partial(hub.report, "twin", "trace", "fault")
+            recorder = Recorder(file, hub.store, self._options, list(hub.clouds), full)
+            stack.callback(recorder.close)
+
+    def _registry(self, stack: contextlib.AsyncExitStack) -> Store:
+        """The registry; and room for as many connections as it has devices, if there is."""
+        store = open_store(self._options.state)
+        stack.callback(store.close)
+        store.batch(asyncio.get_running_loop().call_soon)
+
+        def report(text: str) -> None:
+            self._report("twin", "open files", "short", text)
+
+        if text := descriptors.shortage(descriptors.raise_limit(), store.count()):
+            report(text)
+        descriptors.watch(report)
+        return store
+
+    def _broker(self, folder: Path) -> Broker:
+        """The one that exists, or one of the twin's own. folder: of this run."""
+        options = self._options
+        if options.broker is None:
+            return Mosquitto(folder, options.state / "mosquitto.log", self._broker_died)
+        existing = ExistingBroker.of(options.broker, options.broker_ca)
+        self._report("twin", "MQTT broker", "used", existing.name)
+        return existing
+
     def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:
         """What orgs have uploaded, with the ready ones' default policy as the options have it."""
         certificates = Certificates(store)
@@ -170,20 +203,21 @@ class Twin:
 
     def _broker_died(self) -> None:
         self._report("twin", "mosquitto", "fault", "ended by itself; starting it again")
-        task = asyncio.create_task(self._start_broker({}))
+        task = asyncio.create_task(self._restart_broker())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _restart_broker(self) -> None:
+        await self._end_connections("the broker is gone", http=False)
+        await self._start_broker({})
 
     def _faults(self) -> Mapping[str, Fault]:
         return {
             "kill_broker": self._kill_broker,
             "start_broker": self._start_broker,
             "drop_connections": self._drop_connections,
-            "swallow_replies": self._swallow("replies"),
-            "swallow_pubacks": self._swallow("pubacks"),
-            "swallow_coap_replies": self._swallow("coap_replies"),
-            "fail_auth": self._swallow("auths"),
-            "answer_4_02": self._swallow("topics"),
+            "swallow_replies": self._hub.swallowing("replies"),
+            "swallow_pubacks": self._hub.swallowing("pubacks"),
         }
 
     async def _kill_broker(self, _request: Mapping[str, Any]) -> None:
@@ -192,18 +226,14 @@ class Twin:
         self._hub.forget_offline()
 
     async def _start_broker(self, _request: Mapping[str, Any]) -> None:
+        if not self._hub.broker.ours:
+            raise UserError("the broker is not the twin's own; start it where it runs")
         self._hub.forget_offline()
         await self._hub.broker.start()
         await self._hub.platform.start()
 
     async def _drop_connections(self, request: Mapping[str, Any]) -> None:
         await self._end_connections("dropped on demand", request.get("cloud"))
-
-    def _swallow(self, what: str) -> Fault:
-        async def set_count(request: Mapping[str, Any]) -> None:
-            self._hub.swallow[what] = int(request.get("n", 1))
-
-        return set_count
 
 
 def ready_device(store: Store, cloud: str, kind: str, product: str, name: str) -> Device:

@@ -15,6 +15,7 @@ import pytest
 from host_tests.tools.pki_files import Issued
 from tools import signing
 from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.enos.registry import Registry
 from tools.twin.clouds.values import Client, RefusedError, Way
 from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Store
@@ -68,6 +69,13 @@ _ENOS = {
     "password": b"97AA97335D6EC3D7E1F9E3119501E399CC0B4125",
 }
 _ENOS_SHA256 = b"A82348B9C04B7DE8B26E83E51F3EA88D8665734A1135F79096C528785D15CAB5"
+# Message integration: the documents have the formula alone, these are its inputs and digest.
+_CHANNEL_ID = "123|securemode=4,signmethod=sha256,timestamp=1524448722000|"
+_CHANNEL = {
+    "client_id": _CHANNEL_ID,
+    "user": "%channel%&123",
+    "password": b"22E495F4EBD45D890C777F7F67E03A4CA71D5C7595409115932C5ACA631E994D",
+}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +108,11 @@ def test_enos_lets_in_the_documents_login(store: Store, changes: dict[str, Any])
         (2, {"client_id": "123|securemode=2"}),
         (2, {"client_id": "1" * 65 + "|securemode=2,signmethod=sha256,timestamp=1|"}),
         (2, {"client_id": "123|securemode=2,signmethod=hmacmd5,timestamp=1524448722000|"}),
-        (2, {"client_id": "123|securemode=3,signmethod=sha256,timestamp=1524448722000|"}),
+        (2, {"client_id": "123|securemode=5,signmethod=sha256,timestamp=1524448722000|"}),
+        (4, {"client_id": "123|securemode=3,signmethod=sha256,timestamp=1524448722000|"}),
+        (4, {"client_id": "123|securemode=4,signmethod=hmacsha1,timestamp=1524448722000|"}),
+        (4, {**_CHANNEL, "password": b"22"}),
+        (5, {"user": "%channel%&124", "client_id": _CHANNEL_ID.replace("123", "124", 1)}),
         (4, {"user": None, "password": None}),
         (4, {"user": "test"}),
         (4, {"password": None}),
@@ -116,6 +128,29 @@ def test_enos_lets_in_the_documents_login(store: Store, changes: dict[str, Any])
 )
 def test_enos_refuses(store: Store, code: int, changes: dict[str, Any]) -> None:
     assert _refusal(store, "enos", _PLAIN, **(_ENOS | changes)).code == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("integration", _CHANNEL),
+        ("activation", {"client_id": _CHANNEL_ID.replace("=4", "=3"), "password": _ENOS_SHA256}),
+    ],
+)
+def test_enos_lets_in_with_the_product_secret(
+    store: Store, kind: str, changes: dict[str, Any]
+) -> None:
+    assert Registry(store).product_secret("123")
+    store.database.execute("UPDATE enos_products SET secret=?", (_SECRET,))
+    assert _login(store, "enos", _PLAIN, **(_ENOS | changes)).kind == kind
+
+
+def test_enos_activates_a_device_once(store: Store) -> None:
+    registry = Registry(store)
+    registry.activate(store.add("enos", "device", "123", "test"))
+    changes = {"client_id": _CHANNEL_ID.replace("=4", "=3")}
+    refusal = _refusal(store, "enos", _PLAIN, **(_ENOS | changes))
+    assert (refusal.code, "activated already" in str(refusal)) == (2, True)
 
 
 def test_enos_shows_the_content_it_expected_and_no_secret(store: Store) -> None:

@@ -3,15 +3,19 @@
 Codes: EnOS docs `common_param` (460, 1220, 1251, 1260); Alibaba document 89301 (460).
 """
 
+import functools
 import json
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools.twin.clouds import CLOUDS
+from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import BadCommandError, Client, Verdict
-from tools.twin.registry.store import Device
+from tools.twin.registry.store import Device, Store
 from tools.twin.wire.packets import Publish
 
 _NAMES = {"product_key": "pk", "device_key": "dev", "device_name": "dev"}
@@ -30,8 +34,17 @@ _ALINK = {
 _DAYS_AHEAD_MS = 2 * 24 * 60 * 60 * 1000
 
 
+@functools.cache
+def _store() -> Store:
+    return Store(Path(tempfile.mkdtemp()) / "twin.db")
+
+
+def _rules(cloud: str) -> Cloud:
+    return CLOUDS[cloud](_store())
+
+
 def _verdict(cloud: str, topic: str, payload: bytes) -> Verdict:
-    rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
+    rules = _rules(cloud)
     client = Client(Device(cloud, "device", "pk", "dev", ""), "s", names=_NAMES)
     return rules.judge(client, Publish(topic, payload))
 
@@ -55,6 +68,7 @@ def _json(value: Any) -> bytes:
         (1220, b"[" * 100_000),
         (1220, b"\xff\xfe"),
         (1220, b"[1]"),
+        (1220, b'{"id": "\\ud800", "version": "1.0"}'),
         (460, _json(_POST | {"id": 1})),
         (460, _json({k: v for k, v in _POST.items() if k != "version"})),
         (1260, _json(_POST | {"method": "thing.event.property.post"})),
@@ -176,7 +190,7 @@ def test_alibaba_does_not_reply_on_custom_topics() -> None:
 def test_a_command_has_its_documents_topic_and_method(
     cloud: str, name: str, topic: str, method: str
 ) -> None:
-    rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
+    rules = _rules(cloud)
     order = rules.order(Device(cloud, "device", "pk", "dev", ""), name, {"a": 1}, "9")
     body = json.loads(order.payload)
     assert order.topic == f"/sys/pk/dev/thing/{topic}"
@@ -187,6 +201,6 @@ def test_a_command_has_its_documents_topic_and_method(
 @pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("name", ["", "a/b", "a+", "#"])
 def test_a_command_name_cannot_leave_its_level(cloud: str, name: str) -> None:
-    rules = CLOUDS[cloud](None)  # type: ignore[arg-type]
+    rules = _rules(cloud)
     with pytest.raises(BadCommandError):
         rules.order(Device(cloud, "device", "pk/t", "dev", ""), name, {}, "9")

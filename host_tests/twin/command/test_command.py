@@ -1,5 +1,6 @@
 """How does `signet twin` start, end and answer, as a user sees it?"""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -528,12 +529,21 @@ def test_messages_cannot_command_the_terminal(twin: Twin) -> None:
     assert "\\x1b[2Jgone" in shown
 
 
+def _printed(*event: str) -> None:
+    async def add() -> None:
+        events.add(*event)
+
+    events = console.Events()
+    asyncio.run(add())
+    events.flush()
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_events_cannot_command_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     monkeypatch.setattr(console.console, "_force_terminal", terminal)
-    console.print_event("watson", "d\x1b[2J", "report", "iot-2/evt/\x1b]0;x\x07\x9b/fmt (2 bytes)")
+    _printed("watson", "d\x1b[2J", "report", "iot-2/evt/\x1b]0;x\x07\x9b/fmt (2 bytes)")
     shown = capsys.readouterr().out
     assert r"d\x1b[2J" in shown
     assert r"iot-2/evt/\x1b]0;x\x07\x9b/fmt" in shown
@@ -565,7 +575,7 @@ def test_a_reply_cannot_command_the_terminal(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_event_is_one_line_of_bounded_length(capsys: pytest.CaptureFixture[str]) -> None:
-    console.print_event("watson", "d", "refused", "may not publish to '" + "x" * 65535)
+    _printed("watson", "d", "refused", "may not publish to '" + "x" * 65535)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith("xxx…")
     assert len(line) < 1100

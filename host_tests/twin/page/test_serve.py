@@ -21,7 +21,8 @@ import requests
 
 from host_tests import screens
 from host_tests.support import Twin, signet
-from host_tests.twin.mqtt_device import TIMEOUT_S, Raw, connect_of, paho
+from host_tests.twin.coap_device import CoapDevice
+from host_tests.twin.mqtt_device import TIMEOUT_S, Raw, connect_of, paho, wait_until
 from tools.board.virtual import VirtualBoard
 from tools.pki.authority import Authority
 from tools.twin.registry.store import open_store
@@ -274,7 +275,8 @@ def test_what_an_operator_sets_there_holds(twin, browser, tmp_path):
     browser.do(do="policy", product="signet", policy="tls-optional")
 
     ca = Authority(tmp_path / "ca", "a CA").certificate_file.read_text()
-    assert browser.do(do="ca", org="signet", pem=ca)["name"] == "a CA"
+    browser.do(do="add", cloud="watson", product="other/esp32", name="board-1")
+    assert browser.do(do="ca", org="other", pem=ca)["name"] == "a CA"
     assert "a CA" in signet("pki", "list", "--state", twin.state).stdout
 
     browser.do(do="loss", share=0.3)
@@ -356,35 +358,54 @@ def test_a_command_opens_the_page_or_says_how_to_have_one(twin, tmp_path):
     screens.look("twin page --no-open", done.stdout + done.stderr)
     assert (twin.ready_file.stat().st_mode & 0o777) == 0o600
     trace = tmp_path / "x.jsonl"
-    for text, error in (
-        ("", "is empty"),
-        ('{"what":"event","ms":1}\n', "is no trace"),
-        ('{"what":"trace","ms":1,"version":2}\n', "version 2"),
-        ('{"what":"trace","ms":1,"version":1}\n[]\n', "line 2 is no record"),
-    ):
+    head = '{"what":"trace","ms":1,"version":1}\n'
+    for text, error in (("", "is empty"), (head + '{"what":"line","ms":2}\n', "line 2 of")):
         trace.write_text(text)
         done = signet("twin", "page", "--trace", trace)
         assert done.returncode == 2 and error in done.stderr
 
 
-def test_a_trace_is_shown_and_nothing_can_be_done_to_it(tmp_path):
+def test_a_trace_shows_what_its_twin_showed_and_nothing_can_be_done_to_it(tmp_path):
     trace = tmp_path / "monday.jsonl"
-    filed = {
-        "what": "message", "ms": 5, "id": 1, "received_ms": 5, "cloud": "enos",
-        "device": "pk/dk", "direction": "up", "topic": "t", "payload": '{"t":1}', "qos": 0,
-        "retain": False, "dup": False, "status": "stored", "reason": "",
-    }  # fmt: skip
-    lines = [{"what": "trace", "ms": 1, "version": 1}, filed]
-    trace.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"what":"ev')
+    with Twin(tmp_path / "recorded", "--page", "--record", str(trace)) as recorded:
+        with paho(recorded, "enos") as board:
+            board.publish(POINTS, _post(21.5))
+        wait_until(lambda: not Browser(recorded.ready["page"]).board()["online"])
+        live = Browser(recorded.ready["page"])
+        boards, messages = live.get("state")["boards"], live.get("messages")
     program = Path(sys.executable).with_name("signet")
     command = [program, "twin", "page", "--no-open", "--trace", trace]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as showing:
         try:
             browser = Browser(showing.stdout.readline().strip())
             state = browser.get("state")
-            assert (state["live"], state["title"], state["now_ms"]) == (False, trace.name, 5)
-            assert [board["id"] for board in state["boards"]] == ["enos pk/dk"]
+            assert (state["live"], state["title"]) == (False, trace.name)
+            assert browser.get("messages") == messages
+            of_policy = [board | {"policy": None} for board in boards]
+            shown = {board["id"]: board | {"policy": None} for board in state["boards"]}
+            assert [shown[board["id"]] for board in boards] == of_policy
             assert browser.post(do="drop_all")[0] == 400
         finally:
             showing.send_signal(signal.SIGINT)
             assert showing.wait(60) == 0
+
+
+def test_connections_packets_and_datagrams_tell_whose_and_how(twin, browser):
+    with paho(twin, "watson", way="mqtts"):
+        board = browser.board("watson signet/esp32/board-1")
+        assert board["online"] and board["way"] == "mqtts" and board["keepalive_s"] == 60
+        assert board["client_id"] == "d:signet:esp32:board-1" and board["policy"] == "tls-optional"
+        assert board["tls"]["version"] == "TLSv1.2"
+    with Raw(twin.way("alibaba")) as raw:
+        assert raw.login(connect_of(twin, "alibaba", password=b"wrong")) == 4
+    refusal = browser.board("alibaba a1SignetPk/board-1")["refusal"]
+    assert "signature differs" in refusal["text"] and "signet sign" in refusal["mend"]
+    device = CoapDevice(twin)
+    device.login()
+    request = device.report()
+    device.ask(request)
+    filed = browser.get("messages", board="alibaba a1SignetPk/board-1")["messages"][-1]
+    assert filed["coap"]["token"] == request.token.hex() and filed["coap"]["sent"] == 1
+    assert filed["took_ms"] is not None
+    whole = browser.get(f"messages/{filed['id']}")
+    assert whole["aes"]["cipher_hex"] == request.payload.hex()

@@ -7,6 +7,7 @@ is seen by the gate.
 import asyncio
 import contextlib
 import itertools
+import secrets
 from collections.abc import Callable
 
 from tools.twin.broker.broker import Broker
@@ -24,9 +25,12 @@ class Platform:
     def __init__(self, broker: Broker, on_lost: Callable[[], None]) -> None:
         self._broker = broker
         self._on_lost = on_lost
+        # Of a broker with several twins in front, each has a platform side.
+        self._client_id = CLIENT_ID if broker.ours else f"{CLIENT_ID}-{secrets.token_hex(4)}"
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._waiting: list[bytes] = []
         self._packet_ids = itertools.cycle(range(1, 65536))
 
     async def start(self) -> None:
@@ -34,7 +38,7 @@ class Platform:
         async with self._starting:
             await self.stop()
             reader, self._writer = await self._broker.connect()
-            hello = packets.Connect(4, CLIENT_ID, True, 0, None, None, None)
+            hello = packets.Connect(4, self._client_id, True, 0, None, *self._broker.login)
             self._writer.write(hello.encode())
             self._drain = asyncio.create_task(self._read(reader, self._writer))
 
@@ -58,11 +62,25 @@ class Platform:
         if self._writer is None:
             return False
         message.packet_id = next(self._packet_ids) if message.qos else 0
-        self._writer.write(message.encode())
+        if not self._waiting:  # those of one round of the loop go together
+            asyncio.get_running_loop().call_soon(self._send)
+        self._waiting.append(message.encode())
         return True
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._writer is not None:
+            self._writer.write(b"".join(waiting))
+
+    async def drain(self) -> None:
+        """Wait until the broker has taken enough."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError):  # lost: `_read` tells
+                await self._writer.drain()
 
     async def stop(self) -> None:
         """Close the connection."""
+        self._send()
         writer, self._writer = self._writer, None
         drain, self._drain = self._drain, None
         if writer is not None:

@@ -136,6 +136,17 @@ class Cloud:
         """A refusal. mistake: a key of `connack`. reason: see RefusedError."""
         return RefusedError(cls.connack[mistake], mistake, reason)
 
+    def product_secret(self, product: str) -> dict[str, str] | None:
+        """The product's secret, made at first need, in the cloud's own words; None: it has none.
+
+        Devices that hold it may register, from when it was asked for.
+        """
+        return None
+
+    def reset(self, device: Device) -> None:
+        """Let a device register again; only where products have secrets."""
+        raise NotImplementedError
+
     def trust(self, device: Device, certificate: x509.Certificate) -> None:
         """Let a device log in with its certificate alone, or with one that this CA has signed.
 
@@ -203,6 +214,13 @@ class Cloud:
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """What the platform makes of a message on a permitted topic."""
         return Verdict()
+
+    def hides(self, topic: str) -> bool:
+        """Whether a message of that topic, as the client knows it, holds a secret.
+
+        It is filed and told with `tools.twin.clouds.text.masked`.
+        """
+        return False
 
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """The command `name` with `data` for a device. raises: BadCommandError."""

@@ -4,7 +4,7 @@ RFC 7252's words. No socket: tools.twin.coap.server takes the bytes apart and pu
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from tools.twin.clouds.shared import Shared
 
@@ -20,6 +20,18 @@ class Endpoint(NamedTuple):
 
 
 @dataclass(slots=True)
+class Found:
+    """What the rules find out of a request, for whoever looks on.
+
+    device: the label of whose it is. seq, plain: what was encrypted, where it was.
+    """
+
+    device: str = ""
+    seq: int | None = None
+    plain: bytes | None = None
+
+
+@dataclass(slots=True)
 class Request:
     """One CoAP request. code: its detail, 2 for POST. options: raw, in the order of the wire."""
 
@@ -27,6 +39,7 @@ class Request:
     options: list[tuple[int, bytes]]
     payload: bytes
     peer: str
+    found: Found = field(default_factory=Found)
 
     def first(self, number: int) -> bytes | None:
         """The value of the first option with this number."""
@@ -53,7 +66,9 @@ class Reply:
 
 
 class Rules(Protocol):
-    """What a cloud decides about CoAP."""
+    """What a cloud decides about CoAP. secret_options: numbers of those that hold a secret."""
+
+    secret_options: ClassVar[tuple[int, ...]]
 
     def __init__(self, cloud: Any, shared: Shared) -> None:
         """Of one twin's cloud, which is that `Cloud`."""

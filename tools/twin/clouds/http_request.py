@@ -18,10 +18,14 @@ BODY_LIMIT = 128 * 1024
 
 @dataclass(slots=True)
 class Visit:
-    """One connection. client: who has proved on it who it is, where that is asked once."""
+    """One connection. client: who has proved on it who it is, where that is asked once.
+
+    label: of the device that its last request was of.
+    """
 
     way: Way
     client: Client | None = None
+    label: str = ""
 
 
 @dataclass(slots=True)

@@ -79,9 +79,9 @@ def _check_org(store: Store, cloud: str, product: str) -> None:
     org = product.partition("/")[0]
     if CLOUDS[cloud].client_certificates != "by org":
         return
-    for known in {device.product.partition("/")[0] for device in store.devices(cloud)}:
-        if known != org and known.lower() == org.lower():
-            raise UserError(f"org {org!r} differs from {known!r} in upper and lower case only")
+    known = store.org(cloud, org)
+    if known not in (None, org):
+        raise UserError(f"org {org!r} differs from {known!r} in upper and lower case only")
 
 
 def orgs(store: Store) -> list[str]:

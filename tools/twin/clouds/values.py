@@ -38,7 +38,7 @@ class Way:
 
     certificate: the one that it showed, and that a CA of its cloud or org has signed; where the
     cloud takes any, above: those that it showed with it.
-    cas: the ids of that org's CAs when it did.
+    cas: the ids of that org's CAs when it did. suite: version and cipher suite of TLS.
     websocket: whether it speaks MQTT in WebSocket's messages.
     """
 
@@ -50,6 +50,12 @@ class Way:
     certificate: x509.Certificate | None = None
     cas: frozenset[int] = frozenset()
     above: tuple[x509.Certificate, ...] = ()
+    suite: tuple[str, str] | None = None
+
+    @property
+    def how(self) -> str:
+        """What carries MQTT, for a person."""
+        return ("WebSocket over " if self.websocket else "") + ("TLS" if self.tls else "TCP")
 
 
 @dataclass(slots=True)

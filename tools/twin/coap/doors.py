@@ -17,6 +17,7 @@ from tools.twin.clouds.ways import COAP
 from tools.twin.coap import dtls, lossy
 from tools.twin.coap.lossy import Losses
 from tools.twin.coap.server import Server
+from tools.twin.coap.tap import CoapTap
 from tools.twin.faults import Fault, quickly
 from tools.twin.hub.hub import Hub
 from tools.twin.tls import reasons
@@ -54,6 +55,7 @@ class CoapDoors:
             behind,
             lambda request: rules.answer(request, endpoint),
             functools.partial(self._lost, cloud),
+            tap := CoapTap(self._hub.journal, cloud, door.way, rules.secret_options),
         )
         self._servers.append(server)
         backend = server.address
@@ -66,6 +68,7 @@ class CoapDoors:
                     self._certificate,
                     server.address,
                     functools.partial(self._refused, cloud),
+                    tap,
                 )
             )
         self._networks[door.key] = await lossy.serve(listener, backend, self.losses)
@@ -93,6 +96,9 @@ class CoapDoors:
         return {
             "restart_dtls": quickly(lambda _: self._restart_dtls()),
             "set_losses": quickly(self._set_losses),
+            "swallow_coap_replies": self._hub.swallowing("coap_replies"),
+            "fail_auth": self._hub.swallowing("auths"),
+            "answer_4_02": self._hub.swallowing("topics"),
         }
 
     def _restart_dtls(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from OpenSSL import SSL
 
 from tools.twin.coap import udp
+from tools.twin.coap.tap import CoapTap
 from tools.twin.coap.udp import Address
 
 _MOST_SESSIONS = 256
@@ -34,12 +35,14 @@ async def serve(
     certificate: Path,
     backend: Address,
     on_refused: Refused = lambda _peer, _reason: None,
+    tap: CoapTap | None = None,
 ) -> "Terminator":
     """Accept DTLS 1.2 on `listener`, a bound UDP socket, for the server at `backend`.
 
     certificate: PEM file with the key and the certificate. on_refused: told of failed sessions.
+    tap: what notes those that succeed.
     """
-    return Terminator(listener, certificate, backend, on_refused)
+    return Terminator(listener, certificate, backend, on_refused, tap)
 
 
 class _Session:
@@ -58,8 +61,14 @@ class Terminator:
     """DTLS sessions of one port. handshakes: how many were completed so far."""
 
     def __init__(
-        self, listener: socket.socket, certificate: Path, backend: Address, on_refused: Refused
+        self,
+        listener: socket.socket,
+        certificate: Path,
+        backend: Address,
+        on_refused: Refused,
+        tap: CoapTap | None,
     ) -> None:
+        self._tap = tap
         self._listener = listener
         self._backend = backend
         self._on_refused = on_refused
@@ -86,6 +95,8 @@ class Terminator:
         if session.timer is not None:
             session.timer.cancel()
         if session.socket is not None:
+            if self._tap is not None:
+                self._tap.closed(session.socket.getsockname())
             udp.close(session.socket)
 
     def _from_client(self, datagram: bytes, address: Address) -> None:
@@ -126,6 +137,9 @@ class Terminator:
                 self.handshakes += 1
                 session.socket = udp.connected(self._backend)
                 udp.receive(session.socket, lambda reply, _: self._from_server(session, reply))
+                if self._tap is not None:
+                    suite = session.connection.get_cipher_name() or ""
+                    self._tap.opened(session.socket.getsockname(), "DTLSv1.2", suite)
             while True:
                 content = session.connection.recv(udp.LARGEST)
                 assert session.socket is not None

@@ -25,7 +25,9 @@ from aiocoap import (  # type: ignore[import-untyped]
 
 from tools.twin.clouds.coap_request import Reply, Request
 from tools.twin.coap import udp
+from tools.twin.coap.tap import CoapTap, Datagram
 from tools.twin.coap.udp import Address
+from tools.twin.registry.journal import Journal
 
 _LOGGER = "signet.twin.coap"
 
@@ -36,7 +38,7 @@ class Server:
     """A CoAP server on a bound UDP socket.
 
     answer: gives the reply to each request that is no duplicate, at once.
-    lost: asked for each reply, whether it shall be lost on its way.
+    lost: asked for each reply, whether it shall be lost on its way. tap: what notes all.
     """
 
     def __init__(
@@ -44,13 +46,15 @@ class Server:
         listener: socket.socket,
         answer: Callable[[Request], Reply],
         lost: Callable[[], bool] = lambda: False,
+        tap: CoapTap | None = None,
     ) -> None:
+        self._tap = tap or CoapTap(Journal(), "", "")
         self.address: Address = listener.getsockname()
         self._answer = answer
         self._context = Context(serversite=self, loggername=_LOGGER)
         tokens = tokenmanager.TokenManager(self._context)
         self._messages = messagemanager.MessageManager(tokens)
-        self._messages.message_interface = _Transport(listener, self._messages, lost)
+        self._messages.message_interface = _Transport(listener, self._messages, lost, self._tap)
         tokens.token_interface = self._messages
         self._context.request_interfaces.append(tokens)
 
@@ -61,7 +65,9 @@ class Server:
     async def render_to_pipe(self, pipe: Any) -> None:
         """What aiocoap calls with each new request."""
         request = pipe.request
-        reply = self._answer(_request(request))
+        seen = _request(request)
+        reply = self._answer(seen)
+        self._tap.datagram(request.noted, seen.found)
         if reply.separate:
             self._acknowledge(request)
         pipe.add_response(_message(reply), is_last=True)
@@ -155,7 +161,9 @@ class _Transport(interfaces.MessageInterface):
         listener: socket.socket,
         messages: messagemanager.MessageManager,
         lost: Callable[[], bool],
+        tap: CoapTap,
     ) -> None:
+        self._tap = tap
         self._listener = listener
         self._messages = messages
         self._lost = lost
@@ -172,12 +180,20 @@ class _Transport(interfaces.MessageInterface):
             if datagram[0] & 0x30 == 0:  # a Confirmable one is rejected (section 4.2)
                 udp.send(self._listener, b"\x70\0" + datagram[2:4], address)
             return
+        message.noted = Datagram("up", address, datagram, message.raw_options, message.payload)
+        new = (message.remote, message.mid) not in self._messages._recent_messages
+        if not (new and message.code.is_request()):  # else once the rules have seen it
+            self._tap.datagram(message.noted)
         self._messages.dispatch_message(message)
 
     def send(self, message: Message) -> None:
         if message.code.is_response() and self._lost():
             return
-        udp.send(self._listener, message.encode(), message.remote.address)
+        datagram, address = message.encode(), message.remote.address
+        if self._tap.heard:
+            options = _raw_options(datagram)
+            self._tap.datagram(Datagram("down", address, datagram, options, message.payload))
+        udp.send(self._listener, datagram, address)
 
     async def recognize_remote(self, remote: Any) -> bool:
         return isinstance(remote, _Remote)

@@ -22,11 +22,12 @@ from tools.twin.command import device as command_device
 from tools.twin.command import page as command_page
 from tools.twin.command import policy as command_policy
 from tools.twin.command import topic
+from tools.twin.command import trace as command_trace
 from tools.twin.command.console import (
     DEFAULT_STATE,
     CloudName,
+    Events,
     State,
-    print_event,
     print_ready,
     running,
     store_of,
@@ -43,6 +44,8 @@ app.add_typer(command_device.app, name="device")
 app.add_typer(topic.app, name="topic")
 app.command("policy")(command_policy.policy)
 app.command("page")(command_page.page)
+app.command("trace")(command_trace.trace)
+app.command("replay")(command_trace.replay)
 
 _FOLLOW_S = 0.3
 _NARROW = 68  # a body that fits into 80 columns, behind the blanks before it
@@ -105,6 +108,14 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             autocompletion=complete(POLICIES),
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Write a trace of all that happens here, without secrets: `signet twin trace`"
+            " looks through it, `signet twin replay` plays it again.",
+        ),
+    ] = None,
     page: Annotated[
         bool,
         typer.Option(
@@ -113,6 +124,21 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             " printed, and `signet twin page` opens it.",
         ),
     ] = False,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SIGNET_TWIN_BROKER",
+            show_envvar=False,
+            help="Stand in front of this MQTT broker, not of a mosquitto of the twin's own:"
+            " mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://. SIGNET_TWIN_BROKER keeps a password"
+            " from who lists processes.",
+        ),
+    ] = None,
+    broker_ca: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, exists=True, help="mqtts://: the CA, if none of the system."),
+    ] = None,
 ) -> None:
     """Run the clouds on loopback until Ctrl-C."""
     if (word := context.invoked_subcommand) is not None:
@@ -132,12 +158,32 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         rebind_every,
         seed,
     )
-    ports = _ports(port or [])
-    options = Options(state, ready_file, ports, losses, token_life, http_rate, policy, page)
+    options = Options(
+        state,
+        ready_file,
+        _ports(port or []),
+        losses,
+        token_life,
+        http_rate,
+        policy,
+        broker,
+        broker_ca,
+        page,
+        record,
+    )
     begin_again()
     from tools.twin.twin import Twin  # aiohttp, aiocoap: no other command needs them
 
-    asyncio.run(Twin(options, print_event).run(lambda ready: print_ready(ready, state)))
+    events = Events()
+
+    def on_ready(ready: dict[str, Any]) -> None:
+        events.flush()
+        print_ready(ready, state)
+
+    try:
+        asyncio.run(Twin(options, events.add).run(on_ready))
+    finally:
+        events.flush()
 
 
 def _ports(words: list[str]) -> dict[str, int]:

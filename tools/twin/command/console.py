@@ -1,10 +1,13 @@
 """How does `signet twin` speak to a person, and which twin does a person speak of?"""
 
+import asyncio
 import contextlib
 import datetime
+import functools
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,6 +59,8 @@ _STYLES = {
 
 
 _LONGEST_TEXT = 1000  # a topic may have 65535
+_LATEST_S = 0.05
+_TOGETHER = 65536
 
 
 @contextlib.contextmanager
@@ -67,18 +72,57 @@ def while_read() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@while_read()
-def print_event(cloud: str, device: str, kind: str, text: str) -> None:
-    """One line per event; a device has its word in it, but not a long one."""
-    device, text = visible(_cut(device)), visible(_cut(text))
-    now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
-    if not console.is_terminal:  # rich costs more than the whole gate when nobody looks
-        print(f"{now} {cloud:<7} {device} {kind}: {text}", flush=True)
-        return
-    line = Text(f"{now} {cloud:<7} {device} ")
-    line.append(kind, _STYLES.get(kind, ""))
-    line.append(f": {text}")
-    console.print(line, soft_wrap=True)
+class Events:
+    """Prints what happens; of reports some lines together: each costs as much as a report, else.
+
+    A report's line comes after 50 ms at the latest, and before any other line; that of anything
+    else is out before what it tells of goes on.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, str, str, str, str]] = []
+        self._size = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, cloud: str, device: str, kind: str, text: str) -> None:
+        """One line; a device has its word in it, but not a long one. Only in a running loop."""
+        device, text = device[: _LONGEST_TEXT + 1], text[: _LONGEST_TEXT + 1]
+        self._waiting.append((time.time(), cloud, device, kind, text))
+        self._size += len(device) + len(text)
+        if kind != "report" or self._size > _TOGETHER:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LATEST_S, self.flush)
+
+    @while_read()
+    def flush(self) -> None:
+        """Print what waits."""
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not waiting:
+            return
+        if not console.is_terminal:  # rich costs more than the whole gate when nobody looks
+            lines = ("{} {:<7} {} {}: {}\n".format(*_seen(*event)) for event in waiting)
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+            return
+        for event in waiting:
+            now, cloud, device, kind, text = _seen(*event)
+            line = Text(f"{now} {cloud:<7} {device} ")
+            line.append(kind, _STYLES.get(kind, ""))
+            line.append(f": {text}")
+            console.print(line, soft_wrap=True)
+
+
+def _seen(at_s: float, cloud: str, device: str, kind: str, text: str) -> tuple[str, ...]:
+    return _clock(int(at_s)), cloud, visible(_cut(device)), kind, visible(_cut(text))
+
+
+@functools.lru_cache(2)
+def _clock(at_s: int) -> str:
+    return datetime.datetime.fromtimestamp(at_s).astimezone().strftime("%H:%M:%S")
 
 
 @while_read()
@@ -162,8 +206,9 @@ CloudName = Annotated[str, typer.Argument(help=CLOUD_HELP, autocompletion=comple
 
 def check_org(store: Store, org: str) -> None:
     """raises: UserError for an org that nobody is registered in."""
-    orgs = registration.orgs(store)
-    if org not in orgs:
+    clouds = [each.name for each in CLOUDS.values() if each.client_certificates == "by org"]
+    if not any(store.org(cloud, org) == org for cloud in clouds):
+        orgs = registration.orgs(store)
         known = ", ".join(orgs) or "none"
         cloud = next(c.name for c in CLOUDS.values() if c.client_certificates == "by org")
         command = call(store.path.parent, "device", "add", cloud, f"{org}/TYPE", "ID")

@@ -113,6 +113,33 @@ def _certificate(rules: type[Cloud], file: Path) -> x509.Certificate:
     return found[0]
 
 
+@app.command("secret")
+def product_secret(cloud: CloudName, product: _Product, state: State = DEFAULT_STATE) -> None:
+    """Show a product's secret, with which its devices may register from now on."""
+    registration.check_cloud(cloud)
+    with store_of(state) as store:
+        products = dict.fromkeys(device.product for device in store.devices(cloud))
+        if product not in products:
+            raise UserError(f"{cloud} has no product {product!r}; it has: {', '.join(products)}")
+        secret = CLOUDS[cloud](store).product_secret(product)
+    if secret is None:
+        raise UserError(f"products of {cloud} have no secret here")
+    console.print_json(data=secret)
+
+
+@app.command("reset")
+def reset_device(
+    cloud: CloudName, product: _Product, name: _Name, state: State = DEFAULT_STATE
+) -> None:
+    """Let a device register again that has logged in."""
+    with store_of(state) as store:
+        device = _find(state, store, cloud, product, name)
+        rules = CLOUDS[cloud](store)
+        if type(rules).reset is Cloud.reset:
+            raise UserError(f"devices of {cloud} do not register here")
+        rules.reset(device)
+
+
 @app.command("disable")
 def disable_device(
     cloud: CloudName, product: _Product, name: _Name, state: State = DEFAULT_STATE

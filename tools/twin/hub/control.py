@@ -97,7 +97,9 @@ async def _answer(
         if what in counts:
             return {what: counts[what]()}
         if what == "fault":
-            await faults[request["fault"]](request)
+            cause = faults[request["fault"]]
+            hub.journal.add("fault", request=request)
+            await cause(request)
             return {"done": True}
     except (NotDeliveredError, UserError) as error:
         return {"error": str(error)}

@@ -1,9 +1,11 @@
 """What do all connections of a twin share: sessions, commands that wait, faults?"""
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +15,13 @@ from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.shared import Connection, Report
 from tools.twin.clouds.values import BadCommandError, Client, Ending
+from tools.twin.faults import Fault, quickly
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Publish
+
+_AGAIN_S = 1.0
+_NAMED = 10  # devices that an error lists
 
 
 class NotDeliveredError(Exception):
@@ -26,11 +32,13 @@ class NotDeliveredError(Exception):
 class Session:
     """What the gate knows of one broker session.
 
-    durable: it outlives its connection. filters: the broker's filters it is subscribed to.
+    durable: it outlives its connection. kept: the broker has it of a connection before.
+    filters: the broker's filters it is subscribed to.
     """
 
     connection: Connection | None = None
     durable: bool = False
+    kept: bool = False
     filters: set[str] = field(default_factory=set)
 
 
@@ -45,7 +53,7 @@ class Hub:
         self._print = report
         self.clouds: dict[str, Cloud] = {name: cloud(store) for name, cloud in CLOUDS.items()}
         self.sessions: dict[str, Session] = {}
-        self.swallow = {"replies": 0, "pubacks": 0, "coap_replies": 0, "auths": 0, "topics": 0}
+        self._swallow: collections.Counter[str] = collections.Counter()
         self.connections: set[Connection] = set()
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
         # Rises over restarts: a device may remember the ids it has served.
@@ -57,12 +65,17 @@ class Hub:
         self.journal.add("event", cloud=cloud, device=device, kind=kind, text=text)
 
     def _platform_lost(self) -> None:
-        self.report("twin", "mosquitto", "fault", "the platform side lost its connection")
+        self.report("twin", "MQTT broker", "fault", "the platform side lost its connection")
         self._reconnecting = asyncio.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
-        with contextlib.suppress(OSError):  # the broker is down: whoever starts it connects anew
-            await self.platform.start()
+        while not self.platform.up:
+            if not self.broker.ours:
+                await asyncio.sleep(_AGAIN_S)
+            with contextlib.suppress(OSError):
+                await self.platform.start()
+            if self.broker.ours:  # where it is down, whoever starts it connects anew
+                return
 
     async def admit(self, connection: Connection, client: Client, clean: bool) -> Session:
         """Make `connection` the live one of its session; an older one is closed first."""
@@ -71,6 +84,7 @@ class Hub:
             await session.connection.end("another connection took its place", Ending.REPLACED)
             session = self.sessions.setdefault(client.session, Session())
         session.connection = connection
+        session.kept = session.durable
         session.durable = not clean
         if clean:
             session.filters.clear()
@@ -91,10 +105,18 @@ class Hub:
 
     def swallowed(self, what: str) -> bool:
         """Whether a fault eats this reply, PUBACK or login; counts down."""
-        if self.swallow[what] == 0:
+        if self._swallow[what] == 0:
             return False
-        self.swallow[what] -= 1
+        self._swallow[what] -= 1
         return True
+
+    def swallowing(self, what: str) -> Fault:
+        """The fault that has the next "n" of them swallowed, one where it does not say."""
+
+        def set_count(request: Mapping[str, Any]) -> None:
+            self._swallow[what] = int(request.get("n", 1))
+
+        return quickly(set_count)
 
     def answered(self, cloud: Cloud, publish: Publish) -> None:
         """Hand a device's answer to the command that waits for it."""
@@ -123,18 +145,37 @@ class Hub:
         if cloud not in self.clouds:
             known = ", ".join(self.clouds)
             raise NotDeliveredError(f"there is no cloud {cloud!r}; use one of: {known}")
-        devices = [d for d in self.store.devices(cloud) if d.kind != "application"]
         if name:
+            named = self.store.named(cloud, name.rpartition("/")[2])
+            devices = [d for d in named if d.kind != "application"]
             found = [d for d in devices if f"/{d.label}".endswith(f"/{name}")]
         else:
-            session_of = self.clouds[cloud].session_of
-            online = [d for d in devices if self._online(session_of(d))]
-            found = online[:1] or devices[:1]
+            found = self._usual(cloud)
         if len(found) != 1:
             count = "several devices" if found else "no device"
-            known = ", ".join(device.label for device in devices)
+            every = (d.label for d in self.store.each(cloud) if d.kind != "application")
+            some = list(itertools.islice(every, _NAMED + 1))
+            known = ", ".join(some[:_NAMED]) + (", ..." if len(some) > _NAMED else "")
             raise NotDeliveredError(f"{cloud} has {count} named {name!r}; it has: {known}")
         return found[0]
+
+    def _usual(self, cloud: str) -> list[Device]:
+        """The device that is meant where none is named, if there is any: on line, or the first."""
+        session_of = self.clouds[cloud].session_of
+        somebody = any(
+            c.cloud_name == cloud and c.client and c.client.device.kind != "application"
+            for c in self.connections
+        )
+        first: list[Device] = []
+        for device in self.store.each(cloud):
+            if device.kind == "application":
+                continue
+            if self._online(session_of(device)):
+                return [device]
+            first = first or [device]
+            if not somebody:
+                break
+        return first
 
     def online(self) -> dict[str, list[str]]:
         """The labels of who is connected by MQTT, by cloud; not who is behind a gateway."""
@@ -158,6 +199,7 @@ class Hub:
         raises: NotDeliveredError.
         """
         target = self.find(cloud, device)
+        self.journal.add("command", cloud=cloud, device=target.label, name=name, data=data)
         rules = self.clouds[cloud]
         try:
             order = rules.order(target, name, data, str(next(self._message_ids)))

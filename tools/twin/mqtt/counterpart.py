@@ -13,11 +13,19 @@ _TIMEOUT_S = 5.0
 _PUSH_ID = 65535  # packet id of our own SUBSCRIBE, done before the device may use it
 
 
+class BrokerRefusesError(OSError):
+    """The broker is there and does not let the gate in; the text says how."""
+
+
 class Counterpart:
-    """One connection to the broker, which speaks for one device."""
+    """One connection to the broker, which speaks for one device.
+
+    Opened when a session is needed there. opened: set from then on.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.opened = asyncio.Event()
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._decoder = Decoder()
@@ -28,12 +36,14 @@ class Counterpart:
         returns: what the session had queued, and whether there was one.
         raises: OSError, TimeoutError.
         """
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with self._broker.turns, asyncio.timeout(_TIMEOUT_S):
             self._reader, self._writer = await self._broker.connect()
             self.write(connect.encode())
             if pushed:
                 self.write(packets.subscribe(_PUSH_ID, [(name, 1) for name in pushed]))
-            return await self._ready(bool(pushed))
+            ready = await self._ready(bool(pushed))
+        self.opened.set()
+        return ready
 
     async def _ready(self, pushed: bool) -> tuple[list[Packet], bool]:
         """Read until CONNACK (and SUBACK) came."""
@@ -46,11 +56,18 @@ class Counterpart:
             for packet in self._decoder.feed(data):
                 if packet.kind == packets.CONNACK:
                     present = bool(packet.body[0] & 1)
+                    if packet.body[1]:
+                        raise BrokerRefusesError(f"the broker answers CONNACK {packet.body[1]}")
                 if packet.kind in wanted:
                     wanted.discard(packet.kind)
                 else:
                     early.append(packet)
         return early, present
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the device has a session at the broker."""
+        return self.opened.is_set()
 
     def write(self, data: bytes) -> None:
         """Send packets to the broker."""
@@ -59,8 +76,8 @@ class Counterpart:
 
     async def drain(self) -> None:
         """Wait until the broker has taken enough."""
-        assert self._writer is not None
-        await self._writer.drain()
+        if self._writer is not None:
+            await self._writer.drain()
 
     async def read(self) -> list[Packet]:
         """The next packets, perhaps none yet. raises: ClosedError."""
@@ -81,7 +98,10 @@ class Counterpart:
             return
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(_TIMEOUT_S):
-                self._writer.write_eof()
+                if self._writer.can_write_eof():
+                    self._writer.write_eof()
+                else:  # TLS
+                    self._writer.close()
                 while await self._reader.read(65536):
                     pass
         self._writer.close()

@@ -12,15 +12,16 @@ import dataclasses
 
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
+from tools.twin.descriptors import EXHAUSTED
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.mqtt import opening
-from tools.twin.mqtt.counterpart import Counterpart
+from tools.twin.mqtt.counterpart import BrokerRefusesError, Counterpart
+from tools.twin.mqtt.tap import PacketTap
 from tools.twin.mqtt.traffic import ClosedError, Traffic
 from tools.twin.web.service import Service
 from tools.twin.wire import packets
 from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import (
-    Decoder,
     Packet,
     TooLargeError,
     UnsupportedLevelError,
@@ -59,9 +60,14 @@ class Connection:
         self.is_http = False
         self.client: Client | None = None
         self._broker = Counterpart(hub.broker)
+        self._inner: packets.Connect | None = None
         self._announced = False
-        self._decoder = Decoder(opening.CONNECT_LIMIT)
+        self._tap = PacketTap(hub.journal, cloud, way)
+        self._decoder = self._tap.decoder(opening.CONNECT_LIMIT)
+        self._send = self._tap.sending(writer.write)
         self._keepalive_s: float | None = None
+        self._waits_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._queue: list[Packet] = []
         self._will: packets.Will | None = None
         self._traffic: Traffic | None = None
@@ -82,7 +88,7 @@ class Connection:
         except MalformedError as error:
             self._report("closed", f"malformed packet: {error}")
         except UnsupportedLevelError as error:
-            self._writer.write(packets.connack(1))
+            self._send(packets.connack(1))
             self._report("refused", f"CONNACK 1: {error}")
         except TooLargeError as error:
             self._report("closed", f"{error}, more than this cloud takes")
@@ -95,6 +101,7 @@ class Connection:
         finally:
             self._writer.close()
             self._hub.connections.discard(self)
+            self._tap.closed()
             self._gone.set()
 
     async def end(self, reason: str, why: Ending) -> None:
@@ -107,24 +114,26 @@ class Connection:
         await self._gone.wait()
 
     def _report(self, kind: str, text: str) -> None:
+        self._tap.said = text
         self._hub.report(self._cloud.name, self._label, kind, text)
 
     def _refuse(self, refused: RefusedError) -> None:
+        self._tap.refused(refused)
         if (client := refused.client) is not None:
             self._label = client.device.label
             self._tell(client, "FailedConnect", refused.mistake, str(refused))
         if refused.code is None:
             self._report("refused", f"closed without CONNACK: {refused}")
             return
-        self._writer.write(packets.connack(refused.code))
+        self._send(packets.connack(refused.code))
         self._report("refused", f"CONNACK {refused.code}: {refused}")
 
     async def _serve(self) -> None:
         first = await opening.first_bytes(self._reader, "CONNECT" if self._mqtt else "request")
         if self._http is not None and (not self._mqtt or opening.is_http(first[0])):
-            self.is_http = True
+            self.is_http, tap = True, self._tap
             speak = self._over_websocket if self._mqtt else None
-            await self._http.serve(self._way, self._reader, self._writer, first, speak)
+            await self._http.serve(self._way, self._reader, self._writer, first, speak, tap=tap)
             return
         connect, self._queue = await opening.read_connect(self._reader, self._decoder, first)
         self._decoder.limit = self._cloud.max_payload + _HEADROOM
@@ -150,10 +159,8 @@ class Connection:
             self._keepalive_s = keepalive_s * 1.5 or None
             self._will = connect.will if will else None
             self._announced = True
-            clean_text = "clean session" if connect.clean_session else "durable session"
-            self._report(
-                "connected", f"{_how(self._way)}, keepalive {keepalive_s} s, {clean_text}"
-            )
+            how = self._tap.login(client, keepalive_s, connect.clean_session)
+            self._report("connected", how)
             self._announce("Connect", None, "")
             await self._pump(client.good_for_s)
             why, reason = Ending.GOODBYE, "the client said goodbye"
@@ -173,6 +180,7 @@ class Connection:
             raise
         finally:
             try:
+                self._hub.store.commit()  # what waits for that is sent while there is who gets it
                 await self._broker.leave()
             finally:  # also when told to end while waiting
                 if self._announced:
@@ -229,23 +237,35 @@ class Connection:
         connect: packets.Connect,
         will: packets.Will | None,
     ) -> None:
-        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK."""
+        """Log in at the broker, subscribe what the cloud pushes, then send CONNACK.
+
+        A client that the broker need not remember, and that listens to nothing yet, is there only
+        once it does.
+        """
         pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
-        inner = packets.Connect(4, client.session, connect.clean_session, 0, will, None, None)
+        broker = self._hub.broker
+        clean = connect.clean_session
+        inner = packets.Connect(4, client.session, clean, 0, will, *broker.login)
+        self._inner = inner
+        early: list[Packet] = []
+        present = False
         try:
-            early, present = await self._broker.open(inner, pushed)
-        except (OSError, TimeoutError):
-            self._writer.write(packets.connack(self._cloud.connack["offline"] or 3))
-            raise ClosedError("CONNACK 3: the broker is down") from None
+            if not clean or session.kept or will or pushed or not broker.ours:
+                early, present = await self._broker.open(inner, pushed)
+            elif not self._hub.platform.up:
+                raise OSError
+        except OSError as error:
+            self._send(packets.connack(self._cloud.connack["offline"] or 3))
+            raise ClosedError(f"CONNACK 3: {_why(error)}") from None
         session.filters.update(pushed)
-        self._writer.write(packets.connack(0, present and connect.level == 4))
+        self._send(packets.connack(0, present and connect.level == 4))
         self._traffic = Traffic(
             self._hub,
             self._cloud,
             client,
             session,
-            to_device=self._writer.write,
-            to_broker=self._broker.write,
+            to_device=self._send,
+            broker=self._broker,
             report=self._report,
         )
         for packet in early:
@@ -256,6 +276,7 @@ class Connection:
 
         good_for_s: see Client. raises: ClosedError.
         """
+        self._watch_silence()
         downward = asyncio.create_task(self._pump_down())
         upward = asyncio.create_task(self._pump_up())
         try:
@@ -268,40 +289,72 @@ class Connection:
             first = upward if upward.done() else downward
             first.result()
         finally:
+            if self._watch is not None:
+                self._watch.cancel()
             for task in (downward, upward):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
         self._report("left", "said goodbye")
 
+    def _watch_silence(self) -> None:
+        """End the connection once nothing is heard for too long.
+
+        One timer, which is set anew when it is due: one for each read takes longer than the read.
+        """
+        if self._keepalive_s is None:
+            return
+        loop = asyncio.get_running_loop()
+        waited_s = 0.0 if self._waits_since is None else loop.time() - self._waits_since
+        if waited_s < self._keepalive_s:
+            self._watch = loop.call_later(self._keepalive_s - waited_s, self._watch_silence)
+        else:
+            reason = "nothing heard for 1.5 times its keepalive"
+            self._reader.set_exception(ClosedError(reason, Ending.SILENCE))
+
     async def _pump_up(self) -> None:
         assert self._traffic is not None
+        loop = asyncio.get_running_loop()
         while True:
             for packet in self._queue:
                 packets.check_from_client(packet)
                 if packet.kind == packets.DISCONNECT:
-                    self._broker.write(packet.encode())
+                    self._hub.store.commit()  # its reports go before it
+                    if self._broker.is_open:
+                        self._broker.write(packet.encode())
                     return
+                if not self._broker.is_open and self._traffic.needs_session(packet):
+                    await self._attach()
                 self._traffic.from_device(packet)
-            await self._broker.drain()
+            await (self._broker if self._broker.is_open else self._hub.platform).drain()
             await self._writer.drain()
-            try:
-                async with asyncio.timeout(self._keepalive_s):
-                    data = await self._reader.read(65536)
-            except TimeoutError:
-                reason = "nothing heard for 1.5 times its keepalive"
-                raise ClosedError(reason, Ending.SILENCE) from None
+            self._waits_since = loop.time()
+            data = await self._reader.read(65536)
+            self._waits_since = None
             if not data:
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
 
+    async def _attach(self) -> None:
+        """Log in at the broker, of which there was no need so far. raises: ClosedError."""
+        assert self._inner is not None
+        self._hub.store.commit()  # its reports so far go before
+        try:
+            await self._broker.open(self._inner, [])
+        except OSError as error:
+            raise ClosedError(_why(error), Ending.SERVER) from None
+
     async def _pump_down(self) -> None:
         assert self._traffic is not None
+        await self._broker.opened.wait()
         while True:
             for packet in await self._broker.read():
                 self._traffic.from_broker(packet)
             await self._writer.drain()
 
 
-def _how(way: Way) -> str:
-    return ("WebSocket over " if way.websocket else "") + ("TLS" if way.tls else "TCP")
+def _why(error: OSError) -> str:
+    """Why there is no session at the broker."""
+    if isinstance(error, BrokerRefusesError):
+        return str(error)
+    return "no file is left" if error.errno in EXHAUSTED else "the broker is down"

@@ -1,20 +1,27 @@
 """What becomes of each packet between a device that is logged in and the broker?
 
-No socket and no waiting: packets in, bytes out through two functions. Every report is filed BEFORE
-it goes on to the broker, so before any PUBACK.
+No socket and no waiting: packets in, bytes out. Every report is on file BEFORE it goes on to the
+broker, so before any PUBACK. Without a session at the broker it goes on by the platform's
+connection, and the gate acknowledges it.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
+from typing import Protocol
 
 from tools.twin.clouds.cloud import Cloud
-from tools.twin.clouds.values import Client, Ending
+from tools.twin.clouds.text import masked
+from tools.twin.clouds.values import Client, Ending, Verdict
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.wire import packets
 from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import Packet, Publish
 
 Send = Callable[[bytes], None]
+
+# What a client may send and have no session at the broker; of PUBLISH with QoS 0 and 1.
+_SESSIONLESS = (packets.PUBLISH, packets.PINGREQ, packets.DISCONNECT)
 
 # Refusals by topic, which some clients are told of and stay connected.
 _TOLD = (Ending.TOPIC, Ending.FOREIGN)
@@ -28,10 +35,21 @@ class ClosedError(Exception):
         self.why = why
 
 
+class Broker(Protocol):
+    """The device's connection to the broker."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is one."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+
 class Traffic:
     """One logged-in device's packets, both ways.
 
-    to_device, to_broker: take bytes to send. report: takes kind and text of an event.
+    to_device: takes bytes to send. report: takes kind and text of an event.
     """
 
     def __init__(
@@ -42,7 +60,7 @@ class Traffic:
         session: Session,
         *,
         to_device: Send,
-        to_broker: Send,
+        broker: Broker,
         report: Callable[[str, str], None],
     ) -> None:
         self._hub = hub
@@ -50,7 +68,8 @@ class Traffic:
         self._client = client
         self._session = session
         self._to_device = to_device
-        self._to_broker = to_broker
+        self._broker = broker
+        self._to_broker = broker.write
         self._report = report
         # SUBSCRIBEs under way: the return codes, None where the broker's are awaited; and what to
         # notify of once the broker's are there, one of which may be of the topic for that.
@@ -68,6 +87,12 @@ class Traffic:
             packets.PINGREQ: self._on_ping,
         }
 
+    def needs_session(self, packet: Packet) -> bool:
+        """Whether only a session at the broker can take it."""
+        return packet.kind not in _SESSIONLESS or (
+            packet.kind == packets.PUBLISH and packet.flags & 6 > 2
+        )
+
     def from_device(self, packet: Packet) -> None:
         """Handle what the device sent, save DISCONNECT. raises: ClosedError, MalformedError."""
         handler = self._handlers.get(packet.kind)
@@ -82,8 +107,8 @@ class Traffic:
         elif packet.kind == packets.PUBREL and packet.packet_id() in self._dropped:
             self._dropped.remove(packet.packet_id())
             self._to_broker(_ack(packets.PUBCOMP, packet.packet_id()))
-        elif packet.kind == packets.PUBACK and self._hub.swallowed("pubacks"):
-            self._report("fault", "a PUBACK was swallowed")
+        elif packet.kind == packets.PUBACK:
+            self._acknowledge(packet.packet_id())
         elif packet.kind == packets.SUBACK:
             codes, refused = self._subscribing.pop(packet.packet_id(), ([], []))
             self._to_device(_merged(packet, codes))
@@ -100,32 +125,56 @@ class Traffic:
             if self._client.closes or refusal.why not in _TOLD:
                 raise refusal
             self._report("refused", str(refusal))
-            if publish.qos == 1:
-                self._to_device(_ack(packets.PUBACK, publish.packet_id))
-            elif publish.qos == 2:
-                self._to_device(_ack(packets.PUBREC, publish.packet_id))
-            self._notify_all("Publish", [(publish.topic, refusal.why)])
+            self._hub.store.when_safe(functools.partial(self._dismiss, publish, refusal.why))
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
-        for payload in verdict.parts or (publish.payload,):
+        if not verdict.parts:
+            self._file(publish, verdict.status, verdict.reason)
+        for payload in verdict.parts:
             part = dataclasses.replace(publish, payload=payload)
             self._file(part, verdict.status, verdict.reason)
         if verdict.status == "rejected":
             self._report("rejected", f"{publish.topic}: {verdict.reason}")
         else:
             self._report("report", f"{publish.topic} ({len(publish.payload)} bytes)")
+        if not (self._broker.is_open or self._hub.platform.up):
+            raise ClosedError("the broker is gone", Ending.SERVER)
+        self._hub.store.when_safe(functools.partial(self._hand_on, publish, broker_topic, verdict))
+
+    def _dismiss(self, publish: Publish, why: Ending) -> None:
+        """Acknowledge a message that is not taken, and tell who wants to be told."""
+        if publish.qos == 1:
+            self._to_device(_ack(packets.PUBACK, publish.packet_id))
+        elif publish.qos == 2:
+            self._to_device(_ack(packets.PUBREC, publish.packet_id))
+        self._notify_all("Publish", [(publish.topic, why)])
+
+    def _hand_on(self, publish: Publish, broker_topic: str, verdict: Verdict) -> None:
+        """What follows once a report is on file."""
         # None of the clouds keeps a device's retained messages: the flag is cleared, no error.
         onward = Publish(
             broker_topic, publish.payload, publish.qos, False, publish.dup, publish.packet_id
         )
-        self._to_broker(onward.encode())
+        if self._broker.is_open:
+            self._to_broker(onward.encode())
+        else:
+            onward.dup = False  # of the device's connection, which this is not
+            self._hub.platform.publish(onward)
+            if publish.qos:
+                self._acknowledge(publish.packet_id)
         if self._client.device.kind == "application":
             self._hub.offer(self._cloud.name, broker_topic, publish.payload)
         self._hub.answered(self._cloud, publish)
         if verdict.reply is not None and not self._hub.swallowed("replies"):
             topic = self._cloud.broker_down(self._client, verdict.reply.topic)
-            self._hub.platform.publish(Publish(topic, verdict.reply.payload))
+            self._hub.platform.publish(Publish(topic, verdict.reply.payload, verdict.reply.qos))
+
+    def _acknowledge(self, packet_id: int) -> None:
+        if self._hub.swallowed("pubacks"):
+            self._report("fault", "a PUBACK was swallowed")
+        else:
+            self._to_device(_ack(packets.PUBACK, packet_id))
 
     def _refusal(self, publish: Publish, broker_topic: str | None) -> ClosedError | None:
         """Why this message is not taken."""
@@ -148,18 +197,23 @@ class Traffic:
                 self._hub.platform.publish(note)
 
     def _file(self, publish: Publish, status: str, reason: str) -> None:
-        self._hub.store.record(
+        self._hub.store.record_soon(
             self._cloud.name,
             self._client.device.label,
             "up",
             publish.topic,
-            publish.payload,
+            self._shown(publish),
             qos=publish.qos,
             retain=publish.retain,
             dup=publish.dup,
             status=status,
             reason=reason,
         )
+
+    def _shown(self, publish: Publish) -> bytes:
+        """Its payload as it is filed."""
+        hidden = self._cloud.hides(publish.topic)
+        return masked(publish.payload) if hidden else publish.payload
 
     def _on_subscribe(self, packet: Packet) -> None:
         packet_id, filters = packets.parse_subscribe(packet.body)
@@ -218,12 +272,12 @@ class Traffic:
             self._drop(publish)
             return
         if self._client.device.kind != "application":
-            message_id = self._hub.store.record(
+            message_id = self._hub.store.record_soon(
                 self._cloud.name,
                 self._client.device.label,
                 "down",
                 publish.topic,
-                publish.payload,
+                self._shown(publish),
                 qos=publish.qos,
                 retain=publish.retain,
                 dup=publish.dup,
@@ -231,7 +285,7 @@ class Traffic:
             )
             if publish.qos:
                 self._sent[publish.packet_id] = message_id
-        self._to_device(publish.encode())
+        self._hub.store.when_safe(functools.partial(self._to_device, publish.encode()))
 
     def _drop(self, publish: Publish) -> None:
         """Tell the broker that a message has arrived, which the device does not get."""

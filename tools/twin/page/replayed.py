@@ -1,45 +1,26 @@
-"""How does a page show a trace, a file of records, instead of a twin?
-
-Its first line is a header, {"what": "trace", "version": 1, ...}; each other is a record of the
-journal, and the last may be cut off.
-"""
+"""How does a page show a trace, a file of records, instead of a twin?"""
 
 import asyncio
-import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from tools.twin.page.model import Model
 from tools.twin.page.server import Server
+from tools.twin.trace import file as traces
 from tools.ui import UserError
-
-_VERSION = 1
 
 
 def read(file: Path) -> Model:
     """What happened in a trace. raises: UserError, with the line that is wrong."""
     model = Model(file.name, live=False)
     number = 0
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if number > 1 and not line.endswith("\n"):
-                    break  # the twin was killed while it wrote
-                record = json.loads(line)
-                if number > 1:
-                    model.feed(record)
-                elif record["what"] != "trace":
-                    raise UserError(f"{file} is no trace: it does not begin as one")
-                elif record["version"] != _VERSION:
-                    raise UserError(
-                        f"{file} is a trace of version {record['version']}; this program reads"
-                        f" version {_VERSION}"
-                    )
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{file}: line {max(number, 1)} is no record of a trace") from None
+    for number, record in enumerate(traces.read(file), 1):
+        try:
+            model.feed(record)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            what = record["what"]
+            raise UserError(f"line {number} of {file} is no record {what!r} of a trace") from None
     if number == 0:
         raise UserError(f"{file} is empty; `signet twin --record FILE` makes a trace")
     return model

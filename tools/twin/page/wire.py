@@ -55,7 +55,7 @@ class _Publish:
 
     packet_id: int
     topic: str
-    payload: bytes
+    payload_hash: int
     ids: list[int] = field(default_factory=list)
 
 
@@ -139,7 +139,7 @@ class Wire:
                     waiting = self._publishing.get(number)
                     if waiting is None:
                         waiting = self._publishing.note(number, deque(maxlen=1000))
-                    entry = _Publish(publish.packet_id, publish.topic, publish.payload)
+                    entry = _Publish(publish.packet_id, publish.topic, hash(publish.payload))
                     waiting.append(entry)
             else:
                 return self._acknowledged(number, packet.packet_id())
@@ -220,7 +220,7 @@ class Wire:
         waiting = self._publishing.get(self._by_board.get(message.board.id), ())
         if told["qos"]:
             same = [each for each in waiting if each.topic == told["topic"] and not each.ids]
-            own = next((each for each in same if each.payload == data), None)
+            own = next((each for each in same if each.payload_hash == hash(data)), None)
             if own is None:  # several reports in one, each a message
                 every = (each for each in waiting if each.topic == told["topic"])
                 own = next(every, None)

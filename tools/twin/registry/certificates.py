@@ -176,6 +176,7 @@ class Certificates:
         self._database.execute(
             "INSERT OR REPLACE INTO policies VALUES(?,?,?)", (org, type_id, policy)
         )
+        self._store.journal.add("changed")
 
     def unset_policy(self, org: str, type_id: str) -> None:
         """Let the org's default hold for a device type again."""
@@ -209,11 +210,14 @@ class Certificates:
         return self._database.execute(statement, values).fetchall()
 
     def _insert(self, statement: str, values: tuple[object, ...]) -> int:
-        return self._database.execute(statement, values).lastrowid or 0
+        number = self._database.execute(statement, values).lastrowid or 0
+        self._store.journal.add("changed")
+        return number
 
     def _change(self, statement: str, values: tuple[object, ...], what: str, number: int) -> None:
         if not self._database.execute(statement, values).rowcount:
             raise UserError(f"there is no {what} {number}")
+        self._store.journal.add("changed")
 
 
 def _now_ms() -> int:

@@ -16,9 +16,29 @@ class Journal:
     Records, by "what", beside "ms":
 
     - event: cloud, device, kind, text: a line for a person to read.
-    - message: one that was filed, as `Store.messages` has it.
+    - message: one that was filed, as `Store.messages` has it; told when it is on file.
     - marked: id, status: that message has another status now.
+    - opened: connection, cloud, way, peer, tls: {version, suite} or None, server_name,
+      certificate: {subject, serial, not_after_ms} or None. connection: a number, or of CoAP
+      "host:port", as in those below. It is told once it is known what the connection speaks.
+    - login: connection, cloud, device, kind, client_id, keepalive_s, clean, policy: by MQTT.
+    - refused: connection, cloud, device or None, code of CONNACK or None, mistake as a key of the
+      cloud's `connack`, reason: by MQTT.
+    - closed: connection, cloud, device or None, reason.
+    - packet: connection, cloud, device or None, direction "up" or "down", name as "PUBLISH", bytes
+      as hex: one of MQTT. name "": what is no whole packet, when it is over.
+    - http: connection, cloud, device or None, direction, headers, body_hex; "up" also method and
+      path, "down" status. "up" comes before what the request leads to.
+    - coap: connection, cloud, way, device or None, direction, type "CON", "NON", "ACK" or "RST",
+      code as "0.02", mid, token as hex, options: [[number, text or {"hex"}], ...], payload_hex,
+      again: whether that message came or went before, seq, plain_hex: what was encrypted in it,
+      or None. A request comes right after the message records that it led to.
+    - command: cloud, device, name, data: an operator sends one.
+    - fault: request, as `tools.twin.hub.control` has them.
+    - changed: something in the registry, by this process.
     - line: cloud, device, text: a line that the board has printed; "ms" is when it came.
+
+    What proves who somebody is stands in none of them: see `tools.twin.registry.mask`.
     """
 
     def __init__(self) -> None:

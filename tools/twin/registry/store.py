@@ -3,11 +3,13 @@
 One SQLite file, readable by other processes while the twin runs (write-ahead log).
 """
 
+import functools
 import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,19 @@ CREATE TABLE IF NOT EXISTS messages(
   reason TEXT NOT NULL);
 """
 
+# What Watson calls the org: a product is ORG/TYPE, or ORG alone of an application.
+_ORG = "substr(product, 1, instr(product || '/', '/') - 1)"
+
+# Each question of a login or a message is answered from one of these, however many devices there
+# are. Names and orgs of people's own making differ in case, and are then found to be told so.
+_INDEXES = f"""
+CREATE INDEX IF NOT EXISTS devices_by_name ON devices(cloud, name COLLATE NOCASE);
+CREATE INDEX IF NOT EXISTS devices_by_org ON devices(cloud, {_ORG} COLLATE NOCASE);
+CREATE INDEX IF NOT EXISTS devices_by_gateway ON devices(cloud, gateway) WHERE gateway<>'';
+"""
+
+_BUSY_S = 10.0  # how long another process may write before this one gives up
+
 _CHOSEN = (
     "(:cloud IS NULL OR cloud=:cloud)"
     " AND (:device IS NULL OR substr('/' || device, -length(:device)-1) = '/' || :device)"
@@ -38,6 +53,8 @@ KINDS = ("device", "gateway", "application")
 
 PAGE = 1000
 """How many messages are told at once."""
+
+Later = Callable[[Callable[[], None]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +88,9 @@ class Store:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self.path = path
         self.journal = Journal()
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._later: Later | None = None
+        self._afterwards: deque[Callable[[], None]] = deque()
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
         self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA journal_mode=WAL")
         # Survives a killed twin, not a power cut: these are clouds to try things on.
@@ -84,6 +103,7 @@ class Store:
             self._database.execute("ALTER TABLE devices ADD gateway TEXT NOT NULL DEFAULT ''")
         if "policy" in columns:  # policies are of types now: tools.twin.registry.certificates
             self._database.execute("ALTER TABLE devices DROP policy")
+        self._database.executescript(_INDEXES)
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -92,10 +112,12 @@ class Store:
 
     def scrub(self) -> None:
         """Take what was removed out of the write-ahead log, too."""
+        self.commit()
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, with all that was recorded on it."""
+        self.commit()
         self._database.close()
 
     def add(
@@ -115,6 +137,7 @@ class Store:
             "INSERT OR REPLACE INTO devices VALUES(?,?,?,?,?,1,?)",
             (cloud, kind, product, name, secret, gateway),
         )
+        self.journal.add("changed")
         return device
 
     def enable(self, device: Device, enabled: bool) -> None:
@@ -123,6 +146,7 @@ class Store:
             "UPDATE devices SET enabled=? WHERE cloud=? AND kind=? AND product=? AND name=?",
             (enabled, device.cloud, device.kind, device.product, device.name),
         )
+        self.journal.add("changed")
 
     def device(self, cloud: str, kind: str, product: str, name: str) -> Device | None:
         """The registry's entry, or None."""
@@ -134,8 +158,74 @@ class Store:
 
     def devices(self, cloud: str | None = None) -> list[Device]:
         """Every entry, of one cloud or of all, in the order they were added."""
+        return list(self.each(cloud))
+
+    def each(self, cloud: str | None = None) -> Iterator[Device]:
+        """As `devices`, read only as far as it is asked for."""
         rows = self._database.execute("SELECT * FROM devices ORDER BY rowid")
-        return [_device(row) for row in rows if cloud in (None, row["cloud"])]
+        return (_device(row) for row in rows if cloud in (None, row["cloud"]))
+
+    def count(self) -> int:
+        """How many entries there are."""
+        return int(self._database.execute("SELECT count(*) FROM devices").fetchone()[0])
+
+    def named(self, cloud: str, name: str) -> list[Device]:
+        """The entries with that name, in capitals or not, in the order they were added."""
+        rows = self._database.execute(
+            "SELECT * FROM devices WHERE cloud=? AND name=? COLLATE NOCASE ORDER BY rowid",
+            (cloud, name),
+        )
+        return [_device(row) for row in rows]
+
+    def behind(self, cloud: str, gateway: str) -> list[Device]:
+        """The devices behind a gateway with that label, in the order they were added."""
+        rows = self._database.execute(
+            "SELECT * FROM devices WHERE cloud=? AND gateway=? AND gateway<>'' ORDER BY rowid",
+            (cloud, gateway),
+        )
+        return [_device(row) for row in rows]
+
+    def org(self, cloud: str, name: str) -> str | None:
+        """An org that somebody is registered in, spelt so, or else with other capitals."""
+        # SQLite would rather read all of the cloud in another index, which has all it wants.
+        where = f"INDEXED BY devices_by_org WHERE cloud=? AND {_ORG} COLLATE NOCASE=?"
+        for spelt, values in ((f" AND {_ORG}=?", (cloud, name, name)), ("", (cloud, name))):
+            query = f"SELECT {_ORG} FROM devices {where}{spelt} LIMIT 1"  # noqa: S608
+            if row := self._database.execute(query, values).fetchone():
+                return str(row[0])
+        return None
+
+    # Messages
+
+    def batch(self, later: Later) -> None:
+        """From now on write what `record_soon` gets together, once in each round of a loop.
+
+        later: has a function called in the next round, before what arrives then: `call_soon`.
+        """
+        self._later = later
+
+    def commit(self) -> None:
+        """Put on file now what was recorded; then do what waits for that, in order."""
+        if self._database.in_transaction:
+            self._database.execute("COMMIT")
+        try:
+            while self._afterwards:
+                self._afterwards.popleft()()
+        finally:
+            if self._afterwards and self._later is not None:  # one failed: the others' turn
+                self._later(self.commit)
+
+    def when_safe(self, act: Callable[[], None]) -> None:
+        """Do that once all that was recorded before is on file: at once, or soon and in order."""
+        if self._database.in_transaction or self._afterwards:
+            self._afterwards.append(act)
+        else:
+            act()
+
+    def _begin(self) -> None:
+        if self._later is not None and not self._database.in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._later(self.commit)
 
     def record(
         self,
@@ -151,12 +241,44 @@ class Store:
         status: str,
         reason: str = "",
     ) -> int:
-        """Store one message for good and return its id; it is on file when this returns.
+        """As `record_soon`, and it is on file when this returns."""
+        message_id = self.record_soon(
+            cloud,
+            device,
+            direction,
+            topic,
+            payload,
+            qos=qos,
+            retain=retain,
+            dup=dup,
+            status=status,
+            reason=reason,
+        )
+        self.commit()
+        return message_id
 
+    def record_soon(
+        self,
+        cloud: str,
+        device: str,
+        direction: str,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        dup: bool = False,
+        status: str,
+        reason: str = "",
+    ) -> int:
+        """Store one message and return its id; it is on file when `when_safe` acts.
+
+        The journal is told then, too.
         direction: "up" or "down". status: up "stored", "answered" (a question, no report),
         "rejected" (the cloud answered with an error) or "refused" (never taken); down "sent",
         then "acked" once the device did.
         """
+        self._begin()
         now_ms = time.time_ns() // 1_000_000
         cursor = self._database.execute(
             "INSERT INTO messages(received_ms, cloud, device, direction, topic, payload, qos,"
@@ -170,13 +292,17 @@ class Store:
             )
             row = (message_id, now_ms, cloud, device, direction, topic, payload, qos, retain, dup)
             values = zip(names.split(), (*row, status, reason), strict=True)
-            self.journal.add("message", **_message(dict(values)))
+            message = _message(dict(values))
+            self.when_safe(functools.partial(self.journal.add, "message", **message))
         return message_id
 
     def mark(self, message_id: int, status: str) -> None:
-        """Change the status of a message."""
+        """Change the status of a message; it is on file as `record_soon` has it."""
+        self._begin()
         self._database.execute("UPDATE messages SET status=? WHERE id=?", (status, message_id))
-        self.journal.add("marked", id=message_id, status=status)
+        if self.journal.heard:
+            tell = functools.partial(self.journal.add, "marked", id=message_id, status=status)
+            self.when_safe(tell)
 
     def messages(
         self,

@@ -16,7 +16,9 @@ from aiohttp.http import HttpProcessingError
 
 from tools.twin.clouds.http_request import BODY_LIMIT, Reply, Request, Visit
 from tools.twin.clouds.values import Way
+from tools.twin.hub.tap import Tap
 from tools.twin.web import broken, websocket
+from tools.twin.web import tap as taps
 from tools.twin.web.websocket_faults import WebSocketFaults
 
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -61,10 +63,13 @@ class Service:
         writer: asyncio.StreamWriter,
         first: bytes,
         speak: websocket.Speak | None = None,
+        *,
+        tap: Tap | None = None,
     ) -> None:
         """Serve a connection until it is closed.
 
         first: everything that was read from it. speak: what it may leave HTTP for, by WebSocket.
+        tap: its records.
         """
         transport = writer.transport
         if transport.is_closing():
@@ -76,7 +81,7 @@ class Service:
             if speak is not None and websocket.asked(request, self._websocket_path):
                 report = functools.partial(self._report, way.peer)
                 return await websocket.serve(request, speak, self._misbehaviours, report)
-            return await self._handle(request, visit)
+            return await self._handle(request, visit, tap)
 
         handler = _Handler(
             handle,
@@ -91,7 +96,9 @@ class Service:
             transport.close()
         await handler.gone.wait()
 
-    async def _handle(self, given: web.BaseRequest, visit: Visit) -> web.StreamResponse:
+    async def _handle(
+        self, given: web.BaseRequest, visit: Visit, tap: Tap | None
+    ) -> web.StreamResponse:
         self.counts["requests"] += 1
         if given.headers.get("Expect", "").lower() == "100-continue" and given.transport:
             given.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -106,7 +113,7 @@ class Service:
             self._report(visit.way.peer, "refused", text)
             reply = Reply(408, close=True)
         else:
-            reply = await self._answer(request)
+            reply = await self._answered(request, tap)
         self.counts["answered"] += 1  # in the same step that has stored a report
         how = self._misbehaviour(given.raw_path.partition("?")[0])
         if how is not None:
@@ -119,6 +126,14 @@ class Service:
         if reply.close:
             response.force_close()
         return response
+
+    async def _answered(self, request: Request, tap: Tap | None) -> Reply:
+        if tap is None or not tap.journal.heard:
+            return await self._answer(request)
+        taps.request(tap, request)
+        reply = await self._answer(request)
+        taps.reply(tap, request, reply)
+        return reply
 
 
 class _Handler(web.RequestHandler):

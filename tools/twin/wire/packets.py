@@ -96,6 +96,16 @@ class Decoder:
         return packets
 
 
+def take(buffer: bytearray) -> Packet | None:
+    """Cut the first packet off; None while it is not whole. raises: MalformedError."""
+    header = _header(buffer, 0)
+    if header is None or len(buffer) < sum(header):
+        return None
+    first, body = buffer[0], bytes(buffer[header[0] : sum(header)])
+    del buffer[: sum(header)]
+    return Packet(first >> 4, first & 15, body)
+
+
 def _header(buffer: bytearray, start: int) -> tuple[int, int] | None:
     """Where the body begins and how long it is; None while the header is incomplete."""
     length = 0

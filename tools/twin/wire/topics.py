@@ -7,42 +7,43 @@ Control characters obey no rule.
 The notation is that of eclipse/amlen's `topicrule.c`, the opened Watson messaging proxy.
 """
 
+import functools
+import operator
+import re
 from collections.abc import Iterable, Mapping
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LEVEL = "[^/+#]+"
 
 
 def allowed(topic: str, rules: Iterable[str], names: Mapping[str, str]) -> bool:
     """Whether any of `rules` lets `topic` (or a filter) pass; `names` fills their `{name}`s."""
-    return any(_obeys(topic, rule, names) for rule in rules)
-
-
-def _obeys(topic: str, rule: str, names: Mapping[str, str]) -> bool:
-    if any(ord(character) < 32 or ord(character) == 127 for character in topic):
+    if _CONTROL.search(topic):
         return False
-    given = topic.split("/")
-    wanted = rule.split("/")
-    if wanted[-1] == "*":
-        wanted.pop()
-        if len(given) <= len(wanted) or "" in given[len(wanted) :]:
-            return False
-        given = given[: len(wanted)]
-    if len(given) != len(wanted):
-        return False
-    return all(map(_level_obeys, given, wanted, [names] * len(given)))
+    for rule in rules:
+        form, wanted = _form(rule)
+        found = form.fullmatch(topic)
+        if found and all(map(operator.eq, found.groups(), map(names.get, wanted))):
+            return True
+    return False
 
 
-def _level_obeys(level: str, wanted: str, names: Mapping[str, str]) -> bool:
+@functools.cache
+def _form(rule: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """What a rule's topics look like, and which names its groups have to equal."""
+    levels = rule.split("/")
+    names = tuple(level[1:-1] for level in levels if level.startswith("{"))
+    return re.compile("/".join(map(_level, levels))), names
+
+
+def _level(wanted: str) -> str:
     if wanted == "+":
-        return level == "+" or (level != "" and not _wild(level))
+        return rf"(?:\+|{_LEVEL})"
+    if wanted == "*":
+        return "[^/]+(?:/[^/]+)*"
     if wanted.startswith("~"):
-        ending = wanted[1:]
-        return len(level) > len(ending) and level.endswith(ending) and not _wild(level)
-    if wanted.startswith("{"):
-        return level == names.get(wanted[1:-1])
-    return level == wanted
-
-
-def _wild(level: str) -> bool:
-    return "+" in level or "#" in level
+        return _LEVEL + re.escape(wanted[1:])
+    return "([^/]*)" if wanted.startswith("{") else re.escape(wanted)
 
 
 def matches(topic_filter: str, topic: str) -> bool:

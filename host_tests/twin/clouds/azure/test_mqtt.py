@@ -195,7 +195,7 @@ def test_a_hub_closes_the_connection(twin: Twin, sent: bytes, words: str) -> Non
     with _device(twin) as raw:
         raw.send(sent)
         assert raw.closed()
-    assert words in twin.output()[before:]
+    twin.wait_for_output(words, since=before)
 
 
 def test_a_sixth_filter_is_none_of_the_documented_ones(twin: Twin) -> None:
@@ -216,7 +216,7 @@ def test_a_connection_ends_with_its_token(twin: Twin) -> None:
     with _device(twin) as raw:
         twin.fault("expire_logins")
         assert raw.closed()
-    assert "its token has ended" in twin.output()
+    twin.wait_for_output("its token has ended")
 
 
 def test_the_same_device_id_ends_the_older_connection(twin: Twin) -> None:

@@ -360,6 +360,7 @@ def test_a_registry_of_before_there_were_gateways_is_taken_over(tmp_path: Path) 
     with contextlib.closing(Store(path)) as store:
         store.add("watson", "device", "signet/esp32", "old", secret="kept")
     with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("DROP INDEX devices_by_gateway")
         database.execute("ALTER TABLE devices DROP gateway")
     with contextlib.closing(Store(path)) as store:
         found = store.device("watson", "device", "signet/esp32", "old")

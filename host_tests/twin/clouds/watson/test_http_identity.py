@@ -62,7 +62,9 @@ def test_who_it_is_is_asked_once_on_a_connection(twin: Twin) -> None:
     device = WatsonDevice(twin, "h-once")
     with device.http() as http:
         assert device.event(http).status == 200
+        before = len(twin.output())
         assert device.event(http, Authorization="").status == 200
+        twin.wait_for_output("h-once report", since=before)
     assert twin.output().count("h-once connected: HTTP, as device") == 1
 
 

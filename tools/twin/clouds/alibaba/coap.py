@@ -10,7 +10,7 @@ import functools
 import io
 import json
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import cbor2
 
@@ -38,7 +38,16 @@ from tools.twin.clouds.values import Verdict
 from tools.twin.registry.store import Device
 
 # What a login or a report that is refused is answered.
-_CODES = {"form": "4.00", "login": "4.01", "topic": "4.03"}
+_CODES = {
+    "form": "4.00",
+    "login": "4.01",
+    "signature": "4.01",
+    "unknown": "4.01",
+    "product": "4.03",
+    "disabled": "4.03",
+    "active": "4.03",
+    "topic": "4.03",
+}
 
 
 class _Login(NamedTuple):
@@ -49,8 +58,12 @@ class _Login(NamedTuple):
 class AlibabaCoap:
     """The rules of both ports."""
 
+    secret_options: ClassVar[tuple[int, ...]] = (TOKEN,)
+
     def __init__(self, cloud: Alibaba, shared: Shared) -> None:
         self._uplink = cloud.uplink
+        self._registration = cloud.registration
+        self._downlink = cloud.downlink
         self._tokens = cloud.tokens
         self._report = functools.partial(shared.report, cloud.name)
         self._shared = shared
@@ -63,6 +76,12 @@ class AlibabaCoap:
             if path == ["auth"]:
                 check_formats(request)
                 return self._auth(request, endpoint.tls)
+            if path == ["auth", "register", "device"] and endpoint.tls:
+                check_formats(request)
+                return self._register(request)
+            if path == ["pull"]:
+                check_formats(request)
+                return self._pull(request, endpoint.tls)
             if len(path) > 1 and path[0] == "topic":
                 check_formats(request)
                 if self._shared.swallowed("topics"):
@@ -94,6 +113,7 @@ class AlibabaCoap:
             device.product, device.name, device.secret, way=_way(tls), separate=login.separate
         )
         how = "CoAP over DTLS" if tls else "CoAP with AES"
+        request.found.device = device.label
         text = f"{how}, {method(login.fields)}, ackMode {int(login.separate)}"
         self._report(device.label, "connected", f"{text}, token for {self._tokens.life_s:g} s")
         body: dict[str, Any] = {"token": token.text}
@@ -116,13 +136,37 @@ class AlibabaCoap:
         if not self._shared.platform.up:
             raise RefusedError("5.00", "the platform is down (fault kill_broker?)")
 
-    def _topic(self, request: Request, path: list[str], tls: bool) -> Reply:
+    def _register(self, request: Request) -> Reply:
+        """The C SDK 4's way to a device's secret, in clear inside DTLS: it has no other."""
+        body = _decoded(request.payload, request.uint(CONTENT_FORMAT))
+        if not isinstance(body, dict):
+            raise MistakeError("form", "the payload is not an object")
+        fields = {str(name): str(value) for name, value in body.items()}
+        made = self._registration.register(fields, method(fields))
+        self._report(request.peer, "registered", fields["deviceName"])
+        return Reply("2.05", encode(made), [(CONTENT_FORMAT, bytes([JSON]))])
+
+    def _pull(self, request: Request, tls: bool) -> Reply:
+        """What waits for a device: not documented, as the C SDK 4 asks for it."""
+        token = self._found(request, tls)
+        label = f"{token.product}/{token.name}"
+        self._uplink.device(token.product, token.name)
+        plain = request.payload if tls else _decrypted(request, token)
+        told = json.dumps(self._downlink.pull(label, plain)).encode()
+        self._report(label, "pulled", f"{len(told)} bytes")
+        return Reply("2.05", told if tls else token.encrypt(told), separate=token.separate)
+
+    def _found(self, request: Request, tls: bool) -> Token:
         try:
-            token = self._tokens.find(_token(request), _way(tls))
+            return self._tokens.find(_token(request), _way(tls))
         except TokenError as error:
             raise RefusedError("4.01", str(error)) from None
+
+    def _topic(self, request: Request, path: list[str], tls: bool) -> Reply:
+        token = self._found(request, tls)
         topic = "/" + "/".join(path[1:])
         label, plain = f"{token.product}/{token.name}", request.payload
+        request.found.device = label
         names = {"product_key": token.product, "device_name": token.name}
         verdict, dup = Verdict(), False
         try:
@@ -177,11 +221,13 @@ def _decrypted(request: Request, token: Token) -> bytes:
     The document has no code for a bad seq: 4.01 makes a client log in again, which mends it.
     """
     try:
-        token.use_seq(request.first(SEQ))
+        request.found.seq = token.seq(request.first(SEQ))
+        token.use_seq(request.found.seq)
     except TokenError as error:
         raise RefusedError("4.01", str(error)) from None
     try:
-        return token.decrypt(request.payload)
+        request.found.plain = token.decrypt(request.payload)
+        return request.found.plain
     except TokenError as error:
         raise RefusedError("4.00", f"the payload {error}") from None
 

@@ -8,6 +8,7 @@ import functools
 import re
 import time
 from typing import ClassVar
+from urllib.parse import parse_qsl
 
 from tools.twin.clouds.alibaba import alink
 from tools.twin.clouds.alibaba.mqtt import Alibaba
@@ -42,14 +43,35 @@ _OCTETS = re.compile(r"application/octet-stream", re.IGNORECASE)
 _HOST = re.compile(
     r"iot-as-http\.[a-z0-9-]+\.aliyuncs\.com|[a-z0-9-]+\.http\.iothub\.aliyuncs\.com"
 )
+_REGISTRATION_HOST = re.compile(r"iot-auth\.[a-z0-9-]+\.aliyuncs\.com")
+_REGISTRATION = "/auth/register/device"
+_FORM = re.compile(r"application/x-www-form-urlencoded( *; *charset=utf-8)?", re.IGNORECASE)
+_TYPES = {
+    _JSON: "application/json",
+    _OCTETS: "application/octet-stream",
+    _FORM: "application/x-www-form-urlencoded",
+}
+# What a registration that is refused is answered. The document gives no codes for all: those of
+# Alink, of which document 89298 has the first and the last.
+_UNREGISTERED = {
+    "form": (460, "request parameter error"),
+    "signature": (401, "request auth error"),
+    "disabled": (401, "request auth error"),
+    "active": (401, "request auth error"),
+    "unknown": (6100, "device not exist"),
+    "product": (6250, "product not exist"),
+}
 
 
 class _RefusedError(Exception):
     """A request is answered with a code of the table; the text says why."""
 
-    def __init__(self, code: int, reason: str, status: int = 200) -> None:
+    def __init__(
+        self, code: int, reason: str, status: int = 200, message: str | None = None
+    ) -> None:
         super().__init__(reason)
         self.code = code
+        self.message = message
         self.status = status
 
 
@@ -76,7 +98,10 @@ class AlibabaHttp:
         """What the server answers; a report is on file when this returns."""
         path, peer = request.path, request.visit.way.peer
         try:
-            _check_host(host_name(request))
+            registers = path == _REGISTRATION
+            _check_host(host_name(request), _REGISTRATION_HOST if registers else _HOST)
+            if registers:
+                return self._register(request)
             if path == "/auth":
                 return self._ordered_answer(request, "auth") or self._auth(request)
             if path.startswith("/topic/") and path != "/topic/":
@@ -90,7 +115,7 @@ class AlibabaHttp:
     def _refuse(self, device: str, refused: _RefusedError) -> Reply:
         self._report(device, "refused", f"{refused.code}: {refused}")
         headers = {"Allow": "POST"} if refused.status == 405 else {}
-        return _reply(refused.code, status=refused.status, headers=headers)
+        return _reply(refused.code, refused.message, status=refused.status, headers=headers)
 
     def _ordered_answer(self, request: Request, path: str) -> Reply | None:
         if (answer := self._ordered(path)) is None:
@@ -117,9 +142,24 @@ class AlibabaHttp:
         if not self._shared.platform.up:
             raise _RefusedError(20004, "the platform is down (fault kill_broker?)")
         token = self._tokens.give(device.product, device.name, device.secret, way="https")
+        request.visit.label = device.label
         life = f"token for {self._tokens.life_s:g} s"
         self._report(device.label, "connected", f"HTTPS, {method(fields)}, {life}")
         return _reply(0, info={self._cloud.info: {"token": token.text}})
+
+    def _register(self, request: Request) -> Reply:
+        """A device's secret for that of its product."""
+        _check_form(request, _FORM)
+        fields = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+        try:
+            made = self._cloud.registration.register(fields, fields.get("signMethod", "hmacmd5"))
+        except MistakeError as mistake:
+            code, message = _UNREGISTERED[mistake.kind]
+            return self._refuse(
+                request.visit.way.peer, _RefusedError(code, str(mistake), message=message)
+            )
+        self._report(request.visit.way.peer, "registered", made["deviceName"])
+        return _reply(200, "success", info={"data": dict(made)})
 
     def _check_rate(self, label: str) -> None:
         if wait_s := self._throttle.wait_s(label):
@@ -137,7 +177,7 @@ class AlibabaHttp:
             token = self._tokens.find(request.headers.get("password"), "https")
         except TokenError as error:
             raise _RefusedError(_TOKENS[error.kind], str(error)) from None
-        label = f"{token.product}/{token.name}"
+        label = request.visit.label = f"{token.product}/{token.name}"
         names = {"product_key": token.product, "device_name": token.name}
         self._check_rate(label)
         try:
@@ -186,9 +226,9 @@ def _reply(
     return Reply(status, encode(body), {**json, **(headers or {})})
 
 
-def _check_host(name: str) -> None:
+def _check_host(name: str, wanted: re.Pattern[str]) -> None:
     """Addresses are taken, too: on loopback there may be no name."""
-    if not _HOST.fullmatch(name) and name != "localhost" and not re.fullmatch(r"[0-9.]+", name):
+    if not wanted.fullmatch(name) and name != "localhost" and not re.fullmatch(r"[0-9.]+", name):
         raise _RefusedError(10001, f"Host is {name!r}; this is no proxy for other hosts", 421)
 
 
@@ -197,7 +237,7 @@ def _check_form(request: Request, wanted: re.Pattern[str]) -> None:
         raise _RefusedError(10001, f"method {request.method}; the only one is POST", 405)
     given = request.headers.get("content-type")
     if given is None or not wanted.fullmatch(given):
-        name = "application/json" if wanted is _JSON else "application/octet-stream"
+        name = _TYPES[wanted]
         raise _RefusedError(10001, f"Content-Type is {given!r}; it is {name}")
     if len(request.body) > BODY_LIMIT:  # the document gives the limit, but no code
         raise _RefusedError(10001, f"more than {BODY_LIMIT} bytes of data")

@@ -8,22 +8,39 @@ import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tools import signing
-from tools.twin.clouds.alibaba import alink
+from tools.twin.clouds.alibaba import login, orders
+from tools.twin.clouds.alibaba.answers import Answers
+from tools.twin.clouds.alibaba.downlink import Downlink
+from tools.twin.clouds.alibaba.gateway import Gateways
+from tools.twin.clouds.alibaba.judge import Judge
+from tools.twin.clouds.alibaba.orders import Orders
+from tools.twin.clouds.alibaba.registration import Registration
+from tools.twin.clouds.alibaba.shadow import Shadows
 from tools.twin.clouds.alibaba.token import Tokens
-from tools.twin.clouds.alibaba.topics import OWN
-from tools.twin.clouds.alibaba.uplink import Uplink
+from tools.twin.clouds.alibaba.topics import HEARD, PUBLISHED, PUSHED, REGISTERED
+from tools.twin.clouds.alibaba.uplink import MistakeError, Uplink
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.shared import Shared
-from tools.twin.clouds.text import decode, encode, parameters
-from tools.twin.clouds.values import BadCommandError, Client, Order, TopicRules, Verdict, Way
+from tools.twin.clouds.text import encode, parameters
+from tools.twin.clouds.values import Client, Ending, Order, TopicRules, Verdict, Way
 from tools.twin.faults import Fault, quickly
+from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
+from tools.twin.wire import topics
 from tools.twin.wire.packets import Connect, Publish
 
 _REGION = "cn-shanghai.aliyuncs.com"
 _LINK = "cn-shanghai.link.aliyuncs.com"
+# What is answered with a device's secret: by MQTT when it registers, itself or by its gateway.
+_SECRET = (
+    *REGISTERED.values(),
+    "/thing/sub/register_reply",
+    "/thing/proxy/provisioning/product_register_reply",
+)
+
+
+_WITH_RRPC = ("1", "3", "5", "7")  # `ext` of a client id: bit 0
 
 
 class Alibaba(Cloud):
@@ -45,6 +62,7 @@ class Alibaba(Cloud):
         f"*.iot-as-mqtt.{_REGION}",
         "*.mqtt.iothub.aliyuncs.com",
         f"iot-as-http.{_REGION}",
+        f"iot-auth.{_REGION}",
         "*.http.iothub.aliyuncs.com",
         f"*.coap.{_LINK}",
         "*.coap.iothub.aliyuncs.com",
@@ -59,23 +77,39 @@ class Alibaba(Cloud):
         "signature": 4,
         "unknown": 5,
         "disabled": 5,
+        "product": 5,  # has no dynamic registration
+        "active": 5,  # registers, and need not
         "keepalive": 3,
         "offline": 3,
     }
-    command_help = "`set` sets properties, any other name is a service"
+    command_help = orders.HELP
     examples = (("config", "alibaba", "--way", "coap"),)
     max_payload = 256 * 1024  # the C SDK caps packets at 256 KB
     max_qos = 1  # doc-detail 30540: no QoS 2, no will, no retained messages
     takes_wills = False
-    offline_hint = " by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down"
-    publish_rules: ClassVar[TopicRules] = {"device": OWN}
-    subscribe_rules: ClassVar[TopicRules] = {"device": (*OWN, "/{product_key}/{device_name}/*")}
+    offline_hint = (
+        " by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down,"
+        " unless it asks by CoAP: POST /pull"
+    )
+    publish_rules: ClassVar[TopicRules] = {"device": PUBLISHED, "registration": ()}
+    subscribe_rules: ClassVar[TopicRules] = {
+        "device": HEARD,
+        "registration": tuple(REGISTERED.values()),
+    }
     ready = (("device", "a1SignetPk", "board-1"),)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.uplink = Uplink(store)
+        kept = Kept(store, self.name)
+        answers, shadows = Answers(kept), Shadows(kept)
+        self.registration = Registration(store, kept)
+        self.uplink = Uplink(store, answers, self.registration.activated)
+        self.downlink = Downlink()
         self.info = "info"
+        self._gateways = Gateways(kept, self.uplink, self.registration)
+        self._judge = Judge(answers, shadows, self._gateways)
+        self._orders = Orders(answers, shadows)
+        self._registered: dict[str, Publish] = {}  # by session, what it is told first
 
     @functools.cached_property
     def tokens(self) -> Tokens:
@@ -100,18 +134,24 @@ class Alibaba(Cloud):
         names = ("product_key", "device_name", "device_secret")
         return dict(zip(names, (device.product, device.name, device.secret), strict=True))
 
+    def product_secret(self, product: str) -> dict[str, str] | None:
+        """Dynamic registration is on once this was asked for."""
+        return {"product_key": product, "product_secret": self.registration.secret(product)}
+
+    def reset(self, device: Device) -> None:
+        """As if it had never logged in: it may register."""
+        self.registration.reset(device)
+
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, user name and password as document 73742 has them."""
         try:
             client_id, options = parameters(connect.client_id)
         except ValueError as error:
             raise self.refused("form", str(error)) from None
-        method = options.get("signmethod", "hmacmd5")
-        if method not in signing.ALIBABA_METHODS:
-            known = ", ".join(signing.ALIBABA_METHODS)
-            reason = f"signmethod {method!r} is unknown; use one of: {known}"
-            raise self.refused("form", reason)
-        mode = "2" if way.tls else "3"
+        if options.get("authType") in REGISTERED:
+            return self._register(connect, way, options)
+        mode = "-2" if options.get("authType") == "connwl" else "2"
+        mode = mode if way.tls else "3"
         if options.get("securemode") != mode:
             port = "the TLS port" if way.tls else "the plain port"
             reason = f"securemode is {options.get('securemode')!r}, but {port} takes {mode}"
@@ -121,81 +161,133 @@ class Alibaba(Cloud):
             reason = f"keepalive of {connect.keepalive_s} s is below 30 s"
             raise self.refused("keepalive", reason)
         device = self.device_of_user(connect, "deviceName")
-        fields = {
-            "clientId": client_id,
-            "deviceName": device.name,
-            "productKey": device.product,
-        }
-        if "timestamp" in options:
-            fields["timestamp"] = options["timestamp"]
-        self._check_signature(connect, device, fields, method)
+        try:
+            if (given := self.registration.client_id(device)) is None:
+                login.check_signed(connect, device, client_id, options)
+            else:
+                login.check_token(connect, device, (client_id, options.get("authType")), given)
+        except MistakeError as mistake:
+            raise self.refused(mistake.kind, str(mistake)) from None
+        self.registration.activated(device)
+        self._gateways.begins(device)
         names = {"product_key": device.product, "device_name": device.name}
-        # `_ss=1` in the client id: the platform subscribes the device to its own topics.
-        pushed = (f"/sys/{device.product}/{device.name}/thing/#",)
+        pushed = [each.format(**names) for each in PUSHED]
+        if options.get("ext") in _WITH_RRPC:
+            names["rrpc"] = "rrpc"
         return Client(
             device,
             self.session_of(device),
             names=names,
-            pushed=pushed if options.get("_ss") == "1" else (),
+            pushed=tuple(pushed) if options.get("_ss") == "1" else (),
             keepalive_s=min(connect.keepalive_s, 1200),
         )
 
-    def _check_signature(
-        self, connect: Connect, device: Device, fields: dict[str, str], method: str
-    ) -> None:
-        """Document 73742: clientId and timestamp may be left out of the signed content."""
-        received = (connect.password or b"").decode("ascii", "replace")
-        for absent in ((), ("timestamp",), ("clientId",), ("clientId", "timestamp")):
-            signed_fields = {name: fields[name] for name in fields if name not in absent}
-            signed = signing.alibaba(signed_fields, device.secret, method)
-            if signing.same(signed.signature, received):
-                return
-        signed = signing.alibaba(fields, device.secret, method)
-        reason = (
-            f"signature differs: expected {signed.algorithm}, in hexadecimal;"
-            f" the content is `{signed.content}`"
-        )
-        raise self.refused("signature", reason)
+    def _register(self, connect: Connect, way: Way, options: Mapping[str, str]) -> Client:
+        """A login that is for that alone; its keepalive is not looked at."""
+        kind = options["authType"]
+        if not way.tls or options.get("securemode") not in ("2", "-2"):
+            raise self.refused("mode", f"authType={kind} is for the TLS port, with securemode=2")
+        name, _, product = (connect.user or "").partition("&")
+        fields = {
+            "productKey": product,
+            "deviceName": name,
+            "random": options.get("random", ""),
+            "sign": (connect.password or b"").decode("ascii", "replace"),
+        }
+        issue = self.registration.register
+        if kind == "regnwl":
+            issue = self.registration.register_unknown
+        try:
+            told = issue(fields, options.get("signmethod", "hmacmd5"))
+        except MistakeError as mistake:
+            raise self.refused(mistake.kind, str(mistake)) from None
+        device = Device(self.name, "device", product, name, "")
+        topic = REGISTERED[kind]
+        client = Client(device, f"{self.name}:{kind}:{device.label}", "registration", clean=True)
+        client.pushed = (topic,)
+        told_at = self.broker_down(client, topic)
+        self._registered[client.session] = Publish(told_at, encode(told), 1)
+        return client
+
+    def presence(
+        self, client: Client, way: Way, action: str, why: Ending | str | None, reason: str
+    ) -> Publish | None:
+        """A device that registers is told its secret as soon as it is there."""
+        return self._registered.pop(client.session, None)
+
+    def session_of(self, device: Device) -> str:
+        """Of a device that a gateway has logged in the gateway's."""
+        return f"{self.name}:{self._gateways.gateway_of(device) or device.label}"
+
+    def _all_names(self, client: Client) -> list[Mapping[str, str]]:
+        """Its own, and those of the devices that it has logged in."""
+        return [client.names, *self._gateways.names(client.device)]
 
     def up(self, client: Client, topic: str) -> str | None:
         """As every cloud, and custom topics of a category; none that is too long."""
-        may = self.uplink.categories.may_publish(topic, client.names)
-        return self.broker_up(client, topic) if may else None
+        if client.kind != "device":
+            return None
+        may = self.uplink.categories.may_publish
+        allowed = any(may(topic, names) for names in self._all_names(client))
+        return self.broker_up(client, topic) if allowed else None
+
+    def down(self, client: Client, topic_filter: str) -> str | None:
+        """As every cloud, also for those that it has logged in."""
+        rules = self.subscribe_rules[client.kind]
+        every = self._all_names(client)
+        allowed = any(topics.allowed(topic_filter, rules, names) for names in every)
+        return self.broker_down(client, topic_filter) if allowed else None
+
+    def _place(self, way: str, device: Device, topic: str) -> str:
+        """Where in the broker a device's topic lies; some are the same for all devices."""
+        own = device.label if topic.startswith("/ext/r") else ""
+        return f"{self.name}/{way}/{own}{topic}"
+
+    def broker_up(self, client: Client, topic: str) -> str:
+        """See `_place`."""
+        return self._place("up", client.device, topic)
+
+    def broker_down(self, client: Client, topic: str) -> str:
+        """See `_place`."""
+        return self._place("down", client.device, topic)
+
+    def broker_order(self, device: Device, topic: str) -> str:
+        """See `_place`."""
+        return self._place("down", device, topic)
+
+    def local(self, client: Client, broker_topic: str) -> str:
+        """Without that again."""
+        topic = broker_topic.removeprefix(f"{self.name}/down/")
+        return topic.removeprefix(client.device.label)
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
-        """Answer an Alink request on its `_reply` topic."""
-        if not alink.is_request(publish.topic, client.names):
-            return Verdict()
-        try:
-            request = decode(publish.payload)
-        except ValueError:
-            code, message = 460, "request parameter error: payload is not JSON"
-            message_id, wanted = "", True
-        else:
-            code, message, message_id, wanted = alink.check(publish.topic, request)
-        body = {
-            "code": code,
-            "data": {},
-            "id": message_id,
-            "message": message,
-            "method": alink.method(publish.topic),
-            "version": "1.0",
-        }
-        reply = Publish(publish.topic + "_reply", encode(body)) if wanted else None
-        if code != 200:
-            return Verdict("rejected", f"code {code}: {message}", reply)
-        return Verdict(reply=reply, parts=alink.parts(publish.topic, request))
+        """What it is answered, if anything."""
+        names, *others = self._all_names(client)
+        for each in others:
+            if topics.allowed(publish.topic, PUBLISHED, each):
+                names = each
+        return self._judge.judge(client.device, names, publish)
+
+    def hides(self, topic: str) -> bool:
+        """Answers of registrations."""
+        return topic.endswith(_SECRET)
 
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
-        """`set` and `get` act on properties, any other name calls that service."""
-        service = {"set": "property.set", "get": "property.get"}.get(name, name)
-        if not service or any(c in service for c in "/+#") or ".." in f".{service}.":
-            raise BadCommandError(f"{name!r} is no service identifier")
-        topic = f"/sys/{device.product}/{device.name}/thing/service/{service.replace('.', '/')}"
-        body = {
-            "method": f"thing.service.{service}",
-            "id": message_id,
-            "params": data,
-            "version": "1.0.0",
-        }
-        return Order(topic, encode(body), topic + "_reply", message_id)
+        """See `orders`."""
+        return self._orders.order(device, name, data, message_id)
+
+    def reply(self, publish: Publish) -> tuple[tuple[str, str], Any] | None:
+        """With an Alink id, or without."""
+        return orders.reply(publish) or super().reply(publish)
+
+    def fetcher(self, broker_topic: str) -> str | None:
+        """The session of a device that has asked with /pull."""
+        found = self.downlink.reader(broker_topic)
+        return None if found is None else f"{self.name}:{found}"
+
+    def keep(self, session: str, broker_topic: str, payload: bytes) -> bool:
+        """No request waits."""
+        label = session.removeprefix(f"{self.name}:")
+        topic = broker_topic.removeprefix(f"{self.name}/down/").removeprefix(label)
+        self.downlink.keep(label, topic, payload)
+        return False

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-_IV = b"543yhjy97ae7fyfg"
+IV = b"543yhjy97ae7fyfg"
+"""The constant initialisation vector of AES."""
+
 _PER_DEVICE = 16  # more valid tokens than this no device needs; the oldest goes
 
 
@@ -56,7 +58,7 @@ class Token:
 
     def decrypt(self, data: bytes) -> bytes:
         """AES-128-CBC with the constant IV and PKCS#7. raises: TokenError."""
-        decryptor = Cipher(algorithms.AES128(self.key), modes.CBC(_IV)).decryptor()
+        decryptor = Cipher(algorithms.AES128(self.key), modes.CBC(IV)).decryptor()
         unpadder = padding.PKCS7(128).unpadder()
         try:
             padded = decryptor.update(data) + decryptor.finalize()
@@ -64,23 +66,32 @@ class Token:
         except ValueError:
             raise TokenError("does not decrypt under this login's key") from None
 
-    def use_seq(self, option: bytes | None) -> int:
-        """Check option 2089, the encrypted decimal text of seq, and use seq up.
+    def encrypt(self, data: bytes) -> bytes:
+        """The same the other way."""
+        encryptor = Cipher(algorithms.AES128(self.key), modes.CBC(IV)).encryptor()
+        padder = padding.PKCS7(128).padder()
+        padded = padder.update(data) + padder.finalize()
+        return encryptor.update(padded) + encryptor.finalize()
 
-        raises: TokenError when it is missing, no number, not above seqOffset, or was used.
+    def seq(self, option: bytes | None) -> int:
+        """What option 2089 says, the encrypted decimal text of seq.
+
+        raises: TokenError when it is missing or no number.
         """
         if option is None:
             raise TokenError("option 2089 (seq) is missing")
         text = self.decrypt(option)
         if not (text.isdigit() and len(text) <= 19):
             raise TokenError(f"option 2089 holds {text!r}, no decimal number")
-        seq = int(text)
+        return int(text)
+
+    def use_seq(self, seq: int) -> None:
+        """Use it up. raises: TokenError when it is not above seqOffset, or was used."""
         if seq <= self.seq_offset:
             raise TokenError(f"seq {seq} is not above seqOffset {self.seq_offset}")
         if seq in self.used:
             raise TokenError(f"seq {seq} was used before")
         self.used.add(seq)
-        return seq
 
 
 class Tokens:

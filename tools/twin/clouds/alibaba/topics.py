@@ -16,17 +16,37 @@ from tools.twin.wire import topics
 LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQTT
 
 SYSTEM = "/sys/{product_key}/{device_name}/"
+_ANY = (SYSTEM + "thing/*", SYSTEM + "rrpc/*", "/broadcast/{product_key}/*", "/ext/{rrpc}/*")
 # doc-detail 30540: a device may publish and subscribe everything below its own
-# `/sys/../thing/`, `/sys/../rrpc/`, and its product's; custom topics as their category says.
-OWN = (
-    SYSTEM + "thing/*",
-    SYSTEM + "rrpc/*",
-    "/broadcast/{product_key}/*",
-    "/ext/ntp/{product_key}/{device_name}/~",
-    "/ext/rrpc/*",
-    "/ota/device/~/{product_key}/{device_name}",
-    "/shadow/~/{product_key}/{device_name}",
+# `/sys/../thing/`, `/sys/../rrpc/`, and its product's; custom topics as their category says. Of
+# the others each direction has its own. `{rrpc}` is there for who asked for it: `ext` of a login.
+PUBLISHED = (
+    *_ANY,
+    "/ext/ntp/{product_key}/{device_name}/request",
+    "/ext/session/{product_key}/{device_name}/combine/~",
+    "/ota/device/inform/{product_key}/{device_name}",
+    "/ota/device/progress/{product_key}/{device_name}",
+    "/shadow/update/{product_key}/{device_name}",
 )
+HEARD = (
+    *_ANY,
+    "/ext/ntp/{product_key}/{device_name}/response",
+    "/ext/session/{product_key}/{device_name}/combine/~_reply",
+    "/ota/device/upgrade/{product_key}/{device_name}",
+    "/shadow/get/{product_key}/{device_name}",
+    "/{product_key}/{device_name}/*",
+)
+# What the platform subscribes a device to by itself, where its client id says `_ss=1`.
+PUSHED = (
+    SYSTEM + "thing/#",
+    SYSTEM + "rrpc/request/+",
+    "/ext/ntp/{product_key}/{device_name}/response",
+    "/ext/session/{product_key}/{device_name}/combine/+",
+    "/ota/device/upgrade/{product_key}/{device_name}",
+    "/shadow/get/{product_key}/{device_name}",
+)
+# Of a client that registers, by what it asked for: the only topic that it hears.
+REGISTERED = {"register": "/ext/register", "regnwl": "/ext/regnwl"}
 
 _CUSTOM = "/{product_key}/{device_name}/"
 _SUBSCRIBE_ONLY = (_CUSTOM + "get", _CUSTOM + "user/get")
@@ -55,7 +75,7 @@ class Categories:
         """Whether the device of these names may publish to `topic`, whatever the way in."""
         if len(topic) > LONGEST_TOPIC:
             return False
-        return topics.allowed(topic, OWN, names) or self.allow(topic, names)
+        return topics.allowed(topic, PUBLISHED, names) or self.allow(topic, names)
 
     def allow(self, topic: str, names: Mapping[str, str]) -> bool:
         """Whether the device of these names may publish to a custom topic."""

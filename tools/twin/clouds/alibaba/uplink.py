@@ -5,11 +5,12 @@ over HTTP" (the fields of a login); help.aliyun.com document 89301 (Alink).
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tools import signing
 from tools.twin.clouds.alibaba import alink
+from tools.twin.clouds.alibaba.answers import Answers
 from tools.twin.clouds.alibaba.topics import LONGEST_TOPIC, Categories
 from tools.twin.clouds.text import decode
 from tools.twin.clouds.values import Verdict
@@ -22,7 +23,8 @@ _REMEMBERED_IDS = 10_000
 class MistakeError(Exception):
     """A login or a report is refused; the text says why and holds no secret.
 
-    kind: "form" of what cannot be read, "login" of who it comes from, "topic" of where it goes.
+    kind: "form" of what cannot be read, "login" of who it comes from, "topic" of where it goes;
+    of a registration also "product", "unknown", "disabled", "active" and "signature".
     """
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -31,11 +33,13 @@ class MistakeError(Exception):
 
 
 class Uplink:
-    """Logins are judged and reports are filed here."""
+    """Logins are judged and reports are filed here. on_login: takes who has logged in."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, answers: Answers, on_login: Callable[[Device], None]) -> None:
         self.categories = Categories(store)
         self._store = store
+        self._answers = answers
+        self._on_login = on_login
         self._ids: dict[str, dict[str, None]] = {}  # Alink ids by device, oldest first
 
     def device(self, product: str, name: str) -> Device:
@@ -57,6 +61,7 @@ class Uplink:
                 f" the content is `{signed.content}`"
             )
             raise MistakeError("login", reason)
+        self._on_login(device)
         return device
 
     def check_topic(self, topic: str, names: Mapping[str, str]) -> None:
@@ -74,6 +79,10 @@ class Uplink:
         Its Alink reply would go to a topic that this device cannot subscribe to: there is none.
         """
         code, message, message_id, _wanted = alink.check(topic, value)
+        if code == 200:
+            product, _, name = label.rpartition("/")
+            method_name, params = alink.method(topic), value.get("params")
+            code, message, _data = self._answers.answer(product, name, method_name, params)
         ids = self._ids.setdefault(label, {})
         dup = message_id in ids
         if message_id:
@@ -81,7 +90,8 @@ class Uplink:
         if len(ids) > _REMEMBERED_IDS:
             del ids[next(iter(ids))]
         if code == 200:
-            return Verdict(parts=alink.parts(topic, value)), dup
+            status = "answered" if alink.is_question(topic) else "stored"
+            return Verdict(status, parts=alink.parts(topic, value)), dup
         return Verdict("rejected", f"code {code}: {message}"), dup
 
     def file(

@@ -97,11 +97,10 @@ class Provisioning:
 
         An individual enrollment goes before a group; of groups any will do.
         """
-        enrollments = self._registry.enrollments(scope)
-        if not enrollments:
+        if not self._registry.has_scope(scope):
             raise self._cloud.refused("unknown", f"there is no ID scope {scope!r}")
-        own = [e for e in enrollments if not e.grouped and e.name == registration_id]
-        candidates = own or [e for e in enrollments if e.grouped]
+        own = self._registry.enrollment(scope, registration_id)
+        candidates = [own] if own and not own.grouped else self._registry.groups(scope)
         refusal = self._cloud.refused(
             "unknown", f"no enrollment {registration_id!r}, nor a group, in {scope!r}"
         )
@@ -164,9 +163,8 @@ class Provisioning:
         given = request.get("registrationId") if isinstance(request, dict) else None
         if given != registration_id:
             return _failed(rid, 400, 400004, f"registrationId is not {registration_id!r}")
-        enrollment = next(
-            e for e in self._registry.enrollments(scope) if e.name == client.names["enrollment"]
-        )
+        enrollment = self._registry.enrollment(scope, client.names["enrollment"])
+        assert enrollment is not None  # it has logged in by it, and none is ever removed
         operation_id = f"5.{secrets.token_hex(8)}.{secrets.token_hex(8)}"
         due_s = time.monotonic() + RETRY_AFTER_S
         operation = _Operation(enrollment, registration_id, client.device.secret, due_s)

@@ -163,7 +163,7 @@ class Azure(Cloud):
         product, _, domain = hub.partition(".")
         found = self.store.device(self.name, "device", product.lower(), device_id)
         if found is None or domain.lower() != DOMAIN:
-            known = [each.label for each in self.store.devices(self.name)]
+            known = [each.label for each in self.store.named(self.name, device_id)]
             wrong = f"{product}/{device_id}"
             same = [label for label in known if label.lower() == wrong.lower()]
             hint = f"; there is {same[0]!r}, and case counts" if same else ""

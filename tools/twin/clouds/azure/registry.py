@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS azure_twins(
 CREATE TABLE IF NOT EXISTS azure_enrollments(
   scope TEXT NOT NULL, name TEXT NOT NULL, grouped INTEGER NOT NULL, key TEXT NOT NULL,
   thumbprint TEXT NOT NULL, hub TEXT NOT NULL, PRIMARY KEY(scope, name));
+CREATE INDEX IF NOT EXISTS azure_groups ON azure_enrollments(scope) WHERE grouped;
 """
 
 _LARGEST_PART = 32 * 1024  # of desired, and of reported properties
@@ -134,14 +135,25 @@ class Registry:
 
     def enrolled(self, scope: str, name: str, hub: str, *, grouped: bool = False) -> Enrollment:
         """The enrollment of that name, made with a new key where it is not there yet."""
-        found = [each for each in self.enrollments(scope) if each.name == name]
-        return found[0] if found else self.enroll(scope, name, hub, grouped=grouped)
+        found = self.enrollment(scope, name)
+        return found or self.enroll(scope, name, hub, grouped=grouped)
 
-    def enrollments(self, scope: str) -> list[Enrollment]:
-        """Those of an ID scope: individual ones first, for they go before groups."""
-        rows = self._database.execute(
-            "SELECT * FROM azure_enrollments WHERE scope=? ORDER BY grouped, rowid", (scope,)
-        )
+    def enrollment(self, scope: str, name: str) -> Enrollment | None:
+        """The one of that name, of a device or a group."""
+        found = self._enrollments("name=?", (scope, name))
+        return found[0] if found else None
+
+    def groups(self, scope: str) -> list[Enrollment]:
+        """Those of groups in an ID scope, in the order they were added."""
+        return self._enrollments("grouped ORDER BY rowid", (scope,))
+
+    def has_scope(self, scope: str) -> bool:
+        """Whether anything is enrolled in that ID scope."""
+        return bool(self._enrollments("1 LIMIT 1", (scope,)))
+
+    def _enrollments(self, which: str, values: tuple[str, ...]) -> list[Enrollment]:
+        query = f"SELECT * FROM azure_enrollments WHERE scope=? AND {which}"  # noqa: S608
+        rows = self._database.execute(query, values)
         return [Enrollment(**{**dict(row), "grouped": bool(row["grouped"])}) for row in rows]
 
     def assign(self, enrollment: Enrollment, registration_id: str, key: str) -> Device:

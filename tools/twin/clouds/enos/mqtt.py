@@ -6,18 +6,28 @@ A device that a certificate was issued to may still log in without TLS: no docum
 The document has MQTT 3.1.1 alone; 3.1 is let in, too, for one of the vendor's SDKs speaks it.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tools import signing
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
-from tools.twin.clouds.enos.topics import METHOD_HELD, PUBLISH, REQUESTS, SUBSCRIBE, batch
-from tools.twin.clouds.text import decode, encode, parameters
-from tools.twin.clouds.values import BadCommandError, Client, Order, TopicRules, Verdict, Way
+from tools.twin.clouds.enos import orders
+from tools.twin.clouds.enos import topics as rules
+from tools.twin.clouds.enos.answers import Answers
+from tools.twin.clouds.enos.login import CHANNEL, identify
+from tools.twin.clouds.enos.params import Check, batch
+from tools.twin.clouds.enos.registry import Registry, asset_id
+from tools.twin.clouds.text import decode, encode
+from tools.twin.clouds.values import BadCommandError, Client, Ending, Order, Verdict, Way
 from tools.twin.registry.store import Device
 from tools.twin.wire import topics
 from tools.twin.wire.packets import Connect, Publish
+
+# A gateway hears commands for the devices behind it here, whichever of them are on line.
+_BEHIND = "behind/{product_key}/{device_key}/"
+# What a raw request looks like in the vendor's sample, and the reply: 02, its id, code 200.
+_RAW_REPLY = (b"\x02", b"\x00\xc8")
 
 
 class EnOS(Cloud):
@@ -35,7 +45,7 @@ class EnOS(Cloud):
     # Nowhere documented: the codes whose MQTT name says what happened.
     connack: ClassVar[dict[str, int | None]] = {
         "form": 2,  # client id is not `id|securemode=..,signmethod=..,timestamp=..|`
-        "mode": 2,  # a securemode that this twin has not (yet)
+        "mode": 2,  # a securemode that there is not, or activation of an activated device
         "login": 4,  # user name or password missing, or the user name not `deviceKey&productKey`
         "signature": 4,
         "unknown": 5,
@@ -44,12 +54,16 @@ class EnOS(Cloud):
         "will": 5,  # the will's topic is not one the device may publish
         "offline": 3,  # the broker behind the gate is down
     }
-    command_help = "`set` sets measurepoints, any other name is a service"
+    command_help = (
+        "`set` sets measurepoints, `get` asks for them, `upgrade` offers firmware, `down_raw`"
+        " sends bytes; `enable`, `disable`, `delete` do so to a device behind a gateway; any"
+        " other name is a service"
+    )
     examples = (("config", "enos"), ("command", "enos", "set", '{"led": 1}'))
     max_payload = 512 * 1024  # docs, limitations: publish <= 512 KB
     max_qos = 1  # docs: QoS 0 and 1
-    publish_rules: ClassVar[TopicRules] = {"device": PUBLISH}
-    subscribe_rules: ClassVar[TopicRules] = {"device": SUBSCRIBE}
+    publish_rules = rules.PUBLISH
+    subscribe_rules = rules.SUBSCRIBE
     ready = (("device", "signetEnOS", "board-1"),)
 
     @staticmethod
@@ -58,42 +72,28 @@ class EnOS(Cloud):
         names = ("product_key", "device_key", "device_secret")
         return dict(zip(names, (device.product, device.name, device.secret), strict=True))
 
+    @functools.cached_property
+    def registry(self) -> Registry:
+        """What it keeps beside devices."""
+        return Registry(self.store)
+
+    @functools.cached_property
+    def answers(self) -> Answers:
+        """What it answers to requests."""
+        return Answers(self.registry)
+
+    def facts(self, product: str) -> dict[str, Any]:
+        """The secret of the ready device's product: for activation and message integration."""
+        return {"product_secret": self.registry.product_secret(product)}
+
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, user name and password as `nonsdk_login` has them."""
-        try:
-            client_id, options = parameters(connect.client_id)
-        except ValueError as error:
-            raise self.refused("form", str(error)) from None
-        method = options.get("signmethod", "")
-        if method not in signing.ENOS_METHODS:
-            known = ", ".join(name for name in signing.ENOS_METHODS if name)
-            reason = f"signmethod {method!r} is unknown; use one of: {known}"
-            raise self.refused("form", reason)
-        mode = options.get("securemode", "2")
-        if mode != "2":
-            reason = f"securemode {mode!r} is not in this twin; use securemode=2 (device secret)"
-            raise self.refused("mode", reason)
-        device = self.device_of_user(connect, "deviceKey")
+        device, kind = identify(self, self.registry, connect)
         self._check_certificate(way, device)
-        fields = {
-            "clientId": client_id,
-            "deviceKey": device.name,
-            "productKey": device.product,
-        }
-        if "timestamp" in options:
-            fields["timestamp"] = options["timestamp"]
-        signed = signing.enos(fields, device.secret, method)
-        received = (connect.password or b"").decode("ascii", "replace")
-        if not signing.same(signed.signature, received):
-            reason = (
-                f"signature differs: expected {signed.algorithm}, in hexadecimal;"
-                f" the content is `{signed.content}`"
-            )
-            raise self.refused("signature", reason)
         names = {"product_key": device.product, "device_key": device.name}
-        # The SDKs never subscribe to commands: the platform pushes them to a device unasked.
-        pushed = (f"/sys/{device.product}/{device.name}/thing/service/#",)
-        return Client(device, self.session_of(device), names=names, pushed=pushed)
+        pushed = () if kind == "integration" else (*rules.PUSHED, _BEHIND + "#")
+        filled = tuple(each.format(**names) for each in pushed)
+        return Client(device, super().session_of(device), kind, names, filled)
 
     def _check_certificate(self, way: Way, device: Device) -> None:
         """Two-way TLS: the platform issued the certificate for this device (serial number)."""
@@ -106,24 +106,90 @@ class EnOS(Cloud):
             reason = f"certificate {serial} was issued {whose}, not to {device.label}"
             raise self.refused("certificate", reason)
 
+    def session_of(self, device: Device) -> str:
+        """Its own, or that of the gateway that it is behind."""
+        return super().session_of(self._gateway(device) or device)
+
+    def _gateway(self, device: Device) -> Device | None:
+        """The gateway that a device is behind."""
+        label = self.registry.gateway(device.label)
+        return self.registry.device(*label.split("/")) if label else None
+
+    def up(self, client: Client, topic: str) -> str | None:
+        """Topics of the device itself, or of one behind it."""
+        kind, names = self._row(client, topic)
+        allowed = topics.allowed(topic, rules.PUBLISH[kind], names)
+        return self.broker_up(client, topic) if allowed else None
+
+    def down(self, client: Client, topic_filter: str) -> str | None:
+        """As up."""
+        kind, names = self._row(client, topic_filter)
+        allowed = topics.allowed(topic_filter, rules.SUBSCRIBE[kind], names)
+        return self.broker_down(client, topic_filter) if allowed else None
+
+    def _row(self, client: Client, topic: str) -> tuple[str, Mapping[str, str]]:
+        """Which rules hold for a topic, and for which device."""
+        kind = "device" if client.kind == "activation" else client.kind
+        levels = topic.split("/")
+        if kind != "device" or len(levels) < 5 or levels[1] != "sys":
+            return kind, client.names
+        label, own = "/".join(levels[2:4]), client.device.label
+        if label == own or self.registry.gateway(label) != own:
+            return kind, client.names
+        return "behind", {"product_key": levels[2], "device_key": levels[3]}
+
+    def broker_order(self, device: Device, topic: str) -> str:
+        """To the gateway, where the device is behind one."""
+        gateway = self._gateway(device)
+        if gateway is not None and topic.startswith("/sys/"):
+            names = {"product_key": gateway.product, "device_key": gateway.name}
+            topic = _BEHIND.format(**names) + topic.removeprefix("/")
+        return super().broker_order(device, topic)
+
+    def local(self, client: Client, broker_topic: str) -> str:
+        """Without the gateway again."""
+        topic = super().local(client, broker_topic)
+        behind = _BEHIND.format(**client.names) if "device_key" in client.names else ""
+        return "/" + topic.removeprefix(behind) if behind and topic.startswith(behind) else topic
+
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """Answer a request on its `_reply` topic with the documented code."""
-        rule = next((r for r in REQUESTS if topics.allowed(publish.topic, (r,), client.names)), "")
-        if not rule:
-            return Verdict()  # an answer to a command, or raw bytes
-        code, message, message_id = self._check(client, publish, REQUESTS[rule])
-        body = {"id": message_id, "code": code, "data": {}, "message": message}
+        _, names = self._row(client, publish.topic)
+        found = next((r for r in rules.REQUESTS if topics.allowed(publish.topic, (r,), names)), "")
+        if not found:
+            return self._unasked(client, publish, names)
+        code, message, message_id = self._check(publish, rules.REQUESTS[found], names)
+        data: Any = {}
+        if code == 200:
+            label = f"{names['product_key']}/{names['device_key']}"
+            what = found.rpartition("}/")[2]
+            code, message, data = self.answers.answer(client, label, what, decode(publish.payload))
+        body = {"id": message_id, "code": code, "data": data, "message": message}
         reply = Publish(publish.topic + "_reply", encode(body))
         if code != 200:
             return Verdict("rejected", f"code {code}: {message}", reply)
+        if "measurepoint" not in found and "event" not in found:
+            return Verdict("answered", reply=reply)
         parts: tuple[bytes, ...] = ()
-        if REQUESTS[rule] is batch:
+        if rules.REQUESTS[found] is batch:
             request = decode(publish.payload)
             parts = tuple(encode(request | {"params": entry}) for entry in request["params"])
         return Verdict(reply=reply, parts=parts)
 
+    def _unasked(self, client: Client, publish: Publish, names: Mapping[str, str]) -> Verdict:
+        """Raw bytes, or an answer to a command."""
+        payload = publish.payload
+        if topics.allowed(publish.topic, rules.RAW, names):
+            if len(payload) < 5:
+                return Verdict()
+            begin, code = _RAW_REPLY
+            return Verdict(reply=Publish(publish.topic + "_reply", begin + payload[1:5] + code))
+        if publish.topic == rules.ACTIVATE.format(**names) + "_reply":
+            self.registry.activate(client.device)
+        return Verdict()
+
     def _check(
-        self, client: Client, publish: Publish, check: Callable[[Any], str | None]
+        self, publish: Publish, check: Check, names: Mapping[str, str]
     ) -> tuple[int, str, str]:
         """Code, message and id of the reply. Codes: docs `common_param` and the SDKs' tables."""
         if not publish.payload:
@@ -139,23 +205,58 @@ class EnOS(Cloud):
             return 460, "id is not a text", ""
         if not isinstance(request.get("version"), str):
             return 460, "version is missing", message_id
-        if topics.allowed(publish.topic, (METHOD_HELD,), client.names):
+        if topics.allowed(publish.topic, (rules.METHOD_HELD,), names):
             method = ".".join(publish.topic.split("/")[4:])
             if request.get("method") != method:
                 return 1260, f"method is not {method}", message_id
         problem = check(request.get("params"))
         return (460, problem, message_id) if problem else (200, "", message_id)
 
+    def presence(
+        self, client: Client, way: Way, action: str, why: Ending | str | None, reason: str
+    ) -> Publish | None:
+        """A device that comes gets its secret to be activated, or the upgrade that waits."""
+        if action == "Disconnect":
+            self.answers.offline(client)
+        if action != "Connect" or client.device.name == CHANNEL:
+            return None
+        device = client.device
+        if client.kind == "activation":
+            names = {"productKey": device.product, "deviceKey": device.name}
+            params = {"assetId": asset_id(device.label), **names, "deviceSecret": device.secret}
+            topic, method = rules.ACTIVATE.format(**client.names), "thing.activate.info"
+        else:
+            waiting = list(self.registry.values(device.label, "upgrade").values())
+            if not waiting:
+                return None
+            params = waiting[-1]
+            topic, method = f"/sys/{device.label}/ota/device/upgrade", "ota.device.upgrade"
+        body = {"id": "1", "version": "1.0", "method": method, "params": params}
+        return Publish(self.broker_down(client, topic), encode(body), qos=1)
+
+    def reply(self, publish: Publish) -> tuple[tuple[str, str], Any] | None:
+        """To `down_raw` bytes."""
+        if publish.topic.endswith("/thing/model/down_raw_reply"):
+            return (publish.topic, ""), {"hex": publish.payload.hex()}
+        return super().reply(publish)
+
+    def hides(self, topic: str) -> bool:
+        """Activation, registration and a login behind a gateway may tell a device secret."""
+        return topic.endswith(rules.HIDDEN)
+
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
-        """`set` and `get` act on measurepoints, any other name calls that service."""
-        service = {"set": "measurepoint.set", "get": "measurepoint.get"}.get(name, name)
-        if not service or any(c in service for c in "/+#") or ".." in f".{service}.":
+        """See `command_help`."""
+        if not name or any(c in name for c in "/+#") or ".." in f".{name}.":
             raise BadCommandError(f"{name!r} is no service identifier")
-        topic = f"/sys/{device.product}/{device.name}/thing/service/{service.replace('.', '/')}"
-        body = {
-            "id": message_id,
-            "version": "1.0",
-            "method": f"thing.service.{service}",
-            "params": data,
-        }
-        return Order(topic, encode(body), topic + "_reply", message_id)
+        if name == "down_raw":
+            return orders.raw(device, data)
+        if name == "upgrade":
+            return orders.upgrade(self.registry, device, data, message_id)
+        gateway = self._gateway(device)
+        if gateway is not None and name in orders.FOR_GATEWAY:
+            if name != "enable":
+                self.answers.drop(device)
+            return orders.for_gateway(self.registry, gateway, device, name, message_id)
+        if gateway is not None and not self.answers.is_online(device):
+            raise BadCommandError(f"{device.label} has not logged in behind {gateway.label}")
+        return orders.service(device, name, data, message_id)

@@ -67,8 +67,7 @@ class WatsonHttp:
     def _org(self, request: Request) -> str:
         """The org that Host names, as the registry writes it."""
         name = host_org(request)
-        known = (d.product.partition("/")[0] for d in self._cloud.store.devices("watson"))
-        return next((org for org in known if org.lower() == name), name)
+        return self._cloud.store.org("watson", name) or name
 
     def _report(self, device: str, kind: str, text: str) -> None:
         self._shared.report("watson", device, kind, text)
@@ -177,9 +176,8 @@ class WatsonHttp:
         """Type and id of whose commands it fetches: its own, a gateway's devices' besides."""
         if client.kind not in ("d", "g"):
             return []
-        label = client.device.label
-        mine = [d for d in self._cloud.store.devices("watson") if label in (d.label, d.gateway)]
-        return [(d.product.partition("/")[2], d.name) for d in mine]
+        behind = self._cloud.store.behind("watson", client.device.label)
+        return [(d.product.partition("/")[2], d.name) for d in (client.device, *behind)]
 
     def _login(self, request: Request, org: str, target: Target) -> Client:
         try:

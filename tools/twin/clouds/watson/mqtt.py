@@ -22,13 +22,15 @@ from tools.twin.clouds.values import (
     Order,
     RefusedError,
     TopicRules,
+    Verdict,
     Way,
 )
 from tools.twin.clouds.watson import gateway, policy, presence
 from tools.twin.clouds.watson.client_id import PART, ClientIdError, split
+from tools.twin.clouds.watson.management import ACTION, Management
 from tools.twin.clouds.watson.polls import Polls
 from tools.twin.clouds.watson.security import Security
-from tools.twin.clouds.watson.topics import PUBLISH, SUBSCRIBE
+from tools.twin.clouds.watson.topics import PUBLISH, SUBSCRIBE, long
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
 
@@ -79,7 +81,11 @@ class Watson(Cloud):
         "application": "ORG",
     }
     name_rule = (PART, "36 letters, digits, or any of - _ .")
-    command_help = "the name is a command id"
+    command_help = (
+        "a name with a slash is an action of device management: device/reboot,"
+        " device/factoryReset, device/update, firmware/download, firmware/update, BUNDLE/ACTION;"
+        " any other name is a command id"
+    )
     max_payload = 131072  # devices/mqtt.md: larger is refused and the connection closed
     max_qos = 2
     offline_hint = " by MQTT, and has not used HTTP yet"
@@ -126,6 +132,7 @@ class Watson(Cloud):
         self._instances = itertools.count(1)
         self.polls = Polls()
         self.security = Security(self)
+        self.management = Management(store)
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
@@ -138,9 +145,7 @@ class Watson(Cloud):
         self.security.check_cas(way, org)
         if org == QUICKSTART:
             return self._quickstart(connect, kind, parts, way)
-        if all(
-            org not in (d.product, d.product.split("/")[0]) for d in self.store.devices("watson")
-        ):
+        if self.store.org(self.name, org) != org:
             raise self.refused("form", f"org {org!r} is unknown")
         enter = self._device if kind in "dg" else self._application
         try:
@@ -220,12 +225,9 @@ class Watson(Cloud):
 
     def broker_up(self, client: Client, topic: str) -> str:
         """A device's short topic grows its type and id, as applications see it."""
-        head, _, rest = topic.partition("/")
         names = client.names
-        if client.kind in ("d", "qd") or (client.kind == "g" and not rest.startswith("type/")):
-            return (
-                f"{self.name}/{names['org']}/{head}/type/{names['type']}/id/{names['id']}/{rest}"
-            )
+        if client.kind in ("d", "qd", "g"):
+            topic = long(topic, names["type"], names["id"])
         return f"{self.name}/{names['org']}/{topic}"
 
     def broker_down(self, client: Client, topic: str) -> str:
@@ -238,9 +240,7 @@ class Watson(Cloud):
     def broker_order(self, device: Device, topic: str) -> str:
         """Where a command lies for applications that listen for commands."""
         org, _, type_id = device.product.partition("/")
-        head, _, rest = topic.partition("/")
-        who = "" if rest.startswith("type/") else f"type/{type_id}/id/{device.name}/"
-        return f"{self.name}/{org}/{head}/{who}{rest}"
+        return f"{self.name}/{org}/{long(topic, type_id, device.name)}"
 
     def local(self, client: Client, broker_topic: str) -> str:
         """A device's own topics lose its type and id again."""
@@ -250,15 +250,24 @@ class Watson(Cloud):
         head, _, rest = topic.partition("/")
         return f"{head}/{rest.split('/', 4)[4]}"
 
+    def judge(self, client: Client, publish: Publish) -> Verdict:
+        """Requests of device management have answers; events have none."""
+        return self.management.judge(client.names["org"], client.device, publish)
+
+    def reply(self, publish: Publish) -> tuple[tuple[str, str], Any] | None:
+        """To actions of device management."""
+        return self.management.reply(publish)
+
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """A command in JSON; Watson has no reply to one. A gateway hears the long topic."""
+        if ACTION.fullmatch(name):
+            return self.management.order(device, name, data, message_id)
         if not name or any(character in name for character in "/+#"):
             raise BadCommandError(f"{name!r} is no command id")
-        who = ""
+        topic = f"iot-2/cmd/{name}/fmt/json"
         if device.gateway or device.kind == "gateway":
-            _, _, type_id = device.product.partition("/")
-            who = f"type/{type_id}/id/{device.name}/"
-        return Order(f"iot-2/{who}cmd/{name}/fmt/json", encode(data))
+            topic = long(topic, device.product.partition("/")[2], device.name)
+        return Order(topic, encode(data))
 
     def presence(
         self, client: Client, way: Way, action: str, why: Ending | str | None, reason: str

@@ -24,8 +24,7 @@ class Security:
         org = policies.org_of(way.server_name)
         if org is None or way.certificate is None or connect.client_id.startswith("A:"):
             return connect  # no certificate names a scalable application
-        known = (d.product.partition("/")[0] for d in self._cloud.store.devices(self._cloud.name))
-        org = next((name for name in known if name.lower() == org.lower()), org)
+        org = self._cloud.store.org(self._cloud.name, org) or org
         derived = policies.client_id(owners(way.certificate), org)
         return dataclasses.replace(connect, client_id=derived or connect.client_id)
 

@@ -48,3 +48,9 @@ SUBSCRIBE: TopicRules = {
     "qd": (),
     "qa": ("iot-2/type/+/id/~/evt/+/fmt/+", "iot-2/type/+/id/~/mon", "iot-2/app/~/mon"),
 }
+
+
+def long(topic: str, type_id: str, device_id: str) -> str:
+    """A device's short topic with its type and id, as applications and gateways know it."""
+    head, _, rest = topic.partition("/")
+    return topic if rest.startswith("type/") else f"{head}/type/{type_id}/id/{device_id}/{rest}"

@@ -1,0 +1,170 @@
+"""Which devices are behind a gateway of Alibaba, and which of them has it logged in?
+
+Sources: Alibaba Cloud, "Manage topological relationships" (document 89299), "Connect or disconnect
+sub-devices", "Device registration" (document 89298); the Python SDK for what it asks.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tools import signing
+from tools.twin.clouds.alibaba.answers import Answer
+from tools.twin.clouds.alibaba.registration import Registration
+from tools.twin.clouds.alibaba.uplink import MistakeError, Uplink
+from tools.twin.registry.kept import Kept
+from tools.twin.registry.store import Device
+
+_MOST_ADDED, _MOST_LOGGED_IN = 30, 50  # in one request
+_BAD_SIGNATURE: Answer = (460, "request parameter error: a signature differs", {})
+# Both documents' tables.
+_NOT_BEHIND: Answer = (6401, "topo relation not exist", {})
+_OWN: Answer = (6402, "topo relation cannot add by self", {})
+_UNKNOWN: Answer = (6100, "device not exist", {})
+
+
+class Gateways:
+    """Of every device, for each may be one."""
+
+    def __init__(self, kept: Kept, uplink: Uplink, registration: Registration) -> None:
+        self._kept = kept
+        self._uplink = uplink
+        self._registration = registration
+        # Labels of gateways to the labels of those that they have logged in, with their names.
+        self._logged_in: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._by_method: Mapping[str, Callable[[Device, Any], Answer]] = {
+            "thing.topo.add": self._add,
+            "thing.topo.delete": self._delete,
+            "thing.topo.get": lambda gateway, _params: (200, "success", self._behind(gateway)),
+            "thing.sub.register": self._register,
+            "thing.proxy.provisioning.product_register": self._register_proxied,
+            "login": lambda gateway, params: self._login(gateway, [params], params),
+            "batch_login": lambda gateway, params: self._login(
+                gateway, params["deviceList"], params
+            ),
+            "logout": lambda gateway, params: self._logout(gateway, [params]),
+            "batch_logout": self._logout,
+        }
+
+    def answer(self, gateway: Device, method: str, params: Any) -> Answer | None:
+        """What a request is answered: of the topology, or what follows `combine/`.
+
+        returns: None where it is no gateway's.
+        """
+        if (known := self._by_method.get(method)) is None:
+            return None
+        try:
+            return known(gateway, params)
+        except MistakeError as mistake:
+            if mistake.kind in ("login", "unknown"):
+                return _UNKNOWN
+            return 460, f"request parameter error: {mistake}", {}
+        except (KeyError, TypeError, AttributeError):
+            return 460, "request parameter error", {}
+
+    def begins(self, gateway: Device) -> None:
+        """It connects: it has logged nobody in yet."""
+        self._logged_in.pop(gateway.label, None)
+
+    def names(self, gateway: Device) -> list[Mapping[str, str]]:
+        """What fills `{name}` in rules, of those that it has logged in."""
+        return list(self._logged_in.get(gateway.label, {}).values())
+
+    def gateway_of(self, device: Device) -> str:
+        """The label of the gateway that has logged it in, or ""."""
+        found = (label for label, those in self._logged_in.items() if device.label in those)
+        return next(found, "")
+
+    def _behind(self, gateway: Device) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = self._kept.get(gateway.product, gateway.name, "topo", [])
+        return found
+
+    def _add(self, gateway: Device, params: list[dict[str, Any]]) -> Answer:
+        added = []
+        if len(params) > _MOST_ADDED:
+            return 460, f"request parameter error: more than {_MOST_ADDED} devices", {}
+        for given in params:
+            own = _own(given)
+            if f"{own['productKey']}/{own['deviceName']}" == gateway.label:
+                return _OWN
+            if not self._signed(given, given.get("signmethod", "")):
+                return _BAD_SIGNATURE
+            added.append(own)
+        others = [each for each in self._behind(gateway) if each not in added]
+        self._kept.put(gateway.product, gateway.name, "topo", others + added)
+        return 200, "success", added
+
+    def _delete(self, gateway: Device, params: list[dict[str, Any]]) -> Answer:
+        gone = [_own(given) for given in params]
+        if any(each not in self._behind(gateway) for each in gone):
+            return _NOT_BEHIND
+        left = [each for each in self._behind(gateway) if each not in gone]
+        self._kept.put(gateway.product, gateway.name, "topo", left)
+        self._forget(gateway, gone)
+        return 200, "success", gone
+
+    def _register(self, _gateway: Device, params: list[dict[str, Any]]) -> Answer:
+        names = [_own(given) for given in params]
+        given = [self._registration.give(each["productKey"], each["deviceName"]) for each in names]
+        return 200, "success", [{"iotId": _iot_id(each), **each} for each in given]
+
+    def _register_proxied(self, _gateway: Device, params: dict[str, Any]) -> Answer:
+        answer: dict[str, list[dict[str, Any]]] = {"successes": [], "failures": []}
+        for given in params["proxieds"]:
+            method = str(given.get("signMethod", "")).lower()
+            try:
+                made = self._registration.register(given, method)
+            except MistakeError as mistake:
+                failure = {**_own(given), "code": 460, "message": str(mistake)}
+                answer["failures"].append(failure)
+            else:
+                answer["successes"].append({"iotId": _iot_id(made), **made})
+        return 200, "success", answer
+
+    def _login(self, gateway: Device, those: list[Any], params: dict[str, Any]) -> Answer:
+        """All of them or none."""
+        if len(those) > _MOST_LOGGED_IN:
+            return 460, f"request parameter error: more than {_MOST_LOGGED_IN} devices", {}
+        for given in those:
+            if _own(given) not in self._behind(gateway):
+                return _NOT_BEHIND
+            if not self._signed(given, params["signMethod"]):
+                return _BAD_SIGNATURE
+        logged_in = self._logged_in.setdefault(gateway.label, {})
+        for given in those:
+            product, name = given["productKey"], given["deviceName"]
+            logged_in[f"{product}/{name}"] = {"product_key": product, "device_name": name}
+        return 200, "success", _told(those)
+
+    def _logout(self, gateway: Device, those: list[Any]) -> Answer:
+        self._forget(gateway, [_own(given) for given in those])
+        return 200, "success", _told(those)
+
+    def _forget(self, gateway: Device, those: list[dict[str, str]]) -> None:
+        for each in those:
+            label = f"{each['productKey']}/{each['deviceName']}"
+            self._logged_in.get(gateway.label, {}).pop(label, None)
+
+    def _signed(self, given: dict[str, Any], method: str) -> bool:
+        """Whether a device signed it itself. raises: MistakeError when there is no such device."""
+        device = self._uplink.device(given["productKey"], given["deviceName"])
+        names = ("clientId", "deviceName", "productKey", "timestamp")
+        fields = {name: str(given[name]) for name in names}
+        if (hashed := method.lower()) not in signing.ALIBABA_METHODS:
+            return False
+        return signing.same(
+            signing.alibaba(fields, device.secret, hashed).signature, given["sign"]
+        )
+
+
+def _own(given: Mapping[str, Any]) -> dict[str, str]:
+    return {"productKey": given["productKey"], "deviceName": given["deviceName"]}
+
+
+def _told(those: list[Any]) -> Any:
+    own = [_own(given) for given in those]
+    return own[0] if len(own) == 1 else own
+
+
+def _iot_id(made: Mapping[str, str]) -> str:
+    """Any text that is one device's."""
+    return f"{made['productKey']}.{made['deviceName']}"

@@ -1,0 +1,104 @@
+"""What does EnOS keep of products and devices: secrets, topology, attributes, tags, firmware?
+
+Sources: the vendor's documents `reference/mqtt` (topology_management, upstream/device_else,
+upstream/device_tags), `howto/ota`.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tools.twin.registry.kept import Kept
+from tools.twin.registry.store import Device, Store
+
+# Apart from what is kept: a trace covers what stands in a column of that name.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS enos_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL)
+"""
+
+
+class Registry:
+    """What is kept in one store. A label is a device's: product/name."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._kept = Kept(store, "enos")
+
+    def device(self, product: str, name: str) -> Device | None:
+        """A registered device."""
+        return self.store.device("enos", "device", product, name)
+
+    def add(self, product: str, name: str | None) -> Device:
+        """Register a device; without a name one is made."""
+        return self.store.add("enos", "device", product, name or secrets.token_hex(5))
+
+    # Dynamic activation
+
+    def product_secret(self, product: str) -> str:
+        """That of a product, made when it is first asked for."""
+        database = self.store.database
+        database.execute(_SCHEMA)
+        query = "SELECT secret FROM enos_products WHERE product=?"
+        row = database.execute(query, (product,)).fetchone()
+        secret: str = row["secret"] if row else ""
+        if not secret:
+            secret = secrets.token_hex(16)
+            insert = "INSERT OR REPLACE INTO enos_products VALUES(?,?)"
+            database.execute(insert, (product, secret))
+        return secret
+
+    def activate(self, device: Device) -> None:
+        """It has its device secret now."""
+        self._kept.put(device.product, device.name, "activated", True)
+
+    def is_activated(self, device: Device) -> bool:
+        """Whether it was activated, and so never is again."""
+        return bool(self._kept.get(device.product, device.name, "activated"))
+
+    # Topology
+
+    def gateway(self, label: str) -> str:
+        """The label of the gateway that a device is behind, or ""."""
+        gateway: str = self._kept.get(*_split(label), "gateway", "")
+        return gateway
+
+    def behind(self, gateway: str) -> list[str]:
+        """The labels of the devices behind a gateway, in the order they were added."""
+        labels: list[str] = self._kept.get(*_split(gateway), "behind", [])
+        return labels
+
+    def attach(self, label: str, gateway: str) -> None:
+        """Put a device behind a gateway; behind "" it is behind none."""
+        for changed in {self.gateway(label), gateway} - {""}:
+            labels = [each for each in self.behind(changed) if each != label]
+            if changed == gateway:
+                labels.append(label)
+            self._kept.put(*_split(changed), "behind", labels)
+        self._kept.put(*_split(label), "gateway", gateway or None)
+
+    # Of a device by kind: attributes, tags, the version it reported, upgrades that wait for it
+
+    def values(self, label: str, kind: str) -> dict[str, Any]:
+        """All of a kind: "attribute", "tag", "version" or "upgrade"."""
+        values: dict[str, Any] = self._kept.get(*_split(label), kind, {})
+        return values
+
+    def set_values(self, label: str, kind: str, values: Mapping[str, Any]) -> None:
+        """Set some of a kind."""
+        self._kept.put(*_split(label), kind, {**self.values(label, kind), **values})
+
+    def remove_values(self, label: str, kind: str, names: Collection[str]) -> None:
+        """Remove some of a kind."""
+        values = self.values(label, kind)
+        self._kept.put(*_split(label), kind, {k: values[k] for k in values if k not in names})
+
+
+def _split(label: str) -> tuple[str, str]:
+    product, _, name = label.rpartition("/")
+    return product, name
+
+
+def asset_id(label: str) -> str:
+    """The platform's own name of a device: eight letters or digits, always the same."""
+    return hashlib.sha256(label.encode()).hexdigest()[:8]

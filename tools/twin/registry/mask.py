@@ -1,0 +1,88 @@
+"""What of what goes over the wire may not stand in a record: passwords, tokens, signatures?
+
+Each is covered in place by `*7*****`: as many bytes as it had, and a number that is the same for
+the same value in one run of a twin, so that one sees which token a request came with.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+
+COVERED = re.compile(r"\*(\d+)\*+")
+"""What stands in place of a value: its number."""
+
+_NAME = rb"[\w-]*(?:secret|password|token|signature|sign)"
+_TEXT = re.compile(rb'("' + _NAME + rb'"\s*:\s*")((?:[^"\\]|\\.)+)', re.IGNORECASE)
+_QUERY = re.compile(rb"([?&](?:" + _NAME + rb"|sig)=)([^&\s]+)", re.IGNORECASE)
+_SAS = re.compile(rb"([ &]sig=)([^&\s]+)")  # of a "SharedAccessSignature ...": its secret part
+# RFC 8949, section 3: a text is its length and its bytes; a name of at most 23, then a value.
+_CBOR = re.compile(
+    rb"[\x60-\x77](" + _NAME + rb")(?=([\x61-\x77]|\x78.|\x79..))", re.IGNORECASE | re.DOTALL
+)
+_HEADERS = ("authorization", "cookie", "password", "set-cookie")  # whose value proves who it is
+
+_numbers: dict[bytes, int] = {}
+
+
+def body(payload: bytes) -> bytes:
+    """A payload: what JSON, a query or CBOR calls a secret, token, password or signature."""
+    return _cbor(_QUERY.sub(_covered, _TEXT.sub(_covered, payload)))
+
+
+def cover(value: bytes) -> bytes:
+    """What stands in a record instead of a value."""
+    digest = hashlib.blake2b(value, digest_size=16).digest()
+    number = b"*%d*" % _numbers.setdefault(digest, len(_numbers) + 1)
+    return (number if len(number) < len(value) else b"").ljust(len(value), b"*")
+
+
+def password(value: bytes) -> bytes:
+    """A password; of a shared access signature what is signed is shown."""
+    if value.startswith(b"SharedAccessSignature "):
+        shown, found = _SAS.subn(_covered, value)
+        if found:
+            return shown
+    return cover(value)
+
+
+def headers(given: Mapping[str, str]) -> dict[str, str]:
+    """The headers of an HTTP message; Basic (RFC 7617) with its user: `Basic USER:*7***`."""
+    return {
+        name: _header(name.lower(), value) if name.lower() in _HEADERS else value
+        for name, value in given.items()
+    }
+
+
+def _header(name: str, value: str) -> str:
+    scheme, blank, rest = value.partition(" ")
+    if name != "authorization" or not blank:
+        return _text(value)
+    if scheme.lower() == "basic":
+        try:
+            user, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return f"{scheme} {_text(rest)}"
+        return f"{scheme} {user}:{_text(token)}"
+    return f"{scheme} {password(rest.encode()).decode()}"
+
+
+def _text(value: str) -> str:
+    return cover(value.encode("utf-8", "surrogateescape")).decode()
+
+
+def _covered(found: re.Match[bytes]) -> bytes:
+    return found[1] + cover(found[2])
+
+
+def _cbor(payload: bytes) -> bytes:
+    shown = bytearray(payload)
+    for found in _CBOR.finditer(payload):
+        head = found[2]
+        if payload[found.start()] - 0x60 != len(found[1]):
+            continue
+        length = head[0] - 0x60 if len(head) == 1 else int.from_bytes(head[1:], "big")
+        start = found.end() + len(head)
+        shown[start : start + length] = cover(payload[start : start + length])
+    return bytes(shown)

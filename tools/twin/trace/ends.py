@@ -1,0 +1,229 @@
+"""How does a replay speak to a twin: by TCP, TLS, WebSocket, UDP, DTLS, as bytes?
+
+Nothing is made of what comes: the twin's own records say what it decided.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import aiohttp
+from OpenSSL import SSL
+
+from tools.ui import UserError
+
+_TIMEOUT_S = 30.0
+_LARGEST = 65535
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close by RST
+
+
+class End(Protocol):
+    """One connection. peer: as the twin sees it. got: all that came, in order."""
+
+    peer: str
+    got: list[bytes]
+
+    async def send(self, data: bytes) -> None:
+        """Send; what nobody takes any more is lost."""
+
+    async def close(self, reset: bool = False) -> None:
+        """End it. reset: by RST, without a word."""
+
+
+class Tcp:
+    """TCP or TLS."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.peer = "{}:{}".format(*writer.get_extra_info("sockname"))
+        self.got: list[bytes] = []
+        self._writer = writer
+        self._task = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(_LARGEST):
+                self.got.append(data)
+
+    async def send(self, data: bytes) -> None:
+        """See End."""
+        with contextlib.suppress(OSError):
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def close(self, reset: bool = False) -> None:
+        """See End."""
+        if reset:
+            plain = self._writer.get_extra_info("socket")
+            with contextlib.suppress(OSError):
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._writer.transport.abort()
+        self._writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_TIMEOUT_S):
+                await self._writer.wait_closed()
+        self._task.cancel()
+
+
+class WebSocket:
+    """MQTT in binary messages."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, ws: aiohttp.ClientWebSocketResponse
+    ) -> None:
+        self.peer = "{}:{}".format(*ws.get_extra_info("sockname"))
+        self.got: list[bytes] = []
+        self._session = session
+        self._ws = ws
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for message in self._ws:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                self.got.append(message.data)
+
+    async def send(self, data: bytes) -> None:
+        """See End."""
+        with contextlib.suppress(OSError, RuntimeError):
+            await self._ws.send_bytes(data)
+
+    async def close(self, reset: bool = False) -> None:
+        """See End."""
+        self._task.cancel()
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+            async with asyncio.timeout(_TIMEOUT_S):
+                await self._ws.close()
+        await self._session.close()
+
+
+class Udp:
+    """Datagrams."""
+
+    def __init__(self, way: Mapping[str, Any]) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect((way["address"], way["port"]))
+        self._socket.setblocking(False)
+        self.peer = "{}:{}".format(*self._socket.getsockname())
+        self.got: list[bytes] = []
+        asyncio.get_running_loop().add_reader(self._socket, self._arrived)
+
+    def _arrived(self) -> None:
+        with contextlib.suppress(OSError):
+            self._received(self._socket.recv(_LARGEST))
+
+    def _received(self, datagram: bytes) -> None:
+        self.got.append(datagram)
+
+    async def send(self, data: bytes) -> None:
+        """See End."""
+        with contextlib.suppress(OSError):
+            self._socket.send(data)
+
+    async def close(self, reset: bool = False) -> None:
+        """See End."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+
+class Dtls(Udp):
+    """Datagrams in a session of DTLS 1.2, whose handshake the first `send` makes."""
+
+    def __init__(self, way: Mapping[str, Any], ca_file: str) -> None:
+        super().__init__(way)
+        context = SSL.Context(SSL.DTLS_CLIENT_METHOD)
+        context.load_verify_locations(ca_file)
+        context.set_verify(SSL.VERIFY_PEER)
+        self._session = SSL.Connection(context, None)
+        self._session.set_connect_state()
+        self._session.set_ciphertext_mtu(508)
+        self._ready = asyncio.Event()
+
+    def _received(self, datagram: bytes) -> None:
+        self._session.bio_write(datagram)
+        self._advance()
+
+    def _advance(self) -> None:
+        with contextlib.suppress(SSL.Error):
+            if not self._ready.is_set():
+                self._session.do_handshake()
+                self._ready.set()
+            while True:
+                self.got.append(self._session.recv(_LARGEST))
+        with contextlib.suppress(SSL.Error):
+            while True:
+                self._socket.send(self._session.bio_read(_LARGEST))
+
+    async def send(self, data: bytes) -> None:
+        """See End."""
+        self._advance()
+        async with asyncio.timeout(_TIMEOUT_S):
+            while not self._ready.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ready.wait(), 1.0)
+                with contextlib.suppress(SSL.Error):
+                    self._session.DTLSv1_handle_timeout()
+                self._advance()
+        with contextlib.suppress(SSL.Error):
+            self._session.send(data)
+        self._advance()
+
+    async def close(self, reset: bool = False) -> None:
+        """See End."""
+        with contextlib.suppress(SSL.Error):
+            self._session.shutdown()
+        self._advance()
+        await super().close()
+
+
+async def opened(
+    way: Mapping[str, Any], record: Mapping[str, Any], ca_file: str, path: str | None
+) -> End:
+    """A connection like the one of an "opened" record.
+
+    way: of the ready file. path: of WebSocket; None where any will do.
+    raises: UserError when it cannot be opened.
+    """
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            context = _context(record, ca_file) if way["tls"] else None
+            name = (record["server_name"] or "") if context else None
+            if record["way"].startswith("ws"):
+                return await _websocket(way, context, name, path or "/mqtt")
+            reader, writer = await asyncio.open_connection(
+                way["address"], way["port"], ssl=context, server_hostname=name
+            )
+            return Tcp(reader, writer)
+    except (OSError, TimeoutError, aiohttp.ClientError) as error:
+        raise UserError(f"no connection by {record['way']}: {error}") from None
+
+
+def _context(record: Mapping[str, Any], ca_file: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.check_hostname = False  # the trace has the name, or none, that the device gave
+    if ((record["tls"] or {}).get("version")) == "TLSv1.2":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+async def _websocket(
+    way: Mapping[str, Any], context: ssl.SSLContext | None, name: str | None, path: str
+) -> End:
+    session = aiohttp.ClientSession()
+    scheme = "wss" if context else "ws"
+    try:
+        ws = await session.ws_connect(
+            f"{scheme}://{way['address']}:{way['port']}{path}",
+            protocols=("mqtt",),
+            ssl=context or True,
+            server_hostname=name,
+            headers={"Host": way["host"]},
+            compress=0,
+            autoping=True,
+        )
+    except BaseException:
+        await session.close()
+        raise
+    return WebSocket(session, ws)

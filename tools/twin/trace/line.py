@@ -1,0 +1,215 @@
+"""How does one connection of a trace go on in a replay: what it sends now, and what it learns?"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tools.twin.clouds.proof import Again, Asked, Then
+from tools.twin.registry import mask
+from tools.twin.trace import compare
+from tools.twin.trace.ends import End
+from tools.twin.trace.file import Record
+from tools.twin.trace.follow import Key
+from tools.twin.trace.stable import renamed, text_of
+from tools.twin.wire import packets
+from tools.twin.wire.fields import MalformedError
+from tools.twin.wire.packets import Connect, Packet, UnsupportedLevelError
+
+_TOKENS = re.compile(rb'"[\w-]*token"\s*:\s*"([^"]+)"', re.IGNORECASE)
+_MOST_NAMES = 500
+_HOP = ("content-length", "transfer-encoding", "expect")
+
+
+class Tokens:
+    """What was given out in the trace, by its number there, and what is in its place now."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.keys: dict[str, tuple[Any, int]] = {}
+
+    def put(self, text: str) -> str:
+        """A text with what is covered in it, as far as it is known."""
+        return mask.COVERED.sub(lambda found: self.texts.get(found[1], found[0]), text)
+
+
+class Line:
+    """One connection. key: that of the new one, once it is known. failed: why there is none."""
+
+    def __init__(self, again: Again, tokens: Tokens) -> None:
+        self.key: Key | None = None
+        self.end: End | None = None
+        self.failed = ""
+        self._again = again
+        self._tokens = tokens
+        self._names: dict[str, str] = {}
+        self._ids: dict[bytes, bytes] = {}
+        self._sent: dict[int, bytes] = {}
+        self._read = 0
+
+    # MQTT
+
+    def packet(self, record: Record, then: Then) -> bytes:
+        """The bytes of a packet, with what has another name now."""
+        data = bytes.fromhex(record["bytes"])
+        name = record["name"]
+        try:
+            packet = compare.taken(data) if name else None
+            if packet is None:
+                return data
+            if name == "CONNECT":
+                return self._connect(packet, then)
+            if name == "PUBLISH":
+                return self._publish(packet)
+        except (MalformedError, UnsupportedLevelError):
+            return data
+        if name in ("PUBACK", "PUBREC", "PUBCOMP"):
+            packet.body = self._ids.get(packet.body[:2], packet.body[:2]) + packet.body[2:]
+        return packet.encode()
+
+    def _connect(self, packet: Packet, then: Then) -> bytes:
+        connect = Connect.parse(packet.body)
+        if connect.password is not None:
+            connect.password = self._again.password(connect, then) or connect.password
+        return connect.encode()
+
+    def _publish(self, packet: Packet) -> bytes:
+        publish = packets.Publish.parse(packet)
+        for old, new in self._names.items():
+            publish.topic = publish.topic.replace(old, new)
+            publish.payload = publish.payload.replace(old.encode(), new.encode())
+        return publish.encode()
+
+    def learn(self, then: Record, now: Record) -> None:
+        """What is another's name in what came down, and which packet id it has."""
+        if then["what"] != "packet":
+            return
+        old, new = bytes.fromhex(then["bytes"]), bytes.fromhex(now["bytes"])
+        if then["name"] == "PUBREL":
+            self._ids[old[-2:]] = new[-2:]
+        if then["name"] != "PUBLISH":
+            return
+        before, after = compare.published(old), compare.published(new)
+        if before.qos:
+            self._ids[before.packet_id.to_bytes(2, "big")] = after.packet_id.to_bytes(2, "big")
+        for a, b in ((before.topic, after.topic), _texts(before.payload, after.payload)):
+            self._names |= renamed(a, b)
+        while len(self._names) > _MOST_NAMES:
+            del self._names[next(iter(self._names))]
+
+    # HTTP
+
+    def request(self, record: Record, then: Then) -> bytes:
+        """A request as bytes."""
+        put = self._tokens.put
+        headers = {n: put(v) for n, v in record["headers"].items() if n.lower() not in _HOP}
+        asked = Asked(put(record["path"]), bytes.fromhex(record["body_hex"]), headers)
+        self._again.request(asked, then)
+        body = put(asked.body.decode("latin-1")).encode("latin-1")
+        lines = [f"{record['method']} {asked.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in asked.headers.items()]
+        lines += [f"content-length: {len(body)}", "", ""]
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
+
+    def given(self, record: Record) -> bool:
+        """Take the tokens of a reply; False while they have not come in."""
+        covered = _TOKENS.findall(bytes.fromhex(record["body_hex"]))
+        if not covered or self.end is None:
+            return True
+        got = b"".join(self.end.got)
+        values = _TOKENS.findall(got[self._read :])
+        if len(values) < len(covered):
+            return False
+        self._read = len(got)
+        for old, new in zip(covered, values, strict=False):
+            if found := mask.COVERED.fullmatch(old.decode()):
+                self._tokens.texts[found[1]] = new.decode()
+        return True
+
+    # CoAP
+
+    def datagram(self, record: Record, then: Then) -> bytes:
+        """A message as bytes; one that came again as it went before."""
+        if record["again"] and record["mid"] in self._sent:
+            return self._sent[record["mid"]]
+        options = [(number, _raw(value)) for number, value in record["options"]]
+        payload = bytes.fromhex(record["payload_hex"])
+        path = "/".join(text_of(value) for number, value in options if number == 11)
+        keys, offset, covered = None, 0, ""
+        for _, value in options:
+            if (found := mask.COVERED.fullmatch(value.decode("latin-1"))) is not None:
+                covered = found[1]
+        if covered in self._tokens.keys:
+            keys, offset = self._tokens.keys[covered]
+        if keys is not None and record["seq"] is not None:
+            seq = str(record["seq"] + offset).encode()
+            cipher = self._again.encrypted(keys, seq)
+            options = [(n, cipher if n == self._again.seq_option else v) for n, v in options]
+        if keys is not None and record["plain_hex"] is not None:
+            payload = self._again.encrypted(keys, bytes.fromhex(record["plain_hex"]))
+        asked = Asked(path, payload)
+        self._again.request(asked, then)
+        put = self._tokens.put
+        options = [(n, put(v.decode("latin-1")).encode("latin-1")) for n, v in options]
+        mid = record["mid"].to_bytes(2, "big")
+        if record["type"] in ("ACK", "RST"):
+            mid = self._ids.get(mid, mid)
+        sent = _encoded(record, mid, options, asked.body)
+        self._sent[record["mid"]] = sent
+        return sent
+
+    def answered(self, then: Record, now: Record) -> bool:
+        """Take what a reply brings; False while it has not come in."""
+        self._ids[then["mid"].to_bytes(2, "big")] = now["mid"].to_bytes(2, "big")
+        old = compare.coap_value(then["options"], bytes.fromhex(then["payload_hex"]))
+        covered = mask.COVERED.fullmatch(str(old.get("token"))) if isinstance(old, dict) else None
+        if covered is None or self.end is None:
+            return True
+        mark = now["mid"].to_bytes(2, "big") + bytes.fromhex(now["token"])
+        came = [data for data in self.end.got if data[2 : 2 + len(mark)] == mark]
+        if not came:
+            return False
+        payload = came[-1].partition(b"\xff")[2]
+        new = compare.coap_value(then["options"], payload)
+        self._tokens.texts[covered[1]] = str(new["token"])
+        keys = self._again.keys(new, then["device"] or "")
+        if keys is not None:
+            offset = int(new.get("seqOffset", 0)) - int(old.get("seqOffset", 0))
+            self._tokens.keys[covered[1]] = keys, offset
+        return True
+
+
+def _texts(old: bytes, new: bytes) -> tuple[str, str]:
+    return text_of(old), text_of(new)
+
+
+def _raw(value: str | Mapping[str, str]) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes.fromhex(value["hex"])
+
+
+_TYPES = {"CON": 0, "NON": 1, "ACK": 2, "RST": 3}
+
+
+def _encoded(
+    record: Record, mid: bytes, options: list[tuple[int, bytes]], payload: bytes
+) -> bytes:
+    """RFC 7252, section 3."""
+    token = bytes.fromhex(record["token"])
+    detail = record["code"].split(".")
+    code = int(detail[0]) << 5 | int(detail[1])
+    made = bytearray((1 << 6 | _TYPES[record["type"]] << 4 | len(token), code))
+    made += mid + token
+    before = 0
+    for number, value in options:
+        delta, more = _extended(number - before)
+        length, longer = _extended(len(value))
+        made += bytes((delta << 4 | length,)) + more + longer + value
+        before = number
+    return bytes(made) + (b"\xff" + payload if payload else b"")
+
+
+def _extended(value: int) -> tuple[int, bytes]:
+    if value < 13:
+        return value, b""
+    if value < 269:
+        return 13, bytes((value - 13,))
+    return 14, (value - 269).to_bytes(2, "big")
