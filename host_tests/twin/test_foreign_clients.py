@@ -136,6 +136,9 @@ def test_watson_sdk_is_a_managed_device_and_obeys(twin: Twin, start: Any) -> Non
     heard = sdk.hear("custom")
     assert heard["topic"] == f"iotdm-1/mgmt/custom/{custom}"
     assert heard["data"]["fields"] == [{"field": "publishInterval", "value": 5}]
+    assert twin.command("watson", "device/update", {"metadata": {"room": 5}})["sent"]
+    sdk.tell("metadata")
+    assert sdk.hear("metadata")["data"] == {"room": 5}
     sdk.tell("unmanage")
     assert sdk.hear("done") == {"event": "done", "what": "unmanage", "ok": True}
     with pytest.raises(UserError, match="not managed"):

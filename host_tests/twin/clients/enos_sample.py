@@ -1,8 +1,9 @@
 """Runs one of the samples that the vendor ships in enos-mqtt-sdk-python, unchanged but for names.
 
-argv[1]: {"sample", "constants"} as JSON: those texts are put in the place of the module's and
-SampleHelper's of the same names, as the sample's user is told to. What else is from outside: the
-locales zh_CN and en_US need not be installed. The SDK and the sample print as ever.
+argv[1]: {"sample", "constants", "then"} as JSON: those texts are put in the place of the module's
+and SampleHelper's of the same names, as the sample's user is told to; functions of it to call when
+it has ended, which it leaves to its user. What else is from outside: the locales zh_CN and en_US
+need not be installed. The SDK and the sample print as ever.
 """
 
 import ast
@@ -35,4 +36,6 @@ def run(name, as_name):
 
 
 run("SampleHelper", "enos.sample.SampleHelper")
-run(given["sample"], "__main__")
+sample = run(given["sample"], "__main__")
+for function in given["then"]:
+    vars(sample)[function]()

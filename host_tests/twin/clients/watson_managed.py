@@ -7,6 +7,7 @@ environment.
 
 import json
 import sys
+import time
 
 import hosts
 import wiotp.sdk.device
@@ -76,6 +77,11 @@ else:
 for line in sys.stdin:
     if line.strip() == "unmanage":
         did("unmanage", client.unmanage())
+    elif line.strip() == "metadata":
+        deadline = time.monotonic() + 30
+        while not client.metadata and time.monotonic() < deadline:
+            time.sleep(0.01)
+        say(event="metadata", data=client.metadata)
     else:
         break
 if given["kind"] == "device" and client.manageTimer:

@@ -38,7 +38,7 @@ _SAMPLES: dict[str, tuple[tuple[str, ...], tuple[tuple[str, str, Any, Any], ...]
             ("get", "board-1", {}, {"code": "500"}),
         ),
     ),
-    "ConnectionSample": (("connect success",), ()),
+    "ConnectionSample": (("connect success",) * 2, ()),
     "DeviceRegisterSample": (("device_register_response: 200",), ()),
     "EventSample": (("event_post_response: 200",), ()),
     "MeasurepointPostSample": (
@@ -99,12 +99,16 @@ _SAMPLES: dict[str, tuple[tuple[str, ...], tuple[tuple[str, str, Any, Any], ...]
         (*(f"tag_{each}_response: 200" for each in ("query", "delete", "update")),),
         (),
     ),
-    "TopoSample": (("topo_get_response: 200", "topo_delete_response: 200"), ()),
+    "TopoSample": (
+        ("topo_get_response: 200", "topo_delete_response: 200", "topo_add_response: 200"),
+        (),
+    ),
     "TslTemplateSample": (
         ("get_tsl_template_response: 200", "tsl_sub_template_response:  200"),
         (),
     ),
 }
+_THEN = {"TopoSample": ["add_topo"], "ConnectionSample": ["static_device_login"]}
 # Of these, what no other asks for; the others run at full depth alone.
 _AT_ONCE = (
     "MeasurepointPostSample",
@@ -126,7 +130,8 @@ def test_a_sample_of_the_sdk_runs(org: Org, start: Start, name: str) -> None:
     twin = org.twin
     constants = _constants(twin) | _tls(org)
     since = len(twin.output())
-    sample = start("enos_sample.py", {"sample": name, "constants": constants})
+    given = {"sample": name, "constants": constants, "then": _THEN.get(name, [])}
+    sample = start("enos_sample.py", given)
     said, commands = _SAMPLES[name]
     for text in said:
         sample.wait_for_text(text)
