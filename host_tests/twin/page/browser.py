@@ -10,11 +10,12 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Playwright, expect, sync_playwright
 
 from tools import toolchain
 from tools.ui import UserError
@@ -41,27 +42,48 @@ def chromium() -> Iterator[Browser]:
         program = toolchain.chromium()
     except UserError as error:
         pytest.skip(str(error))
-    options = [*_OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=program, args=options, timeout=TIMEOUT_MS, env=dict(os.environ)
-        )
+        browser = _launched(driver, program)
         yield browser
         browser.close()
+
+
+def _launched(driver: Playwright, program: Path) -> Browser:
+    """Without its sandbox where the system has none for it: as root, or in many containers."""
+
+    def launch(*more: str) -> Browser:
+        return driver.chromium.launch(
+            executable_path=program, args=[*_OPTIONS, *more], timeout=TIMEOUT_MS
+        )
+
+    if os.geteuid() == 0:
+        return launch("--no-sandbox")
+    try:
+        return launch()
+    except Error:
+        return launch("--no-sandbox")
 
 
 class Watched:
     """A page of the twin in a window of its own.
 
-    address: the twin's page. trouble: what went wrong in it, which its test must not have.
+    address: the twin's page. connection: what it says of that. trouble: what went wrong in it,
+    which its test must not have.
     """
 
     def __init__(
-        self, browser: Browser, address: str, width: int = 1200, height: int = 800, **more: Any
+        self,
+        browser: Browser,
+        address: str,
+        width: int = 1200,
+        height: int = 800,
+        connection: str = "live",
+        **more: Any,
     ) -> None:
         viewport = {"width": width, "height": height}
         self.address = address
+        self._connection = connection
         self.trouble: list[str] = []
         self._context = browser.new_context(viewport=viewport, **more)
         self.page: Page = self._context.new_page()
@@ -87,7 +109,7 @@ class Watched:
             self.page.evaluate("to => { location.hash = to }", fragment)
         else:
             self.page.goto(self.address + fragment)
-        expect(self.page.locator("#connection")).to_have_text("live")
+        expect(self.page.locator("#connection")).to_have_text(self._connection)
         return self.page
 
     def end(self) -> None:

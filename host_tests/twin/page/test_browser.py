@@ -5,6 +5,8 @@ import json
 import math
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -49,8 +51,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Twin]:
-    """A twin with its page, this file's own."""
-    with Twin(tmp_path_factory.mktemp("page"), "--page") as running:
+    """A twin with its page, this file's own, which records a trace."""
+    folder = tmp_path_factory.mktemp("page")
+    with Twin(folder, "--page", "--record", str(folder / "trace.jsonl")) as running:
         yield running
         assert "Traceback" not in running.output()
 
@@ -156,7 +159,8 @@ def test_at_a_glance_one_sees_who_is_online_what_was_refused_and_that_reports_ar
     refused = page.locator("[data-board]").filter(has_text="signature differs")
     expect(refused).to_contain_text("signet sign")
     report(board, 1, temperature=21)
-    expect(summary).to_contain_text("in the last 10 s, the newest just now")
+    expect(summary).to_contain_text("in the last 10 s, the newest ")
+    expect(row(page, ALIBABA).locator('[data-label="Reports"]')).not_to_have_text("0")
 
 
 def test_a_board_s_own_view_has_its_facts_and_leads_to_its_messages(
@@ -254,6 +258,28 @@ def test_without_uplot_numbers_are_in_a_table_and_the_page_says_what_plots_need(
     expect(page.get_by_text("No plots: plots need uPlot 1.6.32")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="level")).to_contain_text("3")
     window.trouble = [each for each in window.trouble if "404" not in each and "uPlot" not in each]
+
+
+def test_a_trace_is_looked_at_in_the_same_page_and_there_is_nothing_to_do(
+    twin: Twin, browser: Browser, board: Paho, tmp_path: Path
+) -> None:
+    report(board, 53, level=8)
+    program, trace = Path(sys.executable).with_name("signet"), tmp_path / "monday.jsonl"
+    so_far = (twin.state.parent / "trace.jsonl").read_bytes()
+    trace.write_bytes(so_far[: so_far.rindex(b"\n") + 1])
+    command = [program, "twin", "page", "--no-open", "--trace", trace]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            window = Watched(browser, process.stdout.readline().strip(), connection="a trace")
+            page = window.show("messages")
+            expect(rows(page).filter(has_text="level=8")).to_be_visible()
+            expect(page.get_by_role("heading", name="monday.jsonl")).to_be_visible()
+            expect(page.get_by_role("link", name="Do", exact=True)).to_be_hidden()
+            expect(row(window.show("boards"), ALIBABA)).to_contain_text("mqtts")
+            window.end()
+        finally:
+            process.terminate()
 
 
 # What one does.
@@ -377,10 +403,13 @@ def test_everything_is_reached_by_the_keyboard_alone(window: Watched, board: Pah
     def focused() -> str:
         return str(page.evaluate("(document.activeElement.textContent || '').trim()"))
 
-    def tab_to(name: str) -> None:
+    def role() -> Any:
+        return page.evaluate("document.activeElement.getAttribute('role')")
+
+    def tab_to(name: str, is_it: Callable[[], Any] = focused) -> None:
         for _ in range(60):
             press("Tab")
-            if focused().startswith(name):
+            if str(is_it()).startswith(name):
                 return
         raise AssertionError(f"Tab never came to {name!r}")
 
@@ -398,8 +427,7 @@ def test_everything_is_reached_by_the_keyboard_alone(window: Watched, board: Pah
     tab_to("Its messages")
     press("Enter")
     expect(page.get_by_role("listbox")).to_be_visible()
-    while page.evaluate("document.activeElement.getAttribute('role')") != "listbox":
-        press("Tab")
+    tab_to("listbox", role)
     press("ArrowDown")
     press("ArrowDown")
     press("Enter")
@@ -408,7 +436,7 @@ def test_everything_is_reached_by_the_keyboard_alone(window: Watched, board: Pah
     expect(detail).to_contain_text("Topic")
     press("Escape")
     expect(detail).to_be_hidden()
-    assert page.evaluate("document.activeElement.getAttribute('role')") == "listbox"
+    assert role() == "listbox"
     page.evaluate("document.activeElement.blur()")
     tab_to("Do")
     press("Enter")
