@@ -4,7 +4,9 @@ Raw packets where a byte matters, paho-mqtt (somebody else's client) where it do
 """
 
 import json
+import os
 import queue
+import signal
 import socket
 import ssl
 from typing import Any
@@ -20,6 +22,7 @@ from host_tests.twin.mqtt_device import (
     Paho,
     Raw,
     application_connect,
+    children,
     connect_of,
     gateway_connect,
     paho,
@@ -453,6 +456,29 @@ def test_watson_presence_is_retained_and_tells_who_came_and_how_it_left(twin: Tw
         assert [entry["Action"] for entry in seen] == ["Connect", "Disconnect", "Connect"]
         assert seen[1]["CloseCode"] == 288
         assert seen[0]["ClientID"] == "d:signet:esp32:board-1"
+
+
+def test_a_board_that_listens_to_nothing_needs_no_session_at_the_broker(own_twin: Twin) -> None:
+    (broker,) = children(own_twin)
+    with paho(own_twin, "watson", connect=application_connect(own_twin)) as application:
+        application.subscribe("iot-2/type/+/id/+/evt/+/fmt/+")
+        with Raw(own_twin.way("watson")) as raw:
+            os.kill(int(broker.name), signal.SIGSTOP)
+            try:
+                assert raw.login(connect_of(own_twin, "watson")) == 0
+                raw.publish(_UP["watson"], b"{}", qos=1, packet_id=9)
+                packet = raw.receive()
+            finally:
+                os.kill(int(broker.name), signal.SIGCONT)
+            assert packet is not None
+            assert (packet.kind, packet.packet_id()) == (packets.PUBACK, 9)
+            assert application.next().payload == b"{}"
+            raw.send(packets.subscribe(1, [(_DOWN["watson"], 1)]))
+            assert (granted := raw.receive()) is not None
+            assert granted.kind == packets.SUBACK
+            own_twin.command("watson", "blink")
+            assert (command := raw.receive()) is not None
+            assert command.kind == packets.PUBLISH
 
 
 def test_a_will_is_published_and_filed_when_a_device_is_lost(twin: Twin) -> None:
