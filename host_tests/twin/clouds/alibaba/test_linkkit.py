@@ -127,11 +127,18 @@ def test_linkkit_is_answered_whatever_it_asks(twin: Twin, linkkit: Any, tmp_path
         client.call("thing_answer_rrpc", own_id, "pong")
         assert question.result()["reply"] == "pong"
 
-        question = apart.submit(twin.command, "alibaba", "blink", {"times": 3})
-        service, own_id, params, _ = client.hear("on_thing_call_service")
-        assert (service, params) == ("blink", {"times": 3})
-        client.call("thing_answer_service", service, own_id, 200, {"done": 1})
-        assert question.result()["reply"]["data"] == {"done": 1}
+        for name, data in (
+            ("blink", {"times": 3}),
+            (
+                "rrpc:/sys/a1SignetPk/board-1/thing/service/blink",
+                {"id": "7", "params": {"times": 3}},
+            ),
+        ):
+            question = apart.submit(twin.command, "alibaba", name, data)
+            service, own_id, params, _ = client.hear("on_thing_call_service")
+            assert (service, params) == ("blink", {"times": 3})
+            client.call("thing_answer_service", service, own_id, 200, {"done": 1})
+            assert question.result()["reply"]["data"] == {"done": 1}
 
         question = apart.submit(twin.command, "alibaba", "raw", {"hex": "3031"})
         assert client.hear("on_thing_raw_data_arrived")[0] == "01"

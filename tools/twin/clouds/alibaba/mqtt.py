@@ -17,7 +17,7 @@ from tools.twin.clouds.alibaba.orders import Orders
 from tools.twin.clouds.alibaba.registration import Registration
 from tools.twin.clouds.alibaba.shadow import Shadows
 from tools.twin.clouds.alibaba.token import Tokens
-from tools.twin.clouds.alibaba.topics import HEARD, PUBLISHED, PUSHED, REGISTERED
+from tools.twin.clouds.alibaba.topics import HEARD, PUBLISHED, PUSHED, PUSHED_RRPC, REGISTERED
 from tools.twin.clouds.alibaba.uplink import MistakeError, Uplink
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
@@ -173,6 +173,7 @@ class Alibaba(Cloud):
         names = {"product_key": device.product, "device_name": device.name}
         pushed = [each.format(**names) for each in PUSHED]
         if options.get("ext") in _WITH_RRPC:
+            pushed.append(PUSHED_RRPC.format(**names))
             names["rrpc"] = "rrpc"
         return Client(
             device,

@@ -5,7 +5,9 @@ registration", "HTTPS-based dynamic registration"; the vendor's SDKs for what th
 A product has dynamic registration once its secret was asked for.
 """
 
+import functools
 import secrets
+import sqlite3
 from collections.abc import Mapping
 
 from tools import signing
@@ -13,6 +15,10 @@ from tools.twin.clouds.alibaba.uplink import MistakeError
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
 
+# Apart from what else is kept: what is in a column of that name is a secret to whoever looks on.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS alibaba_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL);
+"""
 _FIELDS = ("productKey", "deviceName", "random", "sign")
 
 
@@ -26,11 +32,21 @@ class Registration:
 
     def secret(self, product: str) -> str:
         """The product's secret, made when it is asked for first: registration is on then."""
-        found: str = self._kept.get(product, "", "secret", "")
+        found = self._secret(product)
         if not found:
             found = secrets.token_urlsafe(12)
-            self._kept.put(product, "", "secret", found)
+            self._database.execute("INSERT INTO alibaba_products VALUES(?,?)", (product, found))
         return found
+
+    @functools.cached_property
+    def _database(self) -> sqlite3.Connection:
+        self._store.database.executescript(_SCHEMA)
+        return self._store.database
+
+    def _secret(self, product: str) -> str:
+        query = "SELECT secret FROM alibaba_products WHERE product=?"
+        row = self._database.execute(query, (product,)).fetchone()
+        return row["secret"] if row else ""
 
     def activated(self, device: Device) -> None:
         """It has logged in: from now on it cannot register."""
@@ -91,7 +107,7 @@ class Registration:
         return {**own, "clientId": client_id, "deviceToken": new.secret}
 
     def _on(self, product: str) -> str:
-        found: str = self._kept.get(product, "", "secret", "")
+        found = self._secret(product)
         if not found:
             command = f"signet twin device secret alibaba {product}"
             reason = f"product {product!r} has no dynamic registration; `{command}` turns it on"

@@ -45,6 +45,8 @@ PUSHED = (
     "/ota/device/upgrade/{product_key}/{device_name}",
     "/shadow/get/{product_key}/{device_name}",
 )
+# And where it asked for RRPC with `ext`: a service that is called so. No SDK subscribes to it.
+PUSHED_RRPC = "/ext/rrpc/+/sys/{product_key}/{device_name}/thing/service/#"
 # Of a client that registers, by what it asked for: the only topic that it hears.
 REGISTERED = {"register": "/ext/register", "regnwl": "/ext/regnwl"}
 
