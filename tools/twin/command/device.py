@@ -23,7 +23,9 @@ from tools.twin.command.console import (
 from tools.twin.registry.store import KINDS, Device, Store
 from tools.ui import UserError, console
 
-app = typer.Typer(no_args_is_help=True, help="The registry: list, add, disable, enable.")
+app = typer.Typer(
+    no_args_is_help=True, help="The registry: list, add, disable, enable; products' secrets."
+)
 
 
 def _find(state: Path, store: Store, cloud: str, product: str, name: str) -> Device:

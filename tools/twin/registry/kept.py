@@ -13,7 +13,7 @@ from tools.twin.registry.store import Store
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kept(
   cloud TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL, part TEXT NOT NULL,
-  value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part));
+  value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part))
 """
 
 
@@ -26,7 +26,7 @@ class Kept:
 
     @functools.cached_property
     def _database(self) -> sqlite3.Connection:
-        self._store.database.executescript(_SCHEMA)
+        self._store.database.execute(_SCHEMA)
         return self._store.database
 
     def get(self, product: str, name: str, part: str, default: Any = None) -> Any:

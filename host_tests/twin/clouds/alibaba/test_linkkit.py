@@ -185,6 +185,15 @@ def test_linkkit_registers_and_logs_in_devices_behind_it(twin: Twin, linkkit: An
     client.hear("on_subscribe_topic")
     client.call("publish_topic", post, body)
     assert json.loads(client.hear("on_topic_message")[1])["code"] == 200
+    service = f"/sys/{product}/sub-linkkit/thing/service/blink"
+    client.call("subscribe_topic", service)
+    client.hear("on_subscribe_topic")
+    with ThreadPoolExecutor(1) as apart:
+        command = apart.submit(twin.command, "alibaba", "blink", {}, "sub-linkkit")
+        asked_of, request, *_ = client.hear("on_topic_message")
+        reply = {"id": json.loads(request)["id"], "code": 200, "data": {}}
+        client.call("publish_topic", f"{asked_of}_reply", json.dumps(reply))
+        assert command.result()["reply"] == reply
     twin.command("alibaba", "topo", {"status": 0, "subList": [names]}, "gw-linkkit")
     assert client.hear("on_gateway_topo_change")[1] == {"status": 0, "subList": [names]}
     assert asked("logout_subdev") == (200, names)

@@ -61,9 +61,11 @@ class Gateways:
         except (KeyError, TypeError, AttributeError):
             return 460, "request parameter error", {}
 
-    def begins(self, gateway: Device) -> None:
-        """It connects: it has logged nobody in yet."""
-        self._logged_in.pop(gateway.label, None)
+    def begins(self, device: Device) -> None:
+        """It connects by itself: it has logged nobody in yet, and is behind no gateway now."""
+        self._logged_in.pop(device.label, None)
+        for those in self._logged_in.values():
+            those.pop(device.label, None)
 
     def names(self, gateway: Device) -> list[Mapping[str, str]]:
         """What fills `{name}` in rules, of those that it has logged in."""

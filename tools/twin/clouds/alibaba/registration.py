@@ -17,7 +17,7 @@ from tools.twin.registry.store import Device, Store
 
 # Apart from what else is kept: what is in a column of that name is a secret to whoever looks on.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS alibaba_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS alibaba_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL)
 """
 _FIELDS = ("productKey", "deviceName", "random", "sign")
 
@@ -40,7 +40,7 @@ class Registration:
 
     @functools.cached_property
     def _database(self) -> sqlite3.Connection:
-        self._store.database.executescript(_SCHEMA)
+        self._store.database.execute(_SCHEMA)
         return self._store.database
 
     def _secret(self, product: str) -> str:
