@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from host_tests.portable.host.broker import PASSWORD, USER, Amqtt
 from host_tests.support import Twin
 from host_tests.twin.mqtt_device import Raw, application_connect, connect_of, paho, wait_until
 from tools import toolchain
@@ -76,6 +77,23 @@ def test_reports_and_commands_go_by_it_and_its_password_is_never_shown(
             f"used: {broker.words[1].partition(':')[0]}://127.0.0.1:{broker.port}"
         )
         assert _PASSWORD not in twin.output() and _IN_URL not in twin.output()
+
+
+def test_a_broker_of_other_people_will_do(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    with contextlib.closing(Amqtt(tmp_path / "broker")) as amqtt:
+        url = f"mqtt://{USER}:{PASSWORD}@127.0.0.1:{amqtt.port}"
+        with (
+            Twin(tmp_path, "--broker", url) as twin,
+            paho(twin, "watson", connect=application_connect(twin)) as listener,
+        ):
+            listener.subscribe("iot-2/type/+/id/+/evt/+/fmt/+")
+            with paho(twin, "watson") as device:
+                device.subscribe("iot-2/cmd/+/fmt/+")
+                device.publish(_EVENT, b"{}")
+                assert listener.next().payload == b"{}"
+                twin.command("watson", "blink")
+                assert "blink" in device.next().topic
 
 
 @pytest.mark.parametrize("broker", ["mqtt"], indirect=True)

@@ -134,3 +134,18 @@ def test_another_process_writes_between_two_rounds(store: Store, tmp_path: Path)
 def test_too_few_files_for_the_boards_are_said() -> None:
     assert shortage(1024, 462) == ""
     assert shortage(1024, 463).startswith("at most 462 of the 463 registered")
+
+
+def test_a_full_disk_lets_nobody_believe_in_what_is_not_on_file(store: Store) -> None:
+    rounds: list[Callable[[], None]] = []
+    told: list[int] = []
+    store.batch(rounds.append)
+    pages = store.database.execute("PRAGMA page_count").fetchone()[0]
+    store.database.execute(f"PRAGMA max_page_count={pages + 1}")
+    for number, size in enumerate((1, 1 << 16, 1)):
+        with contextlib.suppress(sqlite3.OperationalError):
+            store.record_soon("watson", "a/b", "up", "t", bytes(size), status="stored")
+            store.when_safe(lambda number=number: told.append(number))
+    for commit in rounds:
+        commit()
+    assert _on_file(store) == len(told) > 0

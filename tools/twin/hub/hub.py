@@ -153,7 +153,7 @@ class Hub:
             found = self._usual(cloud)
         if len(found) != 1:
             count = "several devices" if found else "no device"
-            every = (d.label for d in self.store.each(cloud) if d.kind != "application")
+            every = (d.label for d in found or self.store.each(cloud) if d.kind != "application")
             some = list(itertools.islice(every, _NAMED + 1))
             known = ", ".join(some[:_NAMED]) + (", ..." if len(some) > _NAMED else "")
             raise NotDeliveredError(f"{cloud} has {count} named {name!r}; it has: {known}")

@@ -89,6 +89,7 @@ class Store:
         self.path = path
         self.journal = Journal()
         self._later: Later | None = None
+        self._due = False
         self._afterwards: deque[Callable[[], None]] = deque()
         self._database = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
         self._database.row_factory = sqlite3.Row
@@ -206,13 +207,16 @@ class Store:
 
     def commit(self) -> None:
         """Put on file now what was recorded; then do what waits for that, in order."""
-        if self._database.in_transaction:
-            self._database.execute("COMMIT")
+        self._due = False
         try:
-            while self._afterwards:
-                self._afterwards.popleft()()
+            while self._database.in_transaction or self._afterwards:
+                if self._database.in_transaction:
+                    self._database.execute("COMMIT")
+                else:
+                    self._afterwards.popleft()()
         finally:
-            if self._afterwards and self._later is not None:  # one failed: the others' turn
+            # One failed: the others' turn. Where it was the file, the next record tries again.
+            if self._afterwards and self._later and not self._database.in_transaction:
                 self._later(self.commit)
 
     def when_safe(self, act: Callable[[], None]) -> None:
@@ -222,10 +226,20 @@ class Store:
         else:
             act()
 
-    def _begin(self) -> None:
-        if self._later is not None and not self._database.in_transaction:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._later(self.commit)
+    def _write(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+        """Carry out a statement of the batch, which begins with it if need be."""
+        if self._later is not None:
+            if not self._database.in_transaction:
+                self._database.execute("BEGIN IMMEDIATE")
+            if not self._due:
+                self._due = True
+                self._later(self.commit)
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.Error:
+            if not self._database.in_transaction:  # a full disk: all of the batch is gone
+                self._afterwards.clear()
+            raise
 
     def record(
         self,
@@ -278,9 +292,8 @@ class Store:
         "rejected" (the cloud answered with an error) or "refused" (never taken); down "sent",
         then "acked" once the device did.
         """
-        self._begin()
         now_ms = time.time_ns() // 1_000_000
-        cursor = self._database.execute(
+        cursor = self._write(
             "INSERT INTO messages(received_ms, cloud, device, direction, topic, payload, qos,"
             " retain, dup, status, reason) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             (now_ms, cloud, device, direction, topic, payload, qos, retain, dup, status, reason),
@@ -298,8 +311,7 @@ class Store:
 
     def mark(self, message_id: int, status: str) -> None:
         """Change the status of a message; it is on file as `record_soon` has it."""
-        self._begin()
-        self._database.execute("UPDATE messages SET status=? WHERE id=?", (status, message_id))
+        self._write("UPDATE messages SET status=? WHERE id=?", (status, message_id))
         if self.journal.heard:
             tell = functools.partial(self.journal.add, "marked", id=message_id, status=status)
             self.when_safe(tell)
