@@ -180,7 +180,9 @@ class _Transport(interfaces.MessageInterface):
             if datagram[0] & 0x30 == 0:  # a Confirmable one is rejected (section 4.2)
                 udp.send(self._listener, b"\x70\0" + datagram[2:4], address)
             return
-        message.noted = Datagram("up", address, datagram, message.raw_options, message.payload)
+        again = self._tap.again("up", address, datagram)
+        options, payload = message.raw_options, message.payload
+        message.noted = Datagram("up", address, datagram, options, payload, again)
         new = (message.remote, message.mid) not in self._messages._recent_messages
         if not (new and message.code.is_request()):  # else once the rules have seen it
             self._tap.datagram(message.noted)
@@ -191,8 +193,9 @@ class _Transport(interfaces.MessageInterface):
             return
         datagram, address = message.encode(), message.remote.address
         if self._tap.heard:
-            options = _raw_options(datagram)
-            self._tap.datagram(Datagram("down", address, datagram, options, message.payload))
+            options, payload = _raw_options(datagram), bytes(message.payload or b"")
+            again = self._tap.again("down", address, datagram)
+            self._tap.datagram(Datagram("down", address, datagram, options, payload, again))
         udp.send(self._listener, datagram, address)
 
     async def recognize_remote(self, remote: Any) -> bool:

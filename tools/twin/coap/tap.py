@@ -15,13 +15,17 @@ _REMEMBERED = 32  # messages of a peer, to know one that comes again
 
 
 class Datagram(NamedTuple):
-    """One message of RFC 7252. direction: "up" or "down". data: all of it. options: raw."""
+    """One message of RFC 7252. direction: "up" or "down". data: all of it. options: raw.
+
+    again: whether it came or went before, as from `CoapTap.again`.
+    """
 
     direction: str
     address: Address
     data: bytes
     options: Sequence[tuple[int, bytes]]
     payload: bytes
+    again: bool
 
 
 class _Peer:
@@ -71,19 +75,26 @@ class CoapTap:
             reason="the DTLS session ended",
         )
 
-    def datagram(self, seen: Datagram, found: Found | None = None) -> None:
-        """One message. found: what the rules know of it."""
+    def again(self, direction: str, address: Address, data: bytes) -> bool:
+        """Whether a message came or went before; to be asked once, when it comes or goes."""
         if not self._journal.heard:
-            return
-        direction, address, data, options, payload = seen
+            return False
         peer = self._peers.setdefault(address, _Peer())
         self._peers.move_to_end(address)
         if len(self._peers) > _MOST_PEERS:
             self._peers.popitem(last=False)
-        if found is not None and found.device:
-            peer.device = found.device
         again = data[:4] in peer.seen[direction]
         peer.seen[direction].append(data[:4])
+        return again
+
+    def datagram(self, seen: Datagram, found: Found | None = None) -> None:
+        """One message. found: what the rules know of it."""
+        if not self._journal.heard:
+            return
+        direction, address, data, options, payload, again = seen
+        peer = self._peers.setdefault(address, _Peer())
+        if found is not None and found.device:
+            peer.device = found.device
         plain = found.plain if found is not None else None
         self._journal.add(
             "coap",

@@ -2,6 +2,7 @@
 
 import itertools
 
+from tools.pki.names import emails
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, RefusedError, Way
 from tools.twin.registry.journal import Journal
@@ -38,6 +39,8 @@ class Tap:
         if (certificate := way.certificate) is not None:
             shown = {
                 "subject": certificate.subject.rfc4514_string(),
+                "emails": emails(certificate),
+                "issuer": certificate.issuer.rfc4514_string(),
                 "serial": f"{certificate.serial_number:x}",
                 "not_after_ms": int(certificate.not_valid_after_utc.timestamp() * 1000),
             }

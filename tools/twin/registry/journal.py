@@ -19,8 +19,9 @@ class Journal:
     - message: one that was filed, as `Store.messages` has it; told when it is on file.
     - marked: id, status: that message has another status now.
     - opened: connection, cloud, way, peer, tls: {version, suite} or None, server_name,
-      certificate: {subject, serial, not_after_ms} or None. connection: a number, or of CoAP
-      "host:port", as in those below. It is told once it is known what the connection speaks.
+      certificate: {subject, emails, issuer, serial, not_after_ms} or None. connection: a number,
+      or of CoAP "host:port", as in those below. It is told once it is known what the connection
+      speaks.
     - login: connection, cloud, device, kind, client_id, keepalive_s, clean, policy: by MQTT.
     - refused: connection, cloud, device or None, code of CONNACK or None, mistake as a key of the
       cloud's `connack`, reason: by MQTT.

@@ -61,10 +61,10 @@ def _header(name: str, value: str) -> str:
         return _text(value)
     if scheme.lower() == "basic":
         try:
-            user, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
+            user, colon, token = base64.b64decode(rest, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return f"{scheme} {_text(rest)}"
-        return f"{scheme} {user}:{_text(token)}"
+        return f"{scheme} {user}:{_text(token)}" if colon else f"{scheme} {_text(rest)}"
     return f"{scheme} {password(rest.encode()).decode()}"
 
 

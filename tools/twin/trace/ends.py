@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -180,16 +181,23 @@ class Dtls(Udp):
 
 
 async def opened(
-    way: Mapping[str, Any], record: Mapping[str, Any], ca_file: str, path: str | None
+    way: Mapping[str, Any],
+    record: Mapping[str, Any],
+    ca_file: str,
+    certificate: Path | None,
+    path: str | None,
 ) -> End:
     """A connection like the one of an "opened" record.
 
-    way: of the ready file. path: of WebSocket; None where any will do.
+    way: of the ready file. certificate: of the client, with its key, where it shows one.
+    path: of WebSocket; None where any will do.
     raises: UserError when it cannot be opened.
     """
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             context = _context(record, ca_file) if way["tls"] else None
+            if context is not None and certificate is not None:
+                context.load_cert_chain(certificate)
             name = (record["server_name"] or "") if context else None
             if record["way"].startswith("ws"):
                 return await _websocket(way, context, name, path or "/mqtt")

@@ -134,9 +134,9 @@ class Line:
     # CoAP
 
     def datagram(self, record: Record, then: Then) -> bytes:
-        """A message as bytes; one that came again as it went before."""
-        if record["again"] and record["mid"] in self._sent:
-            return self._sent[record["mid"]]
+        """A message as bytes; one that came again as it went before, b"" if it did not yet."""
+        if record["again"]:
+            return self._sent.get(record["mid"], b"")
         options = [(number, self._option(number, value)) for number, value in record["options"]]
         payload = bytes.fromhex(record["payload_hex"])
         path = "/".join(text_of(value) for number, value in options if number == _URI_PATH)

@@ -24,7 +24,7 @@ from tools.ui import UserError
 from tools.version import version
 
 # Before what a device may be let in by, or not, the registry is looked at again.
-_ASKS = ("packet", "http", "coap", "event", "command")
+_ASKS = ("opened", "packet", "http", "coap", "event", "command")
 
 
 class Recorder:

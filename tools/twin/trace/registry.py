@@ -81,9 +81,15 @@ Anew = Callable[[str, Row, str], str]
 """Gives a new secret: takes the table, the row and the column that it is for."""
 
 
-def apply(database: sqlite3.Connection, change: Mapping[str, Any], anew: Anew) -> list[str]:
+def apply(
+    database: sqlite3.Connection,
+    change: Mapping[str, Any],
+    anew: Anew,
+    own: Callable[[str, Row], Row] = lambda _, row: row,
+) -> list[str]:
     """Have a registry as a record says; what has a secret there already keeps it.
 
+    own: takes a table and a row of it and gives the row as it is to be here.
     returns: names of tables and columns that this one has not.
     """
     unknown = []
@@ -102,7 +108,7 @@ def apply(database: sqlite3.Connection, change: Mapping[str, Any], anew: Anew) -
             if not any(all(row[column] == other[column] for column in key) for other in rows):
                 _Row(database, name, key, row).delete()
         for row in rows:
-            _Row(database, name, key, row).put(anew)
+            _Row(database, name, key, own(name, row)).put(anew)
     return unknown
 
 

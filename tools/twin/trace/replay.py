@@ -23,6 +23,7 @@ from tools.twin.trace import compare, ends, registry
 from tools.twin.trace.ends import End
 from tools.twin.trace.file import Record
 from tools.twin.trace.follow import Follower, Key
+from tools.twin.trace.issuers import Issuers
 from tools.twin.trace.line import Line, Tokens
 from tools.twin.trace.survey import survey
 from tools.ui import UserError
@@ -92,6 +93,7 @@ class _Player:
         self._fast = fast
         self._survey = survey(records)
         self._again = {name: again(store) for name, again in AGAIN.items()}
+        self._issuers = Issuers(twin.state.parent, store)
         self._tokens = Tokens()
         self._lines: dict[Key, Line] = {}
         self._out = Outcome()
@@ -126,13 +128,20 @@ class _Player:
                 ahead_ms = record["ms"] - self._records[0]["ms"] - (_now_ms() - started_ms)
                 await asyncio.sleep(max(0, ahead_ms) / 1000)
             self._late_ms = _now_ms() - record["ms"]
-            step = self._steps.get(record["what"])
-            if step is not None:
-                await step(number, record)
-            elif compare.is_decision(record):
-                await self._expect_other(number, record)
+            try:
+                await self._step(number, record)
+            except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+                reason = f"line {number + 1} of the trace cannot be played: {error!r}"
+                raise UserError(reason) from error
         await self._finish()
         return self._out
+
+    async def _step(self, number: int, record: Record) -> None:
+        step = self._steps.get(record["what"])
+        if step is not None:
+            await step(number, record)
+        elif compare.is_decision(record):
+            await self._expect_other(number, record)
 
     # What boards and operators did
 
@@ -143,7 +152,7 @@ class _Player:
                 return CLOUDS[cloud].new_secret()
             return self._again[cloud].secret(table, row) if cloud in self._again else ""
 
-        for name in registry.apply(self._store.database, record, anew):
+        for name in registry.apply(self._store.database, record, anew, self._issuers.row):
             self._out.left_out[f"the registry's table {name}, which this signet has not"] += 1
 
     async def _ready(self, _number: int, record: Record) -> None:
@@ -155,11 +164,16 @@ class _Player:
     async def _opened(self, number: int, record: Record) -> None:
         cloud, way = record["cloud"], record["way"]
         line = self._line(record)
+        certificate = None
         if record["certificate"] is not None:
-            line.failed = "connections with a client certificate"
+            certificate = self._issuers.certificate(record["certificate"])
+        if record["certificate"] is not None and certificate is None:
+            line.failed = "connections with a certificate of a CA that the registry has not"
         elif way in self._ways(cloud):
             try:
-                line.end = await self._connected(record)
+                line.end = await self._connected(record, certificate)
+                self._seen.poll()
+                self._seen.peers.pop(line.end.peer, None)  # of one before it
             except UserError as error:
                 line.failed = "connections that could not be opened"
                 self._differ(number, record, "opened", str(error))
@@ -167,13 +181,14 @@ class _Player:
             line.failed = f"connections by {way}, which this twin has not"
         if line.failed:
             self._out.left_out[line.failed] += 1
+            self._left_devices.add(record["peer"])
 
-    async def _connected(self, record: Record) -> End:
+    async def _connected(self, record: Record, certificate: Path | None) -> End:
         cloud, way = record["cloud"], self._ways(record["cloud"])[record["way"]]
         if record["way"] == "coaps":
             return ends.Dtls(way, self._twin.ready["ca_file"])
         path = CLOUDS[cloud].websocket_path
-        return await ends.opened(way, record, self._twin.ready["ca_file"], path)
+        return await ends.opened(way, record, self._twin.ready["ca_file"], certificate, path)
 
     def _ways(self, cloud: str) -> dict[str, Any]:
         entry = self._twin.ready["clouds"].get(cloud, {"ways": {}})
@@ -211,7 +226,7 @@ class _Player:
             if record["type"] in ("CON", "NON"):
                 self._seen.requests.clear()
             await self._send(line, record, line.datagram(record, self._then(number)))
-            if line.key is None and line.end is not None:
+            if line.key is None and line.end is not None and not record["again"]:
                 await self._until(lambda: self._found(line, record))
         elif compare.is_decision(record):
             now = await self._expect(number, record, line)
@@ -227,7 +242,7 @@ class _Player:
 
     async def _send(self, line: Line, record: Record, data: bytes) -> None:
         self._cause_ms = record["ms"]
-        if line.end is None:
+        if line.end is None or not data:
             return
         self._out.played += 1
         await line.end.send(data)
