@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from host_tests.depth import scaled
 from tools.twin.page import messages as kept
 from tools.twin.page import stream as streams
+from tools.twin.page.boards import STRANGERS
 from tools.twin.page.decoding import decode, plain
 from tools.twin.page.model import Model
 from tools.twin.page.stream import Stream
@@ -325,11 +326,14 @@ def test_the_newest_messages_are_kept_and_no_more_of_anything(monkeypatch):
         fed.message(f"topic/{n % 150}?$rid={n}", _alink(t=n), device=f"pk/{n % 3}")
         fed.add("event", cloud="c", device="pk/0", kind="refused", text="x" * 5000)
         fed.add("event", cloud="c", device=f"127.0.0.1:{n}", kind="refused", text="TLS: no")
+        fed.add("event", cloud="c", device=f"pk/no{n}", kind="refused", text="no device")
     found, more = fed.model.messages.select(None)
     assert [message["id"] for message in found] == list(range(901, 1001)) and not more
     assert len(fed.model.messages.topics(None)) == 100
     every = fed.model.boards.by_id.values()
-    assert sum(len(board.ids) for board in every) == 100 and len(every) == 4
+    known = [board.label for board in every if board.kind == "device"]
+    assert sum(len(board.ids) for board in every) == 100 and len(known) == 3
+    assert len(every) == 3 + STRANGERS and fed.board("pk/no999")["refusal"]
     assert len(fed.model.boards.find("c", "pk/0").events) == 200
 
 

@@ -252,7 +252,7 @@ def test_what_is_done_on_the_page_is_done_to_the_board(twin, browser):
         assert json.loads(board.next().payload)["id"] == "answered"
 
 
-def test_what_an_operator_sets_there_holds(twin, browser, tmp_path):
+def test_what_an_operator_sets_there_holds(twin, browser, events, tmp_path):
     added = browser.do(do="add", cloud="enos", product="signetEnOS", name="board-7")["board"]
     assert added["id"] == "enos signetEnOS/board-7" and not added["online"]
     shown = browser.do(do="device_json", board=added["id"], way="mqtts")
@@ -271,11 +271,15 @@ def test_what_an_operator_sets_there_holds(twin, browser, tmp_path):
     browser.do(do="policy", product="signet", policy="certificate")
     with Raw(twin.way("watson")) as raw:
         assert raw.login(connect_of(twin, "watson")) != 0
-    assert browser.board("watson signet/esp32/board-1")["policy"] == "certificate"
+    told = events.until(lambda name, data: name == "board" and data["policy"] == "certificate")
+    assert told["cloud"] == "watson"
     browser.do(do="policy", product="signet", policy="tls-optional")
 
     ca = Authority(tmp_path / "ca", "a CA").certificate_file.read_text()
     browser.do(do="add", cloud="watson", product="other/esp32", name="board-1")
+    shown = browser.do(do="device_json", board="watson other/esp32/board-1", way="wss")
+    host = "other.messaging.internetofthings.ibmcloud.com"  # a name of its own for each org
+    assert shown["device_json"]["host"] == host
     assert browser.do(do="ca", org="other", pem=ca)["name"] == "a CA"
     assert "a CA" in signet("pki", "list", "--state", twin.state).stdout
 
@@ -306,6 +310,17 @@ def test_what_an_operator_sets_there_holds(twin, browser, tmp_path):
 def test_what_cannot_be_done_is_said(browser, order, error):
     status, answer = browser.post(**order)
     assert status == 400 and error in answer["error"]
+
+
+def test_what_the_command_line_does_to_the_registry_is_told(twin, events):
+    for do, enabled in (("add", True), ("disable", False)):
+        signet("twin", "device", do, "enos", "signetEnOS", "late", "--state", twin.state)
+        events.until(
+            lambda name, data, enabled=enabled: (
+                (name, data.get("label"), data.get("enabled"))
+                == ("board", "signetEnOS/late", enabled)
+            )
+        )
 
 
 def test_a_page_that_does_not_read_holds_nobody_up(twin, browser):
@@ -358,7 +373,8 @@ def test_a_command_opens_the_page_or_says_how_to_have_one(twin, tmp_path):
     screens.look("twin page --no-open", done.stdout + done.stderr)
     assert (twin.ready_file.stat().st_mode & 0o777) == 0o600
     trace = tmp_path / "x.jsonl"
-    head = '{"what":"trace","ms":1,"version":1}\n'
+    head = '{"what":"trace","ms":1,"version":1,"signet":"","python":"","mosquitto":"",'
+    head += '"options":{},"clouds":{}}\n'
     for text, error in (("", "is empty"), (head + '{"what":"line","ms":2}\n', "line 2 of")):
         trace.write_text(text)
         done = signet("twin", "page", "--trace", trace)

@@ -11,7 +11,7 @@ from typing import Any
 from tools.pki.authority import certificate_pem
 from tools.pki.checks import read_ca
 from tools.pki.names import common_names
-from tools.twin.clouds import registration
+from tools.twin.clouds import doors, registration
 from tools.twin.clouds.values import Ending
 from tools.twin.coap.lossy import Losses
 from tools.twin.faults import Fault
@@ -60,6 +60,7 @@ class Actions:
         self._losses = losses
         self._certificates = Certificates(hub.store)
         self.changed: Callable[[Board], None] = lambda _: None
+        self._seen: int | None = None
         self._orders: dict[str, Callable[[Order], Awaitable[Answer]]] = {
             "command": self._command,
             "drop": self._drop,
@@ -76,21 +77,35 @@ class Actions:
             "secret": self._secret,
         }
 
+    def outdated(self) -> None:
+        """The registry is otherwise now."""
+        self._seen = None
+
     def refresh(self) -> None:
-        """Have the model know what the registry has."""
+        """Have the model know what the registry has; cheap when that is as it was."""
+        query = "PRAGMA data_version"  # counts what other processes have done
+        seen = self._hub.store.database.execute(query).fetchone()[0]
+        if seen == self._seen:
+            return
+        self._seen = seen
         policies: dict[str, dict[str, str]] = {}
         for device in self._hub.store.devices():
-            board = self._know(device)
+            policy = None
             if self._hub.clouds[device.cloud].client_certificates == "by org":
                 org, _, type_id = device.product.partition("/")
                 if org not in policies:
                     policies[org] = self._certificates.policies(org)
-                board.policy = policies[org].get(type_id, policies[org][""])
+                policy = policies[org].get(type_id, policies[org][""])
+            self._know(device, policy)
 
-    def _know(self, device: Device) -> Board:
-        return self._model.know(
-            device.cloud, device.label, device.kind, device.enabled, device.gateway
-        )
+    def _know(self, device: Device, policy: str | None) -> None:
+        known = self._model.boards.find(device.cloud, device.label)
+        facts = device.kind, device.enabled, device.gateway, policy
+        if known and facts == (known.kind, known.enabled, known.behind, known.policy):
+            return
+        board = self._model.know(device.cloud, device.label, *facts[:3])
+        board.policy = policy
+        self.changed(board)
 
     def facts(self) -> dict[str, Any]:
         """What a page's state has of the twin."""
@@ -191,7 +206,7 @@ class Actions:
 
     def _enable(self, device: Device, enabled: bool) -> None:
         self._hub.store.enable(device, enabled)
-        self.changed(self._know(dataclasses.replace(device, enabled=enabled)))
+        self.refresh()
 
     async def _policy(self, order: Order) -> Answer:
         org, type_id = str(order["product"]).partition("/")[0], str(order.get("type") or "")
@@ -221,8 +236,8 @@ class Actions:
         kind = str(order.get("kind") or "device")
         cloud = str(order["cloud"])
         device = registration.add(self._hub.store, cloud, kind, product, name, behind=behind)
-        board = self._know(device)
-        self.changed(board)
+        self.refresh()
+        board = self._model.boards.get(device.cloud, device.label)
         return {"board": board.told(self._model.last_ms)}
 
     # What is shown on asking alone.
@@ -234,7 +249,8 @@ class Actions:
             raise UserError(f"{device.cloud} has no way {way!r}; {one_of(str(way), ways)}")
         role = next(role for role, kind in ROLES.items() if kind == device.kind)
         names = self._hub.clouds[device.cloud].identity(device)
-        config = config_of(device.cloud, way, ways[way], names, role)
+        door = {**ways[way], "host": doors.host(device.cloud, way, device.product)}
+        config = config_of(device.cloud, way, door, names, role)
         return {"device_json": config, "ca": bool(ways[way]["tls"])}
 
     async def _secret(self, order: Order) -> Answer:

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 LINES = 200
 """How many lines of each side are kept of a board."""
 
+STRANGERS = 200
+"""How many are kept of those that the registry does not have."""
+
 _DAY_MS = 86_400_000
 _HEARD_MS = 600_000
 
@@ -59,7 +62,8 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Board:
-    """One board, gateway or application; or, of kind "unknown", whoever comes from an address.
+    """One board, gateway or application; or, of kind "unknown", whoever was refused as no device
+    of the registry, by the name that it gave or by its address.
 
     connection: the number of its connection, of which the journal tells. ids: of its messages
     that are kept, oldest first.
@@ -173,6 +177,7 @@ class Boards:
     def __init__(self) -> None:
         self.by_id: dict[str, Board] = {}
         self._by_name: dict[tuple[str, str], list[Board]] = {}
+        self._strangers: deque[Board] = deque()
 
     def find(self, cloud: str, label: str) -> Board | None:
         """The board of that label, if it is known."""
@@ -185,7 +190,19 @@ class Boards:
             board = self.by_id[identity(cloud, label)] = Board(cloud, label, kind)
             name = label.rpartition("/")[2]
             self._by_name.setdefault((cloud, name), []).append(board)
+            if kind == "unknown":
+                self._strangers.append(board)
+                if len(self._strangers) > STRANGERS:
+                    self._forget(self._strangers.popleft())
         return board
+
+    def _forget(self, board: Board) -> None:
+        if board.kind == "unknown" and not board.ids:  # else it is known by now
+            del self.by_id[board.id]
+            key = board.cloud, board.label.rpartition("/")[2]
+            self._by_name[key].remove(board)
+            if not self._by_name[key]:
+                del self._by_name[key]
 
     def stranger(self, cloud: str, peer: str) -> Board:
         """Whoever comes from an address: each of its connections has another port."""

@@ -1,5 +1,6 @@
 """How does a running twin get its page?"""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -11,6 +12,8 @@ from tools.twin.page.messages import MESSAGES
 from tools.twin.page.model import Model
 from tools.twin.page.server import Server
 from tools.twin.registry.store import PAGE
+
+_LOOK_S = 1.0
 
 
 class Page:
@@ -25,9 +28,10 @@ class Page:
     ) -> None:
         self._hub = hub
         self._model = Model()
-        actions = Actions(self._model, hub, faults, clouds, losses)
-        self._server = Server(self._model, actions)
-        actions.changed = self._server.changed
+        self._actions = Actions(self._model, hub, faults, clouds, losses)
+        self._server = Server(self._model, self._actions)
+        self._actions.changed = self._server.changed
+        self._looking: asyncio.Task[None] | None = None
         self._unlisten: Callable[[], None] = lambda: None
         self.address = ""
 
@@ -42,13 +46,23 @@ class Page:
                 self._model.feed(record)
             if len(page) < PAGE:
                 break
+        self._actions.refresh()
         self._unlisten = self._hub.journal.listen(self._hear)
         await self._server.start()
         self.address = self._server.address
+        self._looking = asyncio.create_task(self._look())
         return self
+
+    async def _look(self) -> None:
+        """Know, and have pages told, what the command line does to the registry."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._actions.refresh()
 
     def _hear(self, record: dict[str, Any]) -> None:
         """Whatever a client has sent: that the page cannot show it is no affair of its board."""
+        if record["what"] == "changed":
+            self._actions.outdated()
         try:
             self._server.hear(record)
         except Exception as error:  # what it could be is not known
@@ -57,4 +71,6 @@ class Page:
     async def stop(self) -> None:
         """End it."""
         self._unlisten()
+        if self._looking is not None:
+            self._looking.cancel()
         await self._server.stop()

@@ -27,7 +27,6 @@ class Message:
 
     told: dict[str, Any]
     payload: str | dict[str, str]
-    times: dict[str, int]
     board: Board
     cipher: str | None = None
 
@@ -154,7 +153,7 @@ class Messages:
             told = message.told
             if message.up and told["status"] == "stored":
                 for name, value in told["values"].items():
-                    when = message.times.get(name, told["ms"])
+                    when = told["times"].get(name, told["ms"])
                     series.setdefault(name, []).append((when, value))
         return [
             {"name": name, "points": sorted(points)[-POINTS:]}

@@ -84,12 +84,12 @@ class Model:
             yield from self._told(record)
 
     def _told(self, record: dict[str, Any]) -> Iterator[Change]:
-        cloud, device, text, ms = (record[name] for name in ("cloud", "device", "text", "ms"))
+        names = ("cloud", "device", "kind", "text", "ms")
+        cloud, device, kind, text, ms = (record[name] for name in names)
         if PEER.fullmatch(device):
             board = self._wire.whose(cloud, device, text)
         else:
-            board = self.boards.get(cloud, device)
-        kind = record["kind"]
+            board = self.boards.get(cloud, device, "unknown" if kind == "refused" else "device")
         if kind == "connected":
             if board.connection is None:
                 board.came(ms)
@@ -119,13 +119,14 @@ class Model:
             "size": len(data),
             "summary": decoded.summary,
             "values": decoded.values,
+            "times": decoded.times,
             "reply": None,
             "answers": None,
             "took_ms": None,
             "coap": None,
         }
         board = self.boards.get(record["cloud"], record["device"])
-        message = Message(told, payload, decoded.times, board)
+        message = Message(told, payload, board)
         self.messages.add(message)
         answered = list(self._pair(message, decoded))
         if message.up:

@@ -27,14 +27,17 @@ def read(file: Path) -> Model:
 
 
 async def show(model: Model, on_ready: Callable[[str], None]) -> None:
-    """Serve the page of a trace until SIGINT or SIGTERM. on_ready: gets its address."""
+    """Serve the page of a trace until SIGINT or SIGTERM. on_ready: gets its address, in a
+    thread: what opens a browser may wait until that has the page.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     server = await Server(model).start()
     try:
-        on_ready(server.address)
+        opening = asyncio.create_task(asyncio.to_thread(on_ready, server.address))
         await stop.wait()
+        await opening
     finally:
         await server.stop()

@@ -230,7 +230,7 @@ class Server:
             if not isinstance(order, dict):
                 raise UserError("it is not an object")
             return web.json_response(await self._backing.do(order))
-        except (UserError, ValueError, TypeError) as error:
+        except (UserError, ValueError, TypeError, OverflowError) as error:
             return web.json_response({"error": str(error)}, status=400)
         except KeyError as error:
             return web.json_response({"error": f"there is no {error}"}, status=400)
