@@ -62,6 +62,32 @@ def _by_mqtt(twin: Twin) -> None:
         device.publish(f"{_OWN}/event/property/post", b"\xff no JSON")
 
 
+def _by_a_gateway_and_a_product_of_enos(twin: Twin) -> None:
+    """A device comes behind a gateway; message integration."""
+    own = twin.device("enos")
+    product = own["product_key"]
+    behind = json.loads(twin.cli("device", "add", "enos", product, "behind"))
+    fields = {"clientId": "c", "deviceKey": "behind", "productKey": product, "timestamp": "1"}
+    sign = signing.enos(fields, behind["device_secret"]).signature
+    params = {**fields, "signMethod": "sha256", "sign": sign}
+    gateway = f"{product}/{own['device_key']}"
+    with Raw(twin.way("enos")) as raw:
+        assert raw.login(connect_of(twin, "enos")) == 0
+        for topic, value in (
+            (f"/sys/{gateway}/thing/topo/add", [params]),
+            (f"/ext/session/{gateway}/combine/login", params),
+        ):
+            body = {"id": "1", "version": "1.0", "params": value}
+            raw.publish(topic, json.dumps(body).encode(), qos=1, packet_id=3)
+            assert raw.receive() is not None
+    fields = {"clientId": product, "deviceKey": "%channel%", "productKey": product}
+    secret = twin.ready["clouds"]["enos"]["product_secret"]
+    password = signing.enos(fields, secret).signature.encode()
+    client_id, user = f"{product}|securemode=4,signmethod=sha256|", f"%channel%&{product}"
+    with Raw(twin.way("enos")) as raw:
+        assert raw.login(packets.Connect(4, client_id, True, 60, None, user, password)) == 0
+
+
 def _by_azure(twin: Twin) -> None:
     """A registration with DPS, and a report."""
     ready = twin.ready["clouds"]["azure"]
@@ -122,6 +148,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with Twin(folder, "--record", str(folder / "trace.jsonl")) as twin:
         _by_mqtt(twin)
         _by_azure(twin)
+        _by_a_gateway_and_a_product_of_enos(twin)
         _by_http(twin)
         _by_coap(twin)
     yield folder

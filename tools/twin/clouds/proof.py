@@ -52,6 +52,10 @@ class Again:
         """That of a CONNECT; None: as it stands in the trace."""
         return None
 
+    def payload(self, topic: str, payload: bytes) -> bytes:
+        """That of a PUBLISH, with what proves who others are that it speaks for."""
+        return payload
+
     def request(self, asked: Asked, then: Then) -> None:
         """Put what proves who asks into a request, save tokens."""
 

@@ -83,6 +83,7 @@ class Line:
         for old, new in self._names.items():
             publish.topic = publish.topic.replace(old, new)
             publish.payload = publish.payload.replace(old.encode(), new.encode())
+        publish.payload = self._again.payload(publish.topic, publish.payload)
         return publish.encode()
 
     def learn(self, then: Record, now: Record) -> None:

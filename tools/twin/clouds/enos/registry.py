@@ -35,10 +35,15 @@ class Registry:
 
     # Dynamic activation
 
+    def make_tables(self) -> None:
+        """Make what is not there yet."""
+        self.store.database.execute(_SCHEMA)
+        self._kept.get("", "", "")
+
     def product_secret(self, product: str) -> str:
         """That of a product, made when it is first asked for."""
+        self.make_tables()
         database = self.store.database
-        database.execute(_SCHEMA)
         query = "SELECT secret FROM enos_products WHERE product=?"
         row = database.execute(query, (product,)).fetchone()
         secret: str = row["secret"] if row else ""
