@@ -242,6 +242,8 @@ def test_a_killed_twin_leaves_a_trace_that_can_be_read(tmp_path: Path) -> None:
     twin = Twin(tmp_path, "--record", str(trace)).start()
     with Raw(twin.way("watson")) as raw:
         raw.login(connect_of(twin, "watson"))
+        raw.send(b"\xc0\x00")
+        assert raw.receive() is not None  # PINGRESP: what was before it is written
         assert twin.process is not None
         twin.process.send_signal(signal.SIGKILL)
         twin.process.wait(20)
