@@ -51,7 +51,8 @@ function summary() {
     if (place.textContent !== text) place.textContent = text;
     place.className = kind;
   };
-  const who = `${online.length} of ${count(all.length, "board")}`;
+  const known = all.filter((each) => each.kind !== "unknown").length;
+  const who = `${online.length} of ${count(known, "board")}`;
   say("who", names ? `${who}: ${names}${more}` : who, online.length ? "ok" : "");
   say("reports", reports, recent ? "ok" : "");
   say("refusal", last
