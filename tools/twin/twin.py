@@ -199,10 +199,23 @@ class Twin:
         return certificates
 
     async def _end_connections(
-        self, reason: str, cloud: str | None = None, *, http: bool = True
+        self,
+        reason: str,
+        cloud: str | None = None,
+        device: str | None = None,
+        *,
+        http: bool = True,
     ) -> None:
-        """End all of a cloud's, or each cloud's. http: also those that speak HTTP."""
-        every = [c for c in self._hub.connections if cloud in (None, c.cloud_name)]
+        """End all of a cloud's, or each cloud's. device: the label of the only one whose.
+
+        http: also those that speak HTTP.
+        """
+        every = [
+            each
+            for each in self._hub.connections
+            if cloud in (None, each.cloud_name)
+            and (device is None or (each.client and each.client.device.label == device))
+        ]
         ending = [connection for connection in every if http or not connection.is_http]
         await asyncio.gather(*(connection.end(reason, Ending.SERVER) for connection in ending))
 
@@ -238,7 +251,8 @@ class Twin:
         await self._hub.platform.start()
 
     async def _drop_connections(self, request: Mapping[str, Any]) -> None:
-        await self._end_connections("dropped on demand", request.get("cloud"))
+        cloud, device = request.get("cloud"), request.get("device")
+        await self._end_connections("dropped on demand", cloud, device)
 
 
 def _ports(clouds: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -206,8 +206,11 @@ def test_messages_are_filtered_by_text_topic_and_cloud_and_stand_still_while_pau
     page.get_by_label("Filter").fill("humidity")
     expect(shown).to_have_count(1)
     page.get_by_label("Filter").fill("")
-    page.get_by_role("button", name="signetEnOS/board-1").click()
+    branch = page.get_by_role("button", name="signetEnOS/board-1")
+    branch.click()
     expect(shown.first).to_contain_text("enos")
+    expect(branch).to_have_attribute("aria-pressed", "true")
+    expect(branch).to_be_focused()
     expect(shown.filter(has_text="alibaba")).to_have_count(0)
     page.get_by_role("button", name="All topics").click()
     page.get_by_label("Cloud", exact=True).select_option("alibaba")
@@ -236,6 +239,46 @@ def test_numbers_of_reports_become_plots_that_go_on(window: Watched, board: Paho
     expect(page.get_by_role("figure", name="level over time")).to_contain_text("7")
 
 
+def test_values_stand_where_their_times_are_and_a_part_that_is_looked_at_stays(
+    window: Watched, board: Paho
+) -> None:
+    try:
+        toolchain.uplot()
+    except UserError as error:
+        pytest.skip(str(error))
+    page = window.show("values", board=ALIBABA)
+
+    def measured(*hours: int) -> None:
+        for hour in hours:
+            report(board, hour, tide={"value": hour, "time": 1_700_000_000_000 + hour * 3_600_000})
+
+    def first(seen: int) -> None:
+        page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 20)
+        page.mouse.move(box["x"] + 2, box["y"] + 20)
+        expect(figure).to_contain_text(f"tide {seen} at 2023-11-1")
+
+    measured(1, 2, 4, 5, 3)  # the last waited on the board
+    figure = page.get_by_role("figure", name="tide over time")
+    plot = figure.locator(".u-over")
+    plot.scroll_into_view_if_needed()
+    expect(
+        page.get_by_role("row").filter(has_text="tide").get_by_role("cell").nth(3)
+    ).to_have_text("5")
+    box = plot.bounding_box()
+    assert box is not None
+    first(1)
+    page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 20, steps=5)
+    page.mouse.up()
+    first(3)
+    measured(6)
+    expect(
+        page.get_by_role("row").filter(has_text="tide").get_by_role("cell").nth(3)
+    ).to_have_text("6")
+    first(3)
+
+
 def test_what_a_board_prints_stands_beside_what_its_cloud_sees(
     window: Watched, virtual: VirtualBoard
 ) -> None:
@@ -251,13 +294,13 @@ def test_without_uplot_numbers_are_in_a_table_and_the_page_says_what_plots_need(
     window: Watched, board: Paho
 ) -> None:
     report(board, 52, level=3)
+    window.expected = ["404", "uPlot"]
     window.page.route(
         "**/uPlot.*", lambda route: route.fulfill(status=404, body="plots need uPlot 1.6.32")
     )
     page = window.show("values", board=ALIBABA)
     expect(page.get_by_text("No plots: plots need uPlot 1.6.32")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="level")).to_contain_text("3")
-    window.trouble = [each for each in window.trouble if "404" not in each and "uPlot" not in each]
 
 
 def test_a_trace_is_looked_at_in_the_same_page_and_there_is_nothing_to_do(
@@ -288,6 +331,7 @@ def test_a_trace_is_looked_at_in_the_same_page_and_there_is_nothing_to_do(
 def test_a_command_of_the_page_reaches_the_board(window: Watched, board: Paho) -> None:
     page = window.show("do")
     choose(page, ALIBABA)
+    expect(action(page, "device.json").get_by_label("Way")).to_contain_text("coaps")
     form = action(page, "Command")
     form.get_by_label("Data (JSON)").fill('{"led": ')
     form.get_by_role("button", name="Send").click()
@@ -391,6 +435,15 @@ def test_a_policy_and_a_ca_of_the_page_are_the_twin_s(
     expect(said(form)).to_contain_text("CA of the browser")
 
 
+def test_an_application_is_added_without_a_name(window: Watched) -> None:
+    form = action(window.show("do"), "Add a device")
+    form.get_by_label("Cloud").select_option("watson")
+    form.get_by_label("Kind").select_option("application")
+    form.get_by_label("Product", exact=True).fill("signet")
+    form.get_by_role("button").click()
+    expect(said(form)).to_contain_text("added watson signet/a-signet-")
+
+
 # How it is used.
 
 
@@ -449,6 +502,23 @@ def test_everything_is_reached_by_the_keyboard_alone(window: Watched, board: Pah
     board.disconnects.get(timeout=60)
 
 
+def test_a_page_that_nobody_sees_leaves_its_connection_to_others(
+    window: Watched, board: Paho
+) -> None:
+    page = window.show("messages")
+    hide = """hidden => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    expect(page.locator("#connection")).to_have_text("waits while hidden")
+    report(board, 65, unseen=65)
+    assert rows(page).filter(has_text="unseen=65").count() == 0
+    page.evaluate(hide, False)
+    expect(page.locator("#connection")).to_have_text("live")
+    expect(rows(page).filter(has_text="unseen=65")).to_have_count(1)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_view_fits_a_phone_and_can_be_read_light_and_dark(
     twin: Twin, open_page: Callable[..., Watched], board: Paho, scheme: str
@@ -484,6 +554,7 @@ def test_ten_thousand_messages_are_a_window_of_rows_and_the_page_says_when_the_t
     store.close()
     with twin:
         window = Watched(browser, twin.ready["page"])
+        window.expected = ["ERR_"]  # its connection, when the twin ends
         page = window.show("messages")
         expect(page.locator("#how-many")).to_have_text("10,000 of 10,000 messages")
         assert page.locator(".message").count() < 100
@@ -504,7 +575,6 @@ def test_ten_thousand_messages_are_a_window_of_rows_and_the_page_says_when_the_t
         assert page.locator(".message").count() < 100
         twin.stop()
         expect(page.locator("#connection")).to_contain_text("the twin has ended")
-        window.trouble = [each for each in window.trouble if "ERR_" not in each]
         window.end()
 
 
@@ -536,9 +606,13 @@ def test_what_a_hostile_board_sends_stays_text(twin: Twin, window: Watched) -> N
         expect(detail.get_by_label("Raw", exact=True)).to_be_visible()
         shown = detail.inner_text()
         assert "\u202e" not in shown and "\x1b" not in shown
-    for view in ("boards", "axis", "values"):
+    named = "<img src=x onerror=alert(1)>\u202e"
+    code(twin, "alibaba", user=f"{named}&a1SignetPk")
+    for view in ("do", "axis", "values", "boards"):
         page = window.show(view, board="watson signet/esp32/board-1")
         expect(page.get_by_role("heading", level=2)).to_be_visible()
+    expect(page.locator("#summary")).to_contain_text("<img")
+    assert "\u202e" not in page.content()
     for tag in ("img", "iframe", "main script", "svg", "main b[onload]"):
         assert page.locator(tag).count() == 0
     assert page.evaluate("window.pwned") is None

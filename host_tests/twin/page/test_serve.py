@@ -388,7 +388,9 @@ def test_a_trace_shows_what_its_twin_showed_and_nothing_can_be_done_to_it(tmp_pa
             board.publish(POINTS, _post(21.5))
         wait_until(lambda: not Browser(recorded.ready["page"]).board()["online"])
         live = Browser(recorded.ready["page"])
+        live.do(do="expire_tokens")  # a replay needs it
         boards, messages = live.get("state")["boards"], live.get("messages")
+    assert '"fault":"expire_tokens"' in trace.read_text()
     program = Path(sys.executable).with_name("signet")
     command = [program, "twin", "page", "--no-open", "--trace", trace]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as showing:

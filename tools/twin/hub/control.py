@@ -14,9 +14,10 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
   HTTPS services.
 - {"do": "online"}: {"online": {CLOUD: [LABEL]}} of who is connected by MQTT.
 - {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
-  drop_connections ("cloud"? for one cloud's alone); swallow_replies, swallow_pubacks,
-  swallow_coap_replies, fail_auth or answer_4_02 ("n": how many, default 1; the latter answers
-  CoAP reports 4.02 as libcoap does, unstored); expire_tokens, forget_tokens, restart_dtls;
+  drop_connections ("cloud"? for one cloud's alone, "device"? for that label's);
+  swallow_replies, swallow_pubacks, swallow_coap_replies, fail_auth or answer_4_02 ("n": how many,
+  default 1; the latter answers CoAP reports 4.02 as libcoap does, unstored); expire_tokens,
+  forget_tokens, restart_dtls;
   expire_logins: the tokens end that those who are connected to Azure logged in with;
   set_losses (the fields of `coap.lossy.Losses`; those left out are 0);
   answer_http (the fields of `clouds.http_request.Answer`): requests get this answer, nothing is
@@ -97,9 +98,7 @@ async def _answer(
         if what in counts:
             return {what: counts[what]()}
         if what == "fault":
-            cause = faults[request["fault"]]
-            hub.journal.add("fault", request=request)
-            await cause(request)
+            await cause(hub, faults, request)
             return {"done": True}
     except (NotDeliveredError, UserError) as error:
         return {"error": str(error)}
@@ -108,6 +107,13 @@ async def _answer(
     except (ValueError, TypeError) as error:
         return {"error": f"bad request: {error}"}
     return {"error": f"unknown request {what!r}"}
+
+
+async def cause(hub: Hub, faults: Mapping[str, Fault], request: dict[str, Any]) -> None:
+    """Have something break, which a trace tells. raises: KeyError for what no fault is called."""
+    fault = faults[request["fault"]]
+    hub.journal.add("fault", request=request)
+    await fault(request)
 
 
 def answers(path: Path) -> bool:

@@ -12,9 +12,9 @@ from tools.pki.authority import certificate_pem
 from tools.pki.checks import read_ca
 from tools.pki.names import common_names
 from tools.twin.clouds import doors, registration
-from tools.twin.clouds.values import Ending
 from tools.twin.coap.lossy import Losses
 from tools.twin.faults import Fault
+from tools.twin.hub import control
 from tools.twin.hub.hub import Hub, NotDeliveredError
 from tools.twin.page.boards import Board, identity
 from tools.twin.page.model import Model
@@ -147,19 +147,9 @@ class Actions:
 
     async def _drop(self, order: Order) -> Answer:
         device = self._device(order)
-        if not await self._end(device, "dropped on demand"):
+        if device.label not in self._hub.online()[device.cloud]:
             raise UserError(f"{device.label} has no connection that could be dropped")
-        return {"done": True}
-
-    async def _end(self, device: Device, reason: str) -> bool:
-        """End its connections; whether there was one."""
-        who, some = (device.cloud, device.label), False
-        for connection in tuple(self._hub.connections):
-            client = connection.client
-            if client and (client.device.cloud, client.device.label) == who:
-                some = True
-                await connection.end(reason, Ending.SERVER)
-        return some
+        return await self._break("drop_connections", cloud=device.cloud, device=device.label)
 
     async def _drop_all(self, order: Order) -> Answer:
         return await self._break("drop_connections", cloud=order.get("cloud"))
@@ -178,7 +168,7 @@ class Actions:
         return await self._break(_SWALLOWED[what], n=int(order.get("n", 1)))
 
     async def _break(self, fault: str, **request: Any) -> Answer:
-        await self._faults[fault](request)
+        await control.cause(self._hub, self._faults, {"do": "fault", "fault": fault, **request})
         return {"done": True}
 
     # What a cloud's operator does.
@@ -197,8 +187,7 @@ class Actions:
     async def _deny(self, order: Order) -> Answer:
         device = self._device(order)
         self._enable(device, False)
-        await self._end(device, "disabled")
-        return {"done": True}
+        return await self._break("drop_connections", cloud=device.cloud, device=device.label)
 
     async def _allow(self, order: Order) -> Answer:
         self._enable(self._device(order), True)

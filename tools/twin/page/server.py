@@ -162,11 +162,10 @@ class Server:
         return web.json_response(
             {
                 "live": model.live,
-                "now_ms": now_ms,
                 "title": model.title,
                 **facts,
                 "boards": boards,
-                "last_id": model.messages.last_id,
+                **self._so_far(),
             }
         )
 
@@ -195,11 +194,17 @@ class Server:
 
     async def _values(self, request: web.Request) -> web.Response:
         board = self._board(request)
-        return web.json_response({"series": self._model.messages.values(board) if board else []})
+        series = self._model.messages.values(board) if board else []
+        return web.json_response({"series": series, **self._so_far()})
 
     async def _axis(self, request: web.Request) -> web.Response:
         board = self._board(request)
-        return web.json_response({"lines": self._model.axis(board) if board else []})
+        lines = self._model.axis(board) if board else []
+        return web.json_response({"lines": lines, **self._so_far()})
+
+    def _so_far(self) -> dict[str, int]:
+        """By which a page knows what it hears for the second time."""
+        return {"last_id": self._model.messages.last_id, "now_ms": self._now_ms()}
 
     def _board(self, request: web.Request) -> Board | None:
         """The board that is asked for; None for all."""

@@ -24,10 +24,10 @@ function lineOf(message) {
 
 function entry(line, before, label) {
   const gap = before && line.ms - before.ms >= GAP_MS
-    ? el("li", { class: "gap" }, span(line.ms - before.ms)) : null;
+    ? el("li", { class: "gap", "data-ms": line.ms }, span(line.ms - before.ms)) : null;
   const kind = line.message ? el("a", { href: `#messages?id=${line.message}` }, line.kind) : line.kind;
   const refused = /refus|reject/.test(line.kind) ? " bad" : "";
-  return [gap, el("li", { class: `${line.side === "board" ? "of-board" : "of-cloud"}${refused}` },
+  return [gap, el("li", { "data-ms": line.ms, class: `${line.side === "board" ? "of-board" : "of-cloud"}${refused}` },
     el("time", {}, clock(line.ms)),
     el("div", {}, el("b", {}, `${line.side} `), line.side === "board" ? "" : el("span", { class: "muted" }, kind, " "),
       el("bdi", {}, visible(line.text.replace(label, "\u2026")))))];
@@ -43,34 +43,40 @@ export function timeline(main, board) {
   let total = 0;
   let fresh = true;
 
-  const seen = new Set(); // of messages: what came while the lines were asked for is among them
+  let heard = null; // lines that came while all were asked for
+  let known = { last_id: 0, now_ms: 0 }; // what was among those
   function put(line) {
-    if (line.message) {
-      if (seen.has(line.message)) return;
-      seen.add(line.message);
-    }
-    list.append(...entry(line, last, label).filter(Boolean));
-    last = line;
+    const early = last && line.ms < last.ms; // a message is told when it is on file, a little later
+    const next = early ? [...list.children].find((each) => Number(each.dataset.ms) > line.ms) : null;
+    const items = entry(line, early ? null : last, label).filter(Boolean);
+    if (next) next.before(...items);
+    else list.append(...items);
+    if (!early) last = line;
     total += 1;
     while (list.children.length > SHOWN) list.firstChild.remove();
     said.textContent = total > SHOWN ? `the newest of ${count(total, "line")}` : "";
   }
 
   async function again() {
-    const found = await get("axis", { board }).catch(() => ({ lines: [] }));
-    if (!open.has(self)) return;
+    const mine = heard = [];
+    const found = await get("axis", { board }).catch(() => ({ lines: [], last_id: 0, now_ms: 0 }));
+    if (!open.has(self) || mine !== heard) return;
     list.replaceChildren();
-    seen.clear();
     last = null;
     total = Math.max(0, found.lines.length - SHOWN);
     found.lines.slice(-SHOWN).forEach(put);
-    if (!found.lines.length) said.textContent = "Nothing yet. What a board prints comes from a virtual board.";
+    known = found;
+    heard = null;
+    mine.forEach(add);
+    if (!total) said.textContent = "Nothing yet. What a board prints comes from a virtual board.";
     if (fresh) list.scrollTop = list.scrollHeight;
     fresh = false;
   }
 
   function add(line) {
     if (line.board !== board) return;
+    if (heard) return void heard.push(line);
+    if (line.message ? line.message <= known.last_id : line.ms <= known.now_ms) return;
     const end = list.scrollTop + list.clientHeight >= list.scrollHeight - 40;
     put(line);
     if (end) list.scrollTop = list.scrollHeight;

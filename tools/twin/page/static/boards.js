@@ -2,7 +2,7 @@
 
 import { boardActions } from "./do.js";
 import { timeline } from "./axis.js";
-import { ago, calmly, clock, count, date, el, visible } from "./dom.js";
+import { ago, calmly, count, date, el, visible, when } from "./dom.js";
 import { now, on, twin } from "./twin.js";
 
 const SHOWN = 200; // rows at once; a filter finds the others
@@ -33,14 +33,14 @@ function certificate(board) {
 
 const seen = (board) => {
   if (!board.last_seen_ms) return "never";
-  return twin.state.live ? ago(now() - board.last_seen_ms) : clock(board.last_seen_ms);
+  return twin.state.live ? ago(now() - board.last_seen_ms) : when(board.last_seen_ms);
 };
 
 function refusal(board) {
   if (!board.refusal) return null;
   const { ms, text, mend } = board.refusal;
   return el("p", { class: "refusal" },
-    el("b", {}, `Refused ${clock(ms)}: `), el("bdi", {}, visible(text)),
+    el("b", {}, `Refused ${when(ms)}: `), el("bdi", {}, visible(text)),
     mend ? el("span", { class: "mend" }, " ", visible(mend)) : null);
 }
 
@@ -158,7 +158,7 @@ const FACTS = [
   ["Policy", (b) => b.policy ?? ""],
   ["Keep-alive", (b) => (b.keepalive_s ? `${b.keepalive_s} s` : "")],
   ["Session", (b) => (b.clean === null || b.clean === undefined ? "" : b.clean ? "clean" : "kept")],
-  ["Since", (b) => (b.since_ms ? clock(b.since_ms) : "")],
+  ["Since", (b) => (b.since_ms ? when(b.since_ms) : "")],
   ["Last seen", (b) => el("span", { "data-seen": b.id }, seen(b))],
   ["Reconnects", (b) => String(b.reconnects)],
   ["Reports", (b) => String(b.reports)],
@@ -181,7 +181,7 @@ export function board(main, query) {
       el("a", { href: linkTo("messages", id) }, "Its messages"),
       el("a", { href: linkTo("values", id) }, "Its values"),
       el("a", { href: linkTo("axis", id) }, "Its axis alone")));
-  if (twin.state.live) main.append(boardActions(id));
+  if (twin.state.live && twin.boards.get(id).kind !== "unknown") main.append(boardActions(id));
   main.append(el("h3", {}, "Both sides"));
   const line = timeline(main, id);
   let drawn = "";

@@ -41,20 +41,29 @@ function form(title, hint, fields, label, ask, told) {
   el("p", {}, buttons.flatMap((each) => [each, " "]), said));
 }
 
-function boardsSelect(kinds) {
+function boardsSelect() {
   const select = el("select", {});
   const fill = () => {
-    const ids = [...twin.boards.values()].filter((board) => !kinds || kinds.includes(board.kind))
-      .map((board) => [board.id, visible(board.id)]).sort(([a], [b]) => a.localeCompare(b));
-    options(select, ids, select.value || ids[0]?.[0]);
+    const boards = [...twin.boards.values()].filter((board) => board.kind !== "unknown");
+    const ids = boards.map((board) => [board.id, visible(board.id)]).sort(([a], [b]) => a.localeCompare(b));
+    const first = boards.find((board) => board.online) ?? boards.find((board) => board.id === ids[0][0]);
+    options(select, ids, select.value || first?.id);
   };
-  fill();
-  refills.add(fill);
+  filled(fill);
   return select;
 }
 
+const cloudOf = (id) => twin.state.clouds[twin.boards.get(id)?.cloud];
+
+// What depends on which boards there are and which one is chosen.
 const refills = new Set();
-on("registry", () => refills.forEach((fill) => fill()));
+const refill = () => refills.forEach((fill) => fill());
+on("registry", refill);
+
+function filled(fill) {
+  fill();
+  refills.add(fill);
+}
 
 function json(source) {
   try {
@@ -69,9 +78,10 @@ function json(source) {
 function command(board) {
   const name = text("name", { value: "set", required: true });
   const data = el("textarea", { rows: 3, spellcheck: "false", value: '{"led": 1}' });
-  const cloud = twin.boards.get(board())?.cloud;
+  const hint = el("small");
+  filled(() => { hint.textContent = cloudOf(board())?.command_help ?? ""; });
   return form("Command", "Goes down to the board as its cloud sends it.",
-    [field("Name", name, twin.state.clouds[cloud]?.command_help), field("Data (JSON)", data)], "Send",
+    [field("Name", name), hint, field("Data (JSON)", data)], "Send",
     () => act({ do: "command", board: board(), name: name.value, data: json(data.value) }),
     (answer) => `sent to ${answer.topic ?? "the board"}${answer.reply ? `; it answered ${visible(JSON.stringify(answer.reply)).slice(0, 200)}` : ""}`);
 }
@@ -98,18 +108,15 @@ async function copy(source, said) {
 
 // Holds the secret, so it stands here only after it was asked for, and until it is hidden again.
 function deviceJson(board) {
-  const ways = () => Object.keys(twin.state.clouds[twin.boards.get(board())?.cloud]?.ways ?? {});
+  const ways = () => Object.keys(cloudOf(board())?.ways ?? {});
   const way = el("select", {});
-  const fill = () => options(way, ways().map((each) => [each, each]), way.value);
-  fill();
-  refills.add(fill);
+  filled(() => options(way, ways().map((each) => [each, each]), way.value));
   const place = el("div");
   const said = el("span", { role: "status" });
   const hide = () => place.replaceChildren();
   const made = form("device.json", "What the board needs to know, its secret among it.",
     [field("Way", way)], "Show device.json",
     async () => {
-      fill();
       const answer = await act({ do: "device_json", board: board(), way: way.value });
       const source = el("pre", { tabindex: "0", "aria-label": "device.json" }, visibleLines(JSON.stringify(answer.device_json, null, 2)));
       place.replaceChildren(source, el("p", {},
@@ -136,6 +143,7 @@ function secret(board) {
 
 // What is done to one board, on its own page.
 export function boardActions(id) {
+  refills.clear();
   const board = () => id;
   const place = el("details", { class: "actions" }, el("summary", {}, "Do"),
     el("div", { class: "forms" }, command(board), connection(board), deviceJson(board), secret(board)));
@@ -170,30 +178,39 @@ function adding(added) {
   const product = text("product", { required: true });
   const name = text("name", { required: true });
   const hint = el("small");
+  const named = field("Name", name);
   const fill = () => {
     const forms = twin.state.clouds[cloud.value]?.forms ?? {};
     options(kind, Object.keys(forms).map((each) => [each, each]), kind.value);
     hint.textContent = `Product: ${forms[kind.value] ?? "product key"}`;
+    named.hidden = name.disabled = kind.value === "application"; // the twin makes an API key
   };
   cloud.addEventListener("change", fill);
   kind.addEventListener("change", fill);
   fill();
   return form("Add a device", "The twin makes its secret.",
-    [field("Cloud", cloud), field("Kind", kind), field("Product", product), hint, field("Name", name)], "Add",
+    [field("Cloud", cloud), field("Kind", kind), field("Product", product), hint, named], "Add",
     async () => {
-      const answer = await act({ do: "add", cloud: cloud.value, product: product.value, name: name.value, kind: kind.value });
+      const answer = await act({
+        do: "add", cloud: cloud.value, product: product.value, kind: kind.value,
+        ...(name.disabled ? {} : { name: name.value }),
+      });
       twin.boards.set(answer.board.id, answer.board);
-      refills.forEach((refill) => refill());
+      refill();
       added(answer.board.id);
       return answer;
     }, (answer) => `added ${visible(answer.board.id)}; its device.json is under "One board"`);
 }
 
 function everybody() {
-  const share = el("input", { type: "number", min: 0, max: 100, step: 1, value: Math.round(100 * (twin.state.faults?.loss ?? 0)) || 30 });
+  const lost = Math.round(100 * twin.state.faults.loss);
+  const share = el("input", { type: "number", min: 0, max: 100, step: 1, required: true, value: lost || 30 });
   return [
     form("Lose datagrams", "Of CoAP, in both directions. 0 ends it.", [field("Percent", share)], "Lose",
-      () => act({ do: "loss", share: Number(share.value) / 100 }), () => `${share.value} % are lost`),
+      async () => {
+        await act({ do: "loss", share: Number(share.value) / 100 });
+        twin.state.faults.loss = Number(share.value) / 100;
+      }, () => `${share.value} % are lost`),
     form("Expire tokens", "Every token counts as expired: boards must log in anew.", [], "Expire",
       () => act({ do: "expire_tokens" }), () => "expired"),
     form("Drop all", "Ends every connection.", [], "Drop all", () => act({ do: "drop_all" }), () => "dropped"),
@@ -210,11 +227,13 @@ export function actions(main) {
   const select = boardsSelect();
   const board = () => select.value;
   const shows = [deviceJson(board), secret(board)];
-  select.addEventListener("change", () => shows.forEach((each) => each.shown()));
+  select.addEventListener("change", () => {
+    shows.forEach((each) => each.shown());
+    refill();
+  });
   const choose = (id) => {
     select.value = id;
     select.dispatchEvent(new Event("change"));
-    refills.forEach((fill) => fill());
   };
   main.append(
     el("h3", {}, "One board"), field("Board", select),

@@ -33,6 +33,9 @@ export function date(ms) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
+// With its day, if that is another one than today: a trace may be old.
+export const when = (ms) => (date(ms) === date(Date.now()) ? "" : `${date(ms)} `) + clock(ms);
+
 export function span(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;

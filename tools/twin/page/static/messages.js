@@ -1,9 +1,10 @@
 // Which messages went by? A window of rows over all that are known, newest first.
 
-import { calmly, clock, count, el, options, span, visible, visibleLines } from "./dom.js";
+import { calmly, clock, count, el, options, span, visible, visibleLines, when } from "./dom.js";
 import { get, nameOf, on, twin } from "./twin.js";
 
 const LONGEST = 100_000; // characters shown of one body
+const DUMPED = 8; // bytes of a line of hex: as many as fit the width
 const SPARE = 8; // rows beyond each edge of the window
 const narrow = matchMedia("(max-width: 760px)");
 const rowHeight = () => (narrow.matches ? 52 : 26);
@@ -14,6 +15,7 @@ let current = null;
 on("messages", (fresh) => current?.arrived(fresh));
 on("loaded", () => current?.again());
 on("registry", () => current?.choices());
+on("marked", () => current?.later());
 
 function kindOf(message) {
   return KINDS[message.status] ?? "";
@@ -43,13 +45,13 @@ function fill(row, message, selected) {
 
 function dump(hex) {
   const lines = [];
-  for (let at = 0; at < Math.min(hex.length, LONGEST); at += 32) {
-    const bytes = hex.slice(at, at + 32).match(/../g) ?? [];
+  for (let at = 0; at < Math.min(hex.length, LONGEST); at += 2 * DUMPED) {
+    const bytes = hex.slice(at, at + 2 * DUMPED).match(/../g) ?? [];
     const text = bytes.map((byte) => {
       const code = parseInt(byte, 16);
       return code >= 32 && code < 127 ? String.fromCharCode(code) : ".";
     });
-    lines.push(`${(at / 2).toString(16).padStart(6, "0")}  ${bytes.join(" ").padEnd(47)}  ${text.join("")}`);
+    lines.push(`${(at / 2).toString(16).padStart(6, "0")}  ${bytes.join(" ").padEnd(3 * DUMPED - 1)}  ${text.join("")}`);
   }
   return lines.join("\n");
 }
@@ -71,7 +73,7 @@ function facts(message, open) {
     value === null || value === undefined || value === "" ? [] : [el("dt", {}, name), el("dd", {}, value)];
   const coap = message.coap ?? {};
   return el("dl", { class: "facts" },
-    fact("Time", clock(message.ms)),
+    fact("Time", when(message.ms)),
     fact("Board", el("bdi", {}, visible(nameOf(message)))),
     fact("Topic", el("code", {}, visible(message.topic))),
     fact("Status", el("span", { class: kindOf(message) }, message.status)),
@@ -94,13 +96,12 @@ function tree(topics) {
   const root = { count: 0, below: new Map(), path: "" };
   for (const { topic, count: n } of topics) {
     let node = root;
-    let path = "";
-    for (const level of topic.split("/")) {
-      path = path || node !== root ? `${path}/${level}` : level;
+    topic.split("/").forEach((level, at, levels) => {
+      const path = levels.slice(0, at + 1).join("/") || "/";
       if (!node.below.has(level)) node.below.set(level, { count: 0, below: new Map(), path });
       node = node.below.get(level);
       node.count += n;
-    }
+    });
   }
   return root;
 }
@@ -116,7 +117,8 @@ function branches(node, choose, chosen) {
       end = only;
     }
     const button = el("button", {
-      type: "button", "aria-pressed": String(chosen === end.path), onclick: () => choose(end.path),
+      type: "button", "data-path": end.path, "aria-pressed": String(chosen === end.path),
+      onclick: () => choose(end.path),
     }, visible(label || "/"), " ", el("small", {}, String(end.count)));
     return el("li", {}, button, end.below.size ? branches(end, choose, chosen) : null);
   }));
@@ -318,19 +320,29 @@ export function messages(main, first) {
     }, 200);
   }
 
+  let sown = "";
   async function sow() {
     const wanted = { cloud: query.get("cloud"), board: query.get("board") };
     const found = await get("topics", wanted).catch(() => ({ topics: [] }));
     const chosenTopic = query.get("topic") ?? "";
+    const content = JSON.stringify([found.topics, chosenTopic]);
+    if (content === sown) return;
+    sown = content;
+    const focused = topics.contains(document.activeElement) ? document.activeElement.dataset.path : null;
     const pick = (path) => set({ topic: path === query.get("topic") ? "" : path });
     topics.replaceChildren(
-      el("button", { type: "button", "aria-pressed": String(!chosenTopic), onclick: () => set({ topic: "" }) },
-        "All topics"),
+      el("button", {
+        type: "button", "data-path": "", "aria-pressed": String(!chosenTopic), onclick: () => set({ topic: "" }),
+      }, "All topics"),
       branches(tree(found.topics), pick, chosenTopic));
+    if (focused !== null) {
+      topics.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    }
   }
 
   function choices() {
-    const clouds = Object.entries(twin.state.clouds).map(([name, each]) => [name, each.title]);
+    const names = new Set([...twin.boards.values()].map((each) => each.cloud));
+    const clouds = [...names].sort().map((name) => [name, twin.state.clouds[name]?.title ?? name]);
     options(cloud, [["", "all"], ...clouds], query.get("cloud"));
     const ofCloud = query.get("cloud");
     const ids = [...twin.boards.values()].filter((each) => !ofCloud || each.cloud === ofCloud)
@@ -350,7 +362,7 @@ export function messages(main, first) {
       waiting += matching.length;
       return later();
     }
-    if (!fresh.length) choose(); // older ones, or marks
+    if (!fresh.length) choose(); // older ones
     else chosen.push(...matching);
     if (list.scrollTop > 0 && matching.length) list.scrollTop += matching.length * rowHeight();
     return later();
@@ -369,7 +381,7 @@ export function messages(main, first) {
   }
 
   restart(first);
-  current = { arrived, again, choices };
+  current = { arrived, again, choices, later };
   const size = new ResizeObserver(() => draw());
   size.observe(list);
   const sowing = setInterval(() => { if (!paused) sow(); }, 5000);

@@ -1,6 +1,6 @@
 // Which view is shown? The fragment says it, so that a reload keeps it.
 
-import { ago, clock, count, visible } from "./dom.js";
+import { ago, count, visible, when } from "./dom.js";
 import { now, on, start, twin } from "./twin.js";
 import { axis } from "./axis.js";
 import { board, boards } from "./boards.js";
@@ -16,7 +16,7 @@ let shown = null; // {name, leave, changed}
 
 function place() {
   const [name, query = ""] = location.hash.slice(1).split("?");
-  return { name: name in VIEWS ? name : "boards", query: new URLSearchParams(query) };
+  return { name: Object.hasOwn(VIEWS, name) ? name : "boards", query: new URLSearchParams(query) };
 }
 
 function show() {
@@ -51,11 +51,12 @@ function summary() {
     if (place.textContent !== text) place.textContent = text;
     place.className = kind;
   };
-  const who = `${online.length} of ${count(all.length, "board")}`;
+  const known = all.filter((each) => each.kind !== "unknown").length;
+  const who = `${online.length} of ${count(known, "board")}`;
   say("who", names ? `${who}: ${names}${more}` : who, online.length ? "ok" : "");
   say("reports", reports, recent ? "ok" : "");
   say("refusal", last
-    ? `${visible(last.label)}, ${clock(last.refusal.ms)}: ${visible(last.refusal.text)}`
+    ? `${visible(last.label)}, ${when(last.refusal.ms)}: ${visible(last.refusal.text)}`
     : "none", last ? "bad" : "");
 }
 

@@ -3,6 +3,7 @@
 const KEPT = 20_000; // as the twin itself keeps
 const PAGE = 500;
 const AGAIN_MS = 2000;
+const ENDED = "the twin has ended";
 
 export const twin = {
   state: null,
@@ -23,23 +24,23 @@ function tell(what, fact) {
   for (const listener of listeners.get(what) ?? []) listener(fact);
 }
 
-export async function get(path, query = {}) {
-  const chosen = Object.entries(query).filter(([, value]) => value !== "" && value != null);
-  const answer = await fetch(`api/${path}?${new URLSearchParams(chosen)}`);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error ?? `the twin answered ${answer.status}`);
+async function ask(path, options) {
+  const answer = await fetch(`api/${path}`, options).catch(() => {
+    throw new Error("the twin does not answer; does it still run?");
+  });
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(body.error ?? `the twin answered ${answer.status}; its terminal says why`);
   return body;
 }
 
-export async function act(request) {
-  const answer = await fetch("api/do", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(request),
-  });
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error ?? `the twin answered ${answer.status}`);
-  return body;
+export function get(path, query = {}) {
+  const chosen = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  return ask(`${path}?${new URLSearchParams(chosen)}`);
+}
+
+export function act(request) {
+  const headers = { "Content-Type": "application/json" };
+  return ask("do", { method: "POST", headers, body: JSON.stringify(request) });
 }
 
 export const now = () => Date.now() + (twin.skew ?? 0);
@@ -84,7 +85,7 @@ function takeMark(mark) {
   Object.assign(message, mark);
   const answer = mark.reply && twin.byId.get(mark.reply);
   if (answer) answer.answers = mark.id;
-  tell("messages", []);
+  tell("marked");
 }
 
 function connectionIs(text) {
@@ -106,10 +107,12 @@ async function load() {
   tell("registry");
   let page = await get("messages", { limit: PAGE });
   if (mine !== generation) return;
+  const newest = page.messages.at(-1)?.id ?? 0;
+  const later = twin.messages.filter((message) => message.id > newest); // heard meanwhile
   twin.messages = [];
   twin.byId = new Map();
   twin.arrivals = [];
-  takeMessages(page.messages);
+  takeMessages([...page.messages, ...later]);
   tell("loaded");
   while (page.more && twin.messages.length < KEPT) {
     page = await get("messages", { before: twin.messages[0].id, limit: PAGE });
@@ -118,8 +121,20 @@ async function load() {
   }
 }
 
+let live = false;
+let source = null;
+
+// A browser has six connections to a server: pages that nobody sees leave theirs to the others.
+document.addEventListener("visibilitychange", () => {
+  if (!live || twin.connection === ENDED) return;
+  source?.close();
+  source = null;
+  if (document.hidden) connectionIs("waits while hidden");
+  else hear();
+});
+
 function hear() {
-  const source = new EventSource("api/events");
+  const own = source = new EventSource("api/events");
   const taking = (take) => (event) => take(JSON.parse(event.data));
   source.addEventListener("open", () => {
     connectionIs("live");
@@ -130,7 +145,7 @@ function hear() {
   source.addEventListener("marked", taking(takeMark));
   source.addEventListener("line", taking((line) => tell("line", line)));
   source.addEventListener("lost", () => load().catch(() => {}));
-  source.addEventListener("gone", () => connectionIs("the twin has ended"));
+  source.addEventListener("gone", () => connectionIs(ENDED));
   source.addEventListener(
     "many",
     taking((many) => {
@@ -141,14 +156,15 @@ function hear() {
     }),
   );
   source.addEventListener("error", () => {
-    if (twin.connection !== "the twin has ended") connectionIs("no connection; trying again");
-    if (source.readyState === EventSource.CLOSED) setTimeout(hear, AGAIN_MS);
+    if (twin.connection !== ENDED) connectionIs("no connection; trying again");
+    if (own.readyState === EventSource.CLOSED) setTimeout(() => own === source && hear(), AGAIN_MS);
   });
 }
 
 export async function start() {
   const state = await get("state").catch(() => null);
-  if (state?.live !== false) return hear();
+  live = state?.live !== false;
+  if (live) return document.hidden ? null : hear();
   connectionIs("a trace");
   return load();
 }

@@ -1,6 +1,6 @@
 // How did the numbers that a board reports go? A plot for each, by uPlot, and a table of them all.
 
-import { clock, el, options, visible } from "./dom.js";
+import { clock, date, el, options, visible, when } from "./dom.js";
 import { get, nameOf, on, twin } from "./twin.js";
 
 const POINTS = 5000; // as the twin keeps of each
@@ -30,6 +30,11 @@ export function boardChoice(query, view, change) {
   return { select, fill };
 }
 
+function times(ticks) {
+  const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+  return ticks.map((tick) => (step >= 86_400 ? date(tick * 1000) : clock(tick * 1000).slice(0, step < 1 ? 12 : 8)));
+}
+
 const shortly = (value) => Number(value.toPrecision(6)).toString();
 
 export function values(main, query) {
@@ -43,6 +48,8 @@ export function values(main, query) {
   let series = new Map(); // name -> {points, plot, element}
   let library = null; // uPlot, false when there is none
   let alive = true;
+  let heard = null; // messages that came while the numbers were asked for
+  let last = 0; // the newest message whose numbers are among those
 
   async function load() {
     if (window.uPlot) return window.uPlot;
@@ -80,16 +87,23 @@ export function values(main, query) {
       cursor: { sync: { key: "time" }, drag: { x: true, y: false } },
       scales: { x: { time: true } },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 8)), space: 70 },
+        { ...axis, values: (_, ticks) => times(ticks), space: 90 },
         { ...axis, size: 56, space: 24 },
       ],
       series: [{}, { stroke: ink.line, width: 1.5, points: { show: each.points.length < 100, size: 4 } }],
       hooks: { setCursor: [(plot) => {
         const at = plot.cursor.idx;
         each.said.textContent = at === null || at === undefined ? shortly(each.points.at(-1)[1])
-          : `${shortly(each.points[at][1])} at ${clock(each.points[at][0])}`;
+          : `${shortly(each.points[at][1])} at ${when(each.points[at][0])}`;
       }] },
     }, columns(each), each.element);
+  }
+
+  function renew(each) {
+    const { data: [before], scales: { x } } = each.plot;
+    const closer = x.min > before[0] || x.max < before.at(-1); // somebody looks at a part
+    each.plot.setData(columns(each), !closer);
+    if (closer) each.plot.redraw();
   }
 
   const columns = ({ points }) => [points.map(([ms]) => ms / 1000), points.map(([, value]) => value)];
@@ -113,7 +127,7 @@ export function values(main, query) {
     const rows = [...series].map(([name, { points }]) => {
       const numbers = points.map(([, value]) => value);
       const cells = [shortly(numbers.at(-1)), shortly(numbers.reduce((a, b) => Math.min(a, b))),
-        shortly(numbers.reduce((a, b) => Math.max(a, b))), String(points.length), clock(points.at(-1)[0])];
+        shortly(numbers.reduce((a, b) => Math.max(a, b))), String(points.length), when(points.at(-1)[0])];
       return el("tr", {}, el("th", { scope: "row" }, visible(name)), cells.map((cell) => el("td", {}, cell)));
     });
     table.replaceChildren(
@@ -125,24 +139,32 @@ export function values(main, query) {
 
   async function again() {
     const wanted = choice.select.value;
+    const mine = heard = [];
     library ??= await load();
-    const found = wanted ? await get("values", { board: wanted }).catch(() => ({ series: [] })) : { series: [] };
-    if (!alive || wanted !== choice.select.value) return;
+    const found = await get("values", { board: wanted }).catch(() => ({ series: [], last_id: 0 }));
+    if (!alive || mine !== heard) return;
     for (const each of series.values()) each.plot?.destroy();
     plots.replaceChildren();
     series = new Map();
     for (const { name, points } of found.series) if (points.length) add(name, points);
+    last = found.last_id;
+    heard = null;
+    arrived(mine);
     list();
   }
 
   const changed = new Set();
   function arrived(fresh) {
+    if (heard) return void heard.push(...fresh);
     for (const message of fresh) {
-      if (nameOf(message) !== choice.select.value) continue;
-      for (const [name, value] of Object.entries(message.values ?? {})) {
+      if (message.id <= last || nameOf(message) !== choice.select.value) continue;
+      if (message.direction !== "up" || message.status !== "stored") continue;
+      for (const [name, value] of Object.entries(message.values)) {
         const each = series.get(name) ?? add(name, []);
-        if (each.points.length && each.points.at(-1)[0] > message.ms) continue;
-        each.points.push([message.ms, value]);
+        const ms = message.times[name] ?? message.ms;
+        const late = each.points.length && each.points.at(-1)[0] > ms;
+        each.points.push([ms, value]);
+        if (late) each.points.sort(([a], [b]) => a - b); // what waited on the board
         if (each.points.length > POINTS) each.points.shift();
         changed.add(name);
       }
@@ -154,7 +176,7 @@ export function values(main, query) {
     for (const name of changed) {
       const each = series.get(name);
       if (!each) continue;
-      each.plot?.setData(columns(each));
+      if (each.plot) renew(each);
       each.said.textContent = shortly(each.points.at(-1)[1]);
     }
     changed.clear();
