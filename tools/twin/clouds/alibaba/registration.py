@@ -22,21 +22,15 @@ class Registration:
     def __init__(self, store: Store, kept: Kept) -> None:
         self._store = store
         self._kept = kept
-        self._active: set[str] = set()  # labels of which it is on file
 
     def secret(self, product: str) -> str:
         """The product's secret, made when it is asked for first: registration is on then."""
-        found: str = self._kept.get(product, "", "secret", "")
-        if not found:
-            found = secrets.token_urlsafe(12)
-            self._kept.put(product, "", "secret", found)
-        return found
+        return self._kept.made_secret(product)
 
     def activated(self, device: Device) -> None:
         """It has logged in: from now on it cannot register."""
-        if device.label not in self._active:
+        if not self._kept.get(device.product, device.name, "active"):
             self._kept.put(device.product, device.name, "active", True)
-            self._active.add(device.label)
 
     def reset(self, device: Device) -> None:
         """Let it register again; what it has logged in with so far is no longer good then."""
@@ -70,7 +64,6 @@ class Registration:
             reset = f"signet twin device reset alibaba {product} {name}"
             raise MistakeError("active", f"{reason}`{reset}` lets it again")
         # The document: a device that has not logged in may register again, the last secret counts.
-        self._active.discard(device.label)
         new = self._store.add("alibaba", "device", product, name)
         return {"productKey": product, "deviceName": name, "deviceSecret": new.secret}
 
@@ -91,7 +84,7 @@ class Registration:
         return {**own, "clientId": client_id, "deviceToken": new.secret}
 
     def _on(self, product: str) -> str:
-        found: str = self._kept.get(product, "", "secret", "")
+        found = self._kept.secret(product)
         if not found:
             command = f"signet twin device secret alibaba {product}"
             reason = f"product {product!r} has no dynamic registration; `{command}` turns it on"
