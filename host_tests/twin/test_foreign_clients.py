@@ -59,8 +59,8 @@ def test_enos_sdk_is_activated_with_a_product_secret(twin: Twin, start: Any) -> 
     reply = twin.wait_for_messages("enos", 1, after, direction="up")[0]
     assert reply["topic"].endswith("/thing/activate/info_reply")
     (info,) = twin.wait_for_messages("enos", 1, after, direction="down")
-    assert json.loads(info["payload"])["params"]["deviceSecret"] == "***"
-    assert added["device_secret"] not in twin.output()
+    assert json.loads(info["payload"])["params"]["deviceSecret"].startswith("*")
+    assert added["device_secret"] not in info["payload"] + twin.output()
 
 
 _MODEL = {

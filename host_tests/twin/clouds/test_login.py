@@ -141,7 +141,7 @@ def test_enos_lets_in_with_the_product_secret(
     store: Store, kind: str, changes: dict[str, Any]
 ) -> None:
     assert Registry(store).product_secret("123")
-    store.database.execute("UPDATE enos_products SET secret=?", (_SECRET,))
+    store.database.execute("UPDATE product_secrets SET secret=?", (_SECRET,))
     assert _login(store, "enos", _PLAIN, **(_ENOS | changes)).kind == kind
 
 

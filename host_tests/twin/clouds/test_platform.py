@@ -16,6 +16,7 @@ from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import BadCommandError, Client, Verdict
 from tools.twin.registry.store import Device, Store
+from tools.twin.trace.registry import tables
 from tools.twin.wire.packets import Publish
 
 _NAMES = {"product_key": "pk", "device_key": "dev", "device_name": "dev"}
@@ -196,6 +197,14 @@ def test_a_command_has_its_documents_topic_and_method(
     assert order.topic == f"/sys/pk/dev/thing/{topic}"
     assert order.reply_topic == f"/sys/pk/dev/thing/{topic}_reply"
     assert (body["id"], body["method"], body["params"]) == ("9", method, {"a": 1})
+
+
+@pytest.mark.parametrize("cloud", ["enos", "alibaba"])
+def test_a_trace_has_no_secret_of_a_product(cloud: str) -> None:
+    rules = _rules(cloud)
+    told = rules.facts("pk") | (rules.product_secret("pk") or {})
+    assert len(told["product_secret"]) == 32
+    assert told["product_secret"] not in json.dumps(tables(_store().database))
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

@@ -80,6 +80,7 @@ _SYS = "/sys/pk/dev/thing/"
         ("alibaba", "up", "/ext/ntp/pk/dev/request", True),
         ("alibaba", "up", "/ext/ntp/pk/dev/response", False),
         ("alibaba", "up", "/ext/session/pk/dev/combine/login", True),
+        ("alibaba", "up", "/ext/session/pk/dev/combine/thing.topo.add", False),
         ("alibaba", "up", "/ext/rrpc/9/pk/dev/user/get", False),  # without `ext` in its client id
         ("alibaba", "up", "/ext/register", False),
         ("alibaba", "up", "/pk/dev/user/" + "x" * 115, True),

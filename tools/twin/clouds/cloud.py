@@ -218,7 +218,7 @@ class Cloud:
     def hides(self, topic: str) -> bool:
         """Whether a message of that topic, as the client knows it, holds a secret.
 
-        It is filed and told with `tools.twin.clouds.text.masked`.
+        It is filed and told with that covered: `tools.twin.registry.mask`.
         """
         return False
 

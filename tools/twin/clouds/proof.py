@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Connect
 
@@ -43,6 +44,7 @@ class Again:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        Kept(store, "").secret("")
 
     def secret(self, table: str, row: Mapping[str, Any]) -> str:
         """A new one for a row of the registry."""

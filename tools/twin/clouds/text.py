@@ -1,9 +1,10 @@
 """How do the platforms write JSON and client ids?"""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
+
+_ROOM = 100  # by so many levels may be deeper what is made of a value, and then be written
 
 
 def encode(value: Mapping[str, Any]) -> bytes:
@@ -13,30 +14,16 @@ def encode(value: Mapping[str, Any]) -> bytes:
 
 def decode(payload: bytes) -> Any:
     """The JSON value of a payload. raises: ValueError."""
+    text = payload.decode()
     try:
-        value = json.loads(payload.decode())
+        value = json.loads(text)
+        if payload.count(b"[") + payload.count(b"{") > _ROOM:
+            json.loads("[" * _ROOM + text + "]" * _ROOM)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if b"\\u" in payload:
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     return value
-
-
-_SECRET = re.compile("secret|token|password", re.IGNORECASE)
-
-
-def masked(payload: bytes) -> bytes:
-    """JSON without the values whose names say that they are secrets; anything else as "***"."""
-    try:
-        return encode(_masked(decode(payload)))
-    except (ValueError, RecursionError):
-        return b"***"
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: "***" if _SECRET.search(k) else _masked(v) for k, v in value.items()}
-    return [_masked(each) for each in value] if isinstance(value, list) else value
 
 
 def parameters(client_id: str) -> tuple[str, dict[str, str]]:

@@ -65,6 +65,7 @@ class Client:
     session: the broker's client id and the key of eviction: one live connection each.
     kind: which row of the cloud's rule tables holds for it. names: what fills `{name}` in rules.
     pushed: filters that the cloud subscribes for the device by itself.
+    first: what the cloud tells it as soon as it is there; topic is the broker's.
     closes: whether a wrong topic closes the connection. clean: its session ends with it, whatever
     it asked for. good_for_s: after which the gate closes it, as that of a token that ends; None:
     never.
@@ -75,6 +76,7 @@ class Client:
     kind: str = "device"
     names: Mapping[str, str] = field(default_factory=dict)
     pushed: tuple[str, ...] = ()
+    first: Publish | None = None
     closes: bool = False
     client_id: str = ""
     keepalive_s: int = 0

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tools.twin.clouds.cloud import Cloud
-from tools.twin.clouds.text import masked
 from tools.twin.clouds.values import Client, Ending, Verdict
 from tools.twin.hub.hub import Hub, Session
+from tools.twin.registry import mask
 from tools.twin.wire import packets
 from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import Packet, Publish
@@ -213,7 +213,7 @@ class Traffic:
     def _shown(self, publish: Publish) -> bytes:
         """Its payload as it is filed."""
         hidden = self._cloud.hides(publish.topic)
-        return masked(publish.payload) if hidden else publish.payload
+        return mask.body(publish.payload) if hidden else publish.payload
 
     def _on_subscribe(self, packet: Packet) -> None:
         packet_id, filters = packets.parse_subscribe(packet.body)

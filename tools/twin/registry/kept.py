@@ -1,20 +1,23 @@
 """What does a cloud keep of a product and of a device: a shadow, tags, a configuration?
 
-One table in the registry's SQLite file, for whatever a cloud remembers as one JSON value.
+One table in the registry's SQLite file, for whatever a cloud remembers as one JSON value, and one
+for the secrets of products.
 """
 
 import functools
 import json
+import secrets
 import sqlite3
 from typing import Any
 
 from tools.twin.registry.store import Store
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS kept(
-  cloud TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL, part TEXT NOT NULL,
-  value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part))
-"""
+_TABLES = (
+    "kept(cloud TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL, part TEXT NOT NULL,"
+    " value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part))",
+    "product_secrets(cloud TEXT NOT NULL, product TEXT NOT NULL, secret TEXT NOT NULL,"
+    " PRIMARY KEY(cloud, product))",
+)
 
 
 class Kept:
@@ -26,7 +29,8 @@ class Kept:
 
     @functools.cached_property
     def _database(self) -> sqlite3.Connection:
-        self._store.database.execute(_SCHEMA)
+        for table in _TABLES:  # not `executescript`, which would commit what others write
+            self._store.database.execute(f"CREATE TABLE IF NOT EXISTS {table}")
         return self._store.database
 
     def get(self, product: str, name: str, part: str, default: Any = None) -> Any:
@@ -46,3 +50,17 @@ class Kept:
         else:
             query = "INSERT OR REPLACE INTO kept VALUES(?,?,?,?,?)"
             self._database.execute(query, (*key, json.dumps(value)))
+
+    # Apart, for a trace covers what stands in a column of that name.
+
+    def secret(self, product: str) -> str:
+        """The secret of a product; "" where it has none yet."""
+        query = "SELECT secret FROM product_secrets WHERE cloud=? AND product=?"
+        row = self._database.execute(query, (self._cloud, product)).fetchone()
+        return row["secret"] if row else ""
+
+    def made_secret(self, product: str) -> str:
+        """The same, made where it has none."""
+        query = "INSERT OR IGNORE INTO product_secrets VALUES(?,?,?)"
+        self._database.execute(query, (self._cloud, product, secrets.token_hex(16)))
+        return self.secret(product)

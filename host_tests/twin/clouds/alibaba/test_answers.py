@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tools import signing
 from tools.twin.clouds.alibaba.mqtt import Alibaba
 from tools.twin.clouds.values import BadCommandError, Client, RefusedError, Way
 from tools.twin.registry.store import Device, Store
@@ -21,6 +22,7 @@ from tools.twin.wire.packets import Connect, Publish
 
 _NAMES = {"product_key": "pk", "device_name": "dev"}
 _SYS, _SHADOW = "/sys/pk/dev/thing/", "/shadow/update/pk/dev"
+_TLS = Way(True, 8883)
 
 
 @pytest.fixture
@@ -197,11 +199,13 @@ _OWN = {"productKey": "pk", "deviceName": "dev"}
         ("deviceinfo/update", [{"attrKey": "a", "attrValue": "b"}], 200),
         ("deviceinfo/update", [{"attrKey": "a"}], 460),
         ("deviceinfo/update", [{"attrKey": str(n), "attrValue": ""} for n in range(201)], 460),
+        ("deviceinfo/update", [{"attrKey": str(n), "attrValue": ""} for n in range(101)], 460),
         ("deviceinfo/delete", [{"attrKey": "a"}], 200),
         ("deviceinfo/delete", [], 460),
         ("property/desired/get", "power", 460),
         ("property/desired/delete", ["power"], 460),
         ("config/get", {}, 460),
+        ("ota/firmware/get", {"module": ["MCU"]}, 200),
         ("log/post", [{"utcTime": "", "logLevel": "INFO"}], 200),
         ("topo/get", {}, 200),
         ("topo/add", [{**_OWN}], 6402),
@@ -215,6 +219,33 @@ def test_a_request_has_its_documents_params(
     cloud: Alibaba, topic: str, params: Any, code: int
 ) -> None:
     assert _alink(cloud, topic, params)[0] == code
+
+
+def test_a_device_behind_a_gateway_hears_there_until_either_connects_or_leaves(
+    cloud: Alibaba,
+) -> None:
+    sub, own, via = _device(cloud, "sub"), "alibaba:pk/sub", "alibaba:pk/dev"
+    post = "/sys/pk/sub/thing/event/property/post"
+    gateway = Client(_device(cloud), via, names=_NAMES)
+    fields = {"clientId": "c", "productKey": "pk", "deviceName": "sub", "timestamp": "1"}
+    fields["sign"] = signing.alibaba(fields, sub.secret, "hmacsha1").signature
+    assert _alink(cloud, "topo/add", [{**fields, "signmethod": "hmacSha1"}])[0] == 200
+
+    def log_in() -> None:
+        request = {"id": "1", "params": {**fields, "signMethod": "hmacSha1"}}
+        assert _ask(cloud, "/ext/session/pk/dev/combine/login", request)[1]["code"] == 200
+        assert cloud.session_of(sub) == via
+        assert cloud.up(gateway, post) is not None
+
+    log_in()
+    cloud.presence(gateway, _TLS, "Disconnect", None, "")
+    assert (cloud.session_of(sub), cloud.up(gateway, post)) == (own, None)
+    log_in()
+    login = signing.alibaba({**fields, "clientId": "c"}, sub.secret, "hmacsha1").signature
+    client_id = "c|securemode=2,signmethod=hmacsha1,timestamp=1|"
+    connect = Connect(4, client_id, True, 60, None, "sub&pk", login.encode())
+    assert cloud.login(connect, _TLS).session == own
+    assert cloud.up(gateway, post) is None
 
 
 def test_a_history_is_filed_as_its_reports(cloud: Alibaba) -> None:
@@ -277,9 +308,6 @@ def _connect(kind: str, name: str, secret: str, **changes: str) -> Connect:
     return Connect(4, client_id, True, 0, None, f"{name}&pk", signature.encode())
 
 
-_TLS = Way(True, 8883)
-
-
 def test_a_device_registers_until_it_has_logged_in_and_again_after_a_reset(
     cloud: Alibaba,
 ) -> None:
@@ -313,6 +341,10 @@ def test_a_device_registers_until_it_has_logged_in_and_again_after_a_reset(
     assert refused(name="nobody") == "unknown"
     assert refused(way=Way(False, 1883)) == "mode"
     assert refused(kind="regnwl") == "active"  # it is registered
+    older = cloud.login(_connect("register", "dev", secret), _TLS)
+    newer = cloud.login(_connect("register", "dev", secret), _TLS)
+    assert cloud.presence(older, _TLS, "Disconnect", None, "") is None
+    assert cloud.presence(newer, _TLS, "Connect", None, "") is not None
     first, second = register(), register()
     assert first["deviceSecret"] != second["deviceSecret"] == _device(cloud).secret
     cloud.registration.activated(_device(cloud))

@@ -154,8 +154,22 @@ def test_topics_of_devices_behind_a_gateway(gateway: Gateway, allowed: bool, top
     assert (gateway.rules.up(gateway.client, topic) is not None) == allowed
 
 
+def test_a_device_is_registered_once(gateway: Gateway) -> None:
+    new, topic = {"productKey": "pk", "deviceKey": "new"}, "/sys/pk/gw/thing/device/register"
+    assert gateway.ask(topic, [new, new])["code"] == 460
+    assert [gateway.ask(topic, [new])["code"] for _ in range(2)] == [200, 460]
+
+
 def test_attributes_are_kept_until_they_are_deleted(gateway: Gateway) -> None:
     topic = "/sys/pk/gw/thing/attribute/"
+    for hundred in range(0, 1200, 100):
+        many = {str(hundred + number): 0 for number in range(100)}
+        gateway.ask(topic + "update", {"attributes": many})
+    held = list(gateway.ask(topic + "query", {"attributes": []})["data"])
+    assert (len(held), held[-1]) == (1000, "1199")
+    for hundred in range(0, 1200, 100):
+        names = [str(hundred + number) for number in range(100)]
+        gateway.ask(topic + "delete", {"attributes": names})
     gateway.ask(topic + "update", {"attributes": {"a": 1, "b": [2]}})
     assert gateway.ask(topic + "query", {"attributes": ["b"]})["data"] == {"b": [2]}
     gateway.ask(topic + "delete", {"attributes": ["a"]})

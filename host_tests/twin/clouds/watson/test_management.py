@@ -5,6 +5,7 @@ Source: the platform's docs, `devices/device_mgmt/` (index, requests, custom_act
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,14 @@ def board(tmp_path: Path) -> Iterator[Board]:
         (200, "mgmt/manage", None),
         (200, "mgmt/manage", _MANAGE),
         (200, "mgmt/manage", _MANAGE | {"lifetime": 3600}),
+        (200, "mgmt/manage", _MANAGE | {"lifetime": 10**400}),
         (400, "mgmt/manage", _MANAGE | {"lifetime": 60}),
         (400, "mgmt/manage", _MANAGE | {"supports": ["deviceActions"]}),
         (200, "mgmt/unmanage", None),
         (200, "device/update/location", {"longitude": 100, "latitude": 78, "accuracy": 100}),
         (400, "device/update/location", {"longitude": 100}),
         (400, "device/update/location", {"longitude": 100, "latitude": 91}),
+        (400, "device/update/location", {"longitude": 100, "latitude": math.nan}),
         (200, "add/diag/errorCodes", {"errorCode": 5}),
         (400, "add/diag/errorCodes", {"errorCode": "5"}),
         (200, "clear/diag/errorCodes", None),
@@ -138,6 +141,9 @@ def test_firmware_is_downloaded_in_the_documents_steps(board: Board) -> None:
     board.ask("mgmt/manage", _MANAGE)
     first = board.rules.order(board.device, "firmware/download", {"uri": "https://x"}, "9")
     step = Publish(first.topic, first.payload)
+    other = Device("watson", "device", "org/t", "other", "")
+    answer = {"rc": 204, "reqId": json.loads(step.payload)["reqId"]}
+    assert board.publish("iotdevice-1/response", answer, other).reply is None
     topics = []
     for code in (204, 200, 202):
         topics.append(step.topic)

@@ -5,6 +5,7 @@ Sources: help.aliyun.com document 89301 and those beside it: 109807 (desired pro
 """
 
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -216,16 +217,13 @@ def parts(topic: str, request: dict[str, Any]) -> tuple[bytes, ...]:
 
 def _reports_of_batch(params: dict[str, Any]) -> list[dict[str, Any]]:
     """Values of one time are of one, each name once; then the events."""
-    reports: list[dict[str, Any]] = []
+    found: defaultdict[tuple[int, int], dict[str, Any]] = defaultdict(dict)
     for name, entries in params.get("properties", {}).items():
+        seen: Counter[int] = Counter()
         for entry in entries:
-            for report in reports:
-                if name not in report and next(iter(report.values()))["time"] == entry["time"]:
-                    report[name] = entry
-                    break
-            else:
-                reports.append({name: entry})
-    reports.sort(key=lambda report: next(iter(report.values()))["time"])
+            found[entry["time"], seen[entry["time"]]][name] = entry
+            seen[entry["time"]] += 1
+    reports = [found[each] for each in sorted(found)]
     for entries in params.get("events", {}).values():
         reports += entries
     return reports

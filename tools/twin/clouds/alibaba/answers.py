@@ -13,6 +13,7 @@ Answer = tuple[int, str, Any]
 """Code, message and data of an Alink reply."""
 
 _DONE: Answer = (200, "success", {})
+_MOST_TAGS = 100  # of one device: "SaveDeviceProp"
 
 
 class Answers:
@@ -64,6 +65,8 @@ class Answers:
     def _tag(self, product: str, name: str, params: list[dict[str, Any]]) -> Answer:
         held = self._kept.get(product, name, "tags", {})
         held.update({str(each["attrKey"]): each["attrValue"] for each in params})
+        if len(held) > _MOST_TAGS:
+            return 460, f"request parameter error: more than {_MOST_TAGS} tags", {}
         self._kept.put(product, name, "tags", held)
         return _DONE
 
@@ -89,7 +92,7 @@ class Answers:
     def offer(self, product: str, name: str, package: Mapping[str, Any]) -> None:
         """Have a device told of a package when it asks."""
         held = self._kept.get(product, name, "ota", {})
-        held[package.get("module", "default")] = dict(package)
+        held[str(package.get("module", "default"))] = dict(package)
         self._kept.put(product, name, "ota", held)
 
     def informed(
@@ -105,7 +108,7 @@ class Answers:
         return found
 
     def _firmware(self, product: str, name: str, params: Any) -> Answer:
-        module = params.get("module", "default")
+        module = str(params.get("module", "default"))
         return 200, "success", self._kept.get(product, name, "ota", {}).get(module, {})
 
     def _log_mode(self, _product: str, _name: str, _params: Any) -> Answer:

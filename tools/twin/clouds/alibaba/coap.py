@@ -243,4 +243,7 @@ def _decoded(payload: bytes, form: int | None) -> Any:
         raise RefusedError("4.00", f"the payload is not CBOR: {error}") from None
     if stream.read():
         raise RefusedError("4.00", "the payload is not CBOR: something follows its end")
-    return value
+    try:  # what is read here is Alink or a login
+        return json_value(json.dumps(value).encode())
+    except (TypeError, ValueError, RecursionError):
+        raise RefusedError("4.00", "the payload holds what JSON cannot: bytes, a date") from None

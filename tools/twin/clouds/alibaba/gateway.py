@@ -4,6 +4,7 @@ Sources: Alibaba Cloud, "Manage topological relationships" (document 89299), "Co
 sub-devices", "Device registration" (document 89298); the Python SDK for what it asks.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,14 +30,15 @@ class Gateways:
         self._kept = kept
         self._uplink = uplink
         self._registration = registration
-        # Labels of gateways to the labels of those that they have logged in, with their names.
-        self._logged_in: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._gateway: dict[str, str] = {}  # by label of who is logged in: that of its gateway
         self._by_method: Mapping[str, Callable[[Device, Any], Answer]] = {
             "thing.topo.add": self._add,
             "thing.topo.delete": self._delete,
             "thing.topo.get": lambda gateway, _params: (200, "success", self._behind(gateway)),
             "thing.sub.register": self._register,
             "thing.proxy.provisioning.product_register": self._register_proxied,
+        }
+        self._by_session: Mapping[str, Callable[[Device, Any], Answer]] = {
             "login": lambda gateway, params: self._login(gateway, [params], params),
             "batch_login": lambda gateway, params: self._login(
                 gateway, params["deviceList"], params
@@ -46,35 +48,35 @@ class Gateways:
         }
 
     def answer(self, gateway: Device, method: str, params: Any) -> Answer | None:
-        """What a request is answered: of the topology, or what follows `combine/`.
+        """What a good Alink request is answered; None where it is no gateway's."""
+        known = self._by_method.get(method)
+        return _answer(known, gateway, params) if known else None
 
-        returns: None where it is no gateway's.
-        """
-        if (known := self._by_method.get(method)) is None:
-            return None
-        try:
-            return known(gateway, params)
-        except MistakeError as mistake:
-            if mistake.kind in ("login", "unknown"):
-                return _UNKNOWN
-            return 460, f"request parameter error: {mistake}", {}
-        except (KeyError, TypeError, AttributeError):
-            return 460, "request parameter error", {}
+    def session(self, gateway: Device, what: str, params: Any) -> Answer:
+        """What a request is answered that logs devices in or out. what: it follows `combine/`."""
+        return _answer(self._by_session[what], gateway, params)
 
     def begins(self, device: Device) -> None:
-        """It connects by itself: it has logged nobody in yet, and is behind no gateway now."""
-        self._logged_in.pop(device.label, None)
-        for those in self._logged_in.values():
-            those.pop(device.label, None)
+        """It connects by itself: no gateway has it, and it has logged nobody in yet."""
+        self._gateway.pop(device.label, None)
+        self.ends(device)
 
-    def names(self, gateway: Device) -> list[Mapping[str, str]]:
-        """What fills `{name}` in rules, of those that it has logged in."""
-        return list(self._logged_in.get(gateway.label, {}).values())
+    def ends(self, gateway: Device) -> None:
+        """Its connection is gone, and the devices behind it with it."""
+        for label in [each for each, via in self._gateway.items() if via == gateway.label]:
+            del self._gateway[label]
+
+    def names(self, gateway: Device, topic: str) -> list[Mapping[str, str]]:
+        """What fills `{name}` in rules, of those in `topic` that it has logged in."""
+        return [
+            {"product_key": product, "device_name": name}
+            for product, name in itertools.pairwise(topic.split("/"))
+            if self._gateway.get(f"{product}/{name}") == gateway.label
+        ]
 
     def gateway_of(self, device: Device) -> str:
         """The label of the gateway that has logged it in, or ""."""
-        found = (label for label, those in self._logged_in.items() if device.label in those)
-        return next(found, "")
+        return self._gateway.get(device.label, "")
 
     def _behind(self, gateway: Device) -> list[dict[str, str]]:
         found: list[dict[str, str]] = self._kept.get(gateway.product, gateway.name, "topo", [])
@@ -131,10 +133,8 @@ class Gateways:
                 return _NOT_BEHIND
             if not self._signed(given, params["signMethod"]):
                 return _BAD_SIGNATURE
-        logged_in = self._logged_in.setdefault(gateway.label, {})
         for given in those:
-            product, name = given["productKey"], given["deviceName"]
-            logged_in[f"{product}/{name}"] = {"product_key": product, "device_name": name}
+            self._gateway[f"{given['productKey']}/{given['deviceName']}"] = gateway.label
         return 200, "success", _told(those)
 
     def _logout(self, gateway: Device, those: list[Any]) -> Answer:
@@ -144,7 +144,8 @@ class Gateways:
     def _forget(self, gateway: Device, those: list[dict[str, str]]) -> None:
         for each in those:
             label = f"{each['productKey']}/{each['deviceName']}"
-            self._logged_in.get(gateway.label, {}).pop(label, None)
+            if self._gateway.get(label) == gateway.label:
+                del self._gateway[label]
 
     def _signed(self, given: dict[str, Any], method: str) -> bool:
         """Whether a device signed it itself. raises: MistakeError when there is no such device."""
@@ -156,6 +157,17 @@ class Gateways:
         return signing.same(
             signing.alibaba(fields, device.secret, hashed).signature, given["sign"]
         )
+
+
+def _answer(known: Callable[[Device, Any], Answer], gateway: Device, params: Any) -> Answer:
+    try:
+        return known(gateway, params)
+    except MistakeError as mistake:
+        if mistake.kind in ("login", "unknown"):
+            return _UNKNOWN
+        return 460, f"request parameter error: {mistake}", {}
+    except (KeyError, TypeError, AttributeError):
+        return 460, "request parameter error", {}
 
 
 def _own(given: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from tools.twin.clouds.alibaba import alink, orders
 from tools.twin.clouds.alibaba.answers import Answer, Answers
 from tools.twin.clouds.alibaba.gateway import Gateways
 from tools.twin.clouds.alibaba.shadow import Shadows
+from tools.twin.clouds.alibaba.topics import SESSION
 from tools.twin.clouds.text import decode, encode
 from tools.twin.clouds.values import Verdict
 from tools.twin.registry.store import Device
@@ -35,7 +36,7 @@ class Judge:
             f"/shadow/update/{whose}": self._shadow,
             f"/ota/device/inform/{whose}": self._inform,
             f"/ota/device/progress/{whose}": _progress,
-            f"/ext/session/{whose}/combine/~": self._session,
+            **dict.fromkeys(SESSION, self._session),
         }
 
     def judge(self, device: Device, names: Names, publish: Publish) -> Verdict:
@@ -98,8 +99,7 @@ class Judge:
         """A gateway logs devices in or out, or does so for many at once."""
         method = publish.topic.rpartition("/")[2]
         request = _object(publish)
-        answer = self._gateways.answer(device, method, request.get("params"))
-        code, message, data = answer or (460, "request parameter error", {})
+        code, message, data = self._gateways.session(device, method, request.get("params"))
         body = {"id": request.get("id"), "code": code, "message": message, "data": data}
         reply = Publish(publish.topic + "_reply", encode(body))
         if code != 200:

@@ -109,7 +109,6 @@ class Alibaba(Cloud):
         self._gateways = Gateways(kept, self.uplink, self.registration)
         self._judge = Judge(answers, shadows, self._gateways)
         self._orders = Orders(answers, shadows)
-        self._registered: dict[str, Publish] = {}  # by session, what it is told first
 
     @functools.cached_property
     def tokens(self) -> Tokens:
@@ -206,36 +205,37 @@ class Alibaba(Cloud):
         topic = REGISTERED[kind]
         client = Client(device, f"{self.name}:{kind}:{device.label}", "registration", clean=True)
         client.pushed = (topic,)
-        told_at = self.broker_down(client, topic)
-        self._registered[client.session] = Publish(told_at, encode(told))
+        client.first = Publish(self.broker_down(client, topic), encode(told))
         return client
 
     def presence(
         self, client: Client, way: Way, action: str, why: Ending | str | None, reason: str
     ) -> Publish | None:
         """A device that registers is told its secret as soon as it is there."""
-        return self._registered.pop(client.session, None)
+        if action == "Disconnect" and client.kind == "device":
+            self._gateways.ends(client.device)
+        return client.first if action == "Connect" else None
 
     def session_of(self, device: Device) -> str:
         """Of a device that a gateway has logged in the gateway's."""
         return f"{self.name}:{self._gateways.gateway_of(device) or device.label}"
 
-    def _all_names(self, client: Client) -> list[Mapping[str, str]]:
-        """Its own, and those of the devices that it has logged in."""
-        return [client.names, *self._gateways.names(client.device)]
+    def _all_names(self, client: Client, topic: str) -> list[Mapping[str, str]]:
+        """Its own, and those of the devices in a topic that it has logged in."""
+        return [client.names, *self._gateways.names(client.device, topic)]
 
     def up(self, client: Client, topic: str) -> str | None:
         """As every cloud, and custom topics of a category; none that is too long."""
         if client.kind != "device":
             return None
         may = self.uplink.categories.may_publish
-        allowed = any(may(topic, names) for names in self._all_names(client))
+        allowed = any(may(topic, names) for names in self._all_names(client, topic))
         return self.broker_up(client, topic) if allowed else None
 
     def down(self, client: Client, topic_filter: str) -> str | None:
         """As every cloud, also for those that it has logged in."""
         rules = self.subscribe_rules[client.kind]
-        every = self._all_names(client)
+        every = self._all_names(client, topic_filter)
         allowed = any(topics.allowed(topic_filter, rules, names) for names in every)
         return self.broker_down(client, topic_filter) if allowed else None
 
@@ -263,7 +263,7 @@ class Alibaba(Cloud):
 
     def judge(self, client: Client, publish: Publish) -> Verdict:
         """What it is answered, if anything."""
-        names, *others = self._all_names(client)
+        names, *others = self._all_names(client, publish.topic)
         for each in others:
             if topics.allowed(publish.topic, PUBLISHED, each):
                 names = each

@@ -5,9 +5,7 @@ registration", "HTTPS-based dynamic registration"; the vendor's SDKs for what th
 A product has dynamic registration once its secret was asked for.
 """
 
-import functools
 import secrets
-import sqlite3
 from collections.abc import Mapping
 
 from tools import signing
@@ -15,10 +13,6 @@ from tools.twin.clouds.alibaba.uplink import MistakeError
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
 
-# Apart from what else is kept: what is in a column of that name is a secret to whoever looks on.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS alibaba_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL)
-"""
 _FIELDS = ("productKey", "deviceName", "random", "sign")
 
 
@@ -28,31 +22,15 @@ class Registration:
     def __init__(self, store: Store, kept: Kept) -> None:
         self._store = store
         self._kept = kept
-        self._active: set[str] = set()  # labels of which it is on file
 
     def secret(self, product: str) -> str:
         """The product's secret, made when it is asked for first: registration is on then."""
-        found = self._secret(product)
-        if not found:
-            found = secrets.token_urlsafe(12)
-            self._database.execute("INSERT INTO alibaba_products VALUES(?,?)", (product, found))
-        return found
-
-    @functools.cached_property
-    def _database(self) -> sqlite3.Connection:
-        self._store.database.execute(_SCHEMA)
-        return self._store.database
-
-    def _secret(self, product: str) -> str:
-        query = "SELECT secret FROM alibaba_products WHERE product=?"
-        row = self._database.execute(query, (product,)).fetchone()
-        return row["secret"] if row else ""
+        return self._kept.made_secret(product)
 
     def activated(self, device: Device) -> None:
         """It has logged in: from now on it cannot register."""
-        if device.label not in self._active:
+        if not self._kept.get(device.product, device.name, "active"):
             self._kept.put(device.product, device.name, "active", True)
-            self._active.add(device.label)
 
     def reset(self, device: Device) -> None:
         """Let it register again; what it has logged in with so far is no longer good then."""
@@ -86,7 +64,6 @@ class Registration:
             reset = f"signet twin device reset alibaba {product} {name}"
             raise MistakeError("active", f"{reason}`{reset}` lets it again")
         # The document: a device that has not logged in may register again, the last secret counts.
-        self._active.discard(device.label)
         new = self._store.add("alibaba", "device", product, name)
         return {"productKey": product, "deviceName": name, "deviceSecret": new.secret}
 
@@ -107,7 +84,7 @@ class Registration:
         return {**own, "clientId": client_id, "deviceToken": new.secret}
 
     def _on(self, product: str) -> str:
-        found = self._secret(product)
+        found = self._kept.secret(product)
         if not found:
             command = f"signet twin device secret alibaba {product}"
             reason = f"product {product!r} has no dynamic registration; `{command}` turns it on"

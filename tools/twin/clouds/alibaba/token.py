@@ -42,7 +42,8 @@ class Token:
 
     way: it came in by "coap", where reports are encrypted, "coaps" or "https", where TLS does
     that; it is good there alone. separate: ackMode 1.
-    random, seq_offset: as /auth answered them; used: the seqs that have come since.
+    random, seq_offset: as /auth answered them; used: the seqs that have come since, but for those
+    from there up to `all_used`.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Token:
     seq_offset: int = 0
     key: bytes = field(default=b"", repr=False)
     used: set[int] = field(default_factory=set)
+    all_used: int = 0
 
     def decrypt(self, data: bytes) -> bytes:
         """AES-128-CBC with the constant IV and PKCS#7. raises: TokenError."""
@@ -89,9 +91,13 @@ class Token:
         """Use it up. raises: TokenError when it is not above seqOffset, or was used."""
         if seq <= self.seq_offset:
             raise TokenError(f"seq {seq} is not above seqOffset {self.seq_offset}")
-        if seq in self.used:
+        self.all_used = max(self.all_used, self.seq_offset)
+        if seq <= self.all_used or seq in self.used:
             raise TokenError(f"seq {seq} was used before")
         self.used.add(seq)
+        while self.all_used + 1 in self.used:
+            self.all_used += 1
+            self.used.remove(self.all_used)
 
 
 class Tokens:

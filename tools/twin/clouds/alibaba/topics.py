@@ -17,13 +17,17 @@ LONGEST_TOPIC = 128  # characters: "Messaging", IoT Platform against standard MQ
 
 SYSTEM = "/sys/{product_key}/{device_name}/"
 _ANY = (SYSTEM + "thing/*", SYSTEM + "rrpc/*", "/broadcast/{product_key}/*", "/ext/{rrpc}/*")
+_COMBINE = "/ext/session/{product_key}/{device_name}/combine/"
+SESSION = tuple(_COMBINE + what for what in ("login", "logout", "batch_login", "batch_logout"))
+"""Where a gateway logs devices in and out; the reply goes to the same topic + `_reply`."""
+
 # doc-detail 30540: a device may publish and subscribe everything below its own
 # `/sys/../thing/`, `/sys/../rrpc/`, and its product's; custom topics as their category says. Of
 # the others each direction has its own. `{rrpc}` is there for who asked for it: `ext` of a login.
 PUBLISHED = (
     *_ANY,
     "/ext/ntp/{product_key}/{device_name}/request",
-    "/ext/session/{product_key}/{device_name}/combine/~",
+    *SESSION,
     "/ota/device/inform/{product_key}/{device_name}",
     "/ota/device/progress/{product_key}/{device_name}",
     "/shadow/update/{product_key}/{device_name}",
@@ -31,7 +35,7 @@ PUBLISHED = (
 HEARD = (
     *_ANY,
     "/ext/ntp/{product_key}/{device_name}/response",
-    "/ext/session/{product_key}/{device_name}/combine/~_reply",
+    *(topic + "_reply" for topic in SESSION),
     "/ota/device/upgrade/{product_key}/{device_name}",
     "/shadow/get/{product_key}/{device_name}",
     "/{product_key}/{device_name}/*",
@@ -41,7 +45,7 @@ PUSHED = (
     SYSTEM + "thing/#",
     SYSTEM + "rrpc/request/+",
     "/ext/ntp/{product_key}/{device_name}/response",
-    "/ext/session/{product_key}/{device_name}/combine/+",
+    _COMBINE + "+",
     "/ota/device/upgrade/{product_key}/{device_name}",
     "/shadow/get/{product_key}/{device_name}",
 )

@@ -40,7 +40,7 @@ class Uplink:
         self._store = store
         self._answers = answers
         self._on_login = on_login
-        self._ids: dict[str, dict[str, None]] = {}  # Alink ids by device, oldest first
+        self._ids: dict[str, dict[int, None]] = {}  # Alink ids by device, hashed, oldest first
 
     def device(self, product: str, name: str) -> Device:
         """A registered device. raises: MistakeError "login" when unknown or disabled."""
@@ -84,9 +84,9 @@ class Uplink:
             method_name, params = alink.method(topic), value.get("params")
             code, message, _data = self._answers.answer(product, name, method_name, params)
         ids = self._ids.setdefault(label, {})
-        dup = message_id in ids
+        dup = hash(message_id) in ids
         if message_id:
-            ids[message_id] = None
+            ids[hash(message_id)] = None
         if len(ids) > _REMEMBERED_IDS:
             del ids[next(iter(ids))]
         if code == 200:

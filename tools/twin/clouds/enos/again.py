@@ -20,7 +20,6 @@ class EnosAgain(Again):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._registry = Registry(store)
-        self._registry.make_tables()
 
     def password(self, connect: Connect, then: Then) -> bytes | None:
         """The signature of client id and user name."""

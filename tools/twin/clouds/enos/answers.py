@@ -131,12 +131,15 @@ class Answers:
     # Registration and topology
 
     def _register(self, _client: Client, _label: str, params: Any) -> Answer:
-        products = {device.product for device in self.registry.store.devices("enos")}
+        new = set()
         for entry in params:
-            if entry["productKey"] not in products:
+            if not self.registry.has_product(entry["productKey"]):
                 return 460, f"there is no product {entry['productKey']!r}", {}
-            if "deviceKey" in entry and self._device(entry):
+            if "deviceKey" not in entry:
+                continue
+            if self._device(entry) or _label_of(entry) in new:
                 return 460, f"there is a device {entry['deviceKey']!r} already", {}
+            new.add(_label_of(entry))
         added = []
         for entry in params:
             device = self.registry.add(entry["productKey"], entry.get("deviceKey"))

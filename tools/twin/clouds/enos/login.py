@@ -31,7 +31,7 @@ def identify(cloud: Cloud, registry: Registry, connect: Connect) -> tuple[Device
         raise cloud.refused("form", reason)
     mode = options.get("securemode", "2")
     if mode == "4":
-        device, kind = _channel(cloud, connect, client_id), "integration"
+        device, kind = _channel(cloud, registry, connect, client_id), "integration"
         secret = registry.product_secret(device.product)
     elif mode in ("2", "3"):
         device = cloud.device_of_user(connect, "deviceKey")
@@ -59,12 +59,12 @@ def identify(cloud: Cloud, registry: Registry, connect: Connect) -> tuple[Device
     return device, kind
 
 
-def _channel(cloud: Cloud, connect: Connect, client_id: str) -> Device:
+def _channel(cloud: Cloud, registry: Registry, connect: Connect, client_id: str) -> Device:
     """The one connection of a product. raises: RefusedError."""
     name, _, product = (connect.user or "").partition("&")
     if name != CHANNEL or client_id != product or connect.password is None:
         reason = f"with securemode=4 the user name is `{CHANNEL}&productKey`, the id productKey"
         raise cloud.refused("login", reason)
-    if product not in {device.product for device in cloud.store.devices(cloud.name)}:
+    if not registry.has_product(product):
         raise cloud.refused("unknown", f"there is no product {product!r}")
     return Device(cloud.name, "device", product, CHANNEL, "")

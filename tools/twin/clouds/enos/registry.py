@@ -12,10 +12,7 @@ from typing import Any
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
 
-# Apart from what is kept: a trace covers what stands in a column of that name.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS enos_products(product TEXT PRIMARY KEY, secret TEXT NOT NULL)
-"""
+_MOST_VALUES = 1000  # of a kind that are kept of a device: no document has a limit
 
 
 class Registry:
@@ -29,29 +26,20 @@ class Registry:
         """A registered device."""
         return self.store.device("enos", "device", product, name)
 
+    def has_product(self, product: str) -> bool:
+        """Whether a device of it is registered."""
+        query = "SELECT 1 FROM devices WHERE cloud='enos' AND kind='device' AND product=? LIMIT 1"
+        return self.store.database.execute(query, (product,)).fetchone() is not None
+
     def add(self, product: str, name: str | None) -> Device:
         """Register a device; without a name one is made."""
         return self.store.add("enos", "device", product, name or secrets.token_hex(5))
 
     # Dynamic activation
 
-    def make_tables(self) -> None:
-        """Make what is not there yet."""
-        self.store.database.execute(_SCHEMA)
-        self._kept.get("", "", "")
-
     def product_secret(self, product: str) -> str:
         """That of a product, made when it is first asked for."""
-        self.make_tables()
-        database = self.store.database
-        query = "SELECT secret FROM enos_products WHERE product=?"
-        row = database.execute(query, (product,)).fetchone()
-        secret: str = row["secret"] if row else ""
-        if not secret:
-            secret = secrets.token_hex(16)
-            insert = "INSERT OR REPLACE INTO enos_products VALUES(?,?)"
-            database.execute(insert, (product, secret))
-        return secret
+        return self._kept.made_secret(product)
 
     def activate(self, device: Device) -> None:
         """It has its device secret now."""
@@ -90,8 +78,9 @@ class Registry:
         return values
 
     def set_values(self, label: str, kind: str, values: Mapping[str, Any]) -> None:
-        """Set some of a kind."""
-        self._kept.put(*_split(label), kind, {**self.values(label, kind), **values})
+        """Set some of a kind; where they are too many, those that were set first are gone."""
+        together = {**self.values(label, kind), **values}
+        self._kept.put(*_split(label), kind, dict([*together.items()][-_MOST_VALUES:]))
 
     def remove_values(self, label: str, kind: str, names: Collection[str]) -> None:
         """Remove some of a kind."""

@@ -2,7 +2,7 @@
 
 Sources: the platform's docs, `devices/device_mgmt/` (index, requests, custom_actions). What the
 docs leave open: a device that is not managed gets 404. The REST calls of applications about
-management are not in this twin.
+management are not in this twin: so locations, error codes and logs are on file as messages alone.
 """
 
 import re
@@ -21,7 +21,8 @@ ACTION = re.compile(r"[^/+#]+/[^/+#]+")
 """What an action is called; no command id has a slash."""
 
 _LEAST_LIFETIME_S = 3600
-_MOST_LOGS = 100
+_MOST_LIFETIME_S = 1 << 31  # what is more lasts for ever, too
+_MOST_BEGUN = 1000  # actions under way; the oldest go
 
 # The platform's names of actions: which of `supports` they need, and their topic.
 _ACTIONS = {
@@ -42,15 +43,16 @@ class Management:
 
     def __init__(self, store: Store) -> None:
         self._kept = Kept(store, "watson")
-        self._next: dict[str, list[_Step]] = {}  # by request id: what follows when it is done
+        # By label of the device and request id: what follows when that is done.
+        self._next: dict[tuple[str, str], list[_Step]] = {}
         self._requests: Mapping[str, Callable[[Device, Any], tuple[int, str]]] = {
             "mgmt/manage": self._manage,
             "mgmt/unmanage": self._unmanage,
             "device/update/location": self._locate,
             "add/diag/errorCodes": self._add_code,
-            "clear/diag/errorCodes": lambda device, _: self._clear(device, "errorCodes"),
+            "clear/diag/errorCodes": self._clear,
             "add/diag/log": self._add_log,
-            "clear/diag/log": lambda device, _: self._clear(device, "log"),
+            "clear/diag/log": self._clear,
             "notify": self._notify,
         }
 
@@ -72,7 +74,7 @@ class Management:
         except ValueError:
             return Verdict("rejected", "the payload is not a JSON object")
         if what == "response":
-            return self._go_on(who, body)
+            return self._go_on(device, who, body)
         request = self._requests.get(what)
         if request is None:
             code, message = 400, f"there is no request {what!r}"
@@ -107,54 +109,43 @@ class Management:
             return 400, "supports is not an object of true and false"
         if not all(isinstance(d.get(name) or {}, dict) for name in ("deviceInfo", "metadata")):
             return 400, "deviceInfo or metadata is not an object"
-        until = time.time() + lifetime_s if lifetime_s else 0
+        until = time.time() + min(lifetime_s, _MOST_LIFETIME_S) if lifetime_s else 0
         said = {name: d.get(name) or {} for name in ("supports", "deviceInfo", "metadata")}
-        self._put(device, "managed", {**said, "until": until})
+        self._kept.put(device.product, device.name, "managed", {**said, "until": until})
         return 200, ""
 
     def _unmanage(self, device: Device, _d: Any) -> tuple[int, str]:
-        self._put(device, "managed", None)
+        self._kept.put(device.product, device.name, "managed", None)
         return 200, ""
 
-    def _locate(self, device: Device, d: Any) -> tuple[int, str]:
-        """Each location replaces the one before, whole."""
+    def _locate(self, _device: Device, d: Any) -> tuple[int, str]:
         for name, most in (("longitude", 180), ("latitude", 90)):
             value = d.get(name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > most:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not abs(value) <= most:  # NaN is none, either
                 return 400, f"{name} is not a number from -{most} to {most}"
-        self._put(device, "location", d)
         return 200, ""
 
-    def _add_code(self, device: Device, d: Any) -> tuple[int, str]:
+    def _add_code(self, _device: Device, d: Any) -> tuple[int, str]:
         if type(d.get("errorCode")) is not int:
             return 400, "errorCode is not a whole number"
-        codes = self._kept.get(device.product, device.name, "errorCodes", [])
-        self._put(device, "errorCodes", [*codes, d["errorCode"]][-_MOST_LOGS:])
         return 200, ""
 
-    def _add_log(self, device: Device, d: Any) -> tuple[int, str]:
+    def _add_log(self, _device: Device, d: Any) -> tuple[int, str]:
         if not isinstance(d.get("message"), str) or d.get("severity", 0) not in (0, 1, 2):
             return 400, "message is not a text, or severity none of 0, 1, 2"
-        entries = self._kept.get(device.product, device.name, "log", [])
-        self._put(device, "log", [*entries, d][-_MOST_LOGS:])
         return 200, ""
 
-    def _clear(self, device: Device, part: str) -> tuple[int, str]:
-        self._put(device, part, None)
+    def _clear(self, _device: Device, _d: Any) -> tuple[int, str]:
         return 200, ""
 
-    def _notify(self, device: Device, d: Any) -> tuple[int, str]:
+    def _notify(self, _device: Device, d: Any) -> tuple[int, str]:
         fields = d.get("fields")
         if not isinstance(fields, list) or not all(
             isinstance(each, dict) and isinstance(each.get("field"), str) for each in fields
         ):
             return 400, "d.fields is not a list of {field, value}"
-        for each in fields:
-            self._put(device, f"field {each['field']}", each.get("value"))
         return 200, ""
-
-    def _put(self, device: Device, part: str, value: Any) -> None:
-        self._kept.put(device.product, device.name, part, value)
 
     def _observed(self, who: str, fields: Any) -> Publish | None:
         """Observe firmware no longer once it is downloaded, installed, or has failed."""
@@ -185,9 +176,12 @@ class Management:
             return Order(f"iotdm-1/{who}{name}", encode({"d": {"fields": fields}}))
         if said["supports"].get(needs) is not True:
             raise BadCommandError(f"{device.label} does not support {needs}: so its mgmt/manage")
-        steps = _steps(name, topic, data)
-        self._next[message_id] = steps
-        request = self._step(who, message_id)
+        (end, topic, d), *following = _steps(name, topic, data)
+        if following:
+            self._next[device.label, message_id] = following
+        if len(self._next) > _MOST_BEGUN:
+            del self._next[next(iter(self._next))]
+        request = _request(who, message_id + end, topic, d)
         reply = f"iotdevice-1/{who}response"
         return Order(request.topic, request.payload, reply, message_id)
 
@@ -205,16 +199,15 @@ class Management:
             return None
         return (publish.topic, message_id), body
 
-    def _go_on(self, who: str, body: Mapping[str, Any]) -> Verdict:
+    def _go_on(self, device: Device, who: str, body: Mapping[str, Any]) -> Verdict:
         message_id = str(body.get("reqId")).partition("-")[0]
-        if not self._next.get(message_id) or body.get("rc") not in _DONE:
-            self._next.pop(message_id, None)
+        following = self._next.pop((device.label, message_id), [])
+        if not following or body.get("rc") not in _DONE:
             return Verdict()
-        return Verdict(reply=self._step(who, message_id))
-
-    def _step(self, who: str, message_id: str) -> Publish:
-        end, topic, d = self._next[message_id].pop(0)
-        return _request(who, message_id + end, topic, d)
+        (end, topic, d), *rest = following
+        if rest:
+            self._next[device.label, message_id] = rest
+        return Verdict(reply=_request(who, message_id + end, topic, d))
 
 
 _OBSERVED = {"fields": [{"field": "mgmt.firmware"}]}
