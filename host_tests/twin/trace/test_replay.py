@@ -251,6 +251,6 @@ def test_a_killed_twin_leaves_a_trace_that_can_be_read(tmp_path: Path) -> None:
 
 def test_a_trace_of_an_earlier_version_is_played() -> None:
     shown = signet("twin", "replay", "--fast", _SAMPLE)
-    screens.look("twin replay sample.jsonl", shown.stdout + shown.stderr)
+    screens.look("twin replay", shown.stdout + shown.stderr)
     assert shown.stdout.endswith("decisions the same, 0 differ\n")
     assert shown.returncode == 0
