@@ -23,10 +23,12 @@ class Endpoint(NamedTuple):
 class Found:
     """What the rules find out of a request, for whoever looks on.
 
-    device: the label of whose it is. seq, plain: what was encrypted, where it was.
+    device: the label of whose it is. plain: the payload, where it was encrypted; seq_text and
+    seq: likewise the number of a request, as it came and as a number.
     """
 
     device: str = ""
+    seq_text: bytes | None = None
     seq: int | None = None
     plain: bytes | None = None
 

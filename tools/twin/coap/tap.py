@@ -111,6 +111,7 @@ class CoapTap:
             payload_hex=mask.body(payload).hex(),
             again=again,
             seq=found and found.seq,
+            seq_hex=found.seq_text.hex() if found and found.seq_text is not None else None,
             plain_hex=plain if plain is None else mask.body(plain).hex(),
         )
 

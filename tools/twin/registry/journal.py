@@ -33,8 +33,9 @@ class Journal:
       path, "down" status. "up" comes before what the request leads to.
     - coap: connection, cloud, way, device or None, direction, type "CON", "NON", "ACK" or "RST",
       code as "0.02", mid, token as hex, options: [[number, text or {"hex"}], ...], payload_hex,
-      again: whether that message came or went before, seq, plain_hex: what was encrypted in it,
-      or None. A request comes right after the message records that it led to.
+      again: whether that message came or went before, seq, seq_hex, plain_hex: what was encrypted
+      in it (seq as a number and as it came), or None. A request comes right after the message
+      records that it led to.
     - ready: clouds: {NAME: {WAY: port}}: every door is open.
     - command: cloud, device, name, data: an operator sends one.
     - fault: request, as `tools.twin.hub.control` has them.

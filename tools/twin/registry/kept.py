@@ -12,12 +12,15 @@ from typing import Any
 
 from tools.twin.registry.store import Store
 
-_TABLES = (
-    "kept(cloud TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL, part TEXT NOT NULL,"
-    " value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part))",
-    "product_secrets(cloud TEXT NOT NULL, product TEXT NOT NULL, secret TEXT NOT NULL,"
-    " PRIMARY KEY(cloud, product))",
-)
+_KEPT = """
+CREATE TABLE IF NOT EXISTS kept(
+  cloud TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL, part TEXT NOT NULL,
+  value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part))
+"""
+_SECRETS = """
+CREATE TABLE IF NOT EXISTS product_secrets(
+  cloud TEXT NOT NULL, product TEXT NOT NULL, secret TEXT NOT NULL, PRIMARY KEY(cloud, product))
+"""
 
 
 class Kept:
@@ -29,8 +32,8 @@ class Kept:
 
     @functools.cached_property
     def _database(self) -> sqlite3.Connection:
-        for table in _TABLES:  # not `executescript`, which would commit what others write
-            self._store.database.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+        for table in (_KEPT, _SECRETS):  # not by `executescript`, which would commit
+            self._store.database.execute(table)
         return self._store.database
 
     def get(self, product: str, name: str, part: str, default: Any = None) -> Any:

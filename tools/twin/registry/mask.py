@@ -13,14 +13,15 @@ from collections.abc import Mapping
 COVERED = re.compile(r"\*(\d+)\*+")
 """What stands in place of a value: its number."""
 
-_NAME = rb"[\w-]*(?:secret|password|token|signature|sign)"
+_WORD = rb"(?:secret|password|token|signature|sign)"
+_NAME = rb"[\w-]*" + _WORD
 _TEXT = re.compile(rb'("' + _NAME + rb'"\s*:\s*")((?:[^"\\]|\\.)+)', re.IGNORECASE)
 _QUERY = re.compile(rb"([?&](?:" + _NAME + rb"|sig)=)([^&\s]+)", re.IGNORECASE)
 _SAS = re.compile(rb"([ &]sig=)([^&\s]+)")  # of a "SharedAccessSignature ...": its secret part
-# RFC 8949, section 3: a text is its length and its bytes; a name of at most 23, then a value.
-_CBOR = re.compile(
-    rb"[\x60-\x77](" + _NAME + rb")(?=([\x61-\x77]|\x78.|\x79..))", re.IGNORECASE | re.DOTALL
-)
+# RFC 8949, section 3: a text is its length and its bytes; the end of a name, then a value.
+_CBOR = re.compile(_WORD + rb"(?=([\x61-\x77]|\x78.|\x79..))", re.IGNORECASE | re.DOTALL)
+_MAPS = [bytes((first,)) for first in range(0xA0, 0xC0)]
+_LONGEST_NAME = 23  # in CBOR's one byte of length
 _HEADERS = ("authorization", "cookie", "password", "set-cookie")  # whose value proves who it is
 
 _numbers: dict[bytes, int] = {}
@@ -77,12 +78,20 @@ def _covered(found: re.Match[bytes]) -> bytes:
 
 
 def _cbor(payload: bytes) -> bytes:
+    if payload[:1] not in _MAPS:
+        return payload
     shown = bytearray(payload)
     for found in _CBOR.finditer(payload):
-        head = found[2]
-        if payload[found.start()] - 0x60 != len(found[1]):
+        if not _is_name(payload, *found.span()):
             continue
+        head = found[1]
         length = head[0] - 0x60 if len(head) == 1 else int.from_bytes(head[1:], "big")
         start = found.end() + len(head)
         shown[start : start + length] = cover(payload[start : start + length])
     return bytes(shown)
+
+
+def _is_name(payload: bytes, start: int, end: int) -> bool:
+    """Whether a text of CBOR ends there, that begins with or before `start`."""
+    first = max(0, end - _LONGEST_NAME - 1)
+    return any(payload[at] == 0x60 + end - at - 1 for at in range(first, start))

@@ -14,7 +14,14 @@ from tools.twin.wire.packets import Packet, Publish
 _LONGEST, _BEFORE = 160, 40
 _CBOR_FORMAT = 60
 _TOLD_EVENTS = ("refused", "rejected")
-_NOT_PLAYED = ("TLS: ", "DTLS: ", "HTTP 400: ", "HTTP 408: ", "HTTP 404: no subprotocol")
+_NOT_PLAYED = (
+    "TLS: ",
+    "DTLS: ",
+    "HTTP 400: ",
+    "HTTP 408: ",
+    "HTTP 404: no subprotocol",
+    "a text message",
+)
 
 
 def is_decision(record: Record) -> bool:

@@ -74,7 +74,7 @@ class Line:
 
     def _connect(self, packet: Packet, then: Then) -> bytes:
         connect = Connect.parse(packet.body)
-        if connect.password is not None:
+        if mask.COVERED.search((connect.password or b"").decode("latin-1")):
             connect.password = self._again.password(connect, then) or connect.password
         return connect.encode()
 
@@ -147,10 +147,12 @@ class Line:
                 covered = found[1]
         if covered in self._tokens.keys:
             keys, before, after = self._tokens.keys[covered]
-        if keys is not None and record["seq"] is not None:
-            seq = record["seq"]
-            seq = seq - before + after if seq > before else min(seq, after)
-            cipher = self._again.encrypted(keys, str(seq).encode())
+        if keys is not None and record.get("seq_hex") is not None:
+            text, seq = bytes.fromhex(record["seq_hex"]), record["seq"]
+            if seq is not None:
+                moved = seq - before + after if seq > before else min(seq, after)
+                text = str(moved).encode()
+            cipher = self._again.encrypted(keys, text)
             options = [(n, cipher if n == self._again.seq_option else v) for n, v in options]
         if keys is not None and record["plain_hex"] is not None:
             payload = self._again.encrypted(keys, bytes.fromhex(record["plain_hex"]))
@@ -184,8 +186,7 @@ class Line:
         came = [data for data in self.end.got if data[2 : 2 + len(mark)] == mark]
         if not came:
             return False
-        payload = came[-1].partition(b"\xff")[2]
-        new = compare.coap_value(then["options"], payload)
+        new = compare.coap_value(then["options"], _payload(came[-1]))
         self._tokens.texts[covered[1]] = str(new["token"])
         keys = self._again.keys(new, then["device"] or "")
         if keys is not None:
@@ -217,6 +218,18 @@ def _encoded(
         made += bytes((delta << 4 | length,)) + more + longer + value
         before = number
     return bytes(made) + (b"\xff" + payload if payload else b"")
+
+
+def _payload(datagram: bytes) -> bytes:
+    """What follows the options (RFC 7252, section 3); of a twin's reply, which is well-formed."""
+    at = 4 + (datagram[0] & 15)
+    while at < len(datagram) and datagram[at] != 0xFF:
+        delta, length = datagram[at] >> 4, datagram[at] & 15
+        at += 1 + max(0, delta - 12)
+        more = max(0, length - 12)
+        at += more + (int.from_bytes(datagram[at : at + more], "big") + 13 if more else length)
+        at += 256 if more == 2 else 0
+    return datagram[at + 1 :]
 
 
 def _extended(value: int) -> tuple[int, bytes]:

@@ -40,7 +40,7 @@ def survey(records: list[Record]) -> Survey:
             found.wrong.add(asked.get(key, -1))
         elif what == "http" and record["direction"] == "up":
             latest[record["cloud"]] = latest[peers.get(key, "")] = number
-        elif what == "event" and record["kind"] == "refused" and _WRONG.search(record["text"]):
+        elif what == "event" and record["kind"] == "refused" and _said_wrong(record["text"]):
             wrong_peer = record["device"]
             found.wrong.add(latest.get(wrong_peer, latest.get(record["cloud"], -1)))
         elif what == "coap" and record["direction"] == "up":
@@ -51,6 +51,10 @@ def survey(records: list[Record]) -> Survey:
             peers[key] = record["peer"]
         found.ended = what == "end"
     return found
+
+
+def _said_wrong(text: str) -> bool:
+    return _WRONG.search(text) is not None and "CONNACK" not in text
 
 
 def _place(records: list[Record], record: Record, order: list[int]) -> int:

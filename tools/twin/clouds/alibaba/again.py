@@ -14,6 +14,7 @@ from tools.twin.clouds.alibaba.token import IV, session_key
 from tools.twin.clouds.alibaba.topics import Categories
 from tools.twin.clouds.proof import Again, Asked, Then
 from tools.twin.clouds.text import encode, parameters
+from tools.twin.registry import mask
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Connect
 from tools.ui import UserError
@@ -57,7 +58,7 @@ class AlibabaAgain(Again):
         if asked.path.partition("?")[0].strip("/") != "auth":
             return
         fields, write = _fields(asked.body)
-        if "sign" not in fields:
+        if not mask.COVERED.fullmatch(str(fields.get("sign"))):
             return
         moved = fields.get("timestamp", "")
         if str(moved).isdecimal():

@@ -221,7 +221,8 @@ def _decrypted(request: Request, token: Token) -> bytes:
     The document has no code for a bad seq: 4.01 makes a client log in again, which mends it.
     """
     try:
-        request.found.seq = token.seq(request.first(SEQ))
+        request.found.seq_text = token.seq_text(request.first(SEQ))
+        request.found.seq = token.seq(request.found.seq_text)
         token.use_seq(request.found.seq)
     except TokenError as error:
         raise RefusedError("4.01", str(error)) from None

@@ -75,14 +75,14 @@ class Token:
         padded = padder.update(data) + padder.finalize()
         return encryptor.update(padded) + encryptor.finalize()
 
-    def seq(self, option: bytes | None) -> int:
-        """What option 2089 says, the encrypted decimal text of seq.
-
-        raises: TokenError when it is missing or no number.
-        """
+    def seq_text(self, option: bytes | None) -> bytes:
+        """What option 2089 says, the encrypted text of seq. raises: TokenError without it."""
         if option is None:
             raise TokenError("option 2089 (seq) is missing")
-        text = self.decrypt(option)
+        return self.decrypt(option)
+
+    def seq(self, text: bytes) -> int:
+        """The number that it says. raises: TokenError when that is no decimal number."""
         if not (text.isdigit() and len(text) <= 19):
             raise TokenError(f"option 2089 holds {text!r}, no decimal number")
         return int(text)
