@@ -345,6 +345,22 @@ def test_a_command_of_the_page_reaches_the_board(window: Watched, board: Paho) -
     expect(said(form)).to_contain_text("sent to ")
 
 
+def test_a_message_that_is_open_says_at_once_that_it_was_answered(
+    twin: Twin, window: Watched, board: Paho
+) -> None:
+    page = window.show("do")
+    choose(page, ALIBABA)
+    action(page, "Command").get_by_role("button", name="Send").click()
+    came = command(board)
+    sent = [each["id"] for each in twin.messages("alibaba") if each["direction"] == "down"]
+    page = window.show("messages", id=str(sent[-1]))
+    detail = page.get_by_role("region", name="Message", exact=True)
+    expect(detail).to_contain_text("service/property/set")
+    body = {"id": json.loads(came.payload)["id"], "code": 200, "data": {}}
+    board.publish(f"{came.topic}_reply", json.dumps(body))
+    expect(detail).to_contain_text("Answered by")
+
+
 @pytest.mark.parametrize("title", ["Drop", "Drop all", "Deny or allow"])
 def test_a_board_that_is_dropped_or_denied_from_the_page_is_off_line(
     twin: Twin, window: Watched, board: Paho, title: str
@@ -433,6 +449,16 @@ def test_a_policy_and_a_ca_of_the_page_are_the_twin_s(
     form.get_by_label("Certificate (PEM)").fill(ca.certificate_file.read_text())
     form.get_by_role("button").click()
     expect(said(form)).to_contain_text("CA of the browser")
+
+
+def test_a_puback_that_the_page_swallows_does_not_come(window: Watched, board: Paho) -> None:
+    form = action(window.show("do"), "Swallow")
+    form.get_by_role("button").click()
+    expect(said(form)).to_have_text("the next 1 are swallowed")
+    topic = "/sys/a1SignetPk/board-1/thing/event/property/post"
+    first, second = (board.client.publish(topic, "{}", 1) for _ in range(2))
+    second.wait_for_publish(60)
+    assert second.is_published() and not first.is_published()
 
 
 def test_an_application_is_added_without_a_name(window: Watched) -> None:

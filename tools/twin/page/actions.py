@@ -25,13 +25,11 @@ from tools.ui import UserError, one_of
 
 _REPLY_TIMEOUT_S = 10.0
 
-# What the next replies or logins are swallowed of, and the fault that does it.
+# Of what the next ones are swallowed, and the fault that does it.
 _SWALLOWED = {
-    "replies": "swallow_replies",
     "pubacks": "swallow_pubacks",
+    "replies": "swallow_replies",
     "coap_replies": "swallow_coap_replies",
-    "auths": "fail_auth",
-    "topics": "answer_4_02",
 }
 
 Order = Mapping[str, Any]

@@ -150,10 +150,12 @@ export function boardActions(id) {
   return place;
 }
 
+const someOrg = () => [...twin.boards.values()].find((board) => board.policy)?.label.split("/")[0] ?? "";
+
 function policies() {
   const clouds = Object.entries(twin.state.clouds).filter(([, cloud]) => cloud.policies?.length);
   if (!clouds.length) return null;
-  const product = text("product", { required: true });
+  const product = text("product", { required: true, value: someOrg() });
   const type = text("type");
   const policy = el("select", {});
   options(policy, [...new Set(clouds.flatMap(([, cloud]) => cloud.policies))].map((name) => [name, name]));
@@ -164,7 +166,7 @@ function policies() {
 }
 
 function authority() {
-  const org = text("org", { required: true });
+  const org = text("org", { required: true, value: someOrg() });
   const pem = el("textarea", { rows: 4, spellcheck: "false", required: true, placeholder: "-----BEGIN CERTIFICATE-----" });
   return form("Register a CA", "Certificates that it signs are believed from then on.",
     [field("Organization", org), field("Certificate (PEM)", pem)], "Register",
@@ -205,12 +207,18 @@ function adding(added) {
 function everybody() {
   const lost = Math.round(100 * twin.state.faults.loss);
   const share = el("input", { type: "number", min: 0, max: 100, step: 1, required: true, value: lost || 30 });
+  const what = el("select", {});
+  options(what, [["pubacks", "PUBACKs"], ["replies", "replies by MQTT"], ["coap_replies", "replies by CoAP"]]);
+  const many = el("input", { type: "number", min: 1, step: 1, required: true, value: 1 });
   return [
     form("Lose datagrams", "Of CoAP, in both directions. 0 ends it.", [field("Percent", share)], "Lose",
       async () => {
         await act({ do: "loss", share: Number(share.value) / 100 });
         twin.state.faults.loss = Number(share.value) / 100;
       }, () => `${share.value} % are lost`),
+    form("Swallow", "The next ones are not sent: boards send their reports again.",
+      [field("What", what), field("How many", many)], "Swallow",
+      () => act({ do: "swallow", what: what.value, n: Number(many.value) }), () => `the next ${many.value} are swallowed`),
     form("Expire tokens", "Every token counts as expired: boards must log in anew.", [], "Expire",
       () => act({ do: "expire_tokens" }), () => "expired"),
     form("Drop all", "Ends every connection.", [], "Drop all", () => act({ do: "drop_all" }), () => "dropped"),

@@ -15,7 +15,7 @@ let current = null;
 on("messages", (fresh) => current?.arrived(fresh));
 on("loaded", () => current?.again());
 on("registry", () => current?.choices());
-on("marked", () => current?.later());
+on("marked", (mark) => current?.marked(mark));
 
 function kindOf(message) {
   return KINDS[message.status] ?? "";
@@ -130,6 +130,7 @@ export function messages(main, first) {
   let hits = new Set();
   let waiting = 0;
   let paused = false;
+  let shown = null; // the message in the detail
   const board = el("select", { id: "of-board", onchange: () => set({ board: board.value }) });
   const cloud = el("select", { id: "of-cloud", onchange: () => set({ cloud: cloud.value, board: "", topic: "" }) });
   const text = el("input", {
@@ -279,10 +280,12 @@ export function messages(main, first) {
     try {
       message = await get(`messages/${id}`);
     } catch (error) {
+      shown = null;
       detail.replaceChildren(el("p", { role: "alert" }, error.message));
       return;
     }
     if (Number(query.get("id")) !== id) return;
+    shown = message;
     const { payload } = message;
     detail.replaceChildren(
       el("div", { class: "bar" }, el("h3", {}, `Message ${id}`),
@@ -368,6 +371,13 @@ export function messages(main, first) {
     return later();
   }
 
+  function marked(mark) {
+    later();
+    if (shown?.id !== mark.id || detail.hidden) return;
+    Object.assign(shown, mark);
+    detail.querySelector(".facts").replaceWith(facts(shown, open));
+  }
+
   function restart(next) {
     query = next;
     text.value = query.get("text") ?? "";
@@ -381,7 +391,7 @@ export function messages(main, first) {
   }
 
   restart(first);
-  current = { arrived, again, choices, later };
+  current = { arrived, again, choices, marked };
   const size = new ResizeObserver(() => draw());
   size.observe(list);
   const sowing = setInterval(() => { if (!paused) sow(); }, 5000);

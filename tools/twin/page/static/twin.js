@@ -85,7 +85,7 @@ function takeMark(mark) {
   Object.assign(message, mark);
   const answer = mark.reply && twin.byId.get(mark.reply);
   if (answer) answer.answers = mark.id;
-  tell("marked");
+  tell("marked", mark);
 }
 
 function connectionIs(text) {
