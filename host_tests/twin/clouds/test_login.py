@@ -145,12 +145,14 @@ def test_enos_lets_in_with_the_product_secret(
     assert _login(store, "enos", _PLAIN, **(_ENOS | changes)).kind == kind
 
 
-def test_enos_activates_a_device_once(store: Store) -> None:
-    registry = Registry(store)
-    registry.activate(store.add("enos", "device", "123", "test"))
+def test_enos_activates_a_device_once_until_a_reset(store: Store) -> None:
+    device = store.add("enos", "device", "123", "test")
+    Registry(store).activate(device)
     changes = {"client_id": _CHANNEL_ID.replace("=4", "=3")}
     refusal = _refusal(store, "enos", _PLAIN, **(_ENOS | changes))
     assert (refusal.code, "activated already" in str(refusal)) == (2, True)
+    CLOUDS["enos"](store).reset(device)
+    assert _refusal(store, "enos", _PLAIN, **(_ENOS | changes)).mistake == "signature"
 
 
 def test_enos_shows_the_content_it_expected_and_no_secret(store: Store) -> None:

@@ -82,8 +82,17 @@ class EnOS(Cloud):
         """What it answers to requests."""
         return Answers(self.registry)
 
+    def product_secret(self, product: str) -> dict[str, str] | None:
+        """For activation and message integration."""
+        secret = self.registry.product_secret(product)
+        return {"product_key": product, "product_secret": secret}
+
+    def reset(self, device: Device) -> None:
+        """Let it be activated again."""
+        self.registry.activate(device, False)
+
     def facts(self, product: str) -> dict[str, Any]:
-        """The secret of the ready device's product: for activation and message integration."""
+        """The secret of the ready device's product."""
         return {"product_secret": self.registry.product_secret(product)}
 
     def login(self, connect: Connect, way: Way) -> Client:

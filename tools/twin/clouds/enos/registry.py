@@ -41,9 +41,9 @@ class Registry:
         """That of a product, made when it is first asked for."""
         return self._kept.made_secret(product)
 
-    def activate(self, device: Device) -> None:
-        """It has its device secret now."""
-        self._kept.put(device.product, device.name, "activated", True)
+    def activate(self, device: Device, activated: bool = True) -> None:
+        """It has its device secret now; or is as if it had not."""
+        self._kept.put(device.product, device.name, "activated", activated or None)
 
     def is_activated(self, device: Device) -> bool:
         """Whether it was activated, and so never is again."""
