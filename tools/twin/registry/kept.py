@@ -5,7 +5,6 @@ One table in the registry's SQLite file, for whatever a cloud remembers as one J
 
 import functools
 import json
-import sqlite3
 from typing import Any
 
 from tools.twin.registry.store import Store
@@ -25,13 +24,13 @@ class Kept:
         self._cloud = cloud
 
     @functools.cached_property
-    def _database(self) -> sqlite3.Connection:
-        self._store.database.execute(_SCHEMA)
-        return self._store.database
+    def _table(self) -> Store:
+        self._store.make(_SCHEMA)
+        return self._store
 
     def get(self, product: str, name: str, part: str, default: Any = None) -> Any:
         """What was put there, or `default`."""
-        row = self._database.execute(
+        row = self._table.database.execute(
             "SELECT value FROM kept WHERE cloud=? AND product=? AND name=? AND part=?",
             (self._cloud, product, name, part),
         ).fetchone()
@@ -42,7 +41,7 @@ class Kept:
         key = (self._cloud, product, name, part)
         if value is None:
             query = "DELETE FROM kept WHERE cloud=? AND product=? AND name=? AND part=?"
-            self._database.execute(query, key)
+            self._table.change(query, key)
         else:
             query = "INSERT OR REPLACE INTO kept VALUES(?,?,?,?,?)"
-            self._database.execute(query, (*key, json.dumps(value)))
+            self._table.change(query, (*key, json.dumps(value)))

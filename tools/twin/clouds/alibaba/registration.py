@@ -40,7 +40,7 @@ class Registration:
 
     @functools.cached_property
     def _database(self) -> sqlite3.Connection:
-        self._store.database.execute(_SCHEMA)
+        self._store.make(_SCHEMA)
         return self._store.database
 
     def _secret(self, product: str) -> str:

@@ -37,7 +37,7 @@ class Registry:
 
     def make_tables(self) -> None:
         """Make what is not there yet."""
-        self.store.database.execute(_SCHEMA)
+        self.store.make(_SCHEMA)
         self._kept.get("", "", "")
 
     def product_secret(self, product: str) -> str:
