@@ -10,7 +10,8 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class Twin:
         self._options = options
         self._report = report
         self._tasks: set[asyncio.Task[None]] = set()
+        self._emptying: asyncio.Task[None] | None = None
 
     async def run(self, on_ready: Callable[[dict[str, Any]], None]) -> None:
         """Serve until SIGINT or SIGTERM. on_ready: gets the contents of the ready file.
@@ -171,7 +173,7 @@ class Twin:
         """The registry; and room for as many connections as it has devices, if there is."""
         store = open_store(self._options.state)
         stack.callback(store.close)
-        store.batch(asyncio.get_running_loop().call_soon)
+        store.batch(asyncio.get_running_loop().call_soon, self._not_filed)
 
         def report(text: str) -> None:
             self._report("twin", "open files", "short", text)
@@ -219,11 +221,23 @@ class Twin:
         ending = [connection for connection in every if http or not connection.is_http]
         await asyncio.gather(*(connection.end(reason, Ending.SERVER) for connection in ending))
 
-    def _broker_died(self) -> None:
-        self._report("twin", "mosquitto", "fault", "ended by itself; starting it again")
-        task = asyncio.create_task(self._restart_broker())
+    def _not_filed(self, error: sqlite3.Error) -> None:
+        """Devices wait for a PUBACK that never comes: let them send again, once connected anew."""
+        if self._emptying is None or self._emptying.done():
+            text = f"{self._options.state}: messages cannot be put on file: {error}"
+            self._report("twin", "messages", "fault", text)
+            reason = "what it sent cannot be put on file"
+            self._emptying = self._soon(self._end_connections(reason, http=False))
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _broker_died(self) -> None:
+        self._report("twin", "mosquitto", "fault", "ended by itself; starting it again")
+        self._soon(self._restart_broker())
 
     async def _restart_broker(self) -> None:
         await self._end_connections("the broker is gone", http=False)

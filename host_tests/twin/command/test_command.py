@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import io
 import json
 import os
 import shlex
@@ -550,6 +552,15 @@ def test_events_cannot_command_the_terminal(
     assert not {"\x1b[2J", "\x1b]", "\x07", "\x9b"} & {
         shown[n : n + k] for n in range(len(shown)) for k in (1, 2, 4)
     }
+
+
+def test_a_log_on_a_full_disk_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    _printed("watson", "d", "refused", "gone")
 
 
 def test_a_table_and_an_error_cannot_command_the_terminal(

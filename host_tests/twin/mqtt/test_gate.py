@@ -429,6 +429,20 @@ def test_watson_applications_hear_events_under_the_long_topic(twin: Twin) -> Non
         assert application.next().topic == "iot-2/type/esp32/id/board-1/evt/status/fmt/json"
 
 
+def test_what_comes_after_a_message_goes_on_after_it(twin: Twin) -> None:
+    topic = "iot-2/type/esp32/id/board-1/evt/own/fmt/json"
+    with Raw(twin.way("watson")) as raw:
+        assert raw.login(application_connect(twin)) == 0
+        raw.send(packets.subscribe(1, [(topic, 0)]))
+        assert (suback := raw.receive()) and suback.kind == packets.SUBACK
+        message = packets.Publish(topic, b"{}").encode()
+        raw.send(message + packets.unsubscribe(2, [topic]))
+        assert [p and p.kind for p in (raw.receive(), raw.receive())] == [
+            packets.PUBLISH,
+            packets.UNSUBACK,
+        ]
+
+
 def test_watson_clears_the_retain_flag(twin: Twin) -> None:
     with paho(twin, "watson") as device:
         device.publish("iot-2/evt/kept/fmt/json", b"{}", retain=True)

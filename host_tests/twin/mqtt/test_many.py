@@ -115,3 +115,42 @@ def test_a_twin_without_room_for_another_connection_says_so_once_and_serves_on(
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         assert raws[-1].login(connect_of(own_twin, "watson")) == 0
     assert own_twin.output().count("no file is left") == 1
+
+
+def test_with_a_full_disk_nothing_is_acknowledged_unfiled_and_later_all_is_well(
+    own_twin: Twin,
+) -> None:
+    pid, database = own_twin.ready["pid"], Path(own_twin.ready["database"])
+    unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    topic = "iot-2/type/router/id/gateway-1/evt/status/fmt/json"
+    logins = {
+        topic: gateway_connect(own_twin),  # the gate acknowledges
+        _EVENT: connect_of(own_twin, "watson", clean_session=False, will=_WILL),  # its broker
+    }
+    acknowledged = set()
+    with contextlib.ExitStack() as stack:
+        raws = {name: stack.enter_context(Raw(own_twin.way("watson"))) for name in logins}
+        for name, raw in raws.items():
+            assert raw.login(logins[name]) == 0
+        size = Path(f"{database}-wal").stat().st_size
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + (1 << 14), unlimited[1]))
+        for name, raw in raws.items():
+            raw.send(b"".join(_report(name, number).encode() for number in range(1, 101)))
+        for name, raw in raws.items():
+            while (packet := raw.receive()) is not None:
+                acknowledged.add((name, b"%01000d" % packet.packet_id()))
+    own_twin.wait_for_output("cannot be put on file")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+    for name, login in logins.items():
+        with Raw(own_twin.way("watson")) as raw:
+            assert raw.login(login) == 0
+            raw.send(_report(name, 101).encode())
+            packet = raw.receive()
+            assert packet is not None and packet.packet_id() == 101
+    with contextlib.closing(sqlite3.connect(database)) as opened:
+        filed = set(opened.execute("SELECT topic, payload FROM messages"))
+    assert acknowledged <= filed
+
+
+def _report(topic: str, number: int) -> packets.Publish:
+    return packets.Publish(topic, b"%01000d" % number, 1, packet_id=number)

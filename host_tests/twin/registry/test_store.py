@@ -1,6 +1,7 @@
 """Does the registry answer by key, and is what waits for the file told when it is there?"""
 
 import contextlib
+import resource
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -93,7 +94,7 @@ def test_an_org_is_found_as_it_is_spelt_and_else_by_its_letters(store: Store) ->
 def test_what_waits_for_the_file_is_done_in_order_once_others_can_read_it(store: Store) -> None:
     rounds: list[Callable[[], None]] = []
     told: list[Any] = []
-    store.batch(rounds.append)
+    store.batch(rounds.append, _unlost)
     store.journal.listen(
         lambda record: told.append((record["what"], record["id"], _on_file(store)))
     )
@@ -116,7 +117,7 @@ def _on_file(store: Store) -> int:
 
 def test_another_process_writes_between_two_rounds(store: Store, tmp_path: Path) -> None:
     rounds: list[Callable[[], None]] = []
-    store.batch(rounds.append)
+    store.batch(rounds.append, _unlost)
     store.record_soon("watson", "a/b", "up", "t", b"1", status="stored")
 
     def add() -> None:
@@ -136,16 +137,50 @@ def test_too_few_files_for_the_boards_are_said() -> None:
     assert shortage(1024, 463).startswith("at most 462 of the 463 registered")
 
 
-def test_a_full_disk_lets_nobody_believe_in_what_is_not_on_file(store: Store) -> None:
+@pytest.mark.parametrize("statement", ["INSERT", "COMMIT", "another's"])
+def test_a_full_disk_lets_nobody_believe_in_what_is_not_on_file(
+    store: Store, statement: str
+) -> None:
     rounds: list[Callable[[], None]] = []
     told: list[int] = []
-    store.batch(rounds.append)
-    pages = store.database.execute("PRAGMA page_count").fetchone()[0]
-    store.database.execute(f"PRAGMA max_page_count={pages + 1}")
-    for number, size in enumerate((1, 1 << 16, 1)):
-        with contextlib.suppress(sqlite3.OperationalError):
-            store.record_soon("watson", "a/b", "up", "t", bytes(size), status="stored")
-            store.when_safe(lambda number=number: told.append(number))
-    for commit in rounds:
-        commit()
-    assert _on_file(store) == len(told) > 0
+    lost: list[sqlite3.Error] = []
+    store.batch(rounds.append, lost.append)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if statement == "COMMIT":
+        size = Path(f"{store.path}-wal").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + (1 << 14), limit[1]))
+    else:
+        pages = store.database.execute("PRAGMA page_count").fetchone()[0]
+        store.database.execute(f"PRAGMA max_page_count={pages + 1}")
+    try:
+        for number, size in enumerate((1, 1 if statement == "another's" else 1 << 16, 1)):
+            with contextlib.suppress(sqlite3.OperationalError):
+                store.record_soon("watson", "a/b", "up", "t", bytes(size), status="stored")
+                store.when_safe(lambda number=number: told.append(number))
+                if statement == "another's" and number == 1:
+                    query = "INSERT INTO devices VALUES('', '', '', '', zeroblob(65536), 1, '')"
+                    store.database.execute(query)
+        while rounds:
+            rounds.pop(0)()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert len(lost) == 1
+    assert _on_file(store) == len(told) == (0 if statement == "COMMIT" else 1)
+
+
+def test_what_fails_once_on_file_is_told_and_holds_up_nothing(store: Store) -> None:
+    rounds: list[Callable[[], None]] = []
+    told: list[int] = []
+    store.batch(rounds.append, _unlost)
+    store.record_soon("watson", "a/b", "up", "t", b"1", status="stored")
+    store.when_safe(lambda: told.append(1 // 0))
+    store.when_safe(lambda: told.append(2))
+    store.record("watson", "a/b", "up", "t", b"2", status="stored")
+    assert (told, _on_file(store)) == ([2], 2)
+    rounds.pop(0)()
+    with pytest.raises(ZeroDivisionError):
+        rounds.pop()()
+
+
+def _unlost(error: sqlite3.Error) -> None:
+    raise error

@@ -65,11 +65,16 @@ _TOGETHER = 65536
 
 @contextlib.contextmanager
 def while_read() -> Iterator[None]:
-    """Serve on in silence when nobody reads any more: a pipe to `head`, say."""
+    """Serve on in silence when nobody reads any more: a pipe to `head`, say.
+
+    A file on a full disk lacks some lines.
+    """
     try:
         yield
     except (BrokenPipeError, SystemExit):  # the latter is how rich tells of the former
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        pass
 
 
 class Events:

@@ -9,6 +9,7 @@ HTTP for WebSocket comes back.
 import asyncio
 import contextlib
 import dataclasses
+import sqlite3
 
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
@@ -94,6 +95,8 @@ class Connection:
             self._report("closed", f"{error}, more than this cloud takes")
         except OSError as error:
             self._report("closed", f"connection lost ({error})")
+        except sqlite3.Error as error:
+            self._report("closed", f"what it sent cannot be put on file: {error}")
         except asyncio.CancelledError:
             if self._closing is None:
                 raise
@@ -179,13 +182,14 @@ class Connection:
                 why, reason = self._closing.why, str(self._closing)
             raise
         finally:
-            try:
-                self._hub.store.commit()  # what waits for that is sent while there is who gets it
-                await self._broker.leave()
-            finally:  # also when told to end while waiting
+            with contextlib.ExitStack() as stack:  # each, also when told to end while waiting
+                stack.callback(self._hub.leave, client, session)
                 if self._announced:
-                    self._finish(clean, why, reason)
-                self._hub.leave(client, session)
+                    stack.callback(self._announce, "Disconnect", why, reason)
+                    stack.callback(self._file_will, clean)
+                with contextlib.suppress(sqlite3.Error):
+                    self._hub.store.commit()  # what waits is sent while there is who gets it
+                await self._broker.leave()
 
     async def _over_websocket(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -194,8 +198,8 @@ class Connection:
         way = dataclasses.replace(self._way, websocket=True)
         await Connection(self._hub, self._cloud, way, reader, writer).run()
 
-    def _finish(self, clean: bool, why: Ending, reason: str) -> None:
-        """File the will that the broker now publishes; tell applications who left."""
+    def _file_will(self, clean: bool) -> None:
+        """File the will that the broker now publishes."""
         if self._will is not None and not clean:
             will = self._will
             self._hub.store.record(
@@ -208,7 +212,6 @@ class Connection:
                 status="stored",
                 reason="will",
             )
-        self._announce("Disconnect", why, reason)
 
     def _announce(self, action: str, why: Ending | None, reason: str) -> None:
         assert self.client is not None

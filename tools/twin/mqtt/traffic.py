@@ -114,7 +114,7 @@ class Traffic:
             self._to_device(_merged(packet, codes))
             self._notify_all("Subscribe", refused)
         else:
-            self._to_device(packet.encode())
+            self._in_turn(self._to_device, packet.encode())
 
     def _on_publish(self, packet: Packet) -> None:
         publish = Publish.parse(packet)
@@ -238,7 +238,7 @@ class Traffic:
                 self._session.filters.add(broker_filter)
         if onward:
             self._subscribing[packet_id] = codes, refused
-            self._to_broker(packets.subscribe(packet_id, onward))
+            self._in_turn(self._to_broker, packets.subscribe(packet_id, onward))
         else:
             self._to_device(packets.suback(packet_id, bytes(code or 0 for code in codes)))
             self._notify_all("Subscribe", refused)
@@ -250,7 +250,7 @@ class Traffic:
         onward = [name for name in mapped if name is not None and name not in pushed]
         self._session.filters.difference_update(onward)
         if onward:
-            self._to_broker(packets.unsubscribe(packet_id, onward))
+            self._in_turn(self._to_broker, packets.unsubscribe(packet_id, onward))
         else:
             self._to_device(packets.unsuback(packet_id))
 
@@ -261,7 +261,11 @@ class Traffic:
         self._forward(packet)
 
     def _forward(self, packet: Packet) -> None:
-        self._to_broker(packet.encode())
+        self._in_turn(self._to_broker, packet.encode())
+
+    def _in_turn(self, send: Send, data: bytes) -> None:
+        """After what came before it, which may wait for the file."""
+        self._hub.store.when_safe(functools.partial(send, data))
 
     def _on_ping(self, _packet: Packet) -> None:
         self._to_device(packets.encode(packets.PINGRESP, 0, b""))
@@ -285,7 +289,7 @@ class Traffic:
             )
             if publish.qos:
                 self._sent[publish.packet_id] = message_id
-        self._hub.store.when_safe(functools.partial(self._to_device, publish.encode()))
+        self._in_turn(self._to_device, publish.encode())
 
     def _drop(self, publish: Publish) -> None:
         """Tell the broker that a message has arrived, which the device does not get."""

@@ -80,7 +80,7 @@ class Certificates:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._database = store.database
-        self._database.executescript(_SCHEMA)
+        store.make(_SCHEMA)
 
     # CAs that sign client certificates
 

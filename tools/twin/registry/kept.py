@@ -7,7 +7,6 @@ for the secrets of products.
 import functools
 import json
 import secrets
-import sqlite3
 from typing import Any
 
 from tools.twin.registry.store import Store
@@ -31,14 +30,14 @@ class Kept:
         self._cloud = cloud
 
     @functools.cached_property
-    def _database(self) -> sqlite3.Connection:
-        for table in (_KEPT, _SECRETS):  # not by `executescript`, which would commit
-            self._store.database.execute(table)
-        return self._store.database
+    def _tables(self) -> Store:
+        self._store.make(_KEPT)
+        self._store.make(_SECRETS)
+        return self._store
 
     def get(self, product: str, name: str, part: str, default: Any = None) -> Any:
         """What was put there, or `default`."""
-        row = self._database.execute(
+        row = self._tables.database.execute(
             "SELECT value FROM kept WHERE cloud=? AND product=? AND name=? AND part=?",
             (self._cloud, product, name, part),
         ).fetchone()
@@ -49,21 +48,22 @@ class Kept:
         key = (self._cloud, product, name, part)
         if value is None:
             query = "DELETE FROM kept WHERE cloud=? AND product=? AND name=? AND part=?"
-            self._database.execute(query, key)
+            self._tables.change(query, key)
         else:
             query = "INSERT OR REPLACE INTO kept VALUES(?,?,?,?,?)"
-            self._database.execute(query, (*key, json.dumps(value)))
+            self._tables.change(query, (*key, json.dumps(value)))
 
     # Apart, for a trace covers what stands in a column of that name.
 
     def secret(self, product: str) -> str:
         """The secret of a product; "" where it has none yet."""
         query = "SELECT secret FROM product_secrets WHERE cloud=? AND product=?"
-        row = self._database.execute(query, (self._cloud, product)).fetchone()
+        row = self._tables.database.execute(query, (self._cloud, product)).fetchone()
         return row["secret"] if row else ""
 
     def made_secret(self, product: str) -> str:
         """The same, made where it has none."""
-        query = "INSERT OR IGNORE INTO product_secrets VALUES(?,?,?)"
-        self._database.execute(query, (self._cloud, product, secrets.token_hex(16)))
+        if not self.secret(product):
+            query = "INSERT OR IGNORE INTO product_secrets VALUES(?,?,?)"
+            self._tables.change(query, (self._cloud, product, secrets.token_hex(16)))
         return self.secret(product)

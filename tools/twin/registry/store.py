@@ -3,6 +3,7 @@
 One SQLite file, readable by other processes while the twin runs (write-ahead log).
 """
 
+import contextlib
 import functools
 import os
 import secrets
@@ -55,6 +56,7 @@ PAGE = 1000
 """How many messages are told at once."""
 
 Later = Callable[[Callable[[], None]], object]
+Lost = Callable[[sqlite3.Error], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ class Store:
         self.path = path
         self.journal = Journal()
         self._later: Later | None = None
+        self._lost: Lost | None = None
         self._due = False
+        self._begun = False
         self._afterwards: deque[Callable[[], None]] = deque()
         self._database = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
         self._database.row_factory = sqlite3.Row
@@ -110,6 +114,16 @@ class Store:
     def database(self) -> sqlite3.Connection:
         """The open file, for tables that others keep in it."""
         return self._database
+
+    def change(self, statement: str, values: tuple[object, ...]) -> None:
+        """Change the registry; that is on file when this returns, whatever becomes of messages."""
+        self._commit_due()
+        self._database.execute(statement, values)
+
+    def make(self, schema: str) -> None:
+        """Make tables that are not there yet, as `change` changes them."""
+        self._commit_due()
+        self._database.executescript(schema)
 
     def scrub(self) -> None:
         """Take what was removed out of the write-ahead log, too."""
@@ -134,7 +148,7 @@ class Store:
         """Add a device, or give it a new secret; without `secret` makes one of 32 hex digits."""
         secret = secret or secrets.token_hex(16)
         device = Device(cloud, kind, product, name, secret, True, gateway)
-        self._database.execute(
+        self.change(
             "INSERT OR REPLACE INTO devices VALUES(?,?,?,?,?,1,?)",
             (cloud, kind, product, name, secret, gateway),
         )
@@ -143,7 +157,7 @@ class Store:
 
     def enable(self, device: Device, enabled: bool) -> None:
         """Let a device log in, or not."""
-        self._database.execute(
+        self.change(
             "UPDATE devices SET enabled=? WHERE cloud=? AND kind=? AND product=? AND name=?",
             (enabled, device.cloud, device.kind, device.product, device.name),
         )
@@ -198,47 +212,77 @@ class Store:
 
     # Messages
 
-    def batch(self, later: Later) -> None:
+    def batch(self, later: Later, lost: Lost) -> None:
         """From now on write what `record_soon` gets together, once in each round of a loop.
 
         later: has a function called in the next round, before what arrives then: `call_soon`.
+        lost: is told when what was recorded cannot be put on file. None of it is, and none of
+        what waited for it is ever done.
         """
-        self._later = later
+        self._later, self._lost = later, lost
 
     def commit(self) -> None:
-        """Put on file now what was recorded; then do what waits for that, in order."""
+        """Put on file now what was recorded; then do what waits for that, in order.
+
+        What fails of that is for the loop to tell, not for who calls this. raises: sqlite3.Error
+        where it could not be put on file.
+        """
         self._due = False
+        while self._begun or self._afterwards:
+            if self._begun:
+                self._put()
+                continue
+            try:
+                self._afterwards.popleft()()
+            except Exception as error:
+                assert self._later is not None
+                self._later(functools.partial(_fail, error))
+
+    def _put(self) -> None:
+        self._begun = False
         try:
-            while self._database.in_transaction or self._afterwards:
-                if self._database.in_transaction:
-                    self._database.execute("COMMIT")
-                else:
-                    self._afterwards.popleft()()
-        finally:
-            # One failed: the others' turn. Where it was the file, the next record tries again.
-            if self._afterwards and self._later and not self._database.in_transaction:
-                self._later(self.commit)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._lose(error)
+            raise
+
+    def _lose(self, error: sqlite3.Error) -> None:
+        """All of the batch is gone: nobody may believe in it."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        self._begun = False
+        self._afterwards.clear()
+        if self._lost is not None:
+            self._lost(error)
+
+    def _commit_due(self) -> None:
+        with contextlib.suppress(sqlite3.Error):  # `lost` was told
+            self.commit()
 
     def when_safe(self, act: Callable[[], None]) -> None:
         """Do that once all that was recorded before is on file: at once, or soon and in order."""
-        if self._database.in_transaction or self._afterwards:
+        if self._begun or self._afterwards:
             self._afterwards.append(act)
         else:
             act()
 
     def _write(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
         """Carry out a statement of the batch, which begins with it if need be."""
-        if self._later is not None:
-            if not self._database.in_transaction:
-                self._database.execute("BEGIN IMMEDIATE")
-            if not self._due:
-                self._due = True
-                self._later(self.commit)
+        if self._later is None:
+            return self._database.execute(statement, values)
+        if self._begun and not self._database.in_transaction:  # a full disk, in a table of others
+            self._lose(sqlite3.OperationalError("the batch was rolled back"))
+        if not self._begun:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._begun = True
+        if not self._due:
+            self._due = True
+            self._later(self._commit_due)
         try:
             return self._database.execute(statement, values)
-        except sqlite3.Error:
-            if not self._database.in_transaction:  # a full disk: all of the batch is gone
-                self._afterwards.clear()
+        except sqlite3.Error as error:
+            if not self._database.in_transaction:  # a full disk
+                self._lose(error)
             raise
 
     def record(
@@ -346,6 +390,10 @@ class Store:
 def open_store(state: Path) -> Store:
     """The registry and messages of a state folder."""
     return Store(state / "twin.db")
+
+
+def _fail(error: Exception) -> None:
+    raise error
 
 
 def _device(row: sqlite3.Row) -> Device:

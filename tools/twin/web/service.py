@@ -7,6 +7,7 @@ first bytes read.
 import asyncio
 import functools
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -189,10 +190,12 @@ class _Handler(web.RequestHandler):
         self.gone.set()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """A malformed request is the client's affair, anything else an error of ours."""
+        """A malformed request is the client's affair, a full disk nobody's, the rest ours."""
         error = kw.get("exc_info")
         if isinstance(error, HttpProcessingError):
             self._refused(f"HTTP 400: {error.message}")
+        elif isinstance(error, sqlite3.Error):
+            self._refused(f"HTTP 500: what it sent cannot be put on file: {error}")
         else:
             super().log_exception(*args, **kw)
 

@@ -76,7 +76,7 @@ class Categories:
 
     @functools.cached_property
     def _database(self) -> sqlite3.Connection:
-        self._store.database.executescript(_SCHEMA)
+        self._store.make(_SCHEMA)
         return self._store.database
 
     def may_publish(self, topic: str, names: Mapping[str, str]) -> bool:

@@ -58,7 +58,7 @@ class Registry:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._database = store.database
-        self._database.executescript(_SCHEMA)
+        store.make(_SCHEMA)
 
     # How a device logs in
 
