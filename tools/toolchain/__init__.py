@@ -106,7 +106,7 @@ def umqtt() -> Path:
 
 
 def chromium() -> Path:
-    """The browser Chromium, 120 or newer, without a screen.
+    """The browser Chromium, 123 or newer, without a screen.
 
     raises: UserError when it is not installed, or when this machine cannot have it.
     """

@@ -205,6 +205,10 @@ def test_messages_are_filtered_by_text_topic_and_cloud_and_stand_still_while_pau
     shown = rows(page)
     page.get_by_label("Filter").fill("humidity")
     expect(shown).to_have_count(1)
+    page.get_by_label("Filter").fill('"id": "48')  # of bodies, also of those that come
+    expect(shown).to_have_count(1)
+    report(board, 481, humidity=40)
+    expect(shown).to_have_count(2)
     page.get_by_label("Filter").fill("")
     branch = page.get_by_role("button", name="signetEnOS/board-1")
     branch.click()

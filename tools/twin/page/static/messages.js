@@ -181,6 +181,7 @@ export function messages(main, first) {
       list.scrollTop = 0;
       draw();
       if (!typing) sow();
+      if ("board" in changes || "cloud" in changes) ask();
     }
   }
 
@@ -308,19 +309,30 @@ export function messages(main, first) {
 
   let asked = 0;
   let timer = 0;
-  function ask() { // the bodies are the twin's: it looks into them
-    clearTimeout(timer);
+  // The bodies are the twin's: it looks into them. after: a message's id; without, into all.
+  function ask(after = 0) {
+    if (after) {
+      if (timer) return; // which looks into that one, too
+    } else {
+      clearTimeout(timer);
+      asked += 1;
+      hits = new Set();
+    }
+    const mine = asked;
     timer = setTimeout(async () => {
-      const mine = ++asked;
-      const wanted = query.get("text");
-      if (!wanted) return;
-      const found = await get("messages", {
-        text: wanted, cloud: query.get("cloud"), board: query.get("board"), limit: 500,
-      }).catch(() => ({ messages: [] }));
-      if (mine !== asked) return;
-      hits = new Set(found.messages.map((message) => message.id));
-      again();
-    }, 200);
+      timer = 0;
+      const wanted = { text: query.get("text"), cloud: query.get("cloud"), board: query.get("board"), after };
+      if (!wanted.text) return;
+      for (;;) {
+        const found = await get("messages", wanted).catch(() => ({ messages: [] }));
+        if (mine !== asked) return;
+        for (const message of found.messages) hits.add(message.id);
+        if (found.messages.length && !paused) again();
+        if (!found.more || !found.messages.length) return;
+        if (after) wanted.after = found.messages.at(-1).id;
+        else wanted.before = found.messages[0].id;
+      }
+    }, after ? 500 : 200);
   }
 
   let sown = "";
@@ -361,6 +373,7 @@ export function messages(main, first) {
   const later = calmly(draw);
   function arrived(fresh) {
     const matching = fresh.filter(fits());
+    if (matching.length < fresh.length && query.get("text")) ask(fresh[0].id - 1);
     if (paused) {
       waiting += matching.length;
       return later();
@@ -396,7 +409,7 @@ export function messages(main, first) {
   size.observe(list);
   const sowing = setInterval(() => { if (!paused) sow(); }, 5000);
   return {
-    leave: () => { current = null; size.disconnect(); clearInterval(sowing); clearTimeout(timer); },
+    leave: () => { current = null; size.disconnect(); clearInterval(sowing); clearTimeout(timer); asked += 1; },
     changed: (next) => { restart(next); return true; },
   };
 }

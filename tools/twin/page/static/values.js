@@ -177,7 +177,7 @@ export function values(main, query) {
       const each = series.get(name);
       if (!each) continue;
       if (each.plot) renew(each);
-      each.said.textContent = shortly(each.points.at(-1)[1]);
+      if ((each.plot?.cursor.idx ?? null) === null) each.said.textContent = shortly(each.points.at(-1)[1]);
     }
     changed.clear();
     list();
