@@ -17,7 +17,7 @@ from tools.twin.registry.store import PAGE
 from tools.twin.tls.openssl import environment
 from tools.ui import UserError
 
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 120.0  # on a busy machine
 _STOP_TIMEOUT_S = 15.0
 
 
