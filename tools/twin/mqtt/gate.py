@@ -29,6 +29,7 @@ from tools.twin.wire.packets import (
     UnsupportedLevelError,
 )
 
+_AT_ONCE = 16384  # bytes of one device before the others' turn
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
 
 
@@ -289,12 +290,14 @@ class Connection:
             await (self._broker if self._broker.is_open else self._hub.platform).drain()
             await self._writer.drain()
             self._silence.begins()
-            data = await self._reader.read(65536)
+            data = await self._reader.read(_AT_ONCE)
             self._silence.ends()
             if not data:
                 self._tap.ended()
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
+            if len(data) == _AT_ONCE:  # more is there, and would be read at once
+                await asyncio.sleep(0)
 
     async def _attach(self) -> None:
         """Log in at the broker, of which there was no need so far. raises: ClosedError."""
