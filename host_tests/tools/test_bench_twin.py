@@ -16,7 +16,7 @@ _BOARDS = 5
 
 
 def test_a_few_boards_are_measured_and_the_screen_fits():
-    done = signet("bench", "twin", "--boards", _BOARDS, "--reports", 60)
+    done = signet("bench", "twin", "--boards", _BOARDS, "--reports", 60, "--durable")
     assert done.returncode == 0, done.stderr
     screens.look("bench twin", done.stdout)
     for server in ("twin", "mosquitto"):

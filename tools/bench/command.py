@@ -375,6 +375,9 @@ def twin(
     reports: Annotated[
         int, typer.Option(min=1, help="How many they send as fast as they can, in each run.")
     ] = 20_000,
+    durable: Annotated[
+        bool, typer.Option("--durable", help="Each board has a durable session at the broker.")
+    ] = False,
 ) -> None:
     """How many boards a twin holds; logins, reports, delays, CPU and memory; beside mosquitto."""
     from tools.bench import twin as bench
@@ -384,11 +387,11 @@ def twin(
         raise UserError(f"--boards is {boards!r}; it is numbers with commas, such as 100,1000")
     sizes = [int(word) for word in words]
     with _steps("Starting mosquitto", bench.steps(sizes)) as step:
-        rows = bench.measure(sizes, reports, step)
+        rows = bench.measure(sizes, reports, durable, step)
     for table in bench.tables(rows):
         console.print(table)
     _goals(bench.goals(rows))
-    console.print(bench.explanation(reports), markup=False)
+    console.print(bench.explanation(reports, durable), markup=False)
 
 
 @contextlib.contextmanager

@@ -70,10 +70,13 @@ def steps(sizes: Sequence[int]) -> int:
     return 6 * len(sizes)
 
 
-def measure(sizes: Sequence[int], reports: int, step: Callable[..., None]) -> list[Row]:
+def measure(
+    sizes: Sequence[int], reports: int, durable: bool, step: Callable[..., None]
+) -> list[Row]:
     """Let so many boards connect at once and report, for each size.
 
-    reports: as fast as they are acknowledged. step: called before each step with what it is.
+    reports: as fast as they are acknowledged. durable: whether their sessions are.
+    step: called before each step with what it is.
     raises: UserError where the system has no room for so many, or has no /proc.
     """
     if sys.platform != "linux":
@@ -86,7 +89,7 @@ def measure(sizes: Sequence[int], reports: int, step: Callable[..., None]) -> li
         sides = []
         for serve in (_plain, _twin):
             with scratch() as name, serve(Path(name), size) as server:
-                sides.append(_side(server, size, reports, step))
+                sides.append(_side(server, size, reports, durable, step))
         rows.append(Row(size, *sides))
     return rows
 
@@ -131,12 +134,14 @@ def _filed(database: str) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-def _side(server: _Server, size: int, reports: int, step: Callable[..., None]) -> Side:
+def _side(
+    server: _Server, size: int, reports: int, durable: bool, step: Callable[..., None]
+) -> Side:
     logins = [[f"d:signet:bench:board-{n}", "use-token-auth", _TOKEN] for n in range(size)]
     with load(server.address, server.port, _TOPIC, logins) as boards:
         processes = server.processes | {_BOARDS: boards.pid}
         step(f"{size} boards connect: {server.name}")
-        entered = boards.ask("connect", at_once=AT_ONCE)
+        entered = boards.ask("connect", at_once=AT_ONCE, durable=durable)
         connected = boards.ask("state")["connected"]
         mib = {name: _mib(pid) for name, pid in processes.items()}
         step(f"{size} boards report: {server.name}")
@@ -281,11 +286,18 @@ def goals(rows: Sequence[Row]) -> list[Goal]:
     return found
 
 
-def explanation(reports: int) -> str:
+def explanation(reports: int, durable: bool) -> str:
     """What was measured."""
+    sessions = (
+        "durable sessions: each has a\nconnection of its own to the broker."
+        if durable
+        else "clean sessions, and no board\nlistens: they share a connection to the broker"
+        " (--durable: each has its own)."
+    )
     return (
-        "Boards: Watson's, by MQTT without TLS, clean sessions, in one process on this\n"
-        f"machine; {AT_ONCE} logins under way at any time; as many registered as boards.\n"
+        f"Boards: Watson's, by MQTT without TLS, {sessions}\n"
+        f"In one process on this machine, {AT_ONCE} logins under way at any time;\n"
+        "as many registered as boards.\n"
         f"reports: {reports}, one of each board on its way at any time. p50, p95, p99: of\n"
         f"the delay from PUBLISH to PUBACK of {min(_PACED, reports)} reports, {PER_S} a second.\n"
         "µs: of the processor, as the kernel counts it, while they report as fast as\n"

@@ -5,6 +5,7 @@ knows of MQTT what these boards need, and reads CONNACK and PUBACK alone.
 """
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import select
@@ -47,7 +48,7 @@ class _Boards:
         self._address = address, port
         self._topic = topic
         self._hellos = [
-            Connect(4, client_id, True, KEEPALIVE_S, None, user, password.encode()).encode()
+            Connect(4, client_id, True, KEEPALIVE_S, None, user, password.encode())
             for client_id, user, password in logins
         ]
         self._poll = select.epoll()
@@ -56,16 +57,16 @@ class _Boards:
         self._delays: list[float] = []
         self._lost = 0
 
-    def connect(self, at_once: int) -> dict[str, Any]:
-        """Log all in, `at_once` under way at any time."""
-        hellos = iter(self._hellos)
+    def connect(self, at_once: int, durable: bool = False) -> dict[str, Any]:
+        """Log all in, `at_once` under way at any time. durable: whether their sessions are."""
+        hellos = (dataclasses.replace(hello, clean_session=not durable) for hello in self._hellos)
         under_way: dict[int, _Board] = {}
         codes: Counter[str] = Counter()
         start = time.monotonic()
 
         def begin() -> None:
             for hello in itertools.islice(hellos, at_once - len(under_way)):
-                board = _Board(hello)
+                board = _Board(hello.encode())
                 board.socket.connect_ex(self._address)
                 under_way[board.socket.fileno()] = board
                 self._poll.register(board.socket, _WRITABLE)

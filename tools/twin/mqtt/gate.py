@@ -15,8 +15,9 @@ from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
 from tools.twin.descriptors import EXHAUSTED
 from tools.twin.hub.hub import Hub, Session
-from tools.twin.mqtt import opening
+from tools.twin.mqtt import opening, will
 from tools.twin.mqtt.counterpart import BrokerRefusesError, Counterpart
+from tools.twin.mqtt.silence import Silence
 from tools.twin.mqtt.tap import PacketTap
 from tools.twin.mqtt.traffic import ClosedError, Traffic
 from tools.twin.web.service import Service
@@ -28,6 +29,7 @@ from tools.twin.wire.packets import (
     UnsupportedLevelError,
 )
 
+_AT_ONCE = 16384  # bytes of one device before the others' turn
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
 
 
@@ -66,11 +68,8 @@ class Connection:
         self._tap = PacketTap(hub.journal, cloud, way)
         self._decoder = self._tap.decoder(opening.CONNECT_LIMIT)
         self._send = self._tap.sending(writer.write)
-        self._keepalive_s: float | None = None
-        self._waits_since: float | None = None
-        self._watch: asyncio.TimerHandle | None = None
+        self._silence = Silence(self._end_silent)
         self._queue: list[Packet] = []
-        self._will: packets.Will | None = None
         self._traffic: Traffic | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: ClosedError | None = None
@@ -145,27 +144,25 @@ class Connection:
         client.client_id = client.client_id or connect.client_id
         self._label = client.device.label
         self.client = client
-        will = self._checked_will(client, connect.will)
-        await self._carry(connect, client, will)
+        inner_will = will.checked(self._cloud, client, connect.will)
+        await self._carry(connect, client, inner_will)
 
     async def _carry(
-        self, connect: packets.Connect, client: Client, will: packets.Will | None
+        self, connect: packets.Connect, client: Client, inner_will: packets.Will | None
     ) -> None:
-        """From CONNACK to the end, whichever it is. will: as the broker gets it."""
+        """From CONNACK to the end, whichever it is. inner_will: as the broker gets it."""
         session = await self._hub.admit(self, client, connect.clean_session)
         why, reason = Ending.SERVER, "the connection failed"
         clean = False
         try:
-            await self._open_broker(client, session, connect, will)
+            await self._open_broker(client, session, connect, inner_will)
             keepalive_s = client.keepalive_s or connect.keepalive_s
-            # Section 3.1.2.10: one and a half times the keep alive.
-            self._keepalive_s = keepalive_s * 1.5 or None
-            self._will = connect.will if will else None
             self._announced = True
             how = self._tap.login(client, keepalive_s, connect.clean_session)
             self._report("connected", how)
             self._announce("Connect", None, "")
-            await self._pump(client.good_for_s)
+            with self._silence.watched(keepalive_s):
+                await self._pump(client.good_for_s)
             why, reason = Ending.GOODBYE, "the client said goodbye"
             clean = True
         except ClosedError as closed:
@@ -186,7 +183,9 @@ class Connection:
                 stack.callback(self._hub.leave, client, session)
                 if self._announced:
                     stack.callback(self._announce, "Disconnect", why, reason)
-                    stack.callback(self._file_will, clean)
+                    if connect.will and inner_will and not clean:
+                        filed = self._hub.store, self._cloud, client, connect.will
+                        stack.callback(will.file, *filed)
                 with contextlib.suppress(sqlite3.Error):
                     self._hub.store.commit()  # what waits is sent while there is who gets it
                 await self._broker.leave()
@@ -198,21 +197,6 @@ class Connection:
         way = dataclasses.replace(self._way, websocket=True)
         await Connection(self._hub, self._cloud, way, reader, writer).run()
 
-    def _file_will(self, clean: bool) -> None:
-        """File the will that the broker now publishes."""
-        if self._will is not None and not clean:
-            will = self._will
-            self._hub.store.record(
-                self._cloud.name,
-                self._label,
-                "up",
-                will.topic,
-                will.payload,
-                qos=will.qos,
-                status="stored",
-                reason="will",
-            )
-
     def _announce(self, action: str, why: Ending | None, reason: str) -> None:
         assert self.client is not None
         self._tell(self.client, action, why, reason)
@@ -222,23 +206,12 @@ class Connection:
         if message is not None:
             self._hub.platform.publish(message)
 
-    def _checked_will(self, client: Client, will: packets.Will | None) -> packets.Will | None:
-        """The will as the broker gets it; None without one, or where the cloud has none."""
-        if will is None or not self._cloud.takes_wills:
-            return None
-        topic = self._cloud.up(client, will.topic)
-        foreign = self._cloud.foreign(client, will.topic)
-        if topic is None or foreign or will.qos > self._cloud.max_qos:
-            reason = f"the will may not be published to {will.topic!r}"
-            raise self._cloud.refused("will", reason)
-        return packets.Will(topic, will.payload, will.qos, False)
-
     async def _open_broker(
         self,
         client: Client,
         session: Session,
         connect: packets.Connect,
-        will: packets.Will | None,
+        inner_will: packets.Will | None,
     ) -> None:
         """Log in at the broker, subscribe what the cloud pushes, then send CONNACK.
 
@@ -248,12 +221,12 @@ class Connection:
         pushed = [self._cloud.broker_down(client, name) for name in client.pushed]
         broker = self._hub.broker
         clean = connect.clean_session
-        inner = packets.Connect(4, client.session, clean, 0, will, *broker.login)
+        inner = packets.Connect(4, client.session, clean, 0, inner_will, *broker.login)
         self._inner = inner
         early: list[Packet] = []
         present = False
         try:
-            if not clean or session.kept or will or pushed or not broker.ours:
+            if not clean or session.kept or inner_will or pushed or not broker.ours:
                 early, present = await self._broker.open(inner, pushed)
             elif not self._hub.platform.up:
                 raise OSError
@@ -279,7 +252,6 @@ class Connection:
 
         good_for_s: see Client. raises: ClosedError.
         """
-        self._watch_silence()
         downward = asyncio.create_task(self._pump_down())
         upward = asyncio.create_task(self._pump_up())
         try:
@@ -292,32 +264,18 @@ class Connection:
             first = upward if upward.done() else downward
             first.result()
         finally:
-            if self._watch is not None:
-                self._watch.cancel()
             for task in (downward, upward):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
         self._report("left", "said goodbye")
 
-    def _watch_silence(self) -> None:
-        """End the connection once nothing is heard for too long.
-
-        One timer, which is set anew when it is due: one for each read takes longer than the read.
-        """
-        if self._keepalive_s is None:
-            return
-        loop = asyncio.get_running_loop()
-        waited_s = 0.0 if self._waits_since is None else loop.time() - self._waits_since
-        if waited_s < self._keepalive_s:
-            self._watch = loop.call_later(self._keepalive_s - waited_s, self._watch_silence)
-        else:
-            reason = "nothing heard for 1.5 times its keepalive"
-            self._reader.set_exception(ClosedError(reason, Ending.SILENCE))
+    def _end_silent(self) -> None:
+        reason = "nothing heard for 1.5 times its keepalive"
+        self._reader.set_exception(ClosedError(reason, Ending.SILENCE))
 
     async def _pump_up(self) -> None:
         assert self._traffic is not None
-        loop = asyncio.get_running_loop()
         while True:
             for packet in self._queue:
                 packets.check_from_client(packet)
@@ -331,13 +289,15 @@ class Connection:
                 self._traffic.from_device(packet)
             await (self._broker if self._broker.is_open else self._hub.platform).drain()
             await self._writer.drain()
-            self._waits_since = loop.time()
-            data = await self._reader.read(65536)
-            self._waits_since = None
+            self._silence.begins()
+            data = await self._reader.read(_AT_ONCE)
+            self._silence.ends()
             if not data:
                 self._tap.ended()
                 raise ClosedError("closed its side without DISCONNECT")
             self._queue = self._decoder.feed(data)
+            if len(data) == _AT_ONCE:  # more is there, and would be read at once
+                await asyncio.sleep(0)
 
     async def _attach(self) -> None:
         """Log in at the broker, of which there was no need so far. raises: ClosedError."""
