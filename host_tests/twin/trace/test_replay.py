@@ -91,6 +91,25 @@ def _by_a_gateway_and_a_product_of_enos(twin: Twin) -> None:
         assert raw.login(packets.Connect(4, client_id, True, 60, None, user, password)) == 0
 
 
+def _by_a_registration_with_alibaba(twin: Twin) -> None:
+    """A device that need not be registered gets client id and token, and logs in with them."""
+    product = twin.device("alibaba")["product_key"]
+    secret = json.loads(twin.cli("device", "secret", "alibaba", product))["product_secret"]
+    fields = {"deviceName": "fresh", "productKey": product, "random": "r"}
+    client_id, token = "c", signing.alibaba(fields, secret).signature
+    registers = "authType=regnwl,random=r,signmethod=hmacsha256,securemode=2"
+    for options in (registers, "authType=connwl,securemode=-2"):
+        with Sealed(twin.way("alibaba", "mqtts"), twin.ready["ca_file"]) as raw:
+            user, client = f"fresh&{product}", f"{client_id}|{options}|"
+            connect = packets.Connect(4, client, True, 60, None, user, token.encode())
+            assert raw.login(connect) == 0
+            if options == registers:
+                packet = raw.receive()
+                assert packet is not None
+                told = json.loads(packets.Publish.parse(packet).payload)
+                client_id, token = told["clientId"], told["deviceToken"]
+
+
 def _by_azure(twin: Twin) -> None:
     """A registration with DPS, and a report."""
     ready = twin.ready["clouds"]["azure"]
@@ -152,6 +171,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         _by_mqtt(twin)
         _by_azure(twin)
         _by_a_gateway_and_a_product_of_enos(twin)
+        _by_a_registration_with_alibaba(twin)
         _by_http(twin)
         _by_coap(twin)
     assert "Traceback" not in twin.output()

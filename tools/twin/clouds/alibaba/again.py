@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlencode
 
 import cbor2
 from cryptography.hazmat.primitives import padding
@@ -11,13 +12,25 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from tools import signing
 from tools.twin.clouds.alibaba.coap_options import SEQ
 from tools.twin.clouds.alibaba.token import IV, session_key
-from tools.twin.clouds.alibaba.topics import Categories
+from tools.twin.clouds.alibaba.topics import REGISTERED, Categories
 from tools.twin.clouds.proof import Again, Asked, Then
-from tools.twin.clouds.text import encode, parameters
+from tools.twin.clouds.text import decode, encode, parameters
 from tools.twin.registry import mask
+from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Connect
 from tools.ui import UserError
+
+_REGISTRATION = "auth/register/device"
+_SIGNED = (
+    "/thing/topo/add",
+    "/combine/login",
+    "/combine/batch_login",
+    "/thing/proxy/provisioning/product_register",
+)
+# What is signed, beside product key and device name.
+_REGISTERS: tuple[str, ...] = ("productKey", "deviceName", "random")
+_LOGS_IN: tuple[str, ...] = ("productKey", "deviceName", "clientId", "timestamp")
 
 
 class AlibabaAgain(Again):
@@ -27,35 +40,63 @@ class AlibabaAgain(Again):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self._kept = Kept(store, "alibaba")
         Categories(store).of("")
 
     def password(self, connect: Connect, then: Then) -> bytes | None:
-        """The signature of client id and user name."""
+        """The signature of client id and user name, or of a registration, or its token."""
         name, _, product = (connect.user or "").partition("&")
         try:
             client_id, options = parameters(connect.client_id)
         except ValueError:
             return None
-        fields = {"clientId": client_id, "deviceName": name, "productKey": product}
-        if "timestamp" in options:
-            fields["timestamp"] = options["timestamp"]
-        signed = self._signed(fields, options.get("signmethod", "hmacmd5"), then)
-        return signed.encode() if signed else None
+        fields = {"deviceName": name, "productKey": product}
+        secret = "" if then.wrong else self._secret(fields)
+        if options.get("authType") == "connwl":
+            return secret.encode() or None
+        if options.get("authType") in REGISTERED:
+            secret = "" if then.wrong else self._kept.secret(product)
+            fields["random"] = options.get("random", "")
+        else:
+            fields["clientId"] = client_id
+            if "timestamp" in options:
+                fields["timestamp"] = options["timestamp"]
+        return _signed(fields, secret, options.get("signmethod", "hmacmd5")).encode() or None
 
-    def _signed(self, fields: Mapping[str, str], method: str, then: Then) -> str:
-        device = self.store.device(
-            "alibaba", "device", fields.get("productKey", ""), fields.get("deviceName", "")
-        )
-        if device is None or then.wrong:
-            return ""
+    def _secret(self, fields: Mapping[str, str]) -> str:
+        """That of a device; "" where there is none."""
+        product, name = fields.get("productKey", ""), fields.get("deviceName", "")
+        device = self.store.device("alibaba", "device", product, name)
+        return device.secret if device else ""
+
+    def payload(self, topic: str, payload: bytes) -> bytes:
+        """The signatures of devices that are put, or log in, behind it, or register there."""
+        if not topic.endswith(_SIGNED):
+            return payload
         try:
-            return signing.alibaba(fields, device.secret, method).signature
-        except UserError:  # the twin says what is wrong with the method
-            return ""
+            params = decode(payload)["params"]
+            shared = {} if isinstance(params, list) else params
+            lists = (shared.get("deviceList"), shared.get("proxieds"), [params])
+            for entry in params if params is not shared else next(each for each in lists if each):
+                whole = {name: str(value) for name, value in (shared | entry).items()}
+                method = whole.get("signMethod", whole.get("signmethod", "")).lower()
+                registers = "random" in whole
+                names = _REGISTERS if registers else _LOGS_IN
+                secret = self._secret(whole)
+                if registers:
+                    secret = self._kept.secret(whole["productKey"])
+                signed = _signed({name: whole[name] for name in names}, secret, method)
+                payload = payload.replace(
+                    whole["sign"].encode(), (signed or whole["sign"]).encode()
+                )
+        except (ValueError, KeyError, TypeError, AttributeError):  # the twin says what is wrong
+            pass
+        return payload
 
     def request(self, asked: Asked, then: Then) -> None:
-        """The signature of /auth."""
-        if asked.path.partition("?")[0].strip("/") != "auth":
+        """The signature of /auth, or of a registration."""
+        path = asked.path.partition("?")[0].strip("/")
+        if path not in ("auth", _REGISTRATION):
             return
         fields, write = _fields(asked.body)
         if not mask.COVERED.fullmatch(str(fields.get("sign"))):
@@ -65,7 +106,12 @@ class AlibabaAgain(Again):
             new = int(moved) + then.later_ms
             fields["timestamp"] = str(new) if isinstance(moved, str) else new
         texts = {name: str(value) for name, value in fields.items()}
-        if signed := self._signed(texts, texts.get("signmethod", "hmacmd5"), then):
+        method, secret = texts.get("signmethod", "hmacmd5"), self._secret(texts)
+        if path == _REGISTRATION:
+            method = texts.get("signMethod", method)
+            texts = {name: texts.get(name, "") for name in _REGISTERS}
+            secret = self._kept.secret(texts["productKey"])
+        if signed := _signed(texts, "" if then.wrong else secret, method):
             fields["sign"] = signed
         asked.body = write(fields)
 
@@ -83,9 +129,25 @@ class AlibabaAgain(Again):
         return encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
 
 
+def _signed(fields: Mapping[str, str], secret: str, method: str) -> str:
+    try:
+        return signing.alibaba(fields, secret, method).signature if secret else ""
+    except UserError:  # the twin says what is wrong with the method
+        return ""
+
+
+def _form(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode(), strict_parsing=True))
+
+
 def _fields(body: bytes) -> tuple[dict[str, Any], Callable[[Any], bytes]]:
     """The members of a login, and what writes them again in the same format."""
-    for read, write in ((json.loads, encode), (cbor2.loads, cbor2.dumps)):
+    formats: tuple[tuple[Callable[[bytes], Any], Callable[[Any], bytes]], ...] = (
+        (json.loads, encode),
+        (_form, lambda fields: urlencode(fields).encode()),
+        (cbor2.loads, cbor2.dumps),
+    )
+    for read, write in formats:
         try:
             value = read(body)
         except (ValueError, RecursionError, cbor2.CBORDecodeError):

@@ -5,6 +5,7 @@ registration", "HTTPS-based dynamic registration"; the vendor's SDKs for what th
 A product has dynamic registration once its secret was asked for.
 """
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 
@@ -68,7 +69,7 @@ class Registration:
         return {"productKey": product, "deviceName": name, "deviceSecret": new.secret}
 
     def register_unknown(self, fields: Mapping[str, str], method: str) -> dict[str, str]:
-        """What a device gets that need not be registered: client id and token, new each time.
+        """What a device gets that need not be registered: client id, and a new token each time.
 
         raises: MistakeError.
         """
@@ -77,9 +78,10 @@ class Registration:
         if found and self.client_id(found) is None:
             reason = f"device {name!r} is registered: it asks with authType=register"
             raise MistakeError("active", reason)
-        new = self._store.add("alibaba", "device", product, name, secret=secrets.token_hex(32))
-        client_id = f"{secrets.token_urlsafe(12)}.{product}"
+        # Before the device, of which a trace tells at once: it is whole then.
+        client_id = f"{hashlib.sha256(f'{product}/{name}'.encode()).hexdigest()[:16]}.{product}"
         self._kept.put(product, name, "client_id", client_id)
+        new = self._store.add("alibaba", "device", product, name, secret=secrets.token_hex(32))
         own = {"productKey": product, "deviceName": name}
         return {**own, "clientId": client_id, "deviceToken": new.secret}
 
