@@ -224,8 +224,8 @@ class Twin:
     def _not_filed(self, error: sqlite3.Error) -> None:
         """Devices wait for a PUBACK that never comes: let them send again, once connected anew."""
         if self._emptying is None or self._emptying.done():
-            text = f"{self._options.state}: messages cannot be put on file: {error}"
-            self._report("twin", "messages", "fault", text)
+            text = f"cannot be put on file ({error}); is there room in {self._options.state}?"
+            self._report("twin", "messages", "fault", f"{text} Devices have to send again")
             reason = "what it sent cannot be put on file"
             self._emptying = self._soon(self._end_connections(reason, http=False))
 

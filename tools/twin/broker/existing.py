@@ -92,7 +92,8 @@ class ExistingBroker:
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """See Broker."""
-        return await asyncio.open_connection(*self._address, ssl=self._secured)
+        async with asyncio.timeout(_TIMEOUT_S):  # a host that is silent: minutes, else
+            return await asyncio.open_connection(*self._address, ssl=self._secured)
 
     async def kill(self) -> None:
         """raises: UserError."""
