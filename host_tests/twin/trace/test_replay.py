@@ -49,6 +49,12 @@ def _by_mqtt(twin: Twin) -> None:
         raw.login(connect_of(twin, "enos"))
         raw.send(b"\x00\x00")  # no packet
         assert raw.closed()
+    will = packets.Will("iot-2/evt/w/fmt/json", b'{"token": "%s"}' % _WRONG, 0, False)
+    for connect in (None, connect_of(twin, "watson", will=will)):
+        with Raw(twin.way("watson")) as raw:
+            if connect is not None:
+                assert raw.login(connect) == 0
+            raw.send(b'0\x7f\x00\x01a{"token": "%s' % _WRONG)  # half a PUBLISH
     with paho(twin, "watson", way="ws") as device:
         device.publish("iot-2/evt/status/fmt/json", '{"d": {"t": 1}}')
     with paho(twin, "alibaba", way="mqtts") as device:
@@ -226,12 +232,16 @@ def test_no_secret_is_in_a_trace(run: Path) -> None:
         (b'{"sign": "0123456789", "t": 1}', rb'{"sign": "\*\d+\*+", "t": 1}'),
         (b'{"deviceSecret":"a\\"b56789"}', rb'{"deviceSecret":"\*\d+\*+"}'),
         (b"/topic?_token=0123456789&n=1", rb"/topic\?_token=\*\d+\*+&n=1"),
+        (b"sign=0123456789&n=1", rb"sign=\*\d+\*+&n=1"),
+        (b"DeviceId=x;SharedAccessKey=0123456789", rb"DeviceId=x;SharedAccessKey=\*\d+\*+"),
+        (rb'{"x": "{\"token\": \"0123456789\"}"}', rb'.*token\\": \\"\*\d+\*+\\"}"}'),
         (b'{"signal": "0123456789"}', rb'{"signal": "0123456789"}'),
         (
             cbor2.dumps({"productKey": "a1SignetPk", "seq": "10", "sign": "a" * 40, "t": 1}),
             rb".*dsignx\x28\*\d+\*+at\x01",
         ),
         (cbor2.dumps({"token": "a" * 300}), rb"\xa1etokeny\x01\x2c\*\d+\*+"),
+        (cbor2.dumps([{"token": b"a" * 9}]), rb"\x81\xa1etoken\x49\*\d+\*+"),
     ],
 )
 def test_what_proves_who_it_is_is_covered_in_place(sent: bytes, shown: bytes) -> None:

@@ -119,7 +119,7 @@ class CoapTap:
         if number in self._hidden:
             return mask.cover(value).decode()
         try:
-            text = value.decode()
+            text = mask.body(value).decode()
             if text.isprintable():
                 return text
         except UnicodeDecodeError:

@@ -9,7 +9,7 @@ from tools.twin.registry import mask
 from tools.twin.registry.journal import Journal
 from tools.twin.wire import packets
 from tools.twin.wire.fields import MalformedError
-from tools.twin.wire.packets import Connect, Decoder, Packet, UnsupportedLevelError
+from tools.twin.wire.packets import Connect, Decoder, Packet, Publish, UnsupportedLevelError
 
 _NAMES = (
     *("?", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP"),
@@ -48,9 +48,9 @@ class PacketTap(Tap):
         """What came last may be no packet, or only its beginning."""
         for direction, rest in self._rests.items():
             if rest:
-                whole = direction == "down" or rest[0] >> 4 != packets.CONNECT
-                shown = bytes(rest) if whole else _beginning(bytes(rest))
-                self._packet(direction, "", shown)
+                unread = self.device is None or rest[0] >> 4 == packets.CONNECT
+                show = _beginning if direction == "up" and unread else mask.body
+                self._packet(direction, "", show(bytes(rest)))
         super().closed()
 
     def _noting(self, direction: str) -> Callable[[bytes], None]:
@@ -89,7 +89,7 @@ class _Noting(Decoder):
 def _shown(packet: Packet) -> bytes:
     """A packet as bytes, with what is secret in it covered."""
     if packet.kind == packets.PUBLISH:
-        return packets.encode(packet.kind, packet.flags, mask.body(packet.body))
+        return packets.encode(packet.kind, packet.flags, _published(packet))
     whole = packet.encode()
     if packet.kind != packets.CONNECT:
         return whole
@@ -97,7 +97,16 @@ def _shown(packet: Packet) -> bytes:
         password = Connect.parse(packet.body).password or b""
     except (MalformedError, UnsupportedLevelError):  # where it stands is not known
         return _beginning(whole)
-    return whole[: len(whole) - len(password)] + mask.password(password)
+    return mask.body(whole[: len(whole) - len(password)]) + mask.password(password)
+
+
+def _published(packet: Packet) -> bytes:
+    try:
+        length = len(Publish.parse(packet).payload)
+    except MalformedError:
+        return mask.body(packet.body)
+    start = len(packet.body) - length
+    return mask.body(packet.body[:start]) + mask.body(packet.body[start:])
 
 
 def _beginning(connect: bytes) -> bytes:

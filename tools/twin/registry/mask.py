@@ -13,23 +13,32 @@ from collections.abc import Mapping
 COVERED = re.compile(r"\*(\d+)\*+")
 """What stands in place of a value: its number."""
 
-_WORD = rb"(?:secret|password|token|signature|sign)"
+_WORD = (
+    rb"(?:secret|password|passwd|token|signature|sign"
+    rb"|(?:secret|access|private|symmetric|primary|secondary)_?key)"
+)
 _NAME = rb"[\w-]*" + _WORD
 _TEXT = re.compile(rb'("' + _NAME + rb'"\s*:\s*")((?:[^"\\]|\\.)+)', re.IGNORECASE)
-_QUERY = re.compile(rb"([?&](?:" + _NAME + rb"|sig)=)([^&\s]+)", re.IGNORECASE)
+_QUOTED = re.compile(rb'(\\"' + _NAME + rb'\\"\s*:\s*\\")([^"\\]+)', re.IGNORECASE)  # JSON in JSON
+# also a form, one Uri-Query of CoAP, a connection string of Azure
+_QUERY = re.compile(rb"((?:^|[?&;\s])(?:" + _NAME + rb"|sig)=)([^&;\s]+)", re.IGNORECASE)
 _SAS = re.compile(rb"([ &]sig=)([^&\s]+)")  # of a "SharedAccessSignature ...": its secret part
-# RFC 8949, section 3: a text is its length and its bytes; the end of a name, then a value.
-_CBOR = re.compile(_WORD + rb"(?=([\x61-\x77]|\x78.|\x79..))", re.IGNORECASE | re.DOTALL)
-_MAPS = [bytes((first,)) for first in range(0xA0, 0xC0)]
+# RFC 8949, section 3: a text or bytes are their length and they; the end of a name, then a value.
+_CBOR = re.compile(
+    _WORD + rb"(?=([\x41-\x57\x61-\x77]|[\x58\x78].|[\x59\x79]..))", re.IGNORECASE | re.DOTALL
+)
+_HOLDERS = [bytes((first,)) for first in range(0x80, 0xE0)]  # arrays, maps, tags
 _LONGEST_NAME = 23  # in CBOR's one byte of length
-_HEADERS = ("authorization", "cookie", "password", "set-cookie")  # whose value proves who it is
+_HEADER = re.compile(rb".*(?:authorization|cookie|" + _WORD + rb")", re.IGNORECASE)
 
 _numbers: dict[bytes, int] = {}
 
 
 def body(payload: bytes) -> bytes:
     """A payload: what JSON, a query or CBOR calls a secret, token, password or signature."""
-    return _cbor(_QUERY.sub(_covered, _TEXT.sub(_covered, payload)))
+    for each in (_TEXT, _QUOTED, _QUERY):
+        payload = each.sub(_covered, payload)
+    return _cbor(payload)
 
 
 def cover(value: bytes) -> bytes:
@@ -51,7 +60,7 @@ def password(value: bytes) -> bytes:
 def headers(given: Mapping[str, str]) -> dict[str, str]:
     """The headers of an HTTP message; Basic (RFC 7617) with its user: `Basic USER:*7***`."""
     return {
-        name: _header(name.lower(), value) if name.lower() in _HEADERS else value
+        name: _header(name.lower(), value) if _HEADER.fullmatch(name.encode()) else value
         for name, value in given.items()
     }
 
@@ -78,14 +87,14 @@ def _covered(found: re.Match[bytes]) -> bytes:
 
 
 def _cbor(payload: bytes) -> bytes:
-    if payload[:1] not in _MAPS:
+    if payload[:1] not in _HOLDERS:
         return payload
     shown = bytearray(payload)
     for found in _CBOR.finditer(payload):
         if not _is_name(payload, *found.span()):
             continue
         head = found[1]
-        length = head[0] - 0x60 if len(head) == 1 else int.from_bytes(head[1:], "big")
+        length = head[0] & 0x1F if len(head) == 1 else int.from_bytes(head[1:], "big")
         start = found.end() + len(head)
         shown[start : start + length] = cover(payload[start : start + length])
     return bytes(shown)

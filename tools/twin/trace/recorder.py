@@ -26,6 +26,8 @@ from tools.version import version
 # Before what a device may be let in by, or not, the registry is looked at again.
 _ASKS = ("opened", "packet", "http", "coap", "event", "command")
 
+_TEXTS = {"payload", "text", "reason"}
+
 
 class Recorder:
     """Writes what happens to a file whose mode is 0600.
@@ -70,8 +72,8 @@ class Recorder:
             return
         if record["what"] in _ASKS:
             self._look()
-        if "payload" in record:
-            record = {**record, "payload": _masked(record["payload"])}
+        if texts := _TEXTS & record.keys():
+            record = {**record, **{name: _masked(record[name]) for name in texts}}
         if "data" in record or "request" in record:  # only what a person may have put there
             record = _without_secrets(record)
         self._write(record)
@@ -132,10 +134,11 @@ def _mosquitto() -> str:
     return found[1] if found else ""
 
 
-def _masked(payload: Any) -> Any:
-    if isinstance(payload, dict):
-        return {"hex": mask.body(bytes.fromhex(payload["hex"])).hex()}
-    return mask.body(payload.encode()).decode()
+def _masked(text: Any) -> Any:
+    """A text, or a payload as `Store.messages` has it."""
+    if isinstance(text, dict):
+        return {"hex": mask.body(bytes.fromhex(text["hex"])).hex()}
+    return text and mask.body(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
 
 
 def _without_secrets(value: Any) -> Any:
