@@ -341,6 +341,7 @@ def test_a_device_registers_until_it_has_logged_in_and_again_after_a_reset(
     assert refused(name="nobody") == "unknown"
     assert refused(way=Way(False, 1883)) == "mode"
     assert refused(kind="regnwl") == "active"  # it is registered
+    assert refused(kind="regnwl", name="a/+") == "form"
     older = cloud.login(_connect("register", "dev", secret), _TLS)
     newer = cloud.login(_connect("register", "dev", secret), _TLS)
     assert cloud.presence(older, _TLS, "Disconnect", None, "") is None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from tools import signing
 from tools.twin.clouds.alibaba.uplink import MistakeError
+from tools.twin.clouds.cloud import Cloud
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
 
@@ -74,6 +75,9 @@ class Registration:
         raises: MistakeError.
         """
         product, name = self._checked(fields, method)
+        rule, words = Cloud.name_rule
+        if not rule.fullmatch(name):
+            raise MistakeError("form", f"deviceName is not 1 to {words}")
         found = self._store.device("alibaba", "device", product, name)
         if found and self.client_id(found) is None:
             reason = f"device {name!r} is registered: it asks with authType=register"
