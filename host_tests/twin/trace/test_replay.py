@@ -240,7 +240,7 @@ def test_a_trace_is_looked_through_for_what_and_for_secrets(run: Path) -> None:
     store.close()
     leaky = run / "leaky.jsonl"
     event = {"what": "event", "ms": 1, "cloud": "azure", "device": "x", "kind": "k"}
-    coded = base64.b64encode(b"x" + secret.encode()).decode()
+    coded = base64.b64encode(b"x" + secret.encode()).hex()  # as in a PUBLISH
     leaky.write_text(trace.read_text() + json.dumps({**event, "text": coded}) + "\n")
     shown = signet("twin", "trace", leaky, "--state", run / "twin")
     lines = len(leaky.read_text().splitlines())
@@ -257,6 +257,7 @@ def test_a_trace_is_looked_through_for_what_and_for_secrets(run: Path) -> None:
         (b'{"what": "trace", "ms": 1, "version": 9}\n', "version 9"),
         (b"HEAD[]\n", "line 2 of FILE is no record"),
         (b'HEAD{"what": "packet", "ms": 1}\n', "line 2 of FILE"),
+        (b'HEAD{"what": "end", "ms": "now"}\n', "line 2 of FILE: 'ms' is not what it is"),
     ],
 )
 def test_what_is_no_trace_is_one_error_with_its_line(

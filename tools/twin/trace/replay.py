@@ -63,14 +63,10 @@ class Outcome:
 def replay(records: list[Record], folder: Path, *, fast: bool = False) -> Outcome:
     """Play a trace. records: its own, head first. folder: for the twin. fast: without pauses.
 
-    raises: UserError when no twin starts.
+    raises: UserError when no twin starts, and for what cannot be played, with its line.
     """
     trace = folder / "replay.jsonl"
-    given = records[0]["options"]
-    options = ["--record", str(trace), "--token-life", str(given["token_life_s"])]
-    options += ["--http-rate", str(given["http_per_s"])]
-    if given["policy"] is not None:
-        options += ["--policy", given["policy"]]
+    options = ["--record", str(trace), *_options(records[0]["options"])]
     with TwinProcess(folder, {door.key: 0 for door in DOORS}, options) as twin:
         store = open_store(twin.state)
         follower = Follower(trace)
@@ -80,6 +76,19 @@ def replay(records: list[Record], folder: Path, *, fast: bool = False) -> Outcom
         finally:
             follower.close()
             store.close()
+
+
+def _options(given: Record) -> list[str]:
+    try:
+        found = [
+            "--token-life",
+            str(given["token_life_s"]),
+            "--http-rate",
+            str(given["http_per_s"]),
+        ]
+        return found if given["policy"] is None else [*found, "--policy", given["policy"]]
+    except (KeyError, TypeError):
+        raise UserError("line 1 of the trace has not the options of a twin") from None
 
 
 class _Player:
