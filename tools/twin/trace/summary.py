@@ -91,23 +91,28 @@ def leaks(path: Path, database: sqlite3.Connection) -> Iterator[tuple[int, str]]
 
 
 def _likely(text: mmap.mmap, forms: Iterable[bytes]) -> list[bytes]:
-    """Those that may be in a text, in one pass: wherever a long one begins, it has a word of 8
-    bytes there that begins at a multiple of 8.
+    """Those that may be in a text, in one pass: wherever a long one begins, it has words of 8
+    bytes there that begin at multiples of 8.
     """
-    words = {word for form in forms for word in _words(form)}
+    words = {word for form in forms for row in _words(form) for word in row}
     with (
         memoryview(text) as whole,
         whole[: len(text) // _WORD * _WORD] as even,
         even.cast("Q") as aligned,
     ):
         there = words.intersection(aligned)
-    return [form for form in forms if len(form) < 2 * _WORD or not there.isdisjoint(_words(form))]
+    return [
+        form
+        for form in forms
+        if len(form) < 2 * _WORD or any(there.issuperset(row) for row in _words(form))
+    ]
 
 
-def _words(form: bytes) -> Iterator[int]:
-    if len(form) >= 2 * _WORD:
-        for at in range(_WORD):
-            yield int.from_bytes(form[at : at + _WORD], sys.byteorder)
+def _words(form: bytes) -> Iterator[tuple[int, ...]]:
+    """Its first two words, by where in a word of the text it may begin."""
+    for at in range(_WORD if len(form) >= 2 * _WORD else 0):
+        starts = range(at, min(len(form) + 1 - _WORD, at + 2 * _WORD), _WORD)
+        yield tuple(int.from_bytes(form[start : start + _WORD], sys.byteorder) for start in starts)
 
 
 def _forms(secret: bytes) -> Iterator[bytes]:
