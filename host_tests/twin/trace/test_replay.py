@@ -29,6 +29,7 @@ from tools.twin.registry import mask
 from tools.twin.registry.store import open_store
 from tools.twin.trace.file import read
 from tools.twin.trace.replay import Outcome, replay
+from tools.twin.trace.survey import survey
 from tools.twin.wire import packets
 
 _SAMPLE = Path(__file__).with_name("sample.jsonl")
@@ -185,6 +186,19 @@ def test_a_device_that_is_denied_now_differs(run: Path, tmp_path: Path) -> None:
     told = {(each.then, each.now) for each in outcome.differences}
     assert ("CONNACK 0", "CONNACK 5") in told
     assert {each.record["cloud"] for each in outcome.differences} == {"enos"}
+
+
+def test_what_a_missing_request_led_to_is_not_asked_for_where_a_trace_breaks_off(
+    run: Path,
+) -> None:
+    records = list(read(run / "trace.jsonl"))
+    (request, *_) = (
+        number
+        for number, record in enumerate(records)
+        if record["what"] == "coap" and records[number - 1]["what"] == "event"
+    )
+    assert request - 1 in survey(records).order
+    assert request - 1 not in survey(records[:request]).order
 
 
 def test_no_secret_is_in_a_trace(run: Path) -> None:

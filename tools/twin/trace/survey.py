@@ -15,7 +15,8 @@ class Survey:
     """A trace read once.
 
     wrong: by number, the logins whose password, token or signature was.
-    order: of the records' numbers: a request by CoAP before what it led to.
+    order: of the records' numbers: a request by CoAP before what it led to; without what may
+    have come of one that a trace which breaks off has not any more.
     ended: whether the twin ended by itself.
     """
 
@@ -50,7 +51,14 @@ def survey(records: list[Record]) -> Survey:
         elif what == "opened":
             peers[key] = record["peer"]
         found.ended = what == "end"
+    while not found.ended and found.order and _may_wait(records[found.order[-1]]):
+        del found.order[-1]
     return found
+
+
+def _may_wait(record: Record) -> bool:
+    """Whether a request may have led to it that is not in a trace which breaks off."""
+    return record["what"] in ("message", "event")
 
 
 def _said_wrong(text: str) -> bool:
@@ -67,4 +75,4 @@ def _place(records: list[Record], record: Record, order: list[int]) -> int:
 
 
 def _led_to(record: Record, cloud: str) -> bool:
-    return record["what"] in ("message", "event") and record["cloud"] == cloud
+    return _may_wait(record) and record["cloud"] == cloud
