@@ -29,6 +29,7 @@ from tools.twin.registry import mask
 from tools.twin.registry.store import open_store
 from tools.twin.trace.file import read
 from tools.twin.trace.replay import Outcome, replay
+from tools.twin.trace.survey import survey
 from tools.twin.wire import packets
 
 _SAMPLE = Path(__file__).with_name("sample.jsonl")
@@ -207,6 +208,19 @@ def test_a_device_that_is_denied_now_differs(run: Path, tmp_path: Path) -> None:
     assert {each.record["cloud"] for each in outcome.differences} == {"enos"}
 
 
+def test_what_a_missing_request_led_to_is_not_asked_for_where_a_trace_breaks_off(
+    run: Path,
+) -> None:
+    records = list(read(run / "trace.jsonl"))
+    (request, *_) = (
+        number
+        for number, record in enumerate(records)
+        if record["what"] == "coap" and records[number - 1]["what"] == "event"
+    )
+    assert request - 1 in survey(records).order
+    assert request - 1 not in survey(records[:request]).order
+
+
 def test_no_secret_is_in_a_trace(run: Path) -> None:
     text = (run / "trace.jsonl").read_bytes()
     assert stat.S_IMODE((run / "trace.jsonl").stat().st_mode) == 0o600
@@ -260,7 +274,7 @@ def test_a_trace_is_looked_through_for_what_and_for_secrets(run: Path) -> None:
     store.close()
     leaky = run / "leaky.jsonl"
     event = {"what": "event", "ms": 1, "cloud": "azure", "device": "x", "kind": "k"}
-    coded = base64.b64encode(b"x" + secret.encode()).decode()
+    coded = base64.b64encode(b"x" + secret.encode()).hex()  # as in a PUBLISH
     leaky.write_text(trace.read_text() + json.dumps({**event, "text": coded}) + "\n")
     shown = signet("twin", "trace", leaky, "--state", run / "twin")
     lines = len(leaky.read_text().splitlines())
@@ -277,6 +291,7 @@ def test_a_trace_is_looked_through_for_what_and_for_secrets(run: Path) -> None:
         (b'{"what": "trace", "ms": 1, "version": 9}\n', "version 9"),
         (b"HEAD[]\n", "line 2 of FILE is no record"),
         (b'HEAD{"what": "packet", "ms": 1}\n', "line 2 of FILE"),
+        (b'HEAD{"what": "end", "ms": "now"}\n', "line 2 of FILE: 'ms' is not what it is"),
     ],
 )
 def test_what_is_no_trace_is_one_error_with_its_line(

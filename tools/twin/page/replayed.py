@@ -18,7 +18,7 @@ def read(file: Path) -> Model:
     for number, record in enumerate(traces.read(file), 1):
         try:
             model.feed(record)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             what = record["what"]
             raise UserError(f"line {number} of {file} is no record {what!r} of a trace") from None
     if number == 0:

@@ -8,6 +8,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -161,13 +162,13 @@ class Dtls(Udp):
     async def send(self, data: bytes) -> None:
         """See End."""
         self._advance()
-        async with asyncio.timeout(_TIMEOUT_S):
-            while not self._ready.is_set():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ready.wait(), 1.0)
-                with contextlib.suppress(SSL.Error):
-                    self._session.DTLSv1_handle_timeout()
-                self._advance()
+        ends_s = time.monotonic() + _TIMEOUT_S
+        while not self._ready.is_set() and time.monotonic() < ends_s:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), 1.0)
+            with contextlib.suppress(SSL.Error):
+                self._session.DTLSv1_handle_timeout()
+            self._advance()
         with contextlib.suppress(SSL.Error):
             self._session.send(data)
         self._advance()

@@ -15,6 +15,8 @@ VERSION = 1
 
 Record = dict[str, Any]
 
+_LATEST_MS = 10**14
+
 # What a reader asks of a record, beside "what" and "ms"; kinds that are not here are passed over.
 _NEEDED = {
     "trace": "version signet python mosquitto options clouds",
@@ -34,6 +36,14 @@ _NEEDED = {
     "ready": "clouds",
     "command": "cloud device name data",
     "fault": "request",
+}
+_SORTS: dict[str, tuple[type, ...]] = {
+    "what": (str,),
+    "ms": (int,),
+    "connection": (int, str),
+    "clouds": (list, dict),
+    **dict.fromkeys(("cloud", "device", "way", "peer", "name"), (str, type(None))),
+    **dict.fromkeys(("direction", "kind", "text"), (str,)),
 }
 
 
@@ -68,6 +78,11 @@ def _record(path: Path, number: int, text: bytes) -> Record:
         raise UserError(f"line {number} of {path} is not JSON; is it a trace?") from None
     if not isinstance(record, dict) or not {"what", "ms"} <= record.keys():
         raise UserError(f'line {number} of {path} is no record: it has no "what" and "ms"')
+    for name, sorts in _SORTS.items():
+        if name in record and not isinstance(record[name], sorts):
+            raise UserError(f"line {number} of {path}: {name!r} is not what it is in a trace")
+    if not 0 <= record["ms"] < _LATEST_MS:
+        raise UserError(f"line {number} of {path}: 'ms' is no time since 1970")
     if number == 1:
         if record["what"] != "trace":
             raise UserError(f"line 1 of {path} is not the head of a trace")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aiocoap import Message  # type: ignore[import-untyped]
+
 from tools.twin.clouds.proof import Again, Asked, Then
 from tools.twin.registry import mask
 from tools.twin.trace import compare
@@ -186,7 +188,7 @@ class Line:
         came = [data for data in self.end.got if data[2 : 2 + len(mark)] == mark]
         if not came:
             return False
-        new = compare.coap_value(then["options"], _payload(came[-1]))
+        new = compare.coap_value(then["options"], Message.decode(came[-1]).payload)
         self._tokens.texts[covered[1]] = str(new["token"])
         keys = self._again.keys(new, then["device"] or "")
         if keys is not None:
@@ -218,18 +220,6 @@ def _encoded(
         made += bytes((delta << 4 | length,)) + more + longer + value
         before = number
     return bytes(made) + (b"\xff" + payload if payload else b"")
-
-
-def _payload(datagram: bytes) -> bytes:
-    """What follows the options (RFC 7252, section 3); of a twin's reply, which is well-formed."""
-    at = 4 + (datagram[0] & 15)
-    while at < len(datagram) and datagram[at] != 0xFF:
-        delta, length = datagram[at] >> 4, datagram[at] & 15
-        at += 1 + max(0, delta - 12)
-        more = max(0, length - 12)
-        at += more + (int.from_bytes(datagram[at : at + more], "big") + 13 if more else length)
-        at += 256 if more == 2 else 0
-    return datagram[at + 1 :]
 
 
 def _extended(value: int) -> tuple[int, bytes]:

@@ -25,7 +25,7 @@ from tools.twin.trace.file import Record
 from tools.twin.trace.follow import Follower, Key
 from tools.twin.trace.issuers import Issuers
 from tools.twin.trace.line import Line, Tokens
-from tools.twin.trace.survey import survey
+from tools.twin.trace.survey import STOPPED, survey
 from tools.ui import UserError
 
 _PATIENCE_S = 20.0  # for a decision of which nothing is to be seen
@@ -33,7 +33,6 @@ _SETTLE_S = 5.0  # for one in whose place another has come
 _HASTY_AFTER = 10  # differences; from then on both are a fifth
 _STEP_S = 0.003
 _BOARD_ENDS = ("closed its side", "connection lost", "left without", "said goodbye")
-_STOPPED = "the twin stops"
 _NOT_ASKED = ("set_losses",)  # what it lost never came to the twin
 
 
@@ -63,14 +62,10 @@ class Outcome:
 def replay(records: list[Record], folder: Path, *, fast: bool = False) -> Outcome:
     """Play a trace. records: its own, head first. folder: for the twin. fast: without pauses.
 
-    raises: UserError when no twin starts.
+    raises: UserError when no twin starts, and for what cannot be played, with its line.
     """
     trace = folder / "replay.jsonl"
-    given = records[0]["options"]
-    options = ["--record", str(trace), "--token-life", str(given["token_life_s"])]
-    options += ["--http-rate", str(given["http_per_s"])]
-    if given["policy"] is not None:
-        options += ["--policy", given["policy"]]
+    options = ["--record", str(trace), *_options(records[0]["options"])]
     with TwinProcess(folder, {door.key: 0 for door in DOORS}, options) as twin:
         store = open_store(twin.state)
         follower = Follower(trace)
@@ -80,6 +75,19 @@ def replay(records: list[Record], folder: Path, *, fast: bool = False) -> Outcom
         finally:
             follower.close()
             store.close()
+
+
+def _options(given: Record) -> list[str]:
+    try:
+        found = [
+            "--token-life",
+            str(given["token_life_s"]),
+            "--http-rate",
+            str(given["http_per_s"]),
+        ]
+        return found if given["policy"] is None else [*found, "--policy", given["policy"]]
+    except (KeyError, TypeError):
+        raise UserError("line 1 of the trace has not the options of a twin") from None
 
 
 class _Player:
@@ -253,12 +261,12 @@ class _Player:
     async def _left(self, _number: int, record: Record) -> None:
         self._cause_ms = record["ms"]
         line = self._line(record)
-        if line.end is not None:
+        if line.end is not None and record["connection"] not in self._survey.stopped:
             await line.end.close()
 
     async def _closed(self, number: int, record: Record) -> None:
         line = self._line(record)
-        if record["reason"] == _STOPPED:
+        if record["reason"] == STOPPED:
             await self._stop()
         if line.end is None:
             return

@@ -4,6 +4,7 @@ import base64
 import binascii
 import mmap
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from tools.twin.trace import registry
 from tools.twin.trace.file import Record
 
 _WAYS = ("login", "http", "coap")
+_WORD = 8  # bytes
 
 
 @dataclass(slots=True)
@@ -78,17 +80,51 @@ def _is_peer(device: str | None) -> bool:
 
 def leaks(path: Path, database: sqlite3.Connection) -> Iterator[tuple[int, str]]:
     """Where a secret of a registry is in a file, in clear or encoded: line, and whose it is."""
+    secrets = registry.secrets(database)
+    forms = {form: whose for whose, secret in secrets for form in _forms(secret)}
+    said = set()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        for whose, secret in registry.secrets(database):
-            for form in _forms(secret):
-                if (at := text.find(form)) >= 0:
-                    yield text[:at].count(b"\n") + 1, whose
-                    break
+        for form in _likely(text, forms):
+            if forms[form] not in said and (at := text.find(form)) >= 0:
+                said.add(forms[form])
+                yield text[:at].count(b"\n") + 1, forms[form]
+
+
+def _likely(text: mmap.mmap, forms: Iterable[bytes]) -> list[bytes]:
+    """Those that may be in a text, in one pass: wherever a long one begins, it has words of 8
+    bytes there that begin at multiples of 8.
+    """
+    words = {word for form in forms for row in _words(form) for word in row}
+    with (
+        memoryview(text) as whole,
+        whole[: len(text) // _WORD * _WORD] as even,
+        even.cast("Q") as aligned,
+    ):
+        there = words.intersection(aligned)
+    return [
+        form
+        for form in forms
+        if len(form) < 2 * _WORD or any(there.issuperset(row) for row in _words(form))
+    ]
+
+
+def _words(form: bytes) -> Iterator[tuple[int, ...]]:
+    """Its first two words, by where in a word of the text it may begin."""
+    for at in range(_WORD if len(form) >= 2 * _WORD else 0):
+        starts = range(at, min(len(form) + 1 - _WORD, at + 2 * _WORD), _WORD)
+        yield tuple(int.from_bytes(form[start : start + _WORD], sys.byteorder) for start in starts)
 
 
 def _forms(secret: bytes) -> Iterator[bytes]:
+    """As it is or encoded, and that in hexadecimal, as a trace has what went over the wire."""
+    for form in _encoded(secret):
+        yield form
+        yield form.hex().encode()
+
+
+def _encoded(secret: bytes) -> Iterator[bytes]:
     yield secret
-    yield from (secret.hex().encode(), secret.hex().upper().encode())
+    yield secret.hex().upper().encode()
     yield from _base64(secret)
     yield quote(secret, safe="").encode()
     try:  # a key in base64: what it is the text of
@@ -96,7 +132,7 @@ def _forms(secret: bytes) -> Iterator[bytes]:
     except (binascii.Error, ValueError):
         return
     if len(raw) > 8:
-        yield raw.hex().encode()
+        yield raw
 
 
 def _base64(secret: bytes) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from tools.twin.trace.file import Record
 from tools.twin.trace.follow import Key
 
 _WRONG = re.compile(r"signature differs|sig differs|sig is keyed|\(the password\) is wrong")
+STOPPED = "the twin stops"
 _MISTAKES = ("signature", "login")  # of `connack`
 
 
@@ -15,13 +16,15 @@ class Survey:
     """A trace read once.
 
     wrong: by number, the logins whose password, token or signature was.
-    order: of the records' numbers: a request by CoAP before what it led to.
-    ended: whether the twin ended by itself.
+    order: of the records' numbers: a request by CoAP before what it led to; without what may
+    have come of one that a trace which breaks off has not any more.
+    ended: whether the twin ended by itself. stopped: the connections that were there then.
     """
 
     order: list[int] = field(default_factory=list)
     wrong: set[int] = field(default_factory=set)
     ended: bool = False
+    stopped: set[Key] = field(default_factory=set)
 
 
 def survey(records: list[Record]) -> Survey:
@@ -49,8 +52,17 @@ def survey(records: list[Record]) -> Survey:
             wrong_peer = ""
         elif what == "opened":
             peers[key] = record["peer"]
+        elif what == "closed" and record["reason"] == STOPPED:
+            found.stopped.add(key)
         found.ended = what == "end"
+    while not found.ended and found.order and _may_wait(records[found.order[-1]]):
+        del found.order[-1]
     return found
+
+
+def _may_wait(record: Record) -> bool:
+    """Whether a request may have led to it that is not in a trace which breaks off."""
+    return record["what"] in ("message", "event")
 
 
 def _said_wrong(text: str) -> bool:
@@ -67,4 +79,4 @@ def _place(records: list[Record], record: Record, order: list[int]) -> int:
 
 
 def _led_to(record: Record, cloud: str) -> bool:
-    return record["what"] in ("message", "event") and record["cloud"] == cloud
+    return _may_wait(record) and record["cloud"] == cloud
