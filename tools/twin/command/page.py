@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tools.twin.command.console import DEFAULT_STATE, State, call, running
-from tools.ui import UserError, console, errors
+from tools.ui import UserError, console, errors, visible
 
 
 def page(
@@ -30,6 +30,7 @@ def page(
     if trace is not None:
         from tools.twin.page import replayed  # aiohttp
 
+        errors.print(visible(f"reading {trace.name}"), markup=False, soft_wrap=True)
         model = replayed.read(trace)
         asyncio.run(replayed.show(model, lambda address: _open(address, no_open, ends=True)))
         return

@@ -19,6 +19,7 @@ _MOST_DIFFERENCES = 50
 
 def trace(file: _File, state: State = DEFAULT_STATE) -> None:
     """Show what is in a trace, and whether a secret of this twin's registry is in it."""
+    _hint(f"reading {file.name}")
     found = summary(read(file))
     head = found.head
     _say(f"{_moment(head['ms'])} to {_moment(found.last_ms)}, {found.records} records")
@@ -57,8 +58,11 @@ def replay(
     ] = False,
 ) -> None:
     """Play a trace to a fresh twin and compare what it decides; status 1 when that differs."""
-    records = list(read(file))
     begin_again()
+    records = list(read(file))
+    took_s = 0 if fast else (records[-1]["ms"] - records[0]["ms"]) // 1000
+    pauses = f", with their pauses: {took_s} s" if took_s else ""
+    _hint(f"{len(records)} records are played to a fresh twin{pauses}")
     from tools.twin.trace.replay import replay as play  # aiohttp: no other command needs it
 
     with scratch() as folder:
@@ -70,11 +74,15 @@ def replay(
         _say_prose(f"then: {each.then or 'nothing'}", "  ")
         _say_prose(f"now:  {each.now or 'nothing'}", "  ")
     for reason, count in outcome.left_out.items():
-        errors.print(f"not played, {count} times: {reason}", markup=False, soft_wrap=True)
+        _hint(f"not played, {count} times: {reason}")
     count = len(outcome.differences)
     _say(f"{outcome.played} played, {outcome.decisions} decisions the same, {count} differ")
     if count:
         raise typer.Exit(1)
+
+
+def _hint(text: str) -> None:
+    errors.print(visible(text), markup=False, soft_wrap=True)
 
 
 def _say(text: str) -> None:
