@@ -121,7 +121,7 @@ class Traffic:
         broker_topic = self._cloud.up(self._client, publish.topic)
         refusal = self._refusal(publish, broker_topic)
         if refusal is not None:
-            self._file(publish, "refused", str(refusal))
+            self._file(publish, "up", "refused", str(refusal))
             if self._client.closes or refusal.why not in _TOLD:
                 raise refusal
             self._report("refused", str(refusal))
@@ -130,10 +130,10 @@ class Traffic:
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
         if not verdict.parts:
-            self._file(publish, verdict.status, verdict.reason)
+            self._file(publish, "up", verdict.status, verdict.reason)
         for payload in verdict.parts:
             part = dataclasses.replace(publish, payload=payload)
-            self._file(part, verdict.status, verdict.reason)
+            self._file(part, "up", verdict.status, verdict.reason)
         if verdict.status == "rejected":
             self._report("rejected", f"{publish.topic}: {verdict.reason}")
         else:
@@ -196,24 +196,21 @@ class Traffic:
             if note := self._cloud.notice(self._client, request, topic, why):
                 self._hub.platform.publish(note)
 
-    def _file(self, publish: Publish, status: str, reason: str) -> None:
-        self._hub.store.record_soon(
+    def _file(self, publish: Publish, direction: str, status: str, reason: str = "") -> int:
+        """File a message, without a secret that it holds; returns its id."""
+        hidden = self._cloud.hides(publish.topic)
+        return self._hub.store.record_soon(
             self._cloud.name,
             self._client.device.label,
-            "up",
+            direction,
             publish.topic,
-            self._shown(publish),
+            mask.body(publish.payload) if hidden else publish.payload,
             qos=publish.qos,
             retain=publish.retain,
             dup=publish.dup,
             status=status,
             reason=reason,
         )
-
-    def _shown(self, publish: Publish) -> bytes:
-        """Its payload as it is filed."""
-        hidden = self._cloud.hides(publish.topic)
-        return mask.body(publish.payload) if hidden else publish.payload
 
     def _on_subscribe(self, packet: Packet) -> None:
         packet_id, filters = packets.parse_subscribe(packet.body)
@@ -276,17 +273,7 @@ class Traffic:
             self._drop(publish)
             return
         if self._client.device.kind != "application":
-            message_id = self._hub.store.record_soon(
-                self._cloud.name,
-                self._client.device.label,
-                "down",
-                publish.topic,
-                self._shown(publish),
-                qos=publish.qos,
-                retain=publish.retain,
-                dup=publish.dup,
-                status="sent",
-            )
+            message_id = self._file(publish, "down", "sent")
             if publish.qos:
                 self._sent[publish.packet_id] = message_id
         self._in_turn(self._to_device, publish.encode())
