@@ -57,7 +57,7 @@ def add(
     for part in parts if application else [*parts, name]:
         if not rule.fullmatch(part):
             raise UserError(f"{part!r} is not 1 to {words}")
-    _check_org(store, cloud, product)
+    _check_spelling(store, cloud, product)
     if application:
         name = rules.new_name(product)
     for other in ("device", "gateway"):
@@ -74,7 +74,7 @@ def add(
     return added
 
 
-def _check_org(store: Store, cloud: str, product: str) -> None:
+def _check_spelling(store: Store, cloud: str, product: str) -> None:
     """Orgs are in host names, which know no case. raises: UserError."""
     org = product.partition("/")[0]
     if CLOUDS[cloud].client_certificates != "by org":
@@ -84,11 +84,14 @@ def _check_org(store: Store, cloud: str, product: str) -> None:
         raise UserError(f"org {org!r} differs from {known!r} in upper and lower case only")
 
 
-def orgs(store: Store) -> list[str]:
-    """The orgs that somebody is registered in, of the clouds that have orgs."""
+def check_org(store: Store, org: str, mend: str) -> None:
+    """raises: UserError for an org that nobody is registered in. mend: what makes one."""
     clouds = [each.name for each in CLOUDS.values() if each.client_certificates == "by org"]
-    every = [device for cloud in clouds for device in store.devices(cloud)]
-    return list(dict.fromkeys(device.product.partition("/")[0] for device in every))
+    if not any(store.org(cloud, org) == org for cloud in clouds):
+        every = (device for cloud in clouds for device in store.each(cloud))
+        orgs = dict.fromkeys(device.product.partition("/")[0] for device in every)
+        known = ", ".join(orgs) or "none"
+        raise UserError(f"there is no org {org!r}; there is: {known}. {mend}")
 
 
 def check_type(store: Store, org: str, type_id: str) -> None:

@@ -211,13 +211,9 @@ CloudName = Annotated[str, typer.Argument(help=CLOUD_HELP, autocompletion=comple
 
 def check_org(store: Store, org: str) -> None:
     """raises: UserError for an org that nobody is registered in."""
-    clouds = [each.name for each in CLOUDS.values() if each.client_certificates == "by org"]
-    if not any(store.org(cloud, org) == org for cloud in clouds):
-        orgs = registration.orgs(store)
-        known = ", ".join(orgs) or "none"
-        cloud = next(c.name for c in CLOUDS.values() if c.client_certificates == "by org")
-        command = call(store.path.parent, "device", "add", cloud, f"{org}/TYPE", "ID")
-        raise UserError(f"there is no org {org!r}; there is: {known}. `{command}` makes it")
+    cloud = next(c.name for c in CLOUDS.values() if c.client_certificates == "by org")
+    command = call(store.path.parent, "device", "add", cloud, f"{org}/TYPE", "ID")
+    registration.check_org(store, org, f"`{command}` makes it")
 
 
 def _cut(text: str) -> str:

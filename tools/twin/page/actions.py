@@ -135,8 +135,9 @@ class Actions:
         return await act(order)
 
     def _device(self, order: Order) -> Device:
-        wanted = order["board"]
-        for device in self._hub.store.devices():
+        wanted = str(order["board"])
+        cloud, _, label = wanted.partition(" ")
+        for device in self._hub.store.named(cloud, label.rpartition("/")[2]):
             if identity(device.cloud, device.label) == wanted:
                 return device
         raise UserError(f"the registry has no {wanted!r}: add it first")
@@ -213,9 +214,7 @@ class Actions:
         return {"name": name, "id": number}
 
     def _check_org(self, org: str) -> None:
-        orgs = registration.orgs(self._hub.store)
-        if org not in orgs:
-            raise UserError(f"there is no org {org!r}; {one_of(org, orgs)}. Add a device of it")
+        registration.check_org(self._hub.store, org, "Add a device of it")
 
     async def _add(self, order: Order) -> Answer:
         names = (str(order.get(name) or "") for name in ("product", "name", "behind"))
