@@ -9,6 +9,8 @@ import queue
 import signal
 import socket
 import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -552,6 +554,16 @@ def test_a_command_to_a_device_that_is_off_line_is_an_error(twin: Twin) -> None:
     assert "CoAP" not in _error(twin, "watson")
     told = "not connected by MQTT, and to a device that speaks CoAP or HTTPS nothing comes down"
     wait_until(lambda: told in _error(twin, "alibaba"))
+
+
+def test_a_command_just_after_connack_waits_for_the_subscription(twin: Twin) -> None:
+    with paho(twin, "watson") as device, ThreadPoolExecutor(1) as other:
+        early = other.submit(twin.command, "watson", "blink", {"times": 3})
+        time.sleep(0.3)
+        assert not early.done()
+        device.subscribe("iot-2/cmd/+/fmt/json")
+        assert early.result(30)["sent"]
+        assert "blink" in device.next().topic
 
 
 def test_a_command_that_nobody_subscribed_to_says_so(twin: Twin) -> None:

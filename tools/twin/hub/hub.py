@@ -21,6 +21,8 @@ from tools.twin.wire import topics
 from tools.twin.wire.packets import Publish
 
 _AGAIN_S = 1.0
+_SUBSCRIBES_S = 3.0  # after its CONNACK a device may still be about to
+_SOON_S = 0.02
 _NAMED = 10  # devices that an error lists
 
 
@@ -33,10 +35,11 @@ class Session:
     """What the gate knows of one broker session.
 
     durable: it outlives its connection. kept: the broker has it of a connection before.
-    filters: the broker's filters it is subscribed to.
+    filters: the broker's filters it is subscribed to. since: when its connection came, monotonic.
     """
 
     connection: Connection | None = None
+    since: float = 0.0
     durable: bool = False
     kept: bool = False
     filters: set[str] = field(default_factory=set)
@@ -84,6 +87,7 @@ class Hub:
             await session.connection.end("another connection took its place", Ending.REPLACED)
             session = self.sessions.setdefault(client.session, Session())
         session.connection = connection
+        session.since = time.monotonic()
         session.kept = session.durable
         session.durable = not clean
         if clean:
@@ -215,7 +219,7 @@ class Hub:
         if order.kept and not (session and online and _hears(session, topic)):
             return answer | {"queued": True}
         listening = session if online or order.qos else None  # QoS 0 does not wait
-        self._check_listening(target, listening, topic, order.topic)
+        await self._check_listening(target, listening, topic, order.topic)
         waiting = (order.reply_topic or "", order.message_id or "")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[waiting] = future
@@ -235,14 +239,21 @@ class Hub:
         finally:
             del self._waiting[waiting]
 
-    def _check_listening(
+    async def _check_listening(
         self, target: Device, session: Session | None, broker_topic: str, topic: str
     ) -> None:
+        """Give a device that has just connected the time to subscribe.
+
+        raises: NotDeliveredError when it is not there, or does not listen.
+        """
         listener = target.gateway or target.label
         if session is None:
             hint = self.clouds[target.cloud].offline_hint
             raise NotDeliveredError(f"{listener} is not connected{hint}")
-        if not _hears(session, broker_topic):
+        while not _hears(session, broker_topic):
+            if session.connection is not None and time.monotonic() < session.since + _SUBSCRIBES_S:
+                await asyncio.sleep(_SOON_S)
+                continue
             raise NotDeliveredError(f"{listener} has not subscribed to {topic}")
 
 
