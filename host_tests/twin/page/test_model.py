@@ -19,7 +19,7 @@ from tools.twin.page.boards import STRANGERS
 from tools.twin.page.decoding import decode, plain
 from tools.twin.page.model import Model
 from tools.twin.page.stream import Stream
-from tools.twin.wire.packets import Connect, Publish, encode
+from tools.twin.wire.packets import Connect, encode
 
 ALINK = "/sys/pk/dn/thing/event/property/post"
 POINTS = "/sys/pk/dk/thing/measurepoint/post"
@@ -196,9 +196,7 @@ def test_reports_took_until_the_puback_of_their_own_packet():
     fed = Fed()
     _opened(fed, 1)
     _login(fed, 1)
-    for packet_id, body in ((1, b"a"), (2, b"b")):  # both were on their way at once
-        _packet(fed, 1, "PUBLISH", Publish("up", body, 1, False, False, packet_id).encode())
-    first, second = (fed.message("up", body, qos=1) for body in (b"a", b"b"))
+    first, second = (fed.message("up", b"a", qos=1, packet_id=n) for n in (1, 2))
     fed.now_ms += 10
     (told,) = _packet(fed, 1, "PUBACK", encode(4, 0, b"\x00\x02"), "down")
     assert told[1]["id"] == second and told[1]["took_ms"] == 11
@@ -360,7 +358,8 @@ def test_a_page_that_reads_slowly_is_told_what_it_lost_and_holds_up_nothing():
     fed = Fed()
 
     async def run():
-        stream, reading, written = Stream(lambda board: {"id": board}), asyncio.Event(), []
+        stream = Stream(lambda board: {"id": board}, lambda number: {"id": number})
+        reading, written = asyncio.Event(), []
 
         async def write(data):
             written.append(data)

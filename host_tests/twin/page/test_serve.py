@@ -188,7 +188,7 @@ def test_a_report_is_told_with_its_reply_and_its_board(twin, browser, events):
         events.until(lambda name, data: name == "board" and data["id"] == ENOS and data["online"])
         board.subscribe(POINTS + "_reply")
         board.publish(POINTS, _post(21.5))
-        told = events.until(lambda name, data: name == "marked" and data["reply"])
+        told = events.until(lambda name, data: name in ("message", "marked") and data["reply"])
         asked = browser.get(f"messages/{told['id']}")
         assert asked["values"] == {"t": 21.5} and asked["format"] == "measurepoints"
         assert asked["took_ms"] == told["took_ms"] >= 0

@@ -63,7 +63,8 @@ class PacketTap(Tap):
             rest.extend(data)
             try:
                 while (packet := packets.take(rest)) is not None:
-                    self._packet(direction, _NAMES[packet.kind], _shown(packet))
+                    if packet.kind != packets.PUBLISH or self.journal.wants_publishes:
+                        self._packet(direction, _NAMES[packet.kind], _shown(packet))
             except MalformedError:
                 pass  # told when it is over
 

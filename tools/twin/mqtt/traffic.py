@@ -210,6 +210,7 @@ class Traffic:
             dup=publish.dup,
             status=status,
             reason=reason,
+            packet_id=publish.packet_id,
         )
 
     def _on_subscribe(self, packet: Packet) -> None:

@@ -51,24 +51,30 @@ def content(payload: str | dict[str, str]) -> bytes:
     return payload.encode() if isinstance(payload, str) else bytes.fromhex(payload["hex"])
 
 
-def decode(topic: str, payload: bytes) -> Decoded:
-    """What a payload on that topic says; anything can be decoded, if only as bytes."""
+def parse(payload: bytes) -> tuple[str, Any]:
+    """Its format, "JSON", "CBOR", "text" or "bytes", and its value; of text and bytes None."""
     try:
         text = payload.decode()
     except UnicodeDecodeError:
-        return _binary(topic, payload)
+        with contextlib.suppress(Exception):  # what it raises for what is no CBOR is its own
+            value = plain(cbor2.loads(payload))
+            if isinstance(value, dict | list):  # a single byte is nearly always some value
+                return "CBOR", value
+        return "bytes", None
     try:
-        return _structured(topic, "JSON", json.loads(text))
+        return "JSON", json.loads(text)
     except (ValueError, RecursionError):
-        return Decoded("text", summary=_cut(text))
+        return "text", None
 
 
-def _binary(topic: str, payload: bytes) -> Decoded:
-    with contextlib.suppress(Exception):  # what it raises for bytes that are no CBOR is its own
-        value = plain(cbor2.loads(payload))
-        if isinstance(value, dict | list):  # a single byte is nearly always some value of CBOR
-            return _structured(topic, "CBOR", value)
-    return Decoded("bytes", summary=_cut(payload[:SUMMARY].hex()))
+def decode(topic: str, payload: bytes) -> Decoded:
+    """What a payload on that topic says; anything can be decoded, if only as bytes."""
+    form, value = parse(payload)
+    if form == "text":
+        return Decoded(form, summary=_cut(payload.decode()))
+    if form == "bytes":
+        return Decoded(form, summary=_cut(payload[:SUMMARY].hex()))
+    return _structured(topic, form, value)
 
 
 def _structured(topic: str, form: str, value: Any) -> Decoded:

@@ -47,7 +47,7 @@ class Page:
             if len(page) < PAGE:
                 break
         self._actions.refresh()
-        self._unlisten = self._hub.journal.listen(self._hear)
+        self._unlisten = self._hub.journal.listen(self._hear, publishes=False)
         await self._server.start()
         self.address = self._server.address
         self._looking = asyncio.create_task(self._look())

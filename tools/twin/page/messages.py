@@ -21,34 +21,43 @@ _BYTES = 64 << 20  # of all messages that are kept
 
 @dataclass(slots=True)
 class Message:
-    """told: what the page is told of it. payload: as the journal has it. cipher: as hex, what
-    went over the wire, where that was encrypted.
+    """facts: what the page is told of it, but for what its payload says. payload: as the journal
+    has it. cipher: as hex, what went over the wire, where that was encrypted.
     """
 
-    told: dict[str, Any]
+    facts: dict[str, Any]
     payload: str | dict[str, str]
     board: Board
     cipher: str | None = None
 
     @property
+    def told(self) -> dict[str, Any]:
+        """What the page is told of it: the payload is decoded when that is asked for first."""
+        if "summary" not in self.facts:
+            decoded = decode(self.facts["topic"], content(self.payload))
+            for name in ("summary", "values", "times"):
+                self.facts[name] = getattr(decoded, name)
+        return self.facts
+
+    @property
     def weight(self) -> int:
         """Bytes that are kept, about: a client chooses how many there are."""
-        return int(self.told["size"]) + len(self.told["topic"])
+        return int(self.facts["size"]) + len(self.facts["topic"])
 
     @property
     def up(self) -> bool:
         """Whether it comes from the board."""
-        return bool(self.told["direction"] == "up")
+        return bool(self.facts["direction"] == "up")
 
     def answered(self, ms: int, reply: int | None = None) -> None:
         """It was acknowledged, or answered by a message with the id `reply`."""
-        self.told["took_ms"] = max(0, ms - self.told["ms"])
+        self.facts["took_ms"] = max(0, ms - self.facts["ms"])
         if reply is not None:
-            self.told["reply"] = reply
+            self.facts["reply"] = reply
 
     def marks(self) -> dict[str, Any]:
         """What of it changes after it was told."""
-        return {name: self.told[name] for name in ("id", "status", "took_ms", "reply")}
+        return {name: self.facts[name] for name in ("id", "status", "took_ms", "reply")}
 
 
 class Messages:
@@ -73,8 +82,8 @@ class Messages:
 
     def add(self, message: Message) -> None:
         """Keep one; the oldest go."""
-        self._kept[message.told["id"]] = message
-        message.board.ids.append(message.told["id"])
+        self._kept[message.facts["id"]] = message
+        message.board.ids.append(message.facts["id"])
         self._bytes += message.weight
         while len(self._kept) > MESSAGES or (self._bytes > _BYTES and len(self._kept) > 1):
             _, old = self._kept.popitem(last=False)
@@ -102,10 +111,10 @@ class Messages:
         fitting = (
             message
             for message in self.those(ids if onward else reversed(ids))
-            if message.told["id"] > after
-            and (before is None or message.told["id"] < before)
-            and (not cloud or message.told["cloud"] == cloud)
-            and message.told["topic"].startswith(topic)
+            if message.facts["id"] > after
+            and (before is None or message.facts["id"] < before)
+            and (not cloud or message.facts["cloud"] == cloud)
+            and message.facts["topic"].startswith(topic)
             and (not wanted or _holds(message, wanted))
         )
         found = [message.told for message in itertools.islice(fitting, limit + 1)]
@@ -119,7 +128,7 @@ class Messages:
         if message is None:
             return None
         payload = message.payload
-        decoded = decode(message.told["topic"], content(payload))
+        decoded = decode(message.facts["topic"], content(payload))
         value = None
         with contextlib.suppress(RecursionError):
             value = plain(decoded.value)
@@ -136,11 +145,11 @@ class Messages:
         counts: Counter[tuple[str, str]] = Counter()
         last: dict[tuple[str, str], int] = {}
         for message in self.those(self._ids(board)):
-            told = message.told
-            if not cloud or told["cloud"] == cloud:
-                where = told["cloud"], told["topic"].partition("?")[0]
+            facts = message.facts
+            if not cloud or facts["cloud"] == cloud:
+                where = facts["cloud"], facts["topic"].partition("?")[0]
                 counts[where] += 1
-                last[where] = told["id"]
+                last[where] = facts["id"]
         return [
             {"topic": where[1], "cloud": where[0], "count": count, "last_id": last[where]}
             for where, count in sorted(counts.items())
@@ -150,8 +159,8 @@ class Messages:
         """The numbers that a board has reported, by name, at the times that it says."""
         series: dict[str, list[tuple[int, float]]] = {}
         for message in self.those(board.ids):
-            told = message.told
-            if message.up and told["status"] == "stored":
+            if message.up and message.facts["status"] == "stored":
+                told = message.told
                 for name, value in told["values"].items():
                     when = told["times"].get(name, told["ms"])
                     series.setdefault(name, []).append((when, value))

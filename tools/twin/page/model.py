@@ -10,16 +10,17 @@ from typing import Any
 
 from tools.twin.page import pairs
 from tools.twin.page.boards import LINES, Board, Boards, Line, way_of
-from tools.twin.page.decoding import Decoded, content, decode
+from tools.twin.page.decoding import content
 from tools.twin.page.messages import Message, Messages
 from tools.twin.page.wire import PEER, Few, Wire
 
 _LINE = 2_000  # characters of a line
+_HEALTH = b"free_heap"  # in a report of a board's counters: `health_s`
 _PARTS = 1_000  # messages that wait for one answer
 _AS_FILED = ["cloud", "device", "direction", "topic", "status", "reason", "qos", "retain", "dup"]
 
 Change = tuple[str, dict[str, Any]]
-"""What a page is told: "message", "marked" or "line" and its data, or "board" and its id."""
+"""What a page is told: "marked" or "line" and its data, or "message" or "board" and its id."""
 
 
 class Model:
@@ -111,59 +112,56 @@ class Model:
         payload = record["payload"]
         data = content(payload)
         ms = record.get("received_ms", record["ms"])
-        decoded = decode(record["topic"], data)
-        told = {
+        facts = {
             "id": record["id"],
             "ms": ms,
             **{name: record[name] for name in _AS_FILED},
             "size": len(data),
-            "summary": decoded.summary,
-            "values": decoded.values,
-            "times": decoded.times,
             "reply": None,
             "answers": None,
             "took_ms": None,
             "coap": None,
         }
         board = self.boards.get(record["cloud"], record["device"])
-        message = Message(told, payload, board)
+        message = Message(facts, payload, board)
         self.messages.add(message)
-        answered = list(self._pair(message, decoded))
+        answered = list(self._pair(message, data))
         if message.up:
             board.seen(ms)
-            board.reports += told["status"] == "stored" and told["answers"] is None
-            waiting = _waiting(decoded)
-            board.outbox = board.outbox if waiting is None else waiting
-            self._wire.filed(message, data)
+            board.reports += facts["status"] == "stored" and facts["answers"] is None
+            if _HEALTH in data:
+                waiting = _waiting(message.told["values"])
+                board.outbox = board.outbox if waiting is None else waiting
+            self._wire.filed(message, record.get("packet_id", 0))
         else:
-            board.commands += told["answers"] is None
-        yield "message", told
+            board.commands += facts["answers"] is None
+        yield "message", {"id": facts["id"]}
         yield from answered
         yield "board", {"id": board.id}
 
-    def _pair(self, message: Message, decoded: Decoded) -> Iterator[Change]:
+    def _pair(self, message: Message, payload: bytes) -> Iterator[Change]:
         """Note what asks for an answer; tell those that this one answers."""
-        told = message.told
-        found = pairs.key(told["topic"], decoded.value)
-        if found is None or told["status"] == "refused":
+        facts = message.facts
+        found = pairs.key(facts["topic"], payload)
+        if found is None or facts["status"] == "refused":
             return
         key, is_answer = found
         where = message.board.id, key
         if not is_answer:
             asking = self._waiting.get(where, [])[-_PARTS:]  # parts of one message have its id
-            self._waiting.note(where, [*asking, told["id"]])
+            self._waiting.note(where, [*asking, facts["id"]])
             return
         for asked in self.messages.those(self._waiting.pop(where, ())):
             if asked.up != message.up:
-                told["answers"] = asked.told["id"]
-                asked.answered(told["ms"], told["id"])
+                facts["answers"] = asked.facts["id"]
+                asked.answered(facts["ms"], facts["id"])
                 yield "marked", asked.marks()
 
     def _marked(self, record: dict[str, Any]) -> Iterator[Change]:
         message = self.messages.get(record["id"])
         if message is not None:
-            message.told["status"] = record["status"]
-            if message.told["reply"] is None:
+            message.facts["status"] = record["status"]
+            if message.facts["reply"] is None:
                 message.answered(record["ms"])
             yield "marked", message.marks()
 
@@ -216,20 +214,20 @@ class Model:
         if board is not None:
             board.seen(record["ms"])
             yield "board", {"id": board.id}
-        for message in self.messages.those(changed):
-            yield "message", message.told
+        for number in changed:
+            yield "message", {"id": number}
         yield from self._acknowledged(acknowledged, record["ms"])
 
     def _acknowledged(self, numbers: Iterable[int], ms: int) -> Iterator[Change]:
         for message in self.messages.those(numbers):
-            if message.told["took_ms"] is None:
+            if message.facts["took_ms"] is None:
                 message.answered(ms)
                 yield "marked", message.marks()
 
 
-def _waiting(decoded: Decoded) -> int | None:
+def _waiting(values: dict[str, float]) -> int | None:
     """How many reports wait on the board, where it reports its counters: `health_s`."""
-    named = {name.rpartition(".")[2]: number for name, number in decoded.values.items()}
+    named = {name.rpartition(".")[2]: number for name, number in values.items()}
     return int(named["waiting"]) if "waiting" in named and "free_heap" in named else None
 
 

@@ -217,7 +217,7 @@ class Server:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        stream = Stream(self._told)
+        stream = Stream(self._board_told, self._message_told)
         self._streams.add(stream)
         try:
             await stream.run(response.write)
@@ -240,9 +240,13 @@ class Server:
         except KeyError as error:
             return web.json_response({"error": f"there is no {error}"}, status=400)
 
-    def _told(self, board: str) -> dict[str, Any] | None:
+    def _board_told(self, board: str) -> dict[str, Any] | None:
         found = self._model.boards.by_id.get(board)
         return found.told(self._now_ms()) if found else None
+
+    def _message_told(self, number: int) -> dict[str, Any] | None:
+        found = self._model.messages.get(number)
+        return found.told if found else None
 
     def _now_ms(self) -> int:
         return time.time_ns() // 1_000_000 if self._model.live else self._model.last_ms

@@ -1,7 +1,8 @@
 """How does a page hear what happens, without a slow one holding anything up?
 
 Server-sent events (HTML, section 9.2): what came since the last batch goes out together, a board
-as it is by then. A page that does not read has its queue filled, and is told how much it missed.
+or a message as it is by then. A page that does not read has its queue filled, and is told how much
+it missed.
 """
 
 import asyncio
@@ -19,16 +20,18 @@ _PAUSE_S = 0.05
 _QUIET_S = 15.0
 _SHARE = 10  # a batch's making takes at most this part of the time
 
-Told = Callable[[str], dict[str, Any] | None]
-"""What the page is told of a board, by its id."""
-
 
 class Stream:
-    """What waits for one page. board: tells of one now."""
+    """What waits for one page. board, message: what it is told of one now, by its id."""
 
-    def __init__(self, board: Told) -> None:
+    def __init__(
+        self,
+        board: Callable[[str], dict[str, Any] | None],
+        message: Callable[[int], dict[str, Any] | None],
+    ) -> None:
         self._board = board
-        self._messages: dict[int, dict[str, Any]] = {}
+        self._message = message
+        self._messages: dict[int, None] = {}
         self._boards: dict[str, None] = {}
         self._others: list[Change] = []
         self._lost = 0
@@ -40,10 +43,12 @@ class Stream:
         for what, data in changes:
             if what == "board":  # of each there is one at most
                 self._boards[data["id"]] = None
+            elif what == "marked" and data["id"] in self._messages:
+                pass  # told with it
             elif len(self._messages) + len(self._others) >= QUEUED:
                 self._lost += 1
             elif what == "message":
-                self._messages[data["id"]] = data
+                self._messages[data["id"]] = None
             else:
                 self._others.append((what, data))
         self._some.set()
@@ -75,14 +80,14 @@ class Stream:
     def _batch(self) -> bytes:
         """What waits, as bytes; nothing waits any more."""
         self._some.clear()
-        messages, self._messages = list(self._messages.values()), {}
-        told = [self._board(each) for each in self._boards]
-        boards = [board for board in told if board is not None]
-        self._boards = {}
+        message_ids, self._messages = self._messages, {}
+        board_ids, self._boards = self._boards, {}
         others, self._others = self._others, []
         lost, self._lost = self._lost, 0
         if lost:  # the page loads everything anew
             return _event("lost", {"count": lost})
+        messages = [told for each in message_ids if (told := self._message(each)) is not None]
+        boards = [told for each in board_ids if (told := self._board(each)) is not None]
         events = []
         if len(messages) + len(boards) > 2:
             events.append(_event("many", {"messages": messages, "boards": boards}))

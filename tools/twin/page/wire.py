@@ -6,7 +6,7 @@ client says of itself counts until it is known who it is: only so a refusal find
 
 import contextlib
 import re
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -50,16 +50,6 @@ class _Connection:
 
 
 @dataclass(slots=True)
-class _Publish:
-    """One with QoS 1 or 2 that is not acknowledged yet. ids: of the messages that it was."""
-
-    packet_id: int
-    topic: str
-    payload_hash: int
-    ids: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class _Request:
     """One of CoAP. facts: what the page is told of it. ids: of the messages that it was."""
 
@@ -74,7 +64,7 @@ class Wire:
         self._boards = boards
         self._connections: Few[Any, _Connection] = Few()
         self._by_peer: Few[str, Any] = Few()
-        self._publishing: Few[Any, deque[_Publish]] = Few()  # by connection
+        self._publishing: Few[tuple[Any, int], list[int]] = Few()  # by connection and packet id
         self._by_board: dict[str, Any] = {}  # connection by board
         self._filed: Few[tuple[str, str], list[Message]] = Few()  # by board and topic
         self._requests: Few[tuple[Any, str], _Request] = Few()  # by connection and token
@@ -115,7 +105,6 @@ class Wire:
         """A connection is gone; the board whose it was."""
         number = record["connection"]
         connection = self._connections.pop(number, None)
-        self._publishing.pop(number, None)
         board = connection.board if connection else None
         if board is not None and self._by_board.get(board.id) == number:
             del self._by_board[board.id]
@@ -123,36 +112,18 @@ class Wire:
 
     def packet(self, record: dict[str, Any]) -> Iterable[int]:
         """A packet of MQTT, either way."""
-        name, number, up = record["name"], record["connection"], record["direction"] == "up"
-        if name not in (("CONNECT", "PUBLISH") if up else ("PUBACK", "PUBREC")):
-            return ()
-        try:
-            (packet,) = packets.Decoder().feed(bytes.fromhex(record["bytes"]))
-            if name == "CONNECT":
+        name, number = record["name"], record["connection"]
+        if name in ("PUBACK", "PUBREC") and record["direction"] == "down":
+            packet_id = int(record["bytes"][4:8], 16)  # sections 3.4 and 3.5: two bytes before it
+            return self._publishing.pop((number, packet_id), ())
+        if name == "CONNECT":
+            # A client may send anything, and a trace has it.
+            with contextlib.suppress(ValueError, MalformedError, packets.UnsupportedLevelError):
+                (packet,) = packets.Decoder().feed(bytes.fromhex(record["bytes"]))
                 connect = packets.Connect.parse(packet.body)
                 connection = self._connections.get(number) or _Connection()
                 connection.said += [connect.client_id, connect.user or ""]
                 connection.client_id = connect.client_id
-            elif name == "PUBLISH":
-                publish = packets.Publish.parse(packet)
-                if publish.qos:
-                    waiting = self._publishing.get(number)
-                    if waiting is None:
-                        waiting = self._publishing.note(number, deque(maxlen=1000))
-                    entry = _Publish(publish.packet_id, publish.topic, hash(publish.payload))
-                    waiting.append(entry)
-            else:
-                return self._acknowledged(number, packet.packet_id())
-        except (ValueError, MalformedError, packets.UnsupportedLevelError):
-            pass  # a client may send anything, and a trace has it
-        return ()
-
-    def _acknowledged(self, number: Any, packet_id: int) -> Iterable[int]:
-        waiting = self._publishing.get(number, ())
-        for publish in waiting:
-            if publish.packet_id == packet_id:
-                waiting.remove(publish)  # type: ignore[union-attr]
-                return publish.ids
         return ()
 
     def http(self, record: dict[str, Any]) -> Board | None:
@@ -190,10 +161,10 @@ class Wire:
         facts = {name: record.get(name) for name in ("token", "mid", "seq")} | {"sent": 1}
         filed = self._requested(record)
         for message in filed:
-            message.told["coap"] = facts
+            message.facts["coap"] = facts
             if record.get("plain_hex") is not None:
                 message.cipher = record["payload_hex"]
-        request = _Request(facts, [message.told["id"] for message in filed])
+        request = _Request(facts, [message.facts["id"] for message in filed])
         self._requests.note((where, record["token"]), request)
         self._transmissions.note((where, record["mid"]), request)
         return board, (), request.ids
@@ -214,22 +185,16 @@ class Wire:
         _describe(board, connection.facts)
         return board
 
-    def filed(self, message: Message, data: bytes) -> None:
-        """Join a message from a board with the packet that brought it."""
-        told = message.told
-        waiting = self._publishing.get(self._by_board.get(message.board.id), ())
-        if told["qos"]:
-            same = [each for each in waiting if each.topic == told["topic"] and not each.ids]
-            own = next((each for each in same if each.payload_hash == hash(data)), None)
-            if own is None:  # several reports in one, each a message
-                every = (each for each in waiting if each.topic == told["topic"])
-                own = next(every, None)
-            if own is not None:
-                own.ids.append(told["id"])
-            return
-        if message.board.way in ("coap", "coaps", None):
-            where = message.board.id, told["topic"]
-            self._filed.note(where, [*self._filed.get(where, [])[-100:], message])
+    def filed(self, message: Message, packet_id: int) -> None:
+        """Join a message from a board with the packet that brought it. packet_id: 0 for none."""
+        board, facts = message.board, message.facts
+        if packet_id:
+            where = self._by_board.get(board.id), packet_id
+            ids = self._publishing.get(where, [])  # several reports in one are each a message
+            self._publishing.note(where, [*ids, facts["id"]])
+        elif board.way in ("coap", "coaps", None):
+            place = board.id, facts["topic"]
+            self._filed.note(place, [*self._filed.get(place, [])[-100:], message])
 
 
 def _describe(board: Board, facts: dict[str, Any]) -> None:

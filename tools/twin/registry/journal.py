@@ -16,7 +16,8 @@ class Journal:
     Records, by "what", beside "ms":
 
     - event: cloud, device, kind, text: a line for a person to read.
-    - message: one that was filed, as `Store.messages` has it; told when it is on file.
+    - message: one that was filed, as `Store.messages` has it; told when it is on file. packet_id:
+      of the MQTT packet that brought it, 0 where none has one.
     - marked: id, status: that message has another status now.
     - opened: connection, cloud, way, peer, tls: {version, suite} or None, server_name,
       certificate: {subject, emails, issuer, serial, not_after_ms} or None. connection: a number,
@@ -28,7 +29,8 @@ class Journal:
     - ended: connection, cloud, device or None: a device has closed its side; by MQTT.
     - closed: connection, cloud, device or None, reason.
     - packet: connection, cloud, device or None, direction "up" or "down", name as "PUBLISH", bytes
-      as hex: one of MQTT. name "": what is no whole packet, when it is over.
+      as hex: one of MQTT. name "": what is no whole packet, when it is over. "PUBLISH": only where
+      somebody wants those; a message tells of each, too.
     - http: connection, cloud, device or None, direction, headers, body_hex; "up" also method and
       path, "down" status. "up" comes before what the request leads to.
     - coap: connection, cloud, way, device or None, direction, type "CON", "NON", "ACK" or "RST",
@@ -47,11 +49,17 @@ class Journal:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._want_publishes = 0
 
     @property
     def heard(self) -> bool:
         """Whether anybody listens: what costs something to tell need not be told to nobody."""
         return bool(self._listeners)
+
+    @property
+    def wants_publishes(self) -> bool:
+        """Whether anybody wants packets of the name "PUBLISH"."""
+        return self._want_publishes > 0
 
     def add(self, what: str, **facts: Any) -> None:
         """Tell all who listen. facts: what can be written as JSON."""
@@ -61,7 +69,16 @@ class Journal:
         for listener in tuple(self._listeners):
             listener(record)
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Have `listener` called with each record from now on; returns what ends that."""
+    def listen(self, listener: Listener, *, publishes: bool = True) -> Callable[[], None]:
+        """Have `listener` called with each record from now on; returns what ends that.
+
+        publishes: whether it wants packets of the name "PUBLISH"; others may have it get them.
+        """
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        self._want_publishes += publishes
+
+        def end() -> None:
+            self._listeners.remove(listener)
+            self._want_publishes -= publishes
+
+        return end

@@ -328,10 +328,11 @@ class Store:
         dup: bool = False,
         status: str,
         reason: str = "",
+        packet_id: int = 0,
     ) -> int:
         """Store one message and return its id; it is on file when `when_safe` acts.
 
-        The journal is told then, too.
+        The journal is told then, too. packet_id: of the MQTT packet, for the journal.
         direction: "up" or "down". status: up "stored", "answered" (a question, no report),
         "rejected" (the cloud answered with an error) or "refused" (never taken); down "sent",
         then "acked" once the device did.
@@ -349,7 +350,7 @@ class Store:
             )
             row = (message_id, now_ms, cloud, device, direction, topic, payload, qos, retain, dup)
             values = zip(names.split(), (*row, status, reason), strict=True)
-            message = _message(dict(values))
+            message = _message(dict(values)) | {"packet_id": packet_id}
             self.when_safe(functools.partial(self.journal.add, "message", **message))
         return message_id
 

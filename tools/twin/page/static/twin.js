@@ -57,7 +57,9 @@ function takeMessages(messages) {
   const fresh = messages.filter((message) => !twin.byId.has(message.id));
   for (const message of messages) { // one may come again, as when it was sent again
     const known = twin.byId.get(message.id);
-    if (known) Object.assign(known, message);
+    if (!known) continue;
+    Object.assign(known, message);
+    tell("marked", known);
   }
   for (const message of fresh) {
     twin.byId.set(message.id, message);
