@@ -12,6 +12,8 @@ from tools.ui import UserError
 BACKLOG = 4096
 """How many may wait to be accepted; Linux keeps that below net.core.somaxconn."""
 
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
+
 
 def listen(door: Door, wanted: int | None) -> tuple[socket.socket, str]:
     """A door's socket, bound, and listening where that is TCP; and why it is not the real port.
@@ -26,17 +28,29 @@ def listen(door: Door, wanted: int | None) -> tuple[socket.socket, str]:
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 continue
-            forbidden = error.errno in (errno.EACCES, errno.EPERM)
             if wanted is None:
-                return bind(door.kind, address, 0), "not permitted" if forbidden else "taken"
-            reason = error.strerror or str(error)
-            if forbidden:
-                reason += ", as ports below 1024 often are without root"
-            raise UserError(
-                f"cannot listen on {address}:{wanted} for {door.key}: {reason};"
-                " choose another port, or 0 for a free one"
-            ) from None
+                why = "not permitted" if error.errno in _FORBIDDEN else "taken"
+                return bind(door.kind, address, 0), why
+            raise UserError(_refused(address, wanted, door.key, error)) from None
     raise UserError(f"this machine has no loopback address {door.address} for {door.key}")
+
+
+def listen_at(address: str, wanted: int, what: str) -> socket.socket:
+    """A socket that listens at a TCP port. what: for whom, in errors. raises: UserError."""
+    try:
+        return bind(socket.SOCK_STREAM, address, wanted)
+    except OSError as error:
+        raise UserError(_refused(address, wanted, what, error)) from None
+
+
+def _refused(address: str, wanted: int, what: str, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.errno in _FORBIDDEN:
+        reason += ", as ports below 1024 often are without root"
+    return (
+        f"cannot listen on {address}:{wanted} for {what}: {reason};"
+        " choose another port, or 0 for a free one"
+    )
 
 
 def bind(kind: socket.SocketKind, address: str, port: int) -> socket.socket:

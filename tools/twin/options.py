@@ -20,7 +20,8 @@ class Options:
     http_per_s: how many HTTP requests of a device are taken per second; 0 is any number.
     policy: the default security policy of Watson's ready org from now on; None leaves it.
     broker: the URL of one to use, None for a mosquitto of the twin's own. broker_ca: its CA.
-    page: whether a browser may look on. record: a file that gets a trace of the run.
+    page: the port of loopback at which a browser may look on, 0 is a free one; None: at none.
+    record: a file that gets a trace of the run.
     """
 
     state: Path
@@ -32,5 +33,5 @@ class Options:
     policy: str | None = None
     broker: str | None = field(default=None, repr=False)
     broker_ca: Path | None = None
-    page: bool = False
+    page: int | None = None
     record: Path | None = None

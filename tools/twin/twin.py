@@ -30,6 +30,7 @@ from tools.twin.faults import Fault
 from tools.twin.hub import control
 from tools.twin.hub.hub import Hub
 from tools.twin.options import Options
+from tools.twin.page import redirect
 from tools.twin.page.live import Page
 from tools.twin.ready import RUNNING
 from tools.twin.registry.certificates import Certificates
@@ -156,10 +157,11 @@ class Twin:
         self, stack: contextlib.AsyncExitStack, make: Callable[[], Page]
     ) -> dict[str, str]:
         """Open the page, where there shall be one; what the ready file has of it."""
-        if not self._options.page:
+        if self._options.page is None:
             return {}
-        page = await make().start()
+        page = await make().start(self._options.page)
         stack.push_async_callback(page.stop)
+        stack.callback(redirect.write(page.address, self._options.state).unlink, missing_ok=True)
         return {"page": page.address}
 
     def _record(self, stack: contextlib.AsyncExitStack, hub: Hub) -> None:

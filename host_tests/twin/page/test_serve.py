@@ -3,6 +3,7 @@
 With requests as the browser; boards are paho's, and a virtual one.
 """
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -25,7 +26,10 @@ from host_tests.twin.coap_device import CoapDevice
 from host_tests.twin.mqtt_device import TIMEOUT_S, Raw, connect_of, paho, wait_until
 from tools.board.virtual import VirtualBoard
 from tools.pki.authority import Authority
+from tools.twin.page.model import Model
+from tools.twin.page.server import Server
 from tools.twin.registry.store import open_store
+from tools.ui import UserError
 
 ENOS = "enos signetEnOS/board-1"
 POINTS = "/sys/signetEnOS/board-1/thing/measurepoint/post"
@@ -107,7 +111,7 @@ class Events:
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory):
     """A twin with its page, shared."""
-    with Twin(tmp_path_factory.mktemp("page"), "--page") as running:
+    with Twin(tmp_path_factory.mktemp("page"), "--page-port", "0") as running:
         yield running
         assert "Traceback" not in running.output()
 
@@ -181,6 +185,20 @@ def test_it_listens_on_loopback_alone(browser):
     port = int(browser.host.rpartition(":")[2])
     with socket.socket() as other, pytest.raises(OSError, match="refused"):
         other.connect(("127.0.0.5", port))
+
+
+def test_it_is_at_the_port_that_was_chosen_or_says_that_it_is_taken():
+    async def run():
+        first = await Server(Model()).start()
+        await first.stop()
+        port = urlsplit(first.address).port
+        second = await Server(Model()).start(port)
+        assert urlsplit(second.address).port == port
+        with pytest.raises(UserError, match=f"127.0.0.1:{port} for the page: Address already in"):
+            await Server(Model()).start(port)
+        await second.stop()
+
+    asyncio.run(run())
 
 
 def test_a_report_is_told_with_its_reply_and_its_board(twin, browser, events):
@@ -367,11 +385,19 @@ def test_lines_of_a_board_that_the_twin_does_not_know_are_refused_at_once(twin, 
     assert done.returncode == 2 and "no device named 'nobody'" in done.stderr
 
 
-def test_a_command_opens_the_page_or_says_how_to_have_one(twin, tmp_path):
+def test_a_command_opens_the_page_or_says_how_to_have_one(twin, tmp_path, monkeypatch):
     done = signet("twin", "page", "--no-open", "--state", twin.state)
     assert done.stdout.strip() == twin.ready["page"]
     screens.look("twin page --no-open", done.stdout + done.stderr)
-    assert (twin.ready_file.stat().st_mode & 0o777) == 0o600
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" >{opened}\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", str(browser))
+    signet("twin", "page", "--state", twin.state)
+    leads = twin.state / "page.html"  # who lists processes sees its name alone
+    assert opened.read_text().strip() == leads.as_uri()
+    assert f'href="{twin.ready["page"]}"' in leads.read_text()
+    assert {file.stat().st_mode & 0o777 for file in (leads, twin.ready_file)} == {0o600}
     trace = tmp_path / "x.jsonl"
     head = '{"what":"trace","ms":1,"version":1,"signet":"","python":"","mosquitto":"",'
     head += '"options":{},"clouds":{}}\n'
@@ -390,6 +416,7 @@ def test_a_trace_shows_what_its_twin_showed_and_nothing_can_be_done_to_it(tmp_pa
         live = Browser(recorded.ready["page"])
         live.do(do="expire_tokens")  # a replay needs it
         boards, messages = live.get("state")["boards"], live.get("messages")
+    assert not (recorded.state / "page.html").exists()
     assert '"fault":"expire_tokens"' in trace.read_text()
     program = Path(sys.executable).with_name("signet")
     command = [program, "twin", "page", "--no-open", "--trace", trace]

@@ -124,6 +124,12 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
             " printed, and `signet twin page` opens it.",
         ),
     ] = False,
+    page_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="As --page, at this port of 127.0.0.1, not at a free one."
+        ),
+    ] = None,
     broker: Annotated[
         str | None,
         typer.Option(
@@ -168,7 +174,7 @@ def twin(  # noqa: PLR0917 - typer takes options as arguments
         policy,
         broker,
         broker_ca,
-        page,
+        0 if page and page_port is None else page_port,
         record,
     )
     begin_again()

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from tools.scratch import scratch
 from tools.twin.command.console import DEFAULT_STATE, State, call, running
+from tools.twin.page import redirect
 from tools.ui import UserError, console, errors, visible
 
 
@@ -32,7 +34,12 @@ def page(
 
         errors.print(visible(f"reading {trace.name}"), markup=False, soft_wrap=True)
         model = replayed.read(trace)
-        asyncio.run(replayed.show(model, lambda address: _open(address, no_open, ends=True)))
+        with scratch() as folder:
+
+            def on_ready(address: str) -> None:
+                _open(address, redirect.write(address, Path(folder)), no_open, ends=True)
+
+            asyncio.run(replayed.show(model, on_ready))
         return
     ready = running(state)
     if "page" not in ready:
@@ -40,14 +47,14 @@ def page(
             f"the twin in {state} runs without its page: end it, and start it with"
             f" `{call(state, '--page')}`"
         )
-    _open(ready["page"], no_open)
+    _open(ready["page"], state / redirect.NAME, no_open)
 
 
-def _open(address: str, no_open: bool, ends: bool = False) -> None:
-    """Print an address, and open it. ends: whether Ctrl-C ends what is there."""
+def _open(address: str, file: Path, no_open: bool, ends: bool = False) -> None:
+    """Print an address, and open the file that leads there. ends: whether Ctrl-C ends that."""
     console.print(address, markup=False, soft_wrap=True)
     if ends:
         errors.print("Ctrl-C ends it.")
     sys.stdout.flush()
-    if not (no_open or webbrowser.open(address)):
+    if not (no_open or webbrowser.open(file.absolute().as_uri())):
         errors.print("No browser opens from here: open the address yourself.")

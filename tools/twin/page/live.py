@@ -17,7 +17,7 @@ _LOOK_S = 1.0
 
 
 class Page:
-    """The page of one twin; for what it is given see `actions.Actions`."""
+    """The page of one twin; for what it is given see `actions.Actions`, and `Server.start`."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class Page:
         self._unlisten: Callable[[], None] = lambda: None
         self.address = ""
 
-    async def start(self) -> Self:
-        """Serve it, with what is on file already."""
+    async def start(self, port: int) -> Self:
+        """Serve it, with what is on file already. raises: UserError when the port is taken."""
         store = self._hub.store
         after = store.before_last(MESSAGES)
         while page := store.messages(after=after):
@@ -48,7 +48,7 @@ class Page:
                 break
         self._actions.refresh()
         self._unlisten = self._hub.journal.listen(self._hear, publishes=False)
-        await self._server.start()
+        await self._server.start(port)
         self.address = self._server.address
         self._looking = asyncio.create_task(self._look())
         return self

@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 from aiohttp import web
 
 from tools import toolchain
+from tools.twin.listen import listen_at
 from tools.twin.page.boards import Board
 from tools.twin.page.model import Model
 from tools.twin.page.stream import Stream
@@ -72,8 +73,12 @@ class Server:
         self._hosts: tuple[str, ...] = ()
         self.address = ""
 
-    async def start(self) -> Self:
-        """Serve on a free port of loopback; `address` is the page's."""
+    async def start(self, port: int = 0) -> Self:
+        """Serve on a port of loopback, 0 for a free one; `address` is the page's then.
+
+        raises: UserError when the port is taken.
+        """
+        listener = listen_at("127.0.0.1", port, "the page")
         app = web.Application(client_max_size=_BODY, middlewares=[self._guard])
         app.router.add_get("/{token}/{file:[^/]*}", self._static)
         for name, handler in (
@@ -88,10 +93,11 @@ class Server:
         app.router.add_get(r"/{token}/api/messages/{number:\d{1,18}}", self._one)
         app.router.add_post("/{token}/api/do", self._do)
         app.on_response_prepare.append(_prepare)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1.0
+        )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=1.0)
-        await site.start()
+        await web.SockSite(self._runner, listener).start()
         port = self._runner.addresses[0][1]
         self._hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
         self.address = f"http://127.0.0.1:{port}/{self._token}/"
