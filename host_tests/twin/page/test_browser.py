@@ -163,6 +163,16 @@ def test_at_a_glance_one_sees_who_is_online_what_was_refused_and_that_reports_ar
     expect(row(page, ALIBABA).locator('[data-label="Reports"]')).not_to_have_text("0")
 
 
+def test_the_file_that_the_browser_is_given_leads_to_the_page(
+    twin: Twin, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto((twin.state / "page.html").as_uri())
+    expect(page.locator("#connection")).to_have_text("live")
+    assert page.url == twin.ready["page"]
+    page.close()
+
+
 def test_a_board_s_own_view_has_its_facts_and_leads_to_its_messages(
     window: Watched, board: Paho
 ) -> None:
@@ -463,6 +473,23 @@ def test_a_puback_that_the_page_swallows_does_not_come(window: Watched, board: P
     first, second = (board.client.publish(topic, "{}", 1) for _ in range(2))
     second.wait_for_publish(60)
     assert second.is_published() and not first.is_published()
+
+
+def test_a_device_is_added_behind_a_gateway_whose_device_json_is_the_one_to_deploy(
+    twin: Twin, window: Watched
+) -> None:
+    page = window.show("do")
+    form = action(page, "Add a device")
+    expect(form.get_by_label("Behind the gateway")).to_be_hidden()  # of Alibaba
+    form.get_by_label("Cloud").select_option("watson")
+    form.get_by_label("Product", exact=True).fill("signet/meter")
+    form.get_by_label("Name").fill("meter-1")
+    form.get_by_label("Behind the gateway").select_option("signet/router/gateway-1")
+    form.get_by_role("button").click()
+    expect(said(form)).to_contain_text("added")
+    action(page, "device.json").get_by_role("button", name="Show device.json").click()
+    expect(action(page, "device.json")).to_contain_text("is under signet/router/gateway-1")
+    assert "behind signet/router/gateway-1" in twin.cli("device", "list")
 
 
 def test_an_application_is_added_without_a_name(window: Watched) -> None:

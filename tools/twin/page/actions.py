@@ -237,7 +237,7 @@ class Actions:
         names = self._hub.clouds[device.cloud].identity(device)
         door = {**ways[way], "host": doors.host(device.cloud, way, device.product)}
         config = config_of(device.cloud, way, door, names, role)
-        return {"device_json": config, "ca": bool(ways[way]["tls"])}
+        return {"device_json": config, "ca": bool(ways[way]["tls"]), "behind": device.gateway}
 
     async def _secret(self, order: Order) -> Answer:
         device = self._device(order)

@@ -122,6 +122,8 @@ function deviceJson(board) {
       place.replaceChildren(source, el("p", {},
         button("Copy", { onclick: () => copy(source, said) }), " ",
         button("Hide", { onclick: hide }), " ", said),
+      answer.behind
+        ? el("p", { class: "muted" }, `For a device that logs in by itself. Where its gateway reports for it, it needs none: the gateway's is under ${visible(answer.behind)}.`) : "",
       answer.ca ? el("p", { class: "muted" }, "It needs the twin's CA beside it: `signet board deploy` copies both.") : "");
       return answer;
     }, () => "");
@@ -181,21 +183,27 @@ function adding(added) {
   const name = text("name", { required: true });
   const hint = el("small");
   const named = field("Name", name);
+  const behind = el("select", {});
+  const gateway = field("Behind the gateway", behind);
   const fill = () => {
     const forms = twin.state.clouds[cloud.value]?.forms ?? {};
+    const gateways = [...twin.boards.values()].filter((each) => each.cloud === cloud.value && each.kind === "gateway");
+    options(behind, [["", "none"], ...gateways.map(({ label }) => [label, visible(label)])], behind.value);
     options(kind, Object.keys(forms).map((each) => [each, each]), kind.value);
     hint.textContent = `Product: ${forms[kind.value] ?? "product key"}`;
     named.hidden = name.disabled = kind.value === "application"; // the twin makes an API key
+    gateway.hidden = behind.disabled = !("gateway" in forms) || kind.value !== "device";
   };
   cloud.addEventListener("change", fill);
   kind.addEventListener("change", fill);
-  fill();
+  filled(fill);
   return form("Add a device", "The twin makes its secret.",
-    [field("Cloud", cloud), field("Kind", kind), field("Product", product), hint, named], "Add",
+    [field("Cloud", cloud), field("Kind", kind), field("Product", product), hint, named, gateway], "Add",
     async () => {
       const answer = await act({
         do: "add", cloud: cloud.value, product: product.value, kind: kind.value,
         ...(name.disabled ? {} : { name: name.value }),
+        ...(behind.disabled ? {} : { behind: behind.value }),
       });
       twin.boards.set(answer.board.id, answer.board);
       refill();
