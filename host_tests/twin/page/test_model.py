@@ -227,6 +227,21 @@ def test_a_board_is_as_its_connection_and_its_login_say():
     assert fed.board()["outbox"] == 7
 
 
+def test_a_board_by_mqtt_and_https_at_once_has_both_ways_that_of_its_connection_first():
+    fed = Fed()
+    _opened(fed, 1)
+    _login(fed, 1)
+    _opened(fed, 2, way="https")
+    asks = {"cloud": "c", "device": "pk/dn", "path": "/topic", "body_hex": ""}
+    fed.add("http", connection=2, direction="up", **asks)
+    board = fed.board()
+    assert (board["way"], board["also"], board["peer"]) == ("mqtts", ["https"], "127.0.0.1:1")
+    fed.add("closed", connection=1, cloud="c", device="pk/dn", reason="gone")
+    assert (fed.board()["way"], fed.board()["also"], fed.board()["online"]) == ("https", [], True)
+    fed.now_ms += 3_600_000
+    assert (fed.board()["way"], fed.board()["online"]) == ("mqtts", False)
+
+
 def _connect(client_id, user):
     return Connect(4, client_id, True, 60, None, user, b"*").encode()
 

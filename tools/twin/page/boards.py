@@ -27,8 +27,8 @@ _WAYS = {
     "HTTP": "http",
 }
 _CERTIFICATE = re.compile(r"TLS: certificate (\S+)")
-_CONNECTED = ("mqtt", "mqtts", "ws", "wss")
-"""On the other ways each report comes by itself."""
+_BY_REQUEST = ("coap", "coaps", "http", "https")
+"""On these ways each report comes by itself, and no connection tells that a board is there."""
 
 # What a refusal says, and what may be done about it beside what it says itself.
 _MEND = (
@@ -65,8 +65,8 @@ class Board:
     """One board, gateway or application; or, of kind "unknown", whoever was refused as no device
     of the registry, by the name that it gave or by its address.
 
-    connection: the number of its connection, of which the journal tells. ids: of its messages
-    that are kept, oldest first.
+    online: whether it has a connection, whose number in the journal is `connection`. heard: when
+    a request came last, by the way in. ids: of its messages that are kept, oldest first.
     """
 
     cloud: str
@@ -92,6 +92,7 @@ class Board:
     refusal: dict[str, Any] | None = None
     behind: str = ""
     connection: Any = None
+    heard: dict[str, int] = field(default_factory=dict)
     ids: deque[int] = field(default_factory=deque)
     events: deque[Line] = field(default_factory=lambda: deque(maxlen=LINES))
     log: deque[Line] = field(default_factory=lambda: deque(maxlen=LINES))
@@ -102,19 +103,36 @@ class Board:
         return identity(self.cloud, self.label)
 
     def is_online(self, now_ms: int) -> bool:
-        """Whether it is connected; where reports come one by one, whether one came lately."""
-        if self.way in _CONNECTED or self.way is None:
-            return self.online
-        return now_ms - (self.last_seen_ms or 0) < _HEARD_MS
+        """Whether it is connected; where requests come one by one, whether one came lately."""
+        return self.online or bool(self._lately(now_ms))
+
+    def _lately(self, now_ms: int) -> list[str]:
+        """The ways on which requests came lately, the newest first."""
+        newest = sorted(self.heard.items(), key=lambda each: each[1], reverse=True)
+        return [way for way, ms in newest if now_ms - ms < _HEARD_MS]
+
+    def ways(self, now_ms: int) -> list[str]:
+        """How it comes in: by its connection first; the last way of one that is away."""
+        lately = self._lately(now_ms)
+        if self.way is None or self.way in lately or (lately and not self.online):
+            return lately
+        return [self.way, *lately]
 
     def seen(self, ms: int) -> None:
         """It did something."""
         self.last_seen_ms = max(ms, self.last_seen_ms or 0)
 
-    def came(self, ms: int) -> None:
+    def came(self, ms: int, way: str | None) -> None:
         """It has logged in."""
-        self.online, self.since_ms = True, ms
+        self.online, self.since_ms = way not in _BY_REQUEST, ms
         self.logins += 1
+        self.way = way
+        self.asked(ms, way)
+
+    def asked(self, ms: int, way: str | None) -> None:
+        """It did something, perhaps by a request."""
+        if way in _BY_REQUEST:
+            self.heard[way] = ms
         self.seen(ms)
 
     def left(self, ms: int) -> None:
@@ -134,6 +152,7 @@ class Board:
         if certificate is not None and certificate.get("not_after_ms") is not None:
             left = (certificate["not_after_ms"] - now_ms) // _DAY_MS
             certificate = {**certificate, "days_left": left}
+        way, *also = self.ways(now_ms) or [""]
         return {
             "id": self.id,
             "cloud": self.cloud,
@@ -141,7 +160,8 @@ class Board:
             "kind": self.kind,
             "online": self.is_online(now_ms),
             "enabled": self.enabled,
-            "way": self.way,
+            "way": way or None,
+            "also": also,
             "peer": self.peer,
             "client_id": self.client_id,
             "tls": self.tls,

@@ -93,8 +93,7 @@ class Model:
             board = self.boards.get(cloud, device, "unknown" if kind == "refused" else "device")
         if kind == "connected":
             if board.connection is None:
-                board.came(ms)
-                board.way = way_of(text) or board.way
+                board.came(ms, way_of(text) or board.way)
         elif kind in ("left", "closed"):
             if board.connection is None:
                 board.left(ms)
@@ -192,7 +191,7 @@ class Model:
         for name in ("client_id", "keepalive_s", "clean", "policy"):
             setattr(board, name, record.get(name))
         if not told:
-            board.came(record["ms"])
+            board.came(record["ms"], board.way)
         yield "board", {"id": board.id}
 
     def _closed(self, record: dict[str, Any]) -> Iterator[Change]:
@@ -206,13 +205,11 @@ class Model:
 
     def _http(self, record: dict[str, Any]) -> Iterator[Change]:
         if (board := self._wire.http(record)) is not None:
-            board.seen(record["ms"])
             yield "board", {"id": board.id}
 
     def _coap(self, record: dict[str, Any]) -> Iterator[Change]:
         board, acknowledged, changed = self._wire.coap(record)
         if board is not None:
-            board.seen(record["ms"])
             yield "board", {"id": board.id}
         for number in changed:
             yield "message", {"id": number}

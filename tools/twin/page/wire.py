@@ -182,7 +182,9 @@ class Wire:
         if not record.get("device"):
             return None
         board = connection.board = self._boards.get(record["cloud"], record["device"])
-        _describe(board, connection.facts)
+        if board.connection is None:
+            _describe(board, connection.facts)
+        board.asked(record["ms"], connection.facts.get("way"))
         return board
 
     def filed(self, message: Message, packet_id: int) -> None:
@@ -192,7 +194,7 @@ class Wire:
             where = self._by_board.get(board.id), packet_id
             ids = self._publishing.get(where, [])  # several reports in one are each a message
             self._publishing.note(where, [*ids, facts["id"]])
-        elif board.way in ("coap", "coaps", None):
+        elif board.way is None or not board.heard.keys().isdisjoint(("coap", "coaps")):
             place = board.id, facts["topic"]
             self._filed.note(place, [*self._filed.get(place, [])[-100:], message])
 

@@ -19,6 +19,7 @@ function status(board) {
   return el("span", { class: `status ${kind}` }, word);
 }
 
+const ways = (board) => (board.way ? [board.way, ...board.also].join(", ") : "");
 const tls = (board) => (board.tls ? `${board.tls.version} ${board.tls.suite ?? ""}` : "");
 
 function certificate(board) {
@@ -49,7 +50,7 @@ const COLUMNS = [
     el("a", { href: linkTo("board", b.id) }, el("bdi", {}, visible(b.label))),
     el("small", {}, `${title(b.cloud)}${b.kind === "device" ? "" : `, ${b.kind}`}`)]],
   ["Status", (b) => [status(b)]],
-  ["Way", (b) => [b.way ?? "", el("small", {}, tls(b))]],
+  ["Way", (b) => [ways(b), el("small", {}, tls(b))]],
   ["Client id", (b) => [el("code", {}, visible(b.client_id ?? ""))]],
   ["Certificate", (b) => [certificate(b)]],
   ["Policy", (b) => [b.policy ?? ""]],
@@ -111,7 +112,7 @@ export function boards(main, query) {
   function draw() {
     const text = filter.value.toLowerCase();
     const chosen = sorted().filter((board) =>
-      `${board.id} ${title(board.cloud)} ${board.way} ${board.client_id} ${board.online ? "online" : "offline"}`
+      `${board.id} ${title(board.cloud)} ${ways(board)} ${board.client_id} ${board.online ? "online" : "offline"}`
         .toLowerCase().includes(text));
     const bodies = chosen.slice(0, SHOWN).map((board) => {
       const { last_seen_ms: _, ...lasting } = board;
@@ -148,7 +149,7 @@ const FACTS = [
   ["Status", (b) => status(b)],
   ["Cloud", (b) => title(b.cloud)],
   ["Kind", (b) => b.kind + (b.behind ? ` behind ${visible(b.behind)}` : "")],
-  ["Way", (b) => b.way ?? "none yet"],
+  ["Way", (b) => ways(b) || "none yet"],
   ["Client id", (b) => code(b.client_id)],
   ["From", (b) => code(b.peer)],
   ["TLS", (b) => (b.tls ? tls(b) : ["mqtt", "ws", "http", "coap"].includes(b.way) ? "none" : "")],
