@@ -355,9 +355,14 @@ def test_a_page_that_does_not_read_holds_nobody_up(twin, browser):
             assert browser.board()["reports"] >= 1001
 
 
-def test_a_boards_own_lines_stand_beside_what_its_cloud_has(twin, browser, tmp_path):
+def test_a_boards_own_lines_stand_beside_what_its_cloud_has_without_secrets(
+    twin, browser, tmp_path
+):
     board = VirtualBoard(tmp_path / "board").create()
-    board.fill({"/main.py": b"print('report 7 stored')\nimport time\ntime.sleep(600)\n"})
+    secret = twin.ready["clouds"]["enos"]["device"]["device_secret"]
+    prints = ("it is " + secret, {"wifi_password": "hunter2"}, "report 7 stored")
+    main = f"for each in {prints!r}: print(each)\nimport time\ntime.sleep(600)\n"
+    board.fill({"/main.py": main.encode()})
     program = Path(sys.executable).with_name("signet")
     command = [program, "board", "boot", "--folder", board.folder, "--twin", "enos/board-1"]
     with subprocess.Popen(
@@ -377,6 +382,9 @@ def test_a_boards_own_lines_stand_beside_what_its_cloud_has(twin, browser, tmp_p
             boot.send_signal(signal.SIGINT)
             boot.wait(60)
     assert {line["side"] for line in lines if line["text"] == "report 7 stored"} == {"board"}
+    shown = json.dumps(lines)
+    assert "it is *" in shown and "'wifi_password': '*" in shown
+    assert secret not in shown and "hunter2" not in shown
 
 
 def test_lines_of_a_board_that_the_twin_does_not_know_are_refused_at_once(twin, tmp_path):

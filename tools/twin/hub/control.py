@@ -42,6 +42,7 @@ from typing import Any
 
 from tools.twin.faults import Fault
 from tools.twin.hub.hub import Hub, NotDeliveredError
+from tools.twin.registry import mask
 from tools.ui import UserError
 
 _LINE_LIMIT = 1 << 20
@@ -87,7 +88,7 @@ async def _answer(
             )
         if what == "line":
             device = hub.find(request["cloud"], request.get("device"))
-            if text := str(request["text"]):
+            if text := mask.printed(str(request["text"]), device.secret):
                 hub.journal.add("line", cloud=device.cloud, device=device.label, text=text)
             return {"done": True}
         if what == "messages":

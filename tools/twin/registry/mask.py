@@ -20,6 +20,7 @@ _WORD = (
 _NAME = rb"[\w-]*" + _WORD
 _TEXT = re.compile(rb'("' + _NAME + rb'"\s*:\s*")((?:[^"\\]|\\.)+)', re.IGNORECASE)
 _QUOTED = re.compile(rb'(\\"' + _NAME + rb'\\"\s*:\s*\\")([^"\\]+)', re.IGNORECASE)  # JSON in JSON
+_REPR = re.compile(rb"('" + _NAME + rb"'\s*:\s*b?')((?:[^'\\]|\\.)+)", re.IGNORECASE)  # of Python
 # also a form, one Uri-Query of CoAP, a connection string of Azure
 _QUERY = re.compile(rb"((?:^|[?&;\s])(?:" + _NAME + rb"|sig)=)([^&;\s]+)", re.IGNORECASE)
 _SAS = re.compile(rb"([ &]sig=)([^&\s]+)")  # of a "SharedAccessSignature ...": its secret part
@@ -39,14 +40,22 @@ _numbers: dict[bytes, int] = {}
 def body(payload: bytes) -> bytes:
     """A payload: what JSON, a query or CBOR calls a secret, token, password or signature."""
     if _may_name(payload):
-        for each in (_TEXT, _QUOTED, _QUERY):
+        for each in (_TEXT, _QUOTED, _REPR, _QUERY):
             payload = each.sub(_covered, payload)
     return _cbor(payload)
 
 
+def printed(line: str, secret: str) -> str:
+    """What a board has printed, as `body`; its own secret is covered wherever it stands."""
+    data = body(line.encode("utf-8", "surrogatepass"))
+    if secret:
+        data = data.replace(secret.encode(), cover(secret.encode()))
+    return data.decode("utf-8", "replace")
+
+
 def _may_name(payload: bytes) -> bool:
     """Whether looking for names is worth while: it costs ten times as much."""
-    if b'"' not in payload and b"=" not in payload:
+    if not any(mark in payload for mark in (b'"', b"=", b"'")):
         return False
     lower = payload.lower()
     return any(piece in lower for piece in _PIECES)
