@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
+import ssl
 
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.values import Way
@@ -52,6 +54,8 @@ async def _secure(
     `start_server(ssl=...)`, which keeps the reason of a failed handshake to itself.
     """
     context.send = writer.transport.write
+    if hub.journal.heard:
+        context.note()
     try:
         await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S)
         way.server_name = context.server_name
@@ -60,13 +64,23 @@ async def _secure(
         way.certificate = context.certificate(writer.get_extra_info("ssl_object"))
         way.cas = frozenset(ca.id for ca in context.cas)
         way.above = context.above() if context.takes_any else ()
+        way.shown = tuple(context.shown) if way.certificate else ()
     except OSError as error:
         text = reasons.reason(door.cloud, error, context)
-        hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")
-        return False
+        noted = {**context.noted(), "left": _left(error)}
     except ValueError as error:
         text = f"the device's certificate cannot be read: {error}"
-        hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")
+        noted = context.noted()
         writer.close()
-        return False
-    return True
+    else:
+        return True
+    hub.journal.add("handshake", cloud=door.cloud, way=door.way, peer=way.peer, **noted)
+    hub.report(door.cloud, way.peer, "refused", f"TLS: {text}")
+    return False
+
+
+def _left(error: OSError) -> str | None:
+    """How a client broke off; asyncio has ConnectionAbortedError for its own clock."""
+    if isinstance(error, ssl.SSLError | ConnectionAbortedError):
+        return None
+    return "reset" if error.errno == errno.ECONNRESET else "closed"

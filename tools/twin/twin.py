@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import sqlite3
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,15 @@ class Twin:
                     write_file(file, text.encode(), 0o600)
                     stack.callback(file.unlink, missing_ok=True)
             on_ready(ready)
-            self._hub.journal.add("ready", clouds=_ports(ready["clouds"]))
+            issuers = {name: each.certificate_file.read_text() for name, each in self._issuers()}
+            self._hub.journal.add("ready", clouds=_ports(ready["clouds"]), issuers=issuers)
             await stop.wait()
+
+    def _issuers(self) -> Iterator[tuple[str, Authority]]:
+        """The CA of devices of each cloud that has one."""
+        for cloud in CLOUDS.values():
+            if cloud.ca:
+                yield cloud.name, Authority(self._options.state / cloud.name, cloud.ca)
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> dict[str, Any]:
         state = self._options.state
@@ -105,12 +112,8 @@ class Twin:
         await hub.platform.start()
 
         hosts = [door.host.format(product=products[door.cloud]) for door in doors.DOORS]
-        issuers = {
-            cloud.name: Authority(state / cloud.name, cloud.ca)
-            for cloud in CLOUDS.values()
-            if cloud.ca
-        }
         names = doors.server_names(hosts)
+        issuers = dict(self._issuers())
         contexts = Contexts(certificates, authority, names, folder, issuers)
         coap = CoapDoors(hub, contexts.usual, self._options.losses)
         http = HttpDoors(hub, self._options.http_per_s)

@@ -4,6 +4,7 @@ sample.jsonl is a trace that version 1 wrote, kept as it was: later versions hav
 """
 
 import base64
+import contextlib
 import json
 import re
 import shutil
@@ -20,16 +21,20 @@ import pytest
 
 from host_tests import screens
 from host_tests.support import Twin, signet
-from host_tests.twin.certified import Sealed
+from host_tests.tools.pki_files import Issued
+from host_tests.twin.certified import Sealed, serial_of
 from host_tests.twin.coap_device import CBOR, CoapDevice, alink, message
 from host_tests.twin.http_device import AlibabaDevice, WatsonDevice
 from host_tests.twin.mqtt_device import Raw, connect_of, paho
 from tools import signing
+from tools.pki.authority import Authority
 from tools.twin.registry import mask
+from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import open_store
-from tools.twin.trace.file import read
-from tools.twin.trace.replay import Outcome, replay
-from tools.twin.trace.survey import survey
+from tools.twin.trace.awaited import Outcome
+from tools.twin.trace.file import line, read
+from tools.twin.trace.replay import replay
+from tools.twin.trace.survey import ordered, survey
 from tools.twin.wire import packets
 
 _SAMPLE = Path(__file__).with_name("sample.jsonl")
@@ -73,7 +78,7 @@ def _by_mqtt(twin: Twin) -> None:
 
 
 def _by_a_gateway_and_a_product_of_enos(twin: Twin) -> None:
-    """A device comes behind a gateway; message integration."""
+    """A device comes behind a gateway, one is registered; message integration."""
     own = twin.device("enos")
     product = own["product_key"]
     behind = json.loads(twin.cli("device", "add", "enos", product, "behind"))
@@ -86,6 +91,7 @@ def _by_a_gateway_and_a_product_of_enos(twin: Twin) -> None:
         for topic, value in (
             (f"/sys/{gateway}/thing/topo/add", [params]),
             (f"/ext/session/{gateway}/combine/login", params),
+            (f"/sys/{gateway}/thing/device/register", [{"productKey": product}]),
         ):
             body = {"id": "1", "version": "1.0", "params": value}
             raw.publish(topic, json.dumps(body).encode(), qos=1, packet_id=3)
@@ -127,6 +133,55 @@ def _by_azure(twin: Twin) -> None:
     user = f"{own['hub']}/board-1/?"
     resource = f"{own['hub']}/devices/board-1"
     _login(twin, own["hub"], "board-1", user, (resource, own["device_key"]))
+
+
+def _by_certificates(twin: Twin) -> None:
+    """Azure takes two, EnOS its own; handshakes fail on either side."""
+    between, stranger = Issued("plant", by=(root := Issued("root"))), Issued("stranger")
+    by_thumbprint = Issued("by-1", ca=False, usage=())
+    by_chain = Issued("by-2", by=between, ca=False, usage=())
+    files = {}
+    for name, parts in (
+        ("by-1", (by_thumbprint,)),
+        ("by-2", (by_chain, between)),
+        ("expired", (Issued("board-1", by=stranger, ca=False, days=(-9, -1)), stranger)),
+    ):
+        files[name] = twin.state / f"{name}.pem"
+        files[name].write_bytes(b"".join(each.pem for each in parts) + parts[0].key_bytes())
+    root_file = twin.state / "root.pem"
+    root_file.write_bytes(root.pem)
+    hub = twin.ready["clouds"]["azure"]["device"]["hub"]
+    for name, registered in (("by-1", files["by-1"]), ("by-2", root_file)):
+        twin.cli("device", "add", "azure", "signet-hub", name, "--certificate", str(registered))
+        for client_id in (name, "board-1"):
+            user = f"{hub}/{client_id}/?api-version=2021-04-12"
+            with _sealed(twin, "azure", files[name], server_name=hub) as raw:
+                connect = packets.Connect(4, client_id, True, 60, None, user, None)
+                assert (raw.login(connect) == 0) == (client_id == name)
+    own = Authority(twin.state / "enos").client("board-1", target=twin.state / "own.pem")
+    enos = twin.device("enos")
+    with contextlib.closing(open_store(twin.state)) as store:
+        whose = enos["product_key"], enos["device_key"]
+        Certificates(store).issued(serial_of(own), *whose, 10**13)
+    with _sealed(twin, "enos", own) as raw:
+        assert raw.login(connect_of(twin, "enos")) == 0
+    for file, how in (
+        (files["expired"], {}),
+        (files["by-1"], {}),
+        (None, {}),
+        (own, {"ca": root_file}),
+        (own, {"suites": "PSK"}),
+    ):
+        with pytest.raises(OSError, match=r"alert|CERTIFICATE|CIPHER"):
+            _sealed(twin, "enos", file, **how)
+    for sent in (b"", b"\x10\x10\0\4MQTT" + _WRONG, b"\x16\x03\x01\0\x05\x01"):
+        with Raw(twin.way("enos", "mqtts")) as raw:
+            raw.send(sent)
+
+
+def _sealed(twin: Twin, cloud: str, file: Path | None, **how: Any) -> Sealed:
+    ca = how.pop("ca", twin.ready["ca_file"])
+    return Sealed(twin.way(cloud, "mqtts"), ca, file, **{"server_name": "mqtt.enos.test", **how})
 
 
 def _login(twin: Twin, host: str, client_id: str, user: str, signed: tuple[str, str]) -> None:
@@ -177,6 +232,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with Twin(folder, "--record", str(folder / "trace.jsonl")) as twin:
         _by_mqtt(twin)
         _by_azure(twin)
+        _by_certificates(twin)
         _by_a_gateway_and_a_product_of_enos(twin)
         _by_a_registration_with_alibaba(twin)
         _by_http(twin)
@@ -186,13 +242,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def _replayed(records: list[dict[str, Any]], folder: Path) -> Outcome:
-    return replay(records, folder, fast=True)
+def _replayed(trace: Path, folder: Path) -> Outcome:
+    return replay(trace, survey(read(trace)), folder, fast=True)
 
 
 def test_a_replay_of_a_run_decides_all_as_it_was(run: Path, tmp_path: Path) -> None:
-    records = list(read(run / "trace.jsonl"))
-    outcome = _replayed(records, tmp_path)
+    outcome = _replayed(run / "trace.jsonl", tmp_path)
     assert not outcome.differences
     assert not outcome.left_out
     assert outcome.decisions > 60
@@ -202,7 +257,9 @@ def test_a_device_that_is_denied_now_differs(run: Path, tmp_path: Path) -> None:
     records = list(read(run / "trace.jsonl"))
     (enos,) = (row for row in records[1]["put"]["devices"] if row["cloud"] == "enos")
     enos["enabled"] = 0
-    outcome = _replayed(records, tmp_path)
+    changed = tmp_path / "changed.jsonl"
+    changed.write_bytes(b"".join(map(line, records)))
+    outcome = _replayed(changed, tmp_path)
     told = {(each.then, each.now) for each in outcome.differences}
     assert ("CONNACK 0", "CONNACK 5") in told
     assert {each.record["cloud"] for each in outcome.differences} == {"enos"}
@@ -217,8 +274,8 @@ def test_what_a_missing_request_led_to_is_not_asked_for_where_a_trace_breaks_off
         for number, record in enumerate(records)
         if record["what"] == "coap" and records[number - 1]["what"] == "event"
     )
-    assert request - 1 in survey(records).order
-    assert request - 1 not in survey(records[:request]).order
+    assert request - 1 in dict(ordered(records, ended=True))
+    assert request - 1 not in dict(ordered(records[:request], ended=False))
 
 
 def test_no_secret_is_in_a_trace(run: Path) -> None:

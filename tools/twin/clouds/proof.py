@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cryptography import x509
+
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Store
 from tools.twin.wire.packets import Connect
@@ -49,6 +51,13 @@ class Again:
     def secret(self, table: str, row: Mapping[str, Any]) -> str:
         """A new one for a row of the registry."""
         return secrets.token_hex(16)
+
+    def row(self, table: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A row of the registry as it is to be here, but for secrets."""
+        return row
+
+    def remade(self, then: x509.Certificate, now: x509.Certificate) -> None:
+        """What a board showed in the trace, and shows now; before it does."""
 
     def password(self, connect: Connect, then: Then) -> bytes | None:
         """That of a CONNECT; None: as it stands in the trace."""

@@ -37,7 +37,8 @@ class Way:
     """How the client came in: over TLS or not, under which server name (SNI), on which port.
 
     certificate: the one that it showed, and that a CA of its cloud or org has signed; where the
-    cloud takes any, above: those that it showed with it.
+    cloud takes any, above: those that it showed with it. shown: DER of all that it showed, its own
+    first, where that one counts.
     cas: the ids of that org's CAs when it did. suite: version and cipher suite of TLS.
     websocket: whether it speaks MQTT in WebSocket's messages.
     """
@@ -50,6 +51,7 @@ class Way:
     certificate: x509.Certificate | None = None
     cas: frozenset[int] = frozenset()
     above: tuple[x509.Certificate, ...] = ()
+    shown: tuple[bytes, ...] = ()
     suite: tuple[str, str] | None = None
 
     @property

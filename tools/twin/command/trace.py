@@ -11,6 +11,7 @@ from tools.twin.command.console import DEFAULT_STATE, State, store_of
 from tools.twin.tls.openssl import begin_again
 from tools.twin.trace.file import read
 from tools.twin.trace.summary import Summary, leaks, summary
+from tools.twin.trace.survey import survey
 from tools.ui import UserError, console, errors, prose, visible
 
 _File = Annotated[Path, typer.Argument(help="What `signet twin --record` wrote.")]
@@ -59,25 +60,28 @@ def replay(
 ) -> None:
     """Play a trace to a fresh twin and compare what it decides; status 1 when that differs."""
     begin_again()
-    records = list(read(file))
-    took_s = 0 if fast else (records[-1]["ms"] - records[0]["ms"]) // 1000
+    if file.exists() and not file.is_file():
+        raise UserError(f"{file} is no file, and a replay reads it twice")
+    found = survey(read(file))
+    took_s = 0 if fast else (found.last_ms - found.head["ms"]) // 1000
     pauses = f", with their pauses: {took_s} s" if took_s else ""
-    _hint(f"{len(records)} records are played to a fresh twin{pauses}")
+    _hint(f"{found.count} records are played to a fresh twin{pauses}")
     from tools.twin.trace.replay import replay as play  # aiohttp: no other command needs it
 
     with scratch() as folder:
-        outcome = play(records, Path(folder), fast=fast)
+        outcome = play(file, found, Path(folder), fast=fast)
     for each in outcome.differences[:_MOST_DIFFERENCES]:
         who = each.record.get("device") or each.record.get("cloud", "")
-        where = f"line {each.number}" if each.number <= len(records) else "at the end"
+        where = f"line {each.number}" if each.number <= found.count else "at the end"
         _say(f"{where}, {_moment(each.record['ms'])} {who}:")
         _say_prose(f"then: {each.then or 'nothing'}", "  ")
         _say_prose(f"now:  {each.now or 'nothing'}", "  ")
     for reason, count in outcome.left_out.items():
         _hint(f"not played, {count} times: {reason}")
-    count = len(outcome.differences)
-    _say(f"{outcome.played} played, {outcome.decisions} decisions the same, {count} differ")
-    if count:
+    _say(
+        f"{outcome.played} played, {outcome.decisions} decisions the same, {outcome.differ} differ"
+    )
+    if outcome.differ:
         raise typer.Exit(1)
 
 

@@ -43,6 +43,7 @@ class Tap:
                 "issuer": certificate.issuer.rfc4514_string(),
                 "serial": f"{certificate.serial_number:x}",
                 "not_after_ms": int(certificate.not_valid_after_utc.timestamp() * 1000),
+                "chain": [der.hex() for der in way.shown],
             }
         self.add(
             "opened",

@@ -20,9 +20,14 @@ class Journal:
       of the MQTT packet that brought it, 0 where none has one.
     - marked: id, status: that message has another status now.
     - opened: connection, cloud, way, peer, tls: {version, suite} or None, server_name,
-      certificate: {subject, emails, issuer, serial, not_after_ms} or None. connection: a number,
-      or of CoAP "host:port", as in those below. It is told once it is known what the connection
-      speaks.
+      certificate: {subject, emails, issuer, serial, not_after_ms, chain} or None; chain: all that
+      the client showed, as hex of DER, its own first. connection: a number, or of CoAP
+      "host:port", as in those below. It is told once it is known what the connection speaks.
+    - handshake: cloud, way, peer, server_name, hello_hex, answered, chain or None, alert or None,
+      left: one that failed, right before the event that says why. way: of its door. hello_hex:
+      what the client sent until it was answered. answered: whether it was. chain: as above, [] of
+      one that said that it has none; None: it was not asked. alert: the number of the one that it
+      sent. left: how it broke off, "closed" or "reset", or None.
     - login: connection, cloud, device, kind, client_id, keepalive_s, clean, policy: by MQTT.
     - refused: connection, cloud, device or None, code of CONNACK or None, mistake as a key of the
       cloud's `connack`, reason: by MQTT.
@@ -38,7 +43,8 @@ class Journal:
       again: whether that message came or went before, seq, seq_hex, plain_hex: what was encrypted
       in it (seq as a number and as it came), or None. A request comes right after the message
       records that it led to.
-    - ready: clouds: {NAME: {WAY: port}}: every door is open.
+    - ready: clouds: {NAME: {WAY: port}}, issuers: {NAME: PEM of the CA of its devices}: every door
+      is open.
     - command: cloud, device, name, data: an operator sends one.
     - fault: request, as `tools.twin.hub.control` has them.
     - changed: something in the registry, by this process.

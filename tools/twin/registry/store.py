@@ -180,6 +180,13 @@ class Store:
         rows = self._database.execute("SELECT * FROM devices ORDER BY rowid")
         return (_device(row) for row in rows if cloud in (None, row["cloud"]))
 
+    def has_product(self, cloud: str, product: str) -> bool:
+        """Whether a device or gateway of it is registered."""
+        query = (
+            "SELECT 1 FROM devices WHERE cloud=? AND kind IN ('device', 'gateway') AND product=?"
+        )
+        return self._database.execute(query, (cloud, product)).fetchone() is not None
+
     def count(self) -> int:
         """How many entries there are."""
         return int(self._database.execute("SELECT count(*) FROM devices").fetchone()[0])

@@ -6,6 +6,7 @@ and 7.4.6.
 """
 
 import contextlib
+import functools
 import ssl
 import sys
 from collections.abc import Callable, Sequence
@@ -13,9 +14,13 @@ from typing import Any
 
 from cryptography import x509
 
+from tools.twin.registry import mask
 from tools.twin.registry.certificates import Ca
 
 _CERTIFICATE = 11
+_ALERT, _HANDSHAKE = 21, 22  # types of records
+_RECORD_HEADER = 5
+_LONGEST_HELLO = 16 * 1024
 _LONGEST_CHAIN = 5
 
 
@@ -23,9 +28,11 @@ class _Secured(ssl.SSLObject):
     """Hands over what OpenSSL says last, before asyncio drops the connection."""
 
     say: Callable[[], None]
+    listen: Callable[[], None]
 
     def do_handshake(self) -> None:
         """As ever."""
+        self.listen()
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -48,6 +55,9 @@ class Context(ssl.SSLContext):
     send: writes to the client below TLS. server_name: the SNI that the client sent.
     shown: DER of the certificates that the client sent, trusted or not, its own first.
     cas: who may have signed it. problem: what keeps the server from going on, in plain words.
+    hello: what the client sent until it was answered, and alert: the number of the one that it
+    sent, both where `note` was called. asked: whether it answered that it has, or has not, a
+    certificate.
     believing: a watched context of this handshake that any client's certificate passes, and then
     counts as none; it has to be of use, and in date. takes_any: such a one counts all the same.
     """
@@ -57,10 +67,14 @@ class Context(ssl.SSLContext):
     send: Callable[[bytes], None]
     server_name: str | None = None
     shown: Sequence[bytes] = ()
+    hello: bytes | None = None
+    alert: int | None = None
+    asked: bool = False
     cas: Sequence[Ca] = ()
     problem: str = ""
     believing: ssl.SSLContext | None = None
     takes_any: bool = False
+    _answered: bool = False
 
     @classmethod
     def new(cls) -> "Context":
@@ -74,7 +88,34 @@ class Context(ssl.SSLContext):
         secured = super().wrap_bio(incoming, outgoing, *options, **named)
         assert isinstance(secured, _Secured)
         secured.say = lambda: self.send(outgoing.read())
+        secured.listen = functools.partial(self._listen, incoming)
         return secured
+
+    def note(self) -> None:
+        """Note from now on what `noted` gives; before the handshake."""
+        self.hello = b""
+        self.watch(self)
+
+    def noted(self) -> dict[str, Any]:
+        """What a "handshake" record has of this one; of what is no TLS only how it begins."""
+        hello = self.hello or b""
+        if hello[:1] != bytes((_HANDSHAKE,)) and len(hello) > _RECORD_HEADER:
+            hello = hello[:_RECORD_HEADER] + mask.cover(hello[_RECORD_HEADER:])
+        return {
+            "server_name": self.server_name,
+            "hello_hex": hello.hex(),
+            "answered": self._answered,
+            "chain": [der.hex() for der in self.shown] if self.asked else None,
+            "alert": self.alert,
+            "left": None,
+        }
+
+    def _listen(self, incoming: ssl.MemoryBIO) -> None:
+        """Note what has come, before OpenSSL takes it."""
+        if self.hello is None or self._answered or not (data := incoming.read()):
+            return
+        incoming.write(data)
+        self.hello = (self.hello + data)[:_LONGEST_HELLO]
 
     def watch(self, context: ssl.SSLContext) -> None:
         """Note the client's certificate in handshakes that `context` takes part in."""
@@ -92,11 +133,16 @@ class Context(ssl.SSLContext):
         return tuple(map(certificate_of, self.shown[1:_LONGEST_CHAIN]))
 
     def _message(
-        self, _secured: Any, direction: str, _version: int, _kind: int, message: int, data: bytes
+        self, _secured: Any, direction: str, _version: int, kind: int, message: int, data: bytes
     ) -> None:
         """Section 7.4.2: type, length, length of the list, then length and DER of each."""
-        if direction != "read" or message != _CERTIFICATE or self.shown:
+        if direction == "write":
+            self._answered = True
+        elif kind == _ALERT:
+            self.alert = int(message)
+        if direction != "read" or kind != _HANDSHAKE or message != _CERTIFICATE or self.shown:
             return
+        self.asked = True
         shown, rest = [], data[7:]
         while len(rest) > 3:
             end = 3 + int.from_bytes(rest[:3], "big")

@@ -15,7 +15,6 @@ _LONGEST, _BEFORE = 160, 40
 _CBOR_FORMAT = 60
 _TOLD_EVENTS = ("refused", "rejected")
 _NOT_PLAYED = (
-    "TLS: ",
     "DTLS: ",
     "HTTP 400: ",
     "HTTP 408: ",

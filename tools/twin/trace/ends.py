@@ -9,6 +9,8 @@ import socket
 import ssl
 import struct
 import time
+import warnings
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,13 +23,17 @@ from tools.ui import UserError
 _TIMEOUT_S = 30.0
 _LARGEST = 65535
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close by RST
+_MOST_GOT = 64
+_VERSIONS = {"TLSv1.1": ssl.TLSVersion.TLSv1_1, "TLSv1.2": ssl.TLSVersion.TLSv1_2}
+_ALERT, _WARNING, _FATAL = 21, 1, 2  # RFC 5246, section 7.2
+_WARNINGS = (0, 90)  # close_notify, user_canceled
 
 
 class End(Protocol):
-    """One connection. peer: as the twin sees it. got: all that came, in order."""
+    """One connection. peer: as the twin sees it. got: what came last, in order."""
 
     peer: str
-    got: list[bytes]
+    got: deque[bytes]
 
     async def send(self, data: bytes) -> None:
         """Send; what nobody takes any more is lost."""
@@ -41,7 +47,7 @@ class Tcp:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.peer = "{}:{}".format(*writer.get_extra_info("sockname"))
-        self.got: list[bytes] = []
+        self.got: deque[bytes] = deque(maxlen=_MOST_GOT)
         self._writer = writer
         self._task = asyncio.create_task(self._read(reader))
 
@@ -77,7 +83,7 @@ class WebSocket:
         self, session: aiohttp.ClientSession, ws: aiohttp.ClientWebSocketResponse
     ) -> None:
         self.peer = "{}:{}".format(*ws.get_extra_info("sockname"))
-        self.got: list[bytes] = []
+        self.got: deque[bytes] = deque(maxlen=_MOST_GOT)
         self._session = session
         self._ws = ws
         self._task = asyncio.create_task(self._read())
@@ -109,7 +115,7 @@ class Udp:
         self._socket.connect((way["address"], way["port"]))
         self._socket.setblocking(False)
         self.peer = "{}:{}".format(*self._socket.getsockname())
-        self.got: list[bytes] = []
+        self.got: deque[bytes] = deque(maxlen=_MOST_GOT)
         asyncio.get_running_loop().add_reader(self._socket, self._arrived)
 
     def _arrived(self) -> None:
@@ -184,11 +190,10 @@ class Dtls(Udp):
 async def opened(
     way: Mapping[str, Any],
     record: Mapping[str, Any],
-    ca_file: str,
     certificate: Path | None,
     path: str | None,
 ) -> End:
-    """A connection like the one of an "opened" record.
+    """A connection like the one of an "opened" record, or a "handshake" that gets that far.
 
     way: of the ready file. certificate: of the client, with its key, where it shows one.
     path: of WebSocket; None where any will do.
@@ -196,9 +201,7 @@ async def opened(
     """
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            context = _context(record, ca_file) if way["tls"] else None
-            if context is not None and certificate is not None:
-                context.load_cert_chain(certificate)
+            context = _context(record, certificate) if way["tls"] else None
             name = (record["server_name"] or "") if context else None
             if record["way"].startswith("ws"):
                 return await _websocket(way, context, name, path or "/mqtt")
@@ -210,11 +213,39 @@ async def opened(
         raise UserError(f"no connection by {record['way']}: {error}") from None
 
 
-def _context(record: Mapping[str, Any], ca_file: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file)
-    context.check_hostname = False  # the trace has the name, or none, that the device gave
-    if ((record["tls"] or {}).get("version")) == "TLSv1.2":
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
+async def unsecured(way: Mapping[str, Any], hello: bytes) -> Tcp:
+    """A connection to a door of TLS on which goes what was sent there first.
+
+    raises: UserError when it cannot be opened.
+    """
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            tcp = Tcp(*await asyncio.open_connection(way["address"], way["port"]))
+    except (OSError, TimeoutError) as error:
+        raise UserError(f"no connection to port {way['port']}: {error}") from None
+    await tcp.send(hello)
+    return tcp
+
+
+def alert(number: int, answer: bytes) -> bytes:
+    """One of TLS that is not encrypted. answer: of the server, whose version it has."""
+    level = _WARNING if number in _WARNINGS else _FATAL
+    return bytes((_ALERT, *answer[1:3], 0, 2, level, number))
+
+
+def _context(record: Mapping[str, Any], certificate: Path | None) -> ssl.SSLContext:
+    """The board has taken whatever certificate the twin showed it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # it is the twin that finds a key too short
+    version = (record.get("tls") or {}).get("version", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.1: a fault offers it
+        if version in _VERSIONS:
+            context.minimum_version = context.maximum_version = _VERSIONS[version]
+    if certificate is not None:
+        context.load_cert_chain(certificate)
     return context
 
 

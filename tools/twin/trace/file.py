@@ -16,6 +16,7 @@ VERSION = 1
 Record = dict[str, Any]
 
 _LATEST_MS = 10**14
+_LONGEST_LINE = 1 << 25  # that of the registry has all devices: 100,000 of them
 
 # What a reader asks of a record, beside "what" and "ms"; kinds that are not here are passed over.
 _NEEDED = {
@@ -27,6 +28,7 @@ _NEEDED = {
     "opened": "connection cloud way peer tls server_name certificate",
     "login": "connection cloud device kind client_id keepalive_s clean policy",
     "refused": "connection cloud device code mistake reason",
+    "handshake": "cloud way peer server_name hello_hex answered chain alert left",
     "ended": "connection cloud device",
     "closed": "connection cloud device reason",
     "packet": "connection cloud device direction name bytes",
@@ -60,8 +62,11 @@ def read(path: Path) -> Iterator[Record]:
     """
     number = 0
     try:
-        with path.open("rb") as lines:
-            for number, each in enumerate(lines, 1):
+        with path.open("rb") as file:
+            while each := file.readline(_LONGEST_LINE):
+                number += 1
+                if len(each) == _LONGEST_LINE:
+                    raise UserError(f"line {number} of {path} is longer than any of a trace")
                 if not each.endswith(b"\n") and number > 1:
                     return
                 yield _record(path, number, each)

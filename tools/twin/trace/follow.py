@@ -15,6 +15,7 @@ class Follower:
 
     lines: decisions by connection. others: those without one. peers: the newest connection of
     each. gone: those that are over. requests: by CoAP, the newest last. taken: how many records.
+    Of connections that are over `forget` takes what is left.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,6 +31,13 @@ class Follower:
     def close(self) -> None:
         """Read no more."""
         self._file.close()
+
+    def forget(self, key: Key | None) -> list[Record]:
+        """Keep no more of a connection; returns what it had."""
+        if key is None:
+            return []
+        self.gone.discard(key)
+        return self.lines.pop(key, [])
 
     def poll(self) -> None:
         """Take what is new."""

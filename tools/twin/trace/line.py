@@ -1,8 +1,9 @@
 """How does one connection of a trace go on in a replay: what it sends now, and what it learns?"""
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from aiocoap import Message  # type: ignore[import-untyped]
 
@@ -18,9 +19,27 @@ from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import Connect, Packet, UnsupportedLevelError
 
 _TOKENS = re.compile(rb'"[\w-]*token"\s*:\s*"([^"]+)"', re.IGNORECASE)
-_MOST_NAMES = 500
+_MOST_NAMES, _MOST_SENT, _MOST_TOKENS = 500, 500, 10_000
 _URI_PATH, _URI_PORT = 11, 7
 _HOP = ("content-length", "transfer-encoding", "expect")
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Newest(OrderedDict[_K, _V]):
+    """Of what is put there only the newest. most: how many."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: _K, value: _V) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > self._most:
+            self.popitem(last=False)
 
 
 class Tokens:
@@ -30,10 +49,10 @@ class Tokens:
     """
 
     def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+        self.texts: Newest[str, str] = Newest(_MOST_TOKENS)
         self.ports: dict[int, int] = {}
         # of CoAP: what was agreed on, and what the numbers of requests began with, then and now
-        self.keys: dict[str, tuple[Any, int, int]] = {}
+        self.keys: Newest[str, tuple[Any, int, int]] = Newest(_MOST_TOKENS)
 
     def put(self, text: str) -> str:
         """A text with what is covered in it, as far as it is known."""
@@ -41,18 +60,21 @@ class Tokens:
 
 
 class Line:
-    """One connection. key: that of the new one, once it is known. failed: why there is none."""
+    """One connection. key: that of the new one, once it is known. failed: why there is none.
+
+    over: whether it is, in the trace.
+    """
 
     def __init__(self, again: Again, tokens: Tokens) -> None:
         self.key: Key | None = None
         self.end: End | None = None
         self.failed = ""
+        self.over = False
         self._again = again
         self._tokens = tokens
-        self._names: dict[str, str] = {}
-        self._ids: dict[bytes, bytes] = {}
-        self._sent: dict[int, bytes] = {}
-        self._read = 0
+        self._names: Newest[str, str] = Newest(_MOST_NAMES)
+        self._ids: Newest[bytes, bytes] = Newest(_MOST_SENT)
+        self._sent: Newest[int, bytes] = Newest(_MOST_SENT)
 
     # MQTT
 
@@ -101,14 +123,15 @@ class Line:
         if before.qos:
             self._ids[before.packet_id.to_bytes(2, "big")] = after.packet_id.to_bytes(2, "big")
         for a, b in ((before.topic, after.topic), _texts(before.payload, after.payload)):
-            self._names |= renamed(a, b)
-        while len(self._names) > _MOST_NAMES:
-            del self._names[next(iter(self._names))]
+            for name, new_name in renamed(a, b).items():
+                self._names[name] = new_name
 
     # HTTP
 
     def request(self, record: Record, then: Then) -> bytes:
         """A request as bytes."""
+        if self.end is not None:
+            self.end.got.clear()
         put = self._tokens.put
         headers = {n: put(v) for n, v in record["headers"].items() if n.lower() not in _HOP}
         asked = Asked(put(record["path"]), bytes.fromhex(record["body_hex"]), headers)
@@ -124,11 +147,9 @@ class Line:
         covered = _TOKENS.findall(bytes.fromhex(record["body_hex"]))
         if not covered or self.end is None:
             return True
-        got = b"".join(self.end.got)
-        values = _TOKENS.findall(got[self._read :])
+        values = _TOKENS.findall(b"".join(self.end.got))
         if len(values) < len(covered):
             return False
-        self._read = len(got)
         for old, new in zip(covered, values, strict=False):
             if found := mask.COVERED.fullmatch(old.decode()):
                 self._tokens.texts[found[1]] = new.decode()

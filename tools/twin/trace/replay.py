@@ -6,10 +6,11 @@ now. So what depends on the order of things is as it was, however fast it goes.
 
 import asyncio
 import contextlib
+import itertools
+import sqlite3
 import time
-from collections import Counter
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,58 +21,43 @@ from tools.twin.clouds.proof import Then
 from tools.twin.process import TwinProcess
 from tools.twin.registry.store import Store, open_store
 from tools.twin.trace import compare, ends, registry
+from tools.twin.trace.awaited import Awaited, Outcome
 from tools.twin.trace.ends import End
-from tools.twin.trace.file import Record
+from tools.twin.trace.file import Record, read
 from tools.twin.trace.follow import Follower, Key
-from tools.twin.trace.issuers import Issuers
-from tools.twin.trace.line import Line, Tokens
-from tools.twin.trace.survey import STOPPED, survey
+from tools.twin.trace.issuers import CertificateError, Issuers
+from tools.twin.trace.line import Line, Newest, Tokens
+from tools.twin.trace.survey import STOPPED, Survey, ordered
+from tools.twin.wire.fields import MalformedError
+from tools.twin.wire.packets import UnsupportedLevelError
 from tools.ui import UserError
 
-_PATIENCE_S = 20.0  # for a decision of which nothing is to be seen
-_SETTLE_S = 5.0  # for one in whose place another has come
-_HASTY_AFTER = 10  # differences; from then on both are a fifth
-_STEP_S = 0.003
+_LAST_S = 1.0  # for one of a device whose connection is over
+_MOST_IDS = 10_000
+_MOST_PEERS = 500  # of CoAP without DTLS, which has no end
 _BOARD_ENDS = ("closed its side", "connection lost", "left without", "said goodbye")
+# What may change what the twin decides, and what is in the registry then.
+_CAUSES = ("handshake", "opened", "packet", "http", "coap", "command", "fault", "ended", "closed")
 _NOT_ASKED = ("set_losses",)  # what it lost never came to the twin
+_NO_RECORD = (  # what comes of one that no twin wrote
+    *(KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, AssertionError),
+    *(MalformedError, UnsupportedLevelError, sqlite3.Error),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A decision that is another now. then: "" where there was none; now: likewise."""
+def replay(file: Path, seen: Survey, folder: Path, *, fast: bool = False) -> Outcome:
+    """Play a trace, of which no more is in memory than what is under way.
 
-    number: int
-    record: Record
-    then: str
-    now: str
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How a replay went. played: what boards sent. left_out: why, and how often.
-
-    decisions: that were the same.
-    """
-
-    played: int = 0
-    decisions: int = 0
-    differences: list[Difference] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
-
-
-def replay(records: list[Record], folder: Path, *, fast: bool = False) -> Outcome:
-    """Play a trace. records: its own, head first. folder: for the twin. fast: without pauses.
-
+    file: a whole one. seen: what `survey` found in it. folder: for the twin. fast: without pauses.
     raises: UserError when no twin starts, and for what cannot be played, with its line.
     """
     trace = folder / "replay.jsonl"
-    options = ["--record", str(trace), *_options(records[0]["options"])]
+    options = ["--record", str(trace), *_options(seen.head["options"])]
     with TwinProcess(folder, {door.key: 0 for door in DOORS}, options) as twin:
         store = open_store(twin.state)
         follower = Follower(trace)
         try:
-            player = _Player(records, twin, store, follower, fast)
-            return asyncio.run(player.play())
+            return asyncio.run(_Player(file, seen, twin, store, follower, fast=fast).play())
         finally:
             follower.close()
             store.close()
@@ -92,27 +78,38 @@ def _options(given: Record) -> list[str]:
 
 class _Player:
     def __init__(
-        self, records: list[Record], twin: TwinProcess, store: Store, seen: Follower, fast: bool
+        self,
+        file: Path,
+        found: Survey,
+        twin: TwinProcess,
+        store: Store,
+        seen: Follower,
+        *,
+        fast: bool,
     ) -> None:
-        self._records = records
+        self._file = file
+        self._survey = found
         self._twin = twin
         self._store = store
         self._seen = seen
         self._fast = fast
-        self._survey = survey(records)
         self._again = {name: again(store) for name, again in AGAIN.items()}
         self._issuers = Issuers(twin.state.parent, store)
         self._tokens = Tokens()
-        self._lines: dict[Key, Line] = {}
+        self._lines: OrderedDict[Key, Line] = OrderedDict()
+        self._latest: Line | None = None
+        self._of: dict[str, Line] = {}  # by device, the one that it was on last
+        self._shaking: dict[str, ends.Tcp | None] = {}  # by peer, whose handshake is to fail
         self._out = Outcome()
+        self._awaited = Awaited(seen, self._out)
         self._left_devices: set[str] = set()
-        self._ids: dict[int, int] = {}
+        self._ids: Newest[int, int] = Newest(_MOST_IDS)
+        self._changes: list[Record] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._late_ms = 0
-        self._cause_ms = records[0]["ms"]
-        self._stopped = False
         self._steps: dict[str, Callable[[int, Record], Any]] = {
             "registry": self._registry,
+            "handshake": self._handshake,
             "opened": self._opened,
             "packet": self._packet,
             "http": self._http,
@@ -129,22 +126,24 @@ class _Player:
 
     async def play(self) -> Outcome:
         """All of it."""
-        started_ms = _now_ms()
-        for number in self._survey.order:
-            record = self._records[number]
+        started_ms, first_ms = _now_ms(), self._survey.head["ms"]
+        records = itertools.islice(read(self._file), self._survey.count)
+        for number, record in ordered(records, self._survey.ended):
             if not self._fast:
-                ahead_ms = record["ms"] - self._records[0]["ms"] - (_now_ms() - started_ms)
+                ahead_ms = record["ms"] - first_ms - (_now_ms() - started_ms)
                 await asyncio.sleep(max(0, ahead_ms) / 1000)
             self._late_ms = _now_ms() - record["ms"]
             try:
                 await self._step(number, record)
-            except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+            except _NO_RECORD as error:
                 reason = f"line {number + 1} of the trace cannot be played: {error!r}"
                 raise UserError(reason) from error
         await self._finish()
         return self._out
 
     async def _step(self, number: int, record: Record) -> None:
+        if record["what"] in _CAUSES and record.get("direction") != "down":
+            self._change()
         step = self._steps.get(record["what"])
         if step is not None:
             await step(number, record)
@@ -154,16 +153,32 @@ class _Player:
     # What boards and operators did
 
     async def _registry(self, _number: int, record: Record) -> None:
+        """A change that the twin makes by itself is there by then: it is asked for first."""
+        self._changes.append(record)
+
+    def _change(self) -> None:
         def anew(table: str, row: registry.Row, _column: str) -> str:
             cloud = row.get("cloud") or table.partition("_")[0]
             if table == "devices" and cloud in CLOUDS:
                 return CLOUDS[cloud].new_secret()
             return self._again[cloud].secret(table, row) if cloud in self._again else ""
 
-        for name in registry.apply(self._store.database, record, anew, self._issuers.row):
-            self._out.left_out[f"the registry's table {name}, which this signet has not"] += 1
+        def own(table: str, row: registry.Row) -> registry.Row:
+            if table == "cas":
+                pem = self._issuers.pem(str(row["pem"]), self._late_ms)
+                row = {**row, "pem": pem.encode()}
+            for again in self._again.values():
+                row = dict(again.row(table, row))
+            return row
+
+        for record in self._changes:
+            self._issuers.know(str(row["pem"]) for row in record["put"].get("cas", ()))
+            for name in registry.apply(self._store.database, record, anew, own):
+                self._out.left_out[f"the registry's table {name}, which this signet has not"] += 1
+        self._changes.clear()
 
     async def _ready(self, _number: int, record: Record) -> None:
+        self._issuers.own(record.get("issuers", {}))
         for cloud, ways in record["clouds"].items():
             for way, port in ways.items():
                 if way in self._ways(cloud):
@@ -172,21 +187,19 @@ class _Player:
     async def _opened(self, number: int, record: Record) -> None:
         cloud, way = record["cloud"], record["way"]
         line = self._line(record)
-        certificate = None
-        if record["certificate"] is not None:
-            certificate = self._issuers.certificate(record["certificate"])
-        if record["certificate"] is not None and certificate is None:
-            line.failed = "connections with a certificate of a CA that the registry has not"
-        elif way in self._ways(cloud):
-            try:
+        try:
+            certificate = self._certificate(cloud, record["certificate"])
+            if way in self._ways(cloud):
                 line.end = await self._connected(record, certificate)
                 self._seen.poll()
                 self._seen.peers.pop(line.end.peer, None)  # of one before it
-            except UserError as error:
-                line.failed = "connections that could not be opened"
-                self._differ(number, record, "opened", str(error))
-        else:
-            line.failed = f"connections by {way}, which this twin has not"
+            else:
+                line.failed = f"connections by {way}, which this twin has not"
+        except CertificateError:
+            line.failed = "connections with a certificate that cannot be made again"
+        except UserError as error:
+            line.failed = "connections that could not be opened"
+            self._awaited.differ(number, record, "opened", str(error))
         if line.failed:
             self._out.left_out[line.failed] += 1
             self._left_devices.add(record["peer"])
@@ -195,8 +208,52 @@ class _Player:
         cloud, way = record["cloud"], self._ways(record["cloud"])[record["way"]]
         if record["way"] == "coaps":
             return ends.Dtls(way, self._twin.ready["ca_file"])
-        path = CLOUDS[cloud].websocket_path
-        return await ends.opened(way, record, self._twin.ready["ca_file"], certificate, path)
+        return await ends.opened(way, record, certificate, CLOUDS[cloud].websocket_path)
+
+    def _certificate(self, cloud: str, shown: Record | None) -> Path | None:
+        """What a board shows. raises: CertificateError."""
+        if shown is None:
+            return None
+        if "chain" not in shown:
+            return self._issuers.named(shown, self._late_ms)
+        chain = [bytes.fromhex(each) for each in shown["chain"]]
+        file, then, now = self._issuers.shown(chain, self._late_ms)
+        self._again[cloud].remade(then, now)
+        return file
+
+    async def _handshake(self, _number: int, record: Record) -> None:
+        """One that failed, until it does so now; `_decided_otherwise` asks for that."""
+        cloud, peer, chain = record["cloud"], record["peer"], record["chain"]
+        way = self._ways(cloud).get(record["way"])
+        self._awaited.cause_ms = record["ms"]
+        self._shaking[peer] = None
+        if way is None:
+            self._leave_out(peer, f"handshakes by {record['way']}, which this twin has not")
+            return
+        self._out.played += 1
+        if chain is None:
+            end = await ends.unsecured(way, bytes.fromhex(record["hello_hex"]))
+            if record["answered"]:
+                await self._awaited.until(lambda: bool(end.got))
+            if record["alert"] is not None and end.got:
+                await end.send(ends.alert(record["alert"], end.got[0]))
+            if record["left"]:
+                await end.close(reset=record["left"] == "reset")
+            else:
+                self._shaking[peer] = end
+            return
+        try:
+            shown = {"chain": chain} if chain else None
+            certificate = self._certificate(cloud, shown)
+        except CertificateError:
+            self._leave_out(peer, "handshakes with a certificate that cannot be made again")
+            return
+        with contextlib.suppress(UserError):  # the twin ends it
+            await (await self._connected(record, certificate)).close()
+
+    def _leave_out(self, who: str, why: str) -> None:
+        self._out.left_out[why] += 1
+        self._left_devices.add(who)
 
     def _ways(self, cloud: str) -> dict[str, Any]:
         entry = self._twin.ready["clouds"].get(cloud, {"ways": {}})
@@ -207,10 +264,13 @@ class _Player:
         key = record["connection"]
         if key not in self._lines or record["what"] == "opened":
             self._lines[key] = Line(self._again[record["cloud"]], self._tokens)
-        return self._lines[key]
+        self._latest = line = self._lines[key]
+        if device := record.get("device"):
+            self._of[device] = line
+        return line
 
     def _then(self, number: int) -> Then:
-        return Then(number in self._survey.wrong, self._late_ms)
+        return Then(self._survey.is_wrong(number), self._late_ms)
 
     async def _packet(self, number: int, record: Record) -> None:
         line = self._line(record)
@@ -224,22 +284,30 @@ class _Player:
         if record["direction"] == "up":
             await self._send(line, record, line.request(record, self._then(number)))
         elif await self._expect(number, record, line) is not None:
-            await self._until(lambda: line.given(record))
+            await self._awaited.until(lambda: line.given(record))
 
     async def _coap(self, number: int, record: Record) -> None:
         line = self._line(record)
         if record["direction"] == "up":
             if line.end is None and not line.failed:
                 line.end = ends.Udp(self._ways(record["cloud"])[record["way"]])
+                await self._forget_peers()
             if record["type"] in ("CON", "NON"):
                 self._seen.requests.clear()
             await self._send(line, record, line.datagram(record, self._then(number)))
             if line.key is None and line.end is not None and not record["again"]:
-                await self._until(lambda: self._found(line, record))
+                await self._awaited.until(lambda: self._found(line, record))
         elif compare.is_decision(record):
             now = await self._expect(number, record, line)
             if now is not None:
-                await self._until(lambda: line.answered(record, now))
+                await self._awaited.until(lambda: line.answered(record, now))
+
+    async def _forget_peers(self) -> None:
+        peers = [key for key in self._lines if isinstance(key, str)]
+        for key in peers[:-_MOST_PEERS]:
+            line = self._lines.pop(key)
+            if line.end is not None:
+                await line.end.close()
 
     def _found(self, line: Line, record: Record) -> bool:
         same = ("mid", "token", "code")
@@ -249,7 +317,7 @@ class _Player:
         return line.key is not None
 
     async def _send(self, line: Line, record: Record, data: bytes) -> None:
-        self._cause_ms = record["ms"]
+        self._awaited.cause_ms = record["ms"]
         if line.end is None or not data:
             return
         self._out.played += 1
@@ -259,7 +327,7 @@ class _Player:
         await self._expect(number, record, self._line(record))
 
     async def _left(self, _number: int, record: Record) -> None:
-        self._cause_ms = record["ms"]
+        self._awaited.cause_ms = record["ms"]
         line = self._line(record)
         if line.end is not None and record["connection"] not in self._survey.stopped:
             await line.end.close()
@@ -269,27 +337,37 @@ class _Player:
         if record["reason"] == STOPPED:
             await self._stop()
         if line.end is None:
+            self._lines.pop(record["connection"], None)
             return
         reason, coap = record["reason"], isinstance(record["connection"], str)
         if coap or not reason or reason.startswith(_BOARD_ENDS) or line.key is None:
             await line.end.close(reset=reason.startswith("connection lost"))
         if not coap:
             await self._expect(number, record, line)
+            self._forget(number, line)
+        line.over = True
         await line.end.close()
+        self._lines.pop(record["connection"], None)
+
+    def _forget(self, number: int, line: Line) -> None:
+        """A connection is over: what was not asked for of it was not decided in the trace."""
+        for each in self._seen.forget(line.key):
+            self._awaited.differ(number, each, "", compare.told(each))
 
     async def _command(self, number: int, record: Record) -> None:
         names = ("cloud", "device", "name", "data")
         request = {"do": "command", **{name: record[name] for name in names}}
-        self._cause_ms = record["ms"]
+        self._awaited.cause_ms = record["ms"]
         task = asyncio.create_task(asyncio.to_thread(self._ask, request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await self._expect_other(number, record)
 
     async def _fault(self, _number: int, record: Record) -> None:
-        self._cause_ms = record["ms"]
-        if record["request"]["fault"] not in _NOT_ASKED:
-            await asyncio.to_thread(self._ask, record["request"])
+        self._awaited.cause_ms = record["ms"]
+        request = record["request"]
+        if request["fault"] not in _NOT_ASKED:
+            await asyncio.to_thread(self._ask, {**request, "do": "fault"})
 
     def _ask(self, request: Record) -> None:
         with contextlib.suppress(UserError):  # as it was then: the records say what came of it
@@ -299,8 +377,8 @@ class _Player:
         await self._stop()
 
     async def _stop(self) -> None:
-        if not self._stopped:
-            self._stopped = True
+        if not self._awaited.stopped:
+            self._awaited.stopped = True
             await asyncio.to_thread(self._twin.stop)
 
     # What the twin decides
@@ -312,74 +390,38 @@ class _Player:
             return None
         if line.key is None and line.end is not None:
             peer = line.end.peer
-            await self._until(lambda: peer in self._seen.peers)
+            await self._awaited.until(lambda: peer in self._seen.peers)
             line.key = self._seen.peers.get(peer)
         if line.key is None:
-            self._differ(number, record, compare.told(record), "")
+            self._awaited.differ(number, record, compare.told(record), "")
             return None
         key = line.key
-        return await self._wait(
+        return await self._awaited.wait(
             number, record, lambda: self._seen.lines[key], lambda: key in self._seen.gone
         )
 
+    def _are_over(self, lines: list[Line]) -> bool:
+        return bool(lines) and all(line.over or line.key in self._seen.gone for line in lines)
+
     async def _expect_other(self, number: int, record: Record) -> None:
-        if record.get("device") in self._left_devices:
+        device = str(record.get("device"))
+        shakes = record["what"] == "event" and record["text"].startswith("TLS: ")
+        if shakes and device not in self._shaking:
+            why = "handshakes that failed, of which an earlier version kept the reason alone"
+            self._leave_out(device, why)
+        if device in self._left_devices:
             return
         wanted = record
         if record["what"] == "marked":
             wanted = {**record, "id": self._ids.get(record["id"], 0)}
-        now = await self._wait(number, wanted, lambda: self._seen.others)
-        if now is not None and record["what"] == "message":
+        lines = [line for line in (self._latest, self._of.get(device)) if line is not None]
+        now = await self._awaited.wait(
+            number, wanted, lambda: self._seen.others, lambda: self._are_over(lines), _LAST_S
+        )
+        if now is not None and record["what"] == "message" and record["direction"] == "down":
             self._ids[record["id"]] = now["id"]
-
-    async def _wait(
-        self,
-        number: int,
-        record: Record,
-        there: Callable[[], list[Record]],
-        gone: Callable[[], bool] = lambda: False,
-    ) -> Record | None:
-        """The same decision, once it is `there`; None when it is another.
-
-        gone: whether nothing more can come there.
-        """
-        wanted, kind = compare.normal(record), compare.kind(record)
-        hasty = 5 if len(self._out.differences) > _HASTY_AFTER else 1
-        longer_s = max(0, record["ms"] - self._cause_ms) * 1.5 / 1000
-        ends_s = time.monotonic() + _PATIENCE_S / hasty + longer_s
-        settled_s, over = None, False
-        while True:
-            found = there()
-            for each in found:
-                if compare.normal(each) == wanted:
-                    found.remove(each)
-                    self._out.decisions += 1
-                    return each
-            rivals = [each for each in found if compare.kind(each) == kind]
-            now_s = time.monotonic()
-            if rivals and settled_s is None:
-                settled_s = now_s + _SETTLE_S / hasty
-            if over or (settled_s is not None and now_s > settled_s) or now_s > ends_s:
-                break
-            over = gone()  # before what is new: it is the last
-            over = self._over() or over
-            await asyncio.sleep(_STEP_S)
-        for each in rivals[:1]:
-            found.remove(each)
-        now = compare.told(rivals[0]) if rivals else ""
-        self._differ(number, record, compare.told(record), now)
-        return None
-
-    def _over(self) -> bool:
-        """Take what is new; whether nothing more can come."""
-        before = self._seen.taken
-        self._seen.poll()
-        return self._stopped and self._seen.taken == before
-
-    async def _until(self, done: Callable[[], bool]) -> None:
-        ends_s = time.monotonic() + _PATIENCE_S
-        while not done() and time.monotonic() < ends_s and not self._over():
-            await asyncio.sleep(_STEP_S)
+        if (end := self._shaking.pop(device, None)) is not None:
+            await end.close()
 
     async def _finish(self) -> None:
         for line in self._lines.values():
@@ -388,19 +430,15 @@ class _Player:
         if not self._survey.ended:
             return  # what came of the last of it is not in the trace
         self._seen.poll()
-        last, keys = len(self._records), {line.key for line in self._lines.values()}
-        for key in keys - {None}:
-            for each in self._seen.lines[key]:  # type: ignore[index]
+        last = self._survey.count
+        for key in {line.key for line in self._lines.values()}:
+            for each in self._seen.forget(key):
                 if isinstance(key, str) and each["what"] == "closed":
                     continue  # a session of DTLS has no end that a board could tell
-                self._differ(last, each, "", compare.told(each))
+                self._awaited.differ(last, each, "", compare.told(each))
         for each in self._seen.others:
             if each["what"] in ("message", "event") and each["device"] not in self._left_devices:
-                self._differ(last, each, "", compare.told(each))
-
-    def _differ(self, number: int, record: Record, then: str, now: str) -> None:
-        then, now = compare.shortened(then, now)
-        self._out.differences.append(Difference(number + 1, record, then, now))
+                self._awaited.differ(last, each, "", compare.told(each))
 
 
 def _now_ms() -> int:

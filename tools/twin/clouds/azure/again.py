@@ -7,7 +7,10 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography import x509
+
 from tools import signing
+from tools.twin.clouds.azure.certificate import normal, thumbprints
 from tools.twin.clouds.azure.registry import Registry, new_key
 from tools.twin.clouds.proof import Again, Then
 from tools.twin.registry import mask
@@ -18,16 +21,38 @@ _HUB = re.compile(r"([^/.]+)\.[^/]+/([^/]+)/")
 _SCOPE = re.compile(r"([^/]+)/registrations/([^/]+)/")
 
 
+_NORMAL = "lower(replace(thumbprint, ':', ''))"
+_TABLES = ("azure_certificates", "azure_enrollments")
+
+
 class AzureAgain(Again):
     """By MQTT: a shared access signature."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._registry = Registry(store)
+        self._thumbprints: dict[str, str] = {}
 
     def secret(self, table: str, row: Mapping[str, Any]) -> str:
         """A symmetric key."""
         return new_key()
+
+    def row(self, table: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the thumbprint of what is in place of a certificate."""
+        if table not in _TABLES:
+            return row
+        now = self._thumbprints.get(normal(row["thumbprint"]))
+        return {**row, "thumbprint": now} if now else row
+
+    def remade(self, then: x509.Certificate, now: x509.Certificate) -> None:
+        """Who is registered with the one is with the other."""
+        for old, new in zip(thumbprints(then), thumbprints(now), strict=True):
+            if self._thumbprints.get(old) == new:
+                continue
+            self._thumbprints[old] = new
+            for table in _TABLES:
+                query = f"UPDATE {table} SET thumbprint=? WHERE {_NORMAL}=?"  # noqa: S608
+                self.store.change(query, (new, old))
 
     def password(self, connect: Connect, then: Then) -> bytes | None:
         """What stands in it is as it was, but when it ends, and the signature."""

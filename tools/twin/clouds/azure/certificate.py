@@ -27,10 +27,10 @@ def mismatch(certificates: Certificates, way: Way, owner: str, name: str, thumbp
     if shown is None:
         return f"no certificate, and {name!r} logs in with one"
     if thumbprint != CA_SIGNED:
-        kinds = hashes.SHA1(), hashes.SHA256()  # noqa: S303 - a name, not a signature
-        both = {shown.fingerprint(each).hex() for each in kinds}
-        wanted = thumbprint.replace(":", "").lower()
-        return "" if wanted in both else f"its certificate's thumbprint is not {wanted}"
+        wanted = normal(thumbprint)
+        return (
+            "" if wanted in thumbprints(shown) else f"its certificate's thumbprint is not {wanted}"
+        )
     names = [str(each.value) for each in shown.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [name]:
         return f"its certificate's common name is {' and '.join(names) or 'missing'}, not {name}"
@@ -38,6 +38,17 @@ def mismatch(certificates: Certificates, way: Way, owner: str, name: str, thumbp
     if not _leads(shown, way.above, cas):
         return f"no CA that {owner} has registered, and that is active, signed its certificate"
     return ""
+
+
+def thumbprints(certificate: x509.Certificate) -> list[str]:
+    """By SHA-1 and by SHA-256."""
+    kinds = hashes.SHA1(), hashes.SHA256()  # noqa: S303 - a name, not a signature
+    return [certificate.fingerprint(each).hex() for each in kinds]
+
+
+def normal(thumbprint: str) -> str:
+    """As `thumbprints` has them, however a person wrote it."""
+    return thumbprint.replace(":", "").lower()
 
 
 def _leads(

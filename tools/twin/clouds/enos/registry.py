@@ -5,7 +5,7 @@ upstream/device_tags), `howto/ota`.
 """
 
 import hashlib
-import secrets
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -21,6 +21,7 @@ class Registry:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._kept = Kept(store, "enos")
+        self._named: Counter[str] = Counter()  # by product, names that were tried
 
     def device(self, product: str, name: str) -> Device | None:
         """A registered device."""
@@ -28,12 +29,19 @@ class Registry:
 
     def has_product(self, product: str) -> bool:
         """Whether a device of it is registered."""
-        query = "SELECT 1 FROM devices WHERE cloud='enos' AND kind='device' AND product=? LIMIT 1"
-        return self.store.database.execute(query, (product,)).fetchone() is not None
+        return self.store.has_product("enos", product)
 
     def add(self, product: str, name: str | None) -> Device:
-        """Register a device; without a name one is made."""
-        return self.store.add("enos", "device", product, name or secrets.token_hex(5))
+        """Register a device; without a name one is made: the same in each run, for a replay."""
+        return self.store.add("enos", "device", product, name or self._new_name(product))
+
+    def _new_name(self, product: str) -> str:
+        while True:
+            self._named[product] += 1
+            text = f"{product}/{self._named[product]}"
+            name = hashlib.sha256(text.encode()).hexdigest()[:10]
+            if self.device(product, name) is None:
+                return name
 
     # Dynamic activation
 

@@ -2,9 +2,12 @@
 
 import base64
 
+from tools.twin.clouds.http_request import Request, Visit
 from tools.twin.clouds.proof import Again, Asked, Then
+from tools.twin.clouds.values import Way
 from tools.twin.clouds.watson.client_id import ClientIdError, split
 from tools.twin.clouds.watson.mqtt import KINDS
+from tools.twin.clouds.watson.request import RefusedError, host_org, identity, target_of
 from tools.twin.registry import mask
 from tools.twin.wire.packets import Connect
 
@@ -39,18 +42,14 @@ class WatsonAgain(Again):
         asked.headers["authorization"] = f"{scheme} {text}"
 
     def _token(self, asked: Asked, user: str) -> str:
-        """That of the only one that the user name and the path may mean."""
-        org = asked.headers.get("host", "").partition(".")[0]
-        parts = asked.path.partition("?")[0].split("/")
-        found = []
-        for each in self.store.devices("watson"):
-            own, _, type_id = each.product.partition("/")
-            forms = {
-                "device": user == "use-token-auth" and {type_id, each.name} <= set(parts),
-                "gateway": user
-                in (f"g/{own}/{type_id}/{each.name}", f"g-{own}-{type_id}-{each.name}"),
-                "application": user == each.name,
-            }
-            if own.lower() == org.lower() and forms[each.kind]:
-                found.append(each.secret)
-        return found[0] if len(found) == 1 else ""
+        """That of whom the twin takes it for; "" where it answers with an error."""
+        path = asked.path.partition("?")[0]
+        request = Request("", path, None, asked.headers, b"", Visit(Way(tls=True, port=0)))
+        try:
+            name = host_org(request)
+            org = self.store.org("watson", name) or name
+            letter, *whose = identity(org, target_of(request), user)
+        except RefusedError:
+            return ""
+        device = self.store.device("watson", KINDS[letter], *whose)
+        return device.secret if device else ""

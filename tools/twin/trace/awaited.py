@@ -1,0 +1,120 @@
+"""What has a twin decided when a trace is replayed, and how long is that waited for?"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tools.twin.trace import compare
+from tools.twin.trace.file import Record
+from tools.twin.trace.follow import Follower
+
+_PATIENCE_S = 20.0  # for a decision of which nothing is to be seen
+_SETTLE_S = 5.0  # for one in whose place another has come
+_LEAST = 0.01  # of both, where one difference has led to others
+_HASTY_AFTER = 10  # differences; from then on both are a fifth
+_STEP_S = 0.003
+_MOST_DIFFERENCES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A decision that is another now. then: "" where there was none; now: likewise."""
+
+    number: int
+    record: Record
+    then: str
+    now: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a replay went. played: what boards sent. left_out: why, and how often.
+
+    decisions: how many were the same. differ: how many were not. differences: the first of those.
+    """
+
+    played: int = 0
+    decisions: int = 0
+    differ: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+class Awaited:
+    """The decisions of one replay. seen: those of its twin. out: what comes of them.
+
+    cause_ms: when what led to the next ones was sent, in the trace. stopped: whether the twin is.
+    """
+
+    def __init__(self, seen: Follower, out: Outcome) -> None:
+        self._seen = seen
+        self._out = out
+        self._misses: Counter[object] = Counter()
+        self.cause_ms = 0
+        self.stopped = False
+
+    async def wait(
+        self,
+        number: int,
+        record: Record,
+        there: Callable[[], list[Record]],
+        gone: Callable[[], bool],
+        last_s: float = 0.0,
+    ) -> Record | None:
+        """The same decision, once it is `there`; None when it is another.
+
+        gone: whether nothing more can come there, `last_s` later.
+        """
+        wanted, kind = compare.normal(record), compare.kind(record)
+        who = record.get("device") or record.get("connection")
+        hurry = max(_LEAST, 0.25 ** self._misses[who])
+        hurry /= 5 if self._out.differ > _HASTY_AFTER else 1
+        longer_s = max(0, record["ms"] - self.cause_ms) * 1.5 / 1000
+        ends_s = time.monotonic() + _PATIENCE_S * hurry + longer_s
+        settling, going = True, True
+        while True:
+            found = there()
+            for each in found:
+                if compare.normal(each) == wanted:
+                    found.remove(each)
+                    self._out.decisions += 1
+                    del self._misses[who]
+                    return each
+            rivals = [each for each in found if compare.kind(each) == kind]
+            now_s = time.monotonic()
+            if now_s > ends_s:
+                break
+            if rivals and settling:
+                settling, ends_s = False, min(ends_s, now_s + _SETTLE_S * hurry)
+            if going and gone():  # asked before what is new: that is the last
+                going, ends_s = False, min(ends_s, now_s + last_s * hurry)
+            if self._over():
+                ends_s = 0.0
+            await asyncio.sleep(_STEP_S)
+        self._misses[who] += 1
+        for each in rivals[:1]:
+            found.remove(each)
+        now = compare.told(rivals[0]) if rivals else ""
+        self.differ(number, record, compare.told(record), now)
+        return None
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until it is, though not for ever."""
+        ends_s = time.monotonic() + _PATIENCE_S
+        while not done() and time.monotonic() < ends_s and not self._over():
+            await asyncio.sleep(_STEP_S)
+
+    def _over(self) -> bool:
+        """Take what is new; whether nothing more can come."""
+        before = self._seen.taken
+        self._seen.poll()
+        return self.stopped and self._seen.taken == before
+
+    def differ(self, number: int, record: Record, then: str, now: str) -> None:
+        """Note a difference. number: of the record, from 0."""
+        self._out.differ += 1
+        if self._out.differ <= _MOST_DIFFERENCES:
+            then, now = compare.shortened(then, now)
+            self._out.differences.append(Difference(number + 1, record, then, now))
