@@ -31,6 +31,7 @@ from tools.twin.clouds.watson.management import ACTION, Management
 from tools.twin.clouds.watson.polls import Polls
 from tools.twin.clouds.watson.security import Security
 from tools.twin.clouds.watson.topics import PUBLISH, SUBSCRIBE, long
+from tools.twin.options import Options
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
 
@@ -133,6 +134,12 @@ class Watson(Cloud):
         self.polls = Polls()
         self.security = Security(self)
         self.management = Management(store)
+
+    def start(self, options: Options) -> None:
+        """The default policy of the ready org, where one is given."""
+        if options.policy is not None:
+            _, product, _ = self.ready[0]
+            self.certificates.set_policy(product.partition("/")[0], options.policy)
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
