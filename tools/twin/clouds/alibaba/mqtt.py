@@ -104,11 +104,11 @@ class Alibaba(Cloud):
         kept = Kept(store, self.name)
         answers, shadows = Answers(kept), Shadows(kept)
         self.registration = Registration(store, kept)
-        self.uplink = Uplink(store, answers, self.registration.activated)
+        self._gateways = Gateways(kept, answers, self.registration)
+        self.uplink = Uplink(store, self._gateways.answer, self.registration.activated)
         self.downlink = Downlink()
         self.tokens = Tokens(TOKEN_LIFE_S)
         self.info = "info"
-        self._gateways = Gateways(kept, self.uplink, self.registration)
         self._judge = Judge(answers, shadows, self._gateways)
         self._orders = Orders(answers, shadows)
 
