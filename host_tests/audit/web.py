@@ -1,6 +1,5 @@
 """What does a request by HTTP get? Asked by curl."""
 
-import hmac
 import json
 import subprocess
 import time
@@ -9,6 +8,7 @@ from typing import Any
 
 from host_tests.audit.place import Place
 from host_tests.audit.row import Probe, here
+from host_tests.twin.coap_device import login_body
 from tools import toolchain
 
 ALIBABA = "iot-as-http.cn-shanghai.aliyuncs.com"
@@ -51,15 +51,8 @@ def _code(answer: tuple[str, str]) -> str:
 
 def signed(device: tuple[str, str], secret: str, digest: str = "md5", **fields: Any) -> dict:
     """The fields of /auth with their signature; None leaves one out."""
-    body = {"productKey": device[0], "deviceName": device[1], "clientId": "c1", **fields}
-    body = {name: value for name, value in body.items() if value is not None}
-    content = "".join(
-        f"{name}{body[name]}"
-        for name in sorted(body)
-        if name not in {"version", "sign", "resources", "signmethod"}
-    )
-    made = hmac.new(secret.encode(), content.encode(), digest).hexdigest()
-    return {"sign": made, **body}
+    own = {"productKey": device[0], "deviceName": device[1], "clientId": "c1"}
+    return login_body({**own, **fields}, secret, digest)
 
 
 def auth(

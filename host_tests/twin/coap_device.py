@@ -26,6 +26,16 @@ TIMEOUT_S = 20.0
 JSON, CBOR = 50, 60
 POST = 2
 Options = Sequence[tuple[int, bytes]]
+IMPOSSIBLE_LOGINS: tuple[dict[str, Any], ...] = (
+    {"productKey": None},
+    {"deviceName": None},
+    {"clientId": None},
+    {"clientId": "x" * 65},
+    {"sign": ""},
+    {"signmethod": "hmacmd4"},
+)
+WRONG_LOGINS = ({"sign": "0" * 32}, {"deviceName": "nobody"}, {"productKey": "none"})
+"""Changes to the fields of a login, for which CoAP and HTTPS have a code each."""
 
 
 class Patient(constants.TransportTuning):
@@ -56,6 +66,15 @@ def message(
 def auth(body: object, **how: Any) -> aiocoap.Message:
     """A request to /auth; how: as of `message`."""
     return message("auth", json.dumps(body).encode(), **how)
+
+
+def login_body(fields: dict[str, Any], secret: str, digest: str) -> dict[str, Any]:
+    """The fields of a login by CoAP or HTTPS, signed unless "sign" is there; no None is sent."""
+    body = {name: value for name, value in fields.items() if value is not None}
+    unsigned = ("version", "sign", "resources", "signmethod")
+    content = "".join(f"{name}{body[name]}" for name in sorted(body) if name not in unsigned)
+    body.setdefault("sign", hmac.new(secret.encode(), content.encode(), digest).hexdigest())
+    return body
 
 
 def option(reply: aiocoap.Message, number: int) -> bytes | None:
@@ -111,19 +130,13 @@ class CoapDevice:
 
     def body(self, method: str = "md5", **fields: Any) -> dict[str, Any]:
         """A signed /auth payload. fields: further ones, or None to leave one out."""
-        body: dict[str, Any] = {
+        own = {
             "productKey": self.identity["product_key"],
             "deviceName": self.identity["device_name"],
             "clientId": "mylight1000002",
             "seq": "10",
-            **fields,
         }
-        body = {name: value for name, value in body.items() if value is not None}
-        unsigned = ("version", "sign", "resources", "signmethod")
-        content = "".join(f"{n}{body[n]}" for n in sorted(body) if n not in unsigned)
-        secret = self.identity["device_secret"].encode()
-        body.setdefault("sign", hmac.new(secret, content.encode(), method).hexdigest())
-        return body
+        return login_body({**own, **fields}, self.identity["device_secret"], method)
 
     def login(self, method: str = "md5", **fields: Any) -> aiocoap.Message:
         """Log in; keeps what the reply brings."""

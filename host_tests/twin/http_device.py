@@ -1,11 +1,10 @@
 """How does a test speak HTTP to the twin as a device, by other people's code?
 
-http.client sends and receives; hashlib, hmac and base64 sign as the documents say. `Bare` is a
-socket, for what no client would send and for replies that none would take.
+http.client sends and receives; a login of Alibaba is signed in `coap_device`. `Bare` is a socket,
+for what no client would send and for replies that none would take.
 """
 
 import base64
-import hmac
 import http.client
 import json
 import socket
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from host_tests.support import Twin
+from host_tests.twin.coap_device import login_body
 from tools.twin.registry.store import Device, open_store
 
 TIMEOUT_S = 20.0
@@ -169,14 +169,8 @@ class AlibabaDevice:
 
     def body(self, digest: str = "md5", **changes: Any) -> dict[str, Any]:
         """The fields of /auth, signed; a change to None leaves a field out."""
-        fields = {"clientId": "c1", "deviceName": self.name, "productKey": self.product}
-        fields = {**fields, **changes}
-        fields = {name: value for name, value in fields.items() if value is not None}
-        unsigned = ("version", "sign", "signmethod")
-        content = "".join(f"{n}{fields[n]}" for n in sorted(fields) if n not in unsigned)
-        key = self._secret.encode()
-        fields.setdefault("sign", hmac.new(key, content.encode(), digest).hexdigest())
-        return {name: value for name, value in fields.items() if value != ""}
+        own = {"clientId": "c1", "deviceName": self.name, "productKey": self.product}
+        return login_body({**own, **changes}, self._secret, digest)
 
     def auth(self, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """POST /auth; a body that is no bytes is sent as JSON."""

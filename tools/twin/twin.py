@@ -98,13 +98,12 @@ class Twin:
             for entry in cloud.ready
         ]
         products = {d.cloud: d.product.split("/")[0] for d in devices}
-        certificates = self._certificates(store, products)
         authority = Authority(state)
 
         broker = self._broker(folder)
         self._hub = hub = Hub(store, broker, self._report)
         for rules in hub.clouds.values():
-            rules.token_life_s = self._options.token_life_s
+            rules.start(self._options)
         self._record(stack, hub)
         stack.push_async_callback(broker.stop)
         stack.push_async_callback(hub.platform.stop)
@@ -114,7 +113,7 @@ class Twin:
         hosts = [door.host.format(product=products[door.cloud]) for door in doors.DOORS]
         names = doors.server_names(hosts)
         issuers = dict(self._issuers())
-        contexts = Contexts(certificates, authority, names, folder, issuers)
+        contexts = Contexts(Certificates(store), authority, names, folder, issuers)
         coap = CoapDoors(hub, contexts.usual, self._options.losses)
         http = HttpDoors(hub, self._options.http_per_s)
         stack.push_async_callback(coap.close)
@@ -196,14 +195,6 @@ class Twin:
         existing = ExistingBroker.of(options.broker, options.broker_ca)
         self._report("twin", "MQTT broker", "used", existing.name)
         return existing
-
-    def _certificates(self, store: Store, products: Mapping[str, str]) -> Certificates:
-        """What orgs have uploaded, with the ready ones' default policy as the options have it."""
-        certificates = Certificates(store)
-        for cloud in CLOUDS.values():
-            if self._options.policy is not None and cloud.client_certificates == "by org":
-                certificates.set_policy(products[cloud.name], self._options.policy)
-        return certificates
 
     async def _end_connections(
         self,

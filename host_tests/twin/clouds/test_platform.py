@@ -180,23 +180,25 @@ def test_alibaba_does_not_reply_on_custom_topics() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cloud", "name", "topic", "method"),
+    ("cloud", "name", "topic", "reply", "method"),
     [
-        ("enos", "set", "service/measurepoint/set", "thing.service.measurepoint.set"),
-        ("enos", "blink", "service/blink", "thing.service.blink"),
-        ("alibaba", "set", "service/property/set", "thing.service.property.set"),
-        ("alibaba", "led.blink", "service/led/blink", "thing.service.led.blink"),
+        ("enos", "set", "thing/service/measurepoint/set", "{}_reply", "measurepoint.set"),
+        ("enos", "blink", "thing/service/blink", "{}_reply", "blink"),
+        ("enos", "rrpc:blink", "rrpc/request/9", "/sys/pk/dev/rrpc/response/9", "blink"),
+        ("alibaba", "set", "thing/service/property/set", "{}_reply", "property.set"),
+        ("alibaba", "led.blink", "thing/service/led/blink", "{}_reply", "led.blink"),
     ],
 )
-def test_a_command_has_its_documents_topic_and_method(
-    cloud: str, name: str, topic: str, method: str
+def test_a_command_has_its_documents_topics_and_method(
+    cloud: str, name: str, topic: str, reply: str, method: str
 ) -> None:
     rules = _rules(cloud)
     order = rules.order(Device(cloud, "device", "pk", "dev", ""), name, {"a": 1}, "9")
     body = json.loads(order.payload)
-    assert order.topic == f"/sys/pk/dev/thing/{topic}"
-    assert order.reply_topic == f"/sys/pk/dev/thing/{topic}_reply"
-    assert (body["id"], body["method"], body["params"]) == ("9", method, {"a": 1})
+    assert order.topic == f"/sys/pk/dev/{topic}"
+    assert order.reply_topic == reply.format(order.topic)
+    assert (body["id"], body["params"]) == ("9", {"a": 1})
+    assert body["method"] == f"thing.service.{method}"
 
 
 @pytest.mark.parametrize("cloud", ["enos", "alibaba"])

@@ -22,8 +22,8 @@ from host_tests.twin.coap_device import CoapDevice, alink, code, message, option
 from tools.pki.authority import Authority
 from tools.twin.coap import dtls, lossy, udp
 from tools.twin.coap.dtls import Terminator
-from tools.twin.coap.lossy import Losses
 from tools.twin.coap.udp import Address
+from tools.twin.options import Losses
 
 _TIMEOUT_S = 20.0
 _VERIFY_REQUEST = 3  # handshake type of HelloVerifyRequest

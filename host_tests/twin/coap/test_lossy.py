@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tools.twin.coap import lossy, udp
-from tools.twin.coap.lossy import Losses, Proxy
+from tools.twin.coap.lossy import Proxy
 from tools.twin.coap.udp import Address, Clients
+from tools.twin.options import Losses
 
 
 def _bound() -> socket.socket:

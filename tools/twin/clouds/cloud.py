@@ -25,6 +25,7 @@ from tools.twin.clouds.values import (
     Way,
 )
 from tools.twin.faults import Fault
+from tools.twin.options import Options
 from tools.twin.registry.certificates import Certificates
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
@@ -87,11 +88,11 @@ class Cloud:
     # What is registered from the start: kind, product, name of a Device.
     ready: ClassVar[tuple[tuple[str, str, str], ...]]
 
-    # Seconds for which a token is good that it gives out by CoAP or HTTP.
-    token_life_s: float = 0.0
-
     def __init__(self, store: Store) -> None:
         self.store = store
+
+    def start(self, options: Options) -> None:
+        """Take what is its own of how the twin is started."""
 
     @functools.cached_property
     def certificates(self) -> Certificates:

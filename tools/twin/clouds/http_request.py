@@ -13,7 +13,7 @@ from tools.twin.clouds.throttle import Throttle
 from tools.twin.clouds.values import Client, Way
 
 BODY_LIMIT = 128 * 1024
-"""Both clouds take so many bytes; of a longer body the rules see one byte more than this."""
+"""No cloud takes more bytes; of a longer body the rules see one byte more than this."""
 
 
 @dataclass(slots=True)
@@ -57,8 +57,9 @@ class Reply:
 class Answer:
     """The answer that requests to a path get instead of being looked at.
 
-    code: Alibaba's, or Watson's HTTP status. message: its text. status: HTTP status, where the
-    code is Alibaba's. retry_after_s: of a Retry-After header. n: how many requests get it.
+    code: the cloud's own; where it has none, the HTTP status. message: its text. status: the
+    HTTP status, where it has codes of its own. retry_after_s: of a Retry-After header. n: how
+    many requests get it.
     """
 
     cloud: str

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from tools.twin.broker.platform import Platform
 from tools.twin.clouds.values import Client, Ending
+from tools.twin.faults import Fault
 
 Report = Callable[[str, str, str, str], None]
 """Takes (cloud, device, kind, text) of one event, for a person to read."""
@@ -36,6 +37,9 @@ class Shared(Protocol):
 
     def swallowed(self, what: str) -> bool:
         """Whether a fault eats this reply, PUBACK or login; counts down."""
+
+    def swallowing(self, what: str) -> Fault:
+        """The fault that has the next "n" of them swallowed, one where it does not say."""
 
     def offer(self, cloud: str, broker_topic: str, payload: bytes) -> bool | None:
         """Keep a command for a device that fetches it by HTTP and has no session by MQTT.

@@ -15,11 +15,11 @@ from tools.twin.clouds.coap_request import Endpoint
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.ways import COAP
 from tools.twin.coap import dtls, lossy
-from tools.twin.coap.lossy import Losses
 from tools.twin.coap.server import Server
 from tools.twin.coap.tap import CoapTap
 from tools.twin.faults import Fault, quickly
 from tools.twin.hub.hub import Hub
+from tools.twin.options import Losses
 from tools.twin.tls import reasons
 from tools.ui import UserError
 
@@ -97,8 +97,6 @@ class CoapDoors:
             "restart_dtls": quickly(lambda _: self._restart_dtls()),
             "set_losses": quickly(self._set_losses),
             "swallow_coap_replies": self._hub.swallowing("coap_replies"),
-            "fail_auth": self._hub.swallowing("auths"),
-            "answer_4_02": self._hub.swallowing("topics"),
         }
 
     def _restart_dtls(self) -> None:

@@ -17,7 +17,6 @@ from rich.text import Text
 from tools.twin.clouds import CLOUDS
 from tools.twin.clouds.doors import DOORS
 from tools.twin.clouds.registration import check_cloud
-from tools.twin.coap.lossy import Losses
 from tools.twin.command import device as command_device
 from tools.twin.command import page as command_page
 from tools.twin.command import policy as command_policy
@@ -33,7 +32,7 @@ from tools.twin.command.console import (
     store_of,
 )
 from tools.twin.hub import control
-from tools.twin.options import TOKEN_LIFE_S, Options
+from tools.twin.options import TOKEN_LIFE_S, Losses, Options
 from tools.twin.ready import ROLES, chosen_config
 from tools.twin.registry.certificates import POLICIES
 from tools.twin.tls.openssl import begin_again

@@ -15,18 +15,15 @@ Over a Unix socket that only its owner can reach: one JSON object a line in, one
 - {"do": "online"}: {"online": {CLOUD: [LABEL]}} of who is connected by MQTT.
 - {"do": "fault", "fault": NAME}: {"done": true}. NAME is kill_broker, start_broker,
   drop_connections ("cloud"? for one cloud's alone, "device"? for that label's);
-  swallow_replies, swallow_pubacks, swallow_coap_replies, fail_auth or answer_4_02 ("n": how many,
-  default 1; the latter answers CoAP reports 4.02 as libcoap does, unstored); expire_tokens,
-  forget_tokens, restart_dtls;
-  expire_logins: the tokens end that those who are connected to Azure logged in with;
+  swallow_replies, swallow_pubacks or swallow_coap_replies ("n": how many, default 1);
+  restart_dtls; what one cloud alone has, as its `faults` says;
   set_losses (the fields of `coap.lossy.Losses`; those left out are 0);
   answer_http (the fields of `clouds.http_request.Answer`): requests get this answer, nothing is
   stored;
   misbehave_http (the fields of `web.faults.Misbehaviour`; `web.broken` has what each does):
   requests are processed, their replies go out so; lose_http_replies ("n", "cloud"?, "path"?) is
   misbehave_http "silent"; tls ("cloud", and the fields of `tls.contexts.Offer`; those left out
-  are as usual): what handshakes at that cloud's doors over TCP are offered; spell_info ("word"):
-  how Alibaba's "info" is spelt from now on;
+  are as usual): what handshakes at that cloud's doors over TCP are offered;
   misbehave_websocket (the fields of `web.websocket_faults.Misbehaviour`): the next messages by
   WebSocket go out so, or "refuse": the next handshakes are answered with a status.
 

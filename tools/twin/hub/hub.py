@@ -108,14 +108,14 @@ class Hub:
                 del self.sessions[key]
 
     def swallowed(self, what: str) -> bool:
-        """Whether a fault eats this reply, PUBACK or login; counts down."""
+        """See Shared."""
         if self._swallow[what] == 0:
             return False
         self._swallow[what] -= 1
         return True
 
     def swallowing(self, what: str) -> Fault:
-        """The fault that has the next "n" of them swallowed, one where it does not say."""
+        """See Shared."""
 
         def set_count(request: Mapping[str, Any]) -> None:
             self._swallow[what] = int(request.get("n", 1))
@@ -140,7 +140,7 @@ class Hub:
         return rules.keep(reader, broker_topic, payload)
 
     def find(self, cloud: str, name: str | None) -> Device:
-        """A registered device or gateway by name, label, or a label's end (Watson's "type/id").
+        """A registered device or gateway by name, label, or a label's end ("type/id").
 
         Without a name it is the one on line, or the first.
 

@@ -12,10 +12,10 @@ from tools.pki.authority import certificate_pem
 from tools.pki.checks import read_ca
 from tools.pki.names import common_names
 from tools.twin.clouds import doors, registration
-from tools.twin.coap.lossy import Losses
 from tools.twin.faults import Fault
 from tools.twin.hub import control
 from tools.twin.hub.hub import Hub, NotDeliveredError
+from tools.twin.options import Losses
 from tools.twin.page.boards import Board, identity
 from tools.twin.page.model import Model
 from tools.twin.ready import ROLES, config_of

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from tools.twin.coap.lossy import Losses
 from tools.twin.faults import Fault
 from tools.twin.hub.hub import Hub
+from tools.twin.options import Losses
 from tools.twin.page.actions import Actions
 from tools.twin.page.messages import MESSAGES
 from tools.twin.page.model import Model

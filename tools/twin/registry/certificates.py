@@ -192,17 +192,17 @@ class Certificates:
         rows = self._rows("SELECT type, policy FROM policies WHERE org=? ORDER BY type", (org,))
         return {"": POLICIES[0]} | {row["type"]: row["policy"] for row in rows}
 
-    # EnOS: which device a certificate was issued to
+    # Which device a certificate was issued to, where the cloud has a CA of its own for that
 
     def issued(self, serial: int, product_key: str, device_key: str, not_after_ms: int) -> None:
-        """Note to whom EnOS issued the certificate with this serial number."""
+        """Note to whom the certificate with this serial number was issued."""
         self._database.execute(
             "INSERT OR REPLACE INTO issued VALUES(?,?,?,?)",
             (f"{serial:x}", product_key, device_key, not_after_ms),
         )
 
     def issued_to(self, serial: int) -> tuple[str, str] | None:
-        """Product key and device key of a certificate that EnOS issued, else None."""
+        """Product key and device key of a certificate that was issued so, else None."""
         found = self._rows("SELECT product, device FROM issued WHERE serial=?", (f"{serial:x}",))
         return (found[0]["product"], found[0]["device"]) if found else None
 

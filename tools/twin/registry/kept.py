@@ -53,6 +53,11 @@ class Kept:
             query = "INSERT OR REPLACE INTO kept VALUES(?,?,?,?,?)"
             self._tables.change(query, (*key, json.dumps(value)))
 
+    def forget(self, product: str, name: str) -> None:
+        """Keep nothing of a device."""
+        query = "DELETE FROM kept WHERE cloud=? AND product=? AND name=?"
+        self._tables.change(query, (self._cloud, product, name))
+
     # Apart, for a trace covers what stands in a column of that name.
 
     def secret(self, product: str) -> str:

@@ -163,6 +163,14 @@ class Store:
         )
         self.journal.add("changed")
 
+    def remove(self, device: Device) -> None:
+        """Take an entry out; its messages stay."""
+        self.change(
+            "DELETE FROM devices WHERE cloud=? AND kind=? AND product=? AND name=?",
+            (device.cloud, device.kind, device.product, device.name),
+        )
+        self.journal.add("changed")
+
     def device(self, cloud: str, kind: str, product: str, name: str) -> Device | None:
         """The registry's entry, or None."""
         row = self._database.execute(

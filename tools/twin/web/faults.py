@@ -66,7 +66,7 @@ class HttpFaults:
         check(order.cloud, self._paths, "cloud")
         check(order.path, self._paths[order.cloud], "path")
         if order.code is None and order.status is None:
-            raise UserError("answer_http needs a code (Alibaba: or a status)")
+            raise UserError("answer_http needs a code or a status")
         if order.n > 0:
             self._answers.append(order)
 

@@ -221,14 +221,27 @@ def test_a_request_has_its_documents_params(
     assert _alink(cloud, topic, params)[0] == code
 
 
+def _signed(device: Device) -> dict[str, str]:
+    """What a device hands to its gateway."""
+    own = {"clientId": "c", "productKey": "pk", "deviceName": device.name, "timestamp": "1"}
+    return {**own, "sign": signing.alibaba(own, device.secret, "hmacsha1").signature}
+
+
+def test_a_topology_is_changed_by_coap_and_https_too_where_no_reply_comes(cloud: Alibaba) -> None:
+    params = [{**_signed(_device(cloud, "sub")), "signmethod": "hmacSha1"}]
+    request = {"id": "1", "version": "1.0", "params": params}
+    assert cloud.uplink.judge("pk/dev", _SYS + "topo/add", request)[0].status == "stored"
+    behind = [{"productKey": "pk", "deviceName": "sub"}]
+    assert _alink(cloud, "topo/get", {}) == (200, behind)
+
+
 def test_a_device_behind_a_gateway_hears_there_until_either_connects_or_leaves(
     cloud: Alibaba,
 ) -> None:
     sub, own, via = _device(cloud, "sub"), "alibaba:pk/sub", "alibaba:pk/dev"
     post = "/sys/pk/sub/thing/event/property/post"
     gateway = Client(_device(cloud), via, names=_NAMES)
-    fields = {"clientId": "c", "productKey": "pk", "deviceName": "sub", "timestamp": "1"}
-    fields["sign"] = signing.alibaba(fields, sub.secret, "hmacsha1").signature
+    fields = _signed(sub)
     assert _alink(cloud, "topo/add", [{**fields, "signmethod": "hmacSha1"}])[0] == 200
 
     def log_in() -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from host_tests.support import Twin
+from host_tests.twin.coap_device import IMPOSSIBLE_LOGINS, WRONG_LOGINS
 from host_tests.twin.http_device import AlibabaDevice, Http, code_of
 
 
@@ -72,12 +73,7 @@ def test_an_auth_body_that_is_no_object_of_texts_gets_10001(
 @pytest.mark.parametrize(
     "fields",
     [
-        {"productKey": None},
-        {"deviceName": None},
-        {"clientId": None},
-        {"clientId": "x" * 65},
-        {"sign": ""},
-        {"signmethod": "hmacmd4"},
+        *IMPOSSIBLE_LOGINS,
         {"version": "1.0"},
         {"timestamp": "yesterday"},
         {"timestamp": -1},
@@ -89,9 +85,7 @@ def test_an_auth_field_that_is_missing_or_impossible_gets_10001(
     assert code_of(alibaba.auth(alibaba.body(**fields))) == 10001
 
 
-@pytest.mark.parametrize(
-    "fields", [{"sign": "0" * 32}, {"deviceName": "nobody"}, {"productKey": "none"}]
-)
+@pytest.mark.parametrize("fields", WRONG_LOGINS)
 def test_a_wrong_signature_or_an_unknown_device_gets_20000(
     alibaba: AlibabaDevice, fields: dict[str, Any]
 ) -> None:

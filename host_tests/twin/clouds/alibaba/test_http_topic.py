@@ -192,6 +192,7 @@ def test_an_older_token_is_still_good(logged_in: AlibabaDevice) -> None:
         "/sys/a1SignetPk/board-2/thing/event/property/post",
         "/a1SignetPk/board-2/user/update",
         "/a1SignetPk/board-1/user/get",
+        "/ext/session/a1SignetPk/board-1/combine/login",
         "/a1SignetPk/board-1//update",
         "/other",
         "/a1SignetPk/board-1/user/+",

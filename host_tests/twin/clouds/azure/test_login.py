@@ -32,6 +32,7 @@ _KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 _HUB, _ID, _SCOPE = "hub1.azure-devices.net", "meter-7", "0ne000A"
 _DERIVED = "J9/krSeuxRmvyz8GYqmoEOPFf480Su8iLOBVxHh671w="
 _SE = int(time.time()) + 3600
+_NEW = "hub1.device.azure-devices.net"  # the Python SDK's "connect_with_tls13"
 _USER = f"{_HUB}/{_ID}/?api-version=2021-04-12"
 
 
@@ -108,6 +109,10 @@ def test_the_key_of_a_groups_device_is_that_of_the_documents_rule() -> None:
         {},
         {"user": f"{_HUB}/{_ID}/api-version=2016-11-14"},  # of old samples
         {"user": f"{_HUB}/{_ID}/?api-version=2019-10-01&DeviceClientType=py-iothub%2F2.14%28x%29"},
+        {
+            "user": f"{_NEW}/{_ID}/?api-version=2019-10-01",
+            "password": _token(f"{_NEW}/devices/{_ID}"),
+        },
         {"password": _token(order="se sig sr")},
         {"password": _token(skn="")},  # the C SDK's
         {"password": _token(signed=f"{_HUB}/devices/{_ID}")},  # as an SDK did

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tools import signing
-from tools.twin.clouds.alibaba.answers import Answer
+from tools.twin.clouds.alibaba.answers import Answer, Answers
 from tools.twin.clouds.alibaba.registration import Registration
-from tools.twin.clouds.alibaba.uplink import MistakeError, Uplink
+from tools.twin.clouds.alibaba.uplink import MistakeError
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device
 
@@ -24,11 +24,11 @@ _UNKNOWN: Answer = (6100, "device not exist", {})
 
 
 class Gateways:
-    """Of every device, for each may be one."""
+    """Of every device, for each may be one. answers: to what is no gateway's request."""
 
-    def __init__(self, kept: Kept, uplink: Uplink, registration: Registration) -> None:
+    def __init__(self, kept: Kept, answers: Answers, registration: Registration) -> None:
         self._kept = kept
-        self._uplink = uplink
+        self._answers = answers
         self._registration = registration
         self._gateway: dict[str, str] = {}  # by label of who is logged in: that of its gateway
         self._by_method: Mapping[str, Callable[[Device, Any], Answer]] = {
@@ -47,10 +47,11 @@ class Gateways:
             "batch_logout": self._logout,
         }
 
-    def answer(self, gateway: Device, method: str, params: Any) -> Answer | None:
-        """What a good Alink request is answered; None where it is no gateway's."""
-        known = self._by_method.get(method)
-        return _answer(known, gateway, params) if known else None
+    def answer(self, device: Device, method: str, params: Any) -> Answer:
+        """What a good Alink request of a device about itself is answered."""
+        if known := self._by_method.get(method):
+            return _answer(known, device, params)
+        return self._answers.answer(device.product, device.name, method, params)
 
     def session(self, gateway: Device, what: str, params: Any) -> Answer:
         """What a request is answered that logs devices in or out. what: it follows `combine/`."""
@@ -149,7 +150,7 @@ class Gateways:
 
     def _signed(self, given: dict[str, Any], method: str) -> bool:
         """Whether a device signed it itself. raises: MistakeError when there is no such device."""
-        device = self._uplink.device(given["productKey"], given["deviceName"])
+        device = self._registration.device(given["productKey"], given["deviceName"])
         names = ("clientId", "deviceName", "productKey", "timestamp")
         fields = {name: str(given[name]) for name in names}
         if (hashed := method.lower()) not in signing.ALIBABA_METHODS:
@@ -163,7 +164,7 @@ def _answer(known: Callable[[Device, Any], Answer], gateway: Device, params: Any
     try:
         return known(gateway, params)
     except MistakeError as mistake:
-        if mistake.kind in ("login", "unknown"):
+        if mistake.kind in ("unknown", "disabled"):
             return _UNKNOWN
         return 460, f"request parameter error: {mistake}", {}
     except (KeyError, TypeError, AttributeError):

@@ -62,9 +62,11 @@ class Judge:
         answer: Answer = (checked.code, checked.message, {})
         if checked.code == 200:
             params, own = request.get("params"), names["device_name"] == device.name
-            found = self._gateways.answer(device, method, params) if own else None
-            product, name = names["product_key"], names["device_name"]
-            answer = found or self._answers.answer(product, name, method, params)
+            if own:
+                answer = self._gateways.answer(device, method, params)
+            else:
+                product, name = names["product_key"], names["device_name"]
+                answer = self._answers.answer(product, name, method, params)
         code, message, data = answer
         body = {"code": code, "data": data, "id": checked.id, "message": message}
         body |= {"method": method, "version": "1.0"}

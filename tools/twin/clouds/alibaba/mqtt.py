@@ -4,7 +4,6 @@ Sources: help.aliyun.com documents 73742 (login), 89301 (Alink); alibabacloud.co
 (what of MQTT it has); the C SDK's headers (keepalive, packet size).
 """
 
-import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -25,6 +24,7 @@ from tools.twin.clouds.shared import Shared
 from tools.twin.clouds.text import encode, parameters
 from tools.twin.clouds.values import Client, Ending, Order, TopicRules, Verdict, Way
 from tools.twin.faults import Fault, quickly
+from tools.twin.options import TOKEN_LIFE_S, Options
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire import topics
@@ -46,7 +46,8 @@ _WITH_RRPC = ("1", "3", "5", "7")  # `ext` of a client id: bit 0
 class Alibaba(Cloud):
     """The rules of Alibaba Cloud.
 
-    uplink: what CoAP and HTTPS share. info: how HTTPS spells that key of its answers.
+    uplink: what CoAP and HTTPS share; tokens: those that they give out. info: how HTTPS spells
+    that key of its answers.
     """
 
     name = "alibaba"
@@ -103,20 +104,25 @@ class Alibaba(Cloud):
         kept = Kept(store, self.name)
         answers, shadows = Answers(kept), Shadows(kept)
         self.registration = Registration(store, kept)
-        self.uplink = Uplink(store, answers, self.registration.activated)
+        self._gateways = Gateways(kept, answers, self.registration)
+        self.uplink = Uplink(store, self._gateways.answer, self.registration.activated)
         self.downlink = Downlink()
+        self.tokens = Tokens(TOKEN_LIFE_S)
         self.info = "info"
-        self._gateways = Gateways(kept, self.uplink, self.registration)
         self._judge = Judge(answers, shadows, self._gateways)
         self._orders = Orders(answers, shadows)
 
-    @functools.cached_property
-    def tokens(self) -> Tokens:
-        """Those that CoAP and HTTPS give out."""
-        return Tokens(self.token_life_s)
+    def start(self, options: Options) -> None:
+        """How long a token is good."""
+        self.tokens.life_s = options.token_life_s
 
     def faults(self, shared: Shared) -> Mapping[str, Fault]:
-        """Of tokens, and how "info" is spelt: the document's samples have "Info"."""
+        """Of the tokens of CoAP and HTTPS, and of what both answer.
+
+        fail_auth: logins by CoAP get 5.00. answer_4_02: reports by CoAP get that, as libcoap
+        answers, and are not stored; "n" of either, 1 unless told. spell_info ("word"): how HTTPS
+        spells "info" from now on; the document's samples have "Info".
+        """
 
         def spell(request: Mapping[str, Any]) -> None:
             self.info = str(request["word"])
@@ -124,6 +130,8 @@ class Alibaba(Cloud):
         return {
             "expire_tokens": quickly(lambda _: self.tokens.expire()),
             "forget_tokens": quickly(lambda _: self.tokens.forget()),
+            "fail_auth": shared.swallowing("auths"),
+            "answer_4_02": shared.swallowing("topics"),
             "spell_info": quickly(spell),
         }
 

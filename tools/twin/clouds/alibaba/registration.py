@@ -53,14 +53,19 @@ class Registration:
         product, name = self._checked(fields, method)
         return self.give(product, name)
 
-    def give(self, product: str, name: str) -> dict[str, str]:
-        """The same, of a device for which somebody has proved that it may have one."""
-        self._on(product)
+    def device(self, product: str, name: str) -> Device:
+        """One that is registered. raises: MistakeError "unknown" or "disabled"."""
         device = self._store.device("alibaba", "device", product, name)
         if device is None:
             raise MistakeError("unknown", f"no device {name!r} in product {product!r}")
         if not device.enabled:
             raise MistakeError("disabled", f"device {name!r} is disabled")
+        return device
+
+    def give(self, product: str, name: str) -> dict[str, str]:
+        """The same, of a device for which somebody has proved that it may have one."""
+        self._on(product)
+        self.device(product, name)
         if self._kept.get(product, name, "active"):
             reason = f"device {name!r} has logged in, so it cannot register; "
             reset = f"signet twin device reset alibaba {product} {name}"

@@ -10,11 +10,12 @@ from typing import Any
 
 from tools import signing
 from tools.twin.clouds.alibaba import alink
-from tools.twin.clouds.alibaba.answers import Answers
-from tools.twin.clouds.alibaba.topics import LONGEST_TOPIC, Categories
+from tools.twin.clouds.alibaba.answers import Answer
+from tools.twin.clouds.alibaba.topics import LONGEST_TOPIC, SESSION, Categories
 from tools.twin.clouds.text import decode
 from tools.twin.clouds.values import Verdict
 from tools.twin.registry.store import Device, Store
+from tools.twin.wire import topics
 
 FIRST_MESSAGE_ID = 1 << 60  # the documents' samples have 18 and 19 digits
 _REMEMBERED_IDS = 10_000
@@ -33,12 +34,20 @@ class MistakeError(Exception):
 
 
 class Uplink:
-    """Logins are judged and reports are filed here. on_login: takes who has logged in."""
+    """Logins are judged and reports are filed here.
 
-    def __init__(self, store: Store, answers: Answers, on_login: Callable[[Device], None]) -> None:
+    answer: takes a device, an Alink method and its params. on_login: takes who has logged in.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        answer: Callable[[Device, str, Any], Answer],
+        on_login: Callable[[Device], None],
+    ) -> None:
         self.categories = Categories(store)
         self._store = store
-        self._answers = answers
+        self._answer = answer
         self._on_login = on_login
         self._ids: dict[str, dict[int, None]] = {}  # Alink ids by device, hashed, oldest first
 
@@ -70,6 +79,9 @@ class Uplink:
             raise MistakeError(
                 "topic", f"topic of {len(topic)} characters; at most {LONGEST_TOPIC}"
             )
+        if topics.allowed(topic, SESSION, names):
+            reason = "a gateway logs devices in by MQTT, for as long as it is connected"
+            raise MistakeError("topic", f"may not publish to {topic!r}: {reason}")
         if not self.categories.may_publish(topic, names):
             raise MistakeError("topic", f"may not publish to {topic!r}")
 
@@ -80,9 +92,8 @@ class Uplink:
         """
         code, message, message_id, _wanted = alink.check(topic, value)
         if code == 200:
-            product, _, name = label.rpartition("/")
-            method_name, params = alink.method(topic), value.get("params")
-            code, message, _data = self._answers.answer(product, name, method_name, params)
+            device = self.device(*label.split("/", 1))
+            code, message, _ = self._answer(device, alink.method(topic), value.get("params"))
         ids = self._ids.setdefault(label, {})
         dup = hash(message_id) in ids
         if message_id:

@@ -28,6 +28,8 @@ from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
 
 DOMAIN = "azure-devices.net"
+# The same hub's name for TLS 1.3, a preview; here by TLS 1.2, which the hub takes there, too.
+_DOMAINS = (DOMAIN, f"device.{DOMAIN}")
 
 # The server waits 1.5 times the keepalive, and 1767 s at most: also for those that send 0.
 _LONGEST_KEEPALIVE_S = 1178
@@ -49,7 +51,7 @@ class Azure(Cloud):
         Door("azure", "mqtts", "127.0.0.4", 8883, True, f"{{product}}.{DOMAIN}", ("mqtt",)),
         Door("azure", "wss", "127.0.0.4", 443, True, f"{{product}}.{DOMAIN}", _SPEAKS),
     )
-    server_names = (f"*.{DOMAIN}", HOST)
+    server_names = (*(f"*.{each}" for each in _DOMAINS), HOST)
     websocket_path = "/$iothub/websocket"
     client_certificates = "any"
     connack: ClassVar[dict[str, int | None]] = {
@@ -162,12 +164,12 @@ class Azure(Cloud):
     def _device(self, hub: str, device_id: str) -> Device:
         product, _, domain = hub.partition(".")
         found = self.store.device(self.name, "device", product.lower(), device_id)
-        if found is None or domain.lower() != DOMAIN:
+        if found is None or domain.lower() not in _DOMAINS:
             known = [each.label for each in self.store.named(self.name, device_id)]
             wrong = f"{product}/{device_id}"
             same = [label for label in known if label.lower() == wrong.lower()]
             hint = f"; there is {same[0]!r}, and case counts" if same else ""
-            if domain.lower() != DOMAIN:
+            if domain.lower() not in _DOMAINS:
                 hint = f"; its host ends in .{DOMAIN}"
             raise self.refused("unknown", f"no device {wrong!r}{hint}")
         if not found.enabled:

@@ -57,7 +57,7 @@ class EnOS(Cloud):
     command_help = (
         "`set` sets measurepoints, `get` asks for them, `upgrade` offers firmware, `down_raw`"
         " sends bytes; `enable`, `disable`, `delete` do so to a device behind a gateway; any"
-        " other name is a service"
+        " other name is a service, called by RRPC with `rrpc:` before it"
     )
     examples = (("config", "enos"), ("command", "enos", "set", '{"led": 1}'))
     max_payload = 512 * 1024  # docs, limitations: publish <= 512 KB
@@ -255,7 +255,8 @@ class EnOS(Cloud):
 
     def order(self, device: Device, name: str, data: dict[str, Any], message_id: str) -> Order:
         """See `command_help`."""
-        if not name or any(c in name for c in "/+#") or ".." in f".{name}.":
+        called = name.removeprefix(orders.RRPC)
+        if not called or any(c in called for c in "/+#") or ".." in f".{called}.":
             raise BadCommandError(f"{name!r} is no service identifier")
         if name == "down_raw":
             return orders.raw(device, data)
@@ -268,4 +269,6 @@ class EnOS(Cloud):
             return orders.for_gateway(self.registry, gateway, device, name, message_id)
         if gateway is not None and not self.answers.is_online(device):
             raise BadCommandError(f"{device.label} has not logged in behind {gateway.label}")
+        if called != name:
+            return orders.rrpc(device, called, data, message_id)
         return orders.service(device, name, data, message_id)

@@ -1,9 +1,11 @@
-"""Is a text a client id of Watson, and what is in it?
+"""Is a text a client id of Watson, and what is in it? What is an API key made of?
 
 Source: "Connecting applications, devices, and gateways using the API".
 """
 
 import re
+import secrets
+import string
 
 # How many parts each class of client id has, the class letter included.
 _PARTS = {"d": (4,), "g": (4,), "a": (3,), "A": (3, 4)}
@@ -33,3 +35,9 @@ def split(client_id: str) -> tuple[str, str, list[str]]:
     if not all(map(PART.fullmatch, parts[1:])):
         raise ClientIdError("characters", "a part of the client id is longer than 36")
     return kind, parts[0], parts[1:]
+
+
+def new_api_key(org: str) -> str:
+    """As the document's example, a-orgId-a84ps90Ajs."""
+    letters = string.ascii_letters + string.digits
+    return f"a-{org}-" + "".join(secrets.choice(letters) for _ in range(10))

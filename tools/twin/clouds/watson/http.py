@@ -14,6 +14,7 @@ from tools.twin.clouds.http_request import Ordered, Reply, Request
 from tools.twin.clouds.shared import Shared
 from tools.twin.clouds.throttle import Throttle
 from tools.twin.clouds.values import Client, Way
+from tools.twin.clouds.watson import rest
 from tools.twin.clouds.watson.mqtt import KINDS, QUICKSTART, Watson
 from tools.twin.clouds.watson.request import (
     CHALLENGE,
@@ -32,7 +33,10 @@ from tools.twin.wire.packets import Publish
 
 
 class WatsonHttp:
-    """The rules of the HTTP messaging API. ordered: see `http_request.Ordered`."""
+    """The rules of the HTTP messaging API, and the way to the REST calls.
+
+    ordered: see `http_request.Ordered`.
+    """
 
     paths: ClassVar[tuple[str, ...]] = ("events", "commands")
 
@@ -43,11 +47,17 @@ class WatsonHttp:
         self._cloud = cloud
         self._throttle = throttle
         self._ordered = ordered
+        self._rest = rest.Rest(cloud.registry, cloud.management, shared)
 
     async def answer(self, request: Request) -> Reply:
         """What the server answers; a report is on file when this returns."""
         try:
             org = self._org(request)
+            if rest.asked(request):
+                label = self._client(request, org, _REGISTRY).device.label
+                reply = await self._rest.answer(org, request)
+                self._report(label, "asked", f"{request.method} {request.path}: {reply.status}")
+                return reply
             if request.method != "POST":
                 raise RefusedError(405, f"{request.method}; the only method is POST", Allow="POST")
             if len(request.body) > self._cloud.max_payload:
@@ -222,6 +232,7 @@ class WatsonHttp:
         return self._cloud.client(device, kind, f"watson:{device.label}")
 
 
+_REGISTRY = Target(application=True, type_id="", device_id="", kind="registry", name="")
 _CLASSES = {**KINDS, "qd": "quickstart device", "qa": "quickstart application"}
 
 

@@ -1,8 +1,7 @@
 """What does Watson's device management answer, and how does it have a device act?
 
 Sources: the platform's docs, `devices/device_mgmt/` (index, requests, custom_actions). What the
-docs leave open: a device that is not managed gets 404. The REST calls of applications about
-management are not in this twin: so locations, error codes and logs are on file as messages alone.
+docs leave open: a device that is not managed gets 404.
 """
 
 import re
@@ -12,6 +11,7 @@ from typing import Any
 
 from tools.twin.clouds.text import decode, encode
 from tools.twin.clouds.values import BadCommandError, Order, Verdict
+from tools.twin.clouds.watson.registry import Registry
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire.packets import Publish
@@ -39,10 +39,11 @@ _Step = tuple[str, str, Mapping[str, Any]]
 
 
 class Management:
-    """The management of the devices of one store."""
+    """The management of the devices of one store. registry: gets what they say of themselves."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, registry: Registry) -> None:
         self._kept = Kept(store, "watson")
+        self._registry = registry
         # By label of the device and request id: what follows when that is done.
         self._next: dict[tuple[str, str], list[_Step]] = {}
         self._requests: Mapping[str, Callable[[Device, Any], tuple[int, str]]] = {
@@ -50,9 +51,9 @@ class Management:
             "mgmt/unmanage": self._unmanage,
             "device/update/location": self._locate,
             "add/diag/errorCodes": self._add_code,
-            "clear/diag/errorCodes": self._clear,
+            "clear/diag/errorCodes": lambda device, _d: self._clear(device, "errorCodes"),
             "add/diag/log": self._add_log,
-            "clear/diag/log": self._clear,
+            "clear/diag/log": lambda device, _d: self._clear(device, "logs"),
             "notify": self._notify,
         }
 
@@ -112,31 +113,33 @@ class Management:
         until = time.time() + min(lifetime_s, _MOST_LIFETIME_S) if lifetime_s else 0
         said = {name: d.get(name) or {} for name in ("supports", "deviceInfo", "metadata")}
         self._kept.put(device.product, device.name, "managed", {**said, "until": until})
+        self._registry.change(device, said["deviceInfo"], said["metadata"] or None)
         return 200, ""
 
     def _unmanage(self, device: Device, _d: Any) -> tuple[int, str]:
         self._kept.put(device.product, device.name, "managed", None)
         return 200, ""
 
-    def _locate(self, _device: Device, d: Any) -> tuple[int, str]:
-        for name, most in (("longitude", 180), ("latitude", 90)):
-            value = d.get(name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not abs(value) <= most:  # NaN is none, either
-                return 400, f"{name} is not a number from -{most} to {most}"
+    def _locate(self, device: Device, d: Any) -> tuple[int, str]:
+        if problem := bad_location(d):
+            return 400, problem
+        self._registry.locate(device, d)
         return 200, ""
 
-    def _add_code(self, _device: Device, d: Any) -> tuple[int, str]:
-        if type(d.get("errorCode")) is not int:
-            return 400, "errorCode is not a whole number"
+    def _add_code(self, device: Device, d: Any) -> tuple[int, str]:
+        if problem := bad_code(d):
+            return 400, problem
+        self._registry.diagnose(device, "errorCodes", d)
         return 200, ""
 
-    def _add_log(self, _device: Device, d: Any) -> tuple[int, str]:
-        if not isinstance(d.get("message"), str) or d.get("severity", 0) not in (0, 1, 2):
-            return 400, "message is not a text, or severity none of 0, 1, 2"
+    def _add_log(self, device: Device, d: Any) -> tuple[int, str]:
+        if problem := bad_log(d):
+            return 400, problem
+        self._registry.diagnose(device, "logs", d)
         return 200, ""
 
-    def _clear(self, _device: Device, _d: Any) -> tuple[int, str]:
+    def _clear(self, device: Device, what: str) -> tuple[int, str]:
+        self._registry.put_diagnostics(device, what, [])
         return 200, ""
 
     def _notify(self, _device: Device, d: Any) -> tuple[int, str]:
@@ -208,6 +211,27 @@ class Management:
         if rest:
             self._next[device.label, message_id] = rest
         return Verdict(reply=_request(who, message_id + end, topic, d))
+
+
+def bad_location(d: Mapping[str, Any]) -> str:
+    """What is wrong with a location; "" of a good one."""
+    for name, most in (("longitude", 180), ("latitude", 90)):
+        value = d.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= most:
+            return f"{name} is not a number from -{most} to {most}"
+    return ""
+
+
+def bad_code(d: Mapping[str, Any]) -> str:
+    """The same of an error code."""
+    return "" if type(d.get("errorCode")) is int else "errorCode is not a whole number"
+
+
+def bad_log(d: Mapping[str, Any]) -> str:
+    """The same of an entry of a log."""
+    if isinstance(d.get("message"), str) and d.get("severity", 0) in (0, 1, 2):
+        return ""
+    return "message is not a text, or severity none of 0, 1, 2"
 
 
 _OBSERVED = {"fields": [{"field": "mgmt.firmware"}]}

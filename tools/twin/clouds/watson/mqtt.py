@@ -7,8 +7,6 @@ opened proxy, eclipse/amlen `server_proxy` (`pxmqtt.c`). Facts only, no code.
 
 import hmac
 import itertools
-import secrets
-import string
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -26,11 +24,13 @@ from tools.twin.clouds.values import (
     Way,
 )
 from tools.twin.clouds.watson import gateway, policy, presence
-from tools.twin.clouds.watson.client_id import PART, ClientIdError, split
+from tools.twin.clouds.watson.client_id import PART, ClientIdError, new_api_key, split
 from tools.twin.clouds.watson.management import ACTION, Management
 from tools.twin.clouds.watson.polls import Polls
+from tools.twin.clouds.watson.registry import Registry
 from tools.twin.clouds.watson.security import Security
 from tools.twin.clouds.watson.topics import PUBLISH, SUBSCRIBE, long
+from tools.twin.options import Options
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
 
@@ -114,9 +114,8 @@ class Watson(Cloud):
 
     @staticmethod
     def new_name(product: str) -> str:
-        """As the document's example, a-orgId-a84ps90Ajs."""
-        letters = string.ascii_letters + string.digits
-        return f"a-{product}-" + "".join(secrets.choice(letters) for _ in range(10))
+        """See `client_id`."""
+        return new_api_key(product)
 
     @staticmethod
     def lines(entry: Mapping[str, Any]) -> list[str]:
@@ -132,7 +131,13 @@ class Watson(Cloud):
         self._instances = itertools.count(1)
         self.polls = Polls()
         self.security = Security(self)
-        self.management = Management(store)
+        self.registry = Registry(store)
+        self.management = Management(store, self.registry)
+
+    def start(self, options: Options) -> None:
+        """The default policy of the ready org, where one is given."""
+        if options.policy is not None:
+            self.certificates.set_policy(self.ready[0][1].partition("/")[0], options.policy)
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
@@ -166,8 +171,7 @@ class Watson(Cloud):
         if not connect.clean_session:
             raise self.refused("form", "quickstart has no durable sessions")
         product = f"{QUICKSTART}/{parts[0]}" if kind == "d" else QUICKSTART
-        kinds = {"d": "device", "a": "application"}
-        device = Device(self.name, kinds[kind], product, parts[-1], "")
+        device = Device(self.name, KINDS[kind], product, parts[-1], "")
         return self.client(device, "q" + kind, f"{self.name}:{connect.client_id}")
 
     def _device(self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]) -> Client:
@@ -293,6 +297,4 @@ class Watson(Cloud):
 
     def notice(self, client: Client, request: str, topic: str, why: Ending) -> Publish | None:
         """A gateway is told on its notify topic and stays connected."""
-        if client.kind != "g":
-            return None
-        return gateway.notice(client, request, topic, why)
+        return gateway.notice(client, request, topic, why) if client.kind == "g" else None

@@ -1,0 +1,68 @@
+"""What is a REST call of an application of Watson, and how is it answered or refused?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+INVALID, INVALID_LOCATION = "CUDRS0007E", "CUDHT0300I"
+"""The platform's codes of a refusal: the only ones that wiotp-sdk's tests name."""
+
+_MOST_LISTED = 100
+
+
+class CallRefusedError(Exception):
+    """A call is answered with a status; the text says why. code: the platform's own."""
+
+    def __init__(self, status: int, reason: str, code: str = "") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.code = code
+
+
+@dataclass(slots=True)
+class Call:
+    """One call. parts: what its path names. query: the last of each name."""
+
+    org: str
+    parts: tuple[str, ...]
+    query: Mapping[str, str]
+    body: Any
+
+
+Answer = tuple[int, Any]
+"""Status, and what is answered as JSON; None: an empty body."""
+
+
+def object_of(value: Any) -> dict[str, Any]:
+    """The body, or deviceInfo in it. raises: CallRefusedError where it is no object."""
+    if not isinstance(value, dict):
+        raise CallRefusedError(400, "the body, or deviceInfo in it, is not an object", INVALID)
+    return value
+
+
+def page(call: Call, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Some of them, as many as are asked for, and the bookmark to ask for more with.
+
+    raises: CallRefusedError.
+    """
+    try:
+        begin, limit = int(call.query.get("_bookmark", 0)), int(call.query.get("_limit", 25))
+    except ValueError:
+        raise CallRefusedError(400, "_bookmark or _limit is no number", INVALID) from None
+    end = begin + max(1, min(limit, _MOST_LISTED))
+    more = {"bookmark": str(end)} if end < len(entries) else {}
+    return {"results": entries[begin:end], "meta": {"total_rows": len(entries)}, **more}
+
+
+def each_of(call: Call, status: int, act: Callable[[dict[str, Any]], dict[str, Any]]) -> Answer:
+    """Do so with each entry; 202 where one is refused. raises: CallRefusedError."""
+    if not isinstance(call.body, list):
+        raise CallRefusedError(400, "the body is not a list of devices", INVALID)
+    answers = []
+    for entry in call.body:
+        names = {name: object_of(entry).get(name) for name in ("typeId", "deviceId")}
+        try:
+            answers.append({**names, "success": True, **act(entry)})
+        except CallRefusedError as refused:
+            answers.append({**names, "success": False, "error": str(refused)})
+    return (status if all(each["success"] for each in answers) else 202), answers
