@@ -42,6 +42,7 @@ from tools.twin.web.doors import HttpDoors
 from tools.ui import UserError
 
 _SOCKET_PATH_BYTES = 100  # sun_path has 104 to 108
+_GARBAGE = 10_000  # new objects that are searched for it; Python's own is 700
 
 
 class Twin:
@@ -67,9 +68,10 @@ class Twin:
             if self._options.ready_file is not None:
                 self._options.ready_file.unlink(missing_ok=True)  # of one that was killed
             ready = await self._start(stack)
-            # What is loaded stays: to search it for garbage took a quarter of a login's time
-            # (`signet bench twin`).
+            # What is loaded stays, and each of thousands of connections for long: to search them
+            # for garbage took a third of a login's and of a report's time (`signet bench twin`).
             gc.freeze()
+            gc.set_threshold(_GARBAGE)
             text = json.dumps(ready, indent=2) + "\n"
             for file in (self._options.state / RUNNING, self._options.ready_file):
                 if file is not None:

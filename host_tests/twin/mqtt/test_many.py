@@ -71,8 +71,8 @@ def test_a_burst_of_logins_is_let_in(crowd: Twin, way: str, count: int) -> None:
 
 def test_what_was_acknowledged_is_on_file_when_the_twin_is_killed(tmp_path: Path) -> None:
     with Twin(tmp_path) as twin:
-        durable = connect_of(twin, "watson", clean_session=False)  # its broker acknowledges
-        logins = [durable, gateway_connect(twin)]  # the gate does
+        willed = connect_of(twin, "watson", will=_WILL)  # its broker acknowledges
+        logins = [willed, gateway_connect(twin)]  # the gate does
         topics = [_EVENT, "iot-2/type/router/id/gateway-1/evt/status/fmt/json"]
         sent = 10_000
         with contextlib.ExitStack() as stack:

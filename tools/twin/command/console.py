@@ -59,6 +59,7 @@ _STYLES = {
 
 
 _LONGEST_TEXT = 1000  # a topic may have 65535
+_SOME = ("report", "connected")
 _LATEST_S = 0.05
 _TOGETHER = 65536
 
@@ -78,10 +79,10 @@ def while_read() -> Iterator[None]:
 
 
 class Events:
-    """Prints what happens; of reports some lines together: each costs as much as a report, else.
+    """Prints what happens; reports and logins some lines together: each costs as much, else.
 
-    A report's line comes after 50 ms at the latest, and before any other line; that of anything
-    else is out before what it tells of goes on.
+    Their lines come after 50 ms at the latest, and before any other line; that of anything else
+    is out before what it tells of goes on.
     """
 
     def __init__(self) -> None:
@@ -94,7 +95,7 @@ class Events:
         device, text = device[: _LONGEST_TEXT + 1], text[: _LONGEST_TEXT + 1]
         self._waiting.append((time.time(), cloud, device, kind, text))
         self._size += len(device) + len(text)
-        if kind != "report" or self._size > _TOGETHER:
+        if kind not in _SOME or self._size > _TOGETHER:
             self.flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LATEST_S, self.flush)

@@ -240,6 +240,8 @@ class Connection:
             self._cloud,
             client,
             session,
+            # In order with its own stay what comes after it, a will, and what it may hear itself.
+            shares=broker.ours and not inner_will and client.device.kind != "application",
             to_device=self._send,
             broker=self._broker,
             report=self._report,
@@ -287,7 +289,8 @@ class Connection:
                 if not self._broker.is_open and self._traffic.needs_session(packet):
                     await self._attach()
                 self._traffic.from_device(packet)
-            await (self._broker if self._broker.is_open else self._hub.platform).drain()
+            await self._hub.platform.drain()
+            await self._broker.drain()
             await self._writer.drain()
             self._silence.begins()
             data = await self._reader.read(_AT_ONCE)

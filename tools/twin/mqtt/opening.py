@@ -39,17 +39,24 @@ async def read_connect(
     raises: ClosedError, MalformedError, UnsupportedLevelError, TooLargeError.
     """
     _check_first_byte(data[0])
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            while not (found := decoder.feed(data)):
-                data = await reader.read(65536)
-                if not data:
-                    raise ClosedError("left without a CONNECT")
-    except TimeoutError:
-        raise ClosedError(f"no CONNECT within {_TIMEOUT_S:g} s") from None
+    found = decoder.feed(data)
+    if not found:
+        found = await _rest(reader, decoder)
     first, *rest = found
     packets.check_from_client(first)
     return Connect.parse(first.body), rest
+
+
+async def _rest(reader: asyncio.StreamReader, decoder: Decoder) -> list[Packet]:
+    """What a CONNECT that came in pieces ends with. raises: as `read_connect`."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            while data := await reader.read(65536):
+                if found := decoder.feed(data):
+                    return found
+    except TimeoutError:
+        raise ClosedError(f"no CONNECT within {_TIMEOUT_S:g} s") from None
+    raise ClosedError("left without a CONNECT")
 
 
 def _check_first_byte(first: int) -> None:

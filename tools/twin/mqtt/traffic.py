@@ -1,8 +1,8 @@
 """What becomes of each packet between a device that is logged in and the broker?
 
 No socket and no waiting: packets in, bytes out. Every report is on file BEFORE it goes on to the
-broker, so before any PUBACK. Without a session at the broker it goes on by the platform's
-connection, and the gate acknowledges it.
+broker, so before any PUBACK. It goes on by the platform's connection, and the gate acknowledges
+it, or by the device's own, where there is one and the order asks for it.
 """
 
 import dataclasses
@@ -49,6 +49,8 @@ class Broker(Protocol):
 class Traffic:
     """One logged-in device's packets, both ways.
 
+    shares: whether its reports may go by the platform's connection although it has its own, which
+    costs half as much again (`signet bench twin --durable`).
     to_device: takes bytes to send. report: takes kind and text of an event.
     """
 
@@ -59,6 +61,7 @@ class Traffic:
         client: Client,
         session: Session,
         *,
+        shares: bool,
         to_device: Send,
         broker: Broker,
         report: Callable[[str, str], None],
@@ -67,6 +70,7 @@ class Traffic:
         self._cloud = cloud
         self._client = client
         self._session = session
+        self._shares = shares
         self._to_device = to_device
         self._broker = broker
         self._to_broker = broker.write
@@ -156,7 +160,8 @@ class Traffic:
         onward = Publish(
             broker_topic, publish.payload, publish.qos, False, publish.dup, publish.packet_id
         )
-        if self._broker.is_open:
+        shared = self._shares and publish.qos < 2 and self._hub.platform.up
+        if self._broker.is_open and not shared:
             self._to_broker(onward.encode())
         else:
             onward.dup = False  # of the device's connection, which this is not
