@@ -253,6 +253,7 @@ def _connect(client_id, user):
         ("org/t/dn", ("d:org:t:dn", "use-token-auth"), "CONNACK 5: wrong token", "org/t/dn"),
         ("hub/dn", ("dn", "hub.example.net/dn/?api-version=2021"), "CONNACK 5: no", "hub/dn"),
         ("org/t/dn", None, "TLS: certificate d:t:dn expired on 2020-01-01", "org/t/dn"),
+        ("org/t/dn", None, "TLS: BAD: no; it showed certificate d:t:dn", "org/t/dn"),
         ("pk/dn", ("c1", "other&pk"), "CONNACK 5: no device 'other' in 'pk'", "127.0.0.1"),
         ("pk/dn", None, "TLS: no version in common", "127.0.0.1"),
     ],
@@ -260,6 +261,7 @@ def _connect(client_id, user):
 def test_a_refusal_is_of_the_board_that_the_client_says_it_is(known, said, text, label):
     fed = Fed()
     fed.model.know("c", known, "device", True, "")
+    fed.model.know("c", "org/another/dn", "device", True, "")
     if said:
         _opened(fed, 5)
         _packet(fed, 5, "CONNECT", _connect(*said))

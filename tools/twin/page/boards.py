@@ -26,7 +26,7 @@ _WAYS = {
     "HTTPS": "https",
     "HTTP": "http",
 }
-_CERTIFICATE = re.compile(r"TLS: certificate (\S+)")
+_CERTIFICATE = re.compile(r"(?:TLS:|; it showed) certificate (\S+)")
 _BY_REQUEST = ("coap", "coaps", "http", "https")
 """On these ways each report comes by itself, and no connection tells that a board is there."""
 
@@ -248,10 +248,13 @@ class Boards:
 
     def named(self, cloud: str, text: str) -> Board | None:
         """The board whose certificate a refused handshake tells of; None where several may be."""
-        if (found := _CERTIFICATE.match(text)) is None:
+        if (found := _CERTIFICATE.search(text)) is None:
             return None
-        for word in re.split(r"[:/,=\s]+", found[1])[::-1]:
+        words = re.split(r"[:/,=\s]+", found[1])
+        for word in reversed(words):
             known = [b for b in self._by_name.get((cloud, word), ()) if b.kind != "unknown"]
+            if len(known) > 1:  # Watson's certificates name the type, too
+                known = [b for b in known if b.label.split("/")[-2] in words]
             if len(known) == 1:
                 return known[0]
         return None

@@ -1,5 +1,6 @@
 """Why did a TLS handshake with a device fail, in words that its engineer can act on?"""
 
+import contextlib
 import datetime
 import ssl
 from collections.abc import Iterable
@@ -68,7 +69,14 @@ def reason(cloud: str, error: OSError, context: Context) -> str:
         return context.problem
     if isinstance(error, ssl.SSLCertVerificationError) and context.shown:
         return _untrusted(cloud, error, context)
-    return explain(getattr(error, "reason", None) or str(error))
+    text = explain(getattr(error, "reason", None) or str(error))
+    with contextlib.suppress(ValueError, IndexError):
+        return f"{text}; it showed certificate {_name(certificate_of(context.shown[0]))}"
+    return text
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return next(iter(owners(certificate)), "without a name")
 
 
 def _untrusted(cloud: str, error: ssl.SSLCertVerificationError, context: Context) -> str:
@@ -77,7 +85,6 @@ def _untrusted(cloud: str, error: ssl.SSLCertVerificationError, context: Context
         above += [x509.load_pem_x509_certificate(ca.pem) for ca in context.cas]
     except ValueError:
         return f"the device's certificate or its chain cannot be read ({error.verify_message})"
-    name = next(iter(owners(own)), "without a name")
     org = CLOUDS[cloud].org_of(context.server_name)
     code = error.verify_code
     at_fault = _at_fault(code, own, above)
@@ -89,7 +96,7 @@ def _untrusted(cloud: str, error: ssl.SSLCertVerificationError, context: Context
         to=f"{at_fault.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
         org=org,
     )
-    return f"certificate {name} {text} ({error.verify_message})"
+    return f"certificate {_name(own)} {text} ({error.verify_message})"
 
 
 def _at_fault(

@@ -48,7 +48,7 @@ function refusal(board) {
 const COLUMNS = [
   ["Board", (b) => [
     el("a", { href: linkTo("board", b.id) }, el("bdi", {}, visible(b.label))),
-    el("small", {}, `${title(b.cloud)}${b.kind === "device" ? "" : `, ${b.kind}`}`)]],
+    el("small", {}, `${title(b.cloud)}${b.kind === "device" ? "" : `, ${b.kind}`}${b.behind ? `, behind ${visible(b.behind)}` : ""}`)]],
   ["Status", (b) => [status(b)]],
   ["Way", (b) => [ways(b), el("small", {}, tls(b))]],
   ["Client id", (b) => [el("code", {}, visible(b.client_id ?? ""))]],

@@ -5,6 +5,7 @@ import { get, nameOf, on, twin } from "./twin.js";
 
 const POINTS = 5000; // as the twin keeps of each
 const EVERY_MS = 500;
+const ALONE_S = 5; // shown before and after a single point
 
 let current = null;
 on("messages", (fresh) => current?.arrived(fresh));
@@ -85,7 +86,8 @@ export function values(main, query) {
       height: 150,
       legend: { show: false },
       cursor: { sync: { key: "time" }, drag: { x: true, y: false } },
-      scales: { x: { time: true } },
+      scales: { x: { time: true, range: ({ data: [at] }, least, most) =>
+        (at.length === 1 ? [at[0] - ALONE_S, at[0] + ALONE_S] : [least, most]) } }, // uPlot's is 2.7 years
       axes: [
         { ...axis, values: (_, ticks) => times(ticks), space: 90 },
         { ...axis, size: 56, space: 24 },
