@@ -38,6 +38,7 @@ _MOST_PEERS = 500  # of CoAP without DTLS, which has no end
 _BOARD_ENDS = ("closed its side", "connection lost", "left without", "said goodbye")
 # What may change what the twin decides, and what is in the registry then.
 _CAUSES = ("handshake", "opened", "packet", "http", "coap", "command", "fault", "ended", "closed")
+_NO_KEY = "TLS: BAD_SIGNATURE"
 _NOT_ASKED = ("set_losses",)  # what it lost never came to the twin
 _NO_RECORD = (  # what comes of one that no twin wrote
     *(KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, AssertionError),
@@ -405,8 +406,10 @@ class _Player:
 
     async def _expect_other(self, number: int, record: Record) -> None:
         device = str(record.get("device"))
-        shakes = record["what"] == "event" and record["text"].startswith("TLS: ")
-        if shakes and device not in self._shaking:
+        text = record["text"] if record["what"] == "event" else ""
+        if text.startswith(_NO_KEY):
+            self._leave_out(device, "handshakes of who had not the key of its certificate")
+        elif text.startswith("TLS: ") and device not in self._shaking:
             why = "handshakes that failed, of which an earlier version kept the reason alone"
             self._leave_out(device, why)
         if device in self._left_devices:
