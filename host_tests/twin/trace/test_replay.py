@@ -311,6 +311,10 @@ def test_no_secret_is_in_a_trace(run: Path) -> None:
             cbor2.dumps({"productKey": "a1SignetPk", "seq": "10", "sign": "a" * 40, "t": 1}),
             rb".*dsignx\x28\*\d+\*+at\x01",
         ),
+        (
+            cbor2.dumps({"productKey": "a1SignetPk", "deviceName": "b", "sign": "c" * 9}),
+            rb"\xa3jproductKeyja1SignetPkjdeviceNameabdsigni\*\d+\*+",
+        ),
         (cbor2.dumps({"token": "a" * 300}), rb"\xa1etokeny\x01\x2c\*\d+\*+"),
         (cbor2.dumps([{"token": b"a" * 9}]), rb"\x81\xa1etoken\x49\*\d+\*+"),
     ],

@@ -8,7 +8,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 COVERED = re.compile(r"\*(\d+)\*+")
 """What stands in place of a value: its number."""
@@ -30,6 +30,8 @@ _CBOR = re.compile(
 )
 _PIECES = (b"secret", b"passw", b"token", b"sig", b"key")
 """One of them is in each name above."""
+_SECRET_NAME = re.compile(rb".*" + _WORD, re.IGNORECASE | re.DOTALL)
+_STRINGS, _ARRAY, _MAP, _TAG = (2, 3), 4, 5, 6  # section 3.1
 _HOLDERS = [bytes((first,)) for first in range(0x80, 0xE0)]  # arrays, maps, tags
 _LONGEST_NAME = 23  # in CBOR's one byte of length
 _HEADER = re.compile(rb".*(?:authorization|cookie|" + _WORD + rb")", re.IGNORECASE)
@@ -109,15 +111,57 @@ def _covered(found: re.Match[bytes]) -> bytes:
 def _cbor(payload: bytes) -> bytes:
     if payload[:1] not in _HOLDERS:
         return payload
+    spans: list[tuple[int, int]] = []
+    try:
+        whole = _item(payload, 0, spans) == len(payload)
+    except (IndexError, ValueError, RecursionError):
+        whole = False
     shown = bytearray(payload)
+    for start, end in spans if whole else _likely(payload):
+        shown[start:end] = cover(payload[start:end])
+    return bytes(shown)
+
+
+def _item(data: bytes, at: int, spans: list[tuple[int, int]]) -> int:
+    """Where the item ends that begins there; the secrets in it are added to `spans`.
+
+    raises: IndexError, ValueError where there is none, or none of known length.
+    """
+    kind, size, at = data[at] >> 5, data[at] & 0x1F, at + 1
+    if size > 27:
+        raise ValueError
+    if size >= 24:
+        width = 1 << (size - 24)
+        size, at = int.from_bytes(data[at : at + width], "big"), at + width
+    if kind in _STRINGS:
+        return at + size
+    if kind == _TAG:
+        return _item(data, at, spans)
+    for _ in range(size if kind in (_ARRAY, _MAP) else 0):
+        start = at
+        at = _item(data, at, spans)
+        if kind == _MAP:
+            value, at = at, _item(data, at, spans)
+            if data[value] >> 5 in _STRINGS and _SECRET_NAME.fullmatch(data[start:value]):
+                spans.append((value + _head(data[value]), at))
+    return at
+
+
+def _head(first: int) -> int:
+    """How many bytes come before a string."""
+    size = first & 0x1F
+    return 1 if size < 24 else 1 + (1 << (size - 24))
+
+
+def _likely(payload: bytes) -> Iterator[tuple[int, int]]:
+    """Where secrets may be in what is cut off, or malformed."""
     for found in _CBOR.finditer(payload):
         if not _is_name(payload, *found.span()):
             continue
         head = found[1]
         length = head[0] & 0x1F if len(head) == 1 else int.from_bytes(head[1:], "big")
         start = found.end() + len(head)
-        shown[start : start + length] = cover(payload[start : start + length])
-    return bytes(shown)
+        yield start, start + length
 
 
 def _is_name(payload: bytes, start: int, end: int) -> bool:

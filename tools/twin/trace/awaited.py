@@ -45,15 +45,19 @@ class Outcome:
 class Awaited:
     """The decisions of one replay. seen: those of its twin. out: what comes of them.
 
-    cause_ms: when what led to the next ones was sent, in the trace. stopped: whether the twin is.
+    stopped: whether the twin is.
     """
 
     def __init__(self, seen: Follower, out: Outcome) -> None:
         self._seen = seen
         self._out = out
         self._misses: Counter[object] = Counter()
-        self.cause_ms = 0
+        self._cause_ms = self._cause_taken = 0
         self.stopped = False
+
+    def caused(self, ms: int) -> None:
+        """What leads to the next ones is sent now. ms: when it was in the trace."""
+        self._cause_ms, self._cause_taken = ms, self._seen.taken
 
     async def wait(
         self,
@@ -71,7 +75,9 @@ class Awaited:
         who = record.get("device") or record.get("connection")
         hurry = max(_LEAST, 0.25 ** self._misses[who])
         hurry /= 5 if self._out.differ > _HASTY_AFTER else 1
-        longer_s = max(0, record["ms"] - self.cause_ms) * 1.5 / 1000
+        # What is of no connection may be left over from an earlier difference.
+        since = 0 if "connection" in record else self._cause_taken
+        longer_s = max(0, record["ms"] - self._cause_ms) * 1.5 / 1000
         ends_s = time.monotonic() + _PATIENCE_S * hurry + longer_s
         settling, going = True, True
         while True:
@@ -82,7 +88,8 @@ class Awaited:
                     self._out.decisions += 1
                     del self._misses[who]
                     return each
-            rivals = [each for each in found if compare.kind(each) == kind]
+            new = (each for each in found if each["taken"] > since)
+            rivals = [each for each in new if compare.kind(each) == kind]
             now_s = time.monotonic()
             if now_s > ends_s:
                 break

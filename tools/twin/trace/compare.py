@@ -1,6 +1,7 @@
 """What in a record is a decision of the twin, and how is it told?"""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,8 @@ from tools.twin.wire.packets import Packet, Publish
 _LONGEST, _BEFORE = 160, 40
 _CBOR_FORMAT = 60
 _TOLD_EVENTS = ("refused", "rejected")
-_NOT_PLAYED = (
-    "DTLS: ",
-    "HTTP 400: ",
-    "HTTP 408: ",
-    "HTTP 404: no subprotocol",
-    "a text message",
+_NOT_PLAYED = re.compile(
+    r"DTLS: |HTTP 400: |HTTP 408: |HTTP 404: no subprotocol|.* \(close \d+\)$"  # of WebSocket
 )
 
 
@@ -28,7 +25,7 @@ def is_decision(record: Record) -> bool:
     what = record["what"]
     if what == "event":
         text = record["text"]
-        return record["kind"] in _TOLD_EVENTS and not text.startswith(_NOT_PLAYED)
+        return record["kind"] in _TOLD_EVENTS and _NOT_PLAYED.match(text) is None
     if what in ("packet", "http"):
         return bool(record["direction"] == "down")
     if what == "coap":
@@ -64,7 +61,7 @@ def normal(record: Record) -> tuple[Any, ...]:
         body = stable(text_of(bytes.fromhex(record["body_hex"])))
         rest = (record["status"], body, *_headers(record))
     elif what == "coap":
-        rest = record["type"], record["code"], stable(coap_text(record))
+        rest = record["type"], record["code"], _coap_payload(record)
         rest += tuple((number, stable(str(value))) for number, value in record["options"])
     else:
         names = {
@@ -80,6 +77,17 @@ def normal(record: Record) -> tuple[Any, ...]:
             for name in names
         )
     return (*kind(record), *rest)
+
+
+def _coap_payload(record: Record) -> str | int:
+    """As a text; of one that is encrypted, with a key of this run, how long it is."""
+    payload = bytes.fromhex(record["payload_hex"])
+    if coap_value(record["options"], payload) is None:
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            return len(payload)
+    return stable(coap_text(record))
 
 
 def _headers(record: Record) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ _TIMEOUT_S = 30.0
 _LARGEST = 65535
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close by RST
 _MOST_GOT = 64
+_TRIES = 10
 _VERSIONS = {"TLSv1.1": ssl.TLSVersion.TLSv1_1, "TLSv1.2": ssl.TLSVersion.TLSv1_2}
 _ALERT, _WARNING, _FATAL = 21, 1, 2  # RFC 5246, section 7.2
 _WARNINGS = (0, 90)  # close_notify, user_canceled
@@ -252,19 +253,24 @@ def _context(record: Mapping[str, Any], certificate: Path | None) -> ssl.SSLCont
 async def _websocket(
     way: Mapping[str, Any], context: ssl.SSLContext | None, name: str | None, path: str
 ) -> End:
+    """What a fault refuses is tried again: of such a handshake a trace has nothing."""
     session = aiohttp.ClientSession()
     scheme = "wss" if context else "ws"
-    try:
-        ws = await session.ws_connect(
-            f"{scheme}://{way['address']}:{way['port']}{path}",
-            protocols=("mqtt",),
-            ssl=context or True,
-            server_hostname=name,
-            headers={"Host": way["host"]},
-            compress=0,
-            autoping=True,
-        )
-    except BaseException:
-        await session.close()
-        raise
+    for left in reversed(range(_TRIES)):
+        try:
+            ws = await session.ws_connect(
+                f"{scheme}://{way['address']}:{way['port']}{path}",
+                protocols=("mqtt",),
+                ssl=context or True,
+                server_hostname=name,
+                headers={"Host": way["host"]},
+                compress=0,
+                autoping=True,
+            )
+            break
+        except BaseException as error:
+            if left and isinstance(error, aiohttp.WSServerHandshakeError):
+                continue
+            await session.close()
+            raise
     return WebSocket(session, ws)

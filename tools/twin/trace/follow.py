@@ -14,7 +14,8 @@ class Follower:
     """Reads a trace while it is written.
 
     lines: decisions by connection. others: those without one. peers: the newest connection of
-    each. gone: those that are over. requests: by CoAP, the newest last. taken: how many records.
+    each. gone: those that are over. requests: by CoAP, the newest last. taken: how many records,
+    also in each decision: how many up to that.
     Of connections that are over `forget` takes what is left.
     """
 
@@ -56,6 +57,7 @@ class Follower:
             self.requests.append(record)
         if not is_decision(record):
             return
+        record["taken"] = self.taken
         if "connection" in record:
             self.lines[record["connection"]].append(record)
         else:

@@ -19,6 +19,8 @@ from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import Connect, Packet, UnsupportedLevelError
 
 _TOKENS = re.compile(rb'"[\w-]*token"\s*:\s*"([^"]+)"', re.IGNORECASE)
+_RETRY_AFTER = re.compile(rb"[?&]retry-after=(\d{1,2})\b")
+_LATE_S = 0.5
 _MOST_NAMES, _MOST_SENT, _MOST_TOKENS = 500, 500, 10_000
 _URI_PATH, _URI_PORT = 11, 7
 _HOP = ("content-length", "transfer-encoding", "expect")
@@ -70,6 +72,7 @@ class Line:
         self.end: End | None = None
         self.failed = ""
         self.over = False
+        self._told = 0, 0
         self._again = again
         self._tokens = tokens
         self._names: Newest[str, str] = Newest(_MOST_NAMES)
@@ -96,6 +99,11 @@ class Line:
             packet.body = self._ids.get(packet.body[:2], packet.body[:2]) + packet.body[2:]
         return packet.encode()
 
+    def pause_s(self, ms: int) -> float:
+        """How long it waited until then, because it had been told to."""
+        (told_ms, wait_s), self._told = self._told, (0, 0)
+        return min((ms - told_ms) / 1000, wait_s + _LATE_S) if wait_s else 0.0
+
     def _connect(self, packet: Packet, then: Then) -> bytes:
         connect = Connect.parse(packet.body)
         if mask.COVERED.search((connect.password or b"").decode("latin-1")):
@@ -115,6 +123,8 @@ class Line:
         if then["what"] != "packet":
             return
         old, new = bytes.fromhex(then["bytes"]), bytes.fromhex(now["bytes"])
+        if found := _RETRY_AFTER.search(old):
+            self._told = then["ms"], int(found[1])
         if then["name"] == "PUBREL":
             self._ids[old[-2:]] = new[-2:]
         if then["name"] != "PUBLISH":

@@ -24,7 +24,7 @@ from tools.ui import UserError
 from tools.version import version
 
 # Before what a device may be let in by, or not, the registry is looked at again.
-_ASKS = ("opened", "packet", "http", "coap", "event", "command")
+_ASKS = ("handshake", "opened", "packet", "http", "coap", "event", "command")
 
 _TEXTS = {"payload", "text", "reason"}
 

@@ -38,6 +38,7 @@ _MOST_PEERS = 500  # of CoAP without DTLS, which has no end
 _BOARD_ENDS = ("closed its side", "connection lost", "left without", "said goodbye")
 # What may change what the twin decides, and what is in the registry then.
 _CAUSES = ("handshake", "opened", "packet", "http", "coap", "command", "fault", "ended", "closed")
+_NO_KEY = "TLS: BAD_SIGNATURE"
 _NOT_ASKED = ("set_losses",)  # what it lost never came to the twin
 _NO_RECORD = (  # what comes of one that no twin wrote
     *(KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, AssertionError),
@@ -225,7 +226,7 @@ class _Player:
         """One that failed, until it does so now; `_decided_otherwise` asks for that."""
         cloud, peer, chain = record["cloud"], record["peer"], record["chain"]
         way = self._ways(cloud).get(record["way"])
-        self._awaited.cause_ms = record["ms"]
+        self._awaited.caused(record["ms"])
         self._shaking[peer] = None
         if way is None:
             self._leave_out(peer, f"handshakes by {record['way']}, which this twin has not")
@@ -275,6 +276,8 @@ class _Player:
     async def _packet(self, number: int, record: Record) -> None:
         line = self._line(record)
         if record["direction"] == "up":
+            if self._fast:
+                await asyncio.sleep(line.pause_s(record["ms"]))
             await self._send(line, record, line.packet(record, self._then(number)))
         elif (now := await self._expect(number, record, line)) is not None:
             line.learn(record, now)
@@ -317,7 +320,7 @@ class _Player:
         return line.key is not None
 
     async def _send(self, line: Line, record: Record, data: bytes) -> None:
-        self._awaited.cause_ms = record["ms"]
+        self._awaited.caused(record["ms"])
         if line.end is None or not data:
             return
         self._out.played += 1
@@ -327,7 +330,7 @@ class _Player:
         await self._expect(number, record, self._line(record))
 
     async def _left(self, _number: int, record: Record) -> None:
-        self._awaited.cause_ms = record["ms"]
+        self._awaited.caused(record["ms"])
         line = self._line(record)
         if line.end is not None and record["connection"] not in self._survey.stopped:
             await line.end.close()
@@ -357,14 +360,14 @@ class _Player:
     async def _command(self, number: int, record: Record) -> None:
         names = ("cloud", "device", "name", "data")
         request = {"do": "command", **{name: record[name] for name in names}}
-        self._awaited.cause_ms = record["ms"]
+        self._awaited.caused(record["ms"])
         task = asyncio.create_task(asyncio.to_thread(self._ask, request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await self._expect_other(number, record)
 
     async def _fault(self, _number: int, record: Record) -> None:
-        self._awaited.cause_ms = record["ms"]
+        self._awaited.caused(record["ms"])
         request = record["request"]
         if request["fault"] not in _NOT_ASKED:
             await asyncio.to_thread(self._ask, {**request, "do": "fault"})
@@ -405,8 +408,10 @@ class _Player:
 
     async def _expect_other(self, number: int, record: Record) -> None:
         device = str(record.get("device"))
-        shakes = record["what"] == "event" and record["text"].startswith("TLS: ")
-        if shakes and device not in self._shaking:
+        text = record["text"] if record["what"] == "event" else ""
+        if text.startswith(_NO_KEY):
+            self._leave_out(device, "handshakes of who had not the key of its certificate")
+        elif text.startswith("TLS: ") and device not in self._shaking:
             why = "handshakes that failed, of which an earlier version kept the reason alone"
             self._leave_out(device, why)
         if device in self._left_devices:
