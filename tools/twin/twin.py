@@ -24,7 +24,6 @@ from tools.twin.broker.existing import ExistingBroker
 from tools.twin.broker.mosquitto import Mosquitto
 from tools.twin.clouds import CLOUDS, doors
 from tools.twin.clouds.shared import Report
-from tools.twin.clouds.values import Ending
 from tools.twin.coap.doors import CoapDoors
 from tools.twin.faults import Fault
 from tools.twin.hub import control
@@ -135,7 +134,7 @@ class Twin:
                 self._report("twin", door.key, "moved", text)
             way = {"address": address, "port": port, "tls": door.tls, "host": host}
             clouds.setdefault(door.cloud, {"ways": {}})["ways"].update(door.ways(way))
-        stack.push_async_callback(self._end_connections, "the twin stops")
+        stack.push_async_callback(self._hub.end_connections, "the twin stops")
         for device in devices:
             clouds[device.cloud][device.kind] = CLOUDS[device.cloud].identity(device)
         for name, rules in hub.clouds.items():
@@ -198,34 +197,13 @@ class Twin:
         self._report("twin", "MQTT broker", "used", existing.name)
         return existing
 
-    async def _end_connections(
-        self,
-        reason: str,
-        cloud: str | None = None,
-        device: str | None = None,
-        *,
-        http: bool = True,
-    ) -> None:
-        """End all of a cloud's, or each cloud's. device: the label of the only one whose.
-
-        http: also those that speak HTTP.
-        """
-        every = [
-            each
-            for each in self._hub.connections
-            if cloud in (None, each.cloud_name)
-            and (device is None or (each.client and each.client.device.label == device))
-        ]
-        ending = [connection for connection in every if http or not connection.is_http]
-        await asyncio.gather(*(connection.end(reason, Ending.SERVER) for connection in ending))
-
     def _not_filed(self, error: sqlite3.Error) -> None:
         """Devices wait for a PUBACK that never comes: let them send again, once connected anew."""
         if self._emptying is None or self._emptying.done():
             text = f"cannot be put on file ({error}); is there room in {self._options.state}?"
             self._report("twin", "messages", "fault", f"{text} Devices have to send again")
             reason = "what it sent cannot be put on file"
-            self._emptying = self._soon(self._end_connections(reason, http=False))
+            self._emptying = self._soon(self._hub.end_connections(reason, http=False))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -238,7 +216,7 @@ class Twin:
         self._soon(self._restart_broker())
 
     async def _restart_broker(self) -> None:
-        await self._end_connections("the broker is gone", http=False)
+        await self._hub.end_connections("the broker is gone", http=False)
         await self._start_broker({})
 
     def _faults(self) -> Mapping[str, Fault]:
@@ -252,7 +230,7 @@ class Twin:
 
     async def _kill_broker(self, _request: Mapping[str, Any]) -> None:
         await self._hub.broker.kill()
-        await self._end_connections("the broker is gone", http=False)
+        await self._hub.end_connections("the broker is gone", http=False)
         self._hub.forget_offline()
 
     async def _start_broker(self, _request: Mapping[str, Any]) -> None:
@@ -264,7 +242,7 @@ class Twin:
 
     async def _drop_connections(self, request: Mapping[str, Any]) -> None:
         cloud, device = request.get("cloud"), request.get("device")
-        await self._end_connections("dropped on demand", cloud, device)
+        await self._hub.end_connections("dropped on demand", cloud, device)
 
 
 def _ports(clouds: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -1,19 +1,32 @@
 """Does the gate stand in front of a broker that exists as it does in front of its own?"""
 
+import asyncio
 import contextlib
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from unittest.mock import Mock
 
 import pytest
 
 from host_tests.portable.host.broker import PASSWORD, USER, Amqtt
 from host_tests.support import Twin
-from host_tests.twin.mqtt_device import Raw, application_connect, connect_of, paho, wait_until
+from host_tests.twin.mqtt_device import (
+    Raw,
+    application_connect,
+    connect_of,
+    gateway_connect,
+    paho,
+    wait_until,
+)
 from tools import toolchain
 from tools.mosquitto import free_port, mosquitto
 from tools.pki.authority import Authority
+from tools.twin.broker import platform
 from tools.twin.broker.existing import ExistingBroker
+from tools.twin.hub import hub
+from tools.twin.registry.store import open_store
+from tools.twin.wire import packets
 from tools.ui import UserError
 
 _PASSWORD = "pass/w@rd"
@@ -117,6 +130,78 @@ def test_when_it_goes_boards_are_closed_and_come_back_with_it(
                 return raw.login(connect_of(twin, "watson")) == 0
 
         wait_until(serves)
+
+
+@pytest.mark.parametrize("broker", ["mqtt"], indirect=True)
+def test_two_twins_share_one_where_each_serves_its_own_devices(
+    broker: _Broker, tmp_path: Path
+) -> None:
+    with (
+        broker.serve(),
+        Twin(tmp_path / "a", *broker.words) as twin,
+        Twin(tmp_path / "b", *broker.words) as other,
+        paho(twin, "watson", connect=application_connect(twin)) as listener,
+    ):
+        listener.subscribe("iot-2/type/+/id/+/evt/+/fmt/+")
+        with paho(other, "watson", connect=gateway_connect(other)) as gateway:
+            own = "iot-2/type/router/id/gateway-1"
+            gateway.subscribe(f"{own}/cmd/+/fmt/+")
+            gateway.publish(f"{own}/evt/status/fmt/json", b"{}")
+            assert listener.next().topic == f"{own}/evt/status/fmt/json"
+            listener.publish(f"{own}/cmd/blink/fmt/json", b"{}")
+            assert "blink" in gateway.next().topic
+        with Raw(twin.way("watson")) as first, Raw(other.way("watson")) as second:
+            assert first.login(connect_of(twin, "watson")) == 0
+            assert second.login(connect_of(other, "watson")) == 0
+            assert first.closed()
+            twin.wait_for_output("or another twin in front of it serves the same device")
+
+
+def test_one_that_falls_silent_is_given_up_within_the_keepalive_until_it_speaks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "KEEPALIVE_S", 1)
+    monkeypatch.setattr(hub, "_AGAIN_S", 0.01)
+    heard: list[int] = []
+    ended: list[str] = []
+    told: list[tuple[str, ...]] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        decoder = packets.Decoder()
+        while data := await reader.read(100):
+            for packet in decoder.feed(data):
+                heard.append(packet.kind)
+                if packet.kind == packets.CONNECT:
+                    writer.write(packets.connack(0))
+                elif heard.count(packets.PINGREQ) == 1:
+                    writer.write(packets.encode(packets.PINGRESP, 0, b""))
+        writer.close()
+
+    async def end(reason: str, _why: Any) -> None:
+        ended.append(reason)
+
+    async def until(condition: Any) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    async def run() -> None:
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        existing = ExistingBroker.of(f"mqtt://127.0.0.1:{port}", None)
+        with contextlib.closing(open_store(tmp_path)) as store:
+            shared = hub.Hub(store, existing, lambda *event: told.append(event))
+            shared.connections.add(Mock(is_http=False, end=end))
+            await shared.platform.start()
+            await until(lambda: told)
+            await until(lambda: shared.platform.up)
+            await shared.platform.stop()
+        server.close()
+
+    asyncio.run(run())
+    assert heard[:4] == [packets.CONNECT, packets.PINGREQ, packets.PINGREQ, packets.CONNECT]
+    assert told[0] == ("twin", "MQTT broker", "fault", "does not answer any more")
+    assert ended == ["the broker is gone"]
 
 
 @pytest.mark.parametrize("broker", ["mqtt"], indirect=True)

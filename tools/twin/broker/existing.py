@@ -6,6 +6,7 @@ sessions, retained messages. So every board gets its session there when it logs 
 
 import asyncio
 import contextlib
+import secrets
 import ssl
 import urllib.parse
 from pathlib import Path
@@ -79,7 +80,8 @@ class ExistingBroker:
             async with asyncio.timeout(_TIMEOUT_S):
                 reader, writer = await self.connect()
                 with contextlib.closing(writer):
-                    hello = packets.Connect(4, "signet-twin-start", True, 0, None, *self.login)
+                    client_id = f"signet-twin-start-{secrets.token_hex(4)}"  # of several twins
+                    hello = packets.Connect(4, client_id, True, 0, None, *self.login)
                     writer.write(hello.encode())
                     answer = await reader.readexactly(4)
         except (OSError, EOFError) as error:  # TimeoutError is of the former

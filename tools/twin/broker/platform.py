@@ -14,19 +14,24 @@ from tools.twin.broker.broker import Broker
 from tools.twin.wire import packets
 
 CLIENT_ID = "signet-twin-platform"
+KEEPALIVE_S = 20
+"""Of a broker on another machine: one that went without a word is given up so soon."""
+
+_LOGIN_TIMEOUT_S = 10.0
 
 
 class Platform:
     """Publishes into the broker; reconnects by `start`.
 
-    on_lost: called when the broker closed the connection.
+    on_lost: called when the connection is lost, and whether the broker fell silent.
     """
 
-    def __init__(self, broker: Broker, on_lost: Callable[[], None]) -> None:
+    def __init__(self, broker: Broker, on_lost: Callable[[bool], None]) -> None:
         self._broker = broker
         self._on_lost = on_lost
         # Of a broker with several twins in front, each has a platform side.
         self._client_id = CLIENT_ID if broker.ours else f"{CLIENT_ID}-{secrets.token_hex(4)}"
+        self._keepalive_s = 0 if broker.ours else KEEPALIVE_S
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -34,23 +39,42 @@ class Platform:
         self._packet_ids = itertools.cycle(range(1, 65536))
 
     async def start(self) -> None:
-        """Connect to the broker, anew if need be."""
+        """Connect to the broker, anew if need be. raises: OSError."""
         async with self._starting:
             await self.stop()
-            reader, self._writer = await self._broker.connect()
-            hello = packets.Connect(4, self._client_id, True, 0, None, *self._broker.login)
-            self._writer.write(hello.encode())
-            self._drain = asyncio.create_task(self._read(reader, self._writer))
+            reader, writer = await self._broker.connect()
+            login = self._broker.login
+            hello = packets.Connect(4, self._client_id, True, self._keepalive_s, None, *login)
+            writer.write(hello.encode())
+            try:
+                async with asyncio.timeout(_LOGIN_TIMEOUT_S):
+                    if (await reader.readexactly(4))[3]:
+                        raise OSError("refused by the broker")
+            except (OSError, EOFError) as error:
+                writer.transport.abort()
+                raise OSError(str(error)) from None
+            self._writer = writer
+            self._drain = asyncio.create_task(self._read(reader, writer))
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read CONNACK and PUBACKs, of which nothing is needed, so that none pile up."""
+        """Read PUBACKs, of which nothing is needed, so that none pile up; ask where none come."""
+        asked = False
         with contextlib.suppress(OSError):
-            while await reader.read(65536):
-                pass
+            while True:
+                try:
+                    async with asyncio.timeout(self._keepalive_s / 2 or None):
+                        if not await reader.read(65536):
+                            break
+                    asked = False
+                except TimeoutError:
+                    if asked:
+                        break
+                    asked = True
+                    writer.write(packets.encode(packets.PINGREQ, 0, b""))
         if writer is self._writer:
             self._writer = None
-            self._on_lost()
-        writer.close()
+            self._on_lost(asked)
+        writer.transport.abort()  # what it has not taken by now it never will
 
     @property
     def up(self) -> bool:

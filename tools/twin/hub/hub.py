@@ -67,11 +67,15 @@ class Hub:
         self._print(cloud, device, kind, text)
         self.journal.add("event", cloud=cloud, device=device, kind=kind, text=text)
 
-    def _platform_lost(self) -> None:
-        self.report("twin", "MQTT broker", "fault", "the platform side lost its connection")
-        self._reconnecting = asyncio.create_task(self._reconnect())
+    def _platform_lost(self, silent: bool) -> None:
+        """silent: the broker says nothing any more, and it is for the gate to tell the boards."""
+        text = "does not answer any more" if silent else "the platform side lost its connection"
+        self.report("twin", "MQTT broker", "fault", text)
+        self._reconnecting = asyncio.create_task(self._reconnect(silent))
 
-    async def _reconnect(self) -> None:
+    async def _reconnect(self, silent: bool) -> None:
+        if silent:
+            await self.end_connections("the broker is gone", http=False)
         while not self.platform.up:
             if not self.broker.ours:
                 await asyncio.sleep(_AGAIN_S)
@@ -79,6 +83,27 @@ class Hub:
                 await self.platform.start()
             if self.broker.ours:  # where it is down, whoever starts it connects anew
                 return
+
+    async def end_connections(
+        self,
+        reason: str,
+        cloud: str | None = None,
+        device: str | None = None,
+        *,
+        http: bool = True,
+    ) -> None:
+        """End all of a cloud's, or each cloud's. device: the label of the only one whose.
+
+        http: also those that speak HTTP.
+        """
+        every = [
+            each
+            for each in self.connections
+            if cloud in (None, each.cloud_name)
+            and (device is None or (each.client and each.client.device.label == device))
+        ]
+        ending = [connection for connection in every if http or not connection.is_http]
+        await asyncio.gather(*(connection.end(reason, Ending.SERVER) for connection in ending))
 
     async def admit(self, connection: Connection, client: Client, clean: bool) -> Session:
         """Make `connection` the live one of its session; an older one is closed first."""

@@ -82,7 +82,10 @@ class Counterpart:
     async def read(self) -> list[Packet]:
         """The next packets, perhaps none yet. raises: ClosedError."""
         if not (data := await self._read()):
-            raise ClosedError("the broker is gone", Ending.SERVER)
+            reason = "the broker is gone"
+            if not self._broker.ours:
+                reason += ", or another twin in front of it serves the same device"
+            raise ClosedError(reason, Ending.SERVER)
         return self._decoder.feed(data)
 
     async def _read(self) -> bytes:

@@ -226,10 +226,10 @@ class Connection:
         early: list[Packet] = []
         present = False
         try:
+            if not self._hub.platform.up:
+                raise OSError
             if not clean or session.kept or inner_will or pushed or not broker.ours:
                 early, present = await self._broker.open(inner, pushed)
-            elif not self._hub.platform.up:
-                raise OSError
         except OSError as error:
             self._send(packets.connack(self._cloud.connack["offline"] or 3))
             raise ClosedError(f"CONNACK 3: {_why(error)}") from None

@@ -6,7 +6,7 @@ opened proxy, eclipse/amlen `server_proxy` (`pxmqtt.c`). Facts only, no code.
 """
 
 import hmac
-import itertools
+import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -128,7 +128,6 @@ class Watson(Cloud):
 
     def __init__(self, store: Any) -> None:
         super().__init__(store)
-        self._instances = itertools.count(1)
         self.polls = Polls()
         self.security = Security(self)
         self.registry = Registry(store)
@@ -207,7 +206,7 @@ class Watson(Cloud):
             if not connect.clean_session:
                 reason = "client id `A:org:app` without an instance needs clean session = 1"
                 raise self.refused("form", reason)
-            session += f":{next(self._instances)}"  # all instances share one id
+            session += f":{secrets.token_hex(4)}"  # all instances share one id
         client = self.client(device, kind, session)
         client.names = {**client.names, "app": parts[0]}
         return client
