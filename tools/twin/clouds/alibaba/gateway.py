@@ -91,7 +91,8 @@ class Gateways:
             own = _own(given)
             if f"{own['productKey']}/{own['deviceName']}" == gateway.label:
                 return _OWN
-            if not self._signed(given, given.get("signmethod", "")):
+            # The document has the first; the SDK for Node sends the second.
+            if not self._signed(given, given.get("signmethod") or given.get("signMethod", "")):
                 return _BAD_SIGNATURE
             added.append(own)
         others = [each for each in self._behind(gateway) if each not in added]
