@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from host_tests.support import signet
 from tools import toolchain
 from tools.board.virtual import VirtualBoard
 from tools.paths import CACHE, LIB
@@ -28,10 +30,8 @@ SIGNET = Path(sys.executable).with_name("signet")
 
 def signet_board(*arguments: str | Path, status: int = 0) -> str:
     """What `signet board` prints, where nobody can be asked."""
-    command = [SIGNET, "board", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    with Path(os.devnull).open() as nobody, mock.patch.object(sys, "stdin", nobody):
+        done = signet("board", *arguments)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -3,18 +3,18 @@
 import base64
 import json
 import subprocess
-import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from host_tests.board.conftest import signet_board
+from tools import toolchain
 from tools.board.deploy import project_files
 from tools.board.outbox_records import read
 from tools.board.virtual import VirtualBoard
 
-_SIGNET = Path(sys.executable).with_name("signet")
 _MADE_MS = 1_795_935_600_250  # 2026-11-29 07:00:00.25 UTC
 
 
@@ -101,16 +101,9 @@ def test_what_was_set_aside_has_a_reason_and_does_not_wait() -> None:
 
 
 def _signet(*arguments: str | Path, status: int = 0) -> str:
-    done = subprocess.run(
-        [_SIGNET, "board", "outbox", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "\x1b" not in done.stdout
-    return done.stdout + done.stderr
+    said = signet_board("outbox", *arguments, status=status)
+    assert "\x1b" not in said
+    return said
 
 
 @pytest.fixture
@@ -174,7 +167,7 @@ def test_what_was_set_aside_is_retried_by_key_or_whole(board_with) -> None:
         def retried() -> bytes:
             program = "print(open('/outbox/retry').read())"
             return subprocess.check_output(
-                [_SIGNET.with_name("mpremote"), "connect", board.device, "exec", program]
+                [*toolchain.mpremote(), "connect", board.device, "exec", program]
             )
 
         board.wait_for("^program")

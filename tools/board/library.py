@@ -81,10 +81,12 @@ def linked(
     config: Mapping[str, object], programs: Iterable[bytes], *, frozen: bool = False
 ) -> Linked:
     """Links signet for a device.json, or finds that this was done; for arguments see `link`."""
-    programs = [gist(programs)]
-    made = hashlib.sha256(repr((compiler()[1], linked_for(config), frozen)).encode())
-    for content in (*programs, *(path.read_bytes() for path in _sources())):
-        made.update(hashlib.sha256(content).digest())
+    sources = hashlib.sha256()
+    for path in _sources():
+        sources.update(hashlib.sha256(path.read_bytes()).digest())
+    programs = [_gist(tuple(programs), sources.digest())]
+    made = sources.copy()
+    made.update(repr((compiler()[1], linked_for(config), frozen, programs)).encode())
     _RESULTS.mkdir(parents=True, exist_ok=True)
     with (_RESULTS / f"{made.hexdigest()[:16]}.json").open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # a second process waits, then finds it done
@@ -99,6 +101,12 @@ def linked(
                 old.unlink(missing_ok=True)
     _maps[found.map.id] = found.map
     return found
+
+
+@functools.cache
+def _gist(programs: tuple[bytes, ...], _sources: bytes) -> bytes:
+    """As `gist`. _sources: the digest of what else decides it."""
+    return gist(programs)
 
 
 def keep_maps(files: Iterable[bytes]) -> None:
