@@ -13,6 +13,7 @@ from binascii import hexlify
 MICROPYTHON = sys.implementation.name == "micropython"
 EPOCH = 256  # messages between two clean ones
 SAMPLES = 16  # of the memory in use, half of them in each half of the run
+APART = 125  # messages between two samples, at least: one takes CPython 50 ms
 
 
 class Found:
@@ -63,21 +64,22 @@ def run(fuzz, count):
 
     fuzz: has step(), clean() and found, a Found.
     """
-    memory = [0] * (SAMPLES + 1)
+    half = max(1, min(SAMPLES, count // APART) // 2)
+    samples = 2 * half
+    memory = [0] * (samples + 1)
     every = max(1, count // 100)
     sample = 0
     for number in range(count):
         if number % EPOCH == 0:
             fuzz.clean()
-        if number * SAMPLES // count >= sample:
+        if number * samples // count >= sample:
             memory[sample] = _memory()
             sample += 1
         fuzz.step()
         if number % every == 0:
             print(json.dumps({"done": number}))
     fuzz.clean()
-    memory[SAMPLES] = _memory()
-    half = SAMPLES // 2
+    memory[samples] = _memory()
     result = {
         "messages": count,
         "counts": fuzz.found.counts,

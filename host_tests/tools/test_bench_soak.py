@@ -119,11 +119,11 @@ def _soak(tmp_path, *arguments):
 
 
 def test_a_short_soak_has_an_outage_and_leaves_a_picture(tmp_path):
-    done, (width, _, _) = _soak(tmp_path, "--reports", "20000", "--way", "mqtt", "--outage", "2")
+    done, (width, _, _) = _soak(tmp_path, "--reports", "4000", "--way", "mqtt", "--outage", "1")
     assert "Flat, and nothing lost." in done.stdout and done.exit_code == 0, done.output
     (row,) = (line.split() for line in done.stdout.splitlines() if line.startswith(" MQTT"))
     stored, _, outages, lost = row[2:6]
-    assert (stored, lost) == ("20000", "0,") and int(outages) >= 1
+    assert (stored, lost) == ("4000", "0,") and int(outages) >= 1
     assert width > 900
 
 

@@ -9,11 +9,12 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from host_tests import support
 from tools import cli
 from tools.paths import ROOT
 
 
-def signet(*arguments, **environment):
+def signet(*arguments):
     return subprocess.run(
         [sys.executable, "-c", "from tools.cli import main; main()", *arguments],
         cwd=ROOT,
@@ -21,7 +22,7 @@ def signet(*arguments, **environment):
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        env={"PATH": "", "COLUMNS": "100"} | environment,
+        env={"PATH": "", "COLUMNS": "100"},
     )
 
 
@@ -100,8 +101,9 @@ def test_the_help_of_every_command_is_whole_in_80_columns(name):
         (["bench", "faults", "--way", "watson-htps"], "Did you mean watson-https?"),
     ],
 )
-def test_a_slip_is_answered_with_what_was_meant(arguments, hint):
-    done = signet(*arguments)
+def test_a_slip_is_answered_with_what_was_meant(arguments, hint, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    done = support.signet(*arguments)
     assert done.returncode == 2
     assert hint in " ".join(done.stderr.split())
 
@@ -123,9 +125,11 @@ def test_a_slip_is_answered_with_what_was_meant(arguments, hint):
         ("signet board deploy --board esp32_n", "esp32_nbiot"),
     ],
 )
-def test_the_shell_completes_commands_and_choices(typed, offered):
+def test_the_shell_completes_commands_and_choices(typed, offered, monkeypatch):
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
-    done = signet(_SIGNET_COMPLETE="complete_bash", **words)
+    for name, value in {"_SIGNET_COMPLETE": "complete_bash", **words}.items():
+        monkeypatch.setenv(name, value)
+    done = support.signet()
     assert " ".join(done.stdout.split()) == offered, done.stderr
 
 

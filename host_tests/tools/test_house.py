@@ -5,6 +5,7 @@ The rules are those of ARCHITECTURE.md; they are read from the source, nothing i
 
 import ast
 import fnmatch
+import functools
 import graphlib
 import importlib.metadata
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tools.link.imports import imports as imports_of
+from tools.link.nodes import walk
 from tools.paths import LIB, ROOT
 
 # A module imports what is below it, or its own room.
@@ -58,13 +60,14 @@ _PURE_IMPORTS = {
 _MAY_IMPORT_LIB = ("portable", "device")
 
 
+@functools.cache
 def imports(file):
     """Modules that a file imports, inside functions and by name, too.
 
     `from signet import clock` is both signet and signet.clock.
     """
     source = file.read_text()
-    for node in ast.walk(ast.parse(source)):
+    for node in walk(ast.parse(source)):
         assert not getattr(node, "level", 0), f"{file}: relative import"
     return imports_of(source)
 
@@ -113,7 +116,7 @@ def module_of(file, top=LIB):
 def borrowed_names(file):
     """Private names that a file uses and does not define, a base class's too."""
     own, used = set(), set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in walk(ast.parse(file.read_text())):
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 own.add(name)
@@ -225,11 +228,9 @@ def test_a_new_cloud_is_a_folder_on_the_board_and_a_class_in_the_twin():
     for file in [*lib_files(), *python_files("tools/twin")]:
         if file.parent.name in clouds or file.parent.name == "clouds":
             continue
-        tree = ast.parse(file.read_text())
-        doc = {
-            ast.get_docstring(node, clean=False) for node in ast.walk(tree) if _has_docstring(node)
-        }
-        texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} - doc
+        nodes = walk(ast.parse(file.read_text()))
+        doc = {ast.get_docstring(node, clean=False) for node in nodes if _has_docstring(node)}
+        texts = {node.value for node in nodes if isinstance(node, ast.Constant)} - doc
         names = [text for text in texts if isinstance(text, str)] + [*imports(file)]
         if any(map(word.search, names)):
             found.add(relative(file))

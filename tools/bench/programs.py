@@ -178,7 +178,11 @@ def _cpython(job: Job) -> tuple[list[str], dict[str, str]]:
     path = os.pathsep.join(map(str, (_PROGRAMS, _SHIMS, toolchain.umqtt(), job.lib)))
     return (
         [sys.executable, "-u", "-X", "utf8", str(_PROGRAMS / f"{job.program}.py")],
-        {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        {
+            "PYTHONPATH": path,
+            "PYTHONPYCACHEPREFIX": str(CACHE / "bench" / "pycache"),
+            "PYTHONDONTWRITEBYTECODE": "" if job.lib == LIB else "1",
+        },
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tools import toolchain
 from tools.link.device import modules
-from tools.link.gather import ROOT, Layout, Sources, called, symbols
+from tools.link.gather import ROOT, Layout, Sources, called
 from tools.link.imports import imports
 from tools.link.nodes import walk
 from tools.link.resolve import bound
@@ -71,10 +71,11 @@ def api(sources: Sources, layout: Layout, programs: Iterable[bytes]) -> Api:
     arguments: set[str] = set()
     named = {name for source in programs for name, _ in _named(source)}
     for module in dict.fromkeys([*_MODULES, *layout.own]):
-        tree = sources.tree(module)
         if layout.file(module, ROOT) in (ROOT, *layout.own):
             full |= {
-                f"{module}.{name}" for name in symbols(tree) if _is_public(name) or name in named
+                f"{module}.{name}"
+                for name in sources.symbols(module)
+                if _is_public(name) or name in named
             }
         attributes |= {*_bound(sources.nodes(module))}
         for node in sources.nodes(module):
@@ -145,7 +146,7 @@ def _unnamed(node: ast.AST, sources: Sources) -> Iterable[str]:
     if found and isinstance(node, ast.Call):
         name = node.args[found.place + 1 :][:1]
         if name and not isinstance(name[0], ast.Constant) and found.module in sources.paths:
-            names = filter(_is_public, symbols(sources.tree(found.module)))
+            names = filter(_is_public, sources.symbols(found.module))
             yield from (f"{found.module}.{each}" for each in names)
 
 

@@ -23,6 +23,9 @@ Known = Callable[[ast.expr], Any]
 UNKNOWN = object()
 _CONFIGS = ("config", "values", "_config")
 _INTERNED = 10  # characters: MicroPython keeps such a text as a name
+_DECIDED = (ast.Name, ast.Subscript, ast.Call, ast.UnaryOp)
+"""Kinds of what a `Known` knows, and of literals that can be simpler."""
+
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -129,7 +132,7 @@ class _Fold(Transformer):
             for block in _blocks(seen):
                 ends = (i for i, each in enumerate(block) if isinstance(each, _ENDS))
                 del block[next(ends, len(block)) + 1 :]
-        elif not isinstance(seen, ast.Constant | ast.Tuple):
+        elif isinstance(seen, _DECIDED):
             value = self._value(seen)
             if value is not UNKNOWN and value is not SOME:
                 return ast.copy_location(literal(value), seen)

@@ -72,6 +72,7 @@ class Sources:
         self._constants: dict[str, dict[str, Any]] = {}
         self._nodes: dict[str, list[ast.AST]] = {}
         self._edges: dict[str, dict[str, list[str]]] = {}
+        self._symbols: dict[str, dict[str, ast.stmt]] = {}
 
     def tree(self, name: str) -> ast.Module:
         """A module's folded source."""
@@ -93,6 +94,12 @@ class Sources:
         if name not in self._nodes:
             self._nodes[name] = walk(self.tree(name))
         return self._nodes[name]
+
+    def symbols(self, name: str) -> dict[str, ast.stmt]:
+        """What it binds at its top level, imports left out: name -> where."""
+        if name not in self._symbols:
+            self._symbols[name] = symbols(self.tree(name))
+        return self._symbols[name]
 
     def constants(self, name: str) -> dict[str, Any]:
         """A module's constants by name."""
@@ -125,7 +132,7 @@ class Sources:
             ):
                 for module, bound in self.imported(walk(tree)):
                     if bound == name:
-                        return attribute in symbols(self.tree(module))
+                        return attribute in self.symbols(module)
         return fold.UNKNOWN
 
     def imported(self, nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:

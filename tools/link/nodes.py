@@ -8,27 +8,34 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-_NAMES = {"arg", "asname", "attr", "ctx", "id", "level", "module", "name", "op", "ops"}
+_NO_NODES = {
+    *("arg", "asname", "attr", "ctx", "id", "level", "module", "name", "op", "ops"),
+    *("conversion", "is_async", "kind", "kwd_attrs", "rest", "simple", "type_comment"),
+}
+_PLAIN = {ast.Constant: "value", ast.MatchSingleton: "value", ast.Global: "names"}
+_PLAIN[ast.Nonlocal] = "names"
+"""Fields without nodes that are to be seen: by name, and of one kind."""
 
 
 class _Fields(dict[type, tuple[str, ...]]):
     def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
-        self[kind] = found = tuple(field for field in kind._fields if field not in _NAMES)
+        plain = {*_NO_NODES, _PLAIN.get(kind)}
+        self[kind] = found = tuple(field for field in kind._fields if field not in plain)
         return found
 
 
 _FIELDS = _Fields()
-"""Of each kind of node, where others may be."""
+"""Of each kind of node, where others may be: a node, a list of them, or None."""
 
 
 def children(node: ast.AST) -> list[ast.AST]:
     """What is in a node itself."""
-    found = []
+    found: list[ast.AST] = []
     for field in _FIELDS[type(node)]:
         value = getattr(node, field, None)
         if type(value) is list:
-            found += [each for each in value if isinstance(each, ast.AST)]
-        elif isinstance(value, ast.AST):
+            found += [each for each in value if each] if None in value else value
+        elif value is not None:
             found.append(value)
     return found
 
@@ -44,24 +51,33 @@ def walk(node: ast.AST) -> list[ast.AST]:
 class Transformer:
     """`visit_...` returns what comes in a node's place: a node, several, or None."""
 
+    _visits: dict[type, Any]
+
+    def __init_subclass__(cls) -> None:
+        cls._visits = {}
+
     def visit(self, node: ast.AST) -> Any:
         """Visit a node, each kind by its own method."""
-        return getattr(self, f"visit_{type(node).__name__}", self.generic_visit)(node)
+        kind = type(node)
+        if kind not in self._visits:
+            name = f"visit_{kind.__name__}"
+            self._visits[kind] = getattr(type(self), name, type(self).generic_visit)
+        return self._visits[kind](self, node)
 
     def generic_visit(self, node: Any) -> Any:
         """Visit what is in a node."""
         for field in _FIELDS[type(node)]:
             value = getattr(node, field, None)
-            if isinstance(value, list):
+            if type(value) is list:
                 value[:] = self._all_of(value)
-            elif isinstance(value, ast.AST):
+            elif value is not None:
                 setattr(node, field, self.visit(value))
         return node
 
     def _all_of(self, values: list[Any]) -> list[Any]:
         found = []
         for each in values:
-            new = self.visit(each) if isinstance(each, ast.AST) else each
+            new = each and self.visit(each)
             if isinstance(new, list):
                 found += new
             elif new is not None or each is None:

@@ -66,7 +66,7 @@ class _Resolver(Transformer):
         self._module = module
         self._file = file
         self._scopes: list[_Scope] = []
-        self._public = symbols(sources.tree(ROOT))
+        self._public = sources.symbols(ROOT)
 
     def _where(self, module: str) -> str | None:
         return self._layout.file(module, self._file)
@@ -194,9 +194,8 @@ class _Resolver(Transformer):
 
     def _defined(self, module: str, name: str) -> tuple[str, str]:
         """Where is it defined that may be imported from there?"""
-        tree = self._sources.tree(module)
-        if name not in symbols(tree):
-            for node in tree.body:
+        if name not in self._sources.symbols(module):
+            for node in self._sources.tree(module).body:
                 if isinstance(node, ast.ImportFrom):
                     for alias, other, word in self._aliases(node):
                         if (alias.asname or alias.name) == name and word:
@@ -206,12 +205,13 @@ class _Resolver(Transformer):
     def _reference(self, full: str, node: Any) -> ast.expr:
         """What stands for something of a module, where it is read or assigned."""
         module, name = self._defined(*full.rpartition(".")[::2])
-        tree = self._sources.tree(module)
         constant = self._sources.constants(module).get(name)
         if isinstance(node.ctx, ast.Load) and constant is not None and is_worth(constant, 2):
             return ast.copy_location(literal(constant), node)
         full = _join(module, name)
-        changes = _is_variable(symbols(tree).get(name)) or name in self._layout.assigned
+        changes = (
+            _is_variable(self._sources.symbols(module).get(name)) or name in self._layout.assigned
+        )
         is_here = self._where(module) == self._file and isinstance(node.ctx, ast.Load)
         if module != self._module and constant is None and changes and not is_here:
             file = ast.Name(Symbol(self._where(module)), ast.Load())
