@@ -131,7 +131,7 @@ class Model:
             if _HEALTH in data:
                 waiting = _waiting(message.told["values"])
                 board.outbox = board.outbox if waiting is None else waiting
-            self._wire.filed(message, record.get("packet_id", 0))
+            self._wire.filed(message, record.get("packet_id"))
         else:
             board.commands += facts["answers"] is None
         yield "message", {"id": facts["id"]}

@@ -187,14 +187,17 @@ class Wire:
         board.asked(record["ms"], connection.facts.get("way"))
         return board
 
-    def filed(self, message: Message, packet_id: int) -> None:
-        """Join a message from a board with the packet that brought it. packet_id: 0 for none."""
+    def filed(self, message: Message, packet_id: int | None) -> None:
+        """Join a message from a board with the packet or datagram that brought it.
+
+        packet_id: as the journal has it.
+        """
         board, facts = message.board, message.facts
         if packet_id:
             where = self._by_board.get(board.id), packet_id
             ids = self._publishing.get(where, [])  # several reports in one are each a message
             self._publishing.note(where, [*ids, facts["id"]])
-        elif board.way is None or not board.heard.keys().isdisjoint(("coap", "coaps")):
+        elif packet_id is None and board.way not in ("http", "https"):
             place = board.id, facts["topic"]
             self._filed.note(place, [*self._filed.get(place, [])[-100:], message])
 

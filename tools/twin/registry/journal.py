@@ -17,7 +17,7 @@ class Journal:
 
     - event: cloud, device, kind, text: a line for a person to read.
     - message: one that was filed, as `Store.messages` has it; told when it is on file. packet_id:
-      of the MQTT packet that brought it, 0 where none has one.
+      of the MQTT packet that brought it, 0 with QoS 0; None where none did.
     - marked: id, status: that message has another status now.
     - opened: connection, cloud, way, peer, tls: {version, suite} or None, server_name,
       certificate: {subject, emails, issuer, serial, not_after_ms, chain} or None; chain: all that

@@ -343,11 +343,11 @@ class Store:
         dup: bool = False,
         status: str,
         reason: str = "",
-        packet_id: int = 0,
+        packet_id: int | None = None,
     ) -> int:
         """Store one message and return its id; it is on file when `when_safe` acts.
 
-        The journal is told then, too. packet_id: of the MQTT packet, for the journal.
+        The journal is told then, too. packet_id: of its MQTT packet, for the journal.
         direction: "up" or "down". status: up "stored", "answered" (a question, no report),
         "rejected" (the cloud answered with an error) or "refused" (never taken); down "sent",
         then "acked" once the device did.
