@@ -19,6 +19,7 @@ from tools.twin.clouds.again import AGAIN
 from tools.twin.clouds.doors import DOORS
 from tools.twin.clouds.proof import Then
 from tools.twin.process import TwinProcess
+from tools.twin.registry.certificates import check_policy
 from tools.twin.registry.store import Store, open_store
 from tools.twin.trace import compare, ends, registry
 from tools.twin.trace.awaited import Awaited, Outcome
@@ -67,12 +68,15 @@ def _options(given: Record) -> list[str]:
     try:
         found = [
             "--token-life",
-            str(given["token_life_s"]),
+            str(float(given["token_life_s"])),
             "--http-rate",
-            str(given["http_per_s"]),
+            str(float(given["http_per_s"])),
         ]
-        return found if given["policy"] is None else [*found, "--policy", given["policy"]]
-    except (KeyError, TypeError):
+        if given["policy"] is None:
+            return found
+        check_policy(given["policy"])
+        return [*found, "--policy", given["policy"]]
+    except (KeyError, TypeError, ValueError, UserError):
         raise UserError("line 1 of the trace has not the options of a twin") from None
 
 
@@ -136,7 +140,7 @@ class _Player:
             try:
                 await self._step(number, record)
             except _NO_RECORD as error:
-                reason = f"line {number + 1} of the trace cannot be played: {error!r}"
+                reason = f"line {number + 1} of the trace is not as a twin writes it: {error!r}"
                 raise UserError(reason) from error
         await self._finish()
         return self._out
