@@ -352,6 +352,7 @@ def test_a_trace_is_looked_through_for_what_and_for_secrets(run: Path) -> None:
         (b'{"what": "trace", "ms": 1, "version": 9}\n', "version 9"),
         (b"HEAD[]\n", "line 2 of FILE is no record"),
         (b'HEAD{"what": "packet", "ms": 1}\n', "line 2 of FILE"),
+        (b"HEADLONG", "line 2 of FILE is longer than any of a trace"),
         (b'HEAD{"what": "end", "ms": "now"}\n', "line 2 of FILE: 'ms' is not what it is"),
     ],
 )
@@ -360,7 +361,7 @@ def test_what_is_no_trace_is_one_error_with_its_line(
 ) -> None:
     head = _SAMPLE.read_bytes().splitlines(keepends=True)[0]
     file = tmp_path / "FILE"
-    file.write_bytes(text.replace(b"HEAD", head))
+    file.write_bytes(text.replace(b"HEAD", head).replace(b"LONG", bytes(1 << 25)))
     for command in ("trace", "replay"):
         shown = signet("twin", command, file)
         assert shown.returncode == 2

@@ -107,9 +107,9 @@ class Awaited:
         self.differ(number, record, compare.told(record), now)
         return None
 
-    async def until(self, done: Callable[[], bool]) -> None:
+    async def until(self, done: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
         """Wait until it is, though not for ever."""
-        ends_s = time.monotonic() + _PATIENCE_S
+        ends_s = time.monotonic() + patience_s
         while not done() and time.monotonic() < ends_s and not self._over():
             await asyncio.sleep(_STEP_S)
 

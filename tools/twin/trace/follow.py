@@ -1,7 +1,7 @@
 """What has the twin of a replay decided so far, as its own trace has it?"""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from tools.twin.trace.compare import is_decision
@@ -14,8 +14,8 @@ class Follower:
     """Reads a trace while it is written.
 
     lines: decisions by connection. others: those without one. peers: the newest connection of
-    each. gone: those that are over. requests: by CoAP, the newest last. taken: how many records,
-    also in each decision: how many up to that.
+    each. gone: those that are over. asked: how many requests by HTTP each had. requests: by CoAP,
+    the newest last. taken: how many records; also in each decision: how many up to that.
     Of connections that are over `forget` takes what is left.
     """
 
@@ -27,6 +27,7 @@ class Follower:
         self.peers: dict[str, Key] = {}
         self.requests: list[Record] = []
         self.gone: set[Key] = set()
+        self.asked: Counter[Key] = Counter()
         self.taken = 0
 
     def close(self) -> None:
@@ -38,6 +39,7 @@ class Follower:
         if key is None:
             return []
         self.gone.discard(key)
+        del self.asked[key]
         return self.lines.pop(key, [])
 
     def poll(self) -> None:
@@ -53,6 +55,8 @@ class Follower:
             self.peers[record["peer"]] = record["connection"]
         if what == "closed":
             self.gone.add(record["connection"])
+        if what == "http" and record["direction"] == "up":
+            self.asked[record["connection"]] += 1
         if what == "coap" and record["direction"] == "up":
             self.requests.append(record)
         if not is_decision(record):

@@ -19,6 +19,7 @@ from tools.twin.clouds.again import AGAIN
 from tools.twin.clouds.doors import DOORS
 from tools.twin.clouds.proof import Then
 from tools.twin.process import TwinProcess
+from tools.twin.registry.certificates import check_policy
 from tools.twin.registry.store import Store, open_store
 from tools.twin.trace import compare, ends, registry
 from tools.twin.trace.awaited import Awaited, Outcome
@@ -27,7 +28,7 @@ from tools.twin.trace.file import Record, read
 from tools.twin.trace.follow import Follower, Key
 from tools.twin.trace.issuers import CertificateError, Issuers
 from tools.twin.trace.line import Line, Newest, Tokens
-from tools.twin.trace.survey import STOPPED, Survey, ordered
+from tools.twin.trace.survey import BOARD_ENDS, STOPPED, Survey, ordered
 from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import UnsupportedLevelError
 from tools.ui import UserError
@@ -35,7 +36,6 @@ from tools.ui import UserError
 _LAST_S = 1.0  # for one of a device whose connection is over
 _MOST_IDS = 10_000
 _MOST_PEERS = 500  # of CoAP without DTLS, which has no end
-_BOARD_ENDS = ("closed its side", "connection lost", "left without", "said goodbye")
 # What may change what the twin decides, and what is in the registry then.
 _CAUSES = ("handshake", "opened", "packet", "http", "coap", "command", "fault", "ended", "closed")
 _NO_KEY = "TLS: BAD_SIGNATURE"
@@ -68,12 +68,15 @@ def _options(given: Record) -> list[str]:
     try:
         found = [
             "--token-life",
-            str(given["token_life_s"]),
+            str(float(given["token_life_s"])),
             "--http-rate",
-            str(given["http_per_s"]),
+            str(float(given["http_per_s"])),
         ]
-        return found if given["policy"] is None else [*found, "--policy", given["policy"]]
-    except (KeyError, TypeError):
+        if given["policy"] is None:
+            return found
+        check_policy(given["policy"])
+        return [*found, "--policy", given["policy"]]
+    except (KeyError, TypeError, ValueError, UserError):
         raise UserError("line 1 of the trace has not the options of a twin") from None
 
 
@@ -137,7 +140,7 @@ class _Player:
             try:
                 await self._step(number, record)
             except _NO_RECORD as error:
-                reason = f"line {number + 1} of the trace cannot be played: {error!r}"
+                reason = f"line {number + 1} of the trace is not as a twin writes it: {error!r}"
                 raise UserError(reason) from error
         await self._finish()
         return self._out
@@ -285,6 +288,7 @@ class _Player:
     async def _http(self, number: int, record: Record) -> None:
         line = self._line(record)
         if record["direction"] == "up":
+            line.asked += 1
             await self._send(line, record, line.request(record, self._then(number)))
         elif await self._expect(number, record, line) is not None:
             await self._awaited.until(lambda: line.given(record))
@@ -332,7 +336,7 @@ class _Player:
     async def _left(self, _number: int, record: Record) -> None:
         self._awaited.caused(record["ms"])
         line = self._line(record)
-        if line.end is not None and record["connection"] not in self._survey.stopped:
+        if line.end is not None and record["connection"] not in self._survey.outlived:
             await line.end.close()
 
     async def _closed(self, number: int, record: Record) -> None:
@@ -343,7 +347,9 @@ class _Player:
             self._lines.pop(record["connection"], None)
             return
         reason, coap = record["reason"], isinstance(record["connection"], str)
-        if coap or not reason or reason.startswith(_BOARD_ENDS) or line.key is None:
+        if line.asked and (key := await self._key(line)) is not None:  # it may leave at once
+            await self._awaited.until(lambda: self._seen.asked[key] >= line.asked, _LAST_S)
+        if coap or not reason or reason.startswith(BOARD_ENDS) or line.key is None:
             await line.end.close(reset=reason.startswith("connection lost"))
         if not coap:
             await self._expect(number, record, line)
@@ -391,17 +397,20 @@ class _Player:
             if record.get("device"):
                 self._left_devices.add(record["device"])
             return None
+        if (key := await self._key(line)) is None:
+            self._awaited.differ(number, record, compare.told(record), "")
+            return None
+        return await self._awaited.wait(
+            number, record, lambda: self._seen.lines[key], lambda: key in self._seen.gone
+        )
+
+    async def _key(self, line: Line) -> Key | None:
+        """That of the connection now, which the twin has to tell of first."""
         if line.key is None and line.end is not None:
             peer = line.end.peer
             await self._awaited.until(lambda: peer in self._seen.peers)
             line.key = self._seen.peers.get(peer)
-        if line.key is None:
-            self._awaited.differ(number, record, compare.told(record), "")
-            return None
-        key = line.key
-        return await self._awaited.wait(
-            number, record, lambda: self._seen.lines[key], lambda: key in self._seen.gone
-        )
+        return line.key
 
     def _are_over(self, lines: list[Line]) -> bool:
         return bool(lines) and all(line.over or line.key in self._seen.gone for line in lines)

@@ -9,6 +9,7 @@ from tools.twin.trace.follow import Key
 
 _WRONG = re.compile(r"signature differs|sig differs|sig is keyed|\(the password\) is wrong")
 STOPPED = "the twin stops"
+BOARD_ENDS = ("closed its side", "connection lost", "left without", "said goodbye")
 _MISTAKES = ("signature", "login")  # of `connack`
 _MOST_HELD = 1000  # records
 
@@ -17,14 +18,15 @@ _MOST_HELD = 1000  # records
 class Survey:
     """A trace read once. count: of its records. head, last_ms: the first, and when the last was.
 
-    ended: whether the twin ended by itself. stopped: the connections that were there then.
+    ended: whether the twin ended by itself. outlived: connections that the board had left, and
+    that were over for another reason.
     """
 
     head: Record
     count: int = 0
     last_ms: int = 0
     ended: bool = False
-    stopped: set[Key] = field(default_factory=set)
+    outlived: set[Key] = field(default_factory=set)
     _wrong: bytearray = field(default_factory=bytearray)  # a bit for each record
 
     def is_wrong(self, number: int) -> bool:
@@ -43,42 +45,54 @@ def survey(records: Iterable[Record]) -> Survey:
     """Read it. records: all of a trace, head first."""
     every = iter(records)
     found = Survey(next(every))
-    asked: dict[Key, int] = {}  # by connection, the last login
-    latest: dict[str, int] = {}  # by cloud and by peer, the last request by HTTP
-    peers: dict[Key, str] = {}
-    wrong_peer = ""  # of whom that was said last
     found.last_ms = found.head["ms"]
+    logins, left = _Logins(), set[Key]()
     for number, record in enumerate(every, 1):
         what, key = record["what"], record.get("connection", "")
-        wrong = None
-        if what == "packet" and record["name"] == "CONNECT":
-            asked[key] = number
-        elif what == "refused" and record["mistake"] in _MISTAKES:
-            wrong = asked.get(key)
-        elif what == "http" and record["direction"] == "up":
-            latest[record["cloud"]] = number
-            if key in peers:
-                latest[peers[key]] = number
-        elif what == "event" and record["kind"] == "refused" and _said_wrong(record["text"]):
-            wrong_peer = record["device"]
-            wrong = latest.get(wrong_peer, latest.get(record["cloud"]))
-        elif what == "coap" and record["direction"] == "up":
-            if wrong_peer == key:
-                wrong = number
-            wrong_peer = ""
-        elif what == "opened":
-            peers[key] = record["peer"]
-        elif what == "closed":
-            asked.pop(key, None)
-            latest.pop(peers.pop(key, ""), None)
-            if record["reason"] == STOPPED:
-                found.stopped.add(key)
-        if wrong is not None:
+        if (wrong := logins.wrong(number, record)) is not None:
             found.set_wrong(wrong)
+        if what == "ended":
+            left.add(key)
+        elif what == "closed":
+            if key in left and not record["reason"].startswith(BOARD_ENDS):
+                found.outlived.add(key)
+            left.discard(key)
         found.ended = what == "end"
         found.count, found.last_ms = number, record["ms"]
     found.count += 1
     return found
+
+
+class _Logins:
+    """The last ones of all that are connected."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Key, int] = {}  # by connection
+        self._latest: dict[str, int] = {}  # by cloud and by peer, the last request by HTTP
+        self._peers: dict[Key, str] = {}
+        self._refused_peer = ""  # of whom that was said last
+
+    def wrong(self, number: int, record: Record) -> int | None:
+        """Which one the next record calls wrong, if any."""
+        what, key = record["what"], record.get("connection", "")
+        if what == "packet" and record["name"] == "CONNECT":
+            self._asked[key] = number
+        elif what == "refused" and record["mistake"] in _MISTAKES:
+            return self._asked.get(key)
+        elif what == "http" and record["direction"] == "up":
+            self._latest[record["cloud"]] = self._latest[self._peers.get(key, "")] = number
+        elif what == "event" and record["kind"] == "refused" and _said_wrong(record["text"]):
+            self._refused_peer = record["device"]
+            return self._latest.get(self._refused_peer, self._latest.get(record["cloud"]))
+        elif what == "coap" and record["direction"] == "up":
+            peer, self._refused_peer = self._refused_peer, ""
+            return number if peer == key else None
+        elif what == "opened":
+            self._peers[key] = record["peer"]
+        elif what == "closed":
+            self._asked.pop(key, None)
+            self._latest.pop(self._peers.pop(key, ""), None)
+        return None
 
 
 def ordered(records: Iterable[Record], ended: bool) -> Iterator[tuple[int, Record]]:
