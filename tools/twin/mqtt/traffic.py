@@ -129,7 +129,7 @@ class Traffic:
             if self._client.closes or refusal.why not in _TOLD:
                 raise refusal
             self._report("refused", str(refusal))
-            self._hub.store.when_safe(functools.partial(self._dismiss, publish, refusal.why))
+            self._hub.store.batch.when_safe(functools.partial(self._dismiss, publish, refusal.why))
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
@@ -144,7 +144,9 @@ class Traffic:
             self._report("report", f"{publish.topic} ({len(publish.payload)} bytes)")
         if not (self._broker.is_open or self._hub.platform.up):
             raise ClosedError("the broker is gone", Ending.SERVER)
-        self._hub.store.when_safe(functools.partial(self._hand_on, publish, broker_topic, verdict))
+        self._hub.store.batch.when_safe(
+            functools.partial(self._hand_on, publish, broker_topic, verdict)
+        )
 
     def _dismiss(self, publish: Publish, why: Ending) -> None:
         """Acknowledge a message that is not taken, and tell who wants to be told."""
@@ -267,7 +269,7 @@ class Traffic:
 
     def _in_turn(self, send: Send, data: bytes) -> None:
         """After what came before it, which may wait for the file."""
-        self._hub.store.when_safe(functools.partial(send, data))
+        self._hub.store.batch.when_safe(functools.partial(send, data))
 
     def _on_ping(self, _packet: Packet) -> None:
         self._to_device(packets.encode(packets.PINGRESP, 0, b""))
