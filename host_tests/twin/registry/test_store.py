@@ -60,6 +60,7 @@ def _questions(store: Store, rules: Cloud) -> dict[str, Callable[[], Any]]:
         rules.login(connects[0], way)
     asked = {f"login {n}": lambda c=c: rules.login(c, way) for n, c in enumerate(connects)}
     asked["entry by name"] = lambda: store.named(name, "none")
+    asked["of a product"] = lambda: store.has(name, "none")
     asked["behind a gateway"] = lambda: store.behind(name, "signet/router/gateway-1")
     return asked
 

@@ -97,9 +97,8 @@ def check_org(store: Store, org: str, mend: str) -> None:
 def check_type(store: Store, org: str, type_id: str) -> None:
     """raises: UserError for a type that no device of the org is registered in."""
     clouds = [each.name for each in CLOUDS.values() if each.client_certificates == "by org"]
-    every = [device for cloud in clouds for device in store.devices(cloud)]
-    products = [device.product.partition("/") for device in every]
-    types = {""} | {kind for name, _, kind in products if name == org}
-    if type_id not in types:
-        known = ", ".join(sorted(types - {""}))
+    if type_id and not any(store.has(cloud, f"{org}/{type_id}") for cloud in clouds):
+        every = (device for cloud in clouds for device in store.each(cloud))
+        products = (device.product.partition("/") for device in every)
+        known = ", ".join(sorted({kind for name, _, kind in products if name == org} - {""}))
         raise UserError(f"org {org} has no device of type {type_id!r}; it has: {known}")

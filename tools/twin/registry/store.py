@@ -185,6 +185,14 @@ class Store:
         )
         return [_device(row) for row in rows]
 
+    def has(self, cloud: str, product: str) -> bool:
+        """Whether a device or a gateway is of that product."""
+        query = (
+            "SELECT 1 FROM devices WHERE cloud=? AND kind IN ('device', 'gateway') AND product=?"
+            " LIMIT 1"
+        )
+        return self._database.execute(query, (cloud, product)).fetchone() is not None
+
     def behind(self, cloud: str, gateway: str) -> list[Device]:
         """The devices behind a gateway with that label, in the order they were added."""
         rows = self._database.execute(
