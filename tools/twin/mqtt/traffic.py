@@ -75,9 +75,11 @@ class Traffic:
         self._broker = broker
         self._to_broker = broker.write
         self._report = report
-        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited; and what to
-        # notify of once the broker's are there, one of which may be of the topic for that.
-        self._subscribing: dict[int, tuple[list[int | None], list[tuple[str, Ending]]]] = {}
+        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited; what to
+        # notify of once the broker's are there, one of which may be of the topic for that; and
+        # the broker's filters, which nobody may count on before.
+        self._subscribing: dict[int, tuple[list[int | None], list[tuple[str, Ending]], set[str]]]
+        self._subscribing = {}
         self._sent: dict[int, int] = {}  # packet id to message id of what the device has to ack
         self._dropped: set[int] = set()  # packet ids with QoS 2 that the device does not get
         self._handlers: dict[int, Callable[[Packet], None]] = {
@@ -114,7 +116,8 @@ class Traffic:
         elif packet.kind == packets.PUBACK:
             self._acknowledge(packet.packet_id())
         elif packet.kind == packets.SUBACK:
-            codes, refused = self._subscribing.pop(packet.packet_id(), ([], []))
+            codes, refused, filters = self._subscribing.pop(packet.packet_id(), ([], [], set()))
+            self._session.filters |= filters
             self._to_device(_merged(packet, codes))
             self._notify_all("Subscribe", refused)
         else:
@@ -239,9 +242,8 @@ class Traffic:
             else:
                 codes.append(None)
                 onward.append((broker_filter, qos))
-                self._session.filters.add(broker_filter)
         if onward:
-            self._subscribing[packet_id] = codes, refused
+            self._subscribing[packet_id] = codes, refused, {name for name, _ in onward}
             self._in_turn(self._to_broker, packets.subscribe(packet_id, onward))
         else:
             self._to_device(packets.suback(packet_id, bytes(code or 0 for code in codes)))
