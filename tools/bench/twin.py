@@ -289,7 +289,7 @@ def goals(rows: Sequence[Row]) -> list[Goal]:
 def explanation(reports: int, durable: bool) -> str:
     """What was measured."""
     sessions = (
-        "durable sessions: each has a\nconnection of its own to the broker."
+        "durable sessions: each has a\nconnection of its own to the broker, and reports share one."
         if durable
         else "clean sessions, and no board\nlistens: they share a connection to the broker"
         " (--durable: each has its own)."

@@ -178,7 +178,7 @@ class Twin:
         """The registry; and room for as many connections as it has devices, if there is."""
         store = open_store(self._options.state)
         stack.callback(store.close)
-        store.batch(asyncio.get_running_loop().call_soon, self._not_filed)
+        store.batch.in_rounds(asyncio.get_running_loop().call_soon, self._not_filed)
 
         def report(text: str) -> None:
             self._report("twin", "open files", "short", text)

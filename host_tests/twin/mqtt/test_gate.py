@@ -3,6 +3,7 @@
 Raw packets where a byte matters, paho-mqtt (somebody else's client) where it does not.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -10,7 +11,9 @@ import signal
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -479,15 +482,9 @@ def test_a_board_that_listens_to_nothing_needs_no_session_at_the_broker(own_twin
     with paho(own_twin, "watson", connect=application_connect(own_twin)) as application:
         application.subscribe("iot-2/type/+/id/+/evt/+/fmt/+")
         with Raw(own_twin.way("watson")) as raw:
-            os.kill(int(broker.name), signal.SIGSTOP)
-            try:
+            with _stopped(broker):
                 assert raw.login(connect_of(own_twin, "watson")) == 0
-                raw.publish(_UP["watson"], b"{}", qos=1, packet_id=9)
-                packet = raw.receive()
-            finally:
-                os.kill(int(broker.name), signal.SIGCONT)
-            assert packet is not None
-            assert (packet.kind, packet.packet_id()) == (packets.PUBACK, 9)
+                assert _is_acknowledged(raw, 9)
             assert application.next().payload == b"{}"
             raw.send(packets.subscribe(1, [(_DOWN["watson"], 1)]))
             assert (granted := raw.receive()) is not None
@@ -495,6 +492,25 @@ def test_a_board_that_listens_to_nothing_needs_no_session_at_the_broker(own_twin
             own_twin.command("watson", "blink")
             assert (command := raw.receive()) is not None
             assert command.kind == packets.PUBLISH
+            with _stopped(broker):  # its reports do not need that session
+                assert _is_acknowledged(raw, 10)
+            assert application.next().payload == b"{}"
+
+
+@contextlib.contextmanager
+def _stopped(process: Path) -> Iterator[None]:
+    os.kill(int(process.name), signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(int(process.name), signal.SIGCONT)
+
+
+def _is_acknowledged(raw: Raw, packet_id: int) -> bool:
+    raw.publish(_UP["watson"], b"{}", qos=1, packet_id=packet_id)
+    packet = raw.receive()
+    assert packet is not None
+    return (packet.kind, packet.packet_id()) == (packets.PUBACK, packet_id)
 
 
 def test_a_will_is_published_and_filed_when_a_device_is_lost(twin: Twin) -> None:

@@ -152,5 +152,27 @@ def test_with_a_full_disk_nothing_is_acknowledged_unfiled_and_later_all_is_well(
     assert acknowledged <= filed
 
 
+def test_while_another_process_writes_only_what_is_to_be_filed_waits(own_twin: Twin) -> None:
+    with contextlib.ExitStack() as stack:
+        reporting, other = (stack.enter_context(Raw(own_twin.way("watson"))) for _ in range(2))
+        opened = sqlite3.connect(own_twin.ready["database"], isolation_level=None)
+        database = stack.enter_context(contextlib.closing(opened))
+        assert reporting.login(connect_of(own_twin, "watson")) == 0
+        database.execute("BEGIN IMMEDIATE")
+        reporting.send(_report(_EVENT, 1).encode())
+        assert other.login(gateway_connect(own_twin)) == 0
+        other.send(packets.encode(packets.PINGREQ, 0, b""))
+        assert _kind(other) == packets.PINGRESP
+        database.execute("ROLLBACK")
+        assert _kind(reporting) == packets.PUBACK
+        (filed,) = database.execute("SELECT count(*) FROM messages WHERE topic=?", (_EVENT,))
+        assert filed == (1,)
+
+
+def _kind(raw: Raw) -> int | None:
+    packet = raw.receive()
+    return packet.kind if packet else None
+
+
 def _report(topic: str, number: int) -> packets.Publish:
     return packets.Publish(topic, b"%01000d" % number, 1, packet_id=number)

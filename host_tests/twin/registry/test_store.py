@@ -60,6 +60,7 @@ def _questions(store: Store, rules: Cloud) -> dict[str, Callable[[], Any]]:
         rules.login(connects[0], way)
     asked = {f"login {n}": lambda c=c: rules.login(c, way) for n, c in enumerate(connects)}
     asked["entry by name"] = lambda: store.named(name, "none")
+    asked["of a product"] = lambda: store.has_product(name, "none")
     asked["behind a gateway"] = lambda: store.behind(name, "signet/router/gateway-1")
     return asked
 
@@ -94,13 +95,13 @@ def test_an_org_is_found_as_it_is_spelt_and_else_by_its_letters(store: Store) ->
 def test_what_waits_for_the_file_is_done_in_order_once_others_can_read_it(store: Store) -> None:
     rounds: list[Callable[[], None]] = []
     told: list[Any] = []
-    store.batch(rounds.append, _unlost)
+    store.batch.in_rounds(rounds.append, _unlost)
     store.journal.listen(
         lambda record: told.append((record["what"], record["id"], _on_file(store)))
     )
     for number in (1, 2):
         store.record_soon("watson", "a/b", "up", "t", b"%d" % number, status="stored")
-        store.when_safe(lambda number=number: told.append((number, _on_file(store))))
+        store.batch.when_safe(lambda number=number: told.append((number, _on_file(store))))
     store.mark(2, "acked")
     assert (told, _on_file(store)) == ([], 0)
     (commit,) = rounds
@@ -117,7 +118,7 @@ def _on_file(store: Store) -> int:
 
 def test_another_process_writes_between_two_rounds(store: Store, tmp_path: Path) -> None:
     rounds: list[Callable[[], None]] = []
-    store.batch(rounds.append, _unlost)
+    store.batch.in_rounds(rounds.append, _unlost)
     store.record_soon("watson", "a/b", "up", "t", b"1", status="stored")
 
     def add() -> None:
@@ -144,7 +145,7 @@ def test_a_full_disk_lets_nobody_believe_in_what_is_not_on_file(
     rounds: list[Callable[[], None]] = []
     told: list[int] = []
     lost: list[sqlite3.Error] = []
-    store.batch(rounds.append, lost.append)
+    store.batch.in_rounds(rounds.append, lost.append)
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     if statement == "COMMIT":
         size = Path(f"{store.path}-wal").stat().st_size
@@ -156,7 +157,7 @@ def test_a_full_disk_lets_nobody_believe_in_what_is_not_on_file(
         for number, size in enumerate((1, 1 if statement == "another's" else 1 << 16, 1)):
             with contextlib.suppress(sqlite3.OperationalError):
                 store.record_soon("watson", "a/b", "up", "t", bytes(size), status="stored")
-                store.when_safe(lambda number=number: told.append(number))
+                store.batch.when_safe(lambda number=number: told.append(number))
                 if statement == "another's" and number == 1:
                     query = "INSERT INTO devices VALUES('', '', '', '', zeroblob(65536), 1, '')"
                     store.database.execute(query)
@@ -171,10 +172,10 @@ def test_a_full_disk_lets_nobody_believe_in_what_is_not_on_file(
 def test_what_fails_once_on_file_is_told_and_holds_up_nothing(store: Store) -> None:
     rounds: list[Callable[[], None]] = []
     told: list[int] = []
-    store.batch(rounds.append, _unlost)
+    store.batch.in_rounds(rounds.append, _unlost)
     store.record_soon("watson", "a/b", "up", "t", b"1", status="stored")
-    store.when_safe(lambda: told.append(1 // 0))
-    store.when_safe(lambda: told.append(2))
+    store.batch.when_safe(lambda: told.append(1 // 0))
+    store.batch.when_safe(lambda: told.append(2))
     store.record("watson", "a/b", "up", "t", b"2", status="stored")
     assert (told, _on_file(store)) == ([2], 2)
     rounds.pop(0)()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.twin import listen
-from tools.twin.clouds.coap_request import Endpoint
+from tools.twin.clouds.coap_request import Endpoint, Reply, Request
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.ways import COAP
 from tools.twin.coap import dtls, lossy
@@ -51,9 +51,14 @@ class CoapDoors:
         endpoint = Endpoint(door.tls, *listener.getsockname())
         cloud = door.cloud
         rules = self._rules[cloud]
+
+        async def answer(request: Request) -> Reply:
+            await self._hub.store.batch.turn()  # not in the rules, where it would hold up others
+            return rules.answer(request, endpoint)
+
         server = Server(
             behind,
-            lambda request: rules.answer(request, endpoint),
+            answer,
             functools.partial(self._lost, cloud),
             tap := CoapTap(self._hub.journal, cloud, door.way, rules.secret_options),
         )

@@ -8,7 +8,7 @@ import io
 import logging
 import socket
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiocoap import (  # type: ignore[import-untyped]
@@ -37,14 +37,14 @@ logging.getLogger(_LOGGER).setLevel(logging.ERROR)  # of the rest, the rules rep
 class Server:
     """A CoAP server on a bound UDP socket.
 
-    answer: gives the reply to each request that is no duplicate, at once.
+    answer: gives the reply to each request that is no duplicate, soon.
     lost: asked for each reply, whether it shall be lost on its way. tap: what notes all.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        answer: Callable[[Request], Reply],
+        answer: Callable[[Request], Awaitable[Reply]],
         lost: Callable[[], bool] = lambda: False,
         tap: CoapTap | None = None,
     ) -> None:
@@ -66,7 +66,7 @@ class Server:
         """What aiocoap calls with each new request."""
         request = pipe.request
         seen = _request(request)
-        reply = self._answer(seen)
+        reply = await self._answer(seen)
         self._tap.datagram(request.noted, seen.found)
         if reply.separate:
             self._acknowledge(request)

@@ -190,11 +190,16 @@ class Hub:
 
     def _usual(self, cloud: str) -> list[Device]:
         """The device that is meant where none is named, if there is any: on line, or the first."""
-        session_of = self.clouds[cloud].session_of
-        somebody = any(
-            c.cloud_name == cloud and c.client and c.client.device.kind != "application"
+        there = [
+            c.client.device
             for c in self.connections
-        )
+            if c.cloud_name == cloud and c.client and c.client.device.kind != "application"
+        ]
+        if len(there) == 1:  # not looked for among thousands
+            (only,) = there
+            if found := self.store.device(cloud, only.kind, only.product, only.name):
+                return [found]
+        session_of = self.clouds[cloud].session_of
         first: list[Device] = []
         for device in self.store.each(cloud):
             if device.kind == "application":
@@ -202,7 +207,7 @@ class Hub:
             if self._online(session_of(device)):
                 return [device]
             first = first or [device]
-            if not somebody:
+            if not there:
                 break
         return first
 

@@ -29,6 +29,7 @@ from tools.twin.wire.packets import (
     UnsupportedLevelError,
 )
 
+_FILED = (packets.PUBLISH, packets.PUBACK, packets.PUBCOMP)
 _AT_ONCE = 16384  # bytes of one device before the others' turn
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
 
@@ -187,7 +188,7 @@ class Connection:
                         filed = self._hub.store, self._cloud, client, connect.will
                         stack.callback(will.file, *filed)
                 with contextlib.suppress(sqlite3.Error):
-                    self._hub.store.commit()  # what waits is sent while there is who gets it
+                    self._hub.store.batch.commit()  # what waits is sent while there is who gets it
                 await self._broker.leave()
 
     async def _over_websocket(
@@ -247,6 +248,7 @@ class Connection:
             report=self._report,
         )
         for packet in early:
+            await self._turn(packet)
             self._traffic.from_broker(packet)
 
     async def _pump(self, good_for_s: float | None) -> None:
@@ -282,12 +284,13 @@ class Connection:
             for packet in self._queue:
                 packets.check_from_client(packet)
                 if packet.kind == packets.DISCONNECT:
-                    self._hub.store.commit()  # its reports go before it
+                    self._hub.store.batch.commit()  # its reports go before it
                     if self._broker.is_open:
                         self._broker.write(packet.encode())
                     return
                 if not self._broker.is_open and self._traffic.needs_session(packet):
                     await self._attach()
+                await self._turn(packet)
                 self._traffic.from_device(packet)
             await self._hub.platform.drain()
             await self._broker.drain()
@@ -302,10 +305,15 @@ class Connection:
             if len(data) == _AT_ONCE:  # more is there, and would be read at once
                 await asyncio.sleep(0)
 
+    async def _turn(self, packet: Packet) -> None:
+        """Wait until what it leads to may be put on file, without holding others up."""
+        if packet.kind in _FILED:
+            await self._hub.store.batch.turn()
+
     async def _attach(self) -> None:
         """Log in at the broker, of which there was no need so far. raises: ClosedError."""
         assert self._inner is not None
-        self._hub.store.commit()  # its reports so far go before
+        self._hub.store.batch.commit()  # its reports so far go before
         try:
             await self._broker.open(self._inner, [])
         except OSError as error:
@@ -316,6 +324,7 @@ class Connection:
         await self._broker.opened.wait()
         while True:
             for packet in await self._broker.read():
+                await self._turn(packet)
                 self._traffic.from_broker(packet)
             await self._writer.drain()
 

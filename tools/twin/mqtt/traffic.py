@@ -75,9 +75,11 @@ class Traffic:
         self._broker = broker
         self._to_broker = broker.write
         self._report = report
-        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited; and what to
-        # notify of once the broker's are there, one of which may be of the topic for that.
-        self._subscribing: dict[int, tuple[list[int | None], list[tuple[str, Ending]]]] = {}
+        # SUBSCRIBEs under way: the return codes, None where the broker's are awaited; what to
+        # notify of once the broker's are there, one of which may be of the topic for that; and
+        # the broker's filters, which nobody may count on before.
+        self._subscribing: dict[int, tuple[list[int | None], list[tuple[str, Ending]], set[str]]]
+        self._subscribing = {}
         self._sent: dict[int, int] = {}  # packet id to message id of what the device has to ack
         self._dropped: set[int] = set()  # packet ids with QoS 2 that the device does not get
         self._handlers: dict[int, Callable[[Packet], None]] = {
@@ -114,7 +116,8 @@ class Traffic:
         elif packet.kind == packets.PUBACK:
             self._acknowledge(packet.packet_id())
         elif packet.kind == packets.SUBACK:
-            codes, refused = self._subscribing.pop(packet.packet_id(), ([], []))
+            codes, refused, filters = self._subscribing.pop(packet.packet_id(), ([], [], set()))
+            self._session.filters |= filters
             self._to_device(_merged(packet, codes))
             self._notify_all("Subscribe", refused)
         else:
@@ -129,7 +132,7 @@ class Traffic:
             if self._client.closes or refusal.why not in _TOLD:
                 raise refusal
             self._report("refused", str(refusal))
-            self._hub.store.when_safe(functools.partial(self._dismiss, publish, refusal.why))
+            self._hub.store.batch.when_safe(functools.partial(self._dismiss, publish, refusal.why))
             return
         assert broker_topic is not None
         verdict = self._cloud.judge(self._client, publish)
@@ -144,7 +147,9 @@ class Traffic:
             self._report("report", f"{publish.topic} ({len(publish.payload)} bytes)")
         if not (self._broker.is_open or self._hub.platform.up):
             raise ClosedError("the broker is gone", Ending.SERVER)
-        self._hub.store.when_safe(functools.partial(self._hand_on, publish, broker_topic, verdict))
+        self._hub.store.batch.when_safe(
+            functools.partial(self._hand_on, publish, broker_topic, verdict)
+        )
 
     def _dismiss(self, publish: Publish, why: Ending) -> None:
         """Acknowledge a message that is not taken, and tell who wants to be told."""
@@ -238,9 +243,8 @@ class Traffic:
             else:
                 codes.append(None)
                 onward.append((broker_filter, qos))
-                self._session.filters.add(broker_filter)
         if onward:
-            self._subscribing[packet_id] = codes, refused
+            self._subscribing[packet_id] = codes, refused, {name for name, _ in onward}
             self._in_turn(self._to_broker, packets.subscribe(packet_id, onward))
         else:
             self._to_device(packets.suback(packet_id, bytes(code or 0 for code in codes)))
@@ -268,7 +272,7 @@ class Traffic:
 
     def _in_turn(self, send: Send, data: bytes) -> None:
         """After what came before it, which may wait for the file."""
-        self._hub.store.when_safe(functools.partial(send, data))
+        self._hub.store.batch.when_safe(functools.partial(send, data))
 
     def _on_ping(self, _packet: Packet) -> None:
         self._to_device(packets.encode(packets.PINGRESP, 0, b""))

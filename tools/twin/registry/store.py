@@ -3,18 +3,17 @@
 One SQLite file, readable by other processes while the twin runs (write-ahead log).
 """
 
-import contextlib
 import functools
 import os
 import secrets
 import sqlite3
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.twin.registry.batch import BUSY_S, Batch
 from tools.twin.registry.journal import Journal
 
 _SCHEMA = """
@@ -41,8 +40,6 @@ CREATE INDEX IF NOT EXISTS devices_by_org ON devices(cloud, {_ORG} COLLATE NOCAS
 CREATE INDEX IF NOT EXISTS devices_by_gateway ON devices(cloud, gateway) WHERE gateway<>'';
 """
 
-_BUSY_S = 10.0  # how long another process may write before this one gives up
-
 _CHOSEN = (
     "(:cloud IS NULL OR cloud=:cloud)"
     " AND (:device IS NULL OR substr('/' || device, -length(:device)-1) = '/' || :device)"
@@ -54,9 +51,6 @@ KINDS = ("device", "gateway", "application")
 
 PAGE = 1000
 """How many messages are told at once."""
-
-Later = Callable[[Callable[[], None]], object]
-Lost = Callable[[sqlite3.Error], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +78,17 @@ class Device:
 
 
 class Store:
-    """The registry and the message log in one file, whose mode is 0600: it holds secrets."""
+    """The registry and the message log in one file, whose mode is 0600: it holds secrets.
+
+    batch: when what is recorded is on file.
+    """
 
     def __init__(self, path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self.path = path
         self.journal = Journal()
-        self._later: Later | None = None
-        self._lost: Lost | None = None
-        self._due = False
-        self._begun = False
-        self._afterwards: deque[Callable[[], None]] = deque()
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
+        self.batch = Batch(self._database)
         self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA journal_mode=WAL")
         # Survives a killed twin, not a power cut: these are clouds to try things on.
@@ -117,22 +110,22 @@ class Store:
 
     def change(self, statement: str, values: tuple[object, ...]) -> None:
         """Change the registry; that is on file when this returns, whatever becomes of messages."""
-        self._commit_due()
+        self.batch.commit_due()
         self._database.execute(statement, values)
 
     def make(self, schema: str) -> None:
         """Make tables that are not there yet, as `change` changes them."""
-        self._commit_due()
+        self.batch.commit_due()
         self._database.executescript(schema)
 
     def scrub(self) -> None:
         """Take what was removed out of the write-ahead log, too."""
-        self.commit()
+        self.batch.commit()
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file, with all that was recorded on it."""
-        self.commit()
+        self.batch.commit()
         self._database.close()
 
     def add(
@@ -227,79 +220,6 @@ class Store:
 
     # Messages
 
-    def batch(self, later: Later, lost: Lost) -> None:
-        """From now on write what `record_soon` gets together, once in each round of a loop.
-
-        later: has a function called in the next round, before what arrives then: `call_soon`.
-        lost: is told when what was recorded cannot be put on file. None of it is, and none of
-        what waited for it is ever done.
-        """
-        self._later, self._lost = later, lost
-
-    def commit(self) -> None:
-        """Put on file now what was recorded; then do what waits for that, in order.
-
-        What fails of that is for the loop to tell, not for who calls this. raises: sqlite3.Error
-        where it could not be put on file.
-        """
-        self._due = False
-        while self._begun or self._afterwards:
-            if self._begun:
-                self._put()
-                continue
-            try:
-                self._afterwards.popleft()()
-            except Exception as error:
-                assert self._later is not None
-                self._later(functools.partial(_fail, error))
-
-    def _put(self) -> None:
-        self._begun = False
-        try:
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._lose(error)
-            raise
-
-    def _lose(self, error: sqlite3.Error) -> None:
-        """All of the batch is gone: nobody may believe in it."""
-        if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
-        self._begun = False
-        self._afterwards.clear()
-        if self._lost is not None:
-            self._lost(error)
-
-    def _commit_due(self) -> None:
-        with contextlib.suppress(sqlite3.Error):  # `lost` was told
-            self.commit()
-
-    def when_safe(self, act: Callable[[], None]) -> None:
-        """Do that once all that was recorded before is on file: at once, or soon and in order."""
-        if self._begun or self._afterwards:
-            self._afterwards.append(act)
-        else:
-            act()
-
-    def _write(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
-        """Carry out a statement of the batch, which begins with it if need be."""
-        if self._later is None:
-            return self._database.execute(statement, values)
-        if self._begun and not self._database.in_transaction:  # a full disk, in a table of others
-            self._lose(sqlite3.OperationalError("the batch was rolled back"))
-        if not self._begun:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._begun = True
-        if not self._due:
-            self._due = True
-            self._later(self._commit_due)
-        try:
-            return self._database.execute(statement, values)
-        except sqlite3.Error as error:
-            if not self._database.in_transaction:  # a full disk
-                self._lose(error)
-            raise
-
     def record(
         self,
         cloud: str,
@@ -327,7 +247,7 @@ class Store:
             status=status,
             reason=reason,
         )
-        self.commit()
+        self.batch.commit()
         return message_id
 
     def record_soon(
@@ -345,7 +265,7 @@ class Store:
         reason: str = "",
         packet_id: int | None = None,
     ) -> int:
-        """Store one message and return its id; it is on file when `when_safe` acts.
+        """Store one message and return its id; it is on file when `batch` has it so.
 
         The journal is told then, too. packet_id: of its MQTT packet, for the journal.
         direction: "up" or "down". status: up "stored", "answered" (a question, no report),
@@ -353,7 +273,7 @@ class Store:
         then "acked" once the device did.
         """
         now_ms = time.time_ns() // 1_000_000
-        cursor = self._write(
+        cursor = self.batch.write(
             "INSERT INTO messages(received_ms, cloud, device, direction, topic, payload, qos,"
             " retain, dup, status, reason) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             (now_ms, cloud, device, direction, topic, payload, qos, retain, dup, status, reason),
@@ -366,15 +286,15 @@ class Store:
             row = (message_id, now_ms, cloud, device, direction, topic, payload, qos, retain, dup)
             values = zip(names.split(), (*row, status, reason), strict=True)
             message = _message(dict(values)) | {"packet_id": packet_id}
-            self.when_safe(functools.partial(self.journal.add, "message", **message))
+            self.batch.when_safe(functools.partial(self.journal.add, "message", **message))
         return message_id
 
     def mark(self, message_id: int, status: str) -> None:
         """Change the status of a message; it is on file as `record_soon` has it."""
-        self._write("UPDATE messages SET status=? WHERE id=?", (status, message_id))
+        self.batch.write("UPDATE messages SET status=? WHERE id=?", (status, message_id))
         if self.journal.heard:
             tell = functools.partial(self.journal.add, "marked", id=message_id, status=status)
-            self.when_safe(tell)
+            self.batch.when_safe(tell)
 
     def messages(
         self,
@@ -406,10 +326,6 @@ class Store:
 def open_store(state: Path) -> Store:
     """The registry and messages of a state folder."""
     return Store(state / "twin.db")
-
-
-def _fail(error: Exception) -> None:
-    raise error
 
 
 def _device(row: sqlite3.Row) -> Device:
