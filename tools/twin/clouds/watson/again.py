@@ -4,7 +4,7 @@ import base64
 
 from tools.twin.clouds.proof import Again, Asked, Then
 from tools.twin.clouds.watson.client_id import ClientIdError, split
-from tools.twin.clouds.watson.mqtt import KINDS
+from tools.twin.clouds.watson.login import KINDS
 from tools.twin.registry import mask
 from tools.twin.wire.packets import Connect
 
