@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tools.twin.clouds.values import BadCommandError, Verdict
+from tools.twin.clouds.watson.login import client_of
 from tools.twin.clouds.watson.mqtt import Watson
 from tools.twin.registry.store import Device, Store
 from tools.twin.wire.packets import Publish
@@ -32,7 +33,7 @@ class Board:
     def publish(self, topic: str, body: Any, of: Device | None = None) -> Verdict:
         """One message of the device, or of another."""
         device = of or self.device
-        client = self.rules.client(device, "g" if device.kind == "gateway" else "d", "s")
+        client = client_of(device, "g" if device.kind == "gateway" else "d", "s")
         return self.rules.judge(client, Publish(topic, json.dumps(body).encode()))
 
     def ask(self, what: str, d: Any = None) -> int:

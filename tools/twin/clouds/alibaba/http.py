@@ -4,9 +4,11 @@ Source: Alibaba Cloud, "Establish connections over HTTP" (both tables of codes).
 open is decided here as each comment says. No socket and no aiohttp: a request in, a reply out.
 """
 
+import enum
 import functools
 import re
 import time
+from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
@@ -20,21 +22,40 @@ from tools.twin.clouds.text import encode
 from tools.twin.clouds.throttle import Throttle
 from tools.twin.clouds.values import Verdict
 
-# Both tables of the document.
-MESSAGES = {
-    0: "success",
-    10000: "common error",
-    10001: "param error",
-    20000: "auth check error",
-    20001: "token is expired",
-    20002: "token is null",
-    20003: "check token error",
-    20004: "update session error",
-    30001: "publish message error",
-    40000: "request too many",
+
+class Code(enum.IntEnum):
+    """Both tables of the document."""
+
+    SUCCESS = 0
+    COMMON = 10000
+    PARAMETER = 10001
+    AUTH = 20000
+    TOKEN_EXPIRED = 20001
+    TOKEN_MISSING = 20002
+    TOKEN_UNKNOWN = 20003
+    SESSION = 20004
+    PUBLISH = 30001
+    TOO_MANY = 40000
+
+
+_MESSAGES: Mapping[int, str] = {
+    Code.SUCCESS: "success",
+    Code.COMMON: "common error",
+    Code.PARAMETER: "param error",
+    Code.AUTH: "auth check error",
+    Code.TOKEN_EXPIRED: "token is expired",
+    Code.TOKEN_MISSING: "token is null",
+    Code.TOKEN_UNKNOWN: "check token error",
+    Code.SESSION: "update session error",
+    Code.PUBLISH: "publish message error",
+    Code.TOO_MANY: "request too many",
 }
-_MISTAKES = {"form": 10001, "login": 20000, "topic": 30001}
-_TOKENS = {"missing": 20002, "expired": 20001, "unknown": 20003}
+_MISTAKES = {"form": Code.PARAMETER, "login": Code.AUTH, "topic": Code.PUBLISH}
+_TOKENS = {
+    "missing": Code.TOKEN_MISSING,
+    "expired": Code.TOKEN_EXPIRED,
+    "unknown": Code.TOKEN_UNKNOWN,
+}
 _TIMESTAMP_MS = 15 * 60 * 1000
 # The document gives both media types bare. A charset says nothing new of JSON (RFC 8259, 8.1) and
 # is what clients add by themselves; of octets it makes no sense.
@@ -106,7 +127,7 @@ class AlibabaHttp:
                 return self._ordered_answer(request, "auth") or self._auth(request)
             if path.startswith("/topic/") and path != "/topic/":
                 return self._ordered_answer(request, "topic") or self._topic(request)
-            raise _RefusedError(10001, f"no such path: {path!r}", 404)
+            raise _RefusedError(Code.PARAMETER, f"no such path: {path!r}", 404)
         except MistakeError as mistake:
             return self._refuse(peer, _RefusedError(_MISTAKES[mistake.kind], str(mistake)))
         except _RefusedError as refused:
@@ -134,18 +155,18 @@ class AlibabaHttp:
         _check_form(request, _JSON)
         fields = login_fields(json_value(request.body))
         if fields.get("version", "default") != "default":
-            raise _RefusedError(10001, f"version is {fields['version']!r}, not 'default'")
+            raise _RefusedError(Code.PARAMETER, f"version is {fields['version']!r}, not 'default'")
         _check_timestamp(fields.get("timestamp"))
         label = f"{fields['productKey']}/{fields['deviceName']}"
         device = self._uplink.check_login(fields)
         self._check_rate(label)
         if not self._shared.platform.up:
-            raise _RefusedError(20004, "the platform is down (fault kill_broker?)")
+            raise _RefusedError(Code.SESSION, "the platform is down (fault kill_broker?)")
         token = self._tokens.give(device.product, device.name, device.secret, way="https")
         request.visit.label = device.label
         life = f"token for {self._tokens.life_s:g} s"
         self._report(device.label, "connected", f"HTTPS, {method(fields)}, {life}")
-        return _reply(0, info={self._cloud.info: {"token": token.text}})
+        return _reply(Code.SUCCESS, info={self._cloud.info: {"token": token.text}})
 
     def _register(self, request: Request) -> Reply:
         """A device's secret for that of its product."""
@@ -163,16 +184,20 @@ class AlibabaHttp:
 
     def _check_rate(self, label: str) -> None:
         if wait_s := self._throttle.wait_s(label):
-            raise _RefusedError(40000, f"{label}: too many requests; the next in {wait_s:.1f} s")
+            raise _RefusedError(
+                Code.TOO_MANY, f"{label}: too many requests; the next in {wait_s:.1f} s"
+            )
 
     def _topic(self, request: Request) -> Reply:
         _check_form(request, _OCTETS)
         if request.query is not None:
-            raise _RefusedError(10001, "a query string; the document allows none")
+            raise _RefusedError(Code.PARAMETER, "a query string; the document allows none")
         try:
             topic = decoded(request.path.removeprefix("/topic"))
         except ValueError as error:
-            raise _RefusedError(10001, f"the path is not percent-encoded UTF-8: {error}") from None
+            raise _RefusedError(
+                Code.PARAMETER, f"the path is not percent-encoded UTF-8: {error}"
+            ) from None
         try:
             token = self._tokens.find(request.headers.get("password"), "https")
         except TokenError as error:
@@ -183,7 +208,7 @@ class AlibabaHttp:
         try:
             self._uplink.device(token.product, token.name)
         except MistakeError as mistake:
-            return self._refuse(label, _RefusedError(20003, str(mistake)))
+            return self._refuse(label, _RefusedError(Code.TOKEN_UNKNOWN, str(mistake)))
         verdict, dup = Verdict(), False
         try:
             if "+" in topic or "#" in topic:  # as by MQTT (3.1.1, section 3.3.2.1)
@@ -193,7 +218,7 @@ class AlibabaHttp:
                 raise MistakeError("topic", "the platform is down (fault kill_broker?)")
         except MistakeError as mistake:
             self._uplink.file(label, topic, request.body, Verdict("refused", str(mistake)))
-            return self._refuse(label, _RefusedError(30001, str(mistake)))
+            return self._refuse(label, _RefusedError(Code.PUBLISH, str(mistake)))
         # The server takes any bytes; that they are no Alink is found out behind it, as by MQTT.
         if alink.is_request(topic, names):
             try:
@@ -205,7 +230,7 @@ class AlibabaHttp:
             self._report(label, "rejected", f"{topic}: {verdict.reason}")
         else:
             self._report(label, "report", f"{topic} ({len(request.body)} bytes)")
-        return _reply(0, info={self._cloud.info: {"messageId": message_id}})
+        return _reply(Code.SUCCESS, info={self._cloud.info: {"messageId": message_id}})
 
 
 _TEXT = {"Content-Type": "text/plain"}
@@ -220,7 +245,7 @@ def _reply(
     headers: dict[str, str] | None = None,
 ) -> Reply:
     """A reply with a code of the tables, or any other."""
-    text = MESSAGES.get(code, "") if message is None else message
+    text = _MESSAGES.get(code, "") if message is None else message
     body = {"code": code, "message": text, **(info or {})}
     json = {"Content-Type": "application/json;charset=utf-8"}
     return Reply(status, encode(body), {**json, **(headers or {})})
@@ -229,25 +254,31 @@ def _reply(
 def _check_host(name: str, wanted: re.Pattern[str]) -> None:
     """Addresses are taken, too: on loopback there may be no name."""
     if not wanted.fullmatch(name) and name != "localhost" and not re.fullmatch(r"[0-9.]+", name):
-        raise _RefusedError(10001, f"Host is {name!r}; this is no proxy for other hosts", 421)
+        raise _RefusedError(
+            Code.PARAMETER, f"Host is {name!r}; this is no proxy for other hosts", 421
+        )
 
 
 def _check_form(request: Request, wanted: re.Pattern[str]) -> None:
     if request.method != "POST":  # the document gives no code: HTTP's own, and "param error"
-        raise _RefusedError(10001, f"method {request.method}; the only one is POST", 405)
+        raise _RefusedError(Code.PARAMETER, f"method {request.method}; the only one is POST", 405)
     given = request.headers.get("content-type")
     if given is None or not wanted.fullmatch(given):
         name = _TYPES[wanted]
-        raise _RefusedError(10001, f"Content-Type is {given!r}; it is {name}")
+        raise _RefusedError(Code.PARAMETER, f"Content-Type is {given!r}; it is {name}")
     if len(request.body) > BODY_LIMIT:  # the document gives the limit, but no code
-        raise _RefusedError(10001, f"more than {BODY_LIMIT} bytes of data")
+        raise _RefusedError(Code.PARAMETER, f"more than {BODY_LIMIT} bytes of data")
 
 
 def _check_timestamp(timestamp: str | None) -> None:
     if timestamp is None:
         return
     if not (timestamp.isascii() and timestamp.isdecimal()):
-        raise _RefusedError(10001, f"timestamp is {timestamp!r}, no number of milliseconds")
+        raise _RefusedError(
+            Code.PARAMETER, f"timestamp is {timestamp!r}, no number of milliseconds"
+        )
     away_ms = abs(time.time_ns() // 1_000_000 - int(timestamp))
     if away_ms > _TIMESTAMP_MS:  # the document gives no code: a login that is not good
-        raise _RefusedError(20000, f"timestamp is {away_ms / 60_000:.0f} minutes off; at most 15")
+        raise _RefusedError(
+            Code.AUTH, f"timestamp is {away_ms / 60_000:.0f} minutes off; at most 15"
+        )

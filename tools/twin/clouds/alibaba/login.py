@@ -1,17 +1,89 @@
-"""Is what a device of Alibaba logs in with by MQTT its own: a signature, or a token?
+"""Who logs in at Alibaba by MQTT, or registers: with which signature, or token?
 
-Sources: help.aliyun.com document 73742; "MQTT-based dynamic registration" (authType=connwl).
+Sources: help.aliyun.com document 73742; "MQTT-based dynamic registration"; the C SDK's header
+(keepalive).
 """
 
 from collections.abc import Mapping
 
 from tools import signing
+from tools.twin.clouds.alibaba.registration import Registration
 from tools.twin.clouds.alibaba.uplink import MistakeError
+from tools.twin.clouds.cloud import Cloud
+from tools.twin.clouds.text import parameters
+from tools.twin.clouds.values import Way
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect
 
+_LEAST_KEEPALIVE_S = 30
+LONGEST_KEEPALIVE_S = 1200
+"""What is more is taken for this."""
 
-def check_signed(
+
+def parts(cloud: Cloud, connect: Connect) -> tuple[str, dict[str, str]]:
+    """The two parts of a client id. raises: RefusedError."""
+    try:
+        return parameters(connect.client_id)
+    except ValueError as error:
+        raise cloud.refused("form", str(error)) from None
+
+
+def identify(
+    cloud: Cloud,
+    registration: Registration,
+    connect: Connect,
+    way: Way,
+    given: tuple[str, Mapping[str, str]],
+) -> Device:
+    """The device. given: of `parts`. raises: RefusedError."""
+    client_id, options = given
+    mode = "-2" if options.get("authType") == "connwl" else "2"
+    mode = mode if way.tls else "3"
+    if options.get("securemode") != mode:
+        port = "the TLS port" if way.tls else "the plain port"
+        reason = f"securemode is {options.get('securemode')!r}, but {port} takes {mode}"
+        raise cloud.refused("mode", reason)
+    if connect.keepalive_s < _LEAST_KEEPALIVE_S:
+        reason = f"keepalive of {connect.keepalive_s} s is below {_LEAST_KEEPALIVE_S} s"
+        raise cloud.refused("keepalive", reason)
+    device = cloud.device_of_user(connect, "deviceName")
+    try:
+        if (own := registration.client_id(device)) is None:
+            _check_signed(connect, device, client_id, options)
+        else:
+            _check_token(connect, device, (client_id, options.get("authType")), own)
+    except MistakeError as mistake:
+        raise cloud.refused(mistake.kind, str(mistake)) from None
+    return device
+
+
+def register(
+    cloud: Cloud,
+    registration: Registration,
+    connect: Connect,
+    way: Way,
+    options: Mapping[str, str],
+) -> tuple[Device, dict[str, str]]:
+    """Who asks for a secret or a token, and what it is told. raises: RefusedError."""
+    kind = options["authType"]
+    if not way.tls or options.get("securemode") not in ("2", "-2"):
+        raise cloud.refused("mode", f"authType={kind} is for the TLS port, with securemode=2")
+    name, _, product = (connect.user or "").partition("&")
+    fields = {
+        "productKey": product,
+        "deviceName": name,
+        "random": options.get("random", ""),
+        "sign": _password(connect),
+    }
+    issue = registration.register_unknown if kind == "regnwl" else registration.register
+    try:
+        told = issue(fields, options.get("signmethod", "hmacmd5"))
+    except MistakeError as mistake:
+        raise cloud.refused(mistake.kind, str(mistake)) from None
+    return Device(cloud.name, "device", product, name, ""), told
+
+
+def _check_signed(
     connect: Connect, device: Device, client_id: str, options: Mapping[str, str]
 ) -> None:
     """Document 73742: clientId and timestamp may be left out of the signed content.
@@ -38,7 +110,7 @@ def check_signed(
     raise MistakeError("signature", reason)
 
 
-def check_token(
+def _check_token(
     connect: Connect, device: Device, shown: tuple[str, str | None], given: str
 ) -> None:
     """Of a device that got client id and token when it registered.

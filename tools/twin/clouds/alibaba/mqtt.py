@@ -17,11 +17,11 @@ from tools.twin.clouds.alibaba.registration import Registration
 from tools.twin.clouds.alibaba.shadow import Shadows
 from tools.twin.clouds.alibaba.token import Tokens
 from tools.twin.clouds.alibaba.topics import HEARD, PUBLISHED, PUSHED, PUSHED_RRPC, REGISTERED
-from tools.twin.clouds.alibaba.uplink import MistakeError, Uplink
+from tools.twin.clouds.alibaba.uplink import Uplink
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
 from tools.twin.clouds.shared import Shared
-from tools.twin.clouds.text import encode, parameters
+from tools.twin.clouds.text import encode
 from tools.twin.clouds.values import Client, Ending, Order, TopicRules, Verdict, Way
 from tools.twin.faults import Fault, quickly
 from tools.twin.options import TOKEN_LIFE_S, Options
@@ -151,30 +151,10 @@ class Alibaba(Cloud):
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, user name and password as document 73742 has them."""
-        try:
-            client_id, options = parameters(connect.client_id)
-        except ValueError as error:
-            raise self.refused("form", str(error)) from None
+        _, options = given = login.parts(self, connect)
         if options.get("authType") in REGISTERED:
             return self._register(connect, way, options)
-        mode = "-2" if options.get("authType") == "connwl" else "2"
-        mode = mode if way.tls else "3"
-        if options.get("securemode") != mode:
-            port = "the TLS port" if way.tls else "the plain port"
-            reason = f"securemode is {options.get('securemode')!r}, but {port} takes {mode}"
-            raise self.refused("mode", reason)
-        # The C SDK's header: below 30 s refused, above 1200 s taken as 1200 s.
-        if connect.keepalive_s < 30:
-            reason = f"keepalive of {connect.keepalive_s} s is below 30 s"
-            raise self.refused("keepalive", reason)
-        device = self.device_of_user(connect, "deviceName")
-        try:
-            if (given := self.registration.client_id(device)) is None:
-                login.check_signed(connect, device, client_id, options)
-            else:
-                login.check_token(connect, device, (client_id, options.get("authType")), given)
-        except MistakeError as mistake:
-            raise self.refused(mistake.kind, str(mistake)) from None
+        device = login.identify(self, self.registration, connect, way, given)
         self.registration.activated(device)
         self._gateways.begins(device)
         names = {"product_key": device.product, "device_name": device.name}
@@ -187,29 +167,13 @@ class Alibaba(Cloud):
             self.session_of(device),
             names=names,
             pushed=tuple(pushed) if options.get("_ss") == "1" else (),
-            keepalive_s=min(connect.keepalive_s, 1200),
+            keepalive_s=min(connect.keepalive_s, login.LONGEST_KEEPALIVE_S),
         )
 
     def _register(self, connect: Connect, way: Way, options: Mapping[str, str]) -> Client:
         """A login that is for that alone; its keepalive is not looked at."""
+        device, told = login.register(self, self.registration, connect, way, options)
         kind = options["authType"]
-        if not way.tls or options.get("securemode") not in ("2", "-2"):
-            raise self.refused("mode", f"authType={kind} is for the TLS port, with securemode=2")
-        name, _, product = (connect.user or "").partition("&")
-        fields = {
-            "productKey": product,
-            "deviceName": name,
-            "random": options.get("random", ""),
-            "sign": (connect.password or b"").decode("ascii", "replace"),
-        }
-        issue = self.registration.register
-        if kind == "regnwl":
-            issue = self.registration.register_unknown
-        try:
-            told = issue(fields, options.get("signmethod", "hmacmd5"))
-        except MistakeError as mistake:
-            raise self.refused(mistake.kind, str(mistake)) from None
-        device = Device(self.name, "device", product, name, "")
         topic = REGISTERED[kind]
         client = Client(device, f"{self.name}:{kind}:{device.label}", "registration", clean=True)
         client.pushed = (topic,)

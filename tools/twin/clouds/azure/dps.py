@@ -28,6 +28,8 @@ _SCOPE = "0ne00SIGNET"
 _USER = re.compile(
     r"([^/]+)/registrations/([^/]+)/\??api-version=\d{4}-\d\d-\d\d(?:&[^=&/]+=[^&/]*)*"
 )
+# `errorCode` of an answer.
+_BAD_BODY, _UNKNOWN_OPERATION, _TOO_EARLY = 400004, 404201, 429001
 _POLICIES = ("registration", "")  # the document's; Microsoft's Python SDK leaves it out
 _POLLS = 2  # the first is answered 202 again
 
@@ -151,7 +153,7 @@ class Provisioning:
         assert fields is not None  # the topic is allowed
         operation = self._operations.get(fields["operationId"])
         if operation is None or operation.registration_id != client.device.name:
-            return _failed(fields["$rid"], 404, 404201, "there is no such operation")
+            return _failed(fields["$rid"], 404, _UNKNOWN_OPERATION, "there is no such operation")
         return self._status(fields["$rid"], fields["operationId"], operation)
 
     def _register(self, client: Client, rid: str, payload: bytes) -> Verdict:
@@ -159,10 +161,10 @@ class Provisioning:
         try:
             request = decode(payload)
         except ValueError:
-            return _failed(rid, 400, 400004, "the body is not JSON")
+            return _failed(rid, 400, _BAD_BODY, "the body is not JSON")
         given = request.get("registrationId") if isinstance(request, dict) else None
         if given != registration_id:
-            return _failed(rid, 400, 400004, f"registrationId is not {registration_id!r}")
+            return _failed(rid, 400, _BAD_BODY, f"registrationId is not {registration_id!r}")
         enrollment = self._registry.enrollment(scope, client.names["enrollment"])
         assert enrollment is not None  # it has logged in by it, and none is ever removed
         operation_id = f"5.{secrets.token_hex(8)}.{secrets.token_hex(8)}"
@@ -173,7 +175,7 @@ class Provisioning:
 
     def _status(self, rid: str, operation_id: str, operation: _Operation) -> Verdict:
         if time.monotonic() < operation.due_s:
-            return _failed(rid, 429, 429001, "asked before retry-after has passed")
+            return _failed(rid, 429, _TOO_EARLY, "asked before retry-after has passed")
         operation.polls += 1
         if operation.polls < _POLLS:
             operation.due_s = time.monotonic() + RETRY_AFTER_S

@@ -8,15 +8,15 @@ modules, tokens of a policy, file upload, throttling. DPS is behind the same doo
 
 import functools
 import re
-import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cryptography import x509
 
-from tools.twin.clouds.azure import token, topics
-from tools.twin.clouds.azure.certificate import mismatch, trust
+from tools.twin.clouds.azure import topics
+from tools.twin.clouds.azure.certificate import trust
 from tools.twin.clouds.azure.dps import HOST, Provisioning, is_registration
+from tools.twin.clouds.azure.login import DOMAIN, DOMAINS, identify
 from tools.twin.clouds.azure.registry import Registry, TwinError, new_key
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.door import Door
@@ -27,15 +27,8 @@ from tools.twin.faults import Fault
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
 
-DOMAIN = "azure-devices.net"
-# The same hub's name for TLS 1.3, a preview; here by TLS 1.2, which the hub takes there, too.
-_DOMAINS = (DOMAIN, f"device.{DOMAIN}")
-
 # The server waits 1.5 times the keepalive, and 1767 s at most: also for those that send 0.
 _LONGEST_KEEPALIVE_S = 1178
-_USER = re.compile(
-    r"([^/]+)/([^/]+)/\??api-version=\d{4}-\d\d-\d\d(?:-preview)?(?:&[^=&/]+=[^&/]*)*"
-)
 _METHOD = re.compile(r"[A-Za-z0-9._*-]{1,128}")
 _SPEAKS = ("mqtt", "http", "websocket")
 _ANSWERED = "$iothub/methods/res"
@@ -51,7 +44,7 @@ class Azure(Cloud):
         Door("azure", "mqtts", "127.0.0.4", 8883, True, f"{{product}}.{DOMAIN}", ("mqtt",)),
         Door("azure", "wss", "127.0.0.4", 443, True, f"{{product}}.{DOMAIN}", _SPEAKS),
     )
-    server_names = (*(f"*.{each}" for each in _DOMAINS), HOST)
+    server_names = (*(f"*.{each}" for each in DOMAINS), HOST)
     websocket_path = "/$iothub/websocket"
     client_certificates = "any"
     connack: ClassVar[dict[str, int | None]] = {
@@ -125,26 +118,10 @@ class Azure(Cloud):
             raise self.refused("level", "MQTT 3.1; Azure speaks 3.1.1")
         if is_registration(connect.user):
             return self._provisioning.login(connect, way)
-        found = _USER.fullmatch(connect.user or "")
-        if found is None:
-            reason = "user name is not `{hub}/{device id}/?api-version=2021-04-12`"
-            if (connect.user or "").count("/") > 2:
-                reason += "; modules are not in this twin"
-            raise self.refused("form", reason)
-        hub, device_id = found[1], found[2]
-        if connect.client_id != device_id:
-            reason = f"client id is {connect.client_id!r}, the user name has {device_id!r}"
-            raise self.refused("form", reason)
-        self._check_server_name(way, hub)
-        device = self._device(hub, device_id)
-        good_for_s = None
-        if thumbprint := self.registry.thumbprint(device):
-            self._check_certificate(connect, way, device, thumbprint)
-        else:
-            good_for_s = self._check_token(connect, hub, device) - time.time()
+        device, good_for_s = identify(self, self.registry, connect, way)
         will = connect.will
-        if will and not will.topic.startswith(topics.events(device_id)):
-            reason = f"a will goes to {topics.events(device_id)}, not to {will.topic!r}"
+        if will and not will.topic.startswith(topics.events(device.name)):
+            reason = f"a will goes to {topics.events(device.name)}, not to {will.topic!r}"
             raise self.refused("will", reason)
         return Client(
             device,
@@ -153,47 +130,6 @@ class Azure(Cloud):
             keepalive_s=min(connect.keepalive_s or _LONGEST_KEEPALIVE_S, _LONGEST_KEEPALIVE_S),
             good_for_s=good_for_s,
         )
-
-    def _check_server_name(self, way: Way, hub: str) -> None:
-        """A name, where the client sent one in TLS, is the hub's own."""
-        named = (way.server_name or "").lower()
-        if named.endswith(f".{DOMAIN}") and named != hub.lower():
-            reason = f"server name (SNI) is {named!r}, the user name has {hub!r}"
-            raise self.refused("form", reason)
-
-    def _device(self, hub: str, device_id: str) -> Device:
-        product, _, domain = hub.partition(".")
-        found = self.store.device(self.name, "device", product.lower(), device_id)
-        if found is None or domain.lower() not in _DOMAINS:
-            known = [each.label for each in self.store.named(self.name, device_id)]
-            wrong = f"{product}/{device_id}"
-            same = [label for label in known if label.lower() == wrong.lower()]
-            hint = f"; there is {same[0]!r}, and case counts" if same else ""
-            if domain.lower() not in _DOMAINS:
-                hint = f"; its host ends in .{DOMAIN}"
-            raise self.refused("unknown", f"no device {wrong!r}{hint}")
-        if not found.enabled:
-            raise self.refused("disabled", f"device {device_id!r} is disabled")
-        return found
-
-    def _check_token(self, connect: Connect, hub: str, device: Device) -> int:
-        if not connect.password:
-            reason = f"no password: {device.label} logs in with a token, made of its key"
-            raise self.refused("password", reason)
-        resource = f"{hub}/devices/{device.name}"
-        try:
-            return token.check(connect.password, resource, device.secret)
-        except token.TokenError as error:
-            raise self.refused(error.kind, str(error)) from None
-
-    def _check_certificate(
-        self, connect: Connect, way: Way, device: Device, thumbprint: str
-    ) -> None:
-        if connect.password:
-            reason = f"a password, but {device.label} logs in with its certificate"
-            raise self.refused("password", reason)
-        if reason := mismatch(self.certificates, way, device.product, device.name, thumbprint):
-            raise self.refused("certificate", reason)
 
     def up(self, client: Client, topic: str) -> str | None:
         """The documented topics only."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tools import signing
+from tools.twin.clouds.enos.codes import Code
 from tools.twin.clouds.enos.registry import Registry, asset_id
 from tools.twin.clouds.values import Client
 from tools.twin.registry.store import Device
@@ -16,7 +17,7 @@ from tools.twin.registry.store import Device
 Answer = tuple[int, str, Any]
 """Code, message and data of a reply."""
 
-_OK: Answer = (200, "", {})
+_OK: Answer = (Code.OK, "", {})
 _MAPS = ("tslAttributeMap", "tslMeasurepointMap", "tslServiceMap", "tslEventMap")
 
 
@@ -78,19 +79,20 @@ class Answers:
 
     def _login(self, client: Client, _label: str, params: Any) -> Answer:
         code, message = self._log_in(client, params)
-        return (code, message, self._who(params)) if code == 200 else (code, message, {})
+        return (code, message, self._who(params)) if code == Code.OK else (code, message, {})
 
     def _login_batch(self, client: Client, _label: str, params: Any) -> Answer:
         shared = {key: params.get(key) for key in ("clientId", "timestamp", "signMethod")}
         good: list[Any] = []
         bad: list[Any] = []
-        first, messages = 200, []
+        first: int = Code.OK
+        messages = []
         for entry in params["subDevices"]:
             code, message = self._log_in(client, shared | entry)
-            if code == 200:
+            if code == Code.OK:
                 good.append(self._who(entry))
                 continue
-            first = code if first == 200 else first
+            first = code if first == Code.OK else first
             names = {key: entry[key] for key in ("productKey", "deviceKey")}
             bad.append(names)
             messages.append(f"{names['productKey']}&{names['deviceKey']}: {message}")
@@ -100,19 +102,25 @@ class Answers:
     def _log_in(self, client: Client, params: Mapping[str, Any]) -> tuple[int, str]:
         device = self._device(params)
         if device is None:
-            return 705, "there is no such device"
+            return Code.NO_DEVICE, "there is no such device"
         if not device.enabled:
-            return 723, "the device is disabled"
+            return Code.DISABLED, "the device is disabled"
         if self.registry.gateway(device.label) != client.device.label:
-            return 740, "the device is not behind this gateway: thing/topo/add puts it there"
+            return (
+                Code.NOT_BEHIND,
+                "the device is not behind this gateway: thing/topo/add puts it there",
+            )
         by_product = str(params.get("secureMode", "2")) == "3"
         if by_product and self.registry.is_activated(device):
-            return 770, "the device is activated already: it logs in with its device secret"
+            return (
+                Code.ACTIVATED,
+                "the device is activated already: it logs in with its device secret",
+            )
         secret = self.registry.product_secret(device.product) if by_product else device.secret
         if not _is_signed(params, secret):
-            return 742, "the signature is not that of the device"
+            return Code.SIGNATURE, "the signature is not that of the device"
         self._online[device.label] = client
-        return 200, ""
+        return Code.OK, ""
 
     def _who(self, params: Mapping[str, Any]) -> dict[str, str]:
         """A device that has logged in; with its secret where that is what it came for."""
@@ -124,9 +132,9 @@ class Answers:
     def _logout(self, client: Client, _label: str, params: Any) -> Answer:
         label = _label_of(params)
         if self.registry.gateway(label) != client.device.label:
-            return 740, "the device is not behind this gateway", {}
+            return Code.NOT_BEHIND, "the device is not behind this gateway", {}
         self._online.pop(label, None)
-        return 200, "", {key: params[key] for key in ("productKey", "deviceKey")}
+        return Code.OK, "", {key: params[key] for key in ("productKey", "deviceKey")}
 
     # Registration and topology
 
@@ -134,11 +142,11 @@ class Answers:
         new = set()
         for entry in params:
             if not self.registry.has_product(entry["productKey"]):
-                return 460, f"there is no product {entry['productKey']!r}", {}
+                return Code.PARAMETER, f"there is no product {entry['productKey']!r}", {}
             if "deviceKey" not in entry:
                 continue
             if self._device(entry) or _label_of(entry) in new:
-                return 460, f"there is a device {entry['deviceKey']!r} already", {}
+                return Code.PARAMETER, f"there is a device {entry['deviceKey']!r} already", {}
             new.add(_label_of(entry))
         added = []
         for entry in params:
@@ -147,7 +155,7 @@ class Answers:
                 device.label, "attribute", entry.get("deviceAttributes") or {}
             )
             added.append({**_names(device), "deviceSecret": device.secret})
-        return 200, "", added
+        return Code.OK, "", added
 
     def _attach(self, client: Client, _label: str, params: Any) -> Answer:
         problems = []
@@ -164,7 +172,7 @@ class Answers:
                 problems.append(f"the signature of {label} is wrong")
             else:
                 self.registry.attach(label, gateway)
-        return (1255, "; ".join(problems), {}) if problems else _OK
+        return (Code.NOT_ADDED, "; ".join(problems), {}) if problems else _OK
 
     def _detach(self, client: Client, _label: str, params: Any) -> Answer:
         problems = []
@@ -176,11 +184,11 @@ class Answers:
                 problems.append(f"{label} is on line")
             else:
                 self.registry.attach(label, "")
-        return (1256, "; ".join(problems), {}) if problems else _OK
+        return (Code.NOT_DELETED, "; ".join(problems), {}) if problems else _OK
 
     def _topology(self, client: Client, _label: str, _params: Any) -> Answer:
         pairs = (label.split("/") for label in self.registry.behind(client.device.label))
-        return 200, "", [{"deviceKey": name, "productKey": product} for product, name in pairs]
+        return Code.OK, "", [{"deviceKey": name, "productKey": product} for product, name in pairs]
 
     # Reports
 
@@ -193,7 +201,7 @@ class Answers:
             named = _label_of(entry) if entry.get("deviceKey") else label
             behind = named == label or self.registry.gateway(named) == client.device.label
             if not behind or not (self._speaks(client, named) or offline_too):
-                return 1212, f"{named} is not on line behind this gateway", {}
+                return Code.OFFLINE, f"{named} is not on line behind this gateway", {}
         return _OK
 
     def _integrated(self, client: Client, what: str, params: Any) -> Answer:
@@ -220,7 +228,7 @@ class Answers:
         """Those that are named; all of them where none is."""
         wanted = params[kind + "s"]
         values = self.registry.values(label, kind)
-        return 200, "", {name: values[name] for name in values if not wanted or name in wanted}
+        return Code.OK, "", {name: values[name] for name in values if not wanted or name in wanted}
 
     def _remove(self, label: str, kind: str, params: Any) -> Answer:
         self.registry.remove_values(label, kind, params[kind + "s"])
@@ -228,7 +236,7 @@ class Answers:
 
     def _model(self, _client: Client, label: str, _params: Any) -> Answer:
         """Products have no models here: every map is empty."""
-        return 200, "", {"tslModelId": label.partition("/")[0], **{name: {} for name in _MAPS}}
+        return Code.OK, "", {"tslModelId": label.partition("/")[0], **{name: {} for name in _MAPS}}
 
     def _version(self, _client: Client, label: str, params: Any) -> Answer:
         version = str(params["version"])
@@ -244,7 +252,7 @@ class Answers:
         return _OK
 
     def _upgrades(self, _client: Client, label: str, _params: Any) -> Answer:
-        return 200, "", list(self.registry.values(label, "upgrade").values())
+        return Code.OK, "", list(self.registry.values(label, "upgrade").values())
 
     def _device(self, params: Mapping[str, Any]) -> Device | None:
         return self.registry.device(params["productKey"], params["deviceKey"])

@@ -15,6 +15,7 @@ from tools.twin.clouds.door import Door
 from tools.twin.clouds.enos import orders
 from tools.twin.clouds.enos import topics as rules
 from tools.twin.clouds.enos.answers import Answers
+from tools.twin.clouds.enos.codes import Code
 from tools.twin.clouds.enos.login import CHANNEL, identify
 from tools.twin.clouds.enos.params import Check, batch
 from tools.twin.clouds.enos.registry import Registry, asset_id
@@ -169,13 +170,13 @@ class EnOS(Cloud):
             return self._unasked(client, publish, names)
         code, message, message_id = self._check(publish, rules.REQUESTS[found], names)
         data: Any = {}
-        if code == 200:
+        if code == Code.OK:
             label = f"{names['product_key']}/{names['device_key']}"
             what = found.rpartition("}/")[2]
             code, message, data = self.answers.answer(client, label, what, decode(publish.payload))
         body = {"id": message_id, "code": code, "data": data, "message": message}
         reply = Publish(publish.topic + "_reply", encode(body))
-        if code != 200:
+        if code != Code.OK:
             return Verdict("rejected", f"code {code}: {message}", reply)
         if "measurepoint" not in found and "event" not in found:
             return Verdict("answered", reply=reply)
@@ -202,24 +203,24 @@ class EnOS(Cloud):
     ) -> tuple[int, str, str]:
         """Code, message and id of the reply. Codes: docs `common_param` and the SDKs' tables."""
         if not publish.payload:
-            return 1251, "payload is empty", ""
+            return Code.EMPTY, "payload is empty", ""
         try:
             request = decode(publish.payload)
         except ValueError:
-            return 1220, "payload is not JSON", ""
+            return Code.NOT_JSON, "payload is not JSON", ""
         if not isinstance(request, dict):
-            return 1220, "payload is not a JSON object", ""
+            return Code.NOT_JSON, "payload is not a JSON object", ""
         message_id = request.get("id")
         if not isinstance(message_id, str) or not message_id:
-            return 460, "id is not a text", ""
+            return Code.PARAMETER, "id is not a text", ""
         if not isinstance(request.get("version"), str):
-            return 460, "version is missing", message_id
+            return Code.PARAMETER, "version is missing", message_id
         if topics.allowed(publish.topic, (rules.METHOD_HELD,), names):
             method = ".".join(publish.topic.split("/")[4:])
             if request.get("method") != method:
-                return 1260, f"method is not {method}", message_id
+                return Code.METHOD, f"method is not {method}", message_id
         problem = check(request.get("params"))
-        return (460, problem, message_id) if problem else (200, "", message_id)
+        return (Code.PARAMETER, problem, message_id) if problem else (Code.OK, "", message_id)
 
     def presence(
         self, client: Client, way: Way, action: str, why: Ending | str | None, reason: str

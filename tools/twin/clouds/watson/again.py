@@ -6,7 +6,7 @@ from tools.twin.clouds.http_request import Request, Visit
 from tools.twin.clouds.proof import Again, Asked, Then
 from tools.twin.clouds.values import Way
 from tools.twin.clouds.watson.client_id import ClientIdError, split
-from tools.twin.clouds.watson.mqtt import KINDS
+from tools.twin.clouds.watson.login import KINDS
 from tools.twin.clouds.watson.request import RefusedError, host_org, identity, target_of
 from tools.twin.registry import mask
 from tools.twin.wire.packets import Connect

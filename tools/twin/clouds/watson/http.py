@@ -15,7 +15,8 @@ from tools.twin.clouds.shared import Shared
 from tools.twin.clouds.throttle import Throttle
 from tools.twin.clouds.values import Client, Way
 from tools.twin.clouds.watson import rest
-from tools.twin.clouds.watson.mqtt import KINDS, QUICKSTART, Watson
+from tools.twin.clouds.watson.login import KINDS, QUICKSTART, client_of
+from tools.twin.clouds.watson.mqtt import Watson
 from tools.twin.clouds.watson.request import (
     CHALLENGE,
     MEDIA_TYPES,
@@ -209,7 +210,7 @@ class WatsonHttp:
         if not hmac.compare_digest(password.encode(), device.secret.encode()):
             raise RefusedError(403, f"{device.label}: the token (the password) is wrong")
         ids = (product, name) if kind == "a" else (*product.split("/"), name)
-        return self._cloud.client(device, kind, ":".join(("watson", kind, *ids)))
+        return client_of(device, kind, ":".join(("watson", kind, *ids)))
 
     def _check_policy(self, way: Way, org: str, kind: str, product: str, name: str) -> None:
         """The certificate and TLS that a policy demands; the token is needed under every one."""
@@ -229,7 +230,7 @@ class WatsonHttp:
             raise RefusedError(403, "quickstart has no commands")
         kind = "qa" if target.application else "qd"
         device = Device("watson", "device", f"{QUICKSTART}/{target.type_id}", target.device_id, "")
-        return self._cloud.client(device, kind, f"watson:{device.label}")
+        return client_of(device, kind, f"watson:{device.label}")
 
 
 _REGISTRY = Target(application=True, type_id="", device_id="", kind="registry", name="")

@@ -5,8 +5,6 @@ Sources: "Connecting applications, devices, and gateways using the API"; the pla
 opened proxy, eclipse/amlen `server_proxy` (`pxmqtt.c`). Facts only, no code.
 """
 
-import hmac
-import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -18,13 +16,13 @@ from tools.twin.clouds.values import (
     Client,
     Ending,
     Order,
-    RefusedError,
     TopicRules,
     Verdict,
     Way,
 )
 from tools.twin.clouds.watson import gateway, policy, presence
-from tools.twin.clouds.watson.client_id import PART, ClientIdError, new_api_key, split
+from tools.twin.clouds.watson.client_id import PART, new_api_key
+from tools.twin.clouds.watson.login import Login
 from tools.twin.clouds.watson.management import ACTION, Management
 from tools.twin.clouds.watson.polls import Polls
 from tools.twin.clouds.watson.registry import Registry
@@ -34,14 +32,9 @@ from tools.twin.options import Options
 from tools.twin.registry.store import Device
 from tools.twin.wire.packets import Connect, Publish
 
-QUICKSTART = "quickstart"
-
 _DOMAIN = "internetofthings.ibmcloud.com"
 _HOST = f"{{product}}.messaging.{_DOMAIN}"
 _SPEAKS = ("mqtt", "http", "websocket")
-
-KINDS = {"d": "device", "g": "gateway", "a": "application", "A": "application"}
-"""What the registry calls each class of client id."""
 
 
 class Watson(Cloud):
@@ -130,6 +123,7 @@ class Watson(Cloud):
         super().__init__(store)
         self.polls = Polls()
         self.security = Security(self)
+        self._login = Login(self, self.security)
         self.registry = Registry(store)
         self.management = Management(store, self.registry)
 
@@ -140,86 +134,7 @@ class Watson(Cloud):
 
     def login(self, connect: Connect, way: Way) -> Client:
         """Check client id, org, server name, certificate, token, as `pxmqtt.c` does."""
-        connect = self.security.named(connect, way)
-        try:
-            kind, org, parts = split(connect.client_id)
-        except ClientIdError as error:
-            raise self.refused(error.mistake, str(error)) from None
-        self.security.check_server_name(way, org)
-        self.security.check_cas(way, org)
-        if org == QUICKSTART:
-            return self._quickstart(connect, kind, parts, way)
-        if self.store.org(self.name, org) != org:
-            raise self.refused("form", f"org {org!r} is unknown")
-        enter = self._device if kind in "dg" else self._application
-        try:
-            client = enter(connect, way, kind, org, parts)
-        except RefusedError as refused:
-            if kind in "dg":
-                who = Device(self.name, KINDS[kind], f"{org}/{parts[0]}", parts[1], "")
-                refused.client = self.client(who, kind, "")
-                refused.client.client_id = connect.client_id
-            raise
-        client.client_id = connect.client_id
-        return client
-
-    def _quickstart(self, connect: Connect, kind: str, parts: list[str], way: Way) -> Client:
-        if kind not in "da" or way.tls:
-            reason = "quickstart takes `d:` and `a:` client ids, on the plain port only"
-            raise self.refused("form", reason)
-        if not connect.clean_session:
-            raise self.refused("form", "quickstart has no durable sessions")
-        product = f"{QUICKSTART}/{parts[0]}" if kind == "d" else QUICKSTART
-        device = Device(self.name, KINDS[kind], product, parts[-1], "")
-        return self.client(device, "q" + kind, f"{self.name}:{connect.client_id}")
-
-    def _device(self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]) -> Client:
-        what = KINDS[kind]
-        token = self.security.check_certificate(way, kind, org, *parts)
-        device = self.store.device(self.name, what, f"{org}/{parts[0]}", parts[1])
-        if device is None:
-            reason = f"org {org!r} has no {what} {parts[1]!r} of type {parts[0]!r}"
-            raise self.refused("unknown", reason)
-        if not device.enabled:
-            raise self.refused("disabled", f"{what} {parts[1]!r} is disabled")
-        if token:
-            # connect_devices_apps_gw.md: the one user name of a device or gateway with a token.
-            if connect.user != "use-token-auth":
-                raise self.refused("login", "user name is not `use-token-auth`")
-            self._check_token(connect, device)
-        return self.client(device, kind, f"{self.name}:{connect.client_id}")
-
-    def _application(
-        self, connect: Connect, way: Way, kind: str, org: str, parts: list[str]
-    ) -> Client:
-        """API key and token always: policies are of types of devices."""
-        self.security.check_plain(way, org)
-        device = self.store.device(self.name, "application", org, connect.user or "")
-        if device is None:
-            reason = f"user name is no API key of org {org!r} (API keys look like a-{org}-...)"
-            raise self.refused("login", reason)
-        if not device.enabled:
-            raise self.refused("disabled", f"API key {device.name!r} is disabled")
-        self._check_token(connect, device)
-        session = f"{self.name}:{connect.client_id}"
-        if kind == "A" and len(parts) == 1:
-            if not connect.clean_session:
-                reason = "client id `A:org:app` without an instance needs clean session = 1"
-                raise self.refused("form", reason)
-            session += f":{secrets.token_hex(4)}"  # all instances share one id
-        client = self.client(device, kind, session)
-        client.names = {**client.names, "app": parts[0]}
-        return client
-
-    def _check_token(self, connect: Connect, device: Device) -> None:
-        if not hmac.compare_digest(connect.password or b"", device.secret.encode()):
-            raise self.refused("login", "token (the password) is wrong or missing")
-
-    def client(self, device: Device, kind: str, session: str) -> Client:
-        """A client that has proved who it is; kind: a row of the rules."""
-        org, _, type_id = device.product.partition("/")
-        names = {"org": org, "type": type_id, "id": device.name, "app": device.name}
-        return Client(device, session, kind, names, closes=kind != "g")
+        return self._login.enter(connect, way)
 
     def session_of(self, device: Device) -> str:
         """That of the device or gateway itself, or of the gateway that the device is behind."""

@@ -77,6 +77,8 @@ class Rest:
         except CallRefusedError as refused:
             status = refused.status
             body = {"message": str(refused)}
+            if refused.allow:
+                headers["Allow"] = refused.allow
             if refused.code:
                 body |= {"exception": {"id": refused.code, "properties": []}}
                 body |= {"violations": [{"message": str(refused)}]}
@@ -91,9 +93,9 @@ class Rest:
             if found is None:
                 continue
             if (known := methods.get(request.method)) is None:
-                raise CallRefusedError(
-                    405, f"{request.method}; the methods are {', '.join(methods)}"
-                )
+                allow = ", ".join(methods)
+                reason = f"{request.method}; the methods are {allow}"
+                raise CallRefusedError(405, reason, allow=allow)
             try:
                 parts = tuple(map(decoded, found.groups()))
                 body = decode(request.body) if request.body else None
@@ -113,14 +115,12 @@ class Rest:
                 if self._registry.device(org, type_id, device.name) is None:
                     await each.end("it was removed from the registry", Ending.SERVER)
 
-    # Types
-
     def _types(self, call: Call) -> Answer:
         types = self._registry.types(call.org)
         return 200, page(call, [{"id": name, **types[name]} for name in sorted(types)])
 
     def _found_type(self, call: Call) -> dict[str, Any]:
-        facts = self._registry.types(call.org).get(call.parts[0])
+        facts = self._registry.type(call.org, call.parts[0])
         if facts is None:
             raise CallRefusedError(404, f"org {call.org} has no type {call.parts[0]!r}")
         return facts
@@ -137,7 +137,7 @@ class Rest:
             )
         if kind not in ("Device", "Gateway"):
             raise CallRefusedError(400, "classId is neither Device nor Gateway", INVALID)
-        if name in self._registry.types(call.org):
+        if self._registry.type(call.org, name) is not None:
             raise CallRefusedError(409, f"org {call.org} has a type {name!r} already")
         facts = {"classId": kind, **_type_facts(body)}
         self._registry.put_type(call.org, name, facts)
@@ -155,8 +155,6 @@ class Rest:
         self._registry.put_type(call.org, call.parts[0], None)
         return 204, None
 
-    # Devices
-
     def _found(self, call: Call) -> Device:
         type_id, name, *_ = call.parts
         device = self._registry.device(call.org, type_id, name)
@@ -173,8 +171,8 @@ class Rest:
         return own | self._registry.facts(device)
 
     def _devices(self, call: Call) -> Answer:
-        devices = self._registry.devices(call.org, *call.parts)
-        return 200, page(call, [self._told(device) for device in devices])
+        found = page(call, self._registry.devices(call.org, *call.parts))
+        return 200, {**found, "results": [self._told(device) for device in found["results"]]}
 
     def _device(self, call: Call) -> Answer:
         return 200, self._told(self._found(call))
@@ -189,7 +187,7 @@ class Rest:
                 )
         if not isinstance(token or "", str):
             raise CallRefusedError(400, "authToken is not a text", INVALID)
-        known = self._registry.types(org).get(str(type_id))
+        known = self._registry.type(org, str(type_id))
         if known is None:
             raise CallRefusedError(404, f"org {org} has no type {type_id!r}")
         if self._registry.device(org, str(type_id), str(name)):

@@ -11,12 +11,16 @@ _MOST_LISTED = 100
 
 
 class CallRefusedError(Exception):
-    """A call is answered with a status; the text says why. code: the platform's own."""
+    """A call is answered with a status; the text says why.
 
-    def __init__(self, status: int, reason: str, code: str = "") -> None:
+    code: the platform's own. allow: of a 405, the header.
+    """
+
+    def __init__(self, status: int, reason: str, code: str = "", *, allow: str = "") -> None:
         super().__init__(reason)
         self.status = status
         self.code = code
+        self.allow = allow
 
 
 @dataclass(slots=True)
@@ -40,7 +44,7 @@ def object_of(value: Any) -> dict[str, Any]:
     return value
 
 
-def page(call: Call, entries: list[dict[str, Any]]) -> dict[str, Any]:
+def page(call: Call, entries: list[Any]) -> dict[str, Any]:
     """Some of them, as many as are asked for, and the bookmark to ask for more with.
 
     raises: CallRefusedError.
@@ -49,6 +53,7 @@ def page(call: Call, entries: list[dict[str, Any]]) -> dict[str, Any]:
         begin, limit = int(call.query.get("_bookmark", 0)), int(call.query.get("_limit", 25))
     except ValueError:
         raise CallRefusedError(400, "_bookmark or _limit is no number", INVALID) from None
+    begin = max(0, begin)
     end = begin + max(1, min(limit, _MOST_LISTED))
     more = {"bookmark": str(end)} if end < len(entries) else {}
     return {"results": entries[begin:end], "meta": {"total_rows": len(entries)}, **more}
