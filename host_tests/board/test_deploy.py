@@ -128,10 +128,10 @@ def test_the_project_holds_what_a_board_needs(tmp_path: Path) -> None:
     assert files["/ca.pem"] == b"CERTIFICATE"
     modules = [path for path in files if path.startswith("/lib/")]
     assert all(path.endswith(".mpy") for path in modules)
-    assert project_files({"ca": "x.pem"}, ca)["/x.pem"] == b"CERTIFICATE"
-    assert project_files({"ca": None}, ca)["/ca.pem"] == b"CERTIFICATE"
+    assert project_files({"ca": "x.pem"}, ca, frozen=True)["/x.pem"] == b"CERTIFICATE"
+    assert project_files({"ca": None}, ca, frozen=True)["/ca.pem"] == b"CERTIFICATE"
     (tmp_path / "ca.pem").write_text("BESIDE")
-    assert project_files({"ca": None}, beside=tmp_path)["/ca.pem"] == b"BESIDE"
+    assert project_files({"ca": None}, beside=tmp_path, frozen=True)["/ca.pem"] == b"BESIDE"
     for name in ("main.py", "device.json"):
         with pytest.raises(UserError, match=f"{name} cannot be a certificate's"):
             project_files({"ca": name}, ca)
@@ -226,7 +226,7 @@ def test_certificate_and_key_come_from_beside_device_json(tmp_path: Path) -> Non
     for name in ("ca.pem", "device.pem", "device.key"):
         (tmp_path / name).write_text(name)
     config: dict[str, object] = {"cloud": "watson", "cert": "device.pem", "key": "device.key"}
-    files = project_files(config, beside=tmp_path)
+    files = project_files(config, beside=tmp_path, frozen=True)
     assert [files[f"/{name}"] for name in ("ca.pem", "device.pem", "device.key")] == [
         b"ca.pem",
         b"device.pem",
@@ -247,7 +247,8 @@ def test_a_certificate_elsewhere_is_refused(tmp_path: Path, name: object) -> Non
 
 def test_a_program_of_an_editor_of_windows_is_python_for_the_board_too(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("print(1)\n", encoding="utf-8-sig")
-    assert project_files({"cloud": "enos"}, main=tmp_path / "main.py")["/main.py"] == b"print(1)\n"
+    files = project_files({"cloud": "enos"}, main=tmp_path / "main.py", frozen=True)
+    assert files["/main.py"] == b"print(1)\n"
 
 
 _PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIN2Y\n-----END PRIVATE KEY-----\n"
@@ -262,7 +263,7 @@ def test_a_secret_in_place_of_a_file_is_not_shown(tmp_path: Path, key: str, secr
 
 
 def test_a_ca_that_is_not_beside_device_json_may_be_on_the_board(tmp_path: Path) -> None:
-    assert "/ca.pem" not in project_files({"cloud": "enos"}, beside=tmp_path)
+    assert "/ca.pem" not in project_files({"cloud": "enos"}, beside=tmp_path, frozen=True)
 
 
 def test_the_project_runs_on_the_board(board: VirtualBoard) -> None:

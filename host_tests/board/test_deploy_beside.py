@@ -321,7 +321,7 @@ def test_what_the_board_would_refuse_is_refused_before_in_its_words(
     for name, content in (good | files).items():
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError) as caught:
-        check(project_files(_WATSON | changes, beside=tmp_path))
+        check(project_files(_WATSON | changes, beside=tmp_path, frozen=True))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -332,7 +332,7 @@ def test_what_the_board_takes_is_taken_and_a_ca_may_be_there_already(
 ) -> None:
     (tmp_path / "ca.pem").write_bytes(server().pem + _CA.pem)
     (tmp_path / "device.pem").write_bytes(_OWN.pem + _OWN.key_bytes())
-    assert check(project_files(_WATSON | changes, beside=tmp_path)) == []
+    assert check(project_files(_WATSON | changes, beside=tmp_path, frozen=True)) == []
 
 
 def test_a_ca_is_looked_for_on_the_board_too(board: VirtualBoard, config: Path) -> None:

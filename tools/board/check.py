@@ -13,13 +13,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from cryptography.x509 import Version
-
 from tools import toolchain
 from tools.board.library import whole
 from tools.paths import ROOT
-from tools.pki.checks import is_ca
-from tools.pki.contents import read
 from tools.ui import UserError
 
 _PATIENCE_S = 60
@@ -157,6 +153,11 @@ def in_memory(bits: int, files: Mapping[str, bytes], *asked: str) -> list[str]:
 
 def _check_ca(data: bytes) -> None:
     """Can a server's chain end at one of these? raises: UserError."""
+    from cryptography.x509 import Version  # a third of a start of `signet board`
+
+    from tools.pki.checks import is_ca
+    from tools.pki.contents import read
+
     found = read(data)
     if found.keys:
         raise UserError("device.json: ca: the file holds a private key, which no board may have")

@@ -19,9 +19,9 @@ from tools.board import selftest as selftest_command
 from tools.board.explain import Times, Tracebacks, relay
 from tools.board.line import serial_line
 from tools.board.virtual import DEFAULT_FOLDER, FLASH_KIB, VirtualBoard
-from tools.modem.emulator import FAMILIES
+from tools.board.wiring import families
 from tools.paths import CACHE
-from tools.ui import BoardFolder, UserError, complete, console, errors, visible
+from tools.ui import BoardFolder, UserError, console, errors, visible
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,7 +82,7 @@ def create(
         typer.Option(
             help="Where its UART 1 leads: to an emulated modem, by family as `signet modem` has"
             " them, or to a line that `signet modem` prints.",
-            autocompletion=complete(FAMILIES),
+            autocompletion=families,
         ),
     ] = None,
     image: Annotated[

@@ -9,7 +9,6 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich import box
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tools.board.check import check, check_wifi, proved
@@ -208,9 +207,13 @@ class _Project(NamedTuple):
 
 @contextmanager
 def _progress(first: str = "asking the board what it has") -> Iterator[Show]:
+    if not errors.is_terminal:
+        yield lambda done, total, path: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    shown = errors.is_terminal
-    with Progress(*columns, console=errors, transient=True, disable=not shown) as progress:
+    with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task(first, total=None)
 
         def show(done: int, total: int, path: str) -> None:

@@ -90,11 +90,11 @@ def project_files(
                     f"device.json names a modem, and board.py has no {name}(): firmware/boards/"
                     "esp32_nbiot has one"
                 )
-    if not frozen:
-        files |= library(config, [*files.values(), *filter(_is_python, others)], plain=plain)
     named = named_files(config, beside)
     if ca is not None:
         named[f"/{config.get('ca') or _CA}"] = content(ca)
+    if not frozen:
+        files |= library(config, [*files.values(), *filter(_is_python, others)], plain=plain)
     files[f"/{CONFIG}"] = json.dumps(config, indent=2).encode()
     for name in named.keys() & files.keys():
         raise UserError(f"device.json: {name[1:]} cannot be a certificate's or a key's name, too")

@@ -2,16 +2,26 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tools.modem.emulator import FAMILIES, Emulator
 from tools.ui import UserError
+
+if TYPE_CHECKING:  # asyncio, and every modem: most boards have none
+    from tools.modem.emulator import Emulator
+
+
+def families() -> list[str]:
+    """The modems that there are, by the name that device.json has for each."""
+    from tools.modem.emulator import FAMILIES
+
+    return [*FAMILIES]
 
 
 def check_modem(modem: str | None) -> None:
     """Is that a family of modems, a serial line, or none? raises: UserError."""
-    if modem is not None and modem not in FAMILIES and not _is_line(modem):
+    if modem is not None and modem not in families() and not _is_line(modem):
         raise UserError(
-            f"{modem!r} is no modem; use one of: {', '.join(FAMILIES)},"
+            f"{modem!r} is no modem; use one of: {', '.join(families())},"
             " or a serial line, as `signet modem` prints it"
         )
 
@@ -50,8 +60,10 @@ class Wiring:
         wired = self._modem
         if wired is None and self._file.exists():
             wired = self._file.read_text().strip()
-        if wired not in FAMILIES:
+        if wired is None or wired not in families():
             return wired
+        from tools.modem.emulator import Emulator
+
         self._emulator = Emulator(wired)
         return self._emulator.path
 
