@@ -26,6 +26,7 @@ _DECLARED = ("HEAP", "INTERPRETERS", "LINKED", "PROOF", "SERVERS", "TIMEOUT_S")
 _TIMEOUT_S = 300  # for each test: it hangs, and is not only slow on a busy machine
 _LINKED_HEAP = "220k"  # a test has copies of what comes and goes on a linked tree
 _STEP = STEPS["test"]
+_BESIDE_I386 = {"test": STEPS["quick"]}.get(DEPTH, STEP)  # the same code does the same examples
 _PROOF_TIMEOUT_S = 600  # there it digs five times as deep
 
 
@@ -104,6 +105,8 @@ class Group:
         self.step = declared.get("step", STEP) if way else STEP
         if interpreter in FOR_PROOF:  # of one example in five, each does the same as on i386
             self.step = max(STEP, _STEP)
+        elif interpreter == "64bit" and not missing("i386"):
+            self.step = _BESIDE_I386
         usual_s = declared.get("TIMEOUT_S", _TIMEOUT_S)
         self.timeout_s = _PROOF_TIMEOUT_S if DEPTH == "proof" else usual_s
         self.waiting = []  # names of the selected tests that have not run yet

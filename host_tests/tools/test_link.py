@@ -222,6 +222,14 @@ def test_what_device_programs_use_keeps_its_name(tmp_path: Path) -> None:
     assert done.stdout == "True\n5 None t\nfed\nJSON\nOSError(2,)\n", done.stderr
 
 
+def test_what_is_folded_for_one_device_json_is_not_taken_for_another(tmp_path):
+    (tmp_path / "signet").mkdir()
+    (tmp_path / "signet" / "__init__.py").write_text("if config['tls']:\n    a()\nelse:\n    b()")
+    devices = [Device("enos", "mqtt", tls) for tls in (True, False, True)]
+    found = [ast.unparse(Sources(tmp_path, each, ()).tree("signet")) for each in devices]
+    assert found == ["a()", "b()", "a()"]
+
+
 _MAP = Map(
     "1a2b3c",
     {
