@@ -35,7 +35,8 @@ class Session:
     """What the gate knows of one broker session.
 
     durable: it outlives its connection. kept: the broker has it of a connection before.
-    filters: the broker's filters it is subscribed to. since: when its connection came, monotonic.
+    filters: the broker's filters it is subscribed to. since: when its connection came, then when
+    it got its CONNACK; monotonic.
     """
 
     connection: Connection | None = None

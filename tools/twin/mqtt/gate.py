@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
+import time
 
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
@@ -236,12 +237,13 @@ class Connection:
             raise ClosedError(f"CONNACK 3: {_why(error)}") from None
         session.filters.update(pushed)
         self._send(packets.connack(0, present and connect.level == 4))
+        session.since = time.monotonic()
         self._traffic = Traffic(
             self._hub,
             self._cloud,
             client,
             session,
-            # In order with its own stay what comes after it, a will, and what it may hear itself.
+            # Not where the order counts: a will comes after reports, an application hears its own.
             shares=broker.ours and not inner_will and client.device.kind != "application",
             to_device=self._send,
             broker=self._broker,
