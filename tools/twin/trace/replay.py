@@ -102,6 +102,7 @@ class _Player:
         self._tokens = Tokens()
         self._lines: OrderedDict[Key, Line] = OrderedDict()
         self._latest: Line | None = None
+        self._speaking: Line | None = None
         self._of: dict[str, Line] = {}  # by device, the one that it was on last
         self._shaking: dict[str, ends.Tcp | None] = {}  # by peer, whose handshake is to fail
         self._out = Outcome()
@@ -288,7 +289,6 @@ class _Player:
     async def _http(self, number: int, record: Record) -> None:
         line = self._line(record)
         if record["direction"] == "up":
-            line.asked += 1
             await self._send(line, record, line.request(record, self._then(number)))
         elif await self._expect(number, record, line) is not None:
             await self._awaited.until(lambda: line.given(record))
@@ -324,11 +324,25 @@ class _Player:
         return line.key is not None
 
     async def _send(self, line: Line, record: Record, data: bytes) -> None:
+        if line is not self._speaking:
+            await self._until_heard(self._speaking)
         self._awaited.caused(record["ms"])
         if line.end is None or not data:
             return
+        self._speaking = line
+        line.told += record["what"] == "http" or record.get("name", "") != ""
         self._out.played += 1
         await line.end.send(data)
+
+    async def _until_heard(self, line: Line | None) -> None:
+        """Until the twin has read what went out there: by TCP nobody knows what is read first."""
+        if line is None or line.over or not line.told:
+            return
+        if (key := await self._key(line)) is None:
+            return
+        if key not in self._seen.gone:
+            await self._awaited.until(lambda: self._seen.heard[key] >= line.told, _LAST_S)
+        line.told = 0 if self._seen.heard[key] < line.told else line.told
 
     async def _decided(self, number: int, record: Record) -> None:
         await self._expect(number, record, self._line(record))
@@ -347,8 +361,7 @@ class _Player:
             self._lines.pop(record["connection"], None)
             return
         reason, coap = record["reason"], isinstance(record["connection"], str)
-        if line.asked and (key := await self._key(line)) is not None:  # it may leave at once
-            await self._awaited.until(lambda: self._seen.asked[key] >= line.asked, _LAST_S)
+        await self._until_heard(line)
         if coap or not reason or reason.startswith(BOARD_ENDS) or line.key is None:
             await line.end.close(reset=reason.startswith("connection lost"))
         if not coap:
@@ -365,6 +378,7 @@ class _Player:
 
     async def _command(self, number: int, record: Record) -> None:
         names = ("cloud", "device", "name", "data")
+        await self._until_heard(self._speaking)
         request = {"do": "command", **{name: record[name] for name in names}}
         self._awaited.caused(record["ms"])
         task = asyncio.create_task(asyncio.to_thread(self._ask, request))
