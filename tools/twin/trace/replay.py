@@ -107,9 +107,11 @@ class _Player:
         self._shaking: dict[str, ends.Tcp | None] = {}  # by peer, whose handshake is to fail
         self._out = Outcome()
         self._awaited = Awaited(seen, self._out)
+        self._awaited.caused(found.head["ms"])
         self._left_devices: set[str] = set()
         self._ids: Newest[int, int] = Newest(_MOST_IDS)
-        self._changes: list[Record] = []
+        self._changes: list[tuple[int, Record]] = []
+        self._number = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._late_ms = 0
         self._steps: dict[str, Callable[[int, Record], Any]] = {
@@ -141,7 +143,9 @@ class _Player:
             try:
                 await self._step(number, record)
             except _NO_RECORD as error:
-                reason = f"line {number + 1} of the trace is not as a twin writes it: {error!r}"
+                reason = (
+                    f"line {self._number + 1} of the trace is not as a twin writes it: {error!r}"
+                )
                 raise UserError(reason) from error
         await self._finish()
         return self._out
@@ -149,6 +153,7 @@ class _Player:
     async def _step(self, number: int, record: Record) -> None:
         if record["what"] in _CAUSES and record.get("direction") != "down":
             self._change()
+        self._number = number
         step = self._steps.get(record["what"])
         if step is not None:
             await step(number, record)
@@ -157,9 +162,9 @@ class _Player:
 
     # What boards and operators did
 
-    async def _registry(self, _number: int, record: Record) -> None:
+    async def _registry(self, number: int, record: Record) -> None:
         """A change that the twin makes by itself is there by then: it is asked for first."""
-        self._changes.append(record)
+        self._changes.append((number, record))
 
     def _change(self) -> None:
         def anew(table: str, row: registry.Row, _column: str) -> str:
@@ -176,7 +181,8 @@ class _Player:
                 row = dict(again.row(table, row))
             return row
 
-        for record in self._changes:
+        for number, record in self._changes:
+            self._number = number  # for what is said of it
             self._issuers.know(str(row["pem"]) for row in record["put"].get("cas", ()))
             for name in registry.apply(self._store.database, record, anew, own):
                 self._out.left_out[f"the registry's table {name}, which this signet has not"] += 1
