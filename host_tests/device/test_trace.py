@@ -8,6 +8,7 @@ import pytest
 from host_tests.support import Twin
 from tools.twin.trace.file import read
 from tools.twin.trace.replay import replay
+from tools.twin.trace.survey import survey
 
 
 @pytest.mark.proof
@@ -25,7 +26,7 @@ def test_a_boards_run_by_mqtts_coap_and_https_is_played_again(
             if way == "mqtts":
                 twin.command("alibaba", "set", {"led": 1})
         device.stop()
-    outcome = replay(list(read(trace)), tmp_path / "again", fast=True)
+    outcome = replay(trace, survey(read(trace)), tmp_path / "again", fast=True)
     assert not outcome.differences
     assert not outcome.left_out
     assert outcome.decisions > 30

@@ -14,8 +14,9 @@ class Follower:
     """Reads a trace while it is written.
 
     lines: decisions by connection. others: those without one. peers: the newest connection of
-    each. gone: those that are over. asked: how many requests by HTTP each had. requests: by CoAP,
-    the newest last. taken: how many records; also in each decision: how many up to that.
+    each. gone: those that are over. heard: how many packets and requests by HTTP came on each.
+    requests: by CoAP, the newest last. taken: how many records; also in each decision: how many
+    up to that.
     Of connections that are over `forget` takes what is left.
     """
 
@@ -27,7 +28,7 @@ class Follower:
         self.peers: dict[str, Key] = {}
         self.requests: list[Record] = []
         self.gone: set[Key] = set()
-        self.asked: Counter[Key] = Counter()
+        self.heard: Counter[Key] = Counter()
         self.taken = 0
 
     def close(self) -> None:
@@ -39,7 +40,7 @@ class Follower:
         if key is None:
             return []
         self.gone.discard(key)
-        del self.asked[key]
+        del self.heard[key]
         return self.lines.pop(key, [])
 
     def poll(self) -> None:
@@ -55,8 +56,8 @@ class Follower:
             self.peers[record["peer"]] = record["connection"]
         if what == "closed":
             self.gone.add(record["connection"])
-        if what == "http" and record["direction"] == "up":
-            self.asked[record["connection"]] += 1
+        if what in ("http", "packet") and record["direction"] == "up":
+            self.heard[record["connection"]] += 1
         if what == "coap" and record["direction"] == "up":
             self.requests.append(record)
         if not is_decision(record):

@@ -102,13 +102,16 @@ class _Player:
         self._tokens = Tokens()
         self._lines: OrderedDict[Key, Line] = OrderedDict()
         self._latest: Line | None = None
+        self._speaking: Line | None = None
         self._of: dict[str, Line] = {}  # by device, the one that it was on last
         self._shaking: dict[str, ends.Tcp | None] = {}  # by peer, whose handshake is to fail
         self._out = Outcome()
         self._awaited = Awaited(seen, self._out)
+        self._awaited.caused(found.head["ms"])
         self._left_devices: set[str] = set()
         self._ids: Newest[int, int] = Newest(_MOST_IDS)
-        self._changes: list[Record] = []
+        self._changes: list[tuple[int, Record]] = []
+        self._number = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._late_ms = 0
         self._steps: dict[str, Callable[[int, Record], Any]] = {
@@ -140,7 +143,9 @@ class _Player:
             try:
                 await self._step(number, record)
             except _NO_RECORD as error:
-                reason = f"line {number + 1} of the trace is not as a twin writes it: {error!r}"
+                reason = (
+                    f"line {self._number + 1} of the trace is not as a twin writes it: {error!r}"
+                )
                 raise UserError(reason) from error
         await self._finish()
         return self._out
@@ -148,6 +153,7 @@ class _Player:
     async def _step(self, number: int, record: Record) -> None:
         if record["what"] in _CAUSES and record.get("direction") != "down":
             self._change()
+        self._number = number
         step = self._steps.get(record["what"])
         if step is not None:
             await step(number, record)
@@ -156,9 +162,9 @@ class _Player:
 
     # What boards and operators did
 
-    async def _registry(self, _number: int, record: Record) -> None:
+    async def _registry(self, number: int, record: Record) -> None:
         """A change that the twin makes by itself is there by then: it is asked for first."""
-        self._changes.append(record)
+        self._changes.append((number, record))
 
     def _change(self) -> None:
         def anew(table: str, row: registry.Row, _column: str) -> str:
@@ -175,7 +181,8 @@ class _Player:
                 row = dict(again.row(table, row))
             return row
 
-        for record in self._changes:
+        for number, record in self._changes:
+            self._number = number  # for what is said of it
             self._issuers.know(str(row["pem"]) for row in record["put"].get("cas", ()))
             for name in registry.apply(self._store.database, record, anew, own):
                 self._out.left_out[f"the registry's table {name}, which this signet has not"] += 1
@@ -288,7 +295,6 @@ class _Player:
     async def _http(self, number: int, record: Record) -> None:
         line = self._line(record)
         if record["direction"] == "up":
-            line.asked += 1
             await self._send(line, record, line.request(record, self._then(number)))
         elif await self._expect(number, record, line) is not None:
             await self._awaited.until(lambda: line.given(record))
@@ -324,11 +330,25 @@ class _Player:
         return line.key is not None
 
     async def _send(self, line: Line, record: Record, data: bytes) -> None:
+        if line is not self._speaking:
+            await self._until_heard(self._speaking)
         self._awaited.caused(record["ms"])
         if line.end is None or not data:
             return
+        self._speaking = line
+        line.told += record["what"] == "http" or record.get("name", "") != ""
         self._out.played += 1
         await line.end.send(data)
+
+    async def _until_heard(self, line: Line | None) -> None:
+        """Until the twin has read what went out there: by TCP nobody knows what is read first."""
+        if line is None or line.over or not line.told:
+            return
+        if (key := await self._key(line)) is None:
+            return
+        if key not in self._seen.gone:
+            await self._awaited.until(lambda: self._seen.heard[key] >= line.told, _LAST_S)
+        line.told = 0 if self._seen.heard[key] < line.told else line.told
 
     async def _decided(self, number: int, record: Record) -> None:
         await self._expect(number, record, self._line(record))
@@ -347,8 +367,7 @@ class _Player:
             self._lines.pop(record["connection"], None)
             return
         reason, coap = record["reason"], isinstance(record["connection"], str)
-        if line.asked and (key := await self._key(line)) is not None:  # it may leave at once
-            await self._awaited.until(lambda: self._seen.asked[key] >= line.asked, _LAST_S)
+        await self._until_heard(line)
         if coap or not reason or reason.startswith(BOARD_ENDS) or line.key is None:
             await line.end.close(reset=reason.startswith("connection lost"))
         if not coap:
@@ -365,6 +384,7 @@ class _Player:
 
     async def _command(self, number: int, record: Record) -> None:
         names = ("cloud", "device", "name", "data")
+        await self._until_heard(self._speaking)
         request = {"do": "command", **{name: record[name] for name in names}}
         self._awaited.caused(record["ms"])
         task = asyncio.create_task(asyncio.to_thread(self._ask, request))
