@@ -76,11 +76,12 @@ def test_its_identities_are_shown_when_asked_for(ask: Ask) -> None:
         ("bg95", {"family": "bg95"}, {"denied": True}, "network: the network refuses this SIM"),
         ("bg95", {"family": "bg95"}, {"register_s": 60.0}, "network: no coverage"),
         (None, {"family": "bg95", "tx": 17}, {}, "give --tx and --rx"),
-        (
+        pytest.param(
             None,
             {"family": "bg95", "tx": 17, "rx": 16, "wake": 4},
             {},
             "line: no modem answers at any baud",
+            marks=pytest.mark.proof,  # it waits for 40 s
         ),
     ],
 )
@@ -212,6 +213,30 @@ class _FakeModem:
         return b"".join(came) or None
 
 
+@pytest.fixture
+def asks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., modem_facts.Said]:
+    """What a modem says to these commands that takes so long, at that baud: asks(waits, baud)."""
+
+    def ask(waits: dict[str, int], baud: int, *commands: str) -> modem_facts.Said:
+        clock = _FakeTime()
+        fake = _FakeModem(clock, waits, baud)
+        monkeypatch.setitem(sys.modules, "time", clock)
+        monkeypatch.setitem(sys.modules, "machine", types.SimpleNamespace(UART=fake.uart))
+        asked = ({"baud": 9600}, [(command, 3000) for command in commands], False)
+        program = compile(modem.PROGRAM.read_text(), "ask_modem", "exec")
+        exec(program, {"ASKED": asked})
+        return modem.read(capsys.readouterr().out)
+
+    return ask
+
+
+def test_a_modem_that_answers_at_no_baud_is_told(asks: Callable[..., modem_facts.Said]) -> None:
+    first = next(modem_facts.look(asks({}, 300)))
+    assert "no modem answers at any baud" in first.wrong
+
+
 @pytest.mark.parametrize(
     ("waits", "baud", "late"),
     [
@@ -224,21 +249,10 @@ class _FakeModem:
     ],
 )
 def test_no_late_answer_is_taken_for_that_of_the_next_command(
-    waits: dict[str, int],
-    baud: int,
-    late: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    asks: Callable[..., modem_facts.Said], waits: dict[str, int], baud: int, late: str
 ) -> None:
-    clock = _FakeTime()
-    fake = _FakeModem(clock, waits, baud)
-    monkeypatch.setitem(sys.modules, "time", clock)
-    monkeypatch.setitem(sys.modules, "machine", types.SimpleNamespace(UART=fake.uart))
     commands = ["ATI", "AT+CGMM", "AT+CGMR"]
-    asked = ({"baud": 9600}, [(command, 3000) for command in commands], False)
-    program = compile(modem.PROGRAM.read_text(), "ask_modem", "exec")
-    exec(program, {"ASKED": asked})
-    said = modem.read(capsys.readouterr().out)
+    said = asks(waits, baud, *commands)
     assert said.uart["answers"] == baud
     for command in commands:
         assert said.answer(command) == ([] if command == late else [f"it is {command}"])

@@ -87,15 +87,25 @@ def test_a_project_of_others_stays_and_signet_comes_beside_it(
     assert "0 of " in _deploy(board, config)
 
 
-def test_readable_and_linked_take_each_others_place(board: VirtualBoard, config: Path) -> None:
-    board.fill({})
-    _deploy(board, config)
-    linked = flash(board.folder)
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
+    """What is on an empty board after a deployment of `config`."""
+    folder = tmp_path_factory.mktemp("deployed")
+    (folder / "device.json").write_text(json.dumps(_CONFIG))
+    board = VirtualBoard(folder / "board").create(512)
+    _deploy(board, folder / "device.json")
+    return flash(board.folder)
+
+
+def test_readable_and_linked_take_each_others_place(
+    board: VirtualBoard, config: Path, deployed: Mapping[str, bytes]
+) -> None:
+    board.fill(deployed)
     _deploy(board, config, "--plain")
     readable = flash(board.folder)
-    assert "/lib/signet/reports/outbox.mpy" in readable.keys() - linked.keys()
+    assert "/lib/signet/reports/outbox.mpy" in readable.keys() - deployed.keys()
     _deploy(board, config)
-    assert {**flash(board.folder), plan.MANIFEST: linked[plan.MANIFEST]} == linked
+    assert {**flash(board.folder), plan.MANIFEST: deployed[plan.MANIFEST]} == deployed
 
 
 _OPENS = """
@@ -227,11 +237,9 @@ def _edited(there: Mapping[str, bytes], **changes: bytes | None) -> dict[str, by
 
 
 def test_what_was_changed_on_the_board_is_shown_and_asked_about(
-    board: VirtualBoard, config: Path
+    board: VirtualBoard, config: Path, deployed: Mapping[str, bytes]
 ) -> None:
-    board.fill({})
-    _deploy(board, config)
-    edited = _edited(flash(board.folder), main=b"print('mine')", core=b"damaged")
+    edited = _edited(deployed, main=b"print('mine')", core=b"damaged")
     board.fill(edited)
     said = _rows(_deploy(board, config, status=2))
     assert ["keep", "/main.py"] in [row[:2] for row in said]
