@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from host_tests.depth import DEPTH, STEPS
+from host_tests.depth import DEPTH, STEPS, left_out
 
 # Long files whose tests need no one order: each goes to the next free worker, with its own twin.
 _SHARED_OUT = (
@@ -92,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     proofs = [item for item in items if item.get_closest_marker("proof")]
-    by_file = dict(Counter(item.nodeid.partition("::")[0] for item in proofs))
+    by_file = dict(Counter(item.nodeid.partition("::")[0] for item in proofs) + left_out)
     config.stash[_RUN].for_proof = by_file
     if hasattr(config, "workeroutput"):
         config.workeroutput["for_proof"] = by_file

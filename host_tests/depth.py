@@ -5,6 +5,7 @@ proof`, what a release needs). Only proof runs the tests that are marked so, lon
 """
 
 import os
+from collections import Counter
 
 STEPS = {"quick": 25, "test": 5, "proof": 1}
 
@@ -19,3 +20,7 @@ STEP = STEPS[DEPTH]
 def scaled(full: int, least: int = 1) -> int:
     """How many of `full` repetitions this depth runs, `least` or more."""
     return max(least, full // STEP)
+
+
+left_out: Counter[str] = Counter()
+"""By file: tests for `make proof` that were not even collected, for that takes a while, too."""

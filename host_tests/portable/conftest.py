@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.depth import DEPTH, STEP, STEPS
+from host_tests.depth import DEPTH, STEP, STEPS, left_out
 from host_tests.portable.host.interpreters import (
     FOR_PROOF,
     INTERPRETERS,
@@ -62,6 +62,7 @@ class PortableFile(pytest.File):
         if "LINKED" not in declared:  # what counts there is the linker's work: not every example
             declared |= {"LINKED": linked_for(self.path.stem) if is_ours else {}, "step": _STEP}
         wanted = self.config.getoption("--interpreter", None)
+        is_named = any("::" in each for each in self.config.args)
         interpreters = declared.get("INTERPRETERS", INTERPRETERS)
         runs = [(name, "") for name in interpreters]
         if "i386" in interpreters:
@@ -76,6 +77,10 @@ class PortableFile(pytest.File):
                 for name, line in functions:
                     if way and is_readable_only(self.path.stem, name):
                         continue
+                    is_for_proof = way or is_extra or name in declared.get("PROOF", ())
+                    if is_for_proof and DEPTH != "proof" and not is_named:
+                        left_out[self.nodeid] += 1
+                        continue
                     test = PortableTest.from_parent(
                         self, name=f"{name}[{title}]", group=group, function=name, line=line
                     )
@@ -84,7 +89,7 @@ class PortableFile(pytest.File):
                         why = reason or why_not(self.path.stem, name)
                     if why:
                         test.add_marker(pytest.mark.skip(reason=why))
-                    if way or is_extra or name in declared.get("PROOF", ()):
+                    if is_for_proof:
                         test.add_marker(pytest.mark.proof)
                     yield test
 
