@@ -345,8 +345,9 @@ def test_what_the_board_takes_is_taken_and_a_ca_may_be_there_already(
 
 def test_a_ca_is_looked_for_on_the_board_too(board: VirtualBoard, config: Path) -> None:
     config.write_text(json.dumps(_CONFIG | {"insecure": False, "tls": True, "port": None}))
+    board.fill({})
     assert "there is no ca.pem beside device.json, nor on" in _deploy(board, config, status=2)
-    board.fill(_THEIRS | {"/ca.pem": Issued(days=(-9, -2)).pem})
+    board.fill({"/ca.pem": Issued(days=(-9, -2)).pem})
     assert "ca.pem expired on" in _deploy(board, config, status=2)
     assert "/device.json" not in flash(board.folder)
     board.fill(_THEIRS | {"/ca.pem": _CA.pem})

@@ -4,6 +4,7 @@ The chip is esp32-mock-bootloader, which speaks Espressif's serial protocol of a
 tables are made, and what was written is read, by Espressif's own esp-idf-defs and esptool.
 """
 
+import functools
 import json
 import os
 import re
@@ -45,10 +46,15 @@ sys.stdout.write(PartitionTable.from_csv(sys.argv[1]).to_binary().hex())
 """
 
 
+@functools.cache
+def _binary(table: str) -> bytes:
+    return bytes.fromhex(_python(_TABLE, table))
+
+
 def _image(file: Path, table: str, chip: int, offset: int) -> Path:
     """As MicroPython's makeimg.py lays it out: bootloader, table, application."""
     header = (b"\xe9\x01\x02\x20" + bytes(8) + bytes([chip])).ljust(24, b"\0")
-    content = header.ljust(0x8000 - offset, b"\xff") + bytes.fromhex(_python(_TABLE, table))
+    content = header.ljust(0x8000 - offset, b"\xff") + _binary(table)
     file.write_bytes(content.ljust(0x10000 - offset, b"\xff") + header + os.urandom(5000))
     return file
 

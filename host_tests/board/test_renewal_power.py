@@ -1,7 +1,6 @@
 """Does a board have a certificate with its key, whichever write of a renewal the power cuts?"""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,21 +60,11 @@ print("done")
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     """A board with two certificates and the program on it; it is off."""
-    (tmp_path / "main.py").write_text(_MAIN)
     authority = Authority(tmp_path / "ca")
-    files = {"main.py": tmp_path / "main.py", "ca.pem": authority.certificate_file}
+    files = {"ca.pem": authority.certificate_file}
     for name in ("a", "b"):
         files[f"{name}.pem"] = authority.client("d:meter:1", target=tmp_path / f"{name}.pem")
     files["board.pem"] = files["a.pem"]
-    folders = (
-        "/lib",
-        "/lib/signet",
-        "/lib/signet/certificate",
-        "/lib/signet/device",
-        "/lib/signet/net",
-        "/lib/signet/wire",
-    )
-    steps = [step for folder in folders for step in ("fs", "mkdir", folder, "+")]
     for name in (
         *("__init__.py", "errors.py", "clock.py", "modules.py"),
         *(f"certificate/{name}.py" for name in ("on_trial", "pending")),
@@ -86,13 +75,9 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
         *("wire/iso8601.py", "wire/pem.py", "wire/x509.py"),
     ):
         files[f"lib/signet/{name}"] = LIB / "signet" / name
-    for name, source in files.items():
-        steps += ["fs", "cp", str(source), f":/{name}", "+"]
-    how = {"folder": tmp_path / "board", "bits": toolchain.word_sizes()[0]}
-    with VirtualBoard(**how).create(256) as board:
-        command = [*toolchain.mpremote(), "connect", board.device, *steps[:-1]]
-        subprocess.run(command, check=True, capture_output=True)
-    board = VirtualBoard(**how)  # nothing has run since, and nothing was printed
+    board = VirtualBoard(tmp_path / "board", bits=toolchain.word_sizes()[0]).create(256)
+    on_board = {f"/{name}": source.read_bytes() for name, source in files.items()}
+    board.fill(on_board | {"/main.py": _MAIN.encode()})
     yield board
     board.stop()
 

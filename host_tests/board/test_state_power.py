@@ -1,7 +1,6 @@
 """Does device/state.py keep its promises whichever write to a board's flash the power cuts?"""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,22 +28,10 @@ print("done")
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[VirtualBoard]:
     """A board, 32 bits where there are such, with the program on it; it is off."""
-    (tmp_path / "main.py").write_text(_MAIN)
-    how = {"folder": tmp_path / "board", "bits": toolchain.word_sizes()[0]}
-    steps = ["fs", "mkdir", "/lib", "+", "fs", "mkdir", "/lib/signet"]
-    steps += ["+", "fs", "mkdir", "/lib/signet/device"]
-    for name in (
-        "__init__.py",
-        "errors.py",
-        "device/files.py",
-        "device/state.py",
-    ):
-        steps += ["+", "fs", "cp", str(LIB / "signet" / name), f":/lib/signet/{name}"]
-    steps += ["+", "fs", "cp", str(tmp_path / "main.py"), ":/main.py"]
-    with VirtualBoard(**how).create(256) as board:
-        command = [*toolchain.mpremote(), "connect", board.device, *steps]
-        subprocess.run(command, check=True, capture_output=True)
-    board = VirtualBoard(**how)  # nothing has run since, and nothing was printed
+    names = ("__init__.py", "errors.py", "device/files.py", "device/state.py")
+    files = {f"/lib/signet/{name}": (LIB / "signet" / name).read_bytes() for name in names}
+    board = VirtualBoard(tmp_path / "board", bits=toolchain.word_sizes()[0]).create(256)
+    board.fill(files | {"/main.py": _MAIN.encode()})
     yield board
     board.stop()
 

@@ -7,9 +7,11 @@ from collections import Counter
 FAST = {"ack_timeout_ms": 200}
 
 # The flash is shared by the tests: what the one before kept must go, unless this is a wake.
+# Attributes that lib/signet names, too, would have each device.json linked for this program alone.
 FRESH = """
-import machine, os
-if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+import os
+from machine import DEEPSLEEP_RESET, reset_cause
+if reset_cause() != DEEPSLEEP_RESET:
     names = ["signet.state", "n"]
     if "outbox" in os.listdir():
         names += ["outbox/" + name for name in os.listdir("outbox")]
