@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from host_tests import screens
+from host_tests.depth import STEP
 from host_tests.twin.certified import serial_of
 from tools import size, toolchain
 from tools.board.deploy import project_files
@@ -317,10 +318,20 @@ def _shown(*words):
     return tables
 
 
-def test_each_module_is_shown_below_its_part():
+@pytest.fixture
+def some(monkeypatch):
+    """Devices, which `signet size` takes for all: another test links each."""
+    found = devices()[::STEP]
+    monkeypatch.setattr(size, "devices", lambda: found)
+    return found
+
+
+def test_each_module_is_shown_below_its_part(some):
     compiled = toolchain.compile_tree(LIB, CACHE / "mpy" / "lib")
     sizes = [len(code) for code in compiled.values()]
-    rows = dict(_shown()["lib/signet, readable: bytes of .mpy"][1:])
+    tables = _shown()
+    rows = dict(tables["lib/signet, readable: bytes of .mpy"][1:])
+    assert len(tables["What a device gets: bytes of .mpy"]) == len(some) + 2
     assert rows.pop(f"{len(sizes)} modules") == str(sum(sizes))
     parts = [int(count) for name, count in rows.items() if ", mip's signet" in name]
     assert len(parts) == len(PARTS) and sum(parts) == sum(sizes)
@@ -365,16 +376,14 @@ def test_what_is_loaded_at_each_start_is_said_to_be(org, tmp_path, cloud, way):
     assert loaded - within == at_start - {"__init__"}
 
 
-def test_the_image_is_counted_whole_and_by_device():
+def test_the_image_is_counted_whole_and_by_device(some):
     try:
         toolchain.image()
     except UserError as error:
         pytest.skip(str(error))
     shown = CliRunner().invoke(app, ["size", "--image"])
     assert shown.exit_code == 0, shown.output
-    rows = {
-        each.name: re.search(rf"{each.name} +(\d+) +(\d+)", shown.output) for each in devices()
-    }
+    rows = {each.name: re.search(rf"{each.name} +(\d+) +(\d+)", shown.output) for each in some}
     whole = re.search(r"the image +(\d+)", shown.output)
     everything = re.search(r"signet +(\d+)", shown.output)
     for found in rows.values():
