@@ -39,6 +39,11 @@ _SPARSE = (
 )
 
 
+_TWICE = ["d81c82" + 2 * f"d81d{index:02x}" for index in range(23)]
+_DOUBLED = bytes.fromhex("9818d81c820102" + "".join(_TWICE))
+"""24 values that are shared (CBOR tags 28, 29), each the one before it twice."""
+
+
 @pytest.mark.parametrize(
     ("topic", "payload", "found"),
     [
@@ -74,6 +79,14 @@ _SPARSE = (
         ("t", b"[" * 5000 + b"]" * 5000, ("text", {}, {}, "[" * 119 + "…")),
         ("t", b"on\x1b[2J\n", ("text", {}, {}, r"on\x1b[2J\n")),
         ("t", b"\xff\x00", ("bytes", {}, {}, "ff00")),
+        ("t", b"\x80\x00", ("bytes", {}, {}, "8000")),  # begins as an empty array
+        ("t", cbor2.dumps([2**70, -(2**70)]), ("CBOR", {}, {}, f'["{2**70}","-{2**70}"]')),
+        (
+            "t",
+            cbor2.dumps([1 << 999]),
+            ("bytes", {}, {}, cbor2.dumps([1 << 999]).hex()[:119] + "…"),
+        ),
+        ("t", _DOUBLED, ("bytes", {}, {}, _DOUBLED.hex()[:119] + "…")),
     ],
 )
 def test_a_payload_is_taken_apart(topic, payload, found):

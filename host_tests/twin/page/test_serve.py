@@ -360,7 +360,10 @@ def test_a_boards_own_lines_stand_beside_what_its_cloud_has_without_secrets(
 ):
     board = VirtualBoard(tmp_path / "board").create()
     secret = twin.ready["clouds"]["enos"]["device"]["device_secret"]
-    prints = ("it is " + secret, {"wifi_password": "hunter2"}, "report 7 stored")
+    prints = (
+        *("it is " + secret, {"wifi_password": "hunter2"}, "wifi password: hunter2"),
+        *("connect(key=1,password='hunter2')", {"token": None}, "report 7 stored"),
+    )
     main = f"for each in {prints!r}: print(each)\nimport time\ntime.sleep(600)\n"
     board.fill({"/main.py": main.encode()})
     program = Path(sys.executable).with_name("signet")
@@ -383,7 +386,9 @@ def test_a_boards_own_lines_stand_beside_what_its_cloud_has_without_secrets(
             boot.wait(60)
     assert {line["side"] for line in lines if line["text"] == "report 7 stored"} == {"board"}
     shown = json.dumps(lines)
-    assert "it is *" in shown and "'wifi_password': '*" in shown
+    for covered in ("it is *", "'wifi_password': '*", "wifi password: *", "1,password='*"):
+        assert covered in shown
+    assert "{'token': None}" in shown
     assert secret not in shown and "hunter2" not in shown
 
 

@@ -12,8 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import cbor2
-
+from tools.twin.wire import cbor
 from tools.ui import visible
 
 SUMMARY = 120
@@ -56,8 +55,8 @@ def parse(payload: bytes) -> tuple[str, Any]:
     try:
         text = payload.decode()
     except UnicodeDecodeError:
-        with contextlib.suppress(Exception):  # what it raises for what is no CBOR is its own
-            value = plain(cbor2.loads(payload))
+        with contextlib.suppress(ValueError, RecursionError):
+            value = plain(cbor.loads(payload))
             if isinstance(value, dict | list):  # a single byte is nearly always some value
                 return "CBOR", value
         return "bytes", None

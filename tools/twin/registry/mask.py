@@ -23,6 +23,12 @@ _QUOTED = re.compile(rb'(\\"' + _NAME + rb'\\"\s*:\s*\\")([^"\\]+)', re.IGNORECA
 _REPR = re.compile(rb"('" + _NAME + rb"'\s*:\s*b?')((?:[^'\\]|\\.)+)", re.IGNORECASE)  # of Python
 # also a form, one Uri-Query of CoAP, a connection string of Azure
 _QUERY = re.compile(rb"((?:^|[?&;\s])(?:" + _NAME + rb"|sig)=)([^&;\s]+)", re.IGNORECASE)
+# What a person prints: name: value, name = 'value'; not what is covered already, nor nothing.
+_PRINTED = re.compile(
+    rb"((?<![\w-])" + _NAME + rb"""['"]?\s*[:=]\s*(?:b(?=['"]))?+['"]?+)(?!\*|None\b|null\b)"""
+    rb"""((?<=['"])[^'"]+|[^\s'",;&)}\]]+)""",
+    re.IGNORECASE,
+)
 _SAS = re.compile(rb"([ &]sig=)([^&\s]+)")  # of a "SharedAccessSignature ...": its secret part
 # RFC 8949, section 3: a text or bytes are their length and they; the end of a name, then a value.
 _CBOR = re.compile(
@@ -48,8 +54,10 @@ def body(payload: bytes) -> bytes:
 
 
 def printed(line: str, secret: str) -> str:
-    """What a board has printed, as `body`; its own secret is covered wherever it stands."""
-    data = body(line.encode("utf-8", "surrogatepass"))
+    """What a board has printed, as `body`, and as a person writes names and values; its own
+    secret is covered wherever it stands.
+    """
+    data = _PRINTED.sub(_covered, body(line.encode("utf-8", "surrogatepass")))
     if secret:
         data = data.replace(secret.encode(), cover(secret.encode()))
     return data.decode("utf-8", "replace")

@@ -5,11 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import cbor2
-
 from tools.twin.trace.file import Record
 from tools.twin.trace.stable import stable, text_of
-from tools.twin.wire import packets
+from tools.twin.wire import cbor, packets
 from tools.twin.wire.packets import Packet, Publish
 
 _LONGEST, _BEFORE = 160, 40
@@ -128,9 +126,9 @@ def coap_value(options: list[list[Any]], payload: bytes) -> Any:
     formats = [value for number, value in options if number == 12]
     try:
         if formats == [chr(_CBOR_FORMAT)]:
-            return cbor2.loads(payload)
+            return cbor.loads(payload)
         return json.loads(payload)
-    except (ValueError, RecursionError, cbor2.CBORDecodeError):
+    except (ValueError, RecursionError):
         return None
 
 

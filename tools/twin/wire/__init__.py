@@ -1,1 +1,1 @@
-"""MQTT's bytes and topics: no socket, no clock."""
+"""The bytes of MQTT and CBOR, and topics: no socket, no clock."""

@@ -18,6 +18,7 @@ from tools.twin.clouds.text import decode, encode, parameters
 from tools.twin.registry import mask
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Store
+from tools.twin.wire import cbor
 from tools.twin.wire.packets import Connect
 from tools.ui import UserError
 
@@ -145,12 +146,12 @@ def _fields(body: bytes) -> tuple[dict[str, Any], Callable[[Any], bytes]]:
     formats: tuple[tuple[Callable[[bytes], Any], Callable[[Any], bytes]], ...] = (
         (json.loads, encode),
         (_form, lambda fields: urlencode(fields).encode()),
-        (cbor2.loads, cbor2.dumps),
+        (cbor.loads, cbor2.dumps),
     )
     for read, write in formats:
         try:
             value = read(body)
-        except (ValueError, RecursionError, cbor2.CBORDecodeError):
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             return value, write

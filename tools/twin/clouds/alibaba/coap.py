@@ -7,7 +7,6 @@ No socket and no aiocoap: a request in, a reply out.
 """
 
 import functools
-import io
 import json
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
@@ -36,6 +35,7 @@ from tools.twin.clouds.shared import Shared
 from tools.twin.clouds.text import encode
 from tools.twin.clouds.values import Verdict
 from tools.twin.registry.store import Device
+from tools.twin.wire import cbor
 
 # What a login or a report that is refused is answered.
 _CODES = {
@@ -237,13 +237,10 @@ def _decoded(payload: bytes, form: int | None) -> Any:
     """The value of a payload in its Content-Format."""
     if form != CBOR:
         return json_value(payload)
-    stream = io.BytesIO(payload)
     try:
-        value = cbor2.CBORDecoder(stream).decode()
-    except (ValueError, RecursionError, cbor2.CBORDecodeError) as error:
+        value = cbor.loads(payload)
+    except ValueError as error:
         raise RefusedError("4.00", f"the payload is not CBOR: {error}") from None
-    if stream.read():
-        raise RefusedError("4.00", "the payload is not CBOR: something follows its end")
     try:  # what is read here is Alink or a login
         return json_value(json.dumps(value).encode())
     except (TypeError, ValueError, RecursionError):
