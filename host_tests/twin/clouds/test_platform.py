@@ -70,6 +70,8 @@ def _json(value: Any) -> bytes:
         (1220, b"\xff\xfe"),
         (1220, b"[1]"),
         (1220, b'{"id": "\\ud800", "version": "1.0"}'),
+        (1220, b'{"id": "1", "version": "1.0", "params": NaN}'),
+        (1220, b'{"id": "1", "version": "1.0", "params": 1e999}'),
         (460, _json(_POST | {"id": 1})),
         (460, _json({k: v for k, v in _POST.items() if k != "version"})),
         (1260, _json(_POST | {"method": "thing.event.property.post"})),

@@ -1,9 +1,22 @@
 """How do the platforms write JSON and client ids?"""
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+
+def _number(text: str) -> float:
+    if math.isinf(value := float(text)):
+        raise ValueError("a number beyond what a double holds")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_JSON = json.JSONDecoder(parse_float=_number, parse_constant=_constant)
 _ROOM = 100  # by so many levels may be deeper what is made of a value, and then be written
 
 
@@ -13,10 +26,10 @@ def encode(value: Mapping[str, Any]) -> bytes:
 
 
 def decode(payload: bytes) -> Any:
-    """The JSON value of a payload. raises: ValueError."""
+    """The JSON value of a payload, as RFC 8259 has it. raises: ValueError."""
     text = payload.decode()
     try:
-        value = json.loads(text)
+        value = _JSON.decode(text)
         if payload.count(b"[") + payload.count(b"{") > _ROOM:
             json.loads("[" * _ROOM + text + "]" * _ROOM)
     except RecursionError:

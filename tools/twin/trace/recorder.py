@@ -55,12 +55,13 @@ class Recorder:
         self._tables: registry.Tables = {}
         self._seen = -1
         self._write({**_head(options), "clouds": clouds})
-        self._look(always=True)
+        self._look()
         self._end = store.journal.listen(self._record)
 
     def close(self) -> None:
         """Write that the twin ends, and no more."""
         self._end()
+        self._look()
         self._write({"what": "end", "ms": _now_ms()})
         if self._file >= 0:
             os.close(self._file)
@@ -68,7 +69,7 @@ class Recorder:
 
     def _record(self, record: Record) -> None:
         if record["what"] == "changed":
-            self._look(always=True)
+            self._seen = -1  # looked at before it matters: a thousand changes may come at once
             return
         if record["what"] in _ASKS:
             self._look()
@@ -90,11 +91,11 @@ class Recorder:
             self._file = -1
             self._full(f"the trace ends here: {error.strerror}")
 
-    def _look(self, always: bool = False) -> None:
+    def _look(self) -> None:
         """Write what has changed in the registry; another process may have done it."""
         database = self._store.database
         seen = database.execute("PRAGMA data_version").fetchone()[0]
-        if seen == self._seen and not always:
+        if seen == self._seen:
             return
         self._seen = seen
         found = registry.tables(database)

@@ -5,7 +5,6 @@ Source: the platform's docs, `devices/device_mgmt/` (index, requests, custom_act
 
 import contextlib
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,6 @@ def board(tmp_path: Path) -> Iterator[Board]:
         (200, "device/update/location", {"longitude": 100, "latitude": 78, "accuracy": 100}),
         (400, "device/update/location", {"longitude": 100}),
         (400, "device/update/location", {"longitude": 100, "latitude": 91}),
-        (400, "device/update/location", {"longitude": 100, "latitude": math.nan}),
         (200, "add/diag/errorCodes", {"errorCode": 5}),
         (400, "add/diag/errorCodes", {"errorCode": "5"}),
         (200, "clear/diag/errorCodes", None),

@@ -4,16 +4,19 @@ wiotp-sdk runs as it is published; what it would never send comes from http.clie
 """
 
 import json
+import math
 from typing import Any
 
 import pytest
 
 from host_tests.support import Twin
-from host_tests.twin.http_device import Http, WatsonDevice, of_application
+from host_tests.twin.http_device import Http, WatsonDevice, of_application, path_of
 from host_tests.twin.mqtt_device import paho
+from tools.twin.clouds.http_request import BODY_LIMIT
 from tools.twin.wire.packets import Connect
 
 _HOST = "signet.internetofthings.ibmcloud.com"
+_TYPES = "/api/v0002/device/types"
 _OWN = "device/types/esp32/devices/rest-own"
 
 
@@ -64,10 +67,13 @@ def test_the_vendors_sdk_registers_asks_and_removes(twin: Twin, start: Any) -> N
     ("status", "call", "body"),
     [
         (200, f"GET {_OWN}", None),
+        (200, "GET device/types/esp32/devices/rest%2Down", None),
         (200, "GET device/types?_limit=1", None),
         (400, "GET device/types?_limit=x", None),
         (404, "GET device/types/none", None),
         (404, "GET nothing", None),
+        (404, "GET device/types/esp32%2Fdevices%2Frest-own", None),
+        (404, "POST device/types/events/devices", {"deviceId": "a"}),
         (404, f"GET {_OWN}/location", None),
         (404, f"GET {_OWN}/mgmt", None),
         (404, f"GET {_OWN}/events/none", None),
@@ -78,6 +84,8 @@ def test_the_vendors_sdk_registers_asks_and_removes(twin: Twin, start: Any) -> N
         (409, "POST device/types/esp32/devices", {"deviceId": "rest-own"}),
         (400, "POST device/types", {"id": "a/b"}),
         (400, "POST device/types", {"id": "t", "classId": "Thing"}),
+        (400, "POST device/types", {"id": "t", "metadata": math.nan}),
+        (413, "POST device/types", {"id": "t", "description": "t" * BODY_LIMIT}),
         (400, "POST device/types/esp32/devices", {"deviceId": "a", "authToken": 1}),
         (404, "POST device/types/none/devices", {"deviceId": "a"}),
         (400, f"PUT {_OWN}", []),
@@ -99,8 +107,27 @@ def test_a_call_has_its_status(twin: Twin, status: int, call: str, body: Any) ->
         assert answer.json["message"]
 
 
-def test_only_an_application_may_call(twin: Twin) -> None:
+def test_each_call_proves_that_an_application_asks(twin: Twin) -> None:
     device = WatsonDevice(twin, "rest-device", "https")
-    for status, headers in ((401, {}), (403, device.authorized)):
-        with Http(twin, "watson", "https", _HOST) as http:
-            assert http.ask("/api/v0002/device/types", b"", headers, method="GET").status == status
+    with Http(twin, "watson", "https", _HOST) as http:
+        for status, headers in ((200, of_application(twin)), (401, {})):
+            assert http.ask(_TYPES, b"", headers, method="GET").status == status
+    with Http(twin, "watson", "https", _HOST) as http:
+        assert http.ask(_TYPES, b"", device.authorized, method="GET").status == 403
+    with Http(twin, "watson", "http", _HOST.replace("signet", "quickstart")) as http:
+        event = path_of("esp32", "any", "application") + "/events/status"
+        assert http.ask(event, b"{}", {"Content-Type": "application/json"}).status == 200
+        assert http.ask(_TYPES, b"", method="GET").status == 403
+
+
+def test_a_device_that_was_removed_and_added_anew_has_nothing_of_before(twin: Twin) -> None:
+    device = WatsonDevice(twin, "rest-anew")
+    path, app = path_of("esp32", "rest-anew"), of_application(twin)
+    with device.http() as own, Http(twin, "watson", "https", _HOST) as http:
+        assert device.event(own).status == 200
+        assert len(http.ask(f"{path}/events", b"", app, method="GET").json) == 1
+        assert http.ask(path, b"", app, method="DELETE").status == 204
+        body = json.dumps({"deviceId": device.name}).encode()
+        assert http.ask(f"{_TYPES}/esp32/devices", body, app).status == 201
+        assert http.ask(f"{path}/events", b"", app, method="GET").json == []
+        assert device.event(own).status == 403

@@ -55,10 +55,7 @@ class WatsonHttp:
         try:
             org = self._org(request)
             if rest.asked(request):
-                label = self._client(request, org, _REGISTRY).device.label
-                reply = await self._rest.answer(org, request)
-                self._report(label, "asked", f"{request.method} {request.path}: {reply.status}")
-                return reply
+                return await self._call(request, org)
             if request.method != "POST":
                 raise RefusedError(405, f"{request.method}; the only method is POST", Allow="POST")
             if len(request.body) > self._cloud.max_payload:
@@ -74,6 +71,15 @@ class WatsonHttp:
             label = request.visit.way.peer if client is None else client.device.label
             self._report(label, "refused", f"HTTP {refused.status}: {refused}")
             return Reply(refused.status, b"", refused.headers, close=True)
+
+    async def _call(self, request: Request, org: str) -> Reply:
+        """A REST call: each proves who asks, whatever the connection is of."""
+        label = request.visit.label = self._login(request, org, _REGISTRY).device.label
+        self._check_rate(label)
+        reply, why = await self._rest.answer(org, request)
+        text = f"{request.method} {request.path}: {reply.status}"
+        self._report(label, "asked", f"{text}: {why}" if why else text)
+        return reply
 
     def _org(self, request: Request) -> str:
         """The org that Host names, as the registry writes it."""
@@ -173,15 +179,27 @@ class WatsonHttp:
         else:
             client = visit.client
             _check_same(client, org, target)
+            self._check_registered(client.device)
         if self._cloud.foreign(client, f"iot-2/type/{target.type_id}/id/{target.device_id}/"):
             who = f"{target.type_id}/{target.device_id}"
             raise RefusedError(403, f"{who} is not a device of {client.device.label}")
         for own in self._fetched_by(client):
             self._cloud.polls.visited(client.session, org, *own)
-        if wait_s := self._throttle.wait_s(client.device.label):
+        self._check_rate(client.device.label)
+        return client
+
+    def _check_rate(self, label: str) -> None:
+        if wait_s := self._throttle.wait_s(label):
             reason = f"too many requests; the next in {wait_s:.1f} s"
             raise RefusedError(503, reason, Retry_After=str(math.ceil(wait_s)))
-        return client
+
+    def _check_registered(self, device: Device) -> None:
+        """Whether the one that has logged in is still there, or was removed and added anew."""
+        if not device.secret:
+            return  # of quickstart
+        found = self._cloud.store.device("watson", device.kind, device.product, device.name)
+        if found is None or found.secret != device.secret:
+            raise RefusedError(403, f"{device.label} was removed from the registry")
 
     def _fetched_by(self, client: Client) -> list[tuple[str, str]]:
         """Type and id of whose commands it fetches: its own, a gateway's devices' besides."""

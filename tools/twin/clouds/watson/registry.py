@@ -94,6 +94,8 @@ class Registry:
         """It, and all that is kept of it but its messages."""
         self.store.remove(device)
         self._kept.forget(device.product, device.name)
+        last = self.store.database.execute("SELECT max(id) FROM messages").fetchone()[0]
+        self._kept.put(device.product, device.name, "removed", last)
 
     def facts(self, device: Device) -> dict[str, Any]:
         """Its `deviceInfo` and `metadata`."""
@@ -142,10 +144,12 @@ class Registry:
         long = f"iot-2/type/{type_id}/id/{device.name}/evt/"
         rows = self.store.database.execute(
             "SELECT topic, payload, received_ms, max(id) FROM messages WHERE cloud='watson'"
-            " AND direction='up' AND status='stored' AND (device=:own AND topic LIKE 'iot-2/evt/%'"
+            " AND id>:removed AND direction='up' AND status='stored'"
+            " AND (device=:own AND topic LIKE 'iot-2/evt/%'"
             " OR substr(topic, 1, :length)=:long AND substr(device, 1, :org_length)=:org)"
             " GROUP BY topic ORDER BY max(id)",
             {
+                "removed": self._kept.get(device.product, device.name, "removed", 0),
                 "own": device.label,
                 "long": long,
                 "length": len(long),

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from tools.twin.clouds.http_request import Reply, Request, decoded, host_name
+from tools.twin.clouds.http_request import BODY_LIMIT, Reply, Request, decoded, host_name
 from tools.twin.clouds.shared import Shared
 from tools.twin.clouds.text import decode
 from tools.twin.clouds.values import Ending
-from tools.twin.clouds.watson.client_id import PART
 from tools.twin.clouds.watson.management import Management, bad_code, bad_location, bad_log
 from tools.twin.clouds.watson.registry import INFO, Registry, time_text
 from tools.twin.clouds.watson.rest_call import (
@@ -24,19 +23,23 @@ from tools.twin.clouds.watson.rest_call import (
     Call,
     CallRefusedError,
     each_of,
+    hold,
+    id_of,
     object_of,
     page,
 )
 from tools.twin.registry.store import Device
 
+_TOO_LARGE = 413
 _API = "/api/v0002/"
 _TYPE = "device/types/([^/]+)"
 _DEVICE = _TYPE + "/devices/([^/]+)"
+_MESSAGING = re.compile("/types/+[^/]+/+devices/+[^/]+/+(events|commands)/")
 
 
 def asked(request: Request) -> bool:
     """Whether a request is for the platform and not for messaging: by its host and its method."""
-    messaging = re.search("/(events|commands)/", request.path) and request.method == "POST"
+    messaging = request.method == "POST" and _MESSAGING.search(request.path)
     return ".messaging." not in host_name(request) and not messaging
 
 
@@ -47,6 +50,7 @@ class Rest:
         self._registry = registry
         self._management = management
         self._shared = shared
+        self._removed: list[Device] = []  # by the call that is answered
         calls: dict[str, dict[str, Callable[[Call], Answer]]] = {
             "device/types": {"GET": self._types, "POST": self._add_type},
             _TYPE: {"GET": self._type, "PUT": self._change_type, "DELETE": self._remove_type},
@@ -69,22 +73,23 @@ class Rest:
         }
         self._calls = {re.compile(path + "/?"): methods for path, methods in calls.items()}
 
-    async def answer(self, org: str, request: Request) -> Reply:
-        """What an application is answered that has proved who it is."""
+    async def answer(self, org: str, request: Request) -> tuple[Reply, str]:
+        """What an application is answered that has proved who it is, and why it is refused."""
         headers = {"Content-Type": "application/json"}
+        reason = ""
         try:
             status, body = self._answer(org, request)
         except CallRefusedError as refused:
-            status = refused.status
-            body = {"message": str(refused)}
+            status, reason = refused.status, str(refused)
+            body = {"message": reason}
             if refused.allow:
                 headers["Allow"] = refused.allow
             if refused.code:
                 body |= {"exception": {"id": refused.code, "properties": []}}
-                body |= {"violations": [{"message": str(refused)}]}
-        if request.method == "DELETE" or request.path.endswith("/remove"):
-            await self._end_removed()
-        return Reply(status, b"" if body is None else json.dumps(body).encode(), headers)
+                body |= {"violations": [{"message": reason}]}
+        await self._end_removed()
+        content = b"" if body is None else json.dumps(body).encode()
+        return Reply(status, content, headers, close=status == _TOO_LARGE), reason
 
     def _answer(self, org: str, request: Request) -> Answer:
         path = re.sub("/+", "/", request.path)
@@ -96,6 +101,8 @@ class Rest:
                 allow = ", ".join(methods)
                 reason = f"{request.method}; the methods are {allow}"
                 raise CallRefusedError(405, reason, allow=allow)
+            if len(request.body) > BODY_LIMIT:
+                raise CallRefusedError(_TOO_LARGE, f"the body has more than {BODY_LIMIT} bytes")
             try:
                 parts = tuple(map(decoded, found.groups()))
                 body = decode(request.body) if request.body else None
@@ -106,35 +113,30 @@ class Rest:
         raise CallRefusedError(404, f"no such path: {request.path!r}")
 
     async def _end_removed(self) -> None:
-        """The connections of devices that are registered no longer."""
-        for each in list(self._shared.connections):
-            client = each.client
-            if each.cloud_name == "watson" and client is not None and client.kind in ("d", "g"):
-                device = client.device
-                org, _, type_id = device.product.partition("/")
-                if self._registry.device(org, type_id, device.name) is None:
-                    await each.end("it was removed from the registry", Ending.SERVER)
+        """The MQTT connections of devices that are registered no longer."""
+        gone = {(device.kind[0], device.label) for device in self._removed}
+        self._removed.clear()
+        for each in list(self._shared.connections) if gone else ():
+            client = each.client if each.cloud_name == "watson" else None
+            if client is not None and (client.kind, client.device.label) in gone:
+                await each.end("it was removed from the registry", Ending.SERVER)
 
     def _types(self, call: Call) -> Answer:
         types = self._registry.types(call.org)
         return 200, page(call, [{"id": name, **types[name]} for name in sorted(types)])
 
-    def _found_type(self, call: Call) -> dict[str, Any]:
-        facts = self._registry.type(call.org, call.parts[0])
+    def _found_type(self, org: str, name: str) -> dict[str, Any]:
+        facts = self._registry.type(org, name)
         if facts is None:
-            raise CallRefusedError(404, f"org {call.org} has no type {call.parts[0]!r}")
+            raise CallRefusedError(404, f"org {org} has no type {name!r}")
         return facts
 
     def _type(self, call: Call) -> Answer:
-        return 200, {"id": call.parts[0], **self._found_type(call)}
+        return 200, {"id": call.parts[0], **self._found_type(call.org, *call.parts)}
 
     def _add_type(self, call: Call) -> Answer:
         body = object_of(call.body)
-        name, kind = body.get("id"), body.get("classId", "Device")
-        if not isinstance(name, str) or not PART.fullmatch(name):
-            raise CallRefusedError(
-                400, "id is not 1 to 36 letters, digits, or any of - _ .", INVALID
-            )
+        name, kind = id_of(body, "id"), body.get("classId", "Device")
         if kind not in ("Device", "Gateway"):
             raise CallRefusedError(400, "classId is neither Device nor Gateway", INVALID)
         if self._registry.type(call.org, name) is not None:
@@ -144,24 +146,24 @@ class Rest:
         return 201, {"id": name, **facts}
 
     def _change_type(self, call: Call) -> Answer:
-        facts = self._found_type(call) | _type_facts(object_of(call.body))
+        facts = self._found_type(call.org, *call.parts) | _type_facts(object_of(call.body))
         self._registry.put_type(call.org, call.parts[0], facts)
         return 200, {"id": call.parts[0], **facts}
 
     def _remove_type(self, call: Call) -> Answer:
-        self._found_type(call)
+        self._found_type(call.org, *call.parts)
         if self._registry.devices(call.org, call.parts[0]):
             raise CallRefusedError(409, f"type {call.parts[0]!r} has devices")
         self._registry.put_type(call.org, call.parts[0], None)
         return 204, None
 
     def _found(self, call: Call) -> Device:
-        type_id, name, *_ = call.parts
-        device = self._registry.device(call.org, type_id, name)
+        return self._registered(call.org, *call.parts[:2])
+
+    def _registered(self, org: str, type_id: str, name: str) -> Device:
+        device = self._registry.device(org, type_id, name)
         if device is None:
-            raise CallRefusedError(
-                404, f"org {call.org} has no device {name!r} of type {type_id!r}"
-            )
+            raise CallRefusedError(404, f"org {org} has no device {name!r} of type {type_id!r}")
         return device
 
     def _told(self, device: Device) -> dict[str, Any]:
@@ -179,24 +181,18 @@ class Rest:
 
     def _add(self, org: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Register one."""
-        type_id, name, token = body.get("typeId"), body.get("deviceId"), body.get("authToken")
-        for part in (type_id, name):
-            if not isinstance(part, str) or not PART.fullmatch(part):
-                raise CallRefusedError(
-                    400, f"{part!r} is not 1 to 36 letters, digits, or - _ .", INVALID
-                )
-        if not isinstance(token or "", str):
+        type_id, name = id_of(body, "typeId"), id_of(body, "deviceId")
+        token = body.get("authToken") or ""
+        if not isinstance(token, str):
             raise CallRefusedError(400, "authToken is not a text", INVALID)
-        known = self._registry.type(org, str(type_id))
-        if known is None:
-            raise CallRefusedError(404, f"org {org} has no type {type_id!r}")
-        if self._registry.device(org, str(type_id), str(name)):
+        kind = self._found_type(org, type_id)["classId"].lower()
+        if self._registry.device(org, type_id, name):
             raise CallRefusedError(409, f"there is a device {name!r} of type {type_id!r} already")
-        info, location = (object_of(body.get(n) or {}) for n in ("deviceInfo", "location"))
-        if location and (problem := bad_location(location)):
-            raise CallRefusedError(400, problem, INVALID_LOCATION)
-        kind, product = known["classId"].lower(), f"{org}/{type_id}"
-        device = self._registry.store.add("watson", kind, product, str(name), secret=token or "")
+        info, location = (object_of(body.get(n) or {}, n) for n in ("deviceInfo", "location"))
+        if location:
+            hold(bad_location(location), INVALID_LOCATION)
+        store = self._registry.store
+        device = store.add("watson", kind, f"{org}/{type_id}", name, secret=token)
         self._registry.change(device, info, body.get("metadata"))
         if location:
             self._registry.locate(device, location)
@@ -213,22 +209,25 @@ class Rest:
 
     def _remove_devices(self, call: Call) -> Answer:
         def remove(entry: dict[str, Any]) -> dict[str, Any]:
-            parts = str(entry.get("typeId")), str(entry.get("deviceId"))
-            self._registry.remove(self._found(Call(call.org, parts, {}, None)))
+            names = id_of(entry, "typeId"), id_of(entry, "deviceId")
+            self._take_out(self._registered(call.org, *names))
             return {}
 
         return each_of(call, 200, remove)
 
     def _change(self, call: Call) -> Answer:
         device, body = self._found(call), object_of(call.body)
-        self._registry.change(
-            device, object_of(body.get("deviceInfo") or {}), body.get("metadata")
-        )
+        info = object_of(body.get("deviceInfo") or {}, "deviceInfo")
+        self._registry.change(device, info, body.get("metadata"))
         return 200, self._told(device)
 
     def _remove(self, call: Call) -> Answer:
-        self._registry.remove(self._found(call))
+        self._take_out(self._found(call))
         return 204, None
+
+    def _take_out(self, device: Device) -> None:
+        self._registry.remove(device)
+        self._removed.append(device)
 
     def _location(self, call: Call) -> Answer:
         if (found := self._registry.location(self._found(call))) is None:
@@ -237,8 +236,7 @@ class Rest:
 
     def _locate(self, call: Call) -> Answer:
         device, body = self._found(call), object_of(call.body)
-        if problem := bad_location(body):
-            raise CallRefusedError(400, problem, INVALID_LOCATION)
+        hold(bad_location(body), INVALID_LOCATION)
         self._registry.locate(device, body)
         return self._location(call)
 
@@ -262,9 +260,7 @@ class Rest:
 
     def _diagnose(self, call: Call) -> Answer:
         device, what, body = self._found(call), call.parts[2], object_of(call.body)
-        problem = bad_log(body) if what == "logs" else bad_code(body)
-        if problem:
-            raise CallRefusedError(400, problem, INVALID)
+        hold(bad_log(body) if what == "logs" else bad_code(body))
         self._registry.diagnose(device, what, body)
         return 201, None
 
@@ -293,6 +289,7 @@ class Rest:
 def _type_facts(body: Mapping[str, Any]) -> dict[str, Any]:
     """What of a type is taken; what is None stays as it was."""
     given = {name: body.get(name) for name in ("description", "metadata", "deviceInfo")}
-    if (info := given["deviceInfo"]) is not None:
-        given["deviceInfo"] = {name: info[name] for name in INFO if name in object_of(info)}
+    if given["deviceInfo"] is not None:
+        info = object_of(given["deviceInfo"], "deviceInfo")
+        given["deviceInfo"] = {name: info[name] for name in INFO if name in info}
     return {name: value for name, value in given.items() if value is not None}

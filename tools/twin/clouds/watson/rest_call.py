@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tools.twin.clouds.watson.client_id import PART
+
 INVALID, INVALID_LOCATION = "CUDRS0007E", "CUDHT0300I"
 """The platform's codes of a refusal: the only ones that wiotp-sdk's tests name."""
 
@@ -37,10 +39,24 @@ Answer = tuple[int, Any]
 """Status, and what is answered as JSON; None: an empty body."""
 
 
-def object_of(value: Any) -> dict[str, Any]:
-    """The body, or deviceInfo in it. raises: CallRefusedError where it is no object."""
-    if not isinstance(value, dict):
-        raise CallRefusedError(400, "the body, or deviceInfo in it, is not an object", INVALID)
+def hold(problem: str, code: str = INVALID) -> None:
+    """raises: CallRefusedError where there is a problem."""
+    if problem:
+        raise CallRefusedError(400, problem, code)
+
+
+def object_of(value: Any, name: str = "the body") -> dict[str, Any]:
+    """It, which is `name`. raises: CallRefusedError where it is no object."""
+    hold("" if isinstance(value, dict) else f"{name} is not an object")
+    found: dict[str, Any] = value
+    return found
+
+
+def id_of(body: Mapping[str, Any], name: str) -> str:
+    """The id of a type or device that a body has under that name. raises: CallRefusedError."""
+    value = body.get(name)
+    if not isinstance(value, str) or not PART.fullmatch(value):
+        raise CallRefusedError(400, f"{name} is not 1 to 36 letters, digits, or - _ .", INVALID)
     return value
 
 
