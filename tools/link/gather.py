@@ -80,9 +80,9 @@ class Sources:
         """A module's folded source."""
         if name not in self._trees:
             source = self.paths[name].read_bytes()
-            found = _folded(name, source, self._choices, self._linked)
+            found, tree = _folded(name, source, self._choices, self._linked)
             self._pickled[name], self._constants[name] = found.tree, found.constants
-            self._trees[name] = tree = pickle.loads(found.tree)  # noqa: S301
+            self._trees[name] = tree
             if b"hasattr(" in source:
                 self._trees[name] = fold.fold(tree, lambda node: self._has(node, tree))
                 self._pickled[name] = pickle.dumps(self._trees[name])
@@ -181,12 +181,14 @@ _kept: dict[tuple[str, bytes], list[_Folded]] = defaultdict(list)
 """By module and source: few modules ask for the choices of the forty that `signet size` links."""
 
 
-def _folded(name: str, source: bytes, choices: Mapping[str, Any], linked: Any) -> _Folded:
+def _folded(
+    name: str, source: bytes, choices: Mapping[str, Any], linked: Any
+) -> tuple[_Folded, ast.Module]:
     """A source as choices fold it. linked: what LINKED is to be."""
     kept = _kept[name, source]
     for folded in kept:
         if all(choices.get(key, fold.UNKNOWN) == value for key, value in folded.asked.items()):
-            return folded
+            return folded, pickle.loads(folded.tree)  # noqa: S301
     tree = ast.parse(source)
     _mark(tree, name)
     own = fold.constants(tree)
@@ -198,7 +200,7 @@ def _folded(name: str, source: bytes, choices: Mapping[str, Any], linked: Any) -
     folded = _Folded(asked.asked, pickle.dumps(tree), own)
     if is_for_all:
         kept.append(folded)
-    return folded
+    return folded, tree
 
 
 class Layout(NamedTuple):
