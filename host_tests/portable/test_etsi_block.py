@@ -89,7 +89,7 @@ def _exchange(passed, number):
 
 
 def _get_early(wanted, szx, blocks):
-    whole = download(begin(), path("large"), Deadline(9000), wanted=wanted, early=True)
+    whole = download(begin(), path("large"), Deadline(30000), wanted=wanted, early=True)
     equal(whole.payload, _LARGE)
     _retrieves(blocks, 0, range(blocks), szx)
 
@@ -100,7 +100,7 @@ def test_TD_COAP_BLOCK_01_get_early():
 
 def test_TD_COAP_BLOCK_01_get_early_where_the_server_wants_less():
     client = begin(szx=1)
-    whole = download(client, path("large"), Deadline(9000), wanted=128, early=True)
+    whole = download(client, path("large"), Deadline(30000), wanted=128, early=True)
     equal(whole.payload, _LARGE)
     request, reply = _exchange(11, 0)
     equal((_block(request, BLOCK2), _block(reply, BLOCK2)), ((0, 0, 3), (0, 1, 1)))
@@ -108,7 +108,7 @@ def test_TD_COAP_BLOCK_01_get_early_where_the_server_wants_less():
 
 
 def test_TD_COAP_BLOCK_02_get_late():
-    whole = download(begin(), path("large"), Deadline(9000))
+    whole = download(begin(), path("large"), Deadline(30000))
     equal(whole.payload, _LARGE)
     request, reply = _exchange(6, 0)
     requests(request, CON, GET, "large")
@@ -119,7 +119,7 @@ def test_TD_COAP_BLOCK_02_get_late():
 
 
 def test_TD_COAP_BLOCK_02_get_late_where_the_client_wants_less():
-    whole = download(begin(), path("large"), Deadline(9000), wanted=32)
+    whole = download(begin(), path("large"), Deadline(30000), wanted=32)
     equal(whole.payload, _LARGE)
     request, reply = _exchange(10, 0)
     equal((_block(request, BLOCK2), _block(reply, BLOCK2)), (None, (0, 1, 2)))
@@ -128,34 +128,34 @@ def test_TD_COAP_BLOCK_02_get_late_where_the_client_wants_less():
 
 def test_TD_COAP_BLOCK_03_put():
     client = begin()
-    answer = upload(client, PUT, _options("large-update"), _BODY, Deadline(9000), 64)
+    answer = upload(client, PUT, _options("large-update"), _BODY, Deadline(30000), 64)
     shown(answer, _sends(5, 0, range(5), 2, PUT, "large-update", CHANGED))
-    equal(download(client, path("large-update"), Deadline(9000)).payload, _BODY)
+    equal(download(client, path("large-update"), Deadline(30000)).payload, _BODY)
 
 
 def test_TD_COAP_BLOCK_03_put_where_the_server_wants_less():
     client = begin(szx=0)
-    answer = upload(client, PUT, _options("large-update"), _BODY, Deadline(9000), 64)
+    answer = upload(client, PUT, _options("large-update"), _BODY, Deadline(30000), 64)
     request, reply = _exchange(15, 0)
     equal((_block(request, BLOCK1), _block(reply, BLOCK1)), ((0, 1, 2), (0, 1, 0)))
     equal(request.payload, _BODY[:64])
     shown(answer, _sends(15, 1, range(4, 18), 0, PUT, "large-update", CHANGED))
-    equal(download(client, path("large-update"), Deadline(9000)).payload, _BODY)
+    equal(download(client, path("large-update"), Deadline(30000)).payload, _BODY)
 
 
 def test_TD_COAP_BLOCK_04_post_that_creates():
     client = begin()
-    answer = upload(client, POST, _options("large-create"), _BODY, Deadline(9000), 64)
+    answer = upload(client, POST, _options("large-create"), _BODY, Deadline(30000), 64)
     shown(answer, _sends(5, 0, range(5), 2, POST, "large-create", CREATED))
     place = values(answer, LOCATION_PATH)
     equal((len(place), place[0]), (2, b"large-create"))
     where = b"/".join(place).decode()
-    equal(download(client, path(where), Deadline(9000)).payload, _BODY)
+    equal(download(client, path(where), Deadline(30000)).payload, _BODY)
 
 
 def test_TD_COAP_BLOCK_05_post_with_blocks_both_ways():
     options = _options("large-post")
-    answer = transfer(begin(), POST, options, _BODY, Deadline(9000), size=64)
+    answer = transfer(begin(), POST, options, _BODY, Deadline(30000), size=64)
     equal((answer.code, answer.payload), (CHANGED, _BODY.upper()))
     equal(_block(_sends(9, 0, range(5), 2, POST, "large-post", CHANGED), BLOCK2), (0, 1, 2))
     _retrieves(9, 5, range(1, 5), 2, POST, "large-post")
@@ -170,6 +170,6 @@ def test_TD_COAP_BLOCK_06_get_early_in_16_bytes():
 
 def test_what_fits_into_one_block_has_no_block_option():
     client = begin()
-    upload(client, PUT, path("test"), _BODY[:64], Deadline(9000), 64)
+    upload(client, PUT, path("test"), _BODY[:64], Deadline(30000), 64)
     equal(ask(client, GET, "test").code, CONTENT)
     assert not [1 for each in seen(4) if values(each, BLOCK1) or values(each, BLOCK2)]

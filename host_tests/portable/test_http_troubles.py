@@ -96,7 +96,7 @@ def _fails(client, error_class, *args, **kwargs):
 
 
 def test_a_byte_now_and_then_does_not_make_a_poll_longer():
-    client = connected("head_drips", 300)
+    client = connected("head_drips", 1000)
     client.request("/", ())
     nones = 0
     while client.reply:
@@ -105,7 +105,7 @@ def test_a_byte_now_and_then_does_not_make_a_poll_longer():
             nones += 1
         except TimedOut:
             assert not client.reply
-    assert client.channel is None and 2 <= nones <= 6, nones
+    assert client.channel is None and 2 <= nones <= 20, nones
 
 
 def test_extra_time_is_added_for_one_request():
