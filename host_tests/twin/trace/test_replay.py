@@ -24,7 +24,7 @@ from host_tests.support import Twin, signet
 from host_tests.tools.pki_files import Issued
 from host_tests.twin.certified import Sealed, serial_of
 from host_tests.twin.coap_device import CBOR, CoapDevice, alink, message
-from host_tests.twin.http_device import AlibabaDevice, WatsonDevice
+from host_tests.twin.http_device import AlibabaDevice, Http, WatsonDevice, of_application
 from host_tests.twin.mqtt_device import Raw, connect_of, paho
 from tools import signing
 from tools.pki.authority import Authority
@@ -205,6 +205,8 @@ def _by_http(twin: Twin) -> None:
         device.report(path="/topic/another/board/user/update")
         twin.fault("expire_tokens")
         device.report()
+    with Http(twin, "watson", "https", "signet.internetofthings.ibmcloud.com") as http:
+        http.ask("/api/v0002/device/types", b"", of_application(twin), method="GET")
     device = WatsonDevice(twin, "by-http")
     with device.http(way="https") as http:
         device.event(http)

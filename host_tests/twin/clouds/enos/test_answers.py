@@ -157,6 +157,7 @@ def test_topics_of_devices_behind_a_gateway(gateway: Gateway, allowed: bool, top
 def test_a_device_is_registered_once(gateway: Gateway) -> None:
     new, topic = {"productKey": "pk", "deviceKey": "new"}, "/sys/pk/gw/thing/device/register"
     assert gateway.ask(topic, [new, new])["code"] == 460
+    assert gateway.ask(topic, [{**new, "deviceKey": 2**70}])["code"] == 460
     assert [gateway.ask(topic, [new])["code"] for _ in range(2)] == [200, 460]
 
 

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from tools.twin.clouds.alibaba.codes import MESSAGES, Code, bad
 from tools.twin.clouds.alibaba.topics import SYSTEM
 from tools.twin.clouds.text import encode
 from tools.twin.wire import topics
@@ -22,7 +23,7 @@ _MOST_TAGS = 200
 class Checked(NamedTuple):
     """What of a reply is known once a request was read.
 
-    code, message: 200 and "success" of a good one. wanted: whether a reply is.
+    code, message: as in `codes`. wanted: whether a reply is.
     """
 
     code: int
@@ -63,11 +64,11 @@ def check(topic: str, request: Any) -> Checked:
     problem = _PARAMS.get(own, _values)(request.get("params"))
     if problem:
         return _bad(problem, message_id, wanted)
-    return Checked(200, "success", message_id, wanted)
+    return Checked(Code.OK, MESSAGES[Code.OK], message_id, wanted)
 
 
 def _bad(problem: str, message_id: str, wanted: bool) -> Checked:
-    return Checked(460, f"request parameter error: {problem}", message_id, wanted)
+    return Checked(*bad(Code.PARAMETER, problem)[:2], message_id, wanted)
 
 
 def _values(params: Any) -> str | None:

@@ -7,12 +7,9 @@ configuration), "OTA updates"; for the log the C SDK 4's logpost component.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tools.twin.clouds.alibaba.codes import Answer, Code, bad, good
 from tools.twin.registry.kept import Kept
 
-Answer = tuple[int, str, Any]
-"""Code, message and data of an Alink reply."""
-
-_DONE: Answer = (200, "success", {})
 _MOST_TAGS = 100  # of one device: "SaveDeviceProp"
 
 
@@ -34,7 +31,7 @@ class Answers:
     def answer(self, product: str, name: str, method: str, params: Any) -> Answer:
         """What a good request of that method is answered; a report changes nothing here."""
         known = self._by_method.get(method)
-        return known(product, name, params) if known else _DONE
+        return known(product, name, params) if known else good({})
 
     # Desired properties: {name: {"value"?, "version"}}; a version goes on when a value has gone.
 
@@ -48,7 +45,7 @@ class Answers:
     def _desired(self, product: str, name: str, params: list[str]) -> Answer:
         held = self._kept.get(product, name, "desired", {})
         found = {key: held[key] for key in params if "value" in held.get(key, {})}
-        return 200, "success", found
+        return good(found)
 
     def _clear_desired(self, product: str, name: str, params: dict[str, Any]) -> Answer:
         """With a version only where it is that one; without, whichever it is."""
@@ -58,7 +55,7 @@ class Answers:
             if "value" in entry and given.get("version", entry["version"]) == entry["version"]:
                 del entry["value"]
         self._kept.put(product, name, "desired", held)
-        return _DONE
+        return good({})
 
     # Tags
 
@@ -66,16 +63,16 @@ class Answers:
         held = self._kept.get(product, name, "tags", {})
         held.update({str(each["attrKey"]): each["attrValue"] for each in params})
         if len(held) > _MOST_TAGS:
-            return 460, f"request parameter error: more than {_MOST_TAGS} tags", {}
+            return bad(Code.PARAMETER, f"more than {_MOST_TAGS} tags")
         self._kept.put(product, name, "tags", held)
-        return _DONE
+        return good({})
 
     def _untag(self, product: str, name: str, params: list[dict[str, Any]]) -> Answer:
         held = self._kept.get(product, name, "tags", {})
         for each in params:
             held.pop(str(each["attrKey"]), None)
         self._kept.put(product, name, "tags", held)
-        return _DONE
+        return good({})
 
     # Remote configuration, which is a product's
 
@@ -85,7 +82,7 @@ class Answers:
 
     def _configuration(self, product: str, _name: str, _params: Any) -> Answer:
         found = self._kept.get(product, "", "config")
-        return (200, "success", found) if found else (6710, "no data", {})
+        return good(found) if found else bad(Code.NO_DATA)
 
     # OTA: {module: the package's facts}, until the device says that it has that version
 
@@ -109,7 +106,7 @@ class Answers:
 
     def _firmware(self, product: str, name: str, params: Any) -> Answer:
         module = str(params.get("module", "default"))
-        return 200, "success", self._kept.get(product, name, "ota", {}).get(module, {})
+        return good(self._kept.get(product, name, "ota", {}).get(module, {}))
 
     def _log_mode(self, _product: str, _name: str, _params: Any) -> Answer:
-        return 200, "success", {"getType": "content", "content": {"mode": 0}}
+        return good({"getType": "content", "content": {"mode": 0}})

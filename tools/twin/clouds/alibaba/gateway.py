@@ -9,18 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tools import signing
-from tools.twin.clouds.alibaba.answers import Answer, Answers
+from tools.twin.clouds.alibaba.answers import Answers
+from tools.twin.clouds.alibaba.codes import Answer, Code, bad, good
 from tools.twin.clouds.alibaba.registration import Registration
 from tools.twin.clouds.alibaba.uplink import MistakeError
 from tools.twin.registry.kept import Kept
 from tools.twin.registry.store import Device
 
 _MOST_ADDED, _MOST_LOGGED_IN = 30, 50  # in one request
-_BAD_SIGNATURE: Answer = (460, "request parameter error: a signature differs", {})
-# Both documents' tables.
-_NOT_BEHIND: Answer = (6401, "topo relation not exist", {})
-_OWN: Answer = (6402, "topo relation cannot add by self", {})
-_UNKNOWN: Answer = (6100, "device not exist", {})
+_BAD_SIGNATURE = bad(Code.PARAMETER, "a signature differs")
 
 
 class Gateways:
@@ -34,7 +31,7 @@ class Gateways:
         self._by_method: Mapping[str, Callable[[Device, Any], Answer]] = {
             "thing.topo.add": self._add,
             "thing.topo.delete": self._delete,
-            "thing.topo.get": lambda gateway, _params: (200, "success", self._behind(gateway)),
+            "thing.topo.get": lambda gateway, _params: good(self._behind(gateway)),
             "thing.sub.register": self._register,
             "thing.proxy.provisioning.product_register": self._register_proxied,
         }
@@ -86,32 +83,32 @@ class Gateways:
     def _add(self, gateway: Device, params: list[dict[str, Any]]) -> Answer:
         added = []
         if len(params) > _MOST_ADDED:
-            return 460, f"request parameter error: more than {_MOST_ADDED} devices", {}
+            return bad(Code.PARAMETER, f"more than {_MOST_ADDED} devices")
         for given in params:
             own = _own(given)
             if f"{own['productKey']}/{own['deviceName']}" == gateway.label:
-                return _OWN
+                return bad(Code.ITSELF)
             # The document has the first; the SDK for Node sends the second.
             if not self._signed(given, given.get("signmethod") or given.get("signMethod", "")):
                 return _BAD_SIGNATURE
             added.append(own)
         others = [each for each in self._behind(gateway) if each not in added]
         self._kept.put(gateway.product, gateway.name, "topo", others + added)
-        return 200, "success", added
+        return good(added)
 
     def _delete(self, gateway: Device, params: list[dict[str, Any]]) -> Answer:
         gone = [_own(given) for given in params]
         if any(each not in self._behind(gateway) for each in gone):
-            return _NOT_BEHIND
+            return bad(Code.NOT_BEHIND)
         left = [each for each in self._behind(gateway) if each not in gone]
         self._kept.put(gateway.product, gateway.name, "topo", left)
         self._forget(gateway, gone)
-        return 200, "success", gone
+        return good(gone)
 
     def _register(self, _gateway: Device, params: list[dict[str, Any]]) -> Answer:
         names = [_own(given) for given in params]
         given = [self._registration.give(each["productKey"], each["deviceName"]) for each in names]
-        return 200, "success", [{"iotId": _iot_id(each), **each} for each in given]
+        return good([{"iotId": _iot_id(each), **each} for each in given])
 
     def _register_proxied(self, _gateway: Device, params: dict[str, Any]) -> Answer:
         answer: dict[str, list[dict[str, Any]]] = {"successes": [], "failures": []}
@@ -120,28 +117,28 @@ class Gateways:
             try:
                 made = self._registration.register(given, method)
             except MistakeError as mistake:
-                failure = {**_own(given), "code": 460, "message": str(mistake)}
+                failure = {**_own(given), "code": Code.PARAMETER, "message": str(mistake)}
                 answer["failures"].append(failure)
             else:
                 answer["successes"].append({"iotId": _iot_id(made), **made})
-        return 200, "success", answer
+        return good(answer)
 
     def _login(self, gateway: Device, those: list[Any], params: dict[str, Any]) -> Answer:
         """All of them or none."""
         if len(those) > _MOST_LOGGED_IN:
-            return 460, f"request parameter error: more than {_MOST_LOGGED_IN} devices", {}
+            return bad(Code.PARAMETER, f"more than {_MOST_LOGGED_IN} devices")
         for given in those:
             if _own(given) not in self._behind(gateway):
-                return _NOT_BEHIND
+                return bad(Code.NOT_BEHIND)
             if not self._signed(given, params["signMethod"]):
                 return _BAD_SIGNATURE
         for given in those:
             self._gateway[f"{given['productKey']}/{given['deviceName']}"] = gateway.label
-        return 200, "success", _told(those)
+        return good(_told(those))
 
     def _logout(self, gateway: Device, those: list[Any]) -> Answer:
         self._forget(gateway, [_own(given) for given in those])
-        return 200, "success", _told(those)
+        return good(_told(those))
 
     def _forget(self, gateway: Device, those: list[dict[str, str]]) -> None:
         for each in those:
@@ -166,10 +163,10 @@ def _answer(known: Callable[[Device, Any], Answer], gateway: Device, params: Any
         return known(gateway, params)
     except MistakeError as mistake:
         if mistake.kind in ("unknown", "disabled"):
-            return _UNKNOWN
-        return 460, f"request parameter error: {mistake}", {}
+            return bad(Code.NO_DEVICE)
+        return bad(Code.PARAMETER, str(mistake))
     except (KeyError, TypeError, AttributeError):
-        return 460, "request parameter error", {}
+        return bad(Code.PARAMETER)
 
 
 def _own(given: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
-from tools.twin.clouds.alibaba import alink
+from tools.twin.clouds.alibaba import alink, codes
 from tools.twin.clouds.alibaba.mqtt import Alibaba
 from tools.twin.clouds.alibaba.token import TokenError
 from tools.twin.clouds.alibaba.uplink import MistakeError, json_value, login_fields, method
@@ -75,12 +75,12 @@ _TYPES = {
 # What a registration that is refused is answered. The document gives no codes for all: those of
 # Alink, of which document 89298 has the first and the last.
 _UNREGISTERED = {
-    "form": (460, "request parameter error"),
-    "signature": (401, "request auth error"),
-    "disabled": (401, "request auth error"),
-    "active": (401, "request auth error"),
-    "unknown": (6100, "device not exist"),
-    "product": (6250, "product not exist"),
+    "form": codes.Code.PARAMETER,
+    "signature": codes.Code.AUTH,
+    "disabled": codes.Code.AUTH,
+    "active": codes.Code.AUTH,
+    "unknown": codes.Code.NO_DEVICE,
+    "product": codes.Code.NO_PRODUCT,
 }
 
 
@@ -175,12 +175,11 @@ class AlibabaHttp:
         try:
             made = self._cloud.registration.register(fields, fields.get("signMethod", "hmacmd5"))
         except MistakeError as mistake:
-            code, message = _UNREGISTERED[mistake.kind]
-            return self._refuse(
-                request.visit.way.peer, _RefusedError(code, str(mistake), message=message)
-            )
+            code = _UNREGISTERED[mistake.kind]
+            refused = _RefusedError(code, str(mistake), message=codes.MESSAGES[code])
+            return self._refuse(request.visit.way.peer, refused)
         self._report(request.visit.way.peer, "registered", made["deviceName"])
-        return _reply(200, "success", info={"data": dict(made)})
+        return _reply(codes.Code.OK, codes.MESSAGES[codes.Code.OK], info={"data": dict(made)})
 
     def _check_rate(self, label: str) -> None:
         if wait_s := self._throttle.wait_s(label):
@@ -224,7 +223,7 @@ class AlibabaHttp:
             try:
                 verdict, dup = self._uplink.judge(label, topic, json_value(request.body))
             except MistakeError as mistake:
-                verdict = Verdict("rejected", f"code 460: {mistake}")
+                verdict = Verdict("rejected", f"code {codes.Code.PARAMETER}: {mistake}")
         message_id = self._uplink.file(label, topic, request.body, verdict, dup)
         if verdict.status == "rejected":
             self._report(label, "rejected", f"{topic}: {verdict.reason}")

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tools.twin.clouds.alibaba import alink, orders
-from tools.twin.clouds.alibaba.answers import Answer, Answers
+from tools.twin.clouds.alibaba.answers import Answers
+from tools.twin.clouds.alibaba.codes import Answer, Code, bad
 from tools.twin.clouds.alibaba.gateway import Gateways
 from tools.twin.clouds.alibaba.shadow import Shadows
 from tools.twin.clouds.alibaba.topics import SESSION
@@ -55,12 +56,11 @@ class Judge:
         try:
             request = decode(publish.payload)
         except ValueError:
-            problem = "request parameter error: payload is not JSON"
-            checked = alink.Checked(460, problem, "", True)
+            checked = alink.Checked(*bad(Code.PARAMETER, "payload is not JSON")[:2], "", True)
         else:
             checked = alink.check(topic, request)
         answer: Answer = (checked.code, checked.message, {})
-        if checked.code == 200:
+        if checked.code == Code.OK:
             params, own = request.get("params"), names["device_name"] == device.name
             if own:
                 answer = self._gateways.answer(device, method, params)
@@ -71,7 +71,7 @@ class Judge:
         body = {"code": code, "data": data, "id": checked.id, "message": message}
         body |= {"method": method, "version": "1.0"}
         reply = Publish(topic + "_reply", encode(body)) if checked.wanted else None
-        if code != 200:
+        if code != Code.OK:
             return Verdict("rejected", f"code {code}: {message}", reply)
         if alink.is_question(topic):
             return Verdict("answered", reply=reply)
@@ -104,7 +104,7 @@ class Judge:
         code, message, data = self._gateways.session(device, method, request.get("params"))
         body = {"id": request.get("id"), "code": code, "message": message, "data": data}
         reply = Publish(publish.topic + "_reply", encode(body))
-        if code != 200:
+        if code != Code.OK:
             return Verdict("rejected", f"code {code}: {message}", reply)
         return Verdict("answered", reply=reply)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tools import signing
 from tools.twin.clouds.alibaba import alink
-from tools.twin.clouds.alibaba.answers import Answer
+from tools.twin.clouds.alibaba.codes import Answer, Code
 from tools.twin.clouds.alibaba.topics import LONGEST_TOPIC, SESSION, Categories
 from tools.twin.clouds.text import decode
 from tools.twin.clouds.values import Verdict
@@ -91,7 +91,7 @@ class Uplink:
         Its Alink reply would go to a topic that this device cannot subscribe to: there is none.
         """
         code, message, message_id, _wanted = alink.check(topic, value)
-        if code == 200:
+        if code == Code.OK:
             device = self.device(*label.split("/", 1))
             code, message, _ = self._answer(device, alink.method(topic), value.get("params"))
         ids = self._ids.setdefault(label, {})
@@ -100,7 +100,7 @@ class Uplink:
             ids[hash(message_id)] = None
         if len(ids) > _REMEMBERED_IDS:
             del ids[next(iter(ids))]
-        if code == 200:
+        if code == Code.OK:
             status = "answered" if alink.is_question(topic) else "stored"
             return Verdict(status, parts=alink.parts(topic, value)), dup
         return Verdict("rejected", f"code {code}: {message}"), dup

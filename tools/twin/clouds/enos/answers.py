@@ -207,7 +207,7 @@ class Answers:
     def _integrated(self, client: Client, what: str, params: Any) -> Answer:
         for entry in params:
             if self.registry.device(client.device.product, entry["deviceKey"]) is None:
-                return 402, f"there is no device {entry['deviceKey']!r}", {}
+                return Code.UNKNOWN, f"there is no device {entry['deviceKey']!r}", {}
         for entry in params if "attribute" in what else ():
             label = f"{client.device.product}/{entry['deviceKey']}"
             self.registry.set_values(label, "attribute", entry["attributes"])

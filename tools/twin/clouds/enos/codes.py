@@ -10,6 +10,7 @@ class Code(enum.IntEnum):
     """EnOS's numbers."""
 
     OK = 200
+    UNKNOWN = 402
     PARAMETER = 460
     NO_DEVICE = 705
     DISABLED = 723

@@ -165,7 +165,8 @@ def registrations(params: Any) -> str | None:
         if not isinstance(entry, dict) or not _named(entry, "productKey"):
             return "productKey is missing"
         rule, words = Cloud.name_rule
-        if "deviceKey" in entry and not rule.fullmatch(str(entry["deviceKey"])):
+        name = entry.get("deviceKey")
+        if name is not None and not (isinstance(name, str) and rule.fullmatch(name)):
             return f"deviceKey is not 1 to {words}"
         if not isinstance(entry.get("deviceAttributes") or {}, dict):
             return "deviceAttributes is not an object"

@@ -48,6 +48,8 @@ class WatsonAgain(Again):
         try:
             name = host_org(request)
             org = self.store.org("watson", name) or name
+            if application := self.store.device("watson", "application", org, user):
+                return application.secret  # whatever it asks: messaging, or a REST call
             letter, *whose = identity(org, target_of(request), user)
         except RefusedError:
             return ""
