@@ -294,14 +294,28 @@ def test_a_post_that_the_cloud_rejects_is_filed_with_its_reason(twin: Twin) -> N
 # Wrong topics, sizes, QoS.
 
 
-def test_watson_closes_on_a_wrong_topic(twin: Twin) -> None:
-    after = twin.last_id()
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "iot-2/cmd/reboot/fmt/json",
+        # The broker would close on these, and all boards send through one connection.
+        "iot-2/evt/\x85/fmt/json",
+        "iot-2/evt/\ufdd0/fmt/json",
+        "iot-2/evt/\U0001ffff/fmt/json",
+        "iot-2/evt/%s/fmt/json" % ("a" * (65535 - len("iot-2/evt//fmt/json"))),
+    ],
+    ids=["a command", "C1", "no character", "no character of plane 1", "too long"],
+)
+@pytest.mark.parametrize("clean_session", [True, False])
+def test_watson_closes_on_a_wrong_topic(twin: Twin, topic: str, clean_session: bool) -> None:
+    after, said = twin.last_id(), len(twin.output())
     with Raw(twin.way("watson")) as raw:
-        raw.login(connect_of(twin, "watson"))
-        raw.publish("iot-2/cmd/reboot/fmt/json", b"{}", qos=1, packet_id=1)
+        raw.login(connect_of(twin, "watson", clean_session=clean_session))
+        raw.publish(topic, b"{}", qos=1, packet_id=1)
         assert raw.closed()
     (message,) = twin.wait_for_messages("watson", 1, after, direction="up")
     assert message["status"] == "refused"
+    assert "lost its connection" not in twin.output()[said:]
 
 
 def test_watson_closes_on_a_wrong_filter(twin: Twin) -> None:

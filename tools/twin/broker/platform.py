@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 
 from tools.twin.broker.broker import Broker
-from tools.twin.wire import packets
+from tools.twin.wire import packets, topics
 
 CLIENT_ID = "signet-twin-platform"
 KEEPALIVE_S = 20
@@ -82,8 +82,11 @@ class Platform:
         return self._writer is not None
 
     def publish(self, message: packets.Publish) -> bool:
-        """Send a message to a topic of the broker; False while the broker is down."""
-        if self._writer is None:
+        """Send a message to a topic of the broker; False while it is down.
+
+        False, too, for a topic on which it closes, and would lose everybody's messages.
+        """
+        if self._writer is None or not topics.fit(message.topic):
             return False
         message.packet_id = next(self._packet_ids) if message.qos else 0
         if not self._waiting:  # those of one round of the loop go together
