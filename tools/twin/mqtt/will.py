@@ -21,8 +21,9 @@ def checked(cloud: Cloud, client: Client, will: Will | None) -> Will | None:
     return Will(topic, will.payload, will.qos, False)
 
 
-def file(store: Store, cloud: Cloud, client: Client, will: Will) -> None:
+async def file(store: Store, cloud: Cloud, client: Client, will: Will) -> None:
     """Put on file that the broker publishes a device's will now."""
+    await store.batch.turn()
     store.record(
         cloud.name,
         client.device.label,
