@@ -3,6 +3,7 @@
 Raw packets where a byte matters, paho-mqtt (somebody else's client) where it does not.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -33,6 +34,7 @@ from host_tests.twin.mqtt_device import (
     paho,
     wait_until,
 )
+from tools.twin.mqtt.silence import Silence
 from tools.twin.wire import packets
 from tools.ui import UserError
 
@@ -439,6 +441,29 @@ def test_silence_beyond_the_keepalive_closes(twin: Twin) -> None:
 
 def _application(twin: Twin) -> Any:
     return paho(twin, "watson", connect=application_connect(twin))
+
+
+def test_what_came_while_the_twin_stood_still_is_no_silence() -> None:
+    over: list[bool] = []
+
+    async def run() -> None:
+        ours, device = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        silence = Silence(lambda: over.append(True))
+        with silence.watched(1):
+            silence.begins()
+            reading = asyncio.create_task(reader.read(2))
+            await asyncio.sleep(0)
+            device.send(packets.encode(packets.PINGREQ, 0, b""))
+            time.sleep(1.6)
+            await reading
+            silence.ends()
+            await asyncio.sleep(0.1)
+        writer.close()
+        device.close()
+
+    asyncio.run(run())
+    assert not over
 
 
 def test_watson_applications_hear_events_under_the_long_topic(twin: Twin) -> None:
