@@ -58,7 +58,7 @@ class Platform:
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read PUBACKs, of which nothing is needed, so that none pile up; ask where none come."""
-        asked = False
+        asked = silent = False
         with contextlib.suppress(OSError):
             while True:
                 try:
@@ -68,12 +68,13 @@ class Platform:
                     asked = False
                 except TimeoutError:
                     if asked:
+                        silent = True
                         break
                     asked = True
                     writer.write(packets.encode(packets.PINGREQ, 0, b""))
         if writer is self._writer:
             self._writer = None
-            self._on_lost(asked)
+            self._on_lost(silent)
         writer.transport.abort()  # what it has not taken by now it never will
 
     @property
