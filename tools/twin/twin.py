@@ -202,8 +202,8 @@ class Twin:
         if self._emptying is None or self._emptying.done():
             text = f"cannot be put on file ({error}); is there room in {self._options.state}?"
             self._report("twin", "messages", "fault", f"{text} Devices have to send again")
-            reason = "what it sent cannot be put on file"
-            self._emptying = self._soon(self._hub.end_connections(reason, http=False))
+        reason = "what it sent cannot be put on file"  # also what has come since the last time
+        self._emptying = self._soon(self._hub.end_connections(reason, http=False))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

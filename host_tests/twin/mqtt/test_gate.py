@@ -3,6 +3,7 @@
 Raw packets where a byte matters, paho-mqtt (somebody else's client) where it does not.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -33,6 +34,7 @@ from host_tests.twin.mqtt_device import (
     paho,
     wait_until,
 )
+from tools.twin.mqtt.silence import Silence
 from tools.twin.wire import packets
 from tools.ui import UserError
 
@@ -294,14 +296,28 @@ def test_a_post_that_the_cloud_rejects_is_filed_with_its_reason(twin: Twin) -> N
 # Wrong topics, sizes, QoS.
 
 
-def test_watson_closes_on_a_wrong_topic(twin: Twin) -> None:
-    after = twin.last_id()
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "iot-2/cmd/reboot/fmt/json",
+        # The broker would close on these, and all boards send through one connection.
+        "iot-2/evt/\x85/fmt/json",
+        "iot-2/evt/\ufdd0/fmt/json",
+        "iot-2/evt/\U0001ffff/fmt/json",
+        "iot-2/evt/%s/fmt/json" % ("a" * (65535 - len("iot-2/evt//fmt/json"))),
+    ],
+    ids=["a command", "C1", "no character", "no character of plane 1", "too long"],
+)
+@pytest.mark.parametrize("clean_session", [True, False])
+def test_watson_closes_on_a_wrong_topic(twin: Twin, topic: str, clean_session: bool) -> None:
+    after, said = twin.last_id(), len(twin.output())
     with Raw(twin.way("watson")) as raw:
-        raw.login(connect_of(twin, "watson"))
-        raw.publish("iot-2/cmd/reboot/fmt/json", b"{}", qos=1, packet_id=1)
+        raw.login(connect_of(twin, "watson", clean_session=clean_session))
+        raw.publish(topic, b"{}", qos=1, packet_id=1)
         assert raw.closed()
     (message,) = twin.wait_for_messages("watson", 1, after, direction="up")
     assert message["status"] == "refused"
+    assert "lost its connection" not in twin.output()[said:]
 
 
 def test_watson_closes_on_a_wrong_filter(twin: Twin) -> None:
@@ -425,6 +441,29 @@ def test_silence_beyond_the_keepalive_closes(twin: Twin) -> None:
 
 def _application(twin: Twin) -> Any:
     return paho(twin, "watson", connect=application_connect(twin))
+
+
+def test_what_came_while_the_twin_stood_still_is_no_silence() -> None:
+    over: list[bool] = []
+
+    async def run() -> None:
+        ours, device = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        silence = Silence(lambda: over.append(True))
+        with silence.watched(1):
+            silence.begins()
+            reading = asyncio.create_task(reader.read(2))
+            await asyncio.sleep(0)
+            device.send(packets.encode(packets.PINGREQ, 0, b""))
+            time.sleep(1.6)
+            await reading
+            silence.ends()
+            await asyncio.sleep(0.1)
+        writer.close()
+        device.close()
+
+    asyncio.run(run())
+    assert not over
 
 
 def test_watson_applications_hear_events_under_the_long_topic(twin: Twin) -> None:

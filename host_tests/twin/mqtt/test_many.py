@@ -153,20 +153,29 @@ def test_with_a_full_disk_nothing_is_acknowledged_unfiled_and_later_all_is_well(
 
 
 def test_while_another_process_writes_only_what_is_to_be_filed_waits(own_twin: Twin) -> None:
+    will = packets.Will("iot-2/type/router/id/gateway-1/evt/lost/fmt/json", b"{}", 1, False)
     with contextlib.ExitStack() as stack:
-        reporting, other = (stack.enter_context(Raw(own_twin.way("watson"))) for _ in range(2))
+        reporting, lost, coming, other = (
+            stack.enter_context(Raw(own_twin.way(cloud)))
+            for cloud in ("watson", "watson", "alibaba", "enos")
+        )
         opened = sqlite3.connect(own_twin.ready["database"], isolation_level=None)
         database = stack.enter_context(contextlib.closing(opened))
         assert reporting.login(connect_of(own_twin, "watson")) == 0
+        assert lost.login(gateway_connect(own_twin, will=will)) == 0
+        assert other.login(connect_of(own_twin, "enos")) == 0
         database.execute("BEGIN IMMEDIATE")
         reporting.send(_report(_EVENT, 1).encode())
-        assert other.login(gateway_connect(own_twin)) == 0
+        lost.socket.close()
+        coming.send(connect_of(own_twin, "alibaba").encode())  # its first login changes its entry
         other.send(packets.encode(packets.PINGREQ, 0, b""))
         assert _kind(other) == packets.PINGRESP
         database.execute("ROLLBACK")
         assert _kind(reporting) == packets.PUBACK
+        assert _kind(coming) == packets.CONNACK
         (filed,) = database.execute("SELECT count(*) FROM messages WHERE topic=?", (_EVENT,))
         assert filed == (1,)
+        own_twin.wait_for_messages("watson", 1, topic=will.topic)
 
 
 def _kind(raw: Raw) -> int | None:

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 
 from tools.twin.broker.broker import Broker
-from tools.twin.wire import packets
+from tools.twin.wire import packets, topics
 
 CLIENT_ID = "signet-twin-platform"
 KEEPALIVE_S = 20
@@ -58,7 +58,7 @@ class Platform:
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read PUBACKs, of which nothing is needed, so that none pile up; ask where none come."""
-        asked = False
+        asked = silent = False
         with contextlib.suppress(OSError):
             while True:
                 try:
@@ -68,12 +68,13 @@ class Platform:
                     asked = False
                 except TimeoutError:
                     if asked:
+                        silent = True
                         break
                     asked = True
                     writer.write(packets.encode(packets.PINGREQ, 0, b""))
         if writer is self._writer:
             self._writer = None
-            self._on_lost(asked)
+            self._on_lost(silent)
         writer.transport.abort()  # what it has not taken by now it never will
 
     @property
@@ -82,8 +83,11 @@ class Platform:
         return self._writer is not None
 
     def publish(self, message: packets.Publish) -> bool:
-        """Send a message to a topic of the broker; False while the broker is down."""
-        if self._writer is None:
+        """Send a message to a topic of the broker; False while it is down.
+
+        False, too, for a topic on which it closes, and would lose everybody's messages.
+        """
+        if self._writer is None or not topics.fit(message.topic):
             return False
         message.packet_id = next(self._packet_ids) if message.qos else 0
         if not self._waiting:  # those of one round of the loop go together

@@ -241,6 +241,8 @@ class Hub:
         except BadCommandError as error:
             raise NotDeliveredError(str(error)) from None
         topic = rules.broker_order(target, order.topic)
+        if not topics.fit(topic):
+            raise NotDeliveredError(f"{name!r} is too long, or holds control characters")
         session = self.sessions.get(rules.session_of(target))
         answer: dict[str, Any] = {"sent": True, "topic": order.topic, "device": target.label}
         if (fetched := self.offer(cloud, topic, order.payload)) is not None:

@@ -141,6 +141,7 @@ class Connection:
             return
         connect, self._queue = await opening.read_connect(self._reader, self._decoder, first)
         self._decoder.limit = self._cloud.max_payload + _HEADROOM
+        await self._hub.store.batch.turn()  # some logins change the registry
         client = self._cloud.login(connect, self._way)
         connect.clean_session |= client.clean
         client.client_id = client.client_id or connect.client_id
@@ -181,13 +182,14 @@ class Connection:
                 why, reason = self._closing.why, str(self._closing)
             raise
         finally:
-            with contextlib.ExitStack() as stack:  # each, also when told to end while waiting
+            # Each, also when told to end while waiting.
+            async with contextlib.AsyncExitStack() as stack:
                 stack.callback(self._hub.leave, client, session)
                 if self._announced:
                     stack.callback(self._announce, "Disconnect", why, reason)
                     if connect.will and inner_will and not clean:
                         filed = self._hub.store, self._cloud, client, connect.will
-                        stack.callback(will.file, *filed)
+                        stack.push_async_callback(will.file, *filed)
                 with contextlib.suppress(sqlite3.Error):
                     self._hub.store.batch.commit()  # what waits is sent while there is who gets it
                 await self._broker.leave()

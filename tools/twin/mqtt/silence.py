@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 
 _PATIENCE = 1.5
+_UNREAD_S = 0.05  # to read what came while the twin itself stood still, in a debugger or by Ctrl-Z
 
 
 class Silence:
@@ -39,10 +41,13 @@ class Silence:
         """Some came."""
         self._since = None
 
-    def _look(self, at_most_s: float) -> None:
+    def _look(self, at_most_s: float, *, over: bool = False) -> None:
         loop = asyncio.get_running_loop()
         lasted_s = 0.0 if self._since is None else loop.time() - self._since
         if lasted_s < at_most_s:
             self._timer = loop.call_later(at_most_s - lasted_s, self._look, at_most_s)
-        else:
+        elif over:
             self._over()
+        else:
+            again = functools.partial(self._look, at_most_s, over=True)
+            self._timer = loop.call_later(_UNREAD_S, again)

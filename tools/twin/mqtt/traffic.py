@@ -14,7 +14,7 @@ from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, Verdict
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.registry import mask
-from tools.twin.wire import packets
+from tools.twin.wire import packets, topics
 from tools.twin.wire.fields import MalformedError
 from tools.twin.wire.packets import Packet, Publish
 
@@ -194,7 +194,7 @@ class Traffic:
             return ClosedError(reason, Ending.SIZE)
         if publish.qos > self._cloud.max_qos:
             return ClosedError(f"QoS {publish.qos}; at most {self._cloud.max_qos}")
-        if broker_topic is None:
+        if broker_topic is None or not topics.fit(broker_topic):
             return ClosedError(f"may not publish to {publish.topic!r}", Ending.TOPIC)
         if self._cloud.foreign(self._client, publish.topic):
             reason = f"{publish.topic!r} is of a device that is not behind it"
@@ -231,8 +231,9 @@ class Traffic:
         for name, wanted in filters:
             qos = min(wanted, self._cloud.max_qos)
             broker_filter = self._cloud.down(self._client, name)
-            if broker_filter is None or self._cloud.foreign(self._client, name):
-                why = Ending.TOPIC if broker_filter is None else Ending.FOREIGN
+            unknown = broker_filter is None or not topics.fit(broker_filter)
+            if broker_filter is None or unknown or self._cloud.foreign(self._client, name):
+                why = Ending.TOPIC if unknown else Ending.FOREIGN
                 if self._client.closes:
                     raise ClosedError(f"may not subscribe to {name!r}", why)
                 self._report("refused", f"SUBACK 0x80: may not subscribe to {name!r}")
@@ -254,7 +255,7 @@ class Traffic:
         packet_id, filters = packets.parse_unsubscribe(packet.body)
         pushed = [self._cloud.broker_down(self._client, name) for name in self._client.pushed]
         mapped = [self._cloud.down(self._client, name) for name in filters]
-        onward = [name for name in mapped if name is not None and name not in pushed]
+        onward = [name for name in mapped if name and topics.fit(name) and name not in pushed]
         self._session.filters.difference_update(onward)
         if onward:
             self._in_turn(self._to_broker, packets.unsubscribe(packet_id, onward))

@@ -3,6 +3,7 @@
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client
 from tools.twin.registry.store import Store
+from tools.twin.wire import topics
 from tools.twin.wire.packets import Will
 
 
@@ -15,13 +16,14 @@ def checked(cloud: Cloud, client: Client, will: Will | None) -> Will | None:
         return None
     topic = cloud.up(client, will.topic)
     foreign = cloud.foreign(client, will.topic)
-    if topic is None or foreign or will.qos > cloud.max_qos:
+    if topic is None or not topics.fit(topic) or foreign or will.qos > cloud.max_qos:
         raise cloud.refused("will", f"the will may not be published to {will.topic!r}")
     return Will(topic, will.payload, will.qos, False)
 
 
-def file(store: Store, cloud: Cloud, client: Client, will: Will) -> None:
+async def file(store: Store, cloud: Cloud, client: Client, will: Will) -> None:
     """Put on file that the broker publishes a device's will now."""
+    await store.batch.turn()
     store.record(
         cloud.name,
         client.device.label,

@@ -64,7 +64,7 @@ class Batch:
         try:
             self._begin(self._later)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # of which there are kinds
                 raise
             return False
         finally:

@@ -1,25 +1,14 @@
 """What does a cloud keep of a product and of a device: a shadow, tags, a configuration?
 
 One table in the registry's SQLite file, for whatever a cloud remembers as one JSON value, and one
-for the secrets of products.
+for the secrets of products: see `tools.twin.registry.store`.
 """
 
-import functools
 import json
 import secrets
 from typing import Any
 
 from tools.twin.registry.store import Store
-
-_KEPT = """
-CREATE TABLE IF NOT EXISTS kept(
-  cloud TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL, part TEXT NOT NULL,
-  value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part))
-"""
-_SECRETS = """
-CREATE TABLE IF NOT EXISTS product_secrets(
-  cloud TEXT NOT NULL, product TEXT NOT NULL, secret TEXT NOT NULL, PRIMARY KEY(cloud, product))
-"""
 
 
 class Kept:
@@ -29,15 +18,9 @@ class Kept:
         self._store = store
         self._cloud = cloud
 
-    @functools.cached_property
-    def _tables(self) -> Store:
-        self._store.make(_KEPT)
-        self._store.make(_SECRETS)
-        return self._store
-
     def get(self, product: str, name: str, part: str, default: Any = None) -> Any:
         """What was put there, or `default`."""
-        row = self._tables.database.execute(
+        row = self._store.database.execute(
             "SELECT value FROM kept WHERE cloud=? AND product=? AND name=? AND part=?",
             (self._cloud, product, name, part),
         ).fetchone()
@@ -48,27 +31,27 @@ class Kept:
         key = (self._cloud, product, name, part)
         if value is None:
             query = "DELETE FROM kept WHERE cloud=? AND product=? AND name=? AND part=?"
-            self._tables.change(query, key)
+            self._store.change(query, key)
         else:
             query = "INSERT OR REPLACE INTO kept VALUES(?,?,?,?,?)"
-            self._tables.change(query, (*key, json.dumps(value)))
+            self._store.change(query, (*key, json.dumps(value)))
 
     def forget(self, product: str, name: str) -> None:
         """Keep nothing of a device."""
         query = "DELETE FROM kept WHERE cloud=? AND product=? AND name=?"
-        self._tables.change(query, (self._cloud, product, name))
+        self._store.change(query, (self._cloud, product, name))
 
     # Apart, for a trace covers what stands in a column of that name.
 
     def secret(self, product: str) -> str:
         """The secret of a product; "" where it has none yet."""
         query = "SELECT secret FROM product_secrets WHERE cloud=? AND product=?"
-        row = self._tables.database.execute(query, (self._cloud, product)).fetchone()
+        row = self._store.database.execute(query, (self._cloud, product)).fetchone()
         return row["secret"] if row else ""
 
     def made_secret(self, product: str) -> str:
         """The same, made where it has none."""
         if not self.secret(product):
             query = "INSERT OR IGNORE INTO product_secrets VALUES(?,?,?)"
-            self._tables.change(query, (self._cloud, product, secrets.token_hex(16)))
+            self._store.change(query, (self._cloud, product, secrets.token_hex(16)))
         return self.secret(product)

@@ -27,6 +27,11 @@ CREATE TABLE IF NOT EXISTS messages(
   device TEXT NOT NULL, direction TEXT NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
   qos INTEGER NOT NULL, retain INTEGER NOT NULL, dup INTEGER NOT NULL, status TEXT NOT NULL,
   reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS kept(
+  cloud TEXT NOT NULL, product TEXT NOT NULL, name TEXT NOT NULL, part TEXT NOT NULL,
+  value TEXT NOT NULL, PRIMARY KEY(cloud, product, name, part));
+CREATE TABLE IF NOT EXISTS product_secrets(
+  cloud TEXT NOT NULL, product TEXT NOT NULL, secret TEXT NOT NULL, PRIMARY KEY(cloud, product));
 """
 
 # What Watson calls the org: a product is ORG/TYPE, or ORG alone of an application.

@@ -3,7 +3,7 @@
 A rule is a topic whose levels may be: `~` one level without wildcards, `~_reply` one such level
 with that ending, `+` one level that may be the wildcard `+`, `*` (last) any remainder,
 `{name}` the value of that name. No level is ever empty, save the first before a leading "/".
-Control characters obey no rule.
+What a broker may close on obeys no rule.
 The notation is that of eclipse/amlen's `topicrule.c`, the opened Watson messaging proxy.
 """
 
@@ -12,13 +12,17 @@ import operator
 import re
 from collections.abc import Iterable, Mapping
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# MQTT 3.1.1, section 1.5.3: what receives control characters or what Unicode calls non-characters
+# may close the connection, as mosquitto does; and on topics of more levels (it counts "/").
+_LAST = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_UNFIT = re.compile(f"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef{_LAST}]")
+_SLASHES = 200
 _LEVEL = "[^/+#]+"
 
 
 def allowed(topic: str, rules: Iterable[str], names: Mapping[str, str]) -> bool:
     """Whether any of `rules` lets `topic` (or a filter) pass; `names` fills their `{name}`s."""
-    if _CONTROL.search(topic):
+    if _UNFIT.search(topic):
         return False
     for rule in rules:
         form, wanted = _form(rule)
@@ -26,6 +30,13 @@ def allowed(topic: str, rules: Iterable[str], names: Mapping[str, str]) -> bool:
         if found and all(map(operator.eq, found.groups(), map(names.get, wanted))):
             return True
     return False
+
+
+def fit(topic: str) -> bool:
+    """Whether a broker takes it, and does not close the connection on it."""
+    return (
+        len(topic.encode()) < 1 << 16 and topic.count("/") <= _SLASHES and not _UNFIT.search(topic)
+    )
 
 
 @functools.cache
