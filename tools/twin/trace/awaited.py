@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +16,7 @@ _LEAST = 0.01  # of both, where one difference has led to others
 _HASTY_AFTER = 10  # differences; from then on both are a fifth
 _STEP_S = 0.003
 _MOST_DIFFERENCES = 1000
+_UNDER_WAY_MS = 1000  # from what is sent to what comes of it, at a busy twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,22 @@ class Awaited:
         self._seen = seen
         self._out = out
         self._misses: Counter[object] = Counter()
-        self._cause_ms = self._cause_taken = 0
+        self._causes = deque([(0, 0)])  # of the last second: when, and how many records were there
         self.stopped = False
 
     def caused(self, ms: int) -> None:
         """What leads to the next ones is sent now. ms: when it was in the trace."""
-        self._cause_ms, self._cause_taken = ms, self._seen.taken
+        while self._causes and self._causes[0][0] < ms - _UNDER_WAY_MS:
+            self._causes.popleft()
+        self._causes.append((ms, self._seen.taken))
+
+    def overtaken(self, ms: int, record: Record) -> bool:
+        """Whether a decision may have been under way then, in the trace, and did not get through.
+
+        So it is with a reply right before its board leaves: either may be first.
+        """
+        since = next((taken for cause, taken in self._causes if cause >= ms - _UNDER_WAY_MS), None)
+        return since is not None and record["taken"] > since
 
     async def wait(
         self,
@@ -76,8 +87,9 @@ class Awaited:
         hurry = max(_LEAST, 0.25 ** self._misses[who])
         hurry /= 5 if self._out.differ > _HASTY_AFTER else 1
         # What is of no connection may be left over from an earlier difference.
-        since = 0 if "connection" in record else self._cause_taken
-        longer_s = max(0, record["ms"] - self._cause_ms) * 1.5 / 1000
+        cause_ms, cause_taken = self._causes[-1]
+        since = 0 if "connection" in record else cause_taken
+        longer_s = max(0, record["ms"] - cause_ms) * 1.5 / 1000
         ends_s = time.monotonic() + _PATIENCE_S * hurry + longer_s
         settling, going = True, True
         while True:
