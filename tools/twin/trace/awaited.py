@@ -14,7 +14,7 @@ _PATIENCE_S = 20.0  # for a decision of which nothing is to be seen
 _SETTLE_S = 5.0  # for one in whose place another has come
 _LEAST = 0.01  # of both, where one difference has led to others
 _HASTY_AFTER = 10  # differences; from then on both are a fifth
-_STEP_S = 0.003
+_STEP_S, _LONGEST_STEP_S = 0.001, 0.005  # at first: most come in one or two milliseconds
 _MOST_DIFFERENCES = 1000
 _UNDER_WAY_MS = 1000  # from what is sent to what comes of it, at a busy twin
 
@@ -91,7 +91,7 @@ class Awaited:
         since = 0 if "connection" in record else cause_taken
         longer_s = max(0, record["ms"] - cause_ms) * 1.5 / 1000
         ends_s = time.monotonic() + _PATIENCE_S * hurry + longer_s
-        settling, going = True, True
+        settling, going, step_s = True, True, _STEP_S
         while True:
             found = there()
             for each in found:
@@ -111,7 +111,7 @@ class Awaited:
                 going, ends_s = False, min(ends_s, now_s + last_s * hurry)
             if self._over():
                 ends_s = 0.0
-            await asyncio.sleep(_STEP_S)
+            step_s = await _step(step_s)
         self._misses[who] += 1
         for each in rivals[:1]:
             found.remove(each)
@@ -121,9 +121,9 @@ class Awaited:
 
     async def until(self, done: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
         """Wait until it is, though not for ever."""
-        ends_s = time.monotonic() + patience_s
+        ends_s, step_s = time.monotonic() + patience_s, _STEP_S
         while not done() and time.monotonic() < ends_s and not self._over():
-            await asyncio.sleep(_STEP_S)
+            step_s = await _step(step_s)
 
     def _over(self) -> bool:
         """Take what is new; whether nothing more can come."""
@@ -137,3 +137,9 @@ class Awaited:
         if self._out.differ <= _MOST_DIFFERENCES:
             then, now = compare.shortened(then, now)
             self._out.differences.append(Difference(number + 1, record, then, now))
+
+
+async def _step(step_s: float) -> float:
+    """Wait that long; gives how long the next time."""
+    await asyncio.sleep(step_s)
+    return min(step_s + _STEP_S, _LONGEST_STEP_S)
