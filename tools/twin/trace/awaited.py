@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,8 +14,9 @@ _PATIENCE_S = 20.0  # for a decision of which nothing is to be seen
 _SETTLE_S = 5.0  # for one in whose place another has come
 _LEAST = 0.01  # of both, where one difference has led to others
 _HASTY_AFTER = 10  # differences; from then on both are a fifth
-_STEP_S = 0.003
+_STEP_S, _LONGEST_STEP_S = 0.001, 0.005  # at first: most come in one or two milliseconds
 _MOST_DIFFERENCES = 1000
+_UNDER_WAY_MS = 1000  # from what is sent to what comes of it, at a busy twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,22 @@ class Awaited:
         self._seen = seen
         self._out = out
         self._misses: Counter[object] = Counter()
-        self._cause_ms = self._cause_taken = 0
+        self._causes = deque([(0, 0)])  # of the last second: when, and how many records were there
         self.stopped = False
 
     def caused(self, ms: int) -> None:
         """What leads to the next ones is sent now. ms: when it was in the trace."""
-        self._cause_ms, self._cause_taken = ms, self._seen.taken
+        while self._causes and self._causes[0][0] < ms - _UNDER_WAY_MS:
+            self._causes.popleft()
+        self._causes.append((ms, self._seen.taken))
+
+    def overtaken(self, ms: int, record: Record) -> bool:
+        """Whether a decision may have been under way then, in the trace, and did not get through.
+
+        So it is with a reply right before its board leaves: either may be first.
+        """
+        since = next((taken for cause, taken in self._causes if cause >= ms - _UNDER_WAY_MS), None)
+        return since is not None and record["taken"] > since
 
     async def wait(
         self,
@@ -76,10 +87,11 @@ class Awaited:
         hurry = max(_LEAST, 0.25 ** self._misses[who])
         hurry /= 5 if self._out.differ > _HASTY_AFTER else 1
         # What is of no connection may be left over from an earlier difference.
-        since = 0 if "connection" in record else self._cause_taken
-        longer_s = max(0, record["ms"] - self._cause_ms) * 1.5 / 1000
+        cause_ms, cause_taken = self._causes[-1]
+        since = 0 if "connection" in record else cause_taken
+        longer_s = max(0, record["ms"] - cause_ms) * 1.5 / 1000
         ends_s = time.monotonic() + _PATIENCE_S * hurry + longer_s
-        settling, going = True, True
+        settling, going, step_s = True, True, _STEP_S
         while True:
             found = there()
             for each in found:
@@ -99,7 +111,7 @@ class Awaited:
                 going, ends_s = False, min(ends_s, now_s + last_s * hurry)
             if self._over():
                 ends_s = 0.0
-            await asyncio.sleep(_STEP_S)
+            step_s = await _step(step_s)
         self._misses[who] += 1
         for each in rivals[:1]:
             found.remove(each)
@@ -109,9 +121,9 @@ class Awaited:
 
     async def until(self, done: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
         """Wait until it is, though not for ever."""
-        ends_s = time.monotonic() + patience_s
+        ends_s, step_s = time.monotonic() + patience_s, _STEP_S
         while not done() and time.monotonic() < ends_s and not self._over():
-            await asyncio.sleep(_STEP_S)
+            step_s = await _step(step_s)
 
     def _over(self) -> bool:
         """Take what is new; whether nothing more can come."""
@@ -125,3 +137,9 @@ class Awaited:
         if self._out.differ <= _MOST_DIFFERENCES:
             then, now = compare.shortened(then, now)
             self._out.differences.append(Difference(number + 1, record, then, now))
+
+
+async def _step(step_s: float) -> float:
+    """Wait that long; gives how long the next time."""
+    await asyncio.sleep(step_s)
+    return min(step_s + _STEP_S, _LONGEST_STEP_S)

@@ -372,15 +372,25 @@ class _Player:
             await line.end.close(reset=reason.startswith("connection lost"))
         if not coap:
             await self._expect(number, record, line)
-            self._forget(number, line)
+            self._forget(number, record, line)
         line.over = True
         await line.end.close()
         self._lines.pop(record["connection"], None)
 
-    def _forget(self, number: int, line: Line) -> None:
+    def _forget(self, number: int, record: Record, line: Line) -> None:
         """A connection is over: what was not asked for of it was not decided in the trace."""
+
+        def late(each: Record) -> bool:
+            to_device = each["what"] in ("packet", "message") and each["direction"] == "down"
+            return to_device and self._awaited.overtaken(record["ms"], each)
+
         for each in self._seen.forget(line.key):
-            self._awaited.differ(number, each, "", compare.told(each))
+            if not late(each):
+                self._awaited.differ(number, each, "", compare.told(each))
+        others = self._seen.others
+        others[:] = [
+            each for each in others if not (each.get("device") == record["device"] and late(each))
+        ]
 
     async def _command(self, number: int, record: Record) -> None:
         names = ("cloud", "device", "name", "data")
