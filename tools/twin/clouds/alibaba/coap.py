@@ -245,6 +245,7 @@ def _decoded(payload: bytes, form: int | None) -> Any:
     if stream.read():
         raise RefusedError("4.00", "the payload is not CBOR: something follows its end")
     try:  # what is read here is Alink or a login
-        return json_value(json.dumps(value).encode())
+        return json_value(json.dumps(value, allow_nan=False).encode())
     except (TypeError, ValueError, RecursionError):
-        raise RefusedError("4.00", "the payload holds what JSON cannot: bytes, a date") from None
+        reason = "the payload holds what JSON cannot: bytes, a date, NaN"
+        raise RefusedError("4.00", reason) from None
