@@ -4,6 +4,7 @@ Rules and codes: Alibaba Cloud, "Establish communication over the CoAP protocol"
 """
 
 import json
+import math
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -353,6 +354,7 @@ def test_a_payload_that_does_not_decrypt_gets_4_00(online: CoapDevice, payload: 
         (CBOR, b"\xa1"),
         (CBOR, cbor2.dumps(alink("1")) + b"\0"),
         (CBOR, b"\x81" * 1000),
+        (CBOR, cbor2.dumps({**alink("1"), "params": {"t": math.nan}})),
     ],
 )
 def test_an_alink_payload_that_does_not_decode_gets_4_00(

@@ -19,8 +19,6 @@ from tools.twin.coap import udp
 from tools.twin.coap.tap import CoapTap
 from tools.twin.coap.udp import Address
 
-_MOST_SESSIONS = 256
-_IDLE_S = 600.0
 _DTLS_1_2 = 0xFEFD  # RFC 6347, section 4.1: one's complement of 1.2
 _MTU = 508  # many NB-IoT modems take datagrams of at most 512 bytes
 _RECORD_HEADER = 13
@@ -73,7 +71,7 @@ class Terminator:
         self._backend = backend
         self._on_refused = on_refused
         self._context = _context(certificate)
-        self._clients = udp.Clients(_MOST_SESSIONS, _IDLE_S, self._drop)
+        self._clients = udp.Clients(udp.MOST_CLIENTS, udp.IDLE_S, self._drop)
         self.handshakes = 0
         udp.receive(listener, self._from_client)
 

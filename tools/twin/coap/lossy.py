@@ -14,8 +14,6 @@ from tools.twin.coap import udp
 from tools.twin.coap.udp import Address
 from tools.twin.options import Losses
 
-_MOST_CLIENTS = 256
-_IDLE_S = 600.0
 _HOLD_S = 0.25  # a datagram held back for reordering goes on alone after this
 
 
@@ -44,7 +42,7 @@ class Proxy:
     def __init__(self, listener: socket.socket, backend: Address, losses: Losses) -> None:
         self._listener = listener
         self._backend = backend
-        self._clients = udp.Clients(_MOST_CLIENTS, _IDLE_S, self._forget)
+        self._clients = udp.Clients(udp.MOST_CLIENTS, udp.IDLE_S, self._forget)
         self.counts: dict[str, Counter[str]] = {"up": Counter(), "down": Counter()}
         self.change(losses)
         udp.receive(listener, self._from_client)

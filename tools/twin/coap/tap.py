@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tools.twin.clouds.coap_request import Found
+from tools.twin.coap import udp
 from tools.twin.coap.udp import Address
 from tools.twin.registry import mask
 from tools.twin.registry.journal import Journal
 
 _TYPES = ("CON", "NON", "ACK", "RST")
-_MOST_PEERS = 1024
 _REMEMBERED = 32  # messages of a peer, to know one that comes again
 
 
@@ -81,7 +81,7 @@ class CoapTap:
             return False
         peer = self._peers.setdefault(address, _Peer())
         self._peers.move_to_end(address)
-        if len(self._peers) > _MOST_PEERS:
+        if len(self._peers) > udp.MOST_CLIENTS:
             self._peers.popitem(last=False)
         again = data[:4] in peer.seen[direction]
         peer.seen[direction].append(data[:4])

@@ -14,6 +14,9 @@ Address = tuple[str, int]
 """Host and port of an IPv4 socket."""
 
 LARGEST = 65535
+MOST_CLIENTS = 8192
+"""More than a twin holds; it is there against a flood of addresses."""
+IDLE_S = 600.0
 _BURST = 64  # datagrams read before others get a turn
 
 Client = TypeVar("Client")

@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 
 from host_tests.support import Twin
-from host_tests.twin.http_device import Http, WatsonDevice, of_application, path_of
+from host_tests.twin.http_device import (
+    Http,
+    WatsonDevice,
+    WatsonGateway,
+    of_application,
+    path_of,
+)
 from host_tests.twin.mqtt_device import paho
 from tools.twin.clouds.http_request import BODY_LIMIT
-from tools.twin.wire.packets import Connect
 
 _HOST = "signet.internetofthings.ibmcloud.com"
 _TYPES = "/api/v0002/device/types"
@@ -29,17 +34,9 @@ def test_the_vendors_sdk_registers_asks_and_removes(twin: Twin, start: Any) -> N
     made = sdk.hear("registered")
     assert (made["known"], made["model"]) == ([True, True], "m")
     assert made["ids"] == sorted(f"rest-{number}" for number in range(60))
-    connect = Connect(
-        level=4,
-        client_id="d:signet:by-rest:rest-7",
-        clean_session=True,
-        keepalive_s=60,
-        will=None,
-        user="use-token-auth",
-        password=made["token"].encode(),
-    )
+    own = {"client_id": "d:signet:by-rest:rest-7", "password": made["token"].encode()}
     manage = {"d": {"supports": {"deviceActions": True}, "deviceInfo": {"model": "own"}}}
-    with paho(twin, "watson", connect=connect) as device:
+    with paho(twin, "watson", **own) as device:
         device.subscribe("iotdm-1/#")
         for topic, body in (
             ("iot-2/evt/status/fmt/json", {"t": 1}),
@@ -131,3 +128,18 @@ def test_a_device_that_was_removed_and_added_anew_has_nothing_of_before(twin: Tw
         assert http.ask(f"{_TYPES}/esp32/devices", body, app).status == 201
         assert http.ask(f"{path}/events", b"", app, method="GET").json == []
         assert device.event(own).status == 403
+
+
+def test_a_device_whose_gateway_was_removed_is_behind_none(twin: Twin) -> None:
+    gateway = WatsonGateway(twin, "rest-gateway")
+    behind = WatsonDevice(twin, "rest-behind", gateway=gateway.device.label)
+    with Http(twin, "watson", "https", _HOST) as http:
+        assert http.ask(gateway.path, b"", of_application(twin), method="DELETE").status == 204
+    own = {
+        "client_id": "d:signet:esp32:rest-behind",
+        "password": behind.device.secret.encode(),
+    }
+    with paho(twin, "watson", **own) as device:
+        device.subscribe("iot-2/cmd/+/fmt/+")
+        assert "queued" not in twin.command("watson", "blink", {}, "esp32/rest-behind")
+        assert device.next().topic == "iot-2/cmd/blink/fmt/json"

@@ -242,6 +242,7 @@ def _decoded(payload: bytes, form: int | None) -> Any:
     except ValueError as error:
         raise RefusedError("4.00", f"the payload is not CBOR: {error}") from None
     try:  # what is read here is Alink or a login
-        return json_value(json.dumps(value).encode())
+        return json_value(json.dumps(value, allow_nan=False).encode())
     except (TypeError, ValueError, RecursionError):
-        raise RefusedError("4.00", "the payload holds what JSON cannot: bytes, a date") from None
+        reason = "the payload holds what JSON cannot: bytes, a date, NaN"
+        raise RefusedError("4.00", reason) from None

@@ -91,8 +91,10 @@ class Registry:
         return device or store.device("watson", "gateway", product, name)
 
     def remove(self, device: Device) -> None:
-        """It, and all that is kept of it but its messages."""
+        """It, and all that is kept of it but its messages; devices behind it are no longer."""
         self.store.remove(device)
+        freed = "UPDATE devices SET gateway='' WHERE cloud=? AND gateway=? AND gateway<>''"
+        self.store.change(freed, (device.cloud, device.label))
         self._kept.forget(device.product, device.name)
         last = self.store.database.execute("SELECT max(id) FROM messages").fetchone()[0]
         self._kept.put(device.product, device.name, "removed", last)
