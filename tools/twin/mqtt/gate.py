@@ -238,6 +238,8 @@ class Connection:
             self._send(packets.connack(self._cloud.connack["offline"] or 3))
             raise ClosedError(f"CONNACK 3: {_why(error)}") from None
         session.filters.update(pushed)
+        if present and not session.kept:  # subscribed by another twin, or before this one began
+            session.filters.add("#")
         self._send(packets.connack(0, present and connect.level == 4))
         session.since = time.monotonic()
         self._traffic = Traffic(
