@@ -14,10 +14,9 @@ import time
 
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
-from tools.twin.descriptors import EXHAUSTED
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.mqtt import opening, will
-from tools.twin.mqtt.counterpart import BrokerRefusesError, Counterpart
+from tools.twin.mqtt.counterpart import Counterpart
 from tools.twin.mqtt.silence import Silence
 from tools.twin.mqtt.tap import PacketTap
 from tools.twin.mqtt.traffic import ClosedError, Traffic
@@ -231,12 +230,12 @@ class Connection:
         present = False
         try:
             if not self._hub.platform.up:
-                raise OSError
+                raise ClosedError("the broker is down")
             if not clean or session.kept or inner_will or pushed or not broker.ours:
                 early, present = await self._broker.open(inner, pushed)
-        except OSError as error:
+        except ClosedError as closed:
             self._send(packets.connack(self._cloud.connack["offline"] or 3))
-            raise ClosedError(f"CONNACK 3: {_why(error)}") from None
+            raise ClosedError(f"CONNACK 3: {closed}") from None
         session.filters.update(pushed)
         if present and not session.kept:  # subscribed by another twin, or before this one began
             session.filters.add("#")
@@ -320,10 +319,7 @@ class Connection:
         """Log in at the broker, of which there was no need so far. raises: ClosedError."""
         assert self._inner is not None
         self._hub.store.batch.commit()  # its reports so far go before
-        try:
-            await self._broker.open(self._inner, [])
-        except OSError as error:
-            raise ClosedError(_why(error), Ending.SERVER) from None
+        await self._broker.open(self._inner, [])
 
     async def _pump_down(self) -> None:
         assert self._traffic is not None
@@ -333,10 +329,3 @@ class Connection:
                 await self._turn(packet)
                 self._traffic.from_broker(packet)
             await self._writer.drain()
-
-
-def _why(error: OSError) -> str:
-    """Why there is no session at the broker."""
-    if isinstance(error, BrokerRefusesError):
-        return str(error)
-    return "no file is left" if error.errno in EXHAUSTED else "the broker is down"
