@@ -151,10 +151,15 @@ def test_two_twins_share_one_where_each_serves_its_own_devices(
             listener.publish(f"{own}/cmd/blink/fmt/json", b"{}")
             assert "blink" in gateway.next().topic
         with Raw(twin.way("watson")) as first, Raw(other.way("watson")) as second:
-            assert first.login(connect_of(twin, "watson")) == 0
-            assert second.login(connect_of(other, "watson")) == 0
+            assert first.login(connect_of(twin, "watson", clean_session=False)) == 0
+            first.send(packets.subscribe(1, [("iot-2/cmd/+/fmt/+", 1)]))
+            assert first.receive()
+            assert second.login(connect_of(other, "watson", clean_session=False)) == 0
             assert first.closed()
             twin.wait_for_output("or another twin in front of it serves the same device")
+            other.command("watson", "blink", {})
+            packet = second.receive()
+            assert packet is not None and b"blink" in packet.body
 
 
 def test_one_that_falls_silent_is_given_up_within_the_keepalive_until_it_speaks_again(

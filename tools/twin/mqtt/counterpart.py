@@ -5,16 +5,13 @@ import contextlib
 
 from tools.twin.broker.broker import Broker
 from tools.twin.clouds.values import Ending
+from tools.twin.descriptors import EXHAUSTED
 from tools.twin.mqtt.traffic import ClosedError
 from tools.twin.wire import packets
 from tools.twin.wire.packets import Decoder, Packet
 
 _TIMEOUT_S = 5.0
 _PUSH_ID = 65535  # packet id of our own SUBSCRIBE, done before the device may use it
-
-
-class BrokerRefusesError(OSError):
-    """The broker is there and does not let the gate in; the text says how."""
 
 
 class Counterpart:
@@ -34,14 +31,18 @@ class Counterpart:
         """Log in and subscribe to `pushed`.
 
         returns: what the session had queued, and whether there was one.
-        raises: OSError, TimeoutError.
+        raises: ClosedError.
         """
-        async with self._broker.turns, asyncio.timeout(_TIMEOUT_S):
-            self._reader, self._writer = await self._broker.connect()
-            self.write(connect.encode())
-            if pushed:
-                self.write(packets.subscribe(_PUSH_ID, [(name, 1) for name in pushed]))
-            ready = await self._ready(bool(pushed))
+        try:
+            async with self._broker.turns, asyncio.timeout(_TIMEOUT_S):
+                self._reader, self._writer = await self._broker.connect()
+                self.write(connect.encode())
+                if pushed:
+                    self.write(packets.subscribe(_PUSH_ID, [(name, 1) for name in pushed]))
+                ready = await self._ready(bool(pushed))
+        except OSError as error:
+            why = "no file is left" if error.errno in EXHAUSTED else "the broker is down"
+            raise ClosedError(why, Ending.SERVER) from None
         self.opened.set()
         return ready
 
@@ -57,7 +58,8 @@ class Counterpart:
                 if packet.kind == packets.CONNACK:
                     present = bool(packet.body[0] & 1)
                     if packet.body[1]:
-                        raise BrokerRefusesError(f"the broker answers CONNACK {packet.body[1]}")
+                        why = f"the broker answers CONNACK {packet.body[1]}"
+                        raise ClosedError(why, Ending.SERVER)
                 if packet.kind in wanted:
                     wanted.discard(packet.kind)
                 else:

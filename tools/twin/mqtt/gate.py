@@ -1,7 +1,8 @@
 """What happens to one device's connection, from its first byte to its last?
 
-The gate checks its CONNECT by the cloud's rules, opens its counterpart in the broker and carries
-packets both ways until one side ends; what becomes of each packet is in tools.twin.mqtt.traffic.
+The gate checks its CONNECT by the cloud's rules, opens its counterpart in the broker and has
+packets carried both ways until one side ends (tools.twin.mqtt.pump); what becomes of each is in
+tools.twin.mqtt.traffic.
 A connection that begins as HTTP does is handed over where its port speaks that, too; what leaves
 HTTP for WebSocket comes back.
 """
@@ -14,11 +15,10 @@ import time
 
 from tools.twin.clouds.cloud import Cloud
 from tools.twin.clouds.values import Client, Ending, RefusedError, Way
-from tools.twin.descriptors import EXHAUSTED
 from tools.twin.hub.hub import Hub, Session
 from tools.twin.mqtt import opening, will
-from tools.twin.mqtt.counterpart import BrokerRefusesError, Counterpart
-from tools.twin.mqtt.silence import Silence
+from tools.twin.mqtt.counterpart import Counterpart
+from tools.twin.mqtt.pump import Pump
 from tools.twin.mqtt.tap import PacketTap
 from tools.twin.mqtt.traffic import ClosedError, Traffic
 from tools.twin.web.service import Service
@@ -30,8 +30,6 @@ from tools.twin.wire.packets import (
     UnsupportedLevelError,
 )
 
-_FILED = (packets.PUBLISH, packets.PUBACK, packets.PUBCOMP)
-_AT_ONCE = 16384  # bytes of one device before the others' turn
 _HEADROOM = 65540  # topic, its length and the packet id, beside the payload
 
 
@@ -65,14 +63,10 @@ class Connection:
         self.is_http = False
         self.client: Client | None = None
         self._broker = Counterpart(hub.broker)
-        self._inner: packets.Connect | None = None
         self._announced = False
         self._tap = PacketTap(hub.journal, cloud, way)
         self._decoder = self._tap.decoder(opening.CONNECT_LIMIT)
         self._send = self._tap.sending(writer.write)
-        self._silence = Silence(self._end_silent)
-        self._queue: list[Packet] = []
-        self._traffic: Traffic | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: ClosedError | None = None
         self._gone = asyncio.Event()
@@ -139,7 +133,7 @@ class Connection:
             speak = self._over_websocket if self._mqtt else None
             await self._http.serve(self._way, self._reader, self._writer, first, speak, tap=tap)
             return
-        connect, self._queue = await opening.read_connect(self._reader, self._decoder, first)
+        connect, behind = await opening.read_connect(self._reader, self._decoder, first)
         self._decoder.limit = self._cloud.max_payload + _HEADROOM
         await self._hub.store.batch.turn()  # some logins change the registry
         client = self._cloud.login(connect, self._way)
@@ -148,24 +142,31 @@ class Connection:
         self._label = client.device.label
         self.client = client
         inner_will = will.checked(self._cloud, client, connect.will)
-        await self._carry(connect, client, inner_will)
+        await self._carry(connect, behind, client, inner_will)
 
     async def _carry(
-        self, connect: packets.Connect, client: Client, inner_will: packets.Will | None
+        self,
+        connect: packets.Connect,
+        behind: list[Packet],
+        client: Client,
+        inner_will: packets.Will | None,
     ) -> None:
-        """From CONNACK to the end, whichever it is. inner_will: as the broker gets it."""
+        """From CONNACK to the end, whichever it is.
+
+        behind: what came right behind the CONNECT. inner_will: as the broker gets it.
+        """
         session = await self._hub.admit(self, client, connect.clean_session)
         why, reason = Ending.SERVER, "the connection failed"
         clean = False
         try:
-            await self._open_broker(client, session, connect, inner_will)
+            pump = await self._open_broker(client, session, connect, inner_will)
             keepalive_s = client.keepalive_s or connect.keepalive_s
             self._announced = True
             how = self._tap.login(client, keepalive_s, connect.clean_session)
             self._report("connected", how)
             self._announce("Connect", None, "")
-            with self._silence.watched(keepalive_s):
-                await self._pump(client.good_for_s)
+            await pump.run(behind, keepalive_s, client.good_for_s)
+            self._report("left", "said goodbye")
             why, reason = Ending.GOODBYE, "the client said goodbye"
             clean = True
         except ClosedError as closed:
@@ -216,7 +217,7 @@ class Connection:
         session: Session,
         connect: packets.Connect,
         inner_will: packets.Will | None,
-    ) -> None:
+    ) -> Pump:
         """Log in at the broker, subscribe what the cloud pushes, then send CONNACK.
 
         A client that the broker need not remember, and that listens to nothing yet, is there only
@@ -226,21 +227,22 @@ class Connection:
         broker = self._hub.broker
         clean = connect.clean_session
         inner = packets.Connect(4, client.session, clean, 0, inner_will, *broker.login)
-        self._inner = inner
         early: list[Packet] = []
         present = False
         try:
             if not self._hub.platform.up:
-                raise OSError
+                raise ClosedError("the broker is down")
             if not clean or session.kept or inner_will or pushed or not broker.ours:
                 early, present = await self._broker.open(inner, pushed)
-        except OSError as error:
+        except ClosedError as closed:
             self._send(packets.connack(self._cloud.connack["offline"] or 3))
-            raise ClosedError(f"CONNACK 3: {_why(error)}") from None
+            raise ClosedError(f"CONNACK 3: {closed}") from None
         session.filters.update(pushed)
+        if present and not session.kept:  # subscribed by another twin, or before this one began
+            session.filters.add("#")
         self._send(packets.connack(0, present and connect.level == 4))
         session.since = time.monotonic()
-        self._traffic = Traffic(
+        traffic = Traffic(
             self._hub,
             self._cloud,
             client,
@@ -251,90 +253,15 @@ class Connection:
             broker=self._broker,
             report=self._report,
         )
-        for packet in early:
-            await self._turn(packet)
-            self._traffic.from_broker(packet)
-
-    async def _pump(self, good_for_s: float | None) -> None:
-        """Carry packets both ways until the device says DISCONNECT.
-
-        good_for_s: see Client. raises: ClosedError.
-        """
-        downward = asyncio.create_task(self._pump_down())
-        upward = asyncio.create_task(self._pump_up())
-        try:
-            both = (downward, upward)
-            done, _ = await asyncio.wait(
-                both, timeout=good_for_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                raise ClosedError("what it logged in with has ended", Ending.SERVER)
-            first = upward if upward.done() else downward
-            first.result()
-        finally:
-            for task in (downward, upward):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
-        self._report("left", "said goodbye")
-
-    def _end_silent(self) -> None:
-        reason = "nothing heard for 1.5 times its keepalive"
-        self._reader.set_exception(ClosedError(reason, Ending.SILENCE))
-
-    async def _pump_up(self) -> None:
-        assert self._traffic is not None
-        while True:
-            for packet in self._queue:
-                packets.check_from_client(packet)
-                if packet.kind == packets.DISCONNECT:
-                    self._hub.store.batch.commit()  # its reports go before it
-                    if self._broker.is_open:
-                        self._broker.write(packet.encode())
-                    return
-                if not self._broker.is_open and self._traffic.needs_session(packet):
-                    await self._attach()
-                await self._turn(packet)
-                self._traffic.from_device(packet)
-            await self._hub.platform.drain()
-            await self._broker.drain()
-            await self._writer.drain()
-            self._silence.begins()
-            data = await self._reader.read(_AT_ONCE)
-            self._silence.ends()
-            if not data:
-                self._tap.ended()
-                raise ClosedError("closed its side without DISCONNECT")
-            self._queue = self._decoder.feed(data)
-            if len(data) == _AT_ONCE:  # more is there, and would be read at once
-                await asyncio.sleep(0)
-
-    async def _turn(self, packet: Packet) -> None:
-        """Wait until what it leads to may be put on file, without holding others up."""
-        if packet.kind in _FILED:
-            await self._hub.store.batch.turn()
-
-    async def _attach(self) -> None:
-        """Log in at the broker, of which there was no need so far. raises: ClosedError."""
-        assert self._inner is not None
-        self._hub.store.batch.commit()  # its reports so far go before
-        try:
-            await self._broker.open(self._inner, [])
-        except OSError as error:
-            raise ClosedError(_why(error), Ending.SERVER) from None
-
-    async def _pump_down(self) -> None:
-        assert self._traffic is not None
-        await self._broker.opened.wait()
-        while True:
-            for packet in await self._broker.read():
-                await self._turn(packet)
-                self._traffic.from_broker(packet)
-            await self._writer.drain()
-
-
-def _why(error: OSError) -> str:
-    """Why there is no session at the broker."""
-    if isinstance(error, BrokerRefusesError):
-        return str(error)
-    return "no file is left" if error.errno in EXHAUSTED else "the broker is down"
+        pump = Pump(
+            self._hub,
+            traffic,
+            self._broker,
+            inner,
+            reader=self._reader,
+            writer=self._writer,
+            decoder=self._decoder,
+            tap=self._tap,
+        )
+        await pump.take_down(early)
+        return pump

@@ -22,7 +22,7 @@ _LEVEL = "[^/+#]+"
 
 def allowed(topic: str, rules: Iterable[str], names: Mapping[str, str]) -> bool:
     """Whether any of `rules` lets `topic` (or a filter) pass; `names` fills their `{name}`s."""
-    if _UNFIT.search(topic):
+    if not _readable(topic):
         return False
     for rule in rules:
         form, wanted = _form(rule)
@@ -34,9 +34,11 @@ def allowed(topic: str, rules: Iterable[str], names: Mapping[str, str]) -> bool:
 
 def fit(topic: str) -> bool:
     """Whether a broker takes it, and does not close the connection on it."""
-    return (
-        len(topic.encode()) < 1 << 16 and topic.count("/") <= _SLASHES and not _UNFIT.search(topic)
-    )
+    return len(topic.encode()) < 1 << 16 and topic.count("/") <= _SLASHES and _readable(topic)
+
+
+def _readable(topic: str) -> bool:
+    return (topic.isascii() and topic.isprintable()) or not _UNFIT.search(topic)
 
 
 @functools.cache
