@@ -46,21 +46,27 @@ class Outcome:
 class Awaited:
     """The decisions of one replay. seen: those of its twin. out: what comes of them.
 
-    stopped: whether the twin is.
+    left: devices, and peers, that are not played. stopped: whether the twin is.
     """
 
-    def __init__(self, seen: Follower, out: Outcome) -> None:
-        self._seen = seen
-        self._out = out
+    def __init__(self, seen: Follower) -> None:
+        self.seen = seen
+        self.out = Outcome()
         self._misses: Counter[object] = Counter()
         self._causes = deque([(0, 0)])  # of the last second: when, and how many records were there
+        self.left: set[str] = set()
         self.stopped = False
+
+    def leave_out(self, who: str, why: str) -> None:
+        """Wait for nothing more of a device, or peer, and count why."""
+        self.out.left_out[why] += 1
+        self.left.add(who)
 
     def caused(self, ms: int) -> None:
         """What leads to the next ones is sent now. ms: when it was in the trace."""
         while self._causes and self._causes[0][0] < ms - _UNDER_WAY_MS:
             self._causes.popleft()
-        self._causes.append((ms, self._seen.taken))
+        self._causes.append((ms, self.seen.taken))
 
     def overtaken(self, ms: int, record: Record) -> bool:
         """Whether a decision may have been under way then, in the trace, and did not get through.
@@ -85,7 +91,7 @@ class Awaited:
         wanted, kind = compare.normal(record), compare.kind(record)
         who = record.get("device") or record.get("connection")
         hurry = max(_LEAST, 0.25 ** self._misses[who])
-        hurry /= 5 if self._out.differ > _HASTY_AFTER else 1
+        hurry /= 5 if self.out.differ > _HASTY_AFTER else 1
         # What is of no connection may be left over from an earlier difference.
         cause_ms, cause_taken = self._causes[-1]
         since = 0 if "connection" in record else cause_taken
@@ -97,7 +103,7 @@ class Awaited:
             for each in found:
                 if compare.normal(each) == wanted:
                     found.remove(each)
-                    self._out.decisions += 1
+                    self.out.decisions += 1
                     del self._misses[who]
                     return each
             new = (each for each in found if each["taken"] > since)
@@ -127,16 +133,16 @@ class Awaited:
 
     def _over(self) -> bool:
         """Take what is new; whether nothing more can come."""
-        before = self._seen.taken
-        self._seen.poll()
-        return self.stopped and self._seen.taken == before
+        before = self.seen.taken
+        self.seen.poll()
+        return self.stopped and self.seen.taken == before
 
     def differ(self, number: int, record: Record, then: str, now: str) -> None:
         """Note a difference. number: of the record, from 0."""
-        self._out.differ += 1
-        if self._out.differ <= _MOST_DIFFERENCES:
+        self.out.differ += 1
+        if self.out.differ <= _MOST_DIFFERENCES:
             then, now = compare.shortened(then, now)
-            self._out.differences.append(Difference(number + 1, record, then, now))
+            self.out.differences.append(Difference(number + 1, record, then, now))
 
 
 async def _step(step_s: float) -> float:

@@ -52,7 +52,7 @@ class Recorder:
             raise UserError(f"cannot record to {path}: {error.strerror}") from None
         self._store = store
         self._full = full
-        self._tables: registry.Tables = {}
+        self._tables: registry.Whole = {}
         self._seen = -1
         self._write({**_head(options), "clouds": clouds})
         self._look()

@@ -4,7 +4,6 @@
 all, the next what has changed. A secret is "*" where there is one, else "".
 """
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,8 @@ from tools.twin.registry import mask
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
+Whole = Mapping[str, tuple[list[str], dict[tuple[Any, ...], None]]]
+"""By table: its columns, and its rows in order; to compare them as they are takes little."""
 
 _SECRET = re.compile(r".*secret|key|.*_key_pem|key_pem|.*password|.*token")
 _NOT_HERE = ("messages", "servers")  # the latter are keys with their certificates
@@ -21,15 +22,15 @@ _WHOSE = ("cloud", "kind", "product", "scope", "name")
 HIDDEN = "*"
 
 
-def tables(database: sqlite3.Connection) -> Tables:
-    """All of a registry, without its secrets."""
+def tables(database: sqlite3.Connection) -> Whole:
+    """All of a registry as it is, its secrets too: for `difference`."""
     query = "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite%'"
-    names = [row[0] for row in database.execute(query) if row[0] not in _NOT_HERE]
     found = {}
-    for name in names:
-        cursor = database.execute(f"SELECT * FROM {name} ORDER BY rowid")  # noqa: S608
-        columns = [each[0] for each in cursor.description]
-        found[name] = [_row(dict(zip(columns, row, strict=True))) for row in cursor]
+    for (name,) in database.execute(query).fetchall():
+        if name not in _NOT_HERE:
+            cursor = database.execute(f"SELECT * FROM {name} ORDER BY rowid")  # noqa: S608
+            columns = [each[0] for each in cursor.description]
+            found[name] = columns, dict.fromkeys(map(tuple, cursor))
     return found
 
 
@@ -63,18 +64,26 @@ def secrets(database: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
                     yield whose, value if isinstance(value, bytes) else str(value).encode()
 
 
-def difference(old: Tables, new: Tables) -> dict[str, Tables]:
-    """What is in the new ones and not in the old, and the other way round."""
-    return {"put": _missing(old, new), "gone": _missing(new, old)}
+def difference(old: Whole, new: Whole) -> dict[str, Tables]:
+    """What is in the new one and not in the old, and the other way round, without secrets."""
+    put, gone = _missing(old, new), _missing(new, old)
+    for name in put.keys() & gone.keys():  # where only a secret is another, there is none
+        both = {(*row.values(),) for row in put[name]} & {(*row.values(),) for row in gone[name]}
+        for change in (put, gone):
+            change[name] = [row for row in change[name] if (*row.values(),) not in both]
+    return {"put": _filled(put), "gone": _filled(gone)}
 
 
-def _missing(there: Tables, wanted: Tables) -> Tables:
-    found = {}
-    for name, rows in wanted.items():
-        have = {json.dumps(row) for row in there.get(name, ())}
-        if more := [row for row in rows if json.dumps(row) not in have]:
-            found[name] = more
-    return found
+def _missing(there: Whole, wanted: Whole) -> Tables:
+    return {
+        name: [_row(dict(zip(columns, row, strict=True))) for row in rows if row not in have]
+        for name, (columns, rows) in wanted.items()
+        for have in (there[name][1] if name in there else {},)
+    }
+
+
+def _filled(found: Tables) -> Tables:
+    return {name: rows for name, rows in found.items() if rows}
 
 
 Anew = Callable[[str, Row, str], str]
