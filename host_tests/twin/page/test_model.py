@@ -343,7 +343,8 @@ def test_values_stand_at_the_times_at_which_they_were_taken():
         fed.message(ALINK, _alink(t={"value": value, "time": time_ms}))
     fed.message(ALINK, _alink(t={"value": 9, "time": 1}), status="rejected")
     board = fed.model.boards.find("c", "pk/dn")
-    assert fed.model.messages.values(board) == [{"name": "t", "points": [(1000, 1), (2000, 2)]}]
+    values = asyncio.run(fed.model.messages.values(board))
+    assert values == [{"name": "t", "points": [(1000, 1), (2000, 2)]}]
 
 
 def test_the_newest_messages_are_kept_and_no_more_of_anything(monkeypatch):
@@ -355,7 +356,7 @@ def test_the_newest_messages_are_kept_and_no_more_of_anything(monkeypatch):
         fed.add("event", cloud="c", device="pk/0", kind="refused", text="x" * 5000)
         fed.add("event", cloud="c", device=f"127.0.0.1:{n}", kind="refused", text="TLS: no")
         fed.add("event", cloud="c", device=f"pk/no{n}", kind="refused", text="no device")
-    found, more = fed.model.messages.select(None)
+    found, more = asyncio.run(fed.model.messages.select(None))
     assert [message["id"] for message in found] == list(range(901, 1001)) and not more
     assert len(fed.model.messages.topics(None)) == 100
     every = fed.model.boards.by_id.values()
@@ -380,7 +381,7 @@ def test_messages_are_selected_page_by_page(query, ids, more):
     fed = Fed()
     for n in range(1, 11):
         fed.message(("odd/x", "even/x")[n % 2 == 0], json.dumps({"n": n}))
-    found, others = fed.model.messages.select(None, **query)
+    found, others = asyncio.run(fed.model.messages.select(None, **query))
     assert ([message["id"] for message in found], others) == (ids, more)
 
 

@@ -1,9 +1,9 @@
 """Which messages are kept, and what does a page ask of them?"""
 
+import asyncio
 import contextlib
-import itertools
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ POINTS = 5_000
 """How many points of a series are told."""
 
 _BYTES = 64 << 20  # of all messages that are kept
+_AT_ONCE = 50  # messages that are decoded or looked through before boards have their turn
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ class Messages:
             old.board.ids.popleft()
             self._bytes -= old.weight
 
-    def select(
+    async def select(
         self,
         board: Board | None,
         *,
@@ -108,16 +109,21 @@ class Messages:
         wanted = text.casefold()
         onward = before is None and after > 0
         ids = self._ids(board)
-        fitting = (
-            message
-            for message in self.those(ids if onward else reversed(ids))
-            if message.facts["id"] > after
-            and (before is None or message.facts["id"] < before)
-            and (not cloud or message.facts["cloud"] == cloud)
-            and message.facts["topic"].startswith(topic)
-            and (not wanted or _holds(message, wanted))
-        )
-        found = [message.told for message in itertools.islice(fitting, limit + 1)]
+        fitting = [
+            number
+            for number in (ids if onward else reversed(ids))
+            if number > after and (before is None or number < before)
+        ]
+        found: list[dict[str, Any]] = []
+        async for message in self._in_turn(fitting):
+            if (
+                (not cloud or message.facts["cloud"] == cloud)
+                and message.facts["topic"].startswith(topic)
+                and (not wanted or _holds(message, wanted))
+            ):
+                found.append(message.told)
+                if len(found) > limit:
+                    break
         more = len(found) > limit
         found = found[:limit]
         return (found if onward else found[::-1]), more
@@ -155,10 +161,10 @@ class Messages:
             for where, count in sorted(counts.items())
         ]
 
-    def values(self, board: Board) -> list[dict[str, Any]]:
+    async def values(self, board: Board) -> list[dict[str, Any]]:
         """The numbers that a board has reported, by name, at the times that it says."""
         series: dict[str, list[tuple[int, float]]] = {}
-        for message in self.those(board.ids):
+        async for message in self._in_turn(list(board.ids)):
             if message.up and message.facts["status"] == "stored":
                 told = message.told
                 for name, value in told["values"].items():
@@ -168,6 +174,13 @@ class Messages:
             {"name": name, "points": sorted(points)[-POINTS:]}
             for name, points in sorted(series.items())
         ]
+
+    async def _in_turn(self, numbers: list[int]) -> AsyncIterator[Message]:
+        """Those of these ids that are kept; nobody waits until all are looked at."""
+        for count, message in enumerate(self.those(numbers), 1):
+            yield message
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _ids(self, board: Board | None) -> Any:
         return self._kept.keys() if board is None else board.ids

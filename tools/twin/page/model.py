@@ -32,7 +32,7 @@ class Model:
         self.boards = Boards()
         self.messages = Messages()
         self.last_ms = 0
-        self._wire = Wire(self.boards)
+        self._wire = Wire(self.boards, self.messages)
         self._waiting: Few[tuple[str, pairs.Key], list[int]] = Few()
         self._held: dict[str, Any] | None = None
         self._readers: dict[str, Callable[[dict[str, Any]], Iterable[Change]]] = {

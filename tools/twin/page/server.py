@@ -178,7 +178,7 @@ class Server:
     async def _messages(self, request: web.Request) -> web.Response:
         query = request.query
         before = query.get("before")
-        found, more = self._model.messages.select(
+        found, more = await self._model.messages.select(
             self._board(request),
             after=_number(query.get("after", "0")),
             before=_number(before) if before else None,
@@ -199,9 +199,9 @@ class Server:
         return web.json_response({"topics": topics})
 
     async def _values(self, request: web.Request) -> web.Response:
-        board = self._board(request)
-        series = self._model.messages.values(board) if board else []
-        return web.json_response({"series": series, **self._so_far()})
+        board, so_far = self._board(request), self._so_far()
+        series = await self._model.messages.values(board) if board else []
+        return web.json_response({"series": series, **so_far})
 
     async def _axis(self, request: web.Request) -> web.Response:
         board = self._board(request)
@@ -237,11 +237,11 @@ class Server:
         if self._backing is None:
             return web.json_response({"error": "this is a trace: nothing can be done"}, status=400)
         try:
-            order = await request.json()
+            order = json.loads(await request.read())
             if not isinstance(order, dict):
                 raise UserError("it is not an object")
             return web.json_response(await self._backing.do(order))
-        except (UserError, ValueError, TypeError, OverflowError) as error:
+        except (UserError, ValueError, TypeError, OverflowError, RecursionError) as error:
             return web.json_response({"error": str(error)}, status=400)
         except KeyError as error:
             return web.json_response({"error": f"there is no {error}"}, status=400)

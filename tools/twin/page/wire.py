@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from tools.twin.page.boards import Board, Boards
 from tools.twin.page.decoding import decode
-from tools.twin.page.messages import Message
+from tools.twin.page.messages import Message, Messages
 from tools.twin.wire import packets
 from tools.twin.wire.fields import MalformedError
 
@@ -60,13 +60,14 @@ class _Request:
 class Wire:
     """What is on its way."""
 
-    def __init__(self, boards: Boards) -> None:
+    def __init__(self, boards: Boards, messages: Messages) -> None:
         self._boards = boards
+        self._messages = messages
         self._connections: Few[Any, _Connection] = Few()
         self._by_peer: Few[str, Any] = Few()
         self._publishing: Few[tuple[Any, int], list[int]] = Few()  # by connection and packet id
         self._by_board: dict[str, Any] = {}  # connection by board
-        self._filed: Few[tuple[str, str], list[Message]] = Few()  # by board and topic
+        self._filed: Few[tuple[str, str], list[int]] = Few()  # by board and topic
         self._requests: Few[tuple[Any, str], _Request] = Few()  # by connection and token
         self._transmissions: Few[tuple[Any, int], _Request] = Few()  # by connection and mid
 
@@ -160,17 +161,17 @@ class Wire:
         board = self._is_of(record, connection)
         facts = {name: record.get(name) for name in ("token", "mid", "seq")} | {"sent": 1}
         filed = self._requested(record)
-        for message in filed:
+        for message in self._messages.those(filed):
             message.facts["coap"] = facts
             if record.get("plain_hex") is not None:
                 message.cipher = record["payload_hex"]
-        request = _Request(facts, [message.facts["id"] for message in filed])
+        request = _Request(facts, filed)
         self._requests.note((where, record["token"]), request)
         self._transmissions.note((where, record["mid"]), request)
         return board, (), request.ids
 
-    def _requested(self, record: dict[str, Any]) -> list[Message]:
-        """The messages that a request was filed as."""
+    def _requested(self, record: dict[str, Any]) -> list[int]:
+        """Ids of the messages that a request was filed as."""
         path = [value for number, value in record["options"] if number == _URI_PATH]
         if path[:1] != ["topic"] or not record.get("device"):
             return []
@@ -199,7 +200,7 @@ class Wire:
             self._publishing.note(where, [*ids, facts["id"]])
         elif packet_id is None and board.way not in ("http", "https"):
             place = board.id, facts["topic"]
-            self._filed.note(place, [*self._filed.get(place, [])[-100:], message])
+            self._filed.note(place, [*self._filed.get(place, [])[-100:], facts["id"]])
 
 
 def _describe(board: Board, facts: dict[str, Any]) -> None:
