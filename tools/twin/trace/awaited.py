@@ -16,7 +16,7 @@ _LEAST = 0.01  # of both, where one difference has led to others
 _HASTY_AFTER = 10  # differences; from then on both are a fifth
 _STEP_S, _LONGEST_STEP_S = 0.001, 0.005  # at first: most come in one or two milliseconds
 _MOST_DIFFERENCES = 1000
-_UNDER_WAY_MS = 1000  # from what is sent to what comes of it, at a busy twin
+_UNDER_WAY_MS = 2000  # from what is sent to what comes of it, at a busy twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Awaited:
         self.seen = seen
         self.out = Outcome()
         self._misses: Counter[object] = Counter()
-        self._causes = deque([(0, 0)])  # of the last second: when, and how many records were there
+        self._causes = deque([(0, 0)])  # when, and how many records were there
         self.left: set[str] = set()
         self.stopped = False
 
@@ -68,13 +68,10 @@ class Awaited:
             self._causes.popleft()
         self._causes.append((ms, self.seen.taken))
 
-    def overtaken(self, ms: int, record: Record) -> bool:
-        """Whether a decision may have been under way then, in the trace, and did not get through.
-
-        So it is with a reply right before its board leaves: either may be first.
-        """
-        since = next((taken for cause, taken in self._causes if cause >= ms - _UNDER_WAY_MS), None)
-        return since is not None and record["taken"] > since
+    def under_way(self, ms: int) -> int:
+        """How many records there were when the first was sent of what may be under way then."""
+        recent = (taken for cause, taken in self._causes if cause >= ms - _UNDER_WAY_MS)
+        return next(recent, self.seen.taken)
 
     async def wait(
         self,

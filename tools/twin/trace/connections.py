@@ -101,6 +101,8 @@ class Connections:
         if line is not self._speaking:
             await self.until_heard()
         self._awaited.caused(record["ms"])
+        if record.get("name") == "DISCONNECT":
+            line.since = self._awaited.under_way(record["ms"])
         if line.end is None or not data:
             return
         self._speaking = line
@@ -145,8 +147,9 @@ class Connections:
         return line.key
 
     async def _left(self, _number: int, record: Record) -> None:
-        self._awaited.caused(record["ms"])
         line = self._line(record)
+        self._awaited.caused(record["ms"])
+        line.since = self._awaited.under_way(record["ms"])
         if line.end is not None and record["connection"] not in self._survey.outlived:
             await line.end.close()
 
@@ -158,26 +161,29 @@ class Connections:
             if coap or not reason or reason.startswith(BOARD_ENDS) or line.key is None:
                 await line.end.close(reset=reason.startswith("connection lost"))
             if not coap:
+                if line.since is None:
+                    line.since = self._awaited.under_way(record["ms"])
                 await self._expect(number, record, line)
-                self._forget(number, record, line)
+                self._forget(number, line, line.since, record["device"])
             line.over = True
             await line.end.close()
         self._lines.pop(record["connection"], None)
 
-    def _forget(self, number: int, record: Record, line: Line) -> None:
-        """A connection is over: what was not asked for of it was not decided in the trace."""
+    def _forget(self, number: int, line: Line, since: int, device: str | None) -> None:
+        """A connection is over: what was not asked for of it was not decided in the trace.
+
+        But what was under way to its board `since` then may have come too late there.
+        """
 
         def late(each: Record) -> bool:
             to_device = each["what"] in ("packet", "message") and each["direction"] == "down"
-            return to_device and self._awaited.overtaken(record["ms"], each)
+            return to_device and each["taken"] > since
 
         for each in self._seen.forget(line.key):
             if not late(each):
                 self._awaited.differ(number, each, "", compare.told(each))
         others = self._seen.others
-        others[:] = [
-            each for each in others if not (each.get("device") == record["device"] and late(each))
-        ]
+        others[:] = [each for each in others if each.get("device") != device or not late(each)]
 
     # By each way in
 

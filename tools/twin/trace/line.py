@@ -64,7 +64,8 @@ class Tokens:
 class Line:
     """One connection. key: that of the new one, once it is known. failed: why there is none.
 
-    over: whether it is, in the trace. told: how many packets and requests by HTTP went out.
+    over: whether it is, in the trace. since: `Awaited.under_way` when the board left.
+    told: how many packets and requests by HTTP went out.
     """
 
     def __init__(self, again: Again, tokens: Tokens) -> None:
@@ -72,6 +73,7 @@ class Line:
         self.end: End | None = None
         self.failed = ""
         self.over = False
+        self.since: int | None = None
         self.told = 0
         self._told = 0, 0
         self._again = again
