@@ -156,6 +156,11 @@ def _post(t, number="1"):
         ("POST", "api/do", {"Content-Type": "application/json"}, 403),
         ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "text/plain"}, 415),
         ("POST", "api/do", {"Origin": "{origin}", "Content-Type": "application/json"}, 400),
+        (
+            *("POST", "api/do"),
+            {"Origin": "{origin}", "Content-Type": "application/json; charset=none"},
+            400,
+        ),
         ("OPTIONS", "api/do", {"Origin": "https://evil.example"}, 403),
     ],
 )

@@ -39,6 +39,7 @@ _PIECES = (b"secret", b"passw", b"token", b"sig", b"key")
 _SECRET_NAME = re.compile(rb".*" + _WORD, re.IGNORECASE | re.DOTALL)
 _STRINGS, _ARRAY, _MAP, _TAG = (2, 3), 4, 5, 6  # section 3.1
 _HOLDERS = [bytes((first,)) for first in range(0x80, 0xE0)]  # arrays, maps, tags
+_LONGEST_WORD = len(b"secondary_key")
 _LONGEST_NAME = 23  # in CBOR's one byte of length
 _HEADER = re.compile(rb".*(?:authorization|cookie|" + _WORD + rb")", re.IGNORECASE)
 
@@ -125,8 +126,11 @@ def _cbor(payload: bytes) -> bytes:
     except (IndexError, ValueError, RecursionError):
         whole = False
     shown = bytearray(payload)
-    for start, end in spans if whole else _likely(payload):
-        shown[start:end] = cover(payload[start:end])
+    covered = 0
+    for begin, end in spans if whole else _likely(payload):
+        if (start := max(begin, covered)) < end:  # what is malformed may have one in another
+            covered = min(end, len(payload))
+            shown[start:end] = cover(payload[start:end])
     return bytes(shown)
 
 
@@ -150,7 +154,8 @@ def _item(data: bytes, at: int, spans: list[tuple[int, int]]) -> int:
         at = _item(data, at, spans)
         if kind == _MAP:
             value, at = at, _item(data, at, spans)
-            if data[value] >> 5 in _STRINGS and _SECRET_NAME.fullmatch(data[start:value]):
+            name = data[max(start, value - _LONGEST_WORD) : value]
+            if data[value] >> 5 in _STRINGS and _SECRET_NAME.fullmatch(name):
                 spans.append((value + _head(data[value]), at))
     return at
 
