@@ -15,7 +15,7 @@ COVERED = re.compile(r"\*(\d+)\*+")
 
 _WORD = (
     rb"(?:secret|password|passwd|token|signature|sign"
-    rb"|(?:secret|access|private|symmetric|primary|secondary)_?key)"
+    rb"|(?:secret|access|private|symmetric|primary|secondary|api)[_-]?key)"
 )
 _NAME = rb"[\w-]*" + _WORD
 _TEXT = re.compile(rb'("' + _NAME + rb'"\s*:\s*")((?:[^"\\]|\\.)+)', re.IGNORECASE)
