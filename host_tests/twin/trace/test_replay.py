@@ -326,6 +326,7 @@ def test_no_secret_is_in_a_trace(run: Path) -> None:
         ),
         (cbor2.dumps({"token": "a" * 300}), rb"\xa1etokeny\x01\x2c\*\d+\*+"),
         (cbor2.dumps([{"token": b"a" * 9}]), rb"\x81\xa1etoken\x49\*\d+\*+"),
+        (b'{"apiKey":"0123456789"}', rb'{"apiKey":"\*\d+\*+"}'),
         (cbor2.dumps({"xSecondary_Key": "0123456789"}), rb"\xa1nxSecondary_Keyj\*\d+\*+"),
         (b"\xa1" * 300 + cbor2.dumps("a" * 99_999) + b"\x60" * 300, rb"\xa1+z.*"),  # in no time
         (b"\xbf" + b"etokeny\xff\xff" * 9_999, rb"\xbfetokeny\xff\xff\*\d+\*+.*"),
