@@ -156,7 +156,7 @@ def test_a_ready_file_without_a_folder_is_one_clear_error(tmp_path: Path) -> Non
         (("--loss", "130%"), "write it as 0.3 or 30%"),
         (("--loss", "much"), "write it as 0.3 or 30%"),
         (("--reorder", "-0.1"), "write it as 0.3 or 30%"),
-        (("--delay-ms", "-1"), "equal to 0"),
+        (("--delay-ms", "-1"), "Invalid value for '--delay-ms': -1"),
         (("--state", __file__), "is a file"),
         (("--state", "/dev/null/twin"), "/dev/null/twin: Not a directory"),
         (("--ready-file", "."), "is a directory"),
