@@ -21,7 +21,7 @@ from tools.twin.wire import topics
 from tools.twin.wire.packets import Publish
 
 _AGAIN_S = 1.0
-_SUBSCRIBES_S = 3.0  # after its CONNACK a device may still be about to
+_SUBSCRIBES_S = 5.0  # after its CONNACK a device may still be about to
 _SOON_S = 0.02
 _NAMED = 10  # devices that an error lists
 
